@@ -1,0 +1,10 @@
+"""`python -m channel_sim --config FILE --id NAME`."""
+
+import sys
+
+from channel_sim.service import ChannelService
+from channel_sim.settings import BrokerSettings
+from semcom.service import main
+
+if __name__ == "__main__":
+    sys.exit(main("channel", BrokerSettings, ChannelService))

@@ -1,0 +1,196 @@
+"""The channel process without sockets or clocks: messages in, messages out.
+
+Soft state only: which points there are, who is there, how many frames each receiver holds. All of
+it comes back by itself after a restart, and a frame it cannot place is refused, never guessed.
+"""
+
+from __future__ import annotations
+
+import time
+from collections import OrderedDict
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Literal
+
+import numpy as np
+
+from channel_sim.channels import draw_channel, pass_through
+from semcom.errors import ProtocolError
+from semcom.messages import (
+    FrameKey,
+    Hello,
+    Message,
+    PointTable,
+    ReceivedFrame,
+    Refusal,
+    SymbolFrame,
+    TaskResult,
+    Welcome,
+)
+from semcom.points import PointSpec
+from semcom.wire import EMPTY, Symbols, check_power
+
+Side = Literal["uplink", "downlink"]
+RUNS_REMEMBERED = 4
+
+
+@dataclass(frozen=True)
+class Send:
+    """An instruction: send this to that peer."""
+
+    side: Side
+    to: bytes
+    message: Message
+    payload: Symbols = EMPTY
+
+
+@dataclass
+class Receiver:
+    """What the channel knows of a receiver."""
+
+    peer: str
+    codecs: frozenset[str]
+    heard_s: float
+    held: set[tuple[str, str, int, int]] = field(default_factory=set)
+
+
+class Broker:
+    """Takes frames from transmitters through the channel to receivers, and results back."""
+
+    def __init__(
+        self,
+        instance: str,
+        *,
+        dead_after_s: float,
+        queue_frames: int,
+        clock: Callable[[], float] = time.perf_counter,
+    ) -> None:
+        self.instance = instance
+        self.points: OrderedDict[str, dict[int, PointSpec]] = OrderedDict()
+        self.receivers: dict[bytes, Receiver] = {}
+        self.transmitters: dict[str, tuple[bytes, float]] = {}
+        self._dead_after_s = dead_after_s
+        self._queue_frames = queue_frames
+        self._clock = clock
+
+    def learn(self, table: PointTable) -> None:
+        """Add points of a run; only the latest runs are kept."""
+        points = self.points.setdefault(table.run, {})
+        points.update(enumerate(table.points, start=table.first))
+        self.points.move_to_end(table.run)
+        while len(self.points) > RUNS_REMEMBERED:
+            self.points.popitem(last=False)
+
+    def on_uplink(
+        self, sender: bytes, message: Message, payload: Symbols, *, now_s: float
+    ) -> list[Send]:
+        """A transmitter's message.
+
+        Raises:
+            ProtocolError: a message that has no place here.
+        """
+        if isinstance(message, Hello):
+            self.transmitters[message.peer] = (sender, now_s)
+            return [Send("uplink", sender, Welcome(instance=self.instance))]
+        if not isinstance(message, SymbolFrame):
+            raise ProtocolError("unexpected", f"{type(message).__name__} on the uplink")
+        self.transmitters[message.key.link] = (sender, now_s)
+        try:
+            return [self._transmit(message, payload)]
+        except ProtocolError as error:
+            return [Send("uplink", sender, refusal(error, message.key))]
+
+    def on_downlink(self, sender: bytes, message: Message, *, now_s: float) -> list[Send]:
+        """A receiver's message: a greeting, a result, or a refusal on its way back.
+
+        Raises:
+            ProtocolError: a message that has no place here.
+        """
+        if isinstance(message, Hello):
+            self._greet(sender, message, now_s)
+            return [Send("downlink", sender, Welcome(instance=self.instance))]
+        if not isinstance(message, TaskResult | Refusal):
+            raise ProtocolError("unexpected", f"{type(message).__name__} on the downlink")
+        if message.key is None:
+            return []
+        receiver = self.receivers.get(sender)
+        if receiver is not None:
+            receiver.held.discard(_name(message.key))
+        transmitter = self.transmitters.get(message.key.link)
+        return [] if transmitter is None else [Send("uplink", transmitter[0], message)]
+
+    def forget_silent(self, now_s: float) -> list[Receiver]:
+        """Drop peers not heard of for too long; returns the receivers among them."""
+        silent = [
+            identity
+            for identity, receiver in self.receivers.items()
+            if now_s - receiver.heard_s > self._dead_after_s
+        ]
+        for link, (_, heard_s) in list(self.transmitters.items()):
+            if now_s - heard_s > self._dead_after_s:
+                del self.transmitters[link]
+        return [self.receivers.pop(identity) for identity in silent]
+
+    def lost(self, identity: bytes) -> None:
+        """A receiver's connection is gone."""
+        self.receivers.pop(identity, None)
+
+    def _transmit(self, message: SymbolFrame, symbols_BK: Symbols) -> Send:
+        started_s = self._clock()
+        key = message.key
+        point = self.points.get(key.run, {}).get(key.point)
+        if point is None:
+            raise ProtocolError("unknown_point", f"no point {key.point} of run {key.run} here")
+        check_power(symbols_BK)
+        identity, receiver = self._choose(message.codec)
+        draw = draw_channel(
+            point,
+            link=key.link,
+            first_image=message.first_image,
+            images=message.images,
+            symbols=message.symbols,
+        )
+        received_BK = pass_through(symbols_BK, draw)
+        payload = received_BK
+        if draw.csi_B1 is not None:
+            payload = np.concatenate([draw.csi_B1, received_BK], axis=1)
+        receiver.held.add(_name(key))
+        frame = ReceivedFrame(
+            key=key,
+            images=message.images,
+            symbols=message.symbols,
+            codec=message.codec,
+            csi=draw.csi_B1 is not None,
+            snr_db=point.snr_db,
+            equalizer=point.channel.equalizer,
+            channel_ms=1e3 * (self._clock() - started_s),
+        )
+        return Send("downlink", identity, frame, payload)
+
+    def _choose(self, codec: str) -> tuple[bytes, Receiver]:
+        """The receiver that has the codec and holds the fewest frames."""
+        able = [item for item in self.receivers.items() if codec in item[1].codecs]
+        if not able:
+            raise ProtocolError("no_receiver", f"no receiver has codec {codec[:12]} loaded")
+        identity, receiver = min(able, key=lambda item: len(item[1].held))
+        if len(receiver.held) >= self._queue_frames:
+            raise ProtocolError("overloaded", f"every receiver holds {self._queue_frames} frames")
+        return identity, receiver
+
+    def _greet(self, sender: bytes, hello: Hello, now_s: float) -> None:
+        receiver = self.receivers.get(sender)
+        if receiver is None:
+            receiver = self.receivers[sender] = Receiver(hello.peer, frozenset(), now_s)
+        receiver.codecs = frozenset(hello.codecs)
+        receiver.heard_s = now_s
+
+
+def refusal(error: ProtocolError, key: FrameKey | None = None) -> Refusal:
+    """A protocol error as the answer to whoever caused it."""
+    return Refusal.model_validate(
+        {"reason": error.reason, "detail": error.detail[:300], "key": key}
+    )
+
+
+def _name(key: FrameKey) -> tuple[str, str, int, int]:
+    return key.run, key.link, key.point, key.frame

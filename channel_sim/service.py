@@ -1,0 +1,130 @@
+"""The channel process: sockets around the broker."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Sequence
+
+from channel_sim.broker import Broker, Send, refusal
+from channel_sim.settings import BrokerSettings
+from semcom.errors import ProtocolError
+from semcom.messages import Hello, PointTable, ReceivedFrame, SymbolFrame, Welcome
+from semcom.service import DEAD_AFTER_S, HEARTBEAT_S, new_instance
+from semcom.sockets import Endpoint, Received, Wakeup
+from semcom.telemetry import Telemetry, event
+
+logger = logging.getLogger("channel_sim")
+
+
+class ChannelService:
+    """Binds uplink and downlink; dials the orchestrator for the table of points."""
+
+    def __init__(
+        self, settings: BrokerSettings, peer: str, telemetry: Telemetry, wakeup: Wakeup
+    ) -> None:
+        del wakeup  # all work is done on the polling thread
+        self.peer = peer
+        self.done = False
+        self._telemetry = telemetry
+        self._broker = Broker(
+            new_instance(), dead_after_s=DEAD_AFTER_S, queue_frames=settings.queue_frames
+        )
+        self._uplink = Endpoint.bind(settings.uplink, name="uplink")
+        self._downlink = Endpoint.bind(settings.downlink, name="downlink")
+        self._control: Endpoint | None = None
+        if settings.control is not None:
+            self._control = Endpoint.connect(settings.control, name="control")
+        if settings.static is not None:
+            static = settings.static
+            for first in range(0, len(static.points), 32):
+                points = static.points[first : first + 32]
+                self._broker.learn(
+                    PointTable(run=static.run, total=len(static.points), first=first, points=points)
+                )
+        self._greeted = self._control is None
+        self._next_hello_s = 0.0
+
+    @property
+    def endpoints(self) -> Sequence[Endpoint]:
+        """Uplink, downlink and, where there is an orchestrator, control."""
+        both = (self._uplink, self._downlink)
+        return both if self._control is None else (*both, self._control)
+
+    @property
+    def ready(self) -> bool:
+        """Whether the table of points can be had."""
+        return self._greeted
+
+    def handle(self, endpoint: Endpoint, received: Received) -> None:
+        """Take a message; whatever is wrong with it is answered and counted."""
+        try:
+            if received.error is not None:
+                raise received.error
+            self._dispatch(endpoint, received)
+        except ProtocolError as error:
+            self._telemetry.count("semcom_messages_refused_total", 1, error.reason)
+            endpoint.send(refusal(error), to=received.sender)
+
+    def tick(self, now_s: float) -> float:
+        """Greet the orchestrator; forget who has been silent for too long."""
+        if now_s >= self._next_hello_s:
+            self._next_hello_s = now_s + HEARTBEAT_S
+            for receiver in self._broker.forget_silent(now_s):
+                event(logger, "receiver silent", peer=receiver.peer, held=len(receiver.held))
+            self._telemetry.set("semcom_peers", len(self._broker.receivers), "receiver")
+            self._telemetry.set("semcom_peers", len(self._broker.transmitters), "transmitter")
+            self._greet()
+        return max(0.0, self._next_hello_s - now_s)
+
+    def close(self) -> None:
+        """Close the sockets."""
+        for endpoint in self.endpoints:
+            endpoint.close()
+
+    def _greet(self) -> None:
+        if self._control is None:
+            return
+        run, known = None, 0
+        if self._broker.points:
+            run = next(reversed(self._broker.points))
+            known = len(self._broker.points[run])
+        self._control.send(
+            Hello(
+                role="channel",
+                peer=self.peer,
+                instance=self._broker.instance,
+                run=run,
+                points=known,
+            )
+        )
+
+    def _dispatch(self, endpoint: Endpoint, received: Received) -> None:
+        message, now_s = received.message, time.monotonic()
+        assert message is not None
+        if endpoint is self._control:
+            if isinstance(message, PointTable):
+                self._broker.learn(message)
+            elif isinstance(message, Welcome):
+                self._greeted = True
+            return
+        if endpoint is self._uplink:
+            if isinstance(message, SymbolFrame):
+                self._telemetry.count("semcom_frames_received_total", 1, message.key.link)
+            sends = self._broker.on_uplink(received.sender, message, received.payload, now_s=now_s)
+        else:
+            sends = self._broker.on_downlink(received.sender, message, now_s=now_s)
+        for send in sends:
+            self._send(send)
+
+    def _send(self, send: Send) -> None:
+        endpoint = self._uplink if send.side == "uplink" else self._downlink
+        message = send.message
+        if isinstance(message, ReceivedFrame):
+            self._telemetry.observe("semcom_stage_seconds", message.channel_ms / 1e3, "channel")
+            self._telemetry.set("semcom_snr_set_db", message.snr_db, message.key.link)
+        if endpoint.send(message, send.payload, to=send.to):
+            return
+        if isinstance(message, ReceivedFrame):
+            self._telemetry.count("semcom_frames_unroutable_total", 1, message.key.link)
+            self._broker.lost(send.to)

@@ -1,0 +1,1 @@
+"""Scenarios, sweeps, the ledger, checkpoints, reports; starts and watches processes and jobs."""

@@ -1,0 +1,59 @@
+"""Unpacks archives from elsewhere: nothing lands outside the folder, and all of it or none."""
+
+from __future__ import annotations
+
+import gzip
+import lzma
+import shutil
+import tarfile
+import tempfile
+import zipfile
+import zlib
+from pathlib import Path
+
+from semcom.errors import ConfigurationError, StorageError
+
+_DAMAGE = (
+    tarfile.TarError,
+    zipfile.BadZipFile,
+    gzip.BadGzipFile,
+    lzma.LZMAError,
+    zlib.error,
+    EOFError,
+)
+
+
+def unpack(archive: Path, folder: Path) -> None:
+    """Unpack a .zip or .tar (compressed in any way) to `folder`, which is made by renaming.
+
+    Raises:
+        ConfigurationError: no archive, a damaged one, or one with paths that lead elsewhere.
+        StorageError: `folder` exists, or the disk is full or refuses.
+    """
+    if folder.exists():
+        raise StorageError(f"{folder} exists already; remove it first")
+    try:
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        fresh = Path(tempfile.mkdtemp(prefix=f".{folder.name}.", dir=folder.parent))
+        try:
+            _extract(archive, fresh)
+            fresh.replace(folder)
+        finally:
+            shutil.rmtree(fresh, ignore_errors=True)
+    except _DAMAGE as error:
+        raise ConfigurationError(f"{archive} cannot be unpacked: {error}") from error
+    except OSError as error:
+        raise StorageError(f"cannot unpack {archive} to {folder}: {error}") from error
+
+
+def _extract(archive: Path, folder: Path) -> None:
+    if zipfile.is_zipfile(archive):
+        with zipfile.ZipFile(archive) as zipped:
+            for name in zipped.namelist():
+                if not (folder / name).resolve().is_relative_to(folder.resolve()):
+                    raise ConfigurationError(f"{archive} holds '{name}', which leads outside")
+            zipped.extractall(folder)
+        return
+    with tarfile.open(archive) as tar:
+        # 'data' refuses absolute paths, '..', links that lead outside, and devices.
+        tar.extractall(folder, filter="data")

@@ -1,0 +1,112 @@
+"""Fetches the official archives over the network; every byte is checked before it is unpacked."""
+
+from __future__ import annotations
+
+import hashlib
+import http.client
+import urllib.request
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from rich.console import Console
+from rich.progress import DownloadColumn, Progress, TimeRemainingColumn, TransferSpeedColumn
+
+from semcom.errors import ConfigurationError, StorageError
+
+_TIMEOUT_S = 30.0  # without a single byte
+_BLOCK_BYTES = 1 << 16
+
+
+@dataclass(frozen=True)
+class Archive:
+    """A file to download, and the MD5 that its publisher states."""
+
+    url: str
+    md5: str
+
+    @property
+    def file_name(self) -> str:
+        """The last part of the URL."""
+        return Path(urlsplit(self.url).path).name
+
+
+CIFAR10 = Archive(
+    "https://www.cs.toronto.edu/~kriz/cifar-10-binary.tar.gz", "c32a1d4ab5d03f1284b67883e8d87530"
+)
+CIFAR100 = Archive(
+    "https://www.cs.toronto.edu/~kriz/cifar-100-binary.tar.gz", "03b5dce01913d631647c71ecec9e9cb8"
+)
+TINY_IMAGENET = Archive(
+    "http://cs231n.stanford.edu/tiny-imagenet-200.zip", "90528d7ca1a48142e341f4ef8d21d0de"
+)
+
+
+def download(archive: Archive, folder: Path) -> Path:
+    """Fetch an archive into `folder` unless it lies there already; returns the file.
+
+    The file appears under its name only when it is whole and its checksum fits. After a failure
+    the next call begins anew.
+
+    Raises:
+        ConfigurationError: the network or the server failed, or the checksum is wrong.
+        StorageError: the disk is full or refuses.
+    """
+    path = folder / archive.file_name
+    part = folder / f".{archive.file_name}.part"
+    try:
+        if path.is_file() and _md5(path) == archive.md5:
+            return path
+        folder.mkdir(parents=True, exist_ok=True)
+        try:
+            _fetch(archive, part)
+            part.replace(path)
+        finally:
+            part.unlink(missing_ok=True)
+    except OSError as error:
+        raise StorageError(f"cannot write {path}: {error.strerror}") from error
+    return path
+
+
+def _fetch(archive: Archive, part: Path) -> None:
+    md5, size = hashlib.md5(usedforsecurity=False), 0
+    with part.open("wb") as file:
+        for block in _blocks(archive):
+            file.write(block)
+            md5.update(block)
+            size += len(block)
+    if md5.hexdigest() != archive.md5:
+        raise ConfigurationError(
+            f"{archive.url} gave {size} bytes with MD5 {md5.hexdigest()}, expected {archive.md5}: "
+            "a broken or a changed file; try again, or name a copy on disk with '--from DIR'"
+        )
+
+
+def _blocks(archive: Archive) -> Iterator[bytes]:
+    """The bytes of the file, with a progress bar on a terminal."""
+    console = Console(stderr=True)
+    columns = (*Progress.get_default_columns()[:2], DownloadColumn(), TransferSpeedColumn())
+    try:
+        with (
+            urllib.request.urlopen(archive.url, timeout=_TIMEOUT_S) as response,
+            Progress(
+                *columns, TimeRemainingColumn(), console=console, disable=not console.is_terminal
+            ) as progress,
+        ):
+            length = response.headers.get("Content-Length")
+            task = progress.add_task(archive.file_name, total=int(length) if length else None)
+            while block := response.read(_BLOCK_BYTES):
+                progress.advance(task, len(block))
+                yield block
+    except (http.client.HTTPException, OSError) as error:  # URLError is an OSError
+        reason = getattr(error, "reason", None) or error
+        raise ConfigurationError(
+            f"cannot download {archive.url} ({reason}); fetch it on another machine, unpack it "
+            "and name its folder with '--from DIR'"
+        ) from error
+
+
+def _md5(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "md5").hexdigest()

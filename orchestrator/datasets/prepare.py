@@ -1,0 +1,224 @@
+"""Prepares a data set by name: drawn, copied from a folder, or downloaded; the result is shards."""
+
+from __future__ import annotations
+
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+
+from orchestrator.datasets import download as downloads
+from orchestrator.datasets.archives import unpack
+from orchestrator.datasets.download import Archive, download
+from orchestrator.datasets.pictures import SourceImages
+from orchestrator.datasets.procedural import (
+    DRAWN_SETS,
+    drawing_source,
+    is_drawing,
+    prepare_procedural,
+)
+from orchestrator.datasets.sources import read_source
+from semcom.errors import ConfigurationError, StorageError
+from semcom.shards import (
+    MANIFEST,
+    DatasetManifest,
+    ImageArray,
+    LabelArray,
+    Shard,
+    Split,
+    canonical_order,
+    read_manifest,
+    write_dataset,
+)
+
+
+@dataclass(frozen=True, kw_only=True)
+class RealSet:
+    """A published data set: what it must hold, and where it is to be had."""
+
+    classes: int
+    image_size: int
+    images: dict[Split, int]
+    archive: Archive
+    usual_names: tuple[str, ...]  # of its folder
+
+
+REAL_SETS: dict[str, RealSet] = {
+    "cifar10": RealSet(
+        classes=10,
+        image_size=32,
+        images={"train": 50_000, "test": 10_000},
+        archive=downloads.CIFAR10,
+        usual_names=("cifar-10-batches-py", "cifar-10-batches-bin", "cifar10", "cifar10-png"),
+    ),
+    "cifar100": RealSet(
+        classes=100,
+        image_size=32,
+        images={"train": 50_000, "test": 10_000},
+        archive=downloads.CIFAR100,
+        usual_names=("cifar-100-python", "cifar-100-binary", "cifar100", "cifar100-png"),
+    ),
+    "tiny-imagenet": RealSet(
+        classes=200,
+        image_size=64,
+        images={"train": 100_000, "test": 10_000},
+        archive=downloads.TINY_IMAGENET,
+        usual_names=("tiny-imagenet-200", "tiny-imagenet"),
+    ),
+}
+DATASETS = (*REAL_SETS, *DRAWN_SETS)
+
+
+def prepare(
+    name: str,
+    *,
+    root: Path,
+    source: Path | None,
+    train_images: int | None = None,
+    test_images: int | None = None,
+    seed: int = 0,
+) -> DatasetManifest:
+    """Write the data set `name` to `root`, over what is there.
+
+    Args:
+        name: one of DATASETS.
+        root: the folder to write, such as data/cifar10.
+        source: a real set's folder or archive on disk. None downloads it to the folder
+            `downloads` beside `root`.
+        train_images, test_images: how many; a real set gives the first in canonical order, which
+            are a random sample. None takes all of a real set, the usual number of a drawn one.
+        seed: of a drawn set.
+
+    Raises:
+        ConfigurationError: unknown name, no network, or a source that is not this data set.
+        StorageError: the disk is full or refuses.
+    """
+    check_name(name)
+    wanted: dict[Split, int | None] = {"train": train_images, "test": test_images}
+    for split, images in wanted.items():
+        if images is not None and images < 1:
+            raise ConfigurationError(f"{name}: at least 1 {split} image is needed, not {images}")
+    if name in DRAWN_SETS:
+        if source is not None:
+            raise ConfigurationError(f"{name} is drawn, not copied; leave '--from' out")
+        return prepare_procedural(
+            name, root, train_images=train_images, test_images=test_images, seed=seed
+        )
+    return _prepare_real(name, root, source, wanted)
+
+
+def ensure(name: str, root: Path, *, seed: int = 0) -> DatasetManifest:
+    """Make sure that `root` holds the data set: draw it if it is drawn, or else only look.
+
+    A drawn set is drawn again if it is damaged or comes from another version or seed; any size
+    will do. Nothing but a drawing of this set is ever overwritten.
+
+    Raises:
+        ConfigurationError: unknown name, a real set that is absent or damaged, or a folder that
+            holds another data set.
+        StorageError: the disk is full or refuses.
+    """
+    check_name(name)
+    if name in DRAWN_SETS and not (root / MANIFEST).exists():
+        return prepare_procedural(name, root, seed=seed)
+    manifest = read_manifest(root)
+    drawn = is_drawing(manifest.source)
+    if manifest.name != name or drawn != (name in DRAWN_SETS):
+        raise ConfigurationError(
+            f"{root} holds '{manifest.name}' ({manifest.source}), not '{name}'; "
+            "choose another folder or remove it"
+        )
+    if drawn and (manifest.source != drawing_source(seed) or not _whole(root, manifest)):
+        return prepare_procedural(name, root, seed=seed)
+    for split in manifest.splits:
+        Shard(root, split)
+    return manifest
+
+
+def check_name(name: str) -> None:
+    """Refuse an unknown data set.
+
+    Raises:
+        ConfigurationError: it is not one of DATASETS.
+    """
+    if name not in DATASETS:
+        raise ConfigurationError(f"no data set '{name}'; there are {', '.join(DATASETS)}")
+
+
+def _whole(root: Path, manifest: DatasetManifest) -> bool:
+    try:
+        for split in manifest.splits:
+            Shard(root, split)
+    except ConfigurationError:
+        return False
+    return True
+
+
+def _prepare_real(
+    name: str, root: Path, source: Path | None, wanted: dict[Split, int | None]
+) -> DatasetManifest:
+    real = REAL_SETS[name]
+    origin = f"copy of {source.name}" if source else real.archive.url
+    found = _read(name, source or download(real.archive, root.parent / "downloads"), root.parent)
+    _check(name, real, found)
+    splits = {
+        split: _first(f"{name}/{split}", *found.splits[split], wanted[split])
+        for split in found.splits
+    }
+    counts = ", ".join(
+        f"{len(labels_N)} of {real.images[split]} {split} images"
+        for split, (_, labels_N) in splits.items()
+    )
+    return write_dataset(
+        root,
+        name=name,
+        classes=found.classes,
+        source=f"{origin} ({found.layout}), {counts}",
+        splits=splits,
+    )
+
+
+def _read(name: str, source: Path, workplace: Path) -> SourceImages:
+    """Read a folder, or an archive by way of a temporary folder in `workplace`."""
+    usual_names = REAL_SETS[name].usual_names
+    if not source.is_file():
+        return read_source(source, usual_names)
+    try:
+        workplace.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(prefix=".unpacked-", dir=workplace) as folder:
+            unpack(source, Path(folder) / "unpacked")
+            return read_source(Path(folder) / "unpacked", usual_names)
+    except OSError as error:
+        raise StorageError(f"cannot unpack {source}: {error.strerror}") from error
+
+
+def _check(name: str, real: RealSet, found: SourceImages) -> None:
+    if len(found.classes) != real.classes:
+        raise ConfigurationError(
+            f"the source has {len(found.classes)} classes, but {name} has {real.classes}; "
+            "name the folder of the right data set"
+        )
+    for split, (images_NHWC, _) in found.splits.items():
+        images, size = images_NHWC.shape[:2]
+        if size != real.image_size:
+            raise ConfigurationError(
+                f"the source's {split} images have {size}x{size} pixels, "
+                f"but {name} has {real.image_size}x{real.image_size}"
+            )
+        if images > real.images[split]:
+            raise ConfigurationError(
+                f"the source has {images} {split} images, but {name} has {real.images[split]}"
+            )
+
+
+def _first(
+    what: str, images_NHWC: ImageArray, labels_N: LabelArray, wanted: int | None
+) -> tuple[ImageArray, LabelArray]:
+    """The first images in canonical order: the same ones from every layout."""
+    if wanted is None:
+        return images_NHWC, labels_N
+    if wanted > len(labels_N):
+        raise ConfigurationError(
+            f"{what}: {wanted} images asked for, but the source has {len(labels_N)}"
+        )
+    order = canonical_order(images_NHWC, labels_N)[:wanted]
+    return images_NHWC[order], labels_N[order]

@@ -1,0 +1,184 @@
+"""Three drawn image classification sets of rising difficulty, for where nothing can be downloaded.
+
+| name      | classes | pixels | a class is a               | stands in for |
+|-----------|---------|--------|----------------------------|---------------|
+| shapes10  |      10 | 32x32  | shape                      | CIFAR-10      |
+| shapes100 |     100 | 32x32  | shape and texture          | CIFAR-100     |
+| shapes200 |     200 | 64x64  | shape, texture and colour  | Tiny-ImageNet |
+
+Everything else about a picture is chance: place, size and tilt of the shape, colours, background,
+clutter, light and noise. Image i of a split is a function of (set, split, seed, i) and of
+DRAWING_VERSION, and its label is i modulo the number of classes; so every split is balanced and a
+longer draw begins with a shorter one.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from orchestrator.datasets.dice import Streams
+from orchestrator.datasets.palette import FAMILIES
+from orchestrator.datasets.scene import Contents, Style, draw_scenes
+from orchestrator.datasets.shapes import OUTLINES
+from orchestrator.datasets.textures import PATTERNS
+from semcom.errors import ConfigurationError
+from semcom.shards import DatasetManifest, ImageArray, LabelArray, Split, write_dataset
+
+# Counts up whenever a picture changes: prepared sets of another version are drawn again.
+DRAWING_VERSION = 1
+_DRAWN = "drawn by orchestrator.datasets.procedural"
+_CHUNK_PIXELS = 1 << 17  # pixels drawn at a time: the working arrays stay in the CPU's caches
+
+
+@dataclass(frozen=True, kw_only=True)
+class DrawnSet:
+    """One procedural set: a class per shape, texture and colour; plain or any if none is named."""
+
+    style: Style
+    textures: tuple[str, ...] = ()
+    colours: tuple[str, ...] = ()
+    train_images: int = 20_000
+    test_images: int = 1_000
+
+    @property
+    def classes(self) -> list[str]:
+        """Class names in label order, such as 'striped-red-star'."""
+        tails = [f"{colour}-" for colour in self.colours] or [""]
+        heads = [f"{texture}-" for texture in self.textures] or [""]
+        return [head + tail + shape for tail in tails for head in heads for shape in OUTLINES]
+
+    def contents(self, labels_N: LabelArray) -> Contents:
+        """What the labels say; the shape varies fastest."""
+        rest_N, shape_N = np.divmod(labels_N.astype(np.int64), len(OUTLINES))
+        textures = [list(PATTERNS).index(name) for name in self.textures] or [0]
+        rest_N, texture_N = np.divmod(rest_N, len(textures))
+        hues = [FAMILIES[name] for name in self.colours] or [np.nan]
+        return Contents(shape_N, np.array(textures)[texture_N], np.array(hues)[rest_N])
+
+
+DRAWN_SETS: dict[str, DrawnSet] = {
+    "shapes10": DrawnSet(
+        style=Style(
+            image_size=32,
+            radius=(0.2, 0.4),
+            off_centre=0.16,
+            tilt=0.25,
+            stretch=0.25,
+            period=(0.2, 0.2),
+            spread=0.22,
+            clutter=(2, 1),
+            clutter_radius=(0.05, 0.12),
+            hue_jitter=0.0,
+            light=0.4,
+            noise=(0.0, 0.12),
+        )
+    ),
+    "shapes100": DrawnSet(
+        style=Style(
+            image_size=32,
+            radius=(0.28, 0.45),
+            off_centre=0.12,
+            tilt=0.5,
+            stretch=0.25,
+            period=(0.14, 0.22),
+            spread=0.19,
+            clutter=(2, 2),
+            clutter_radius=(0.05, 0.12),
+            hue_jitter=0.0,
+            light=0.6,
+            noise=(0.0, 0.14),
+        ),
+        textures=tuple(PATTERNS),
+    ),
+    "shapes200": DrawnSet(
+        style=Style(
+            image_size=64,
+            radius=(0.24, 0.4),
+            off_centre=0.14,
+            tilt=0.5,
+            stretch=0.25,
+            period=(0.09, 0.15),
+            spread=0.25,
+            clutter=(3, 2),
+            clutter_radius=(0.06, 0.13),
+            hue_jitter=0.07,
+            light=0.6,
+            noise=(0.0, 0.12),
+        ),
+        textures=("striped", "checked", "dotted", "speckled", "zigzag"),
+        colours=tuple(FAMILIES),
+    ),
+}
+
+
+def draw(name: str, split: Split, images: int, seed: int = 0) -> tuple[ImageArray, LabelArray]:
+    """Draw the first images of a split.
+
+    Returns:
+        images_NHWC uint8 and labels_N uint16, with labels 0, 1, 2, ... over and over.
+
+    Raises:
+        ConfigurationError: no set of that name, or no images asked for.
+    """
+    drawn = drawn_set(name)
+    if images < 1:
+        raise ConfigurationError(f"{name}/{split}: ask for at least 1 image, not {images}")
+    size = drawn.style.image_size
+    labels_N = (np.arange(images) % len(drawn.classes)).astype(np.uint16)
+    images_NHWC = np.empty((images, size, size, 3), dtype=np.uint8)
+    streams = Streams(DRAWING_VERSION, name, split, seed)
+    chunk = _CHUNK_PIXELS // (size * size)
+    for start in range(0, images, chunk):
+        part = slice(start, start + chunk)
+        images_NHWC[part] = draw_scenes(drawn.style, drawn.contents(labels_N[part]), streams)
+    return images_NHWC, labels_N
+
+
+def drawn_set(name: str) -> DrawnSet:
+    """The procedural set of that name.
+
+    Raises:
+        ConfigurationError: there is none.
+    """
+    if name not in DRAWN_SETS:
+        raise ConfigurationError(f"no drawn set '{name}'; there are {', '.join(DRAWN_SETS)}")
+    return DRAWN_SETS[name]
+
+
+def drawing_source(seed: int) -> str:
+    """The `source` text in the manifest of a set drawn from this seed by this code."""
+    return f"{_DRAWN}, version {DRAWING_VERSION}, seed {seed}"
+
+
+def is_drawing(source: str) -> bool:
+    """Whether a manifest's `source` text says that the set was drawn, by whatever version."""
+    return source.startswith(_DRAWN)
+
+
+def prepare_procedural(
+    name: str,
+    root: Path,
+    *,
+    train_images: int | None = None,
+    test_images: int | None = None,
+    seed: int = 0,
+) -> DatasetManifest:
+    """Draw a set and write it to `root` as shards; the set's own sizes unless others are given.
+
+    Raises:
+        ConfigurationError: no set of that name.
+        StorageError: the disk is full or refuses.
+    """
+    drawn = drawn_set(name)
+    train = drawn.train_images if train_images is None else train_images
+    test = drawn.test_images if test_images is None else test_images
+    return write_dataset(
+        root,
+        name=name,
+        classes=drawn.classes,
+        source=drawing_source(seed),
+        splits={"train": draw(name, "train", train, seed), "test": draw(name, "test", test, seed)},
+    )

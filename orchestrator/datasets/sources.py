@@ -1,0 +1,73 @@
+"""Reads a data set from a folder, in whichever of the known layouts it is."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from orchestrator.datasets import class_folders, tiny_imagenet
+from orchestrator.datasets.cifar import CIFAR_LAYOUTS
+from orchestrator.datasets.pictures import SourceImages
+from semcom.errors import ConfigurationError
+
+
+@dataclass(frozen=True)
+class Layout:
+    """How to recognise and how to read one arrangement of files."""
+
+    name: str
+    holds: Callable[[Path], bool]
+    read: Callable[[Path], SourceImages]
+
+
+# In order: a Tiny-ImageNet folder also has a `train` and a `test`, but its `test` has no classes.
+LAYOUTS = (
+    *(Layout(cifar.layout, cifar.holds, cifar.read) for cifar in CIFAR_LAYOUTS),
+    Layout(tiny_imagenet.LAYOUT, tiny_imagenet.holds, tiny_imagenet.read),
+    Layout(class_folders.LAYOUT, class_folders.holds, class_folders.read),
+)
+
+
+def read_source(folder: Path, usual_names: tuple[str, ...] = ()) -> SourceImages:
+    """Read the data set in `folder` or, failing that, in a folder right under it.
+
+    Args:
+        folder: a folder in a known layout, or the parent of one.
+        usual_names: what the data set's folder is called, to choose by if several folders under
+            `folder` qualify, such as CIFAR-10 beside CIFAR-100.
+
+    Raises:
+        ConfigurationError: no known layout, more than one, or files missing or damaged.
+    """
+    if not folder.is_dir():
+        raise ConfigurationError(f"no folder {folder}")
+    found = list(_found(folder))
+    if not found:
+        raise ConfigurationError(
+            f"{folder} holds no data set in a known layout ("
+            + ", ".join(layout.name for layout in LAYOUTS)
+            + "); the last one is train/<class>/*.png and test/<class>/*.png"
+        )
+    named = [(path, layout) for path, layout in found if path.name in usual_names]
+    if len(found) > 1 and not named:
+        several = ", ".join(path.name for path, _ in found)
+        raise ConfigurationError(f"{folder} holds several data sets ({several}); name one of them")
+    path, layout = named[0] if named else found[0]
+    return layout.read(path)
+
+
+def _found(folder: Path) -> Iterator[tuple[Path, Layout]]:
+    """The folder itself if it qualifies, or else every folder under it that does."""
+    here = _layout_of(folder)
+    if here is not None:
+        yield folder, here
+        return
+    for below in sorted(path for path in folder.iterdir() if path.is_dir()):
+        layout = _layout_of(below)
+        if layout is not None:
+            yield below, layout
+
+
+def _layout_of(folder: Path) -> Layout | None:
+    return next((layout for layout in LAYOUTS if layout.holds(folder)), None)

@@ -1,0 +1,248 @@
+"""Scenarios: what a user writes in YAML, and the plan that it comes to.
+
+A plan is a scenario with nothing left open: digests of data sets and codecs, the list of points,
+the number of frames. Two runs with one plan must end with one results digest.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from pathlib import Path
+from typing import Annotated, Literal, Self
+
+from pydantic import Field, model_validator
+
+from orchestrator.catalog import Catalog
+from semcom.errors import ConfigurationError
+from semcom.messages import MAX_FRAME_IMAGES, Digest, Name
+from semcom.points import ChannelSettings, PointSpec, SnrDb
+from semcom.settings import Port, Settings, read_yaml, validate
+from semcom.shards import read_manifest
+
+MAX_POINTS = 100_000
+
+
+class LinkSettings(Settings):
+    """One transmitter: its images, and the codec or codecs to send them with."""
+
+    dataset: Name
+    codec: Name | None = None
+    codecs: list[Name] = Field(default=[], max_length=16)
+
+    @property
+    def all_codecs(self) -> list[str]:
+        """Codecs in the order in which they are swept."""
+        return [self.codec] if self.codec is not None else self.codecs
+
+    @model_validator(mode="after")
+    def _one_way(self) -> Self:
+        if (self.codec is None) == (not self.codecs):
+            raise ValueError("give either codec or codecs")
+        if len(set(self.codecs)) != len(self.codecs):
+            raise ValueError("codecs holds a name twice")
+        return self
+
+
+class SnrRange(Settings):
+    """SNR points from `start` to `stop`, both included, `step` apart; dB."""
+
+    start: SnrDb
+    stop: SnrDb
+    step: float = Field(gt=0, le=100, allow_inf_nan=False)
+
+    @model_validator(mode="after")
+    def _rises(self) -> Self:
+        if self.stop < self.start:
+            raise ValueError("stop must not be below start")
+        return self
+
+    @property
+    def values(self) -> list[float]:
+        """The points."""
+        count = int((self.stop - self.start) / self.step + 1e-9) + 1
+        return [round(self.start + index * self.step, 9) for index in range(count)]
+
+
+class Ports(Settings):
+    """Where channel and orchestrator listen; 0 takes any free port."""
+
+    control: Port = 0
+    uplink: Port = 0
+    downlink: Port = 0
+    metrics: Port = 0
+
+
+class Threads(Settings):
+    """Threads of the networks, per process. The answers of exact mode depend on them."""
+
+    transmitter: int = Field(default=1, ge=1, le=256)
+    receiver: int = Field(default=1, ge=1, le=256)
+
+
+class Scenario(Settings):
+    """A sweep: every link over every channel, SNR and seed."""
+
+    name: Name
+    mode: Literal["sweep"] = "sweep"
+    links: dict[Name, LinkSettings] = Field(min_length=1, max_length=256)
+    channels: list[ChannelSettings] = Field(default=[ChannelSettings()], min_length=1)
+    snr_db: Annotated[list[SnrDb], Field(min_length=1)] | SnrRange
+    seeds: list[Annotated[int, Field(ge=0, lt=2**63)]] = Field(default=[0], min_length=1)
+    images: int | None = Field(
+        default=None, ge=1, description="per point and link; all if left out"
+    )
+    frame_images: int = Field(default=100, ge=1, le=MAX_FRAME_IMAGES)
+    window: int = Field(default=8, ge=1, le=1024, description="frames in flight per link")
+    encode_once: bool = Field(default=True, description="encode an image once, not at every point")
+    decoding: Literal["exact", "throughput"] = "exact"
+    receivers: int = Field(default=1, ge=1, le=64)
+    device: str = Field(default="cpu", pattern=r"^(auto|cpu|cuda(:\d+)?)$")
+    threads: Threads = Threads()
+    ports: Ports = Ports()
+
+    @property
+    def snr_points_db(self) -> list[float]:
+        """The SNRs of the sweep."""
+        return self.snr_db.values if isinstance(self.snr_db, SnrRange) else list(self.snr_db)
+
+    @model_validator(mode="after")
+    def _bounded(self) -> Self:
+        points = len(self.channels) * len(self.snr_points_db) * len(self.seeds)
+        if points > MAX_POINTS:
+            raise ValueError(f"{points} points, at most {MAX_POINTS}")
+        for values, what in ((self.snr_points_db, "snr_db"), (self.seeds, "seeds")):
+            if len(set(values)) != len(values):
+                raise ValueError(f"{what} holds a value twice")
+        labels = [channel.label for channel in self.channels]
+        if len(set(labels)) != len(labels):
+            raise ValueError("channels holds one twice")
+        return self
+
+
+class PlannedCodec(Settings):
+    """A codec, pinned by its digest."""
+
+    name: Name
+    digest: Digest
+    system: str
+
+
+class PlannedLink(Settings):
+    """A link, pinned by the digests of its data set and codecs."""
+
+    dataset: Name
+    dataset_digest: Digest
+    images: int = Field(ge=1)
+    codecs: list[PlannedCodec]
+
+
+class PlannedPoint(Settings):
+    """A channel condition, for the `variant`-th codec of each link that has so many."""
+
+    variant: int = Field(ge=0)
+    spec: PointSpec
+
+
+class Plan(Settings):
+    """What is to be sent, in full."""
+
+    run: Name
+    frame_images: int
+    decoding: str
+    threads: Threads
+    links: dict[Name, PlannedLink]
+    points: list[PlannedPoint]
+
+    @property
+    def digest(self) -> str:
+        """SHA-256 over everything that decides the answers."""
+        content = self.model_dump(mode="json", exclude={"run"})
+        return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
+
+    def frames(self, link: str) -> int:
+        """Frames of a link at each of its points."""
+        return -(-self.links[link].images // self.frame_images)
+
+    def frame_size(self, link: str, frame: int) -> int:
+        """Images of a frame; the last one may be shorter."""
+        return min(self.frame_images, self.links[link].images - frame * self.frame_images)
+
+    def points_of(self, link: str) -> list[int]:
+        """Indices of the points that a link is planned for, in order."""
+        variants = len(self.links[link].codecs)
+        return [index for index, point in enumerate(self.points) if point.variant < variants]
+
+    def codec_at(self, link: str, point: int) -> PlannedCodec:
+        """The codec that a link uses at a point."""
+        return self.links[link].codecs[self.points[point].variant]
+
+    @property
+    def total_frames(self) -> int:
+        """Frames of the whole run."""
+        return sum(len(self.points_of(link)) * self.frames(link) for link in self.links)
+
+
+def read_scenario(path: Path) -> Scenario:
+    """Read and validate a scenario.
+
+    Raises:
+        ConfigurationError: one line that names the key and what is allowed.
+    """
+    return validate(Scenario, read_yaml(path), where=str(path))
+
+
+def make_plan(scenario: Scenario, *, run: str, data_dir: Path, catalog: Catalog) -> Plan:
+    """Pin everything that a scenario leaves open.
+
+    Raises:
+        ConfigurationError: a data set is missing, or does not fit the codec.
+        CheckpointError: a codec is missing or cannot be trusted.
+    """
+    links = {
+        name: _planned_link(name, link, scenario, data_dir=data_dir, catalog=catalog)
+        for name, link in scenario.links.items()
+    }
+    variants = max(len(link.codecs) for link in links.values())
+    points = [
+        PlannedPoint(variant=variant, spec=PointSpec(channel=channel, snr_db=snr_db, seed=seed))
+        for variant in range(variants)
+        for seed in scenario.seeds
+        for channel in scenario.channels
+        for snr_db in scenario.snr_points_db
+    ]
+    return Plan(
+        run=run,
+        frame_images=scenario.frame_images,
+        decoding=scenario.decoding,
+        threads=scenario.threads,
+        links=links,
+        points=points,
+    )
+
+
+def _planned_link(
+    name: str, link: LinkSettings, scenario: Scenario, *, data_dir: Path, catalog: Catalog
+) -> PlannedLink:
+    dataset = read_manifest(data_dir / link.dataset)
+    split = dataset.splits.get("test")
+    if split is None:
+        raise ConfigurationError(f"link {name}: data set {link.dataset} has no test images")
+    codecs: list[PlannedCodec] = []
+    for codec in link.all_codecs:
+        manifest = catalog.verified(codec).manifest
+        if manifest.architecture.classes != len(dataset.classes):
+            raise ConfigurationError(
+                f"link {name}: codec {codec} answers {manifest.architecture.classes} classes, "
+                f"data set {link.dataset} has {len(dataset.classes)}"
+            )
+        system = manifest.architecture.channel.system
+        codecs.append(PlannedCodec(name=codec, digest=manifest.digest, system=system))
+    images = split.images if scenario.images is None else scenario.images
+    if images > split.images:
+        raise ConfigurationError(
+            f"link {name}: {images} images asked for, data set {link.dataset} has {split.images}"
+        )
+    return PlannedLink(
+        dataset=link.dataset, dataset_digest=split.sha256, images=images, codecs=codecs
+    )

@@ -1,0 +1,79 @@
+"""The link as training sees it: both halves of the codec around the deployed channel.
+
+Shape legend: B batch, K complex symbols, D feature width, T classes.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from channel_sim.channels import apply_channel
+from channel_sim.noise import complex_normals, stream_key
+from receiver.codec import ReceiverCodec
+from receiver.equalizer import equalize
+from semcom.architecture import CodecArchitecture
+from semcom.points import ChannelModel
+from transmitters.codec import TransmitterCodec
+
+
+@dataclass(frozen=True)
+class LinkOutput:
+    """features_BD h, recovered_BD h~, logits_BT y^."""
+
+    features_BD: Tensor
+    recovered_BD: Tensor
+    logits_BT: Tensor
+
+
+class TrainingLink(nn.Module):
+    """Encoder, channel encoder, channel, equaliser, decoder and head, end to end."""
+
+    def __init__(self, architecture: CodecArchitecture) -> None:
+        super().__init__()
+        self.transmitter = TransmitterCodec(architecture)
+        self.receiver = ReceiverCodec(architecture)
+        self.parts = nn.ModuleDict({**self.transmitter.modules, **self.receiver.modules})
+
+    def forward(
+        self, images_B3SS: Tensor, *, snr_db_B: Tensor, model: ChannelModel, key: str
+    ) -> LinkOutput:
+        """Send a batch through one draw of the channel, perfect CSI, zero forcing."""
+        features_BD, symbols_BK = self.transmitter.forward(images_B3SS, snr_db_B)
+        fading_B1, noise_BK = _draw(symbols_BK.shape, snr_db_B=snr_db_B, model=model, key=key)
+        real, imag = apply_channel(_parts(symbols_BK), _parts(fading_B1), _parts(noise_BK))
+        equalized_BK = equalize(
+            torch.complex(real, imag), fading_B1, method="zero_forcing", noise_power=0.0
+        )
+        recovered_BD, logits_BT = self.receiver.forward(equalized_BK, snr_db_B)
+        return LinkOutput(features_BD, recovered_BD, logits_BT)
+
+
+def _parts(symbols: Tensor) -> tuple[Tensor, Tensor]:
+    return symbols.real, symbols.imag
+
+
+def _draw(
+    shape: torch.Size, *, snr_db_B: Tensor, model: ChannelModel, key: str
+) -> tuple[Tensor, Tensor]:
+    """Fading (B, 1) and noise (B, K), the SNR of each sample its own."""
+    batch, symbols = shape
+    noise = complex_normals(
+        stream_key(seed=0, link="training", point=key, purpose="noise"),
+        first_item=0,
+        items=batch,
+        per_item=symbols,
+    )
+    fading = np.ones((batch, 1), dtype=np.complex64)
+    if model != "awgn":
+        fading = complex_normals(
+            stream_key(seed=0, link="training", point=key, purpose="fading"),
+            first_item=0,
+            items=batch,
+            per_item=1,
+        )
+    amplitude_B1 = torch.pow(10.0, -snr_db_B / 20.0).unsqueeze(1)
+    return torch.from_numpy(fading), torch.from_numpy(noise) * amplitude_B1

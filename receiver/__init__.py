@@ -1,0 +1,1 @@
+"""The edge server: symbols in, equalised, decoded, classified; the result goes back."""

@@ -1,0 +1,10 @@
+"""`python -m receiver --config FILE --id NAME`."""
+
+import sys
+
+from receiver.service import ReceiverService
+from receiver.settings import ReceiverSettings
+from semcom.service import main
+
+if __name__ == "__main__":
+    sys.exit(main("receiver", ReceiverSettings, ReceiverService))

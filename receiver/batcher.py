@@ -1,0 +1,79 @@
+"""Which frames go through the decoder together. Pure: no clock, no torch.
+
+exact        one frame is one forward pass: a frame's answer cannot depend on its neighbours
+throughput   waiting frames of one codec and kind are merged, at most `max_images` of them, and
+             none waits longer than `max_delay_s` for company
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from dataclasses import dataclass
+
+from semcom.messages import ReceivedFrame
+from semcom.wire import Symbols
+
+
+@dataclass(frozen=True)
+class Waiting:
+    """A frame that has arrived: its payload, and when."""
+
+    frame: ReceivedFrame
+    payload: Symbols
+    arrived_s: float
+
+    @property
+    def kind(self) -> tuple[str, str, bool]:
+        """Frames of one kind may share a forward pass."""
+        return self.frame.codec, self.frame.equalizer, self.frame.csi
+
+
+class Batcher:
+    """A queue of frames in order of arrival."""
+
+    def __init__(self, *, exact: bool, max_images: int, max_delay_s: float) -> None:
+        self._exact = exact
+        self._max_images = max_images
+        self._max_delay_s = max_delay_s
+        self._waiting: deque[Waiting] = deque()
+
+    def __len__(self) -> int:
+        return len(self._waiting)
+
+    def add(self, waiting: Waiting) -> None:
+        """A frame arrived."""
+        self._waiting.append(waiting)
+
+    def next_batch(self, now_s: float) -> list[Waiting]:
+        """Frames for one forward pass, now; empty where it is better to wait."""
+        if not self._waiting:
+            return []
+        if self._exact:
+            return [self._waiting.popleft()]
+        batch, rest = self._gather()
+        full = sum(waiting.frame.images for waiting in batch) >= self._max_images
+        if not full and now_s - batch[0].arrived_s < self._max_delay_s:
+            return []
+        self._waiting = deque(rest)
+        return batch
+
+    def wait_s(self, now_s: float, idle_s: float) -> float:
+        """Seconds until the oldest frame must go, at most `idle_s`."""
+        if not self._waiting:
+            return idle_s
+        if self._exact:
+            return 0.0
+        return min(idle_s, max(0.0, self._waiting[0].arrived_s + self._max_delay_s - now_s))
+
+    def _gather(self) -> tuple[list[Waiting], list[Waiting]]:
+        batch: list[Waiting] = []
+        rest: list[Waiting] = []
+        kind, images = self._waiting[0].kind, 0
+        for waiting in self._waiting:
+            fits = not batch or images + waiting.frame.images <= self._max_images
+            if waiting.kind == kind and fits:
+                batch.append(waiting)
+                images += waiting.frame.images
+            else:
+                rest.append(waiting)
+        return batch, rest

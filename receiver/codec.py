@@ -1,0 +1,76 @@
+"""The receiving half of a codec: noisy symbols -> recovered feature -> the task's answer.
+
+    z~ (N, K), CSI (N, 1) -> equalize -> ChannelDecoder(SNR) -> h~ (N, D) -> head -> logits (N, T)
+
+Shape legend: N images of a frame, K complex symbols, D feature width, T classes.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor, nn
+
+from receiver.channel_decoder import make_channel_decoder
+from receiver.equalizer import equalize
+from receiver.heads import ClassificationHead
+from semcom.architecture import CodecArchitecture
+from semcom.checkpoints import Checkpoint
+from semcom.nn.weights import load_arrays
+from semcom.points import EqualizerMethod
+
+
+class ReceiverCodec:
+    """Channel decoder and task head of one link."""
+
+    def __init__(self, architecture: CodecArchitecture, device: str = "cpu") -> None:
+        self.architecture = architecture
+        self.device = torch.device(device)
+        self.decoder = make_channel_decoder(architecture.channel)
+        self.head = ClassificationHead(
+            feature_dim=architecture.channel.feature_dim, classes=architecture.classes
+        )
+
+    @property
+    def modules(self) -> dict[str, nn.Module]:
+        """The parts under the names that a checkpoint gives them."""
+        return {"decoder": self.decoder, "head": self.head}
+
+    @classmethod
+    def load(cls, checkpoint: Checkpoint, device: str = "cpu") -> ReceiverCodec:
+        """Build and fill from a checkpoint, ready for service on `device`.
+
+        Raises:
+            CheckpointError: weights that are damaged or do not fit.
+        """
+        codec = cls(checkpoint.manifest.architecture, device)
+        load_arrays(codec.modules, checkpoint.read_weights("receiver"))
+        for module in codec.modules.values():
+            module.eval().requires_grad_(False).to(codec.device)
+        return codec
+
+    def forward(self, equalized_NK: Tensor, snr_db_N: Tensor) -> tuple[Tensor, Tensor]:
+        """Equalised symbols -> recovered features h~ (N, D) and logits (N, T)."""
+        features_ND: Tensor = self.decoder(equalized_NK, snr_db_N)
+        logits_NT: Tensor = self.head(features_ND)
+        return features_ND, logits_NT
+
+    def decode(
+        self,
+        received_NK: npt.NDArray[np.complex64],
+        csi_N1: npt.NDArray[np.complex64] | None,
+        *,
+        snr_db_N: npt.NDArray[np.float32],
+        equalizer: EqualizerMethod,
+    ) -> npt.NDArray[np.float32]:
+        """Decode one forward pass: received complex64 (N, K) -> logits float32 (N, T)."""
+        with torch.inference_mode():
+            received = torch.from_numpy(received_NK).to(self.device)
+            csi = None if csi_N1 is None else torch.from_numpy(csi_N1).to(self.device)
+            snr_db = torch.from_numpy(snr_db_N).to(self.device)
+            noise_power = torch.pow(10.0, -snr_db / 10.0).unsqueeze(1)
+            equalized = equalize(received, csi, method=equalizer, noise_power=noise_power)
+            _, logits_NT = self.forward(equalized, snr_db)
+        logits: npt.NDArray[np.float32] = logits_NT.cpu().numpy()
+        return logits

@@ -1,0 +1,114 @@
+"""Frames to task results, on the worker's thread; keeps the codecs that were loaded."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+
+from receiver.batcher import Waiting
+from receiver.codec import ReceiverCodec
+from receiver.settings import ReceiverSettings
+from semcom.checkpoints import open_checkpoint
+from semcom.errors import ConfigurationError, ProtocolError
+from semcom.messages import ReceivedFrame, TaskResult
+
+
+@dataclass(frozen=True)
+class Decoded:
+    """One answered frame."""
+
+    result: TaskResult
+    images: int
+
+
+class FrameDecoder:
+    """Decoders by digest. A codec that is refused leaves all others serving."""
+
+    def __init__(self, settings: ReceiverSettings) -> None:
+        self._settings = settings
+        self._device = _device(settings.device)
+        self._codecs: dict[str, ReceiverCodec] = {}
+
+    @property
+    def digests(self) -> tuple[str, ...]:
+        """What is loaded."""
+        return tuple(self._codecs)
+
+    def load(self, name: str, *, expected_digest: str | None = None) -> None:
+        """Load a codec beside those that serve.
+
+        Raises:
+            CheckpointError: missing, damaged, another one than expected, or not fitting.
+        """
+        folder = self._settings.codec_dir / name
+        checkpoint = open_checkpoint(folder, expected_digest=expected_digest)
+        if checkpoint.digest not in self._codecs:
+            self._codecs = {
+                **self._codecs,
+                checkpoint.digest: ReceiverCodec.load(checkpoint, self._device),
+            }
+
+    def check(self, frame: ReceivedFrame) -> None:
+        """Refuse what the codec it names cannot decode.
+
+        Raises:
+            ProtocolError: the codec is not loaded, or has another number of symbols.
+        """
+        codec = self._codecs.get(frame.codec)
+        if codec is None:
+            raise ProtocolError("codec_not_loaded", f"codec {frame.codec[:12]} is not loaded")
+        expected = codec.architecture.channel.symbols
+        if frame.symbols != expected:
+            raise ProtocolError(
+                "codec_mismatch", f"{frame.symbols} symbols per image, the codec has {expected}"
+            )
+
+    def decode(self, batch: list[Waiting]) -> list[Decoded]:
+        """One forward pass over all images of the batch."""
+        started_s = time.monotonic()
+        first = batch[0].frame
+        codec = self._codecs[first.codec]
+        payload = (
+            np.concatenate([waiting.payload for waiting in batch])
+            if len(batch) > 1
+            else (batch[0].payload)
+        )
+        csi_N1 = np.ascontiguousarray(payload[:, :1]) if first.csi else None
+        received_NK = np.ascontiguousarray(payload[:, int(first.csi) :])
+        snr_db_N = np.concatenate(
+            [np.full(w.frame.images, w.frame.snr_db, dtype=np.float32) for w in batch]
+        )
+        logits = codec.decode(received_NK, csi_N1, snr_db_N=snr_db_N, equalizer=first.equalizer)
+        predictions_N = logits.argmax(axis=1).astype("<u2")
+        decode_ms = 1e3 * (time.monotonic() - started_s)
+        ends = np.cumsum([waiting.frame.images for waiting in batch])
+        return [
+            _decoded(waiting, predictions_N[end - waiting.frame.images : end], started_s, decode_ms)
+            for waiting, end in zip(batch, ends, strict=True)
+        ]
+
+
+def _decoded(
+    waiting: Waiting, predictions_B: np.ndarray, started_s: float, decode_ms: float
+) -> Decoded:
+    frame = waiting.frame
+    result = TaskResult(
+        key=frame.key,
+        codec=frame.codec,
+        predictions=predictions_B.tobytes(),
+        channel_ms=frame.channel_ms,
+        batch_wait_ms=1e3 * max(0.0, started_s - waiting.arrived_s),
+        decode_ms=decode_ms,
+    )
+    return Decoded(result, frame.images)
+
+
+def _device(name: str) -> str:
+    if name == "auto":
+        return "cuda" if torch.cuda.is_available() else "cpu"
+    if name.startswith("cuda") and not torch.cuda.is_available():
+        raise ConfigurationError(f"device {name} asked for, but there is no CUDA device here")
+    return name

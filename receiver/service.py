@@ -1,0 +1,173 @@
+"""The receiver process: sockets and the decoding thread around the batcher."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Sequence
+
+import torch
+
+from receiver.batcher import Batcher, Waiting
+from receiver.decoding import Decoded, FrameDecoder
+from receiver.settings import ReceiverSettings
+from semcom.errors import ProtocolError, SemcomError
+from semcom.messages import (
+    CodecReport,
+    Hello,
+    LoadCodec,
+    ReceivedFrame,
+    Refusal,
+    Welcome,
+)
+from semcom.service import HEARTBEAT_S, new_instance
+from semcom.sockets import Endpoint, Received, Wakeup
+from semcom.telemetry import Telemetry, event
+from semcom.worker import Worker
+
+logger = logging.getLogger("receiver")
+
+# Forward passes handed to the decoding thread ahead of time, so that it never waits for us.
+AHEAD = 2
+
+
+class ReceiverService:
+    """Decodes what the channel sends; several may serve one channel."""
+
+    def __init__(
+        self, settings: ReceiverSettings, peer: str, telemetry: Telemetry, wakeup: Wakeup
+    ) -> None:
+        torch.set_num_threads(settings.threads)
+        self.peer = peer
+        self.done = False
+        self.instance = new_instance()
+        self._telemetry = telemetry
+        self._decoder = FrameDecoder(settings)
+        self._batcher = Batcher(
+            exact=settings.mode == "exact",
+            max_images=settings.max_batch_images,
+            max_delay_s=settings.max_delay_ms / 1e3,
+        )
+        self._worker: Worker[list[Decoded] | CodecReport] = Worker(wakeup, "decoder")
+        self._downlink = Endpoint.connect(settings.downlink, name="downlink")
+        self._control: Endpoint | None = None
+        if settings.control is not None:
+            self._control = Endpoint.connect(settings.control, name="control")
+        self._loading: set[str] = set()
+        self._welcomed = False
+        self._next_hello_s = 0.0
+        for codec in settings.codecs:
+            self._decoder.load(codec)
+
+    @property
+    def endpoints(self) -> Sequence[Endpoint]:
+        """Downlink and, where there is an orchestrator, control."""
+        return (self._downlink,) if self._control is None else (self._downlink, self._control)
+
+    @property
+    def ready(self) -> bool:
+        """Whether the channel has answered and a codec is loaded."""
+        return self._welcomed and bool(self._decoder.digests)
+
+    def handle(self, endpoint: Endpoint, received: Received) -> None:
+        """Take a message; whatever is wrong with it is answered and counted."""
+        try:
+            if received.error is not None:
+                raise received.error
+            self._dispatch(endpoint, received)
+        except ProtocolError as error:
+            self._telemetry.count("semcom_messages_refused_total", 1, error.reason)
+            key = received.message.key if isinstance(received.message, ReceivedFrame) else None
+            reason = {"reason": error.reason, "detail": error.detail[:300], "key": key}
+            endpoint.send(Refusal.model_validate(reason))
+
+    def tick(self, now_s: float) -> float:
+        """Greet, answer what was decoded, hand the next frames to the decoder."""
+        if now_s >= self._next_hello_s:
+            self._greet(now_s)
+        for outcome in self._worker.outcomes():
+            if isinstance(outcome.value, CodecReport):
+                self._report(outcome.value, now_s)
+            elif outcome.value is not None:
+                self._answer(outcome.value)
+            elif outcome.error is not None:
+                raise outcome.error
+        while self._worker.pending < AHEAD:
+            batch = self._batcher.next_batch(now_s)
+            if not batch:
+                break
+            self._worker.submit(lambda batch=batch: self._decoder.decode(batch))  # type: ignore[misc]
+        idle_s = max(0.0, self._next_hello_s - now_s)
+        return idle_s if self._worker.pending >= AHEAD else self._batcher.wait_s(now_s, idle_s)
+
+    def close(self) -> None:
+        """Stop decoding, close the sockets."""
+        self._worker.close()
+        for endpoint in self.endpoints:
+            endpoint.close()
+
+    def _greet(self, now_s: float) -> None:
+        self._next_hello_s = now_s + HEARTBEAT_S
+        hello = Hello(
+            role="receiver",
+            peer=self.peer,
+            instance=self.instance,
+            codecs=list(self._decoder.digests),
+        )
+        for endpoint in self.endpoints:
+            endpoint.send(hello)
+
+    def _dispatch(self, endpoint: Endpoint, received: Received) -> None:
+        message = received.message
+        if isinstance(message, LoadCodec) and endpoint is self._control:
+            self._load(message)
+        elif isinstance(message, ReceivedFrame) and endpoint is self._downlink:
+            self._decoder.check(message)
+            self._telemetry.count("semcom_frames_received_total", 1, message.key.link)
+            self._batcher.add(Waiting(message, received.payload, time.monotonic()))
+        elif isinstance(message, Welcome):
+            self._welcomed = self._welcomed or endpoint is self._downlink
+        elif isinstance(message, Refusal):
+            self._telemetry.count("semcom_messages_refused_total", 1, message.reason)
+        else:
+            raise ProtocolError("unexpected", type(message).__name__)
+
+    def _load(self, request: LoadCodec) -> None:
+        """Load on the decoding thread: what is queued before it is answered by what was there."""
+        if request.digest in self._loading:
+            return
+        self._loading.add(request.digest)
+
+        def load() -> CodecReport:
+            try:
+                self._decoder.load(request.codec, expected_digest=request.digest)
+            except SemcomError as error:
+                return CodecReport(
+                    codec=request.codec,
+                    digest=request.digest,
+                    loaded=False,
+                    detail=str(error)[:300],
+                )
+            return CodecReport(codec=request.codec, digest=request.digest, loaded=True)
+
+        self._worker.submit(load)
+
+    def _report(self, report: CodecReport, now_s: float) -> None:
+        self._loading.discard(report.digest)
+        self._telemetry.count(
+            "semcom_codec_swaps_total", 1, "loaded" if report.loaded else "refused"
+        )
+        event(logger, "codec", codec=report.codec, loaded=report.loaded, detail=report.detail)
+        if self._control is not None:
+            self._control.send(report)
+        self._greet(now_s)
+
+    def _answer(self, decoded: list[Decoded]) -> None:
+        for each in decoded:
+            result = each.result
+            self._telemetry.observe("semcom_stage_seconds", result.decode_ms / 1e3, "decode")
+            self._telemetry.observe(
+                "semcom_stage_seconds", result.batch_wait_ms / 1e3, "batch_wait"
+            )
+            self._telemetry.count("semcom_images_evaluated_total", each.images, result.key.link)
+            self._downlink.send(result)

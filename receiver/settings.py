@@ -1,0 +1,26 @@
+"""What a receiver process is told."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Literal
+
+from pydantic import Field
+
+from semcom.messages import Name
+from semcom.settings import Address, ProcessSettings
+
+
+class ReceiverSettings(ProcessSettings):
+    """The `receiver` section of a process file."""
+
+    downlink: Address = Field(description="the channel's address for receivers")
+    codec_dir: Path = Path("codecs")
+    codecs: list[Name] = Field(default=[], description="loaded at start; others on request")
+    mode: Literal["exact", "throughput"] = Field(
+        default="exact", description="exact: one frame, one forward pass; throughput: may merge"
+    )
+    max_batch_images: int = Field(default=256, ge=1, le=65536)
+    max_delay_ms: float = Field(default=2.0, ge=0, le=1000)
+    device: str = Field(default="cpu", pattern=r"^(auto|cpu|cuda(:\d+)?)$")
+    threads: int = Field(default=1, ge=1, le=256)

@@ -1,0 +1,138 @@
+"""What a codec is made of: the shapes that both ends of a link must agree on (no torch)."""
+
+from __future__ import annotations
+
+import math
+from typing import Annotated, Literal, Self
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+STAGE_PLANES = (16, 32, 64, 128)
+STAGE_STRIDES = (1, 2, 2, 2)
+STEM_CHANNELS = (32, 32, 64)
+EXPANSION = 4
+MAX_DEPTH = 5
+
+System = Literal["rkd-sc", "jscc-student", "jscc-teacher"]
+Depth = Annotated[int, Field(ge=1, le=MAX_DEPTH)]
+Depths = tuple[Depth, Depth, Depth, Depth]
+Triple = tuple[float, float, float]
+
+CLIP_MEAN: Triple = (0.48145466, 0.4578275, 0.40821073)
+CLIP_STD: Triple = (0.26862954, 0.26130258, 0.27577711)
+
+# Table III, decoded to depths: (search, data set) -> blocks per stage.
+TABLE_III_DEPTHS: dict[tuple[str, str], Depths] = {
+    ("kdl-darts", "cifar10"): (3, 4, 4, 1),
+    ("kdl-darts", "cifar100"): (4, 5, 5, 3),
+    ("kdl-darts", "tiny-imagenet"): (5, 5, 5, 3),
+    ("darts", "cifar10"): (5, 2, 5, 2),
+    ("darts", "cifar100"): (4, 3, 5, 4),
+    ("darts", "tiny-imagenet"): (4, 5, 5, 5),
+}
+
+
+class Architecture(BaseModel):
+    """Base: unknown keys are errors, values never change."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class InputSpec(Architecture):
+    """How an image becomes the encoder's input: resize to `size`, scale to 0..1, normalise."""
+
+    size: int = Field(ge=16, le=1024)
+    mean: Triple = CLIP_MEAN
+    std: Triple = CLIP_STD
+
+
+class EncoderArchitecture(Architecture):
+    """Semantic encoder, Table I. `width` scales all channels (1 in the paper)."""
+
+    input: InputSpec
+    depths: Depths
+    width: float = Field(default=1.0, gt=0, le=4)
+    stem_conv_stride: Literal[1, 2] = 2
+    feature_dim: int = Field(default=512, ge=8, le=4096)
+    heads: int = Field(default=8, ge=1, le=64)
+
+    @property
+    def stem_channels(self) -> tuple[int, int, int]:
+        """Channels of the three convolutions of the stem."""
+        first, second, third = (max(8, round(c * self.width)) for c in STEM_CHANNELS)
+        return first, second, third
+
+    @property
+    def stage_planes(self) -> tuple[int, ...]:
+        """Bottleneck planes per stage; the output channels are four times as many."""
+        return tuple(max(4, round(planes * self.width)) for planes in STAGE_PLANES)
+
+    @property
+    def last_map_size(self) -> int:
+        """Height and width of the map that attention pooling sees."""
+        return self.input.size // (2 * self.stem_conv_stride * math.prod(STAGE_STRIDES))
+
+    @model_validator(mode="after")
+    def _fits(self) -> Self:
+        if self.last_map_size < 2:
+            raise ValueError(
+                f"input {self.input.size} leaves a last map below 2x2; "
+                f"use stem_conv_stride 1 or larger images"
+            )
+        if (self.stage_planes[-1] * EXPANSION) % self.heads:
+            raise ValueError(
+                f"{self.stage_planes[-1] * EXPANSION} channels over {self.heads} heads"
+            )
+        return self
+
+
+class ChannelCodecArchitecture(Architecture):
+    """Channel encoder and decoder: CAT of section III-B, or the plain link of the baselines."""
+
+    system: System = "rkd-sc"
+    feature_dim: int = Field(default=512, ge=8, le=4096)
+    ffn_dim: int = Field(default=2048, ge=8, le=16384)
+    compression_ratio: float = Field(default=0.8, ge=0, lt=1)
+    tx_csi: bool = False
+
+    @property
+    def is_direct(self) -> bool:
+        """The baselines send the feature itself."""
+        return self.system != "rkd-sc"
+
+    @property
+    def codeword_dim(self) -> int:
+        """c = floor(D (1 - ratio)), eq. (22); D for a direct link."""
+        if self.is_direct:
+            return self.feature_dim
+        return math.floor(round(self.feature_dim * (1.0 - self.compression_ratio), 6))
+
+    @property
+    def symbols(self) -> int:
+        """K = ceil(c / 2) complex symbols per image."""
+        return (self.codeword_dim + 1) // 2
+
+    @model_validator(mode="after")
+    def _fits(self) -> Self:
+        if not 2 <= self.codeword_dim <= self.feature_dim:
+            raise ValueError(f"compression_ratio {self.compression_ratio} leaves no codeword")
+        if not self.is_direct and self.codeword_dim == self.feature_dim:
+            raise ValueError("compression_ratio must leave room for the SNR code: raise it above 0")
+        return self
+
+
+class CodecArchitecture(Architecture):
+    """Both ends of a link: semantic encoder, channel codec, task head."""
+
+    encoder: EncoderArchitecture
+    channel: ChannelCodecArchitecture
+    classes: int = Field(ge=2, le=65535)
+
+    @model_validator(mode="after")
+    def _fits(self) -> Self:
+        if self.encoder.feature_dim != self.channel.feature_dim:
+            raise ValueError(
+                f"encoder feature_dim {self.encoder.feature_dim} != "
+                f"channel feature_dim {self.channel.feature_dim}"
+            )
+        return self

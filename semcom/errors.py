@@ -1,0 +1,71 @@
+"""The exception tree, and the exit code each branch ends a command with.
+
+SemcomError (70)
+├── ConfigurationError (2)      a scenario, setting or argument is wrong or missing
+├── PortInUseError (3)          an address cannot be bound
+├── AuthenticationError (4)     a peer or key was refused
+├── ProtocolError (5)           bytes that are not a message, or a message out of place
+├── CheckpointError (6)         a codec that cannot be trusted or does not fit
+├── StorageError (7)            the disk refused
+└── AccountingError (8)         images missing, duplicated, or answered in two ways
+"""
+
+from __future__ import annotations
+
+EXIT_OK = 0
+
+
+class SemcomError(Exception):
+    """Base of every error that a user may see; its text is one line that says what to do."""
+
+    exit_code = 70
+
+
+class ConfigurationError(SemcomError):
+    """A scenario, setting, argument or data set is wrong or missing."""
+
+    exit_code = 2
+
+
+class PortInUseError(SemcomError):
+    """An address is taken by another process."""
+
+    exit_code = 3
+
+
+class AuthenticationError(SemcomError):
+    """A peer or a key was refused."""
+
+    exit_code = 4
+
+
+class ProtocolError(SemcomError):
+    """Bytes that are no message of this protocol.
+
+    `reason` comes from the closed set of `semcom.messages.RefusalReason`.
+    """
+
+    exit_code = 5
+
+    def __init__(self, reason: str, detail: str) -> None:
+        super().__init__(f"{reason}: {detail}")
+        self.reason = reason
+        self.detail = detail
+
+
+class CheckpointError(SemcomError):
+    """A codec that is damaged, untrusted or of the wrong shape."""
+
+    exit_code = 6
+
+
+class StorageError(SemcomError):
+    """The disk is full or refuses."""
+
+    exit_code = 7
+
+
+class AccountingError(SemcomError):
+    """Images missing, duplicated or answered in two ways."""
+
+    exit_code = 8

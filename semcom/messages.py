@@ -1,0 +1,240 @@
+"""Every message of the protocol. docs/protocol.md is its specification.
+
+Transmitter            Channel               Receiver            Orchestrator
+  Hello, Welcome  <->  (uplink) (downlink) <-> Hello, Welcome      (control) <-> all: Hello, Welcome
+  SymbolFrame      ->  ReceivedFrame        -> decode
+  TaskResult      <-   TaskResult          <-  TaskResult
+  Refusal         <-   Refusal             <-  Refusal
+  Results   ------------------------------------------------->    Recorded
+  Assignment  <-----------------------------------------------
+                       PointTable  <--------------------------
+                                            LoadCodec <-------
+                                            CodecReport ----->
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, ClassVar, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from semcom.points import EqualizerMethod, PointSpec, SnrDb
+
+PROTOCOL_VERSION = 1
+MAX_ITEMS = 64  # of any list or map in a header
+MAX_FRAME_IMAGES = 4096
+MAX_SYMBOLS = 4096
+
+Role = Literal["transmitter", "channel", "receiver", "orchestrator"]
+RefusalReason = Literal[
+    # bytes that are no message
+    "parts", "size", "magic", "version", "type", "checksum", "header",
+    # a message out of place
+    "shape", "not_finite", "over_power", "unexpected",
+    # not now: the transmitter tries again
+    "unknown_point", "no_receiver", "codec_not_loaded", "overloaded",
+    # not at all
+    "codec_mismatch", "internal",
+]  # fmt: skip
+RETRIABLE: frozenset[str] = frozenset(
+    {"checksum", "unknown_point", "no_receiver", "codec_not_loaded", "overloaded"}
+)
+
+Name = Annotated[str, Field(pattern="^[a-z0-9][a-z0-9._-]{0,63}$")]
+Digest = Annotated[str, Field(pattern="^[0-9a-f]{64}$")]
+Instance = Annotated[str, Field(pattern="^[0-9a-f]{16}$")]
+Index = Annotated[int, Field(ge=0, lt=2**31)]
+Count = Annotated[int, Field(ge=1, le=MAX_FRAME_IMAGES)]
+Milliseconds = Annotated[float, Field(ge=0, le=1e9, allow_inf_nan=False)]
+Span = Annotated[tuple[Index, Index], Field(strict=False)]
+
+
+class Message(BaseModel):
+    """Base of all messages: exact types, unknown keys refused, never changed."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+
+    TYPE: ClassVar[int]
+
+
+class Part(BaseModel):
+    """Base of what messages hold."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+
+
+class Hello(Message):
+    """I am here. Sent first and then every second; silence for three seconds is death."""
+
+    TYPE: ClassVar[int] = 1
+    role: Role
+    peer: Name
+    instance: Instance
+    run: Name | None = None
+    points: Index = 0  # channel: how many points of `run` it knows
+    busy: list[Index] = Field(default=[], max_length=MAX_ITEMS)  # transmitter: points at work
+    codecs: list[Digest] = Field(default=[], max_length=MAX_ITEMS)  # receiver: loaded
+
+
+class Welcome(Message):
+    """Answer to every Hello; a new `instance` tells that the other end was restarted."""
+
+    TYPE: ClassVar[int] = 2
+    instance: Instance
+
+
+class FrameKey(Part):
+    """What a frame is called, all along its way."""
+
+    run: Name
+    point: Index
+    link: Name
+    frame: Index
+
+
+class SymbolFrame(Message):
+    """Codewords of one frame. Payload: complex64 (images, symbols)."""
+
+    TYPE: ClassVar[int] = 10
+    key: FrameKey
+    first_image: Index
+    images: Count
+    symbols: Annotated[int, Field(ge=1, le=MAX_SYMBOLS)]
+    codec: Digest
+
+
+class ReceivedFrame(Message):
+    """What the channel made of a frame. Payload: complex64 (images, csi + symbols).
+
+    With `csi` the first column holds the channel state of each codeword.
+    """
+
+    TYPE: ClassVar[int] = 11
+    key: FrameKey
+    images: Count
+    symbols: Annotated[int, Field(ge=1, le=MAX_SYMBOLS)]
+    codec: Digest
+    csi: bool
+    snr_db: SnrDb
+    equalizer: EqualizerMethod
+    channel_ms: Milliseconds
+
+
+class TaskResult(Message):
+    """The receiver's answer and the frame's acknowledgement: uint16 class per image."""
+
+    TYPE: ClassVar[int] = 12
+    key: FrameKey
+    codec: Digest
+    predictions: Annotated[bytes, Field(max_length=2 * MAX_FRAME_IMAGES)]
+    channel_ms: Milliseconds
+    batch_wait_ms: Milliseconds
+    decode_ms: Milliseconds
+
+
+class Refusal(Message):
+    """A message was not taken; `key` where it could be read."""
+
+    TYPE: ClassVar[int] = 13
+    reason: RefusalReason
+    detail: Annotated[str, Field(max_length=300)]
+    key: FrameKey | None = None
+
+
+class PointTable(Message):
+    """Orchestrator to channel: points `first` ... of a run; `total` in all."""
+
+    TYPE: ClassVar[int] = 20
+    run: Name
+    total: Index
+    first: Index
+    points: list[PointSpec] = Field(max_length=MAX_ITEMS)
+
+
+class LoadCodec(Message):
+    """Orchestrator to receiver: load this codec; those already loaded go on serving."""
+
+    TYPE: ClassVar[int] = 21
+    codec: Name
+    digest: Digest
+
+
+class CodecReport(Message):
+    """Receiver to orchestrator: a codec was loaded, or refused with a reason."""
+
+    TYPE: ClassVar[int] = 22
+    codec: Name
+    digest: Digest
+    loaded: bool
+    detail: Annotated[str, Field(max_length=300)] = ""
+
+
+class Assignment(Message):
+    """Orchestrator to transmitter: send these frames (half-open spans) of a point."""
+
+    TYPE: ClassVar[int] = 23
+    run: Name
+    point: Index
+    spec: PointSpec
+    dataset: Name
+    dataset_digest: Digest
+    codec: Name
+    codec_digest: Digest
+    images: Annotated[int, Field(ge=1, lt=2**31)]
+    frame_images: Count
+    window: Annotated[int, Field(ge=1, le=1024)]
+    encode_once: bool
+    frames: list[Span] = Field(min_length=1, max_length=MAX_ITEMS)
+
+
+class FrameResult(Part):
+    """One finished frame as the ledger keeps it."""
+
+    point: Index
+    frame: Index
+    images: Count
+    correct: Annotated[int, Field(ge=0, le=MAX_FRAME_IMAGES)]
+    predictions: Annotated[bytes, Field(max_length=2 * MAX_FRAME_IMAGES)]
+    attempts: Annotated[int, Field(ge=1, lt=2**31)]
+    encode_ms: Milliseconds
+    channel_ms: Milliseconds
+    batch_wait_ms: Milliseconds
+    decode_ms: Milliseconds
+    round_trip_ms: Milliseconds
+
+
+class Results(Message):
+    """Transmitter to orchestrator: finished frames; sent again until recorded."""
+
+    TYPE: ClassVar[int] = 24
+    run: Name
+    link: Name
+    codec: Digest
+    results: list[FrameResult] = Field(min_length=1, max_length=MAX_ITEMS)
+
+
+class Recorded(Message):
+    """Orchestrator to transmitter: these (point, frame) are committed to the ledger."""
+
+    TYPE: ClassVar[int] = 25
+    run: Name
+    frames: list[Span] = Field(max_length=MAX_ITEMS)
+
+
+class Failure(Message):
+    """A process tells the orchestrator that it cannot do its part, and why."""
+
+    TYPE: ClassVar[int] = 26
+    role: Role
+    peer: Name
+    exit_code: Annotated[int, Field(ge=1, le=255)]
+    detail: Annotated[str, Field(max_length=300)]
+
+
+MESSAGE_TYPES: dict[int, type[Message]] = {
+    message.TYPE: message
+    for message in (
+        Hello, Welcome, SymbolFrame, ReceivedFrame, TaskResult, Refusal,
+        PointTable, LoadCodec, CodecReport, Assignment, Results, Recorded, Failure,
+    )
+}  # fmt: skip

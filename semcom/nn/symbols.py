@@ -1,0 +1,37 @@
+"""Real codewords <-> complex symbols, and the power constraint of the transmitter.
+
+Shape legend: B batch, c real dimensions of a codeword, K = ceil(c / 2) complex symbols.
+Adjacent reals are (I, Q) of one symbol; an odd c is padded with one zero real, which takes no
+part in the power or in decoding.
+"""
+
+from __future__ import annotations
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+
+def symbol_count(real_dims: int) -> int:
+    """K = ceil(c / 2) complex symbols (channel uses) for c reals."""
+    return (real_dims + 1) // 2
+
+
+def normalize_power(codeword_Bc: Tensor) -> Tensor:
+    """Scale each row to mean square 1/2 per real, that is mean |z|^2 = 1 per complex symbol.
+
+    Per image, never per batch: a neighbour changes nobody's SNR. A zero row stays zero.
+    """
+    mean_square_B1 = codeword_Bc.square().mean(dim=1, keepdim=True)
+    return codeword_Bc * torch.rsqrt(2.0 * mean_square_B1.clamp_min(1e-12))
+
+
+def reals_to_symbols(codeword_Bc: Tensor) -> Tensor:
+    """(B, c) float32 -> (B, K) complex64."""
+    padded = F.pad(codeword_Bc, (0, codeword_Bc.shape[1] % 2))
+    return torch.view_as_complex(padded.reshape(len(padded), -1, 2))
+
+
+def symbols_to_reals(symbols_BK: Tensor, real_dims: int) -> Tensor:
+    """(B, K) complex64 -> (B, c) float32; drops the padding real of an odd c."""
+    return torch.view_as_real(symbols_BK).flatten(1)[:, :real_dims]

@@ -1,0 +1,155 @@
+"""The run loop of every process: poll, handle, tick; signals, health, exit codes."""
+
+from __future__ import annotations
+
+import argparse
+import logging
+import secrets
+import signal
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from types import FrameType
+from typing import Protocol, TypeVar
+
+from semcom import sockets
+from semcom.errors import SemcomError
+from semcom.health import HealthServer
+from semcom.settings import ProcessSettings, read_yaml, validate
+from semcom.sockets import Endpoint, Poller, Received, Wakeup
+from semcom.telemetry import Telemetry, event, log_json
+
+HEARTBEAT_S = 1.0
+DEAD_AFTER_S = 3.0
+logger = logging.getLogger("semcom.service")
+
+# How many messages one endpoint may deliver before the others are looked at.
+BURST = 64
+
+
+class Service(Protocol):
+    """What a process does; the loop owns when."""
+
+    @property
+    def endpoints(self) -> Sequence[Endpoint]:
+        """The sockets to poll."""
+        ...
+
+    @property
+    def ready(self) -> bool:
+        """Whether the process can do its work."""
+        ...
+
+    @property
+    def done(self) -> bool:
+        """Whether the process has nothing left to do and may end."""
+        ...
+
+    def handle(self, endpoint: Endpoint, received: Received) -> None:
+        """Take one message."""
+        ...
+
+    def tick(self, now_s: float) -> float:
+        """Do what time asks for; returns the seconds until it wants to be called again."""
+        ...
+
+    def close(self) -> None:
+        """Close sockets and threads."""
+        ...
+
+
+class Stop:
+    """SIGTERM and SIGINT ask the loop to end; the second one ends it at once."""
+
+    def __init__(self, wakeup: Wakeup) -> None:
+        self.asked = False
+        self._wakeup = wakeup
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, self._on_signal)
+
+    def _on_signal(self, _number: int, _frame: FrameType | None) -> None:
+        if self.asked:
+            raise KeyboardInterrupt
+        self.asked = True
+        self._wakeup.set()
+
+
+def serve(service: Service, wakeup: Wakeup, stopped: Callable[[], bool]) -> None:
+    """Run a service until it is done or `stopped` says so."""
+    poller = Poller(service.endpoints, wakeup)
+    while not stopped() and not service.done:
+        wait_s = service.tick(time.monotonic())
+        for endpoint in poller.wait(min(wait_s, HEARTBEAT_S)):
+            for _ in range(BURST):
+                received = endpoint.receive()
+                if received is None:
+                    break
+                service.handle(endpoint, received)
+
+
+def new_instance() -> str:
+    """A name for this life of a process: a restart is a new one."""
+    return secrets.token_hex(8)
+
+
+SettingsT = TypeVar("SettingsT", bound=ProcessSettings)
+
+
+def main(
+    role: str,
+    settings_type: type[SettingsT],
+    build: Callable[[SettingsT, str, Telemetry, Wakeup], Service],
+    argv: Sequence[str] | None = None,
+) -> int:
+    """The entry of a process: `python -m <room> --config FILE --id NAME`; returns the exit code.
+
+    `FILE` is YAML with a section named after the role; other sections are left to other roles.
+    """
+    parser = argparse.ArgumentParser(prog=f"python -m {role}")
+    parser.add_argument(
+        "--config", type=Path, required=True, help="YAML file with a section per role"
+    )
+    parser.add_argument("--id", default=role, help="this process's name, as cifar10 or receiver-1")
+    arguments = parser.parse_args(argv)
+    log_json()
+    try:
+        sections = read_yaml(arguments.config)
+        section = sections.get(role) or {}
+        settings = validate(settings_type, section, where=f"{arguments.config}: {role}")
+        _run(role, arguments.id, settings, build)
+    except SemcomError as error:
+        logger.error(str(error), extra={"fields": {"exit_code": error.exit_code}})
+        return error.exit_code
+    except KeyboardInterrupt:
+        return 130
+    except Exception:
+        logger.exception("internal error; please report it with this log")
+        return 70
+    return 0
+
+
+def _run(
+    role: str,
+    peer: str,
+    settings: SettingsT,
+    build: Callable[[SettingsT, str, Telemetry, Wakeup], Service],
+) -> None:
+    wakeup = Wakeup()
+    stop = Stop(wakeup)
+    telemetry = Telemetry(role, peer)
+    service = build(settings, peer, telemetry, wakeup)
+    health = HealthServer(
+        settings.metrics_host,
+        settings.metrics_port,
+        registry=telemetry.registry,
+        ready=lambda: service.ready,
+    )
+    event(logger, "started", role=role, peer=peer, metrics_port=health.port)
+    try:
+        serve(service, wakeup, lambda: stop.asked)
+    finally:
+        service.close()
+        health.close()
+        sockets.shutdown()
+        wakeup.close()
+        event(logger, "stopped", role=role, peer=peer)

@@ -1,0 +1,100 @@
+"""Settings files: YAML, validated by pydantic, with errors that name the key."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any, TypeVar
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from semcom.errors import ConfigurationError
+
+MAX_SETTINGS_BYTES = 1 << 20
+
+Address = Annotated[str, Field(pattern=r"^tcp://[A-Za-z0-9.*\-\[\]:]+:\d{1,5}$")]
+Port = Annotated[int, Field(ge=0, le=65535)]
+
+
+class Settings(BaseModel):
+    """Base of everything that is read from a file: unknown keys are errors."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class ProcessSettings(Settings):
+    """What every process is told."""
+
+    control: Address | None = Field(default=None, description="the orchestrator's address")
+    metrics_host: str = "127.0.0.1"
+    metrics_port: Port = Field(default=0, description="0: any free port, see the log")
+
+
+SettingsT = TypeVar("SettingsT", bound=BaseModel)
+
+
+def read_yaml(path: Path) -> dict[str, Any]:
+    """A YAML file that holds a map.
+
+    Raises:
+        ConfigurationError: missing, not YAML, or not a map.
+    """
+    try:
+        if path.stat().st_size > MAX_SETTINGS_BYTES:
+            raise ConfigurationError(f"{path} is larger than {MAX_SETTINGS_BYTES} bytes")
+        content = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except FileNotFoundError as error:
+        raise ConfigurationError(f"no such file: {path}") from error
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigurationError(f"cannot read {path}: {error}") from error
+    except (yaml.YAMLError, RecursionError) as error:
+        first = str(error).splitlines()[0] if str(error) else "too deep"
+        raise ConfigurationError(f"{path} is not YAML: {first}") from error
+    if not isinstance(content, dict):
+        raise ConfigurationError(f"{path} must hold a map of settings")
+    return content
+
+
+def validate(model: type[SettingsT], content: Any, *, where: str) -> SettingsT:
+    """Validate a map against a model.
+
+    Raises:
+        ConfigurationError: one line with the key, what is wrong, and what is allowed.
+    """
+    try:
+        return model.model_validate(content)
+    except ValidationError as error:
+        raise ConfigurationError(f"{where}: {describe(error, model)}") from error
+
+
+def describe(error: ValidationError, model: type[BaseModel]) -> str:
+    """One line for the first error of a validation, and how many more there are."""
+    errors = error.errors(include_url=False, include_context=False)
+    first = errors[0]
+    path = ".".join(str(part) for part in first["loc"]) or "settings"
+    text = f"{path}: {first['msg'].removeprefix('Value error, ')}"
+    if first["type"] == "extra_forbidden":
+        text = f"{path}: unknown key; allowed: {', '.join(_allowed_keys(model, first['loc'][:-1]))}"
+    elif first["type"] != "missing" and isinstance(first["input"], str | int | float):
+        text += f" (got {first['input']!r})"
+    return text if len(errors) == 1 else f"{text} (and {len(errors) - 1} more)"
+
+
+def _allowed_keys(model: type[BaseModel], location: tuple[int | str, ...]) -> list[str]:
+    """Field names of the model that `location` leads to."""
+    current: type[BaseModel] = model
+    for part in location:
+        field = current.model_fields.get(part) if isinstance(part, str) else None
+        if field is not None:
+            current = _model_of(field.annotation) or current
+    return sorted(current.model_fields)
+
+
+def _model_of(annotation: Any) -> type[BaseModel] | None:
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return annotation
+    for argument in getattr(annotation, "__args__", ()):
+        found = _model_of(argument)
+        if found is not None:
+            return found
+    return None

@@ -1,0 +1,182 @@
+"""Image shards on disk: uint8 images and labels as memory-mapped arrays beside a manifest.
+
+    data/<name>/dataset.json
+    data/<name>/train/images.npy   uint8  (N, H, W, 3)
+    data/<name>/train/labels.npy   uint16 (N,)
+    data/<name>/test/...
+
+The images of a split are stored in *canonical order*: ascending SHA-256 of (label, pixels). So the
+same images have the same indices and the same digest from whichever source and layout they
+came, and any prefix of a split is a random sample of its classes.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+import numpy.typing as npt
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from semcom.errors import ConfigurationError, StorageError
+from semcom.files import write_atomically
+
+Split = Literal["train", "test"]
+MANIFEST = "dataset.json"
+ImageArray = npt.NDArray[np.uint8]
+LabelArray = npt.NDArray[np.uint16]
+
+
+class SplitManifest(BaseModel):
+    """Size and identity of one split."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    images: int = Field(ge=1)
+    sha256: str = Field(pattern="^[0-9a-f]{64}$")
+
+
+class DatasetManifest(BaseModel):
+    """What `dataset.json` holds."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    format: Literal[1] = 1
+    name: str
+    image_size: int = Field(ge=8, le=1024)
+    classes: list[str] = Field(min_length=2)
+    source: str
+    splits: dict[Split, SplitManifest]
+
+
+class Shard:
+    """One split of a data set, read by memory map: indexing touches only the pages it needs.
+
+    images_NHWC: uint8 (N, H, W, 3); labels_N: uint16 (N,).
+    """
+
+    def __init__(self, root: Path, split: Split) -> None:
+        self.manifest = read_manifest(root)
+        self.split: Split = split
+        if split not in self.manifest.splits:
+            raise ConfigurationError(f"data set {root} has no split '{split}'")
+        try:
+            self.images_NHWC: ImageArray = np.load(root / split / "images.npy", mmap_mode="r")
+            self.labels_N: LabelArray = np.load(root / split / "labels.npy", mmap_mode="r")
+        except (OSError, ValueError) as error:
+            raise ConfigurationError(
+                f"data set {root} is damaged ({error}); "
+                f"run 'semcom data prepare {self.manifest.name}' again"
+            ) from error
+        size = self.manifest.image_size
+        expected = (self.manifest.splits[split].images, size, size, 3)
+        if self.images_NHWC.shape != expected or self.labels_N.shape != expected[:1]:
+            raise ConfigurationError(
+                f"data set {root} holds {self.images_NHWC.shape}, its manifest says {expected}; "
+                f"run 'semcom data prepare {self.manifest.name}' again"
+            )
+
+    @property
+    def digest(self) -> str:
+        """SHA-256 of the split as its manifest states it."""
+        return self.manifest.splits[self.split].sha256
+
+    def __len__(self) -> int:
+        return len(self.labels_N)
+
+
+def read_manifest(root: Path) -> DatasetManifest:
+    """Read `dataset.json` under `root`.
+
+    Raises:
+        ConfigurationError: it is missing or not valid.
+    """
+    path = root / MANIFEST
+    try:
+        return DatasetManifest.model_validate_json(path.read_bytes())
+    except FileNotFoundError as error:
+        raise ConfigurationError(
+            f"no data set at {root}; run 'semcom data prepare {root.name}' first"
+        ) from error
+    except (OSError, ValidationError) as error:
+        raise ConfigurationError(f"{path} is not a data set manifest: {error}") from error
+
+
+def canonical_order(images_NHWC: ImageArray, labels_N: LabelArray) -> npt.NDArray[np.int64]:
+    """Indices that put a split into canonical order: ascending SHA-256 of (label, pixels)."""
+    keys = [
+        hashlib.sha256(int(label).to_bytes(2, "little") + image.tobytes()).digest()
+        for image, label in zip(images_NHWC, labels_N, strict=True)
+    ]
+    return np.array(sorted(range(len(keys)), key=keys.__getitem__), dtype=np.int64)
+
+
+def split_digest(images_NHWC: ImageArray, labels_N: LabelArray) -> str:
+    """SHA-256 over the labels and the pixels in the order given."""
+    digest = hashlib.sha256(np.ascontiguousarray(labels_N, dtype="<u2").tobytes())
+    for start in range(0, len(images_NHWC), 4096):
+        digest.update(np.ascontiguousarray(images_NHWC[start : start + 4096]).data)
+    return digest.hexdigest()
+
+
+def write_dataset(
+    root: Path,
+    *,
+    name: str,
+    classes: list[str],
+    source: str,
+    splits: dict[Split, tuple[ImageArray, LabelArray]],
+) -> DatasetManifest:
+    """Write shards and manifest; the manifest comes last, so a data set is whole or absent.
+
+    Args:
+        root: folder to write, made if absent.
+        name: the data set's name.
+        classes: class names in label order.
+        source: where the images came from, for the record.
+        splits: for each split images_NHWC uint8 and labels_N uint16, in any order.
+
+    Raises:
+        ConfigurationError: arrays that do not fit together.
+        StorageError: the disk is full or refuses.
+    """
+    written: dict[Split, SplitManifest] = {}
+    size = 0
+    try:
+        root.mkdir(parents=True, exist_ok=True)
+        (root / MANIFEST).unlink(missing_ok=True)
+        for split, (images_NHWC, labels_N) in splits.items():
+            _check_split(images_NHWC, labels_N, len(classes), f"{name}/{split}")
+            order = canonical_order(images_NHWC, labels_N)
+            images, labels = images_NHWC[order], labels_N[order].astype("<u2")
+            (root / split).mkdir(exist_ok=True)
+            _save(root / split / "images.npy", images)
+            _save(root / split / "labels.npy", labels)
+            written[split] = SplitManifest(images=len(labels), sha256=split_digest(images, labels))
+            size = images.shape[1]
+        manifest = DatasetManifest(
+            name=name, image_size=size, classes=classes, source=source, splits=written
+        )
+        write_atomically(root / MANIFEST, json.dumps(manifest.model_dump(), indent=1).encode())
+    except OSError as error:
+        raise StorageError(f"cannot write data set {root}: {error.strerror}") from error
+    return manifest
+
+
+def _save(path: Path, array: npt.NDArray[np.generic]) -> None:
+    temporary = path.with_name(f".{path.name}")
+    with temporary.open("wb") as file:
+        np.save(file, array, allow_pickle=False)
+    temporary.replace(path)
+
+
+def _check_split(images: ImageArray, labels: LabelArray, classes: int, what: str) -> None:
+    if images.dtype != np.uint8 or images.ndim != 4 or images.shape[1] != images.shape[2]:
+        raise ConfigurationError(f"{what}: images must be square uint8 RGB, got {images.shape}")
+    if len(images) != len(labels) or len(labels) == 0:
+        raise ConfigurationError(f"{what}: {len(images)} images but {len(labels)} labels")
+    if int(labels.max()) >= classes:
+        raise ConfigurationError(f"{what}: label {int(labels.max())} but only {classes} classes")

@@ -1,0 +1,152 @@
+"""Message <-> frames of a ZeroMQ multipart message. Pure: no sockets, no state.
+
+    part 1   prefix, 20 bytes little-endian: magic "SEMC", version u16, type u16,
+             header length u32, payload length u32, CRC-32 of header and payload u32
+    part 2   header: msgpack map, validated against the message's schema
+    part 3   payload: raw complex64, little-endian, C order; empty where there is none
+
+Checks run cheapest first; whatever fails is a ProtocolError with a reason of the closed set.
+"""
+
+from __future__ import annotations
+
+import struct
+import zlib
+from collections.abc import Sequence
+from typing import Any
+
+import msgpack
+import numpy as np
+import numpy.typing as npt
+from pydantic import ValidationError
+
+from semcom.errors import ProtocolError
+from semcom.messages import (
+    MAX_FRAME_IMAGES,
+    MAX_ITEMS,
+    MESSAGE_TYPES,
+    PROTOCOL_VERSION,
+    Message,
+    ReceivedFrame,
+    SymbolFrame,
+)
+
+MAGIC = b"SEMC"
+PREFIX = struct.Struct("<4sHHIII")
+PARTS = 3
+MAX_HEADER_BYTES = 1 << 18
+MAX_PAYLOAD_BYTES = 16 << 20
+POWER_TOLERANCE = 1e-3
+
+Symbols = npt.NDArray[np.complex64]
+EMPTY: Symbols = np.empty((0, 0), dtype=np.complex64)
+
+
+def encode(message: Message, payload: Symbols = EMPTY) -> list[bytes]:
+    """Message and payload -> the three parts."""
+    header = msgpack.packb(message.model_dump())
+    body = np.ascontiguousarray(payload, dtype="<c8").tobytes()
+    crc = zlib.crc32(body, zlib.crc32(header))
+    prefix = PREFIX.pack(MAGIC, PROTOCOL_VERSION, message.TYPE, len(header), len(body), crc)
+    return [prefix, header, body]
+
+
+def decode(parts: Sequence[bytes]) -> tuple[Message, Symbols]:
+    """The three parts -> message and payload.
+
+    The payload of a frame has the shape its header states: (images, columns).
+
+    Raises:
+        ProtocolError: anything but a message of this protocol version.
+    """
+    prefix, header, body = _check_parts(parts)
+    message_type = _check_prefix(prefix, header, body)
+    message = _parse_header(message_type, header)
+    return message, _parse_payload(message, body)
+
+
+def check_power(symbols_BK: Symbols) -> None:
+    """Refuse codewords above unit mean power |z|^2 = 1 per symbol.
+
+    Raises:
+        ProtocolError: `over_power`.
+    """
+    power_B = np.mean(symbols_BK.real**2 + symbols_BK.imag**2, axis=1)
+    worst = float(power_B.max())
+    if worst > 1.0 + POWER_TOLERANCE:
+        raise ProtocolError("over_power", f"mean power {worst:.4g} per symbol, at most 1 allowed")
+
+
+def _check_parts(parts: Sequence[bytes]) -> tuple[bytes, bytes, bytes]:
+    if len(parts) != PARTS:
+        raise ProtocolError("parts", f"{len(parts)} parts, expected {PARTS}")
+    prefix, header, body = parts
+    if len(prefix) != PREFIX.size:
+        raise ProtocolError("size", f"prefix of {len(prefix)} bytes, expected {PREFIX.size}")
+    if len(header) > MAX_HEADER_BYTES or len(body) > MAX_PAYLOAD_BYTES:
+        raise ProtocolError("size", f"header {len(header)} or payload {len(body)} bytes too large")
+    return prefix, header, body
+
+
+def _check_prefix(prefix: bytes, header: bytes, body: bytes) -> type[Message]:
+    magic, version, type_code, header_bytes, body_bytes, crc = PREFIX.unpack(prefix)
+    if magic != MAGIC:
+        raise ProtocolError("magic", "not a message of this protocol")
+    if version != PROTOCOL_VERSION:
+        raise ProtocolError("version", f"protocol version {version}, here {PROTOCOL_VERSION}")
+    message_type = MESSAGE_TYPES.get(type_code)
+    if message_type is None:
+        raise ProtocolError("type", f"unknown message type {type_code}")
+    if header_bytes != len(header) or body_bytes != len(body):
+        raise ProtocolError("size", "lengths of the prefix and of the parts differ")
+    if zlib.crc32(body, zlib.crc32(header)) != crc:
+        raise ProtocolError("checksum", "CRC-32 does not match")
+    return message_type
+
+
+def _unique(pairs: list[tuple[Any, Any]]) -> dict[Any, Any]:
+    mapping = dict(pairs)
+    if len(mapping) != len(pairs):
+        raise ValueError("duplicate keys")
+    return mapping
+
+
+def _parse_header(message_type: type[Message], header: bytes) -> Message:
+    try:
+        fields = msgpack.unpackb(
+            header,
+            object_pairs_hook=_unique,
+            use_list=True,
+            max_str_len=1024,
+            max_bin_len=2 * MAX_FRAME_IMAGES,
+            max_array_len=MAX_ITEMS,
+            max_map_len=MAX_ITEMS,
+            max_ext_len=0,
+        )
+        return message_type.model_validate(fields)
+    except ValidationError as error:
+        first = error.errors(include_url=False, include_input=False)[0]
+        where = ".".join(str(part) for part in first["loc"]) or "header"
+        raise ProtocolError("header", f"{where}: {first['msg']}") from error
+    except (ValueError, TypeError, RecursionError, msgpack.UnpackException) as error:
+        raise ProtocolError("header", f"not a msgpack map: {error}") from error
+
+
+def _parse_payload(message: Message, body: bytes) -> Symbols:
+    if isinstance(message, SymbolFrame):
+        columns = message.symbols
+    elif isinstance(message, ReceivedFrame):
+        columns = message.symbols + int(message.csi)
+    else:
+        if body:
+            raise ProtocolError("shape", f"{type(message).__name__} carries no payload")
+        return EMPTY
+    expected = message.images * columns * 8
+    if len(body) != expected:
+        raise ProtocolError(
+            "shape", f"{len(body)} bytes for {message.images} x {columns} complex64 ({expected})"
+        )
+    symbols = np.frombuffer(body, dtype="<c8").reshape(message.images, columns)
+    if not np.isfinite(symbols.view(np.float32)).all():
+        raise ProtocolError("not_finite", "the payload holds NaN or Inf")
+    return symbols.astype(np.complex64, copy=False)

@@ -1,0 +1,10 @@
+"""`python -m transmitters --config FILE --id LINK`."""
+
+import sys
+
+from semcom.service import main
+from transmitters.service import TransmitterService
+from transmitters.settings import TransmitterSettings
+
+if __name__ == "__main__":
+    sys.exit(main("transmitter", TransmitterSettings, TransmitterService))

@@ -1,0 +1,69 @@
+"""The transmitting half of a codec: pixels -> semantic feature -> complex symbols.
+
+    images uint8 (N, H, W, 3) -> prepare -> SemanticEncoder -> h (N, D)
+                              -> ChannelEncoder -> z (N, K) complex64, mean |z|^2 = 1
+
+Shape legend: N images of a frame, D feature width, K complex symbols.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor, nn
+
+from semcom.architecture import CodecArchitecture
+from semcom.checkpoints import Checkpoint
+from semcom.nn.images import prepare_images
+from semcom.nn.weights import load_arrays
+from transmitters.channel_encoder import make_channel_encoder
+from transmitters.encoder import SemanticEncoder
+
+
+class TransmitterCodec:
+    """Semantic encoder and channel encoder of one link."""
+
+    def __init__(self, architecture: CodecArchitecture) -> None:
+        self.architecture = architecture
+        self.encoder = SemanticEncoder(architecture.encoder)
+        self.channel_encoder = make_channel_encoder(architecture.channel)
+
+    @property
+    def modules(self) -> dict[str, nn.Module]:
+        """The parts under the names that a checkpoint gives them."""
+        return {"encoder": self.encoder, "channel_encoder": self.channel_encoder}
+
+    @classmethod
+    def load(cls, checkpoint: Checkpoint) -> TransmitterCodec:
+        """Build and fill from a checkpoint, ready for service.
+
+        Raises:
+            CheckpointError: weights that are damaged or do not fit.
+        """
+        codec = cls(checkpoint.manifest.architecture)
+        load_arrays(codec.modules, checkpoint.read_weights("transmitter"))
+        for module in codec.modules.values():
+            module.eval().requires_grad_(False)
+            module.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        return codec
+
+    def forward(self, images_N3HW: Tensor, snr_db_N: Tensor | None = None) -> tuple[Tensor, Tensor]:
+        """Prepared images -> features h (N, D) and symbols z (N, K)."""
+        features_ND: Tensor = self.encoder(images_N3HW)
+        symbols_NK: Tensor = self.channel_encoder(features_ND, snr_db_N)
+        return features_ND, symbols_NK
+
+    def encode(
+        self, images_NHW3: npt.NDArray[np.uint8], *, snr_db: float
+    ) -> npt.NDArray[np.complex64]:
+        """Encode one frame: uint8 (N, H, W, 3) -> complex64 (N, K).
+
+        `snr_db` reaches the network only where the codec has `tx_csi`.
+        """
+        with torch.inference_mode():
+            images = torch.from_numpy(np.ascontiguousarray(images_NHW3))
+            prepared = prepare_images(images, self.architecture.encoder.input)
+            _, symbols_NK = self.forward(prepared, torch.full((len(images),), snr_db))
+        encoded: npt.NDArray[np.complex64] = symbols_NK.numpy()
+        return encoded

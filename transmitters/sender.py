@@ -1,0 +1,283 @@
+"""The sending end of a link without sockets, threads or clocks: events in, instructions out.
+
+The transmitter is the only one that retries. A frame lives through
+
+    pending -> encoding -> in flight -> (answered) unrecorded -> (recorded) forgotten
+
+and its task result is its acknowledgement. The window bounds what is encoding or in flight, and
+with it the memory of every process behind.
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict, deque
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from semcom.errors import AccountingError, ProtocolError
+from semcom.messages import (
+    RETRIABLE,
+    Assignment,
+    FrameKey,
+    FrameResult,
+    Recorded,
+    Refusal,
+    Results,
+    SymbolFrame,
+    TaskResult,
+)
+from semcom.wire import Symbols
+
+FIRST_TIMEOUT_S = 2.0
+MIN_TIMEOUT_S, MAX_TIMEOUT_S = 1.0, 8.0
+REFUSED_BACKOFF_S, MAX_REFUSED_BACKOFF_S = 0.05, 1.0
+RESULTS_TIMEOUT_S = 2.0
+RESULTS_PER_MESSAGE = 16
+ANSWERS_REMEMBERED = 65536
+
+Key = tuple[str, int, int]  # run, point, frame
+
+
+@dataclass(frozen=True)
+class FramePlan:
+    """One frame to encode and send."""
+
+    assignment: Assignment
+    frame: int
+
+    @property
+    def key(self) -> Key:
+        """What the frame is called at this end."""
+        return self.assignment.run, self.assignment.point, self.frame
+
+    @property
+    def first_image(self) -> int:
+        """Index of the frame's first image."""
+        return self.frame * self.assignment.frame_images
+
+    @property
+    def images(self) -> int:
+        """Images in the frame; the last one of a point may be shorter."""
+        return min(self.assignment.frame_images, self.assignment.images - self.first_image)
+
+
+@dataclass
+class InFlight:
+    """A frame on its way, with all that is needed to send it again."""
+
+    plan: FramePlan
+    message: SymbolFrame
+    symbols_BK: Symbols
+    encode_ms: float
+    first_sent_s: float
+    last_sent_s: float
+    retry_at_s: float
+    attempts: int = 1
+    refusals: int = 0
+
+
+@dataclass
+class _Point:
+    """A point at work: frames not yet taken up, and how many are not yet recorded."""
+
+    assignment: Assignment
+    pending: deque[int] = field(default_factory=deque)
+    open_frames: set[int] = field(default_factory=set)
+
+
+class Sender:
+    """All frames of one link."""
+
+    def __init__(self, link: str, *, window_bytes: int) -> None:
+        self.link = link
+        self._window_bytes = window_bytes
+        self._points: OrderedDict[tuple[str, int], _Point] = OrderedDict()
+        self._encoding: set[Key] = set()
+        self._in_flight: dict[Key, InFlight] = {}
+        self._unrecorded: dict[Key, FrameResult] = {}
+        self._codec_of: dict[Key, str] = {}
+        self._results_sent_s: dict[Key, float] = {}
+        self._answers: OrderedDict[Key, bytes] = OrderedDict()
+        self._smoothed_round_trip_s: float | None = None
+
+    @property
+    def in_flight(self) -> int:
+        """Frames sent and not yet answered."""
+        return len(self._in_flight)
+
+    @property
+    def busy_points(self) -> list[int]:
+        """Points with frames that are not recorded yet."""
+        return [point for _, point in self._points]
+
+    def assign(self, assignment: Assignment) -> None:
+        """Take up frames of a point; those already at work are left as they are."""
+        name = (assignment.run, assignment.point)
+        point = self._points.setdefault(name, _Point(assignment))
+        for start, stop in assignment.frames:
+            for frame in range(start, stop):
+                if frame not in point.open_frames:
+                    point.open_frames.add(frame)
+                    point.pending.append(frame)
+
+    def frames_to_encode(self) -> list[FramePlan]:
+        """Frames that the window has room for; each is given out once."""
+        plans: list[FramePlan] = []
+        held_bytes = sum(flight.symbols_BK.nbytes for flight in self._in_flight.values())
+        for point in self._points.values():
+            window = point.assignment.window
+            while point.pending and len(self._encoding) + len(self._in_flight) < window:
+                if self._in_flight and held_bytes >= self._window_bytes:
+                    return plans
+                plan = FramePlan(point.assignment, point.pending.popleft())
+                self._encoding.add(plan.key)
+                plans.append(plan)
+        return plans
+
+    def encoded(
+        self, plan: FramePlan, symbols_BK: Symbols, *, encode_ms: float, now_s: float
+    ) -> InFlight:
+        """A frame was encoded: it is in flight from now on and must be sent."""
+        self._encoding.discard(plan.key)
+        assignment = plan.assignment
+        message = SymbolFrame(
+            key=FrameKey(
+                run=assignment.run, point=assignment.point, link=self.link, frame=plan.frame
+            ),
+            first_image=plan.first_image,
+            images=plan.images,
+            symbols=symbols_BK.shape[1],
+            codec=assignment.codec_digest,
+        )
+        flight = InFlight(
+            plan, message, symbols_BK, encode_ms, now_s, now_s, now_s + self._timeout_s(0)
+        )
+        self._in_flight[plan.key] = flight
+        return flight
+
+    def answered(self, result: TaskResult, *, now_s: float) -> InFlight | None:
+        """A task result came back; None where it had been there or is of another run.
+
+        Raises:
+            AccountingError: it differs from an earlier answer to the same frame.
+            ProtocolError: it was decoded by another codec, or has not one class per image.
+        """
+        key = (result.key.run, result.key.point, result.key.frame)
+        before = self._answers.get(key)
+        if before is not None:
+            if before != result.predictions:
+                raise AccountingError(
+                    f"two different answers to frame {key[2]} of point {key[1]} on link "
+                    f"{self.link}: the run is not deterministic"
+                )
+            return None
+        flight = self._in_flight.get(key)
+        if flight is None:
+            return None
+        if result.codec != flight.message.codec:
+            raise ProtocolError("codec_mismatch", "the answer comes from another codec")
+        if len(result.predictions) != 2 * flight.plan.images:
+            raise ProtocolError("shape", "the answer has not one class per image")
+        del self._in_flight[key]
+        self._remember(key, result.predictions)
+        if flight.attempts == 1:
+            self._measure(now_s - flight.first_sent_s)
+        return flight
+
+    def finished(self, flight: InFlight, result: TaskResult, *, correct: int, now_s: float) -> None:
+        """An answered frame was judged: report it until it is recorded."""
+        key = flight.plan.key
+        self._codec_of[key] = flight.message.codec
+        self._unrecorded[key] = FrameResult(
+            point=key[1],
+            frame=key[2],
+            images=flight.plan.images,
+            correct=correct,
+            predictions=result.predictions,
+            attempts=flight.attempts,
+            encode_ms=flight.encode_ms,
+            channel_ms=result.channel_ms,
+            batch_wait_ms=result.batch_wait_ms,
+            decode_ms=result.decode_ms,
+            round_trip_ms=1e3 * (now_s - flight.first_sent_s),
+        )
+
+    def refused(self, refusal: Refusal, *, now_s: float) -> None:
+        """A frame was not taken: try it again soon, or give up where that cannot help.
+
+        Raises:
+            ProtocolError: a refusal that no retry can mend.
+        """
+        if refusal.reason not in RETRIABLE:
+            raise ProtocolError(refusal.reason, f"refused on the way: {refusal.detail}")
+        if refusal.key is None:
+            return  # damaged on the wire and unreadable: its timeout brings it again
+        key = (refusal.key.run, refusal.key.point, refusal.key.frame)
+        flight = self._in_flight.get(key)
+        if flight is not None:
+            backoff_s = REFUSED_BACKOFF_S * 2 ** min(flight.refusals, 10)
+            flight.refusals += 1
+            flight.retry_at_s = now_s + min(backoff_s, MAX_REFUSED_BACKOFF_S)
+
+    def frames_to_resend(self, now_s: float) -> list[InFlight]:
+        """Frames whose answer is overdue; each counts as sent again now."""
+        due = [flight for flight in self._in_flight.values() if flight.retry_at_s <= now_s]
+        for flight in due:
+            flight.attempts += 1
+            flight.last_sent_s = now_s
+            flight.retry_at_s = now_s + self._timeout_s(flight.attempts - 1)
+        return due
+
+    def channel_restarted(self, now_s: float) -> None:
+        """The channel lost what it held: everything in flight is due now."""
+        for flight in self._in_flight.values():
+            flight.retry_at_s = now_s
+
+    def results_to_send(self, now_s: float) -> list[Results]:
+        """Finished frames that were never reported, or whose receipt is overdue."""
+        due: dict[tuple[str, str], list[FrameResult]] = {}
+        for key, result in self._unrecorded.items():
+            if now_s - self._results_sent_s.get(key, -np.inf) >= RESULTS_TIMEOUT_S:
+                self._results_sent_s[key] = now_s
+                due.setdefault((key[0], self._codec_of[key]), []).append(result)
+        return [
+            Results(
+                run=run, link=self.link, codec=codec, results=chunk[at : at + RESULTS_PER_MESSAGE]
+            )
+            for (run, codec), chunk in due.items()
+            for at in range(0, len(chunk), RESULTS_PER_MESSAGE)
+        ]
+
+    def recorded(self, receipt: Recorded) -> None:
+        """The ledger holds these frames: forget them."""
+        for point, frame in receipt.frames:
+            key = (receipt.run, point, frame)
+            for kept in (self._unrecorded, self._codec_of, self._results_sent_s):
+                kept.pop(key, None)
+            state = self._points.get((receipt.run, point))
+            if state is not None:
+                state.open_frames.discard(frame)
+                if not state.open_frames:
+                    del self._points[receipt.run, point]
+
+    def next_deadline_s(self, now_s: float, idle_s: float) -> float:
+        """Seconds until a frame is due again, at most `idle_s`."""
+        soonest = min((f.retry_at_s for f in self._in_flight.values()), default=now_s + idle_s)
+        return min(idle_s, max(0.0, soonest - now_s))
+
+    def _timeout_s(self, retries: int) -> float:
+        base = FIRST_TIMEOUT_S
+        if self._smoothed_round_trip_s is not None:
+            base = max(MIN_TIMEOUT_S, 4.0 * self._smoothed_round_trip_s)
+        return float(min(MAX_TIMEOUT_S, base * 2 ** min(retries, 10)))
+
+    def _measure(self, round_trip_s: float) -> None:
+        before = self._smoothed_round_trip_s
+        smoothed = round_trip_s if before is None else 0.875 * before + 0.125 * round_trip_s
+        self._smoothed_round_trip_s = smoothed
+
+    def _remember(self, key: Key, predictions: bytes) -> None:
+        self._answers[key] = predictions
+        if len(self._answers) > ANSWERS_REMEMBERED:
+            self._answers.popitem(last=False)

@@ -1,0 +1,253 @@
+"""The transmitter process: sockets and the encoding thread around the sender."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections import OrderedDict
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+
+from semcom.checkpoints import open_checkpoint
+from semcom.errors import ProtocolError, SemcomError
+from semcom.messages import (
+    Assignment,
+    Failure,
+    Hello,
+    Recorded,
+    Refusal,
+    TaskResult,
+    Welcome,
+)
+from semcom.service import HEARTBEAT_S, new_instance
+from semcom.sockets import Endpoint, Received, Wakeup
+from semcom.telemetry import Telemetry, event
+from semcom.wire import Symbols
+from semcom.worker import Worker
+from transmitters.codec import TransmitterCodec
+from transmitters.images import FrameSource
+from transmitters.sender import FramePlan, InFlight, Sender
+from transmitters.settings import TransmitterSettings
+
+logger = logging.getLogger("transmitters")
+
+
+@dataclass(frozen=True)
+class Encoded:
+    """A frame's symbols_BK, and how long encoding took when it was done."""
+
+    plan: FramePlan
+    symbols_BK: Symbols
+    encode_ms: float
+
+
+class FrameEncoder:
+    """Images to symbols, on the worker's thread; keeps codecs, data sets and codewords."""
+
+    def __init__(self, settings: TransmitterSettings) -> None:
+        self._settings = settings
+        self._codecs: dict[str, TransmitterCodec] = {}
+        self._sources: dict[str, FrameSource] = {}
+        self._cache: OrderedDict[tuple[str, str, int, int], Encoded] = OrderedDict()
+        self._cached_bytes = 0
+
+    def encode(self, plan: FramePlan) -> Encoded:
+        """Encode a frame, or take it from the cache where the same images went before.
+
+        Raises:
+            SemcomError: the codec or the data set is missing, damaged or another one.
+        """
+        assignment = plan.assignment
+        key = (assignment.codec_digest, assignment.dataset_digest, plan.first_image, plan.images)
+        codec = self._codec(assignment)
+        cacheable = assignment.encode_once and not codec.architecture.channel.tx_csi
+        if cacheable and key in self._cache:
+            kept = self._cache[key]
+            return Encoded(plan, kept.symbols_BK, kept.encode_ms)
+        images = self.source(assignment).images(plan.first_image, plan.images)
+        started = time.perf_counter()
+        symbols_BK = codec.encode(images, snr_db=assignment.spec.snr_db)
+        encoded = Encoded(plan, symbols_BK, 1e3 * (time.perf_counter() - started))
+        if cacheable:
+            self._keep(key, encoded)
+        return encoded
+
+    def source(self, assignment: Assignment) -> FrameSource:
+        """The data set of an assignment, opened once."""
+        source = self._sources.get(assignment.dataset_digest)
+        if source is None:
+            folder = self._settings.data_dir / assignment.dataset
+            source = FrameSource(folder, digest=assignment.dataset_digest)
+            self._sources[assignment.dataset_digest] = source
+        return source
+
+    def _codec(self, assignment: Assignment) -> TransmitterCodec:
+        codec = self._codecs.get(assignment.codec_digest)
+        if codec is None:
+            folder = self._settings.codec_dir / assignment.codec
+            checkpoint = open_checkpoint(folder, expected_digest=assignment.codec_digest)
+            codec = self._codecs[assignment.codec_digest] = TransmitterCodec.load(checkpoint)
+            event(logger, "codec loaded", codec=assignment.codec, digest=checkpoint.digest[:12])
+        return codec
+
+    def _keep(self, key: tuple[str, str, int, int], encoded: Encoded) -> None:
+        self._cache[key] = encoded
+        self._cached_bytes += encoded.symbols_BK.nbytes
+        while self._cached_bytes > self._settings.cache_bytes:
+            _, oldest = self._cache.popitem(last=False)
+            self._cached_bytes -= oldest.symbols_BK.nbytes
+
+
+class TransmitterService:
+    """One link's transmitter."""
+
+    def __init__(
+        self, settings: TransmitterSettings, link: str, telemetry: Telemetry, wakeup: Wakeup
+    ) -> None:
+        torch.set_num_threads(settings.threads)
+        self.link = link
+        self.done = False
+        self.instance = new_instance()
+        self._telemetry = telemetry
+        self._sender = Sender(link, window_bytes=settings.window_bytes)
+        self._encoder = FrameEncoder(settings)
+        self._worker: Worker[Encoded] = Worker(wakeup, "encoder")
+        self._control = Endpoint.connect(settings.control, name="control")
+        self._uplink = Endpoint.connect(settings.uplink, name="uplink")
+        self._channel_instance = ""
+        self._greeted = False
+        self._failed = False
+        self._next_hello_s = 0.0
+        telemetry.set("semcom_frames_in_flight", 0, link)
+
+    @property
+    def endpoints(self) -> Sequence[Endpoint]:
+        """Control and uplink."""
+        return (self._control, self._uplink)
+
+    @property
+    def ready(self) -> bool:
+        """Whether orchestrator and channel have answered."""
+        return self._greeted and bool(self._channel_instance)
+
+    def handle(self, endpoint: Endpoint, received: Received) -> None:
+        """Take a message; what cannot be mended ends this transmitter's part of the run."""
+        try:
+            if received.error is not None:
+                self._telemetry.count("semcom_messages_refused_total", 1, received.error.reason)
+            elif endpoint is self._uplink:
+                self._on_uplink(received)
+            else:
+                self._on_control(received)
+        except SemcomError as error:
+            self._fail(error)
+
+    def tick(self, now_s: float) -> float:
+        """Greet, collect what was encoded, fill the window, send again what is overdue."""
+        if now_s >= self._next_hello_s:
+            self._greet(now_s)
+        for outcome in self._worker.outcomes():
+            if outcome.value is None:
+                self._fail(outcome.error)
+            else:
+                self._send_encoded(outcome.value)
+        if not self._failed:
+            for plan in self._sender.frames_to_encode():
+                self._worker.submit(lambda plan=plan: self._encoder.encode(plan))  # type: ignore[misc]
+        for flight in self._sender.frames_to_resend(now_s):
+            self._telemetry.count("semcom_frames_retransmitted_total", 1, self.link)
+            self._send(flight)
+        for results in self._sender.results_to_send(now_s):
+            self._control.send(results)
+        self._telemetry.set("semcom_frames_in_flight", self._sender.in_flight, self.link)
+        return self._sender.next_deadline_s(now_s, max(0.0, self._next_hello_s - now_s))
+
+    def close(self) -> None:
+        """Stop encoding, close the sockets."""
+        self._worker.close()
+        for endpoint in self.endpoints:
+            endpoint.close()
+
+    def _greet(self, now_s: float) -> None:
+        self._next_hello_s = now_s + HEARTBEAT_S
+        hello = Hello(
+            role="transmitter",
+            peer=self.link,
+            instance=self.instance,
+            busy=self._sender.busy_points[:32],
+        )
+        for endpoint in self.endpoints:
+            endpoint.send(hello)
+
+    def _on_uplink(self, received: Received) -> None:
+        message, now_s = received.message, time.monotonic()
+        if isinstance(message, Welcome):
+            if self._channel_instance not in ("", message.instance):
+                event(logger, "channel restarted", in_flight=self._sender.in_flight)
+                self._sender.channel_restarted(now_s)
+            self._channel_instance = message.instance
+        elif isinstance(message, TaskResult):
+            self._on_answer(message, now_s)
+        elif isinstance(message, Refusal):
+            self._telemetry.count("semcom_messages_refused_total", 1, message.reason)
+            self._sender.refused(message, now_s=now_s)
+        else:
+            raise ProtocolError("unexpected", f"{type(message).__name__} on the uplink")
+
+    def _on_answer(self, result: TaskResult, now_s: float) -> None:
+        flight = self._sender.answered(result, now_s=now_s)
+        if flight is None:
+            self._telemetry.count("semcom_frames_duplicate_total", 1, self.link)
+            return
+        predictions_N = np.frombuffer(result.predictions, dtype="<u2")
+        source = self._encoder.source(flight.plan.assignment)
+        correct = source.count_correct(flight.plan.first_image, predictions_N)
+        self._sender.finished(flight, result, correct=correct, now_s=now_s)
+        self._telemetry.count("semcom_images_evaluated_total", len(predictions_N), self.link)
+        self._telemetry.count("semcom_images_correct_total", correct, self.link)
+        self._telemetry.observe("semcom_stage_seconds", now_s - flight.first_sent_s, "round_trip")
+
+    def _on_control(self, received: Received) -> None:
+        message = received.message
+        if isinstance(message, Welcome):
+            self._greeted = True
+        elif isinstance(message, Assignment):
+            self._sender.assign(message)
+        elif isinstance(message, Recorded):
+            self._sender.recorded(message)
+        elif isinstance(message, Refusal):
+            raise ProtocolError(message.reason, message.detail)
+        else:
+            raise ProtocolError("unexpected", f"{type(message).__name__} from the orchestrator")
+
+    def _send_encoded(self, encoded: Encoded) -> None:
+        flight = self._sender.encoded(
+            encoded.plan,
+            encoded.symbols_BK,
+            encode_ms=encoded.encode_ms,
+            now_s=time.monotonic(),
+        )
+        self._telemetry.count("semcom_frames_sent_total", 1, self.link)
+        self._telemetry.observe("semcom_stage_seconds", encoded.encode_ms / 1e3, "encode")
+        self._telemetry.set("semcom_snr_set_db", encoded.plan.assignment.spec.snr_db, self.link)
+        self._send(flight)
+
+    def _send(self, flight: InFlight) -> None:
+        if not self._uplink.send(flight.message, flight.symbols_BK):
+            self._telemetry.count("semcom_frames_unroutable_total", 1, self.link)
+
+    def _fail(self, error: Exception | None) -> None:
+        """Tell the orchestrator, once; it decides what becomes of the run."""
+        if self._failed:
+            return
+        self._failed = True
+        logger.error(str(error), exc_info=None if isinstance(error, SemcomError) else error)
+        exit_code = error.exit_code if isinstance(error, SemcomError) else 70
+        self._control.send(
+            Failure(
+                role="transmitter", peer=self.link, exit_code=exit_code, detail=str(error)[:300]
+            )
+        )

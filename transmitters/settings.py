@@ -1,0 +1,21 @@
+"""What a transmitter process is told; everything about the sweep comes by assignment."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from pydantic import Field
+
+from semcom.settings import Address, ProcessSettings
+
+
+class TransmitterSettings(ProcessSettings):
+    """The `transmitter` section of a process file."""
+
+    control: Address
+    uplink: Address = Field(description="the channel's address for transmitters")
+    data_dir: Path = Path("data")
+    codec_dir: Path = Path("codecs")
+    threads: int = Field(default=1, ge=1, le=256)
+    cache_bytes: int = Field(default=256 << 20, ge=0, description="codewords kept, see encode_once")
+    window_bytes: int = Field(default=64 << 20, ge=1 << 16, description="codewords in flight")
