@@ -23,6 +23,7 @@ from semcom.messages import (
     PointTable,
     ReceivedFrame,
     Refusal,
+    Role,
     SymbolFrame,
     TaskResult,
     Welcome,
@@ -41,7 +42,7 @@ class Send:
     side: Side
     to: bytes
     message: Message
-    payload: Symbols = EMPTY
+    payload: Symbols = field(default_factory=lambda: EMPTY)
 
 
 @dataclass
@@ -90,6 +91,7 @@ class Broker:
             ProtocolError: a message that has no place here.
         """
         if isinstance(message, Hello):
+            _check_role(message, "transmitter")
             self.transmitters[message.peer] = (sender, now_s)
             return [Send("uplink", sender, Welcome(instance=self.instance))]
         if not isinstance(message, SymbolFrame):
@@ -107,14 +109,16 @@ class Broker:
             ProtocolError: a message that has no place here.
         """
         if isinstance(message, Hello):
+            _check_role(message, "receiver")
             self._greet(sender, message, now_s)
             return [Send("downlink", sender, Welcome(instance=self.instance))]
         if not isinstance(message, TaskResult | Refusal):
             raise ProtocolError("unexpected", f"{type(message).__name__} on the downlink")
+        if sender not in self.receivers:
+            raise ProtocolError("unexpected", "an answer from a receiver that never said hello")
         if message.key is None:
             return []
-        receiver = self.receivers.get(sender)
-        if receiver is not None:
+        for receiver in self.receivers.values():
             receiver.held.discard(_name(message.key))
         transmitter = self.transmitters.get(message.key.link)
         return [] if transmitter is None else [Send("uplink", transmitter[0], message)]
@@ -187,9 +191,15 @@ class Broker:
 
 def refusal(error: ProtocolError, key: FrameKey | None = None) -> Refusal:
     """A protocol error as the answer to whoever caused it."""
+    key = key or (error.key if isinstance(error.key, FrameKey) else None)
     return Refusal.model_validate(
         {"reason": error.reason, "detail": error.detail[:300], "key": key}
     )
+
+
+def _check_role(hello: Hello, role: Role) -> None:
+    if hello.role != role:
+        raise ProtocolError("unexpected", f"a {hello.role} where {role}s dial in")
 
 
 def _name(key: FrameKey) -> tuple[str, str, int, int]:

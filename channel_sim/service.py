@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from channel_sim.broker import Broker, Send, refusal
 from channel_sim.settings import BrokerSettings
 from semcom.errors import ProtocolError
-from semcom.messages import Hello, PointTable, ReceivedFrame, SymbolFrame, Welcome
+from semcom.messages import Hello, PointTable, ReceivedFrame, Refusal, SymbolFrame, Welcome
 from semcom.service import DEAD_AFTER_S, HEARTBEAT_S, new_instance
 from semcom.sockets import Endpoint, Received, Wakeup
 from semcom.telemetry import Telemetry, event
@@ -64,7 +64,8 @@ class ChannelService:
             self._dispatch(endpoint, received)
         except ProtocolError as error:
             self._telemetry.count("semcom_messages_refused_total", 1, error.reason)
-            endpoint.send(refusal(error), to=received.sender)
+            if not isinstance(received.message, Refusal):  # or two of us would never end
+                endpoint.send(refusal(error), to=received.sender)
 
     def tick(self, now_s: float) -> float:
         """Greet the orchestrator; forget who has been silent for too long."""
@@ -76,6 +77,10 @@ class ChannelService:
             self._telemetry.set("semcom_peers", len(self._broker.transmitters), "transmitter")
             self._greet()
         return max(0.0, self._next_hello_s - now_s)
+
+    def drain(self) -> None:
+        """Nothing here is worth waiting for: transmitters send again what gets no answer."""
+        self.done = True
 
     def close(self) -> None:
         """Close the sockets."""

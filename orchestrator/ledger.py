@@ -71,17 +71,40 @@ class Ledger:
             self._database.execute("PRAGMA synchronous=FULL")
             self._database.executescript(SCHEMA)
         self.path = path
-        self.plan = self._hold(plan)
+        try:
+            self.plan = self._hold(plan)
+        except BaseException:
+            self._database.close()
+            raise
+
+    @contextmanager
+    def transaction(self) -> Iterator[None]:
+        """All that is recorded meanwhile is committed at once, or none of it.
+
+        Raises:
+            StorageError: the disk refuses.
+        """
+        if self._database.in_transaction:
+            yield
+            return
+        with _storage_errors(self.path):
+            self._database.execute("BEGIN IMMEDIATE")
+            try:
+                yield
+            except BaseException:
+                self._database.execute("ROLLBACK")
+                raise
+            self._database.execute("COMMIT")
 
     def record(self, link: str, codec: str, results: Sequence[FrameResult]) -> int:
-        """Commit finished frames in one transaction; returns how many were new.
+        """Commit finished frames together; returns how many were new.
 
         Raises:
             AccountingError: a frame that was not planned, or a second, different answer.
             StorageError: the disk refuses; nothing of the batch is recorded then.
         """
         new = 0
-        with _storage_errors(self.path), self._transaction():
+        with self.transaction():
             for result in results:
                 self._check_planned(link, codec, result)
                 before = self._database.execute(
@@ -137,6 +160,8 @@ class Ledger:
                 )
             return plan
         held = validate(Plan, json.loads(row[1]), where=str(self.path))
+        if held.digest != row[0]:
+            raise AccountingError(f"{self.path}: the plan was altered after the run was made")
         if plan is not None and plan.digest != held.digest:
             raise ConfigurationError(
                 f"{self.path} belongs to another plan (scenario, data set or codec changed); "
@@ -160,16 +185,6 @@ class Ledger:
             or result.correct > images
         ):
             raise AccountingError(f"frame {result.frame} of link {link} has wrong totals")
-
-    @contextmanager
-    def _transaction(self) -> Iterator[None]:
-        self._database.execute("BEGIN IMMEDIATE")
-        try:
-            yield
-        except BaseException:
-            self._database.execute("ROLLBACK")
-            raise
-        self._database.execute("COMMIT")
 
 
 def _values(link: str, codec: str, result: FrameResult) -> tuple[object, ...]:

@@ -15,10 +15,11 @@ from pydantic import Field, model_validator
 
 from orchestrator.catalog import Catalog
 from semcom.errors import ConfigurationError
-from semcom.messages import MAX_FRAME_IMAGES, Digest, Name
+from semcom.messages import MAX_FRAME_IMAGES, MAX_ITEMS, Digest, Name
 from semcom.points import ChannelSettings, PointSpec, SnrDb
 from semcom.settings import Port, Settings, read_yaml, validate
 from semcom.shards import read_manifest
+from semcom.wire import MAX_PAYLOAD_BYTES, SYMBOL_BYTES
 
 MAX_POINTS = 100_000
 
@@ -65,8 +66,9 @@ class SnrRange(Settings):
 
 
 class Ports(Settings):
-    """Where channel and orchestrator listen; 0 takes any free port."""
+    """Where channel and orchestrator listen; 0 takes any free port, which others cannot know."""
 
+    host: str = Field(default="127.0.0.1", pattern=r"^[A-Za-z0-9.\-:]+$")
     control: Port = 0
     uplink: Port = 0
     downlink: Port = 0
@@ -83,7 +85,7 @@ class Threads(Settings):
 class Scenario(Settings):
     """A sweep: every link over every channel, SNR and seed."""
 
-    name: Name
+    name: Annotated[str, Field(pattern="^[a-z0-9][a-z0-9._-]{0,47}$")]
     mode: Literal["sweep"] = "sweep"
     links: dict[Name, LinkSettings] = Field(min_length=1, max_length=256)
     channels: list[ChannelSettings] = Field(default=[ChannelSettings()], min_length=1)
@@ -203,6 +205,9 @@ def make_plan(scenario: Scenario, *, run: str, data_dir: Path, catalog: Catalog)
         name: _planned_link(name, link, scenario, data_dir=data_dir, catalog=catalog)
         for name, link in scenario.links.items()
     }
+    digests = {codec.digest for link in links.values() for codec in link.codecs}
+    if len(digests) > MAX_ITEMS:
+        raise ConfigurationError(f"{len(digests)} codecs in one run, at most {MAX_ITEMS}")
     variants = max(len(link.codecs) for link in links.values())
     points = [
         PlannedPoint(variant=variant, spec=PointSpec(channel=channel, snr_db=snr_db, seed=seed))
@@ -237,6 +242,12 @@ def _planned_link(
                 f"data set {link.dataset} has {len(dataset.classes)}"
             )
         system = manifest.architecture.channel.system
+        symbols = manifest.architecture.channel.symbols
+        if scenario.frame_images * (symbols + 1) * SYMBOL_BYTES > MAX_PAYLOAD_BYTES:
+            raise ConfigurationError(
+                f"link {name}: {scenario.frame_images} images of {symbols} symbols do not fit into "
+                f"one message; lower frame_images"
+            )
         codecs.append(PlannedCodec(name=codec, digest=manifest.digest, system=system))
     images = split.images if scenario.images is None else scenario.images
     if images > split.images:

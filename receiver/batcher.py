@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections import deque
 from dataclasses import dataclass
 
-from semcom.messages import ReceivedFrame
+from semcom.messages import FrameKey, ReceivedFrame
 from semcom.wire import Symbols
 
 
@@ -36,16 +36,34 @@ class Batcher:
         self._max_images = max_images
         self._max_delay_s = max_delay_s
         self._waiting: deque[Waiting] = deque()
+        self._keys: set[FrameKey] = set()
 
     def __len__(self) -> int:
         return len(self._waiting)
 
-    def add(self, waiting: Waiting) -> None:
-        """A frame arrived."""
+    def add(self, waiting: Waiting) -> bool:
+        """A frame arrived; False where it waits already and one answer will do."""
+        if waiting.frame.key in self._keys:
+            return False
+        self._keys.add(waiting.frame.key)
         self._waiting.append(waiting)
+        return True
 
     def next_batch(self, now_s: float) -> list[Waiting]:
         """Frames for one forward pass, now; empty where it is better to wait."""
+        batch = self._take(now_s)
+        self._keys.difference_update(waiting.frame.key for waiting in batch)
+        return batch
+
+    def wait_s(self, now_s: float, idle_s: float) -> float:
+        """Seconds until the oldest frame must go, at most `idle_s`."""
+        if not self._waiting:
+            return idle_s
+        if self._exact:
+            return 0.0
+        return min(idle_s, max(0.0, self._waiting[0].arrived_s + self._max_delay_s - now_s))
+
+    def _take(self, now_s: float) -> list[Waiting]:
         if not self._waiting:
             return []
         if self._exact:
@@ -56,14 +74,6 @@ class Batcher:
             return []
         self._waiting = deque(rest)
         return batch
-
-    def wait_s(self, now_s: float, idle_s: float) -> float:
-        """Seconds until the oldest frame must go, at most `idle_s`."""
-        if not self._waiting:
-            return idle_s
-        if self._exact:
-            return 0.0
-        return min(idle_s, max(0.0, self._waiting[0].arrived_s + self._max_delay_s - now_s))
 
     def _gather(self) -> tuple[list[Waiting], list[Waiting]]:
         batch: list[Waiting] = []

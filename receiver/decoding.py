@@ -76,8 +76,8 @@ class FrameDecoder:
             if len(batch) > 1
             else (batch[0].payload)
         )
-        csi_N1 = np.ascontiguousarray(payload[:, :1]) if first.csi else None
-        received_NK = np.ascontiguousarray(payload[:, int(first.csi) :])
+        csi_N1 = np.array(payload[:, :1]) if first.csi else None
+        received_NK = np.array(payload[:, int(first.csi) :])
         snr_db_N = np.concatenate(
             [np.full(w.frame.images, w.frame.snr_db, dtype=np.float32) for w in batch]
         )

@@ -100,6 +100,10 @@ class ReceiverService:
         idle_s = max(0.0, self._next_hello_s - now_s)
         return idle_s if self._worker.pending >= AHEAD else self._batcher.wait_s(now_s, idle_s)
 
+    def drain(self) -> None:
+        """Nothing here is worth waiting for: transmitters send again what gets no answer."""
+        self.done = True
+
     def close(self) -> None:
         """Stop decoding, close the sockets."""
         self._worker.close()
@@ -124,7 +128,8 @@ class ReceiverService:
         elif isinstance(message, ReceivedFrame) and endpoint is self._downlink:
             self._decoder.check(message)
             self._telemetry.count("semcom_frames_received_total", 1, message.key.link)
-            self._batcher.add(Waiting(message, received.payload, time.monotonic()))
+            if not self._batcher.add(Waiting(message, received.payload, time.monotonic())):
+                self._telemetry.count("semcom_frames_duplicate_total", 1, message.key.link)
         elif isinstance(message, Welcome):
             self._welcomed = self._welcomed or endpoint is self._downlink
         elif isinstance(message, Refusal):

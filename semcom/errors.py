@@ -47,10 +47,11 @@ class ProtocolError(SemcomError):
 
     exit_code = 5
 
-    def __init__(self, reason: str, detail: str) -> None:
+    def __init__(self, reason: str, detail: str, *, key: object | None = None) -> None:
         super().__init__(f"{reason}: {detail}")
         self.reason = reason
         self.detail = detail
+        self.key = key  # the frame it is about, where that could be read
 
 
 class CheckpointError(SemcomError):

@@ -14,9 +14,9 @@ Transmitter            Channel               Receiver            Orchestrator
 
 from __future__ import annotations
 
-from typing import Annotated, ClassVar, Literal
+from typing import Annotated, ClassVar, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from semcom.points import EqualizerMethod, PointSpec, SnrDb
 
@@ -36,8 +36,10 @@ RefusalReason = Literal[
     # not at all
     "codec_mismatch", "internal",
 ]  # fmt: skip
+# What damage on the way can turn a good message into; its sender's time-out brings it again.
+DAMAGED: frozenset[str] = frozenset({"parts", "size", "magic", "version", "type", "checksum"})
 RETRIABLE: frozenset[str] = frozenset(
-    {"checksum", "unknown_point", "no_receiver", "codec_not_loaded", "overloaded"}
+    {"unknown_point", "no_receiver", "codec_not_loaded", "overloaded"} | DAMAGED
 )
 
 Name = Annotated[str, Field(pattern="^[a-z0-9][a-z0-9._-]{0,63}$")]
@@ -185,6 +187,13 @@ class Assignment(Message):
     window: Annotated[int, Field(ge=1, le=1024)]
     encode_once: bool
     frames: list[Span] = Field(min_length=1, max_length=MAX_ITEMS)
+
+    @model_validator(mode="after")
+    def _within_the_point(self) -> Self:
+        total = -(-self.images // self.frame_images)
+        if any(start >= stop or stop > total for start, stop in self.frames):
+            raise ValueError(f"frames must be spans within 0..{total}")
+        return self
 
 
 class FrameResult(Part):

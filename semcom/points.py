@@ -21,7 +21,7 @@ SnrDb = Annotated[float, Field(ge=SNR_MIN_DB, le=SNR_MAX_DB, allow_inf_nan=False
 class ChannelSettings(BaseModel):
     """A fading model, what the receiver knows of it, and how it equalises."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
 
     model: ChannelModel = "awgn"
     rician_k: float = Field(default=4.0, ge=0, le=1e4, allow_inf_nan=False)
@@ -51,7 +51,7 @@ class ChannelSettings(BaseModel):
 class PointSpec(BaseModel):
     """Channel, SNR and seed: all that determines the random numbers of a point."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
 
     channel: ChannelSettings = ChannelSettings()
     snr_db: SnrDb
@@ -70,4 +70,5 @@ class PointSpec(BaseModel):
         """
         c = self.channel
         fading = f"{c.model}:k={c.rician_k!r}" if c.model == "rician" else c.model
-        return f"{fading}:coherence={c.coherence}:snr_db={self.snr_db!r}"
+        snr_db = self.snr_db + 0.0  # turns -0.0 into 0.0: there is one zero
+        return f"{fading}:coherence={c.coherence}:snr_db={snr_db!r}"

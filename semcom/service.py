@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import logging
+import os
 import secrets
 import signal
 import time
@@ -21,6 +22,7 @@ from semcom.telemetry import Telemetry, event, log_json
 
 HEARTBEAT_S = 1.0
 DEAD_AFTER_S = 3.0
+DRAIN_S = 5.0
 logger = logging.getLogger("semcom.service")
 
 # How many messages one endpoint may deliver before the others are looked at.
@@ -53,6 +55,10 @@ class Service(Protocol):
         """Do what time asks for; returns the seconds until it wants to be called again."""
         ...
 
+    def drain(self) -> None:
+        """Take up nothing new; set `done` once what is under way is finished."""
+        ...
+
     def close(self) -> None:
         """Close sockets and threads."""
         ...
@@ -75,16 +81,28 @@ class Stop:
 
 
 def serve(service: Service, wakeup: Wakeup, stopped: Callable[[], bool]) -> None:
-    """Run a service until it is done or `stopped` says so."""
+    """Run a service until it is done; once `stopped` says so, it has `DRAIN_S` left."""
     poller = Poller(service.endpoints, wakeup)
-    while not stopped() and not service.done:
-        wait_s = service.tick(time.monotonic())
+    deadline_s: float | None = None
+    while not service.done:
+        now_s = time.monotonic()
+        if deadline_s is None and stopped():
+            deadline_s = now_s + DRAIN_S
+            service.drain()
+        if service.done or (deadline_s is not None and now_s >= deadline_s):
+            return
+        wait_s = service.tick(now_s)
         for endpoint in poller.wait(min(wait_s, HEARTBEAT_S)):
             for _ in range(BURST):
                 received = endpoint.receive()
                 if received is None:
                     break
                 service.handle(endpoint, received)
+
+
+def _orphaned(settings: ProcessSettings) -> bool:
+    """Whether the process that started this one, and must not be outlived, is gone."""
+    return settings.parent_pid is not None and os.getppid() != settings.parent_pid
 
 
 def new_instance() -> str:
@@ -146,7 +164,7 @@ def _run(
     )
     event(logger, "started", role=role, peer=peer, metrics_port=health.port)
     try:
-        serve(service, wakeup, lambda: stop.asked)
+        serve(service, wakeup, lambda: stop.asked or _orphaned(settings))
     finally:
         service.close()
         health.close()

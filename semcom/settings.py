@@ -12,7 +12,7 @@ from semcom.errors import ConfigurationError
 
 MAX_SETTINGS_BYTES = 1 << 20
 
-Address = Annotated[str, Field(pattern=r"^tcp://[A-Za-z0-9.*\-\[\]:]+:\d{1,5}$")]
+Address = Annotated[str, Field(pattern=r"^tcp://[A-Za-z0-9.*\-]+:\d{1,5}$")]
 Port = Annotated[int, Field(ge=0, le=65535)]
 
 
@@ -28,6 +28,7 @@ class ProcessSettings(Settings):
     control: Address | None = Field(default=None, description="the orchestrator's address")
     metrics_host: str = "127.0.0.1"
     metrics_port: Port = Field(default=0, description="0: any free port, see the log")
+    parent_pid: int | None = Field(default=None, description="end when this parent is gone")
 
 
 SettingsT = TypeVar("SettingsT", bound=BaseModel)

@@ -36,6 +36,7 @@ PREFIX = struct.Struct("<4sHHIII")
 PARTS = 3
 MAX_HEADER_BYTES = 1 << 18
 MAX_PAYLOAD_BYTES = 16 << 20
+SYMBOL_BYTES = 8
 POWER_TOLERANCE = 1e-3
 
 Symbols = npt.NDArray[np.complex64]
@@ -117,7 +118,7 @@ def _parse_header(message_type: type[Message], header: bytes) -> Message:
             header,
             object_pairs_hook=_unique,
             use_list=True,
-            max_str_len=1024,
+            max_str_len=2048,
             max_bin_len=2 * MAX_FRAME_IMAGES,
             max_array_len=MAX_ITEMS,
             max_map_len=MAX_ITEMS,
@@ -141,12 +142,16 @@ def _parse_payload(message: Message, body: bytes) -> Symbols:
         if body:
             raise ProtocolError("shape", f"{type(message).__name__} carries no payload")
         return EMPTY
-    expected = message.images * columns * 8
+    expected = message.images * columns * SYMBOL_BYTES
     if len(body) != expected:
         raise ProtocolError(
-            "shape", f"{len(body)} bytes for {message.images} x {columns} complex64 ({expected})"
+            "shape",
+            f"{len(body)} bytes for {message.images} x {columns} complex64 ({expected})",
+            key=message.key,
         )
+    if message.images * (message.symbols + 1) * SYMBOL_BYTES > MAX_PAYLOAD_BYTES:
+        raise ProtocolError("size", "no room for the channel state", key=message.key)
     symbols = np.frombuffer(body, dtype="<c8").reshape(message.images, columns)
     if not np.isfinite(symbols.view(np.float32)).all():
-        raise ProtocolError("not_finite", "the payload holds NaN or Inf")
+        raise ProtocolError("not_finite", "the payload holds NaN or Inf", key=message.key)
     return symbols.astype(np.complex64, copy=False)

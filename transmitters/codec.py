@@ -62,7 +62,7 @@ class TransmitterCodec:
         `snr_db` reaches the network only where the codec has `tx_csi`.
         """
         with torch.inference_mode():
-            images = torch.from_numpy(np.ascontiguousarray(images_NHW3))
+            images = torch.from_numpy(np.array(images_NHW3))
             prepared = prepare_images(images, self.architecture.encoder.input)
             _, symbols_NK = self.forward(prepared, torch.full((len(images),), snr_db))
         encoded: npt.NDArray[np.complex64] = symbols_NK.numpy()

@@ -107,6 +107,11 @@ class Sender:
         return len(self._in_flight)
 
     @property
+    def unrecorded(self) -> int:
+        """Frames answered and not yet in the ledger."""
+        return len(self._unrecorded)
+
+    @property
     def busy_points(self) -> list[int]:
         """Points with frames that are not recorded yet."""
         return [point for _, point in self._points]
@@ -163,15 +168,14 @@ class Sender:
             AccountingError: it differs from an earlier answer to the same frame.
             ProtocolError: it was decoded by another codec, or has not one class per image.
         """
-        key = (result.key.run, result.key.point, result.key.frame)
-        before = self._answers.get(key)
-        if before is not None:
-            if before != result.predictions:
-                raise AccountingError(
-                    f"two different answers to frame {key[2]} of point {key[1]} on link "
-                    f"{self.link}: the run is not deterministic"
-                )
+        if result.key.link != self.link:
             return None
+        key = (result.key.run, result.key.point, result.key.frame)
+        if self._answers.get(key, result.predictions) != result.predictions:
+            raise AccountingError(
+                f"two different answers to frame {key[2]} of point {key[1]} on link "
+                f"{self.link}: the run is not deterministic"
+            )
         flight = self._in_flight.get(key)
         if flight is None:
             return None
@@ -209,16 +213,17 @@ class Sender:
         Raises:
             ProtocolError: a refusal that no retry can mend.
         """
-        if refusal.reason not in RETRIABLE:
-            raise ProtocolError(refusal.reason, f"refused on the way: {refusal.detail}")
-        if refusal.key is None:
-            return  # damaged on the wire and unreadable: its timeout brings it again
+        if refusal.key is None or refusal.key.link != self.link:
+            return  # damaged on the wire and unreadable: its time-out brings it again
         key = (refusal.key.run, refusal.key.point, refusal.key.frame)
         flight = self._in_flight.get(key)
-        if flight is not None:
-            backoff_s = REFUSED_BACKOFF_S * 2 ** min(flight.refusals, 10)
-            flight.refusals += 1
-            flight.retry_at_s = now_s + min(backoff_s, MAX_REFUSED_BACKOFF_S)
+        if flight is None:
+            return
+        if refusal.reason not in RETRIABLE:
+            raise ProtocolError(refusal.reason, f"refused on the way: {refusal.detail}")
+        backoff_s = REFUSED_BACKOFF_S * 2 ** min(flight.refusals, 10)
+        flight.refusals += 1
+        flight.retry_at_s = now_s + min(backoff_s, MAX_REFUSED_BACKOFF_S)
 
     def frames_to_resend(self, now_s: float) -> list[InFlight]:
         """Frames whose answer is overdue; each counts as sent again now."""

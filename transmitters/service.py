@@ -14,6 +14,7 @@ import torch
 from semcom.checkpoints import open_checkpoint
 from semcom.errors import ProtocolError, SemcomError
 from semcom.messages import (
+    RETRIABLE,
     Assignment,
     Failure,
     Hello,
@@ -120,6 +121,7 @@ class TransmitterService:
         self._channel_instance = ""
         self._greeted = False
         self._failed = False
+        self._draining = False
         self._next_hello_s = 0.0
         telemetry.set("semcom_frames_in_flight", 0, link)
 
@@ -154,7 +156,11 @@ class TransmitterService:
                 self._fail(outcome.error)
             else:
                 self._send_encoded(outcome.value)
-        if not self._failed:
+        if self._draining:
+            self.done = not (
+                self._sender.in_flight or self._worker.pending or self._sender.unrecorded
+            )
+        elif not self._failed:
             for plan in self._sender.frames_to_encode():
                 self._worker.submit(lambda plan=plan: self._encoder.encode(plan))  # type: ignore[misc]
         for flight in self._sender.frames_to_resend(now_s):
@@ -164,6 +170,10 @@ class TransmitterService:
             self._control.send(results)
         self._telemetry.set("semcom_frames_in_flight", self._sender.in_flight, self.link)
         return self._sender.next_deadline_s(now_s, max(0.0, self._next_hello_s - now_s))
+
+    def drain(self) -> None:
+        """Send nothing new; wait for the answers and receipts of what is on its way."""
+        self._draining = True
 
     def close(self) -> None:
         """Stop encoding, close the sockets."""
@@ -192,7 +202,7 @@ class TransmitterService:
         elif isinstance(message, TaskResult):
             self._on_answer(message, now_s)
         elif isinstance(message, Refusal):
-            self._telemetry.count("semcom_messages_refused_total", 1, message.reason)
+            self._on_refusal(message, known=bool(self._channel_instance))
             self._sender.refused(message, now_s=now_s)
         else:
             raise ProtocolError("unexpected", f"{type(message).__name__} on the uplink")
@@ -219,9 +229,17 @@ class TransmitterService:
         elif isinstance(message, Recorded):
             self._sender.recorded(message)
         elif isinstance(message, Refusal):
-            raise ProtocolError(message.reason, message.detail)
+            self._on_refusal(message, known=self._greeted)
+            if message.reason not in RETRIABLE:
+                raise ProtocolError(message.reason, message.detail)
         else:
             raise ProtocolError("unexpected", f"{type(message).__name__} from the orchestrator")
+
+    def _on_refusal(self, refusal: Refusal, *, known: bool) -> None:
+        """Count it; a peer that never understood a word speaks another version."""
+        self._telemetry.count("semcom_messages_refused_total", 1, refusal.reason)
+        if refusal.reason == "version" and not known:
+            raise ProtocolError(refusal.reason, refusal.detail)
 
     def _send_encoded(self, encoded: Encoded) -> None:
         flight = self._sender.encoded(

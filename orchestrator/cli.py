@@ -1,0 +1,249 @@
+"""`semcom`: the commands."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.table import Table
+
+from orchestrator.catalog import Catalog
+from orchestrator.datasets.prepare import DATASETS, ensure, prepare
+from orchestrator.report import console_table, write_report
+from orchestrator.run_folder import open_ledger
+from orchestrator.runs import InterruptedRunError, RunOutcome, free_folder, run_sweep
+from orchestrator.scenarios import Plan, Scenario, read_scenario
+from orchestrator.settings import Folders
+from orchestrator.summary import summarize
+from orchestrator.verify import verify_run
+from semcom.errors import CheckpointError, SemcomError
+
+console = Console()
+app = typer.Typer(
+    help="Semantic communication as a running system.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+data_app = typer.Typer(help="Data sets.", no_args_is_help=True)
+checkpoints_app = typer.Typer(help="The catalogue of codecs.", no_args_is_help=True)
+app.add_typer(data_app, name="data")
+app.add_typer(checkpoints_app, name="checkpoints")
+
+DataDir = Annotated[Path, typer.Option("--data", help="Folder of data sets.")]
+CodecDir = Annotated[Path, typer.Option("--codecs", help="Folder of codecs.")]
+RunsDir = Annotated[Path, typer.Option("--runs", help="Folder of runs.")]
+
+DEMO_SCENARIO = Path("scenarios/demo.yaml")
+
+
+class ProgressBar:
+    """A progress bar, and a line whenever somebody is missing."""
+
+    def __init__(self, progress: Progress, plan: Plan) -> None:
+        self._progress = progress
+        self._bar = progress.add_task(plan.run, total=plan.total_frames, note="starting")
+
+    def progress(self, recorded: int) -> None:
+        """Frames were recorded."""
+        self._progress.update(self._bar, completed=recorded)
+
+    def waiting(self, roles: list[str]) -> None:
+        """Say who is missing."""
+        note = f"waiting for {', '.join(roles)}" if roles else ""
+        self._progress.update(self._bar, note=note)
+
+
+@app.command()
+def sweep(
+    scenario: Annotated[Path, typer.Argument(help="A scenario in YAML.")],
+    out: Annotated[Path | None, typer.Option(help="The run's folder (RUNS/NAME).")] = None,
+    resume: Annotated[bool, typer.Option("--resume", help="Finish what is missing.")] = False,
+    launch: Annotated[
+        bool, typer.Option(help="Start the processes here, or wait for them to dial in.")
+    ] = True,
+    data: DataDir = Path("data"),
+    codecs: CodecDir = Path("codecs"),
+    runs: RunsDir = Path("runs"),
+) -> None:
+    """Run a sweep: every link over every channel and SNR of a scenario."""
+    wanted = read_scenario(scenario)
+    folders = Folders(data=data, codecs=codecs, runs=runs)
+    folder = out if out is not None else runs / wanted.name
+    _draw_missing(wanted, folders)
+    again = f"semcom sweep {scenario} --out {folder} --resume"
+    _finish(_sweep(wanted, folder, folders, resume=resume, launch=launch, again=again))
+
+
+@app.command()
+def demo(
+    out: Annotated[Path | None, typer.Option(help="The run's folder (RUNS/demo).")] = None,
+    data: DataDir = Path("data"),
+    codecs: CodecDir = Path("codecs"),
+    runs: RunsDir = Path("runs"),
+) -> None:
+    """The main job on what ships with the project: three links, AWGN and Rayleigh."""
+    wanted = read_scenario(DEMO_SCENARIO)
+    folders = Folders(data=data, codecs=codecs, runs=runs)
+    folder = free_folder(out if out is not None else runs / wanted.name)
+    console.print(
+        "Three edge transmitters, a channel, an edge server and the orchestrator, each a process."
+    )
+    _draw_missing(wanted, folders)
+    again = f"semcom sweep {DEMO_SCENARIO} --out {folder} --resume"
+    _finish(_sweep(wanted, folder, folders, resume=False, launch=True, again=again))
+
+
+@app.command()
+def report(
+    runs: Annotated[list[Path], typer.Argument(help="Folders of runs.")],
+    out: Annotated[
+        Path | None,
+        typer.Option(help="Folder of the report (the run's; `comparison` beside several)."),
+    ] = None,
+) -> None:
+    """Tables and plots of one or several runs, side by side."""
+    for folder in runs:
+        with open_ledger(folder) as ledger:
+            console.print(console_table(summarize(ledger)))
+    folder = runs[0] if len(runs) == 1 else runs[0].parent / "comparison"
+    console.print(f"report: {write_report(out or folder, runs)}")
+
+
+@app.command()
+def verify(run: Annotated[Path, typer.Argument(help="Folder of a run.")]) -> None:
+    """Re-check a run from its ledger: every planned frame exactly once, digests, totals."""
+    found = verify_run(run)
+    console.print(
+        f"{run}: {found.frames} frames and {found.images} images, each exactly once; "
+        f"results digest {found.results_digest}"
+    )
+
+
+@data_app.command("prepare")
+def data_prepare(
+    name: Annotated[str, typer.Argument(help=", ".join(DATASETS))],
+    source: Annotated[
+        Path | None, typer.Option("--from", help="A local copy instead of the download.")
+    ] = None,
+    data: DataDir = Path("data"),
+) -> None:
+    """Download, copy or draw a data set, and write the shards that the processes read."""
+    manifest = prepare(name, root=data / name, source=source)
+    sizes = ", ".join(f"{s.images} {split}" for split, s in manifest.splits.items())
+    console.print(f"{data / name}: {len(manifest.classes)} classes, {sizes} images")
+
+
+@checkpoints_app.command("list")
+def checkpoints_list(codecs: CodecDir = Path("codecs")) -> None:
+    """Codecs and what they are."""
+    table = Table("codec", "data set", "system", "reals", "noise-free", "MB", "digest")
+    catalog = Catalog(codecs)
+    for name in catalog.names():
+        manifest = catalog.open(name).manifest
+        accuracy = manifest.results.get("noise_free_accuracy")
+        table.add_row(
+            name,
+            manifest.dataset,
+            manifest.architecture.channel.system,
+            str(manifest.architecture.channel.codeword_dim),
+            "" if accuracy is None else f"{100 * accuracy:.2f} %",
+            f"{sum(file.bytes for file in manifest.weights.values()) / 1e6:.1f}",
+            manifest.digest[:12],
+        )
+    console.print(table)
+
+
+@checkpoints_app.command("verify")
+def checkpoints_verify(
+    names: Annotated[list[str] | None, typer.Argument(help="Codecs; all if none is named.")] = None,
+    codecs: CodecDir = Path("codecs"),
+) -> None:
+    """Check manifests, digests and values of codecs."""
+    catalog = Catalog(codecs)
+    chosen = names or catalog.names()
+    if not chosen:
+        raise CheckpointError(f"no codec in {codecs}")
+    for name in chosen:
+        console.print(f"{name}: ok, digest {catalog.verified(name).digest}")
+
+
+@checkpoints_app.command("export")
+def checkpoints_export(
+    name: Annotated[str, typer.Argument(help="A codec.")],
+    target: Annotated[Path, typer.Argument(help="Folder of another catalogue.")],
+    codecs: CodecDir = Path("codecs"),
+) -> None:
+    """Copy a verified codec into another catalogue."""
+    console.print(f"exported to {Catalog(codecs).export(name, target)}")
+
+
+@app.command(
+    context_settings={"allow_extra_args": True, "ignore_unknown_options": True},
+    add_help_option=False,
+)
+def train(context: typer.Context) -> None:
+    """Train a codec: teacher, stage 1, head, stage 2, export (see `semcom train --help`)."""
+    command = [sys.executable, "-m", "orchestrator.training", *context.args]
+    raise typer.Exit(subprocess.run(command, check=False).returncode)
+
+
+def _draw_missing(scenario: Scenario, folders: Folders) -> None:
+    """Data sets that are drawn, not downloaded, are made when they are needed."""
+    for dataset in sorted({link.dataset for link in scenario.links.values()}):
+        if dataset in DATASETS:
+            ensure(dataset, folders.data / dataset)
+
+
+def _sweep(
+    scenario: Scenario, folder: Path, folders: Folders, *, resume: bool, launch: bool, again: str
+) -> RunOutcome:
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TextColumn("frames"),
+        TimeRemainingColumn(),
+        TextColumn("{task.fields[note]}"),
+    )
+    try:
+        with Progress(*columns, console=console) as progress:
+            return run_sweep(
+                scenario,
+                folder,
+                folders=folders,
+                watcher=lambda plan: ProgressBar(progress, plan),
+                resume=resume,
+                launch=launch,
+            )
+    except InterruptedRunError as error:
+        raise InterruptedRunError(f"{error}; go on with: {again}") from error
+
+
+def _finish(outcome: RunOutcome) -> None:
+    with open_ledger(outcome.folder) as ledger:
+        console.print(console_table(summarize(ledger)))
+    console.print(f"results digest {outcome.results_digest} in {outcome.seconds:.0f} s")
+    console.print(f"report: {outcome.report}")
+
+
+def main() -> None:
+    """Run a command; every error of ours is one line and its exit code."""
+    try:
+        app(standalone_mode=True)
+    except SemcomError as error:
+        Console(stderr=True).print(
+            f"error: {error}", style="red", markup=False, highlight=False, soft_wrap=True
+        )
+        sys.exit(error.exit_code)
+    except KeyboardInterrupt:
+        sys.exit(130)
+
+
+if __name__ == "__main__":
+    main()

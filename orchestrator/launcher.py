@@ -1,0 +1,173 @@
+"""Starts the processes of a run on this machine, watches them and starts them again."""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal
+
+import yaml
+
+from semcom.errors import SemcomError, StorageError
+from semcom.telemetry import event
+
+logger = logging.getLogger("orchestrator.launcher")
+
+PACKAGES = {"transmitter": "transmitters", "channel": "channel_sim", "receiver": "receiver"}
+Role = Literal["transmitter", "channel", "receiver"]
+
+# Exit codes that starting again cannot mend: configuration, port, key, protocol, codec, disk.
+FINAL_EXIT_CODES = {2, 3, 4, 5, 6, 7}
+RESTART_AFTER_S = 0.5
+MAX_RESTARTS_PER_MINUTE = 10
+STOP_GRACE_S = 10.0
+
+
+class ProcessFailedError(SemcomError):
+    """A process ended in a way that starting it again cannot mend; keeps its exit code."""
+
+    def __init__(self, text: str, exit_code: int) -> None:
+        super().__init__(text)
+        self.exit_code = exit_code
+
+
+@dataclass
+class Child:
+    """One process that the launcher keeps alive."""
+
+    role: Role
+    peer: str
+    log: Path
+    process: subprocess.Popen[bytes] | None = None
+    started_s: list[float] = field(default_factory=list)
+    restart_at_s: float = 0.0
+
+
+class Launcher:
+    """The local processes of one run."""
+
+    def __init__(self, folder: Path, sections: Mapping[str, Mapping[str, Any]]) -> None:
+        """Write `processes.yaml` with one section per role into the run's folder.
+
+        Raises:
+            StorageError: the disk refuses.
+        """
+        self.children: list[Child] = []
+        self._folder = folder
+        self._config = folder / "processes.yaml"
+        content = {
+            role: {**section, "parent_pid": os.getpid()} for role, section in sections.items()
+        }
+        try:
+            self._config.write_text(yaml.safe_dump(json.loads(json.dumps(content, default=str))))
+        except OSError as error:
+            raise StorageError(f"cannot write {self._config}: {error.strerror}") from error
+
+    def start(self, role: Role, peer: str) -> None:
+        """Start a process and keep it alive from now on."""
+        child = Child(role, peer, self._folder / "logs" / f"{peer}.jsonl")
+        self.children.append(child)
+        self._spawn(child, time.monotonic())
+
+    def watch(self, now_s: float) -> list[str]:
+        """Start again what has died; returns the roles that were started again.
+
+        Raises:
+            ProcessFailedError: a process ended for good, or dies again and again.
+        """
+        restarted: list[str] = []
+        for child in self.children:
+            if child.process is None:
+                if now_s >= child.restart_at_s:
+                    self._spawn(child, now_s)
+                    restarted.append(child.role)
+                continue
+            code = child.process.poll()
+            if code is not None:
+                self._on_exit(child, code, now_s)
+        return restarted
+
+    def stop(self, roles: tuple[Role, ...] = ("transmitter", "channel", "receiver")) -> None:
+        """Ask processes to end, wait, and kill those that do not."""
+        chosen = [child for child in self.children if child.role in roles]
+        self.children = [child for child in self.children if child.role not in roles]
+        running = [child.process for child in chosen if child.process is not None]
+        for process in running:
+            if process.poll() is None:
+                process.send_signal(signal.SIGTERM)
+                process.send_signal(signal.SIGCONT)  # a stopped process could not end
+        deadline_s = time.monotonic() + STOP_GRACE_S
+        for process in running:
+            try:
+                process.wait(max(0.1, deadline_s - time.monotonic()))
+            except subprocess.TimeoutExpired:
+                process.kill()
+                process.wait()
+
+    def terminate(self, role: Role) -> None:
+        """Ask the processes of a role to drain; they are not started again."""
+        for child in self.children:
+            if child.role == role and child.process is not None and child.process.poll() is None:
+                child.process.send_signal(signal.SIGTERM)
+
+    def running(self, role: Role) -> int:
+        """How many processes of a role run."""
+        return sum(
+            1
+            for child in self.children
+            if child.role == role and child.process is not None and child.process.poll() is None
+        )
+
+    def _spawn(self, child: Child, now_s: float) -> None:
+        command = [
+            sys.executable, "-m", PACKAGES[child.role],
+            "--config", str(self._config), "--id", child.peer,
+        ]  # fmt: skip
+        with child.log.open("ab") as log:
+            child.process = subprocess.Popen(
+                command,
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                start_new_session=True,  # Ctrl-C goes to the orchestrator alone
+            )
+        child.started_s.append(now_s)
+        event(logger, "process started", role=child.role, peer=child.peer, child=child.process.pid)
+
+    def _on_exit(self, child: Child, code: int, now_s: float) -> None:
+        child.process = None
+        if code in FINAL_EXIT_CODES:
+            raise ProcessFailedError(f"{child.role} {child.peer}: {last_error(child.log)}", code)
+        child.started_s = [started for started in child.started_s if now_s - started < 60]
+        if len(child.started_s) >= MAX_RESTARTS_PER_MINUTE:
+            raise ProcessFailedError(
+                f"{child.role} {child.peer} ended {len(child.started_s)} times within a minute: "
+                f"{last_error(child.log)}",
+                70,
+            )
+        event(logger, "process ended", role=child.role, peer=child.peer, code=code)
+        child.restart_at_s = now_s + RESTART_AFTER_S
+
+
+def last_error(log: Path) -> str:
+    """The text of the last error in a log of JSON lines."""
+    try:
+        lines = log.read_text(errors="replace").splitlines()
+    except OSError:
+        return f"see {log}"
+    for line in reversed(lines):
+        try:
+            record = json.loads(line)
+        except ValueError:
+            continue
+        if isinstance(record, dict) and record.get("level") == "error":
+            return str(record.get("event"))
+    return f"see {log}"

@@ -1,0 +1,222 @@
+"""From a ledger to results: one row per link and point, and the table `results.csv`.
+
+A point counts when every planned frame of it is recorded. An incomplete one has no accuracy, not
+even a provisional one: it is listed apart, with how far it got.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections import defaultdict
+from dataclasses import dataclass, fields
+from itertools import groupby
+from pathlib import Path
+from statistics import median
+from typing import NamedTuple
+
+from orchestrator.ledger import FrameRow, Ledger
+from orchestrator.scenarios import Plan
+from semcom.errors import AccountingError, StorageError
+from semcom.files import write_atomically
+from semcom.metrics import percentile, wilson_interval
+
+
+@dataclass(frozen=True, kw_only=True)
+class PointSummary:
+    """One complete point of one link; the fields are the columns of `results.csv`.
+
+    Accuracy and its 95 % Wilson interval are shares, 0..1. Durations are per frame and in
+    milliseconds: stage times are medians, the round trip also has its 99th percentile.
+    """
+
+    link: str
+    dataset: str
+    system: str
+    channel: str
+    snr_db: float
+    seed: int
+    images: int
+    correct: int
+    accuracy: float
+    ci95_low: float
+    ci95_high: float
+    round_trip_p50_ms: float
+    round_trip_p99_ms: float
+    encode_ms: float
+    channel_ms: float
+    decode_ms: float
+    retransmissions: int
+    codec: str
+
+
+class IncompletePoint(NamedTuple):
+    """A point of a link that lacks frames."""
+
+    link: str
+    point: int
+    recorded: int
+    planned: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class LinkLatency:
+    """Where the time of a frame goes on one link with one codec; medians in milliseconds.
+
+    The round trip starts when a frame is first sent, so encoding comes on top of it.
+    """
+
+    link: str
+    codec: str
+    frames: int
+    encode_ms: float
+    channel_ms: float
+    batch_wait_ms: float
+    decode_ms: float
+    round_trip_p50_ms: float
+    round_trip_p99_ms: float
+    retransmissions: int
+
+    @property
+    def network_ms(self) -> float:
+        """What is left of the median round trip: the network, and queues at every hop."""
+        known_ms = self.channel_ms + self.batch_wait_ms + self.decode_ms
+        return max(0.0, self.round_trip_p50_ms - known_ms)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Summary:
+    """All that a ledger tells: complete points by link, the rest, and latencies per link."""
+
+    plan: Plan
+    points: list[PointSummary]
+    incomplete: list[IncompletePoint]
+    latencies: list[LinkLatency]
+
+
+class _Frame(NamedTuple):
+    """What of a frame is kept until all have been read."""
+
+    images: int
+    correct: int
+    attempts: int
+    encode_ms: float
+    channel_ms: float
+    batch_wait_ms: float
+    decode_ms: float
+    round_trip_ms: float
+
+
+def summarize(ledger: Ledger) -> Summary:
+    """Summarise a ledger in one pass; a few numbers per frame are held in memory.
+
+    Raises:
+        AccountingError: it holds frames of a point that was never planned.
+    """
+    plan = ledger.plan
+    planned = [(link, point) for link in plan.links for point in plan.points_of(link)]
+    found = {
+        (link, point): [_kept(row) for row in rows]
+        for (point, link), rows in groupby(ledger.rows(), lambda row: (row.point, row.link))
+    }
+    for link, point in found.keys() - set(planned):
+        raise AccountingError(f"point {point} of link {link} was never planned")
+    points: list[PointSummary] = []
+    incomplete: list[IncompletePoint] = []
+    by_codec: dict[tuple[str, str], list[_Frame]] = defaultdict(list)
+    for link, point in planned:
+        frames = found.get((link, point), [])
+        if len(frames) == plan.frames(link):
+            points.append(_point_summary(plan, link, point, frames))
+            by_codec[link, plan.codec_at(link, point).name] += frames
+        else:
+            incomplete.append(IncompletePoint(link, point, len(frames), plan.frames(link)))
+    return Summary(
+        plan=plan,
+        points=points,
+        incomplete=incomplete,
+        latencies=[_link_latency(*key, frames) for key, frames in by_codec.items()],
+    )
+
+
+def format_results_csv(summary: Summary) -> bytes:
+    """`results.csv`: a header and a line per complete point; equal ledgers give equal bytes."""
+    columns = [column.name for column in fields(PointSummary)]
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(columns)
+    for point in summary.points:
+        writer.writerow([_cell(column, getattr(point, column)) for column in columns])
+    return text.getvalue().encode()
+
+
+def write_results_csv(path: Path, summary: Summary) -> None:
+    """Write `results.csv`, whole or not at all.
+
+    Raises:
+        StorageError: the disk refuses.
+    """
+    try:
+        write_atomically(path, format_results_csv(summary))
+    except OSError as error:
+        raise StorageError(f"cannot write {path}: {error.strerror}") from error
+
+
+def _cell(column: str, value: object) -> str:
+    """Fixed numbers of digits, so that the last bit of a float never shows."""
+    if column == "snr_db":
+        return f"{value:.10g}"
+    if column.endswith("_ms"):
+        return f"{value:.3f}"
+    return f"{value:.6f}" if isinstance(value, float) else str(value)
+
+
+def _kept(row: FrameRow) -> _Frame:
+    return _Frame(
+        row.images, row.correct, row.attempts, row.encode_ms, row.channel_ms,
+        row.batch_wait_ms, row.decode_ms, row.round_trip_ms,
+    )  # fmt: skip
+
+
+def _point_summary(plan: Plan, link: str, point: int, frames: list[_Frame]) -> PointSummary:
+    spec, codec = plan.points[point].spec, plan.codec_at(link, point)
+    images = sum(frame.images for frame in frames)
+    correct = sum(frame.correct for frame in frames)
+    ci95_low, ci95_high = wilson_interval(correct, images)
+    latency = _link_latency(link, codec.name, frames)
+    return PointSummary(
+        link=link,
+        dataset=plan.links[link].dataset,
+        system=codec.system,
+        channel=spec.channel.label,
+        snr_db=spec.snr_db,
+        seed=spec.seed,
+        images=images,
+        correct=correct,
+        accuracy=correct / images,
+        ci95_low=ci95_low,
+        ci95_high=ci95_high,
+        round_trip_p50_ms=latency.round_trip_p50_ms,
+        round_trip_p99_ms=latency.round_trip_p99_ms,
+        encode_ms=latency.encode_ms,
+        channel_ms=latency.channel_ms,
+        decode_ms=latency.decode_ms,
+        retransmissions=latency.retransmissions,
+        codec=codec.name,
+    )
+
+
+def _link_latency(link: str, codec: str, frames: list[_Frame]) -> LinkLatency:
+    round_trips_ms = [frame.round_trip_ms for frame in frames]
+    return LinkLatency(
+        link=link,
+        codec=codec,
+        frames=len(frames),
+        encode_ms=median(frame.encode_ms for frame in frames),
+        channel_ms=median(frame.channel_ms for frame in frames),
+        batch_wait_ms=median(frame.batch_wait_ms for frame in frames),
+        decode_ms=median(frame.decode_ms for frame in frames),
+        round_trip_p50_ms=percentile(round_trips_ms, 50),
+        round_trip_p99_ms=percentile(round_trips_ms, 99),
+        retransmissions=sum(frame.attempts - 1 for frame in frames),
+    )

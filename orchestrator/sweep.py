@@ -1,0 +1,201 @@
+"""A sweep without sockets, clocks or disk: events in, messages out.
+
+It owns what is planned and what is recorded. Peers say once a second what they hold (Hello); the
+sweep compares and sends what they lack, so that any of them may be restarted, and any message be
+lost, at any time.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+from orchestrator.scenarios import Plan
+from semcom.errors import ConfigurationError
+from semcom.messages import (
+    MAX_ITEMS,
+    Assignment,
+    CodecReport,
+    Hello,
+    LoadCodec,
+    Message,
+    PointTable,
+)
+
+POINTS_PER_MESSAGE = 32
+POINTS_AHEAD = 2  # so that a transmitter never waits between two points
+
+
+@dataclass
+class _Link:
+    """How far a link has come."""
+
+    missing: dict[int, set[int]]  # point -> frames not recorded
+    assigned: set[int] = field(default_factory=set)
+    instance: str = ""
+
+
+class Sweep:
+    """The state of a run."""
+
+    def __init__(
+        self,
+        plan: Plan,
+        *,
+        recorded: dict[tuple[int, str], set[int]],
+        window: int,
+        encode_once: bool,
+    ) -> None:
+        self.plan = plan
+        self._window = window
+        self._encode_once = encode_once
+        self._links: dict[str, _Link] = {}
+        self._loaded: set[str] = set()
+        self.refused: dict[str, str] = {}  # digest -> why no receiver takes the codec
+        for name in plan.links:
+            every = set(range(plan.frames(name)))
+            missing = {
+                point: every - recorded.get((point, name), set()) for point in plan.points_of(name)
+            }
+            self._links[name] = _Link({point: left for point, left in missing.items() if left})
+
+    @property
+    def complete(self) -> bool:
+        """Whether every planned frame is recorded."""
+        return not any(link.missing for link in self._links.values())
+
+    @property
+    def stuck(self) -> bool:
+        """Whether all that is missing needs a codec that was refused."""
+        if self.complete or not self.refused:
+            return False
+        return all(
+            self.plan.codec_at(name, point).digest in self._blocked
+            for name, link in self._links.items()
+            for point in link.missing
+        )
+
+    @property
+    def missing_frames(self) -> int:
+        """Frames not recorded yet."""
+        return sum(len(left) for link in self._links.values() for left in link.missing.values())
+
+    def hello(self, hello: Hello) -> list[Message]:
+        """What the peer that says hello lacks.
+
+        Raises:
+            ConfigurationError: a transmitter of a link that is not in the plan.
+        """
+        if hello.role == "channel":
+            return self._points_for(hello)
+        if hello.role == "receiver":
+            self._loaded.update(hello.codecs)
+            return self._codecs_for(hello)
+        if hello.role == "transmitter":
+            return self._assignments_for(hello)
+        return []
+
+    def codec_report(self, report: CodecReport) -> None:
+        """A receiver loaded a codec, or refused it."""
+        if report.loaded:
+            self._loaded.add(report.digest)
+        else:
+            self.refused[report.digest] = report.detail
+
+    def recorded(self, link: str, frames: Iterable[tuple[int, int]]) -> list[Message]:
+        """Frames (point, frame) of a link are in the ledger; more work for it, if it needs any."""
+        state = self._links[link]
+        for point, frame in frames:
+            left = state.missing.get(point)
+            if left is not None:
+                left.discard(frame)
+                if not left:
+                    del state.missing[point]
+                    state.assigned.discard(point)
+        return self._assign(link)
+
+    @property
+    def _blocked(self) -> set[str]:
+        return set(self.refused) - self._loaded
+
+    def _points_for(self, hello: Hello) -> list[Message]:
+        points = [point.spec for point in self.plan.points]
+        if hello.run == self.plan.run and hello.points >= len(points):
+            return []
+        return [
+            PointTable(
+                run=self.plan.run,
+                total=len(points),
+                first=first,
+                points=points[first : first + POINTS_PER_MESSAGE],
+            )
+            for first in range(0, len(points), POINTS_PER_MESSAGE)
+        ]
+
+    def _codecs_for(self, hello: Hello) -> list[Message]:
+        planned = {
+            codec.digest: codec.name for link in self.plan.links.values() for codec in link.codecs
+        }
+        return [
+            LoadCodec(codec=name, digest=digest)
+            for digest, name in planned.items()
+            if digest not in hello.codecs and digest not in self.refused
+        ]
+
+    def _assignments_for(self, hello: Hello) -> list[Message]:
+        state = self._links.get(hello.peer)
+        if state is None:
+            known = ", ".join(self._links)
+            raise ConfigurationError(
+                f"transmitter '{hello.peer}' is not a link of run {self.plan.run}; links: {known}"
+            )
+        if state.instance != hello.instance:
+            state.instance = hello.instance
+            state.assigned.clear()
+        # What the transmitter does not hold although it was assigned got lost on the way.
+        state.assigned &= set(hello.busy)
+        return self._assign(hello.peer)
+
+    def _assign(self, link: str) -> list[Message]:
+        state = self._links[link]
+        if not state.instance:
+            return []
+        messages: list[Message] = []
+        for point in state.missing:
+            if len(state.assigned) >= POINTS_AHEAD:
+                break
+            if point not in state.assigned and self._servable(link, point):
+                state.assigned.add(point)
+                messages.append(self._assignment(link, point))
+        return messages
+
+    def _servable(self, link: str, point: int) -> bool:
+        return self.plan.codec_at(link, point).digest in self._loaded
+
+    def _assignment(self, link: str, point: int) -> Assignment:
+        planned, codec = self.plan.links[link], self.plan.codec_at(link, point)
+        return Assignment(
+            run=self.plan.run,
+            point=point,
+            spec=self.plan.points[point].spec,
+            dataset=planned.dataset,
+            dataset_digest=planned.dataset_digest,
+            codec=codec.name,
+            codec_digest=codec.digest,
+            images=planned.images,
+            frame_images=self.plan.frame_images,
+            window=self._window,
+            encode_once=self._encode_once,
+            frames=spans(self._links[link].missing[point])[:MAX_ITEMS],
+        )
+
+
+def spans(frames: Iterable[int]) -> list[tuple[int, int]]:
+    """Half-open spans that cover exactly these frames, in order."""
+    found: list[tuple[int, int]] = []
+    for frame in sorted(frames):
+        if found and found[-1][1] == frame:
+            found[-1] = (found[-1][0], frame + 1)
+        else:
+            found.append((frame, frame + 1))
+    return found

@@ -1,0 +1,23 @@
+"""Fixtures for all tests."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+from orchestrator.datasets.prepare import ensure
+
+REPO = Path(__file__).resolve().parents[1]
+
+
+@pytest.fixture(scope="session")
+def workplace(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with the shipped codecs and freshly drawn test images."""
+    folder = tmp_path_factory.mktemp("workplace")
+    codecs = Path(os.environ.get("SEMCOM_TEST_CODECS", REPO / "codecs"))
+    (folder / "codecs").symlink_to(codecs)
+    for name in ("shapes10", "shapes100"):
+        ensure(name, folder / "data" / name)
+    return folder

@@ -1,0 +1,170 @@
+"""Whatever is wrong outside is told in one line, with the documented exit code."""
+
+from __future__ import annotations
+
+import shutil
+import socket
+from pathlib import Path
+
+import pytest
+
+from semcom.checkpoints import open_checkpoint, write_checkpoint
+from tests.integration.harness import command, start_sweep, write_scenario
+
+pytestmark = [pytest.mark.processes, pytest.mark.timeout(120)]
+
+
+def check(printed: str, *words: str) -> None:
+    """One line that says `error:` and holds the words; no traceback."""
+    assert "Traceback" not in printed
+    lines = [line for line in printed.splitlines() if line.startswith("error:")]
+    assert len(lines) == 1, printed
+    for word in words:
+        assert word in lines[0], lines[0]
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"snr": [1]}, ["snr", "unknown key", "snr_db"]),
+        ({"snr_db": [99]}, ["snr_db", "60"]),
+        ({"snr_db": [float("nan")]}, ["snr_db"]),
+        ({"images": 0}, ["images", "greater"]),
+        ({"channels": [{"model": "awg"}]}, ["channels", "awgn"]),
+        ({"links": {}}, ["links"]),
+        ({"links": {"a": {"dataset": "shapes10"}}}, ["codec"]),
+        ({"images": 10**6}, ["1000000", "1000"]),
+    ],
+)
+def test_bad_scenario_is_one_line_and_exit_code_2(
+    changes: dict[str, object], words: list[str], workplace: Path, tmp_path: Path
+) -> None:
+    scenario = write_scenario(tmp_path / "s.yaml", **changes)
+    code, printed = command("sweep", scenario, "--out", tmp_path / "run", cwd=workplace)
+    assert code == 2, printed
+    check(printed, *words)
+
+
+def test_missing_scenario_is_exit_code_2(workplace: Path, tmp_path: Path) -> None:
+    code, printed = command("sweep", tmp_path / "none.yaml", cwd=workplace)
+    assert code == 2
+    check(printed, "no such file", "none.yaml")
+
+
+def test_missing_data_set_says_how_to_get_it(workplace: Path, tmp_path: Path) -> None:
+    links = {"cifar10": {"dataset": "cifar10", "codec": "shapes10"}}
+    scenario = write_scenario(tmp_path / "s.yaml", links=links)
+    code, printed = command("sweep", scenario, "--out", tmp_path / "run", cwd=workplace)
+    assert code == 2
+    check(printed, "semcom data prepare cifar10")
+
+
+def test_port_in_use_is_exit_code_3(workplace: Path, tmp_path: Path) -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+        for name in ("control", "uplink"):
+            scenario = write_scenario(tmp_path / f"{name}.yaml", ports={name: port})
+            code, printed = command("sweep", scenario, "--out", tmp_path / name, cwd=workplace)
+            assert code == 3, printed
+            check(printed, str(port), "in use")
+
+
+def test_unknown_codec_is_exit_code_6_and_names_those_there(
+    workplace: Path, tmp_path: Path
+) -> None:
+    links = {"shapes10": {"dataset": "shapes10", "codec": "shapes11"}}
+    scenario = write_scenario(tmp_path / "s.yaml", links=links)
+    code, printed = command("sweep", scenario, "--out", tmp_path / "run", cwd=workplace)
+    assert code == 6
+    check(printed, "shapes11", "shapes100")
+
+
+def test_codec_of_another_data_set_is_refused_before_anything_starts(
+    workplace: Path, tmp_path: Path
+) -> None:
+    links = {"shapes10": {"dataset": "shapes10", "codec": "shapes100"}}
+    scenario = write_scenario(tmp_path / "s.yaml", links=links)
+    code, printed = command("sweep", scenario, "--out", tmp_path / "run", cwd=workplace)
+    assert code == 2
+    check(printed, "100 classes", "10")
+
+
+def test_damaged_codec_is_exit_code_6(workplace: Path, tmp_path: Path) -> None:
+    codecs = tmp_path / "codecs"
+    shutil.copytree(workplace / "codecs", codecs)
+    weights = codecs / "shapes10" / "receiver.safetensors"
+    content = bytearray(weights.read_bytes())
+    content[-1] ^= 1
+    weights.write_bytes(content)
+    code, printed = command(
+        "sweep",
+        write_scenario(tmp_path / "s.yaml"),
+        "--out",
+        tmp_path / "run",
+        "--codecs",
+        codecs,
+        cwd=workplace,
+    )
+    assert code == 6
+    check(printed, "receiver.safetensors", "SHA-256")
+
+
+def test_refused_codec_leaves_the_old_one_serving(workplace: Path, tmp_path: Path) -> None:
+    """A link is swept with two codecs; the second is damaged while the first one serves."""
+    codecs = tmp_path / "codecs"
+    shutil.copytree(workplace / "codecs", codecs)
+    shutil.copytree(codecs / "shapes10", codecs / "second")
+    _make_different(codecs / "second")
+    links = {"shapes10": {"dataset": "shapes10", "codecs": ["shapes10", "second"]}}
+    scenario = write_scenario(tmp_path / "s.yaml", links=links, images=1000)
+    folder = tmp_path / "run"
+    run = start_sweep(scenario, folder, "--codecs", str(codecs), workplace=workplace)
+    run.wait_recorded(100)
+    (codecs / "second" / "receiver.safetensors").write_bytes(b"damaged")
+    run.kill("receiver-1")  # the new one must load both again
+    printed = run.output()
+    assert run.process.returncode == 6, printed
+    check(printed, "second")
+    assert run.recorded() >= 6 * 200, "the old codec's points were not finished"
+
+
+def _make_different(folder: Path) -> None:
+    """Turn a copied codec into one with a digest of its own: one weight differs."""
+    checkpoint = open_checkpoint(folder)
+    receiver = dict(checkpoint.read_weights("receiver"))
+    receiver["head.linear.bias"] = receiver["head.linear.bias"] + 1
+    write_checkpoint(
+        folder,
+        name="second",
+        dataset=checkpoint.manifest.dataset,
+        architecture=checkpoint.manifest.architecture,
+        weights={"transmitter": checkpoint.read_weights("transmitter"), "receiver": receiver},
+        training={},
+        results={},
+    )
+
+
+def test_run_that_is_there_is_not_overwritten(workplace: Path, tmp_path: Path) -> None:
+    scenario = write_scenario(tmp_path / "s.yaml", images=20, snr_db=[5])
+    start_sweep(scenario, tmp_path / "run", workplace=workplace).finish()
+    code, printed = command("sweep", scenario, "--out", tmp_path / "run", cwd=workplace)
+    assert code == 2
+    check(printed, "--resume")
+
+
+def test_resume_with_another_scenario_is_refused(workplace: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "run"
+    small = write_scenario(tmp_path / "s.yaml", images=20, snr_db=[5])
+    start_sweep(small, folder, workplace=workplace).finish()
+    other = write_scenario(tmp_path / "o.yaml", images=20, snr_db=[6])
+    code, printed = command("sweep", other, "--out", folder, "--resume", cwd=workplace)
+    assert code == 2
+    check(printed, "another plan")
+
+
+def test_verify_refuses_a_folder_without_a_run(workplace: Path, tmp_path: Path) -> None:
+    code, printed = command("verify", tmp_path / "nothing", cwd=workplace)
+    assert code == 2
+    check(printed, "nothing")

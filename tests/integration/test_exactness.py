@@ -1,0 +1,133 @@
+"""The predictions of the processes are those of one process over the same modules, image by image.
+
+They depend on nothing else: not on the order of arrival, the number of receivers or the window;
+on the batch size only where float rounding decides a near tie, which is counted.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import pytest
+import torch
+
+from orchestrator.ledger import Ledger
+from orchestrator.training.evaluate import evaluate
+from semcom.checkpoints import open_checkpoint
+from semcom.shards import Shard
+from tests.integration.harness import results_digest, start_sweep, write_scenario
+
+pytestmark = [pytest.mark.processes, pytest.mark.timeout(300)]
+
+SMALL = {"images": 200, "frame_images": 25, "snr_db": [-5, 5]}
+
+
+@pytest.fixture(scope="module")
+def finished(workplace: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("exact")
+    scenario = write_scenario(folder / "s.yaml", **SMALL)
+    start_sweep(scenario, folder / "run", workplace=workplace).finish()
+    return folder / "run"
+
+
+def predictions_of(folder: Path) -> dict[tuple[str, int], npt.NDArray[np.uint16]]:
+    """Predictions by (link, point), in the order of the images."""
+    ledger = Ledger(folder / "ledger.sqlite")
+    found: dict[tuple[str, int], list[bytes]] = {}
+    for row in ledger.rows():
+        found.setdefault((row.link, row.point), []).append(row.predictions)
+    ledger.close()
+    return {key: np.frombuffer(b"".join(parts), dtype="<u2") for key, parts in found.items()}
+
+
+def reference(
+    workplace: Path, folder: Path, *, frame_images: int
+) -> dict[tuple[str, int], npt.NDArray[np.uint16]]:
+    """The same predictions in this process, without a single socket."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    ledger = Ledger(folder / "ledger.sqlite")
+    plan = ledger.plan
+    ledger.close()
+    try:
+        return {
+            (link, point): evaluate(
+                open_checkpoint(workplace / "codecs" / plan.codec_at(link, point).name),
+                Shard(workplace / "data" / plan.links[link].dataset, "test"),
+                plan.points[point].spec,
+                link=link,
+                images=plan.links[link].images,
+                frame_images=frame_images,
+            ).predictions_N
+            for link in plan.links
+            for point in plan.points_of(link)
+        }
+    finally:
+        torch.set_num_threads(threads)
+
+
+def test_predictions_equal_the_single_process_reference_image_by_image(
+    finished: Path, workplace: Path
+) -> None:
+    distributed = predictions_of(finished)
+    expected = reference(workplace, finished, frame_images=25)
+    assert distributed.keys() == expected.keys()
+    assert len(distributed) == 2 * 4
+    for key, predictions_N in expected.items():
+        np.testing.assert_array_equal(distributed[key], predictions_N, err_msg=str(key))
+
+
+def test_predictions_are_not_trivial(finished: Path) -> None:
+    assert all(len(np.unique(found)) > 5 for found in predictions_of(finished).values())
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"window": 1},
+        {"window": 32, "receivers": 2},
+        {"receivers": 3, "encode_once": False},
+    ],
+    ids=["window-1", "two-receivers-window-32", "three-receivers-encode-each-time"],
+)
+def test_digest_does_not_depend_on_window_receivers_or_arrival(
+    changes: dict[str, object], finished: Path, workplace: Path, tmp_path: Path
+) -> None:
+    scenario = write_scenario(tmp_path / "s.yaml", **SMALL, **changes)
+    start_sweep(scenario, tmp_path / "run", workplace=workplace).finish()
+    assert results_digest(tmp_path / "run") == results_digest(finished)
+
+
+def test_other_batch_sizes_change_predictions_only_at_near_ties(
+    finished: Path, workplace: Path
+) -> None:
+    distributed = predictions_of(finished)
+    for frame_images in (1, 40):
+        other = reference(workplace, finished, frame_images=frame_images)
+        differing = sum(int((distributed[key] != other[key]).sum()) for key in distributed)
+        total = sum(len(found) for found in distributed.values())
+        assert differing <= total // 500, f"{differing} of {total} at {frame_images} a frame"
+
+
+def test_throughput_mode_agrees_in_accuracy(
+    finished: Path, workplace: Path, tmp_path: Path
+) -> None:
+    scenario = write_scenario(tmp_path / "s.yaml", **SMALL, decoding="throughput")
+    start_sweep(scenario, tmp_path / "run", workplace=workplace).finish()
+    exact, merged = predictions_of(finished), predictions_of(tmp_path / "run")
+    differing = sum(int((exact[key] != merged[key]).sum()) for key in exact)
+    assert differing <= sum(len(found) for found in exact.values()) // 500
+
+
+def test_every_image_is_in_the_ledger_once(finished: Path) -> None:
+    database = sqlite3.connect(finished / "ledger.sqlite")
+    rows = database.execute(
+        "SELECT point, link, COUNT(*), COUNT(DISTINCT frame), SUM(images) FROM frames "
+        "GROUP BY point, link"
+    ).fetchall()
+    database.close()
+    assert len(rows) == 8
+    assert all(count == distinct == 8 and images == 200 for _, _, count, distinct, images in rows)

@@ -1,0 +1,130 @@
+"""One message of every type, and parts made by hand."""
+
+from __future__ import annotations
+
+import zlib
+from typing import Any, get_args
+
+import msgpack
+import numpy as np
+import pytest
+
+from semcom import wire
+from semcom.errors import ProtocolError
+from semcom.messages import (
+    PROTOCOL_VERSION,
+    Assignment,
+    CodecReport,
+    Failure,
+    FrameKey,
+    FrameResult,
+    Hello,
+    LoadCodec,
+    Message,
+    PointTable,
+    ReceivedFrame,
+    Recorded,
+    Refusal,
+    RefusalReason,
+    Results,
+    SymbolFrame,
+    TaskResult,
+    Welcome,
+)
+from semcom.points import ChannelSettings, PointSpec
+
+INSTANCE = "0123456789abcdef"
+DIGEST = "ab" * 32
+KEY = FrameKey(run="demo", point=3, link="cifar10", frame=7)
+SPEC = PointSpec(
+    channel=ChannelSettings(model="rician", rician_k=2.5, coherence=4, csi="mismatch"),
+    snr_db=-7.5,
+    seed=2**63 - 1,
+)
+SYMBOLS = (np.arange(6) - 2.5j).astype(np.complex64).reshape(2, 3)
+DURATIONS = {"channel_ms": 0.25, "batch_wait_ms": 1.5, "decode_ms": 3.0}
+
+SAMPLES: list[tuple[Message, wire.Symbols]] = [
+    (Hello(role="receiver", peer="r-1", instance=INSTANCE, codecs=[DIGEST]), wire.EMPTY),
+    (
+        Hello(role="channel", peer="channel", instance=INSTANCE, run="demo", points=9, busy=[1, 2]),
+        wire.EMPTY,
+    ),
+    (Welcome(instance=INSTANCE), wire.EMPTY),
+    (SymbolFrame(key=KEY, first_image=14, images=2, symbols=3, codec=DIGEST), SYMBOLS),
+    (
+        ReceivedFrame(
+            key=KEY, images=2, symbols=3, codec=DIGEST, csi=False, snr_db=-7.5,
+            equalizer="mmse", channel_ms=0.5,
+        ),
+        SYMBOLS,
+    ),
+    (
+        ReceivedFrame(
+            key=KEY, images=2, symbols=2, codec=DIGEST, csi=True, snr_db=60.0,
+            equalizer="zero_forcing", channel_ms=0.5,
+        ),
+        SYMBOLS,
+    ),
+    (TaskResult(key=KEY, codec=DIGEST, predictions=b"\1\0\xff\xff", **DURATIONS), wire.EMPTY),
+    (Refusal(reason="no_receiver", detail="nobody has it", key=KEY), wire.EMPTY),
+    (Refusal(reason="checksum", detail=""), wire.EMPTY),
+    (PointTable(run="demo", total=40, first=32, points=[SPEC, PointSpec(snr_db=0)]), wire.EMPTY),
+    (LoadCodec(codec="cifar10-c", digest=DIGEST), wire.EMPTY),
+    (CodecReport(codec="cifar10-c", digest=DIGEST, loaded=False, detail="no"), wire.EMPTY),
+    (
+        Assignment(
+            run="demo", point=3, spec=SPEC, dataset="cifar10", dataset_digest=DIGEST,
+            codec="cifar10-c", codec_digest=DIGEST, images=10_000, frame_images=100, window=8,
+            encode_once=True, frames=[(0, 40), (60, 100)],
+        ),
+        wire.EMPTY,
+    ),
+    (
+        Results(
+            run="demo", link="cifar10", codec=DIGEST,
+            results=[
+                FrameResult(
+                    point=3, frame=7, images=2, correct=1, predictions=b"\1\0\2\0", attempts=2,
+                    encode_ms=1.0, round_trip_ms=9.0, **DURATIONS,
+                )
+            ],
+        ),
+        wire.EMPTY,
+    ),
+    (Recorded(run="demo", frames=[(3, 7), (3, 8)]), wire.EMPTY),
+    (Failure(role="transmitter", peer="cifar10", exit_code=6, detail="damaged"), wire.EMPTY),
+]  # fmt: skip
+by_name = pytest.mark.parametrize(
+    ("message", "payload"),
+    SAMPLES,
+    ids=lambda v: type(v).__name__ if isinstance(v, Message) else "",
+)
+
+
+def sealed(type_code: int, header: bytes, body: bytes = b"", **prefix: Any) -> list[bytes]:
+    """Three parts with a prefix that fits them, but for what `prefix` says."""
+    fields = {
+        "magic": b"SEMC",
+        "version": PROTOCOL_VERSION,
+        "type": type_code,
+        "header_bytes": len(header),
+        "body_bytes": len(body),
+        "crc": zlib.crc32(body, zlib.crc32(header)),
+        **prefix,
+    }
+    return [wire.PREFIX.pack(*fields.values()), header, body]
+
+
+def reason(parts: list[bytes]) -> str:
+    """Why the parts are refused; fails where they are not."""
+    with pytest.raises(ProtocolError) as caught:
+        wire.decode(parts)
+    assert caught.value.reason in get_args(RefusalReason)
+    assert "\n" not in str(caught.value)
+    return caught.value.reason
+
+
+def header_of(message: Message, **changed: Any) -> bytes:
+    """The message's header with some fields changed."""
+    return msgpack.packb({**message.model_dump(), **changed})

@@ -1,0 +1,95 @@
+"""What a process answers over HTTP."""
+
+from __future__ import annotations
+
+import http.client
+
+import pytest
+from prometheus_client import CollectorRegistry, Counter
+
+from semcom.errors import PortInUseError
+from semcom.health import HealthServer
+
+
+class Process:
+    """A health server, and the state that it tells of."""
+
+    def __init__(self) -> None:
+        self.is_ready = False
+        self.registry = CollectorRegistry()
+        self.frames = Counter("frames", "Frames", registry=self.registry)
+        self.server = HealthServer(
+            "127.0.0.1", 0, registry=self.registry, ready=lambda: self.is_ready
+        )
+
+    def get(self, path: str, method: str = "GET") -> tuple[int, str, str]:
+        connection = http.client.HTTPConnection("127.0.0.1", self.server.port, timeout=10)
+        try:
+            connection.request(method, path)
+            response = connection.getresponse()
+            return response.status, response.getheader("Content-Type", ""), response.read().decode()
+        finally:
+            connection.close()
+
+
+@pytest.fixture
+def process():
+    process = Process()
+    yield process
+    process.server.close()
+
+
+def test_is_ready_only_once_it_says_so(process):
+    assert process.get("/readyz")[0] == 503
+    process.is_ready = True
+    assert process.get("/readyz")[0] == 200
+    process.is_ready = False
+    assert process.get("/readyz")[0] == 503
+
+
+def test_lives_before_it_is_ready(process):
+    assert process.get("/livez") == (200, "text/plain", "ok\n")
+
+
+def test_metrics_are_those_of_its_registry_at_the_time(process):
+    process.frames.inc(3)
+    status, kind, text = process.get("/metrics")
+    assert status == 200
+    assert kind.startswith("text/plain; version=")
+    assert "frames_total 3.0" in text
+    process.frames.inc()
+    assert "frames_total 4.0" in process.get("/metrics")[2]
+
+
+def test_unknown_path_names_the_known_ones(process):
+    status, _, text = process.get("/")
+    assert status == 404
+    for path in ("/metrics", "/livez", "/readyz"):
+        assert path in text
+
+
+def test_takes_no_orders(process):
+    assert process.get("/livez", method="POST")[0] == 501
+
+
+def test_logs_no_scrapes(process, capfd):
+    process.get("/metrics")
+    assert capfd.readouterr() == ("", "")
+
+
+def test_port_in_use_is_said_with_the_setting(process):
+    with pytest.raises(PortInUseError, match="set another metrics_port") as caught:
+        HealthServer(
+            "127.0.0.1", process.server.port, registry=process.registry, ready=lambda: True
+        )
+    assert caught.value.exit_code == 3
+
+
+def test_closed_server_frees_its_port():
+    process = Process()
+    port = process.server.port
+    process.server.close()
+    again = HealthServer("127.0.0.1", port, registry=process.registry, ready=lambda: True)
+    again.close()
+    with pytest.raises(ConnectionRefusedError):
+        process.get("/livez")

@@ -1,0 +1,305 @@
+"""The room table of the house against the imports: read by ast, and seen in subprocesses."""
+
+from __future__ import annotations
+
+import ast
+import json
+import subprocess
+import sys
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+
+import pytest
+
+REPO = Path(__file__).resolve().parents[1]
+ROOMS = ("semcom", "transmitters", "channel_sim", "receiver", "orchestrator")
+MAX_LINES = 400
+
+MODEL_MODULES = (
+    "transmitters.codec",
+    "transmitters.encoder",
+    "transmitters.channel_encoder",
+    "receiver.codec",
+    "receiver.channel_decoder",
+    "receiver.heads",
+    "receiver.equalizer",
+    "channel_sim.channels",
+    "channel_sim.noise",
+)
+# Where a network may be defined; a service never does.
+NETWORK_FILES = (
+    "semcom.nn",
+    "transmitters.encoder",
+    "transmitters.channel_encoder",
+    "receiver.channel_decoder",
+    "receiver.heads",
+    "orchestrator.training",
+)
+DYNAMIC_IMPORTS = ("import_module", "__import__")
+SOCKET_MODULES = ("zmq", "semcom.sockets", "semcom.service", "semcom.worker", "semcom.health")
+
+
+@dataclass(frozen=True)
+class Rule:
+    """Dotted prefixes a room may import beside the standard library, less those taken out."""
+
+    allowed: tuple[str, ...]
+    forbidden: tuple[str, ...] = ()
+
+
+RULES = {
+    "semcom": Rule(
+        ("semcom", "numpy", "msgpack", "pydantic", "prometheus_client", "yaml"), ("semcom.nn",)
+    ),
+    "semcom.nn": Rule(("semcom", "torch", "numpy"), ("torch.optim", *SOCKET_MODULES)),
+    "transmitters": Rule(
+        ("transmitters", "semcom", "torch", "numpy", "pydantic"), ("torch.optim",)
+    ),
+    "channel_sim": Rule(("channel_sim", "semcom", "numpy", "pydantic"), ("semcom.nn",)),
+    "receiver": Rule(("receiver", "semcom", "torch", "numpy", "pydantic"), ("torch.optim",)),
+    "orchestrator": Rule(
+        (
+            "orchestrator", "semcom", "numpy", "pydantic", "yaml", "typer", "rich", "matplotlib",
+            "PIL", "psutil",
+        ),
+        ("semcom.nn", "orchestrator.training"),
+    ),
+    "orchestrator.training": Rule(
+        (
+            "orchestrator.training", "semcom", "torch", "torchvision", "timm", "numpy", "pydantic",
+            "yaml", "safetensors", "rich", "matplotlib", "tensorboard", *MODEL_MODULES,
+        ),
+        SOCKET_MODULES,
+    ),
+}  # fmt: skip
+# What one module of a room may import and its neighbours may not.
+ALSO = {"semcom.sockets": ("zmq",), "semcom.checkpoints": ("safetensors",)}
+
+
+def under(name: str, prefixes: tuple[str, ...]) -> bool:
+    return any(name == prefix or name.startswith(f"{prefix}.") for prefix in prefixes)
+
+
+def room_of(module: str) -> str:
+    return max((room for room in RULES if under(module, (room,))), key=len)
+
+
+@cache
+def modules() -> dict[str, ast.Module]:
+    found = {}
+    for room in ROOMS:
+        for path in sorted((REPO / room).rglob("*.py")):
+            name = ".".join(path.relative_to(REPO).with_suffix("").parts).removesuffix(".__init__")
+            found[name] = ast.parse(path.read_text(encoding="utf-8"))
+    return found
+
+
+def imported(tree: ast.Module) -> list[tuple[str, ...]]:
+    """Every import, also inside functions: each as the names that it may stand for."""
+    found: list[tuple[str, ...]] = []
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            found += [(alias.name,) for alias in node.names]
+        elif isinstance(node, ast.ImportFrom):
+            module = "." * node.level + (node.module or "")
+            found += [(module, f"{module}.{alias.name}") for alias in node.names]
+        elif isinstance(node, ast.Call) and ast.unparse(node.func).endswith(DYNAMIC_IMPORTS):
+            found.append((ast.unparse(node.args[0]).strip("'\""),))
+    return found
+
+
+def reached_by_attribute(tree: ast.Module) -> set[str]:
+    """`torch.optim` where `import torch` stands above it."""
+    bound = {
+        (alias.asname or alias.name).split(".")[0]: alias.name
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Import)
+        for alias in node.names
+    }
+    chains = {ast.unparse(node) for node in ast.walk(tree) if isinstance(node, ast.Attribute)}
+    return {
+        ".".join([bound[root] if "." not in bound[root] else root, *rest])
+        for root, *rest in (chain.split(".") for chain in chains)
+        if root in bound
+    }
+
+
+def breaches(module: str, tree: ast.Module) -> list[str]:
+    rule = RULES[room_of(module)]
+    allowed = (*rule.allowed, *ALSO.get(module, ()))
+    found = [
+        names[-1]
+        for names in imported(tree)
+        if names[0].split(".")[0] not in sys.stdlib_module_names
+        and (
+            not any(under(name, allowed) for name in names)
+            or any(under(name, rule.forbidden) for name in names)
+        )
+    ]
+    return found + sorted(n for n in reached_by_attribute(tree) if under(n, rule.forbidden))
+
+
+def defined_networks(tree: ast.Module) -> list[str]:
+    return [
+        node.name
+        for node in ast.walk(tree)
+        if isinstance(node, ast.ClassDef)
+        and any(ast.unparse(base).split(".")[-1] == "Module" for base in node.bases)
+    ]
+
+
+def closure(start: str) -> set[str]:
+    """Everything that comes along with a module, inside the project and one step beyond."""
+    reached: set[str] = set()
+    waiting = [start]
+    while waiting:
+        name = waiting.pop()
+        if name in reached:
+            continue
+        reached.add(name)
+        if name in modules():
+            parents = [".".join(name.split(".")[:depth]) for depth in range(1, name.count(".") + 1)]
+            waiting += [n for names in imported(modules()[name]) for n in names] + parents
+    return reached
+
+
+def test_every_room_is_looked_at():
+    counted = {room: sum(room_of(name) == room for name in modules()) for room in RULES}
+    assert all(count >= 3 for count in counted.values()), counted
+
+
+@pytest.mark.parametrize("module", sorted(modules()))
+def test_module_imports_only_what_its_room_may(module):
+    assert breaches(module, modules()[module]) == []
+
+
+@pytest.mark.parametrize(
+    ("module", "source"),
+    [
+        ("semcom.wire", "import torch"),
+        ("semcom.wire", "import zmq"),
+        ("semcom.wire", "from semcom.nn import blocks"),
+        ("semcom.metrics", "def f():\n    from receiver.batcher import Batcher"),
+        ("semcom.metrics", "import safetensors.numpy"),
+        ("transmitters.codec", "import timm"),
+        ("transmitters.codec", "from torchvision import transforms"),
+        ("transmitters.codec", "from torch import optim"),
+        ("transmitters.codec", "import torch\nx = torch.optim.Adam"),
+        ("transmitters.codec", "import torch as t\nx = t.optim.Adam"),
+        ("transmitters.codec", "from channel_sim.channels import draw_channel"),
+        ("channel_sim.broker", "if True:\n    import torch"),
+        ("channel_sim.broker", "from receiver import equalizer"),
+        ("channel_sim.broker", "import importlib\nimportlib.import_module('receiver.heads')"),
+        ("receiver.codec", "from channel_sim.noise import complex_normals"),
+        ("receiver.codec", "__import__('transmitters')"),
+        ("receiver.codec", "from . import heads"),
+        ("orchestrator.sweep", "import torch"),
+        ("orchestrator.sweep", "from orchestrator import training"),
+        ("orchestrator.sweep", "from transmitters.codec import TransmitterCodec"),
+        ("orchestrator.training.link", "from transmitters.service import TransmitterService"),
+        ("orchestrator.training.link", "from transmitters import sender"),
+        ("orchestrator.training.link", "from semcom import sockets"),
+        ("orchestrator.training.link", "import zmq"),
+        ("orchestrator.training.link", "from orchestrator.ledger import Ledger"),
+    ],
+)
+def test_breach_of_the_table_is_found(module, source):
+    assert breaches(module, ast.parse(source)) != []
+
+
+@pytest.mark.parametrize(
+    ("module", "source"),
+    [
+        ("semcom.sockets", "import zmq"),
+        ("transmitters.codec", "import torch\nfrom semcom.nn.weights import load_arrays"),
+        ("orchestrator.training.link", "from transmitters import codec\nimport torch.optim"),
+        ("channel_sim.broker", "receiver = {}\nreceiver.held = 1"),
+    ],
+)
+def test_what_the_table_allows_is_no_breach(module, source):
+    assert breaches(module, ast.parse(source)) == []
+
+
+@pytest.mark.parametrize("module", MODEL_MODULES)
+def test_model_module_brings_no_socket_along(module):
+    assert module in modules()
+    assert [name for name in closure(module) if under(name, SOCKET_MODULES)] == []
+
+
+def test_training_brings_no_socket_along():
+    jobs = [name for name in modules() if under(name, ("orchestrator.training",))]
+    assert jobs
+    found = {job: [n for n in closure(job) if under(n, SOCKET_MODULES)] for job in jobs}
+    assert not any(found.values()), found
+
+
+def test_closure_follows_imports_of_imports():
+    assert "zmq" in closure("receiver.service")
+    assert "torch" in closure("orchestrator.training.link")
+
+
+def test_networks_are_defined_in_model_modules_only():
+    found = {name: defined_networks(tree) for name, tree in modules().items()}
+    holders = {name for name, networks in found.items() if networks}
+    assert len(holders) >= 5
+    assert {name for name in holders if not under(name, NETWORK_FILES)} == set()
+
+
+def test_channel_with_its_kin_draws_nothing_at_random_without_a_key():
+    """Random numbers are keyed: no global generator, no seed from time or process."""
+    for name in ("channel_sim.noise", "channel_sim.channels", "channel_sim.broker"):
+        text = ast.unparse(modules()[name])
+        assert "default_rng" not in text
+        assert "random.seed" not in text
+        assert [n for names in imported(modules()[name]) for n in names if n == "random"] == []
+
+
+@pytest.mark.parametrize("room", ROOMS)
+def test_no_module_is_longer_than_the_house_allows(room):
+    lengths = {
+        str(path.relative_to(REPO)): len(path.read_text(encoding="utf-8").splitlines())
+        for path in (REPO / room).rglob("*.py")
+    }
+    assert {path: lines for path, lines in lengths.items() if lines > MAX_LINES} == {}
+
+
+LANGUAGE = ",".join(
+    name
+    for name in modules()
+    if room_of(name) == "semcom" and not name.endswith("__main__") and name != "semcom.nn"
+)
+EDGE_FORBIDS = ("matplotlib", "timm", "torchvision", "orchestrator", "channel_sim")
+
+
+@pytest.mark.parametrize(
+    ("names", "forbidden"),
+    [
+        (LANGUAGE, ("torch", "transmitters", "channel_sim", "receiver", "orchestrator")),
+        (
+            "channel_sim.service",
+            ("torch", "safetensors", "transmitters", "receiver", "orchestrator", "semcom.nn"),
+        ),
+        ("transmitters.service", (*EDGE_FORBIDS, "receiver")),
+        ("receiver.service", (*EDGE_FORBIDS, "transmitters")),
+        (
+            "orchestrator.cli",
+            ("torch", "orchestrator.training", "transmitters", "channel_sim", "receiver"),
+        ),
+    ],
+    ids=lambda value: value.split(",")[0] if isinstance(value, str) else "",
+)
+def test_process_starts_without_what_it_never_uses(names, forbidden):
+    code = f"import {names}, json, sys; print(json.dumps(sorted(sys.modules)))"
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        cwd=REPO,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+    )
+    assert done.returncode == 0, done.stderr
+    loaded = json.loads(done.stdout)
+    assert names.split(",")[0] in loaded
+    assert [name for name in loaded if under(name, forbidden)] == []

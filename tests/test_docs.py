@@ -1,0 +1,81 @@
+"""What README and docs name exists: links, files, commands, options, make targets."""
+
+from __future__ import annotations
+
+import re
+import shlex
+from pathlib import Path
+from typing import Any
+
+import pytest
+import typer.main
+
+from orchestrator.cli import app
+from orchestrator.scenarios import read_scenario
+
+REPO = Path(__file__).resolve().parents[1]
+PAGES = [REPO / "README.md", REPO / "CHANGELOG.md", *sorted((REPO / "docs").glob("*.md"))]
+PAGE = pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+
+
+def commands(page: Path) -> list[list[str]]:
+    """Every `semcom ...` of a page, in code blocks and in code spans."""
+    text = page.read_text()
+    blocks = "\n".join(re.findall(r"```\w*\n(.*?)```", text, flags=re.S))
+    spans = re.findall(r"`([^`\n]+)`", re.sub(r"```.*?```", "", text, flags=re.S))
+    lines = [*blocks.splitlines(), *spans]
+    found = [line.strip().removeprefix("$ ") for line in lines]
+    return [shlex.split(line, comments=True) for line in found if re.match(r"semcom [a-z]", line)]
+
+
+@PAGE
+def test_relative_links_lead_somewhere(page: Path) -> None:
+    for target in re.findall(r"\]\(([^)#]+)(?:#[^)]*)?\)", page.read_text()):
+        if "://" not in target:
+            assert (page.parent / target).exists(), f"{page.name}: {target}"
+
+
+@PAGE
+def test_named_commands_and_options_exist(page: Path) -> None:
+    root = typer.main.get_command(app)
+    for words in commands(page):
+        command: Any = root
+        for word in words[1:]:
+            children = getattr(command, "commands", {})
+            if word in children:
+                command = children[word]
+            elif children:
+                pytest.fail(f"{page.name}: no such command: {shlex.join(words)}")
+        known = {option for p in getattr(command, "params", []) for option in p.opts}
+        free = getattr(command, "ignore_unknown_options", False)
+        for word in words[1:]:
+            if word.startswith("--") and not free:
+                assert word.partition("=")[0] in known | {"--help"}, f"{page.name}: {words}"
+
+
+@PAGE
+def test_named_make_targets_exist(page: Path) -> None:
+    targets = set(re.findall(r"^([a-z-]+):", (REPO / "Makefile").read_text(), flags=re.M))
+    for target in re.findall(r"`make ([a-z-]+)`|^make ([a-z-]+)$", page.read_text(), flags=re.M):
+        name = target[0] or target[1]
+        assert name in targets, f"{page.name}: make {name}"
+
+
+@PAGE
+def test_named_files_exist(page: Path) -> None:
+    for name in re.findall(r"`([a-z_]+(?:/[a-z_0-9]+)+\.(?:py|yaml|md))`", page.read_text()):
+        assert (REPO / name).exists(), f"{page.name}: {name}"
+
+
+@pytest.mark.parametrize("scenario", sorted((REPO / "scenarios").glob("*.yaml")), ids=str)
+def test_shipped_scenarios_are_valid(scenario: Path) -> None:
+    assert read_scenario(scenario).name
+
+
+def test_every_command_has_help() -> None:
+    def check(command: Any) -> None:
+        for child in getattr(command, "commands", {}).values():
+            assert child.help, child.name
+            check(child)
+
+    check(typer.main.get_command(app))
