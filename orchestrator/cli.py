@@ -14,6 +14,7 @@ from rich.table import Table
 
 from orchestrator.catalog import Catalog
 from orchestrator.datasets.prepare import DATASETS, ensure, prepare
+from orchestrator.markdown import markdown_table
 from orchestrator.report import console_table, write_report
 from orchestrator.run_folder import open_ledger
 from orchestrator.runs import InterruptedRunError, RunOutcome, free_folder, run_sweep
@@ -47,7 +48,7 @@ class ProgressBar:
 
     def __init__(self, progress: Progress, plan: Plan) -> None:
         self._progress = progress
-        self._bar = progress.add_task(plan.run, total=plan.total_frames, note="starting")
+        self._bar = progress.add_task(plan.name, total=plan.total_frames, note="starting")
 
     def progress(self, recorded: int) -> None:
         """Frames were recorded."""
@@ -106,8 +107,16 @@ def report(
         Path | None,
         typer.Option(help="Folder of the report (the run's; `comparison` beside several)."),
     ] = None,
+    markdown: Annotated[
+        bool, typer.Option("--markdown", help="Only print the accuracies as Markdown.")
+    ] = False,
 ) -> None:
     """Tables and plots of one or several runs, side by side."""
+    if markdown:
+        for folder in runs:
+            with open_ledger(folder) as ledger:
+                typer.echo(markdown_table(summarize(ledger)))
+        return
     for folder in runs:
         with open_ledger(folder) as ledger:
             console.print(console_table(summarize(ledger)))

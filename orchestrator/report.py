@@ -74,7 +74,7 @@ def console_table(summary: Summary) -> Table:
     snrs_db = sorted({snr_db for _, snr_db in cells})
     step = -(-len(snrs_db) // MAX_SNR_COLUMNS)
     table = Table(
-        title=f"{summary.plan.run}: accuracy in % against Es/N0 in dB",
+        title=f"{summary.plan.name}: accuracy in % against Es/N0 in dB",
         caption=_caption(summary, step),
         box=box.SIMPLE_HEAD,
         padding=0,

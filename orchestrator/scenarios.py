@@ -157,6 +157,11 @@ class Plan(Settings):
     points: list[PlannedPoint]
 
     @property
+    def name(self) -> str:
+        """The scenario's name: `run` without what makes it unique on the wire."""
+        return self.run.rsplit(".", 1)[0]
+
+    @property
     def digest(self) -> str:
         """SHA-256 over everything that decides the answers."""
         content = self.model_dump(mode="json", exclude={"run"})

@@ -116,6 +116,9 @@ class SweepService:
         if now_s >= self._next_tick_s:
             self._next_tick_s = now_s + HEARTBEAT_S / 2
             self._watcher.waiting(self._absent(now_s))
+            for (role, peer), (_, heard_s) in self._peers.items():
+                if role == "receiver" and now_s - heard_s > DEAD_AFTER_S:
+                    self._sweep.receiver_gone(peer)
             if self._launcher is not None and not self.interrupted:
                 try:
                     for role in self._launcher.watch(now_s):

@@ -50,7 +50,7 @@ class Sweep:
         self._window = window
         self._encode_once = encode_once
         self._links: dict[str, _Link] = {}
-        self._loaded: set[str] = set()
+        self._held: dict[str, set[str]] = {}  # receiver -> digests of the codecs it has loaded
         self.refused: dict[str, str] = {}  # digest -> why no receiver takes the codec
         for name in plan.links:
             every = set(range(plan.frames(name)))
@@ -89,18 +89,20 @@ class Sweep:
         if hello.role == "channel":
             return self._points_for(hello)
         if hello.role == "receiver":
-            self._loaded.update(hello.codecs)
+            self._held[hello.peer] = set(hello.codecs)
             return self._codecs_for(hello)
         if hello.role == "transmitter":
             return self._assignments_for(hello)
         return []
 
     def codec_report(self, report: CodecReport) -> None:
-        """A receiver loaded a codec, or refused it."""
-        if report.loaded:
-            self._loaded.add(report.digest)
-        else:
+        """A receiver refused a codec; of those it loaded its next Hello tells."""
+        if not report.loaded:
             self.refused[report.digest] = report.detail
+
+    def receiver_gone(self, peer: str) -> None:
+        """A receiver has been silent for too long: what it held serves nobody."""
+        self._held.pop(peer, None)
 
     def recorded(self, link: str, frames: Iterable[tuple[int, int]]) -> list[Message]:
         """Frames (point, frame) of a link are in the ledger; more work for it, if it needs any."""
@@ -117,6 +119,10 @@ class Sweep:
     @property
     def _blocked(self) -> set[str]:
         return set(self.refused) - self._loaded
+
+    @property
+    def _loaded(self) -> set[str]:
+        return set().union(*self._held.values())
 
     def _points_for(self, hello: Hello) -> list[Message]:
         points = [point.spec for point in self.plan.points]

@@ -271,6 +271,13 @@ def test_draw_repeats_whatever_was_drawn_between():
     assert bits(draw(point_of("rician", csi="mismatch", csi_error_variance=0.1))) == before
 
 
+def test_there_is_one_zero():
+    """Equal points share their numbers, however their zero is signed and whoever asks first."""
+    below, above = point_of(snr_db=-0.0), point_of(snr_db=0.0)
+    assert below.key_text == above.key_text
+    assert bits(draw(below)) == bits(draw(above))
+
+
 def test_channel_state_and_noise_are_in_single_precision():
     channel = draw(point_of("rician", csi="mismatch", csi_error_variance=0.1))
     for part in (channel.fading_B1, channel.noise_BK, channel.csi_B1):

@@ -19,6 +19,9 @@ REPO = Path(__file__).resolve().parents[2]
 SEMCOM = [sys.executable, "-m", "orchestrator.cli"]
 DEADLINE_S = 120.0
 
+# Commands that were started; the fixture `no_process_is_left` ends what a failed test leaves.
+started: list[subprocess.Popen[str]] = []
+
 
 def eventually(condition: Callable[[], bool], what: str, deadline_s: float = DEADLINE_S) -> None:
     """Wait until a condition holds; fail with its name after the deadline."""
@@ -104,7 +107,7 @@ class Run:
 
 def start(*arguments: str | Path, cwd: Path) -> subprocess.Popen[str]:
     """Start a `semcom` command."""
-    return subprocess.Popen(
+    process = subprocess.Popen(
         [*SEMCOM, *map(str, arguments)],
         cwd=cwd,
         stdin=subprocess.DEVNULL,
@@ -112,6 +115,8 @@ def start(*arguments: str | Path, cwd: Path) -> subprocess.Popen[str]:
         stderr=subprocess.STDOUT,
         text=True,
     )
+    started.append(process)
+    return process
 
 
 def command(*arguments: str | Path, cwd: Path) -> tuple[int, str]:

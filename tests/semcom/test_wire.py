@@ -156,6 +156,9 @@ def test_refuses_header_that_is_not_the_schema(header):
         (12, {"frames": [[0, 1, 2]]}),
         (12, {"frames": [["0", 1]]}),
         (12, {"frames": []}),
+        (12, {"frames": [[0, 101]]}),
+        (12, {"frames": [[5, 5]]}),
+        (12, {"frames": [[7, 5]]}),
         (12, {"window": 0}),
         (12, {"encode_once": 1}),
         (13, {"results": []}),
@@ -170,9 +173,21 @@ def test_refuses_value_outside_the_schema(sample, changed):
     assert reason(sealed(message.TYPE, header_of(message, **changed), body)) == "header"
 
 
-@pytest.mark.parametrize("value", [float("nan"), float("inf"), 1e9])
-def test_refuses_snr_that_is_no_snr_in_a_table_of_points(value):
-    table = {"run": "r", "total": 1, "first": 0, "points": [{"snr_db": value}]}
+@pytest.mark.parametrize(
+    "point",
+    [
+        *({"snr_db": value} for value in (float("nan"), float("inf"), 1e9, "10", True, None)),
+        {"snr_db": 0.0, "seed": "3"},
+        {"snr_db": 0.0, "seed": 3.0},
+        {"snr_db": 0.0, "seed": -1},
+        {"snr_db": 0.0, "channel": {"coherence": "2"}},
+        {"snr_db": 0.0, "channel": {"model": "magic"}},
+        {"snr_db": 0.0, "channel": {"rician_k": float("nan")}},
+        {"snr_db": 0.0, "channel": {"extra": 1}},
+    ],
+)
+def test_refuses_point_that_is_none(point):
+    table = {"run": "r", "total": 1, "first": 0, "points": [point]}
     assert reason(sealed(PointTable.TYPE, msgpack.packb(table))) == "header"
 
 
@@ -245,6 +260,26 @@ def test_refuses_symbols_that_are_not_finite(value, at):
     symbols = payload.copy()
     symbols[at] = value
     assert reason(wire.encode(message, symbols)) == "not_finite"
+
+
+def test_refusal_of_a_frame_whose_header_could_be_read_names_the_frame():
+    message, payload = SAMPLES[3]
+    spoilt = [payload[:1], np.full_like(payload, np.nan)]
+    for symbols in spoilt:
+        with pytest.raises(ProtocolError) as caught:
+            wire.decode(wire.encode(message, symbols))
+        assert caught.value.key == KEY
+
+
+@pytest.mark.parametrize(("symbols", "taken"), [(4095, True), (4096, False)])
+def test_refuses_frame_that_leaves_no_room_for_the_channel_state(symbols, taken):
+    images = wire.MAX_PAYLOAD_BYTES // wire.SYMBOL_BYTES // 4096
+    message = SymbolFrame(key=KEY, first_image=0, images=images, symbols=symbols, codec=DIGEST)
+    parts = wire.encode(message, np.zeros((images, symbols), dtype=np.complex64))
+    if taken:
+        assert wire.decode(parts)[0] == message
+    else:
+        reason(parts)
 
 
 def test_power_is_bounded_for_each_codeword_alone():

@@ -1,0 +1,89 @@
+"""Equalisation: the fading undone as far as the receiver knows it."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+
+from receiver.equalizer import equalize
+
+
+def complex_randn(*shape: int, seed: int = 0) -> torch.Tensor:
+    generator = torch.Generator().manual_seed(seed)
+    return torch.randn(*shape, dtype=torch.complex64, generator=generator)
+
+
+SENT_BK = complex_randn(6, 9)
+FADING_B1 = complex_randn(6, 1, seed=1)
+
+
+@pytest.mark.parametrize("method", ["zero_forcing", "mmse"])
+def test_without_noise_the_symbols_come_back(method):
+    equalized = equalize(FADING_B1 * SENT_BK, FADING_B1, method=method, noise_power=0.0)
+    torch.testing.assert_close(equalized, SENT_BK, rtol=1e-4, atol=1e-5)
+
+
+def test_zero_forcing_divides_by_the_estimate_whatever_the_noise():
+    estimate = torch.tensor([[0.5 + 0.5j]], dtype=torch.complex64)
+    received = torch.tensor([[1.0 + 0j, 2j]], dtype=torch.complex64)
+    for noise_power in (0.0, 10.0):
+        equalized = equalize(received, estimate, method="zero_forcing", noise_power=noise_power)
+        torch.testing.assert_close(equalized, received / estimate)
+
+
+def test_mmse_weighs_the_gain_against_the_noise():
+    received = torch.tensor([[1.0 + 1.0j]], dtype=torch.complex64)
+    estimate = torch.tensor([[2j]], dtype=torch.complex64)
+    equalized = equalize(received, estimate, method="mmse", noise_power=1.0)
+    torch.testing.assert_close(equalized, (1 + 1j) * torch.tensor([[-2j]]) / 5)
+
+
+def test_mmse_takes_the_noise_of_each_image():
+    noise_power_B1 = torch.tensor([0.0, 1.0, 100.0]).unsqueeze(1)
+    received, estimate = SENT_BK[:3], FADING_B1[:3]
+    together = equalize(received, estimate, method="mmse", noise_power=noise_power_B1)
+    for row in range(3):
+        alone = equalize(
+            received[row : row + 1],
+            estimate[row : row + 1],
+            method="mmse",
+            noise_power=float(noise_power_B1[row]),
+        )
+        torch.testing.assert_close(together[row : row + 1], alone)
+
+
+def test_mmse_errs_less_than_zero_forcing_over_fading_and_noise():
+    sent, fading = complex_randn(20_000, 1, seed=2), complex_randn(20_000, 1, seed=3)
+    received = fading * sent + complex_randn(20_000, 1, seed=4)
+    errors = [
+        (equalize(received, fading, method=method, noise_power=1.0) - sent).abs().square().mean()
+        for method in ("mmse", "zero_forcing")
+    ]
+    assert errors[0] < 0.7
+    assert errors[1] > 2
+
+
+@pytest.mark.parametrize("method", ["zero_forcing", "mmse"])
+def test_without_channel_state_symbols_stay_as_received(method):
+    assert equalize(SENT_BK, None, method=method, noise_power=0.1) is SENT_BK
+
+
+@pytest.mark.parametrize("method", ["zero_forcing", "mmse"])
+@pytest.mark.parametrize("gain", [0.0, 1e-30, 1e-12, 1e-7])
+def test_deepest_fade_gives_finite_symbols(method, gain):
+    estimate = torch.full((1, 1), gain, dtype=torch.complex64)
+    received = torch.ones(1, 4, dtype=torch.complex64)
+    equalized = equalize(received, estimate, method=method, noise_power=0.1)
+    assert torch.view_as_real(equalized).isfinite().all()
+
+
+@pytest.mark.parametrize("method", ["zero_forcing", "mmse"])
+def test_rows_do_not_meet(method):
+    noise_power_B1 = torch.full((6, 1), 0.3)
+    whole = equalize(SENT_BK, FADING_B1, method=method, noise_power=noise_power_B1)
+    loud = SENT_BK.clone()
+    loud[1:] *= 1e6
+    other = equalize(loud, FADING_B1, method=method, noise_power=noise_power_B1)
+    torch.testing.assert_close(whole[0], other[0])
+    assert whole.shape == SENT_BK.shape
+    assert whole.dtype == torch.complex64

@@ -1,0 +1,93 @@
+"""A sender, its assignments and what comes back, with a clock made by hand."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from semcom.messages import (
+    Assignment,
+    FrameKey,
+    Refusal,
+    TaskResult,
+)
+from semcom.points import PointSpec
+from transmitters.sender import FramePlan, InFlight, Sender
+
+CODEC, OTHER_CODEC = "ab" * 32, "cd" * 32
+LINK = "cifar10"
+FRAME_BYTES = 2 * 3 * 8
+
+
+def assignment(*spans: tuple[int, int], **changed: Any) -> Assignment:
+    """Frames of two images; the last of the five frames of a point has one."""
+    fields: dict[str, Any] = {
+        "run": "demo",
+        "point": 0,
+        "spec": PointSpec(snr_db=5.0),
+        "dataset": "cifar10",
+        "dataset_digest": CODEC,
+        "codec": "codec-1",
+        "codec_digest": CODEC,
+        "images": 9,
+        "frame_images": 2,
+        "window": 3,
+        "encode_once": True,
+        "frames": list(spans) or [(0, 5)],
+    }
+    return Assignment(**{**fields, **changed})
+
+
+def sender_of(*assigned: Assignment, window_bytes: int = 1 << 20) -> Sender:
+    sender = Sender(LINK, window_bytes=window_bytes)
+    for each in assigned:
+        sender.assign(each)
+    return sender
+
+
+def encode(sender: Sender, plan: FramePlan, now_s: float = 0.0) -> InFlight:
+    """The frame is encoded and sent."""
+    symbols_BK = np.full((plan.images, 3), plan.frame, dtype=np.complex64)
+    return sender.encoded(plan, symbols_BK, encode_ms=2.0, now_s=now_s)
+
+
+def fly(sender: Sender, now_s: float = 0.0) -> list[InFlight]:
+    """Everything the window has room for is encoded and sent."""
+    return [encode(sender, plan, now_s) for plan in sender.frames_to_encode()]
+
+
+def result_of(frame: int, *, images: int = 2, answer: int = 1, **changed: Any) -> TaskResult:
+    key = {"run": "demo", "point": 0, "link": LINK, "frame": frame}
+    codec = changed.pop("codec", CODEC)
+    return TaskResult(
+        key=FrameKey(**{**key, **changed}),
+        codec=codec,
+        predictions=np.full(images, answer, dtype="<u2").tobytes(),
+        channel_ms=3.0,
+        batch_wait_ms=4.0,
+        decode_ms=5.0,
+    )
+
+
+def refusal_of(frame: int, reason: str = "no_receiver", **changed: Any) -> Refusal:
+    key = {"run": "demo", "point": 0, "link": LINK, "frame": frame}
+    return Refusal.model_validate(
+        {"reason": reason, "detail": "not now", "key": FrameKey(**{**key, **changed})}
+    )
+
+
+def finish(sender: Sender, frame: int, *, now_s: float = 0.0, **changed: Any) -> None:
+    """The frame is answered and judged."""
+    result = result_of(frame, **changed)
+    flight = sender.answered(result, now_s=now_s)
+    assert flight is not None
+    sender.finished(flight, result, correct=1, now_s=now_s)
+
+
+def resent(sender: Sender, now_s: float) -> list[int]:
+    return [flight.plan.frame for flight in sender.frames_to_resend(now_s)]
+
+
+def reported(sender: Sender, now_s: float) -> list[int]:
+    return [r.frame for message in sender.results_to_send(now_s) for r in message.results]
