@@ -40,7 +40,10 @@ DataDir = Annotated[Path, typer.Option("--data", help="Folder of data sets.")]
 CodecDir = Annotated[Path, typer.Option("--codecs", help="Folder of codecs.")]
 RunsDir = Annotated[Path, typer.Option("--runs", help="Folder of runs.")]
 
-DEMO_SCENARIO = Path("scenarios/demo.yaml")
+PROJECT = Path(__file__).resolve().parents[1]
+DEMO_SCENARIO = PROJECT / "scenarios" / "demo.yaml"
+# The codecs of the folder where the command is given, else those that ship with the project.
+CODECS = Path("codecs") if Path("codecs").is_dir() else PROJECT / "codecs"
 
 
 class ProgressBar:
@@ -69,7 +72,7 @@ def sweep(
         bool, typer.Option(help="Start the processes here, or wait for them to dial in.")
     ] = True,
     data: DataDir = Path("data"),
-    codecs: CodecDir = Path("codecs"),
+    codecs: CodecDir = CODECS,
     runs: RunsDir = Path("runs"),
 ) -> None:
     """Run a sweep: every link over every channel and SNR of a scenario."""
@@ -85,7 +88,7 @@ def sweep(
 def demo(
     out: Annotated[Path | None, typer.Option(help="The run's folder (RUNS/demo).")] = None,
     data: DataDir = Path("data"),
-    codecs: CodecDir = Path("codecs"),
+    codecs: CodecDir = CODECS,
     runs: RunsDir = Path("runs"),
 ) -> None:
     """The main job on what ships with the project: three links, AWGN and Rayleigh."""
@@ -149,7 +152,7 @@ def data_prepare(
 
 
 @checkpoints_app.command("list")
-def checkpoints_list(codecs: CodecDir = Path("codecs")) -> None:
+def checkpoints_list(codecs: CodecDir = CODECS) -> None:
     """Codecs and what they are."""
     table = Table("codec", "data set", "system", "reals", "noise-free", "MB", "digest")
     catalog = Catalog(codecs)
@@ -171,7 +174,7 @@ def checkpoints_list(codecs: CodecDir = Path("codecs")) -> None:
 @checkpoints_app.command("verify")
 def checkpoints_verify(
     names: Annotated[list[str] | None, typer.Argument(help="Codecs; all if none is named.")] = None,
-    codecs: CodecDir = Path("codecs"),
+    codecs: CodecDir = CODECS,
 ) -> None:
     """Check manifests, digests and values of codecs."""
     catalog = Catalog(codecs)
@@ -186,7 +189,7 @@ def checkpoints_verify(
 def checkpoints_export(
     name: Annotated[str, typer.Argument(help="A codec.")],
     target: Annotated[Path, typer.Argument(help="Folder of another catalogue.")],
-    codecs: CodecDir = Path("codecs"),
+    codecs: CodecDir = CODECS,
 ) -> None:
     """Copy a verified codec into another catalogue."""
     console.print(f"exported to {Catalog(codecs).export(name, target)}")

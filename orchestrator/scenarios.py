@@ -68,7 +68,7 @@ class SnrRange(Settings):
 class Ports(Settings):
     """Where channel and orchestrator listen; 0 takes any free port, which others cannot know."""
 
-    host: str = Field(default="127.0.0.1", pattern=r"^[A-Za-z0-9.\-:]+$")
+    host: str = Field(default="127.0.0.1", pattern=r"^([A-Za-z0-9.\-]+|\*)$")
     control: Port = 0
     uplink: Port = 0
     downlink: Port = 0
