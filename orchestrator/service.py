@@ -153,6 +153,9 @@ class SweepService:
             self._sweep.codec_report(message)
             return []
         if isinstance(message, Failure):
+            if message.role == "transmitter" and message.peer not in self._sweep.plan.links:
+                event(logger, "stranger failed", peer=message.peer, detail=message.detail)
+                return []
             text = f"{message.role} {message.peer}: {message.detail}"
             self.failure = self.failure or ProcessFailedError(text, message.exit_code)
             return []

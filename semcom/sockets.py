@@ -6,6 +6,7 @@ in any order. Routing ids are chosen by ROUTER, never fixed. One thread owns an 
 
 from __future__ import annotations
 
+import random
 import socket
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -18,6 +19,7 @@ from semcom.messages import Message
 
 HIGH_WATER_MARK = 4096
 MAX_PART_BYTES = wire.MAX_PAYLOAD_BYTES
+FREE_PORTS = range(15_000, 32_000)
 
 
 @dataclass(frozen=True)
@@ -164,16 +166,25 @@ class Poller:
 
 
 def free_ports(count: int, host: str = "127.0.0.1") -> list[int]:
-    """Distinct TCP ports of `host` that nobody listens on right now."""
-    held: list[socket.socket] = []
-    try:
-        for _ in range(count):
-            held.append(socket.socket(socket.AF_INET, socket.SOCK_STREAM))
-            held[-1].bind((host, 0))
-        return [int(each.getsockname()[1]) for each in held]
-    finally:
-        for each in held:
-            each.close()
+    """Distinct TCP ports of `host` that nobody listens on right now.
+
+    They are taken from below the range from which systems number outgoing connections, so that
+    no connection made before they are bound can sit on one of them.
+
+    Raises:
+        PortInUseError: hardly any port is free.
+    """
+    found: list[int] = []
+    for port in random.SystemRandom().sample(FREE_PORTS, k=1000):
+        with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:
+            try:
+                probe.bind((host, port))
+            except OSError:
+                continue
+        found.append(port)
+        if len(found) == count:
+            return found
+    raise PortInUseError(f"no {count} free ports on {host}; stop some processes")
 
 
 def shutdown() -> None:

@@ -26,14 +26,13 @@ MAX_HEADER, MAX_PAYLOAD = 262_144, 16_777_216
 
 HELLO, WELCOME, SYMBOL_FRAME, RECEIVED_FRAME, TASK_RESULT, REFUSAL = 1, 2, 10, 11, 12, 13
 
-# Fields in the order of section 4; those in capitals below may be left out.
-FIELDS: dict[int, tuple[str, ...]] = {
+# Fields in the order of section 4; those in DEFAULTS may be left out.
+RECEIVED_FIELDS = "key images symbols codec csi snr_db equalizer channel_ms".split()
+FIELDS: dict[int, Sequence[str]] = {
     HELLO: ("role", "peer", "instance", "run", "points", "busy", "codecs"),
     WELCOME: ("instance",),
     SYMBOL_FRAME: ("key", "first_image", "images", "symbols", "codec"),
-    RECEIVED_FRAME: (
-        *("key", "images", "symbols", "codec", "csi", "snr_db", "equalizer", "channel_ms"),
-    ),
+    RECEIVED_FRAME: RECEIVED_FIELDS,
     TASK_RESULT: ("key", "codec", "predictions", "channel_ms", "batch_wait_ms", "decode_ms"),
     REFUSAL: ("reason", "detail", "key"),
 }
@@ -42,10 +41,8 @@ DEFAULTS: dict[int, dict[str, Any]] = {
     REFUSAL: {"key": None},
 }
 
-RETRIABLE = {
-    *("parts", "size", "magic", "version", "type", "checksum"),
-    *("unknown_point", "no_receiver", "overloaded", "codec_not_loaded"),
-}
+DAMAGE = {"parts", "size", "magic", "version", "type", "checksum"}
+RETRIABLE = DAMAGE | {"unknown_point", "no_receiver", "overloaded", "codec_not_loaded"}
 HELLO_EVERY_S = 1.0
 EAGER_HELLO_S = 0.05
 
@@ -124,7 +121,7 @@ def parse(parts: Sequence[bytes]) -> Message:
     return Message(kind, fields, payload)
 
 
-def frame_fields(  # one argument per field
+def frame_fields(
     run: str, point: int, link: str, frame: int, first_image: int, symbols: np.ndarray, codec: str
 ) -> dict[str, Any]:
     """The header of a SymbolFrame; `symbols` has a row per image."""
@@ -162,7 +159,9 @@ class Dialled:
         self.hello = {"instance": secrets.token_hex(8), **hello}
         self.other_end: str | None = None
         self.restarts = 0
+        self.unreadable: list[str] = []
         self.silent = False
+        self.last_hello = 0.0
         self._next_hello = 0.0
         self.socket.connect(address)
 
@@ -178,7 +177,8 @@ class Dialled:
         """Say hello where it is due; until the first Welcome sooner."""
         if self.silent or now < self._next_hello:
             return
-        self.send(build(HELLO, self.hello))
+        if self.send(build(HELLO, self.hello)):
+            self.last_hello = now
         self._next_hello = now + (HELLO_EVERY_S if self.other_end else EAGER_HELLO_S)
 
     def receive(self) -> Iterator[Message]:
@@ -188,7 +188,11 @@ class Dialled:
                 parts = self.socket.recv_multipart(zmq.NOBLOCK)
             except zmq.Again:
                 return
-            message = parse(parts)
+            try:
+                message = parse(parts)
+            except Unreadable as error:
+                self.unreadable.append(str(error))  # counted, never answered
+                continue
             if message.kind == WELCOME:
                 instance = message.fields["instance"]
                 self.restarts += self.other_end not in (None, instance)
@@ -211,7 +215,6 @@ class Unanswered:
     first_sent: float = 0.0
     sent: int = 0
     refused: int = 0
-    timed_out: int = 0
 
 
 @dataclass
@@ -276,10 +279,12 @@ class Transmitter:
 
     def _refused(self, message: Message, now: float) -> None:
         self.refusals.append(message)
-        reason, keyed = message.fields["reason"], message.fields["key"] is not None
-        if not keyed and reason == "version" and self.line.other_end is None:
-            raise FinalRefusal("the channel speaks another version")
-        if not keyed or message.name not in self.waiting:
+        reason = message.fields["reason"]
+        if message.fields["key"] is None:
+            if reason == "version" and self.line.other_end is None:
+                raise FinalRefusal("the channel speaks another version")
+            return  # the time-out brings the frame again
+        if message.name not in self.waiting:
             return
         if reason not in RETRIABLE:
             raise FinalRefusal(f"{reason}: {message.fields['detail']}")

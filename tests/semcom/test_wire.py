@@ -213,6 +213,8 @@ def nested(opening: bytes, levels: int, fill: int = 64) -> bytes:
         b"\x81\xa1a" * 80_000 + b"\xc0",
         nested(b"\xdc\x00\x40", 2) * 60,
         b"\xdc\x00\x3e" + nested(b"\xdc\x00\x40", 2) * 62,
+        b"\xdc\xff\xff" * 500,
+        b"\xde\xff\xff\xa1a" * 500,
         b"\xdd\xff\xff\xff\xff" + b"\x90" * 200_000,
         b"\xdf\xff\xff\xff\xff" + b"\xa0\x90" * 100_000,
         b"\xdb\xff\xff\xff\xff" + b"a" * 200_000,
@@ -220,7 +222,20 @@ def nested(opening: bytes, levels: int, fill: int = 64) -> bytes:
         b"\xc9\xff\xff\xff\xff\x05" + b"a" * 200_000,
         b"\x81\xa8instance\xda\xff\xff" + b"a" * 65535,
     ],
-    ids=["deep", "deep-maps", "many", "wide", "array", "map", "str", "bin", "ext", "long-str"],
+    ids=[
+        "deep",
+        "deep-maps",
+        "many",
+        "wide",
+        "hollow",
+        "hollow-maps",
+        "array",
+        "map",
+        "str",
+        "bin",
+        "ext",
+        "long-str",
+    ],
 )
 def test_bomb_in_a_header_costs_little_memory_and_time(header):
     parts = sealed(Welcome.TYPE, header[: wire.MAX_HEADER_BYTES])
