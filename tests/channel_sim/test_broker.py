@@ -1,8 +1,8 @@
-"""The channel without sockets: where frames go, where results go, and what is refused."""
+"""The channel without sockets: where frames go, and what is refused."""
 
 from __future__ import annotations
 
-from typing import Any, get_args
+from typing import get_args
 
 import numpy as np
 import pytest
@@ -13,91 +13,31 @@ from semcom import wire
 from semcom.errors import ProtocolError
 from semcom.messages import (
     RETRIABLE,
-    FrameKey,
     Hello,
     LoadCodec,
     PointTable,
     ReceivedFrame,
     Refusal,
     RefusalReason,
-    SymbolFrame,
-    TaskResult,
     Welcome,
 )
-from semcom.points import ChannelSettings, PointSpec
-
-INSTANCE = "0123456789abcdef"
-CODEC, OTHER_CODEC = "ab" * 32, "cd" * 32
-POINTS = [
-    PointSpec(channel=ChannelSettings(model="awgn"), snr_db=5.0),
-    PointSpec(channel=ChannelSettings(model="rayleigh", equalizer="mmse"), snr_db=10.0, seed=3),
-    PointSpec(channel=ChannelSettings(model="rayleigh", csi="none"), snr_db=10.0, seed=3),
-]
-TX, RX = b"transmitter", b"receiver"
-SYMBOLS = np.exp(1j * np.arange(6)).astype(np.complex64).reshape(2, 3)
-
-
-def broker_of(*receivers: bytes, queue_frames: int = 100, **options: Any) -> Broker:
-    """A broker that knows the points of `demo`, with receivers that have the codec."""
-    broker = Broker(INSTANCE, dead_after_s=3.0, queue_frames=queue_frames, **options)
-    broker.learn(PointTable(run="demo", total=len(POINTS), first=0, points=POINTS))
-    for identity in receivers:
-        greet(broker, identity)
-    return broker
-
-
-def greet(broker: Broker, identity: bytes, *codecs: str, now_s: float = 0.0) -> None:
-    """A receiver says hello."""
-    hello = Hello(
-        role="receiver", peer="receiver-1", instance=INSTANCE, codecs=list(codecs or (CODEC,))
-    )
-    assert broker.on_downlink(identity, hello, now_s=now_s) == [
-        Send("downlink", identity, Welcome(instance=INSTANCE))
-    ]
-
-
-def key_of(frame: int = 0, *, link: str = "cifar10", point: int = 0, run: str = "demo") -> FrameKey:
-    return FrameKey(run=run, point=point, link=link, frame=frame)
-
-
-def frame_of(frame: int = 0, *, codec: str = CODEC, **key: Any) -> SymbolFrame:
-    return SymbolFrame(
-        key=key_of(frame, **key), first_image=2 * frame, images=2, symbols=3, codec=codec
-    )
-
-
-def result_of(frame: int = 0, **key: Any) -> TaskResult:
-    return TaskResult(
-        key=key_of(frame, **key),
-        codec=CODEC,
-        predictions=b"\0\0\1\0",
-        channel_ms=0,
-        batch_wait_ms=0,
-        decode_ms=0,
-    )
-
-
-def send(
-    broker: Broker, frame: SymbolFrame, symbols: Any = SYMBOLS, *, by: bytes = TX, now_s: float = 0
-) -> Send:
-    """The one thing that comes of a frame."""
-    (sent,) = broker.on_uplink(by, frame, symbols, now_s=now_s)
-    return sent
-
-
-def refused(broker: Broker, frame: SymbolFrame, symbols: Any = SYMBOLS) -> str:
-    """Why a frame is refused; the refusal goes to its sender and names the frame."""
-    sent = send(broker, frame, symbols)
-    assert (sent.side, sent.to) == ("uplink", TX)
-    assert isinstance(sent.message, Refusal)
-    assert sent.message.key == frame.key
-    assert sent.message.detail
-    return sent.message.reason
-
-
-def held(broker: Broker) -> dict[bytes, int]:
-    """How many frames each receiver holds."""
-    return {identity: len(receiver.held) for identity, receiver in broker.receivers.items()}
+from tests.channel_sim.brokering import (
+    CODEC,
+    INSTANCE,
+    OTHER_CODEC,
+    POINTS,
+    RX,
+    SYMBOLS,
+    TX,
+    broker_of,
+    frame_of,
+    greet,
+    held,
+    key_of,
+    refused,
+    result_of,
+    send,
+)
 
 
 def test_hello_is_answered_with_the_instance_of_this_life():
@@ -268,91 +208,6 @@ def test_refusal_without_a_key_goes_nowhere():
     assert broker.on_downlink(RX, Refusal(reason="checksum", detail=""), now_s=0) == []
 
 
-def test_result_goes_to_the_latest_transmitter_of_its_link():
-    broker = broker_of(RX)
-    send(broker, frame_of(0), by=b"old")
-    send(broker, frame_of(0, link="cifar100"), by=b"elsewhere")
-    result = result_of(0)
-    assert broker.on_downlink(RX, result, now_s=0) == [Send("uplink", b"old", result)]
-    send(broker, frame_of(1), by=b"new")
-    assert broker.on_downlink(RX, result, now_s=0) == [Send("uplink", b"new", result)]
-    hello = Hello(role="transmitter", peer="cifar10", instance=INSTANCE)
-    broker.on_uplink(b"newest", hello, wire.EMPTY, now_s=0)
-    assert broker.on_downlink(RX, result, now_s=0) == [Send("uplink", b"newest", result)]
-    other = result_of(0, link="cifar100")
-    assert broker.on_downlink(RX, other, now_s=0) == [Send("uplink", b"elsewhere", other)]
-
-
-def test_result_of_a_link_nobody_speaks_for_is_dropped():
-    assert broker_of(RX).on_downlink(RX, result_of(), now_s=0) == []
-
-
-def test_answer_of_a_stranger_is_refused():
-    broker = broker_of(RX)
-    send(broker, frame_of())
-    broker.lost(RX)
-    for answer in (result_of(), Refusal(reason="internal", detail="", key=key_of())):
-        with pytest.raises(ProtocolError) as caught:
-            broker.on_downlink(RX, answer, now_s=0)
-        assert caught.value.reason == "unexpected"
-
-
-@pytest.mark.parametrize("role", ["channel", "receiver", "orchestrator"])
-def test_only_transmitters_dial_the_uplink(role):
-    hello = Hello(role=role, peer="cifar10", instance=INSTANCE)
-    with pytest.raises(ProtocolError) as caught:
-        broker_of(RX).on_uplink(b"x", hello, wire.EMPTY, now_s=0)
-    assert caught.value.reason == "unexpected"
-
-
-@pytest.mark.parametrize("role", ["channel", "transmitter", "orchestrator"])
-def test_only_receivers_dial_the_downlink(role):
-    broker = broker_of()
-    hello = Hello(role=role, peer="receiver", instance=INSTANCE, codecs=[CODEC])
-    with pytest.raises(ProtocolError) as caught:
-        broker.on_downlink(b"x", hello, now_s=0)
-    assert caught.value.reason == "unexpected"
-    assert held(broker) == {}
-
-
-def test_receiver_silent_for_too_long_is_forgotten_with_what_it_holds():
-    broker = broker_of(b"r1", b"r2")
-    send(broker, frame_of(0), now_s=0.0)
-    send(broker, frame_of(1), now_s=0.0)
-    greet(broker, b"r2", now_s=2.0)
-    assert broker.forget_silent(3.0) == []
-    (gone,) = broker.forget_silent(3.1)
-    assert len(gone.held) == 1
-    assert held(broker) == {b"r2": 1}
-    assert [send(broker, frame_of(frame)).to for frame in range(2, 5)] == [b"r2"] * 3
-    assert len(broker.forget_silent(5.1)) == 1
-    assert refused(broker, frame_of(9)) == "no_receiver"
-
-
-def test_receiver_that_comes_back_starts_with_empty_hands():
-    broker = broker_of(RX)
-    send(broker, frame_of())
-    broker.forget_silent(4.0)
-    greet(broker, RX, now_s=5.0)
-    assert held(broker) == {RX: 0}
-
-
-def test_transmitter_silent_for_too_long_is_forgotten():
-    broker = broker_of(RX)
-    send(broker, frame_of(), now_s=1.0)
-    for now_s, there in ((4.0, True), (4.1, False)):
-        greet(broker, RX, now_s=now_s)
-        broker.forget_silent(now_s)
-        assert bool(broker.on_downlink(RX, result_of(), now_s=now_s)) == there
-
-
-def test_lost_connection_takes_the_receiver_out_at_once():
-    broker = broker_of(b"r1", b"r2")
-    broker.lost(b"r1")
-    broker.lost(b"never there")
-    assert [send(broker, frame_of(frame)).to for frame in range(2)] == [b"r2"] * 2
-
-
 def test_restarted_channel_knows_nothing_and_guesses_nothing():
     restarted = Broker("f" * 16, dead_after_s=3.0, queue_frames=100)
     greeted = Hello(role="receiver", peer="r", instance=INSTANCE, codecs=[CODEC])
@@ -383,6 +238,15 @@ def test_only_the_latest_runs_are_kept():
     broker.learn(PointTable(run=others[-1], total=1, first=0, points=POINTS[:1]))
     assert refused(broker, frame_of()) == "unknown_point"
     assert list(broker.points) == others
+
+
+def test_run_whose_table_comes_again_counts_as_the_latest():
+    broker = broker_of(RX)
+    others = [f"run-{index}" for index in range(RUNS_REMEMBERED)]
+    for run in (*others[:-1], "demo", others[-1]):
+        broker.learn(PointTable(run=run, total=1, first=0, points=POINTS[:1]))
+    assert list(broker.points) == [*others[1:-1], "demo", others[-1]]
+    assert send(broker, frame_of(point=2)).side == "downlink", "what was known is kept"
 
 
 @pytest.mark.parametrize(

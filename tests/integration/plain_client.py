@@ -27,12 +27,20 @@ MAX_HEADER, MAX_PAYLOAD = 262_144, 16_777_216
 HELLO, WELCOME, SYMBOL_FRAME, RECEIVED_FRAME, TASK_RESULT, REFUSAL = 1, 2, 10, 11, 12, 13
 
 # Fields in the order of section 4; those in DEFAULTS may be left out.
-RECEIVED_FIELDS = "key images symbols codec csi snr_db equalizer channel_ms".split()
-FIELDS: dict[int, Sequence[str]] = {
+FIELDS: dict[int, tuple[str, ...]] = {
     HELLO: ("role", "peer", "instance", "run", "points", "busy", "codecs"),
     WELCOME: ("instance",),
     SYMBOL_FRAME: ("key", "first_image", "images", "symbols", "codec"),
-    RECEIVED_FRAME: RECEIVED_FIELDS,
+    RECEIVED_FRAME: (
+        "key",
+        "images",
+        "symbols",
+        "codec",
+        "csi",
+        "snr_db",
+        "equalizer",
+        "channel_ms",
+    ),
     TASK_RESULT: ("key", "codec", "predictions", "channel_ms", "batch_wait_ms", "decode_ms"),
     REFUSAL: ("reason", "detail", "key"),
 }
@@ -44,17 +52,17 @@ DEFAULTS: dict[int, dict[str, Any]] = {
 DAMAGE = {"parts", "size", "magic", "version", "type", "checksum"}
 RETRIABLE = DAMAGE | {"unknown_point", "no_receiver", "overloaded", "codec_not_loaded"}
 HELLO_EVERY_S = 1.0
-EAGER_HELLO_S = 0.05
+EAGER_HELLO_S = 0.02
 
 Parts = list[bytes]
 FrameName = tuple[str, int, str, int]
 
 
-class Unreadable(ValueError):
+class UnreadableError(ValueError):
     """Bytes that are no message of version 1; the text is the reason of section 9."""
 
 
-class FinalRefusal(RuntimeError):
+class FinalRefusalError(RuntimeError):
     """A refusal after which a transmitter stops."""
 
 
@@ -84,40 +92,40 @@ def build(kind: int, fields: Mapping[str, Any], payload: bytes = b"") -> Parts:
 def _no_key_twice(pairs: list[tuple[Any, Any]]) -> dict[str, Any]:
     found = dict(pairs)
     if len(found) != len(pairs):
-        raise Unreadable("header")
+        raise UnreadableError("header")
     return found
 
 
 def parse(parts: Sequence[bytes]) -> Message:
     """The message of three parts; checks in the order of section 2."""
     if len(parts) != 3:
-        raise Unreadable("parts")
+        raise UnreadableError("parts")
     prefix, header, payload = parts
     if len(prefix) != PREFIX.size or len(header) > MAX_HEADER or len(payload) > MAX_PAYLOAD:
-        raise Unreadable("size")
+        raise UnreadableError("size")
     magic, version, kind, header_size, payload_size, crc = PREFIX.unpack(prefix)
     if magic != MAGIC:
-        raise Unreadable("magic")
+        raise UnreadableError("magic")
     if version != VERSION:
-        raise Unreadable("version")
+        raise UnreadableError("version")
     if kind not in FIELDS:
-        raise Unreadable("type")
+        raise UnreadableError("type")
     if (header_size, payload_size) != (len(header), len(payload)):
-        raise Unreadable("size")
+        raise UnreadableError("size")
     if crc != zlib.crc32(payload, zlib.crc32(header)):
-        raise Unreadable("checksum")
+        raise UnreadableError("checksum")
     try:
         content = msgpack.unpackb(header, raw=False, object_pairs_hook=_no_key_twice)
-    except Unreadable:
+    except UnreadableError:
         raise
     except ValueError as error:
-        raise Unreadable("header") from error
+        raise UnreadableError("header") from error
     defaults = DEFAULTS.get(kind, {})
     if not isinstance(content, dict) or not set(content) <= set(FIELDS[kind]):
-        raise Unreadable("header")
+        raise UnreadableError("header")
     fields = {**defaults, **content}
     if set(fields) != set(FIELDS[kind]):
-        raise Unreadable("header")
+        raise UnreadableError("header")
     return Message(kind, fields, payload)
 
 
@@ -190,7 +198,7 @@ class Dialled:
                 return
             try:
                 message = parse(parts)
-            except Unreadable as error:
+            except UnreadableError as error:
                 self.unreadable.append(str(error))  # counted, never answered
                 continue
             if message.kind == WELCOME:
@@ -263,13 +271,13 @@ class Transmitter:
         if name in self.answers:
             same = ("codec", "predictions")
             if any(self.answers[name].fields[key] != message.fields[key] for key in same):
-                raise FinalRefusal("two answers that differ")
+                raise FinalRefusalError("two answers that differ")
         frame = self.waiting.get(name)
         if frame is None:
             return
         right_size = len(message.fields["predictions"]) == 2 * frame.images
         if message.fields["codec"] != frame.codec or not right_size:
-            raise FinalRefusal("an answer of another codec or size")
+            raise FinalRefusalError("an answer of another codec or size")
         del self.waiting[name]
         self.answers[name] = message
         if frame.sent == 1:
@@ -282,12 +290,12 @@ class Transmitter:
         reason = message.fields["reason"]
         if message.fields["key"] is None:
             if reason == "version" and self.line.other_end is None:
-                raise FinalRefusal("the channel speaks another version")
+                raise FinalRefusalError("the channel speaks another version")
             return  # the time-out brings the frame again
         if message.name not in self.waiting:
             return
         if reason not in RETRIABLE:
-            raise FinalRefusal(f"{reason}: {message.fields['detail']}")
+            raise FinalRefusalError(f"{reason}: {message.fields['detail']}")
         frame = self.waiting[message.name]
         frame.due = now + min(1.0, 0.05 * 2**frame.refused)
         frame.refused += 1
@@ -401,7 +409,7 @@ class Client:
         """Hang up both."""
         self.transmitter.line.close()
         self.receiver.line.close()
-        self.context.term()
+        self.context.destroy(linger=0)
 
 
 def theory(model: str, snr_db: float) -> float:

@@ -23,10 +23,10 @@ import zmq
 
 from tests.integration import plain_client as pc
 from tests.integration import plain_random as pr
+from tests.integration.harness import REPO, eventually
 
 pytestmark = [pytest.mark.processes, pytest.mark.timeout(120)]
 
-REPO = Path(__file__).resolve().parents[2]
 PAGE = (REPO / "docs" / "protocol.md").read_text()
 RUN = "plain"
 
@@ -274,7 +274,17 @@ def test_bit_error_rate_is_within_5_percent_of_theory(
         assert answer["channel_ms"] == got.message.fields["channel_ms"]
 
 
-@pytest.mark.parametrize("point", [AWGN, RAYLEIGH, RICIAN, MISMATCH, NO_CSI, MINUS_ZERO])
+@pytest.mark.parametrize(
+    "point",
+    [
+        pytest.param(AWGN, id="awgn"),
+        pytest.param(RAYLEIGH, id="rayleigh"),
+        pytest.param(RICIAN, id="rician"),
+        pytest.param(MISMATCH, id="mismatch"),
+        pytest.param(NO_CSI, id="no-csi"),
+        pytest.param(MINUS_ZERO, id="minus-zero"),
+    ],
+)
 def test_what_comes_down_equals_the_definition_recomputed(client: pc.Client, point: int) -> None:
     """Five symbols of the images 4 to 7, symbol by symbol, to the last bit."""
     spec, sent = POINTS[point], some_symbols(4, 5)
@@ -323,10 +333,10 @@ def test_frame_sent_again_comes_back_bit_for_bit(client: pc.Client) -> None:
 # --- refusals
 
 
-def frame(client: pc.Client, symbols: np.ndarray, point: int = 0, **changes: Any) -> pc.Parts:
+def frame(client: pc.Client, block: np.ndarray, point: int = 0, **changes: Any) -> pc.Parts:
     """A SymbolFrame of the client's link, with fields set otherwise."""
-    fields = pc.frame_fields(RUN, point, client.link, 0, 0, symbols, client.codec)
-    return pc.build(pc.SYMBOL_FRAME, {**fields, **changes}, pc.symbol_bytes(symbols))
+    fields = pc.frame_fields(RUN, point, client.link, 0, 0, block, client.codec)
+    return pc.build(pc.SYMBOL_FRAME, {**fields, **changes}, pc.symbol_bytes(block))
 
 
 def with_prefix(parts: pc.Parts, **changes: Any) -> pc.Parts:
@@ -416,11 +426,12 @@ def test_answer_of_a_receiver_that_never_greeted_is_refused(
     answer = pc.build(pc.TASK_RESULT, {**ANSWER, "key": key})
     try:
         client.until(lambda: stranger.line.send(answer), "a connection")
-        end = time.monotonic() + 10
-        while not stranger.refusals:
-            assert time.monotonic() < end, "no refusal"
-            stranger.line.socket.poll(20)
+
+        def refused() -> bool:
             stranger.step(time.monotonic())
+            return bool(stranger.refusals)
+
+        eventually(refused, "the refusal", 10)
     finally:
         stranger.line.close()
     assert [each.fields["reason"] for each in stranger.refusals] == ["unexpected"]
@@ -477,7 +488,7 @@ def test_receiver_is_kept_alive_by_hello_alone(client: pc.Client) -> None:
     client.until(refused, "the receiver forgotten")
     silence = time.monotonic() - line.last_hello
     assert refusals[0].fields["reason"] == "no_receiver"
-    assert 2.9 < silence < 5.0
+    assert 2.9 < silence < 6.0
     assert len(client.receiver.frames) > 3
     line.silent = False
     transmit(client, AWGN, [GOOD], first_frame=1)
@@ -491,7 +502,8 @@ def test_frames_outlive_a_killed_channel(tmp_path: Path) -> None:
         (before,) = transmit(client, RAYLEIGH, [GOOD])
         assert channel.end(signal.SIGKILL) == -signal.SIGKILL
         for number in range(1, 4):
-            fields = pc.frame_fields(RUN, RAYLEIGH, "survivor", number, 0, GOOD, "ab" * 32)
+            first = number * len(GOOD)
+            fields = pc.frame_fields(RUN, RAYLEIGH, "survivor", number, first, GOOD, "ab" * 32)
             client.transmitter.send(fields, pc.symbol_bytes(GOOD))
         channel.start()
         client.until(lambda: not client.transmitter.waiting, "the answers", 20)
@@ -538,5 +550,6 @@ def test_part_above_16_mib_closes_the_connection_without_an_answer(client: pc.Cl
         client.until(lambda: bool(events.poll(0)), "a closed connection")
     finally:
         line.socket.disable_monitor()
+        events.close(0)
     assert not client.transmitter.refusals
     transmit(client, AWGN, [GOOD])  # after dialling in again

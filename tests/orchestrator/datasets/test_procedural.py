@@ -13,7 +13,7 @@ SIZES = {"shapes10": (10, 32), "shapes100": (100, 32), "shapes200": (200, 64)}
 GOLDEN = {
     "shapes10": "5e970959390831fa322fc0fb3af7ba8d137f74fd22e68965cd973bc08c7b5258",
     "shapes100": "c33b1fb7ae93fc2ec6e23e830e7de92718d9ccdb735eb919439fc9dfab51ba64",
-    "shapes200": "cbeb0509999f6aa1d89d3635ef335d754fec65fa26e9c549dd0e8c3635eeb2f2",
+    "shapes200": "ed8bdd437b402841f41036a264529af883745fde917a08030fa9fce9ced199e0",
 }
 
 
