@@ -29,9 +29,10 @@ from semcom.messages import (
     Welcome,
 )
 from semcom.points import PointSpec
-from semcom.wire import EMPTY, Symbols, check_power
+from semcom.wire import EMPTY, Symbols, check_power, refusal
 
 Side = Literal["uplink", "downlink"]
+FrameName = tuple[str, str, int, int]  # run, link, point, frame
 RUNS_REMEMBERED = 4
 
 
@@ -52,7 +53,7 @@ class Receiver:
     peer: str
     codecs: frozenset[str]
     heard_s: float
-    held: set[tuple[str, str, int, int]] = field(default_factory=set)
+    held: set[FrameName] = field(default_factory=set)
 
 
 class Broker:
@@ -96,11 +97,12 @@ class Broker:
             return [Send("uplink", sender, Welcome(instance=self.instance))]
         if not isinstance(message, SymbolFrame):
             raise ProtocolError("unexpected", f"{type(message).__name__} on the uplink")
-        self.transmitters[message.key.link] = (sender, now_s)
         try:
-            return [self._transmit(message, payload)]
+            send = self._transmit(message, payload)
         except ProtocolError as error:
             return [Send("uplink", sender, refusal(error, message.key))]
+        self.transmitters[message.key.link] = (sender, now_s)
+        return [send]
 
     def on_downlink(self, sender: bytes, message: Message, *, now_s: float) -> list[Send]:
         """A receiver's message: a greeting, a result, or a refusal on its way back.
@@ -146,7 +148,7 @@ class Broker:
         if point is None:
             raise ProtocolError("unknown_point", f"no point {key.point} of run {key.run} here")
         check_power(symbols_BK)
-        identity, receiver = self._choose(message.codec)
+        identity, receiver = self._choose(message.codec, _name(key))
         draw = draw_channel(
             point,
             link=key.link,
@@ -171,13 +173,14 @@ class Broker:
         )
         return Send("downlink", identity, frame, payload)
 
-    def _choose(self, codec: str) -> tuple[bytes, Receiver]:
-        """The receiver that has the codec and holds the fewest frames."""
+    def _choose(self, codec: str, frame: FrameName) -> tuple[bytes, Receiver]:
+        """The receiver that has the codec and holds the fewest frames; a full one takes again
+        what it holds already."""
         able = [item for item in self.receivers.items() if codec in item[1].codecs]
         if not able:
             raise ProtocolError("no_receiver", f"no receiver has codec {codec[:12]} loaded")
         identity, receiver = min(able, key=lambda item: len(item[1].held))
-        if len(receiver.held) >= self._queue_frames:
+        if len(receiver.held) >= self._queue_frames and frame not in receiver.held:
             raise ProtocolError("overloaded", f"every receiver holds {self._queue_frames} frames")
         return identity, receiver
 
@@ -189,18 +192,10 @@ class Broker:
         receiver.heard_s = now_s
 
 
-def refusal(error: ProtocolError, key: FrameKey | None = None) -> Refusal:
-    """A protocol error as the answer to whoever caused it."""
-    key = key or (error.key if isinstance(error.key, FrameKey) else None)
-    return Refusal.model_validate(
-        {"reason": error.reason, "detail": error.detail[:300], "key": key}
-    )
-
-
 def _check_role(hello: Hello, role: Role) -> None:
     if hello.role != role:
         raise ProtocolError("unexpected", f"a {hello.role} where {role}s dial in")
 
 
-def _name(key: FrameKey) -> tuple[str, str, int, int]:
+def _name(key: FrameKey) -> FrameName:
     return key.run, key.link, key.point, key.frame

@@ -6,13 +6,14 @@ import logging
 import time
 from collections.abc import Sequence
 
-from channel_sim.broker import Broker, Send, refusal
+from channel_sim.broker import Broker, Send
 from channel_sim.settings import BrokerSettings
 from semcom.errors import ProtocolError
-from semcom.messages import Hello, PointTable, ReceivedFrame, Refusal, SymbolFrame, Welcome
+from semcom.messages import Hello, PointTable, ReceivedFrame, Welcome
 from semcom.service import DEAD_AFTER_S, HEARTBEAT_S, new_instance
 from semcom.sockets import Endpoint, Received, Wakeup
 from semcom.telemetry import Telemetry, event
+from semcom.wire import refusal
 
 logger = logging.getLogger("channel_sim")
 
@@ -64,7 +65,7 @@ class ChannelService:
             self._dispatch(endpoint, received)
         except ProtocolError as error:
             self._telemetry.count("semcom_messages_refused_total", 1, error.reason)
-            if not isinstance(received.message, Refusal):  # or two of us would never end
+            if received.answerable:
                 endpoint.send(refusal(error), to=received.sender)
 
     def tick(self, now_s: float) -> float:
@@ -114,8 +115,6 @@ class ChannelService:
                 self._greeted = True
             return
         if endpoint is self._uplink:
-            if isinstance(message, SymbolFrame):
-                self._telemetry.count("semcom_frames_received_total", 1, message.key.link)
             sends = self._broker.on_uplink(received.sender, message, received.payload, now_s=now_s)
         else:
             sends = self._broker.on_downlink(received.sender, message, now_s=now_s)
@@ -126,6 +125,7 @@ class ChannelService:
         endpoint = self._uplink if send.side == "uplink" else self._downlink
         message = send.message
         if isinstance(message, ReceivedFrame):
+            self._telemetry.count("semcom_frames_received_total", 1, message.key.link)
             self._telemetry.observe("semcom_stage_seconds", message.channel_ms / 1e3, "channel")
             self._telemetry.set("semcom_snr_set_db", message.snr_db, message.key.link)
         if endpoint.send(message, send.payload, to=send.to):

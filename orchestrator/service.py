@@ -24,6 +24,7 @@ from semcom.messages import (
 from semcom.service import DEAD_AFTER_S, HEARTBEAT_S, new_instance
 from semcom.sockets import Endpoint, Received
 from semcom.telemetry import Telemetry, event
+from semcom.wire import refusal
 
 logger = logging.getLogger("orchestrator")
 
@@ -103,8 +104,8 @@ class SweepService:
                 endpoint.send(answer, to=received.sender)
         except ProtocolError as error:
             self._telemetry.count("semcom_messages_refused_total", 1, error.reason)
-            reason = {"reason": error.reason, "detail": error.detail[:300]}
-            endpoint.send(Refusal.model_validate(reason), to=received.sender)
+            if received.answerable:
+                endpoint.send(refusal(error), to=received.sender)
         except ConfigurationError as error:
             detail = str(error)[:300]
             endpoint.send(Refusal(reason="unexpected", detail=detail), to=received.sender)

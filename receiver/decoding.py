@@ -12,8 +12,8 @@ from receiver.batcher import Waiting
 from receiver.codec import ReceiverCodec
 from receiver.settings import ReceiverSettings
 from semcom.checkpoints import open_checkpoint
-from semcom.errors import ConfigurationError, ProtocolError
-from semcom.messages import ReceivedFrame, TaskResult
+from semcom.errors import CheckpointError, ConfigurationError, ProtocolError
+from semcom.messages import MAX_ITEMS, ReceivedFrame, TaskResult
 
 
 @dataclass(frozen=True)
@@ -46,6 +46,8 @@ class FrameDecoder:
         folder = self._settings.codec_dir / name
         checkpoint = open_checkpoint(folder, expected_digest=expected_digest)
         if checkpoint.digest not in self._codecs:
+            if len(self._codecs) >= MAX_ITEMS:
+                raise CheckpointError(f"this receiver holds {MAX_ITEMS} codecs already; restart it")
             self._codecs = {
                 **self._codecs,
                 checkpoint.digest: ReceiverCodec.load(checkpoint, self._device),

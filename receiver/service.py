@@ -23,6 +23,7 @@ from semcom.messages import (
 from semcom.service import HEARTBEAT_S, new_instance
 from semcom.sockets import Endpoint, Received, Wakeup
 from semcom.telemetry import Telemetry, event
+from semcom.wire import refusal
 from semcom.worker import Worker
 
 logger = logging.getLogger("receiver")
@@ -78,8 +79,8 @@ class ReceiverService:
         except ProtocolError as error:
             self._telemetry.count("semcom_messages_refused_total", 1, error.reason)
             key = received.message.key if isinstance(received.message, ReceivedFrame) else None
-            reason = {"reason": error.reason, "detail": error.detail[:300], "key": key}
-            endpoint.send(Refusal.model_validate(reason))
+            if received.answerable:
+                endpoint.send(refusal(error, key))
 
     def tick(self, now_s: float) -> float:
         """Greet, answer what was decoded, hand the next frames to the decoder."""

@@ -70,7 +70,8 @@ class EncoderArchitecture(Architecture):
     @property
     def last_map_size(self) -> int:
         """Height and width of the map that attention pooling sees."""
-        return self.input.size // (2 * self.stem_conv_stride * math.prod(STAGE_STRIDES))
+        after_stem_conv = -(-self.input.size // self.stem_conv_stride)
+        return after_stem_conv // (2 * math.prod(STAGE_STRIDES))
 
     @model_validator(mode="after")
     def _fits(self) -> Self:

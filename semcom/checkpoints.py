@@ -190,6 +190,6 @@ def _parse(content: bytes, path: Path) -> Arrays:
     except (SafetensorError, ValueError, KeyError, TypeError) as error:
         raise CheckpointError(f"{path} is not safetensors: {error}") from error
     for name, array in arrays.items():
-        if array.dtype.kind == "f" and not np.isfinite(array).all():
+        if array.dtype.kind in "fc" and not np.isfinite(array).all():
             raise CheckpointError(f"{path}: {name} holds NaN or Inf")
     return arrays

@@ -18,6 +18,8 @@ class HealthServer:
         self, host: str, port: int, *, registry: CollectorRegistry, ready: Callable[[], bool]
     ) -> None:
         class Handler(BaseHTTPRequestHandler):
+            timeout = 5  # of a silent connection, seconds
+
             def do_GET(self) -> None:
                 if self.path == "/metrics":
                     self._answer(200, generate_latest(registry), CONTENT_TYPE_LATEST)

@@ -42,7 +42,8 @@ RETRIABLE: frozenset[str] = frozenset(
     {"unknown_point", "no_receiver", "codec_not_loaded", "overloaded"} | DAMAGED
 )
 
-Name = Annotated[str, Field(pattern="^[a-z0-9][a-z0-9._-]{0,63}$")]
+NAME_PATTERN = "^[a-z0-9][a-z0-9._-]{0,63}$"
+Name = Annotated[str, Field(pattern=NAME_PATTERN)]
 Digest = Annotated[str, Field(pattern="^[0-9a-f]{64}$")]
 Instance = Annotated[str, Field(pattern="^[0-9a-f]{16}$")]
 Index = Annotated[int, Field(ge=0, lt=2**31)]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import logging
 import os
+import re
 import secrets
 import signal
 import time
@@ -14,8 +15,9 @@ from types import FrameType
 from typing import Protocol, TypeVar
 
 from semcom import sockets
-from semcom.errors import SemcomError
+from semcom.errors import ConfigurationError, SemcomError
 from semcom.health import HealthServer
+from semcom.messages import NAME_PATTERN
 from semcom.settings import ProcessSettings, read_yaml, validate
 from semcom.sockets import Endpoint, Poller, Received, Wakeup
 from semcom.telemetry import Telemetry, event, log_json
@@ -131,6 +133,8 @@ def main(
     arguments = parser.parse_args(argv)
     log_json()
     try:
+        if not re.fullmatch(NAME_PATTERN, arguments.id):
+            raise ConfigurationError(f"--id {arguments.id!r}: must match {NAME_PATTERN}")
         sections = read_yaml(arguments.config)
         section = sections.get(role) or {}
         settings = validate(settings_type, section, where=f"{arguments.config}: {role}")

@@ -6,13 +6,27 @@ from pathlib import Path
 from typing import Annotated, Any, TypeVar
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 
 from semcom.errors import ConfigurationError
 
 MAX_SETTINGS_BYTES = 1 << 20
+MAX_QUOTED = 80
+# What YAML's own constructors raise for values that look like numbers or dates and are none.
+UNREADABLE = (
+    yaml.YAMLError, RecursionError, ValueError, KeyError, AttributeError, TypeError,
+)  # fmt: skip
 
-Address = Annotated[str, Field(pattern=r"^tcp://[A-Za-z0-9.*\-]+:\d{1,5}$")]
+
+def _check_port(address: str) -> str:
+    if int(address.rpartition(":")[2]) > 65535:
+        raise ValueError("a port is at most 65535")
+    return address
+
+
+Address = Annotated[
+    str, Field(pattern=r"^tcp://[A-Za-z0-9.*\-]+:\d{1,5}$"), AfterValidator(_check_port)
+]
 Port = Annotated[int, Field(ge=0, le=65535)]
 
 
@@ -34,6 +48,17 @@ class ProcessSettings(Settings):
 SettingsT = TypeVar("SettingsT", bound=BaseModel)
 
 
+class UniqueKeys(yaml.SafeLoader):
+    """Safe YAML in which a key given twice is an error, not a silent choice."""
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
+        """The map of a node."""
+        mapping = super().construct_mapping(node, deep=deep)
+        if len(mapping) != len(node.value):
+            raise yaml.constructor.ConstructorError(None, None, "a key is given twice")
+        return mapping
+
+
 def read_yaml(path: Path) -> dict[str, Any]:
     """A YAML file that holds a map.
 
@@ -43,12 +68,12 @@ def read_yaml(path: Path) -> dict[str, Any]:
     try:
         if path.stat().st_size > MAX_SETTINGS_BYTES:
             raise ConfigurationError(f"{path} is larger than {MAX_SETTINGS_BYTES} bytes")
-        content = yaml.safe_load(path.read_text(encoding="utf-8"))
+        content = yaml.load(path.read_text(encoding="utf-8"), Loader=UniqueKeys)
     except FileNotFoundError as error:
         raise ConfigurationError(f"no such file: {path}") from error
     except (OSError, UnicodeDecodeError) as error:
         raise ConfigurationError(f"cannot read {path}: {error}") from error
-    except (yaml.YAMLError, RecursionError) as error:
+    except UNREADABLE as error:
         first = str(error).splitlines()[0] if str(error) else "too deep"
         raise ConfigurationError(f"{path} is not YAML: {first}") from error
     if not isinstance(content, dict):
@@ -66,19 +91,29 @@ def validate(model: type[SettingsT], content: Any, *, where: str) -> SettingsT:
         return model.model_validate(content)
     except ValidationError as error:
         raise ConfigurationError(f"{where}: {describe(error, model)}") from error
+    except ValueError as error:  # an integer of thousands of digits
+        raise ConfigurationError(f"{where}: {error}") from error
 
 
 def describe(error: ValidationError, model: type[BaseModel]) -> str:
     """One line for the first error of a validation, and how many more there are."""
     errors = error.errors(include_url=False, include_context=False)
     first = errors[0]
-    path = ".".join(str(part) for part in first["loc"]) or "settings"
+    path = " ".join(".".join(str(part) for part in first["loc"]).split())[:MAX_QUOTED] or "settings"
     text = f"{path}: {first['msg'].removeprefix('Value error, ')}"
     if first["type"] == "extra_forbidden":
         text = f"{path}: unknown key; allowed: {', '.join(_allowed_keys(model, first['loc'][:-1]))}"
     elif first["type"] != "missing" and isinstance(first["input"], str | int | float):
-        text += f" (got {first['input']!r})"
+        text += f" (got {_quoted(first['input'])})"
     return text if len(errors) == 1 else f"{text} (and {len(errors) - 1} more)"
+
+
+def _quoted(value: object) -> str:
+    try:
+        text = repr(value)
+    except ValueError:
+        return "a number of thousands of digits"
+    return text if len(text) <= MAX_QUOTED else f"{text[:MAX_QUOTED]}..."
 
 
 def _allowed_keys(model: type[BaseModel], location: tuple[int | str, ...]) -> list[str]:

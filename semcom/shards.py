@@ -19,6 +19,7 @@ from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
+from numpy.lib.format import open_memmap
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from semcom.errors import ConfigurationError, StorageError
@@ -26,6 +27,7 @@ from semcom.files import write_atomically
 
 Split = Literal["train", "test"]
 MANIFEST = "dataset.json"
+MIN_IMAGE_SIZE = 8
 ImageArray = npt.NDArray[np.uint8]
 LabelArray = npt.NDArray[np.uint16]
 
@@ -64,20 +66,14 @@ class Shard:
         if split not in self.manifest.splits:
             raise ConfigurationError(f"data set {root} has no split '{split}'")
         try:
-            self.images_NHWC: ImageArray = np.load(root / split / "images.npy", mmap_mode="r")
-            self.labels_N: LabelArray = np.load(root / split / "labels.npy", mmap_mode="r")
+            self.images_NHWC: ImageArray = open_memmap(root / split / "images.npy", mode="r")
+            self.labels_N: LabelArray = open_memmap(root / split / "labels.npy", mode="r")
+            self._check()
         except (OSError, ValueError) as error:
             raise ConfigurationError(
                 f"data set {root} is damaged ({error}); "
                 f"run 'semcom data prepare {self.manifest.name}' again"
             ) from error
-        size = self.manifest.image_size
-        expected = (self.manifest.splits[split].images, size, size, 3)
-        if self.images_NHWC.shape != expected or self.labels_N.shape != expected[:1]:
-            raise ConfigurationError(
-                f"data set {root} holds {self.images_NHWC.shape}, its manifest says {expected}; "
-                f"run 'semcom data prepare {self.manifest.name}' again"
-            )
 
     @property
     def digest(self) -> str:
@@ -86,6 +82,14 @@ class Shard:
 
     def __len__(self) -> int:
         return len(self.labels_N)
+
+    def _check(self) -> None:
+        size = self.manifest.image_size
+        expected = (self.manifest.splits[self.split].images, size, size, 3)
+        if self.images_NHWC.shape != expected or self.labels_N.shape != expected[:1]:
+            raise ValueError(f"it holds {self.images_NHWC.shape}, its manifest says {expected}")
+        if self.images_NHWC.dtype != np.uint8 or self.labels_N.dtype != np.uint16:
+            raise ValueError(f"it holds {self.images_NHWC.dtype} and {self.labels_N.dtype}")
 
 
 def read_manifest(root: Path) -> DatasetManifest:
@@ -102,7 +106,8 @@ def read_manifest(root: Path) -> DatasetManifest:
             f"no data set at {root}; run 'semcom data prepare {root.name}' first"
         ) from error
     except (OSError, ValidationError) as error:
-        raise ConfigurationError(f"{path} is not a data set manifest: {error}") from error
+        first = str(error).splitlines()[0]
+        raise ConfigurationError(f"{path} is not a data set manifest: {first}") from error
 
 
 def canonical_order(images_NHWC: ImageArray, labels_N: LabelArray) -> npt.NDArray[np.int64]:
@@ -143,6 +148,10 @@ def write_dataset(
         ConfigurationError: arrays that do not fit together.
         StorageError: the disk is full or refuses.
     """
+    if not splits or len({images.shape[1] for images, _ in splits.values()}) > 1:
+        raise ConfigurationError(f"{name}: splits must be there, with images of one size")
+    if len(classes) < 2:
+        raise ConfigurationError(f"{name}: {len(classes)} classes, at least 2 are needed")
     written: dict[Split, SplitManifest] = {}
     size = 0
     try:
@@ -174,9 +183,11 @@ def _save(path: Path, array: npt.NDArray[np.generic]) -> None:
 
 
 def _check_split(images: ImageArray, labels: LabelArray, classes: int, what: str) -> None:
-    if images.dtype != np.uint8 or images.ndim != 4 or images.shape[1] != images.shape[2]:
+    square = images.ndim == 4 and images.shape[1] == images.shape[2] >= MIN_IMAGE_SIZE
+    if images.dtype != np.uint8 or not square or images.shape[3] != 3:
         raise ConfigurationError(f"{what}: images must be square uint8 RGB, got {images.shape}")
     if len(images) != len(labels) or len(labels) == 0:
         raise ConfigurationError(f"{what}: {len(images)} images but {len(labels)} labels")
-    if int(labels.max()) >= classes:
-        raise ConfigurationError(f"{what}: label {int(labels.max())} but only {classes} classes")
+    if int(labels.min()) < 0 or int(labels.max()) >= classes:
+        worst = int(labels.max()) if int(labels.min()) >= 0 else int(labels.min())
+        raise ConfigurationError(f"{what}: label {worst} but only {classes} classes")

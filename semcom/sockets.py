@@ -24,12 +24,16 @@ FREE_PORTS = range(15_000, 32_000)
 
 @dataclass(frozen=True)
 class Received:
-    """One message that arrived: either `message` with its payload, or `error`."""
+    """One message that arrived: either `message` with its payload, or `error`.
+
+    `answerable` is false for a Refusal, even one that cannot be read.
+    """
 
     sender: bytes
     message: Message | None
     payload: wire.Symbols
     error: ProtocolError | None = None
+    answerable: bool = True
 
 
 class Endpoint:
@@ -102,11 +106,12 @@ class Endpoint:
         except zmq.Again:
             return None
         sender = parts.pop(0) if self._router else b""
+        answerable = not wire.is_refusal(parts)
         try:
             message, payload = wire.decode(parts)
         except ProtocolError as error:
-            return Received(sender, None, wire.EMPTY, error)
-        return Received(sender, message, payload)
+            return Received(sender, None, wire.EMPTY, error, answerable)
+        return Received(sender, message, payload, None, answerable)
 
     def close(self) -> None:
         """Close at once."""

@@ -26,8 +26,10 @@ from semcom.messages import (
     MAX_ITEMS,
     MESSAGE_TYPES,
     PROTOCOL_VERSION,
+    FrameKey,
     Message,
     ReceivedFrame,
+    Refusal,
     SymbolFrame,
 )
 
@@ -66,13 +68,34 @@ def decode(parts: Sequence[bytes]) -> tuple[Message, Symbols]:
     return message, _parse_payload(message, body)
 
 
+def refusal(error: ProtocolError, key: FrameKey | None = None) -> Refusal:
+    """A protocol error as the answer to whoever caused it."""
+    known = key or (error.key if isinstance(error.key, FrameKey) else None)
+    content = {"reason": error.reason, "detail": error.detail[:300], "key": known}
+    return Refusal.model_validate(content)
+
+
+def is_refusal(parts: Sequence[bytes]) -> bool:
+    """Whether parts say that they are a Refusal, readable or not, of any version.
+
+    A Refusal is never answered, or two ends that do not understand each other would never stop.
+    """
+    return (
+        len(parts) > 0
+        and len(parts[0]) == PREFIX.size
+        and parts[0][:4] == MAGIC
+        and PREFIX.unpack(parts[0])[2] == Refusal.TYPE
+    )
+
+
 def check_power(symbols_BK: Symbols) -> None:
     """Refuse codewords above unit mean power |z|^2 = 1 per symbol.
 
     Raises:
         ProtocolError: `over_power`.
     """
-    power_B = np.mean(symbols_BK.real**2 + symbols_BK.imag**2, axis=1)
+    with np.errstate(over="ignore"):  # beyond all floats is beyond the limit too
+        power_B = np.mean(symbols_BK.real**2 + symbols_BK.imag**2, axis=1)
     worst = float(power_B.max())
     if worst > 1.0 + POWER_TOLERANCE:
         raise ProtocolError("over_power", f"mean power {worst:.4g} per symbol, at most 1 allowed")
@@ -150,7 +173,7 @@ def _parse_payload(message: Message, body: bytes) -> Symbols:
             key=message.key,
         )
     if message.images * (message.symbols + 1) * SYMBOL_BYTES > MAX_PAYLOAD_BYTES:
-        raise ProtocolError("size", "no room for the channel state", key=message.key)
+        raise ProtocolError("shape", "no room for the channel state", key=message.key)
     symbols = np.frombuffer(body, dtype="<c8").reshape(message.images, columns)
     if not np.isfinite(symbols.view(np.float32)).all():
         raise ProtocolError("not_finite", "the payload holds NaN or Inf", key=message.key)

@@ -46,7 +46,11 @@ def test_named_commands_and_options_exist(page: Path) -> None:
                 command = children[word]
             elif children:
                 pytest.fail(f"{page.name}: no such command: {shlex.join(words)}")
-        known = {option for p in getattr(command, "params", []) for option in [*p.opts, *p.secondary_opts]}
+        known = {
+            option
+            for p in getattr(command, "params", [])
+            for option in [*p.opts, *p.secondary_opts]
+        }
         free = command.context_settings.get("ignore_unknown_options", False)
         for word in words[1:]:
             if word.startswith("--") and not free:

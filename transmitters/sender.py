@@ -12,11 +12,13 @@ from __future__ import annotations
 
 from collections import OrderedDict, deque
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 
 from semcom.errors import AccountingError, ProtocolError
 from semcom.messages import (
+    MAX_SYMBOLS,
     RETRIABLE,
     Assignment,
     FrameKey,
@@ -30,7 +32,7 @@ from semcom.messages import (
 from semcom.wire import Symbols
 
 FIRST_TIMEOUT_S = 2.0
-MIN_TIMEOUT_S, MAX_TIMEOUT_S = 1.0, 8.0
+MIN_TIMEOUT_S, MAX_TIMEOUT_S = 1.0, 60.0
 REFUSED_BACKOFF_S, MAX_REFUSED_BACKOFF_S = 0.05, 1.0
 RESULTS_TIMEOUT_S = 2.0
 RESULTS_PER_MESSAGE = 16
@@ -100,6 +102,8 @@ class Sender:
         self._results_sent_s: dict[Key, float] = {}
         self._answers: OrderedDict[Key, bytes] = OrderedDict()
         self._smoothed_round_trip_s: float | None = None
+        self._timeout_s = FIRST_TIMEOUT_S
+        self._frame_bytes: int | None = None  # of the last frame encoded
 
     @property
     def in_flight(self) -> int:
@@ -118,6 +122,7 @@ class Sender:
 
     def assign(self, assignment: Assignment) -> None:
         """Take up frames of a point; those already at work are left as they are."""
+        self._forget_other_runs(assignment.run)
         name = (assignment.run, assignment.point)
         point = self._points.setdefault(name, _Point(assignment))
         for start, stop in assignment.frames:
@@ -129,12 +134,8 @@ class Sender:
     def frames_to_encode(self) -> list[FramePlan]:
         """Frames that the window has room for; each is given out once."""
         plans: list[FramePlan] = []
-        held_bytes = sum(flight.symbols_BK.nbytes for flight in self._in_flight.values())
         for point in self._points.values():
-            window = point.assignment.window
-            while point.pending and len(self._encoding) + len(self._in_flight) < window:
-                if self._in_flight and held_bytes >= self._window_bytes:
-                    return plans
+            while point.pending and self._has_room(point.assignment):
                 plan = FramePlan(point.assignment, point.pending.popleft())
                 self._encoding.add(plan.key)
                 plans.append(plan)
@@ -145,6 +146,7 @@ class Sender:
     ) -> InFlight:
         """A frame was encoded: it is in flight from now on and must be sent."""
         self._encoding.discard(plan.key)
+        self._frame_bytes = symbols_BK.nbytes
         assignment = plan.assignment
         message = SymbolFrame(
             key=FrameKey(
@@ -156,7 +158,7 @@ class Sender:
             codec=assignment.codec_digest,
         )
         flight = InFlight(
-            plan, message, symbols_BK, encode_ms, now_s, now_s, now_s + self._timeout_s(0)
+            plan, message, symbols_BK, encode_ms, now_s, now_s, now_s + self._timeout_s
         )
         self._in_flight[plan.key] = flight
         return flight
@@ -228,10 +230,14 @@ class Sender:
     def frames_to_resend(self, now_s: float) -> list[InFlight]:
         """Frames whose answer is overdue; each counts as sent again now."""
         due = [flight for flight in self._in_flight.values() if flight.retry_at_s <= now_s]
+        if any(now_s - flight.last_sent_s >= self._timeout_s for flight in due):
+            # Kept until a frame that was sent only once is answered (RFC 6298, section 5): else
+            # a link slower than the time-out would send everything twice for ever.
+            self._timeout_s = min(MAX_TIMEOUT_S, 2.0 * self._timeout_s)
         for flight in due:
             flight.attempts += 1
             flight.last_sent_s = now_s
-            flight.retry_at_s = now_s + self._timeout_s(flight.attempts - 1)
+            flight.retry_at_s = now_s + self._timeout_s
         return due
 
     def channel_restarted(self, now_s: float) -> None:
@@ -271,16 +277,37 @@ class Sender:
         soonest = min((f.retry_at_s for f in self._in_flight.values()), default=now_s + idle_s)
         return min(idle_s, max(0.0, soonest - now_s))
 
-    def _timeout_s(self, retries: int) -> float:
-        base = FIRST_TIMEOUT_S
-        if self._smoothed_round_trip_s is not None:
-            base = max(MIN_TIMEOUT_S, 4.0 * self._smoothed_round_trip_s)
-        return float(min(MAX_TIMEOUT_S, base * 2 ** min(retries, 10)))
+    def _has_room(self, assignment: Assignment) -> bool:
+        """Whether another frame may be encoded, by frames and by bytes; one always may."""
+        frames = len(self._encoding) + len(self._in_flight)
+        if frames == 0:
+            return True
+        held = sum(flight.symbols_BK.nbytes for flight in self._in_flight.values())
+        # Until the first frame is encoded, the longest codewords that there can be.
+        frame_bytes = self._frame_bytes or assignment.frame_images * MAX_SYMBOLS * 8
+        ahead = (len(self._encoding) + 1) * frame_bytes
+        return frames < assignment.window and held + ahead <= self._window_bytes
+
+    def _forget_other_runs(self, run: str) -> None:
+        """A transmitter serves one run at a time: what is left of another one has no taker."""
+        for name in [name for name in self._points if name[0] != run]:
+            del self._points[name]
+        kept: tuple[dict[Key, Any], ...] = (
+            self._in_flight,
+            self._unrecorded,
+            self._codec_of,
+            self._results_sent_s,
+        )
+        for mapping in kept:
+            for key in [key for key in mapping if key[0] != run]:
+                del mapping[key]
+        self._encoding = {key for key in self._encoding if key[0] == run}
 
     def _measure(self, round_trip_s: float) -> None:
         before = self._smoothed_round_trip_s
         smoothed = round_trip_s if before is None else 0.875 * before + 0.125 * round_trip_s
         self._smoothed_round_trip_s = smoothed
+        self._timeout_s = min(MAX_TIMEOUT_S, max(MIN_TIMEOUT_S, 4.0 * smoothed))
 
     def _remember(self, key: Key, predictions: bytes) -> None:
         self._answers[key] = predictions

@@ -120,7 +120,8 @@ class TransmitterService:
         self._uplink = Endpoint.connect(settings.uplink, name="uplink")
         self._channel_instance = ""
         self._greeted = False
-        self._failed = False
+        self._failure: Failure | None = None
+        self._run = ""
         self._draining = False
         self._next_hello_s = 0.0
         telemetry.set("semcom_frames_in_flight", 0, link)
@@ -139,7 +140,7 @@ class TransmitterService:
         """Take a message; what cannot be mended ends this transmitter's part of the run."""
         try:
             if received.error is not None:
-                self._telemetry.count("semcom_messages_refused_total", 1, received.error.reason)
+                self._on_unreadable(endpoint, received.error)
             elif endpoint is self._uplink:
                 self._on_uplink(received)
             else:
@@ -160,10 +161,11 @@ class TransmitterService:
             self.done = not (
                 self._sender.in_flight or self._worker.pending or self._sender.unrecorded
             )
-        elif not self._failed:
+        elif self._failure is None:
             for plan in self._sender.frames_to_encode():
                 self._worker.submit(lambda plan=plan: self._encoder.encode(plan))  # type: ignore[misc]
-        for flight in self._sender.frames_to_resend(now_s):
+        due = self._sender.frames_to_resend(now_s) if self._failure is None else []
+        for flight in due:
             self._telemetry.count("semcom_frames_retransmitted_total", 1, self.link)
             self._send(flight)
         for results in self._sender.results_to_send(now_s):
@@ -191,6 +193,8 @@ class TransmitterService:
         )
         for endpoint in self.endpoints:
             endpoint.send(hello)
+        if self._failure is not None:
+            self._control.send(self._failure)
 
     def _on_uplink(self, received: Received) -> None:
         message, now_s = received.message, time.monotonic()
@@ -225,6 +229,8 @@ class TransmitterService:
         if isinstance(message, Welcome):
             self._greeted = True
         elif isinstance(message, Assignment):
+            if message.run != self._run:
+                self._run, self._failure = message.run, None
             self._sender.assign(message)
         elif isinstance(message, Recorded):
             self._sender.recorded(message)
@@ -235,6 +241,12 @@ class TransmitterService:
         else:
             raise ProtocolError("unexpected", f"{type(message).__name__} from the orchestrator")
 
+    def _on_unreadable(self, endpoint: Endpoint, error: ProtocolError) -> None:
+        self._telemetry.count("semcom_messages_refused_total", 1, error.reason)
+        known = self._channel_instance if endpoint is self._uplink else self._greeted
+        if error.reason == "version" and not known:
+            raise error
+
     def _on_refusal(self, refusal: Refusal, *, known: bool) -> None:
         """Count it; a peer that never understood a word speaks another version."""
         self._telemetry.count("semcom_messages_refused_total", 1, refusal.reason)
@@ -242,6 +254,8 @@ class TransmitterService:
             raise ProtocolError(refusal.reason, refusal.detail)
 
     def _send_encoded(self, encoded: Encoded) -> None:
+        if encoded.plan.assignment.run != self._run:
+            return
         flight = self._sender.encoded(
             encoded.plan,
             encoded.symbols_BK,
@@ -258,14 +272,12 @@ class TransmitterService:
             self._telemetry.count("semcom_frames_unroutable_total", 1, self.link)
 
     def _fail(self, error: Exception | None) -> None:
-        """Tell the orchestrator, once; it decides what becomes of the run."""
-        if self._failed:
+        """Tell the orchestrator with every Hello; it decides what becomes of the run."""
+        if self._failure is not None:
             return
-        self._failed = True
         logger.error(str(error), exc_info=None if isinstance(error, SemcomError) else error)
         exit_code = error.exit_code if isinstance(error, SemcomError) else 70
-        self._control.send(
-            Failure(
-                role="transmitter", peer=self.link, exit_code=exit_code, detail=str(error)[:300]
-            )
+        self._failure = Failure(
+            role="transmitter", peer=self.link, exit_code=exit_code, detail=str(error)[:300]
         )
+        self._control.send(self._failure)

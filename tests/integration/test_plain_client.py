@@ -350,7 +350,7 @@ WITH_KEY: dict[str, tuple[str, Maker]] = {
     "one row over power": ("over_power", lambda c: frame(c, LOUD)),
     "codec that nobody has": ("no_receiver", lambda c: frame(c, GOOD, codec="0" * 64)),
     "fewer symbols than stated": ("shape", lambda c: frame(c, GOOD, symbols=4)),
-    "no room for channel state": ("size", lambda c: frame(c, np.zeros((512, 4096)))),
+    "no room for channel state": ("shape", lambda c: frame(c, np.zeros((512, 4096)))),
 }
 WITHOUT_KEY: dict[str, tuple[str, Maker]] = {
     "two parts": ("parts", lambda c: frame(c, GOOD)[:2]),
