@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterator
 
 import pytest
 
 from tests.integration import harness
+from tests.integration.plain_channel import Channel, Client, dialled, running
 
 
 @pytest.fixture(autouse=True)
@@ -19,3 +21,19 @@ def no_process_is_left() -> Iterator[None]:
             process.terminate()
         if process.stdout is not None and not process.stdout.closed:
             process.communicate(timeout=harness.DEADLINE_S)
+
+
+@pytest.fixture(scope="module")
+def shared_channel(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Channel]:
+    """A channel with the table of the plain client, for all tests of a module."""
+    with running(Channel(tmp_path_factory.mktemp("channel"))) as channel:
+        yield channel
+
+
+@pytest.fixture
+def client(shared_channel: Channel, request: pytest.FixtureRequest) -> Iterator[Client]:
+    """A client with a link and a codec of its own; the link decides the noise."""
+    codec = hashlib.sha256(request.node.name.encode()).hexdigest()
+    link = f"link-{codec[:8]}"
+    with dialled(shared_channel, link, codec) as both:
+        yield both

@@ -6,12 +6,11 @@ transmitter on a channel's uplink and as a receiver on its downlink.
 
 from __future__ import annotations
 
-import math
 import secrets
 import struct
 import time
 import zlib
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -373,48 +372,3 @@ class Receiver:
             "batch_wait_ms": 0.0,
             "decode_ms": (time.perf_counter() - started) * 1000,
         }
-
-
-class Client:
-    """A transmitter and a receiver at once, on one thread."""
-
-    def __init__(self, uplink: str, downlink: str, link: str, codec: str) -> None:
-        self.context: zmq.Context[zmq.Socket[bytes]] = zmq.Context()
-        self.link, self.codec = link, codec
-        transmitter = {"role": "transmitter", "peer": link}
-        receiver = {"role": "receiver", "peer": f"rx-{link}", "codecs": [codec]}
-        self.transmitter = Transmitter(Dialled(self.context, uplink, transmitter))
-        self.receiver = Receiver(Dialled(self.context, downlink, receiver))
-        self.poller = zmq.Poller()
-        for end in (self.transmitter, self.receiver):
-            self.poller.register(end.line.socket, zmq.POLLIN)
-
-    def until(self, condition: Callable[[], bool], what: str, deadline_s: float = 10.0) -> None:
-        """Serve both ends until a condition holds."""
-        end = time.monotonic() + deadline_s
-        while not condition():
-            now = time.monotonic()
-            if now > end:
-                raise TimeoutError(f"not within {deadline_s:.0f} s: {what}")
-            self.receiver.step(now)
-            self.transmitter.step(now)
-            self.poller.poll(10)
-
-    def welcomed(self) -> None:
-        """Wait until both ends were greeted."""
-        ends = (self.transmitter.line, self.receiver.line)
-        self.until(lambda: all(end.other_end for end in ends), "a Welcome on both sockets")
-
-    def close(self) -> None:
-        """Hang up both."""
-        self.transmitter.line.close()
-        self.receiver.line.close()
-        self.context.destroy(linger=0)
-
-
-def theory(model: str, snr_db: float) -> float:
-    """The bit error rate of BPSK with coherent detection."""
-    snr = 10 ** (snr_db / 10)
-    if model == "rayleigh":
-        return 0.5 * (1 - math.sqrt(snr / (1 + snr)))
-    return 0.5 * math.erfc(math.sqrt(snr))
