@@ -8,7 +8,6 @@ from pathlib import Path
 
 import pytest
 
-from semcom.checkpoints import open_checkpoint, write_checkpoint
 from tests.integration.harness import command, start_sweep, write_scenario
 
 pytestmark = [pytest.mark.processes, pytest.mark.timeout(120)]
@@ -109,41 +108,6 @@ def test_damaged_codec_is_exit_code_6(workplace: Path, tmp_path: Path) -> None:
     )
     assert code == 6
     check(printed, "receiver.safetensors", "SHA-256")
-
-
-def test_refused_codec_leaves_the_old_one_serving(workplace: Path, tmp_path: Path) -> None:
-    """A link is swept with two codecs; the second is damaged while the first one serves."""
-    codecs = tmp_path / "codecs"
-    shutil.copytree(workplace / "codecs", codecs)
-    shutil.copytree(codecs / "shapes10", codecs / "second")
-    _make_different(codecs / "second")
-    links = {"shapes10": {"dataset": "shapes10", "codecs": ["shapes10", "second"]}}
-    scenario = write_scenario(tmp_path / "s.yaml", links=links, images=1000)
-    folder = tmp_path / "run"
-    run = start_sweep(scenario, folder, "--codecs", str(codecs), workplace=workplace)
-    run.wait_recorded(100)
-    (codecs / "second" / "receiver.safetensors").write_bytes(b"damaged")
-    run.kill("receiver-1")  # the new one must load both again
-    printed = run.output()
-    assert run.process.returncode == 6, printed
-    check(printed, "second")
-    assert run.recorded() >= 6 * 200, "the old codec's points were not finished"
-
-
-def _make_different(folder: Path) -> None:
-    """Turn a copied codec into one with a digest of its own: one weight differs."""
-    checkpoint = open_checkpoint(folder)
-    receiver = dict(checkpoint.read_weights("receiver"))
-    receiver["head.linear.bias"] = receiver["head.linear.bias"] + 1
-    write_checkpoint(
-        folder,
-        name="second",
-        dataset=checkpoint.manifest.dataset,
-        architecture=checkpoint.manifest.architecture,
-        weights={"transmitter": checkpoint.read_weights("transmitter"), "receiver": receiver},
-        training={},
-        results={},
-    )
 
 
 def test_run_that_is_there_is_not_overwritten(workplace: Path, tmp_path: Path) -> None:

@@ -1,0 +1,88 @@
+"""A link changes its codec while the system runs: no frame is lost, no answer changes."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from orchestrator.ledger import Ledger
+from semcom.checkpoints import open_checkpoint, write_checkpoint
+from tests.integration.harness import command, start_sweep, write_scenario
+
+pytestmark = [pytest.mark.processes, pytest.mark.timeout(300)]
+
+BOTH = {"shapes10": {"dataset": "shapes10", "codecs": ["shapes10", "second"]}}
+
+
+@pytest.fixture
+def codecs(workplace: Path, tmp_path: Path) -> Path:
+    """The shipped codecs and one more, `second`, that differs from `shapes10`."""
+    folder = tmp_path / "codecs"
+    shutil.copytree(workplace / "codecs", folder)
+    shutil.copytree(folder / "shapes10", folder / "second")
+    _make_different(folder / "second")
+    return folder
+
+
+def answers(folder: Path) -> list[tuple[str, bytes]]:
+    """(codec, predictions) of all frames, by point and frame."""
+    ledger = Ledger(folder / "ledger.sqlite")
+    found = [(row.codec, row.predictions) for row in ledger.rows()]
+    ledger.close()
+    return found
+
+
+def test_link_swept_with_two_codecs_gives_the_answers_of_two_sweeps(
+    codecs: Path, workplace: Path, tmp_path: Path
+) -> None:
+    options = ("--codecs", str(codecs))
+    small: dict[str, object] = {"images": 300, "snr_db": [-5, 5]}
+    scenario = write_scenario(tmp_path / "both.yaml", links=BOTH, window=16, **small)
+    start_sweep(scenario, tmp_path / "both", *options, workplace=workplace).finish()
+    assert command("verify", tmp_path / "both", cwd=workplace)[0] == 0
+    apart: list[tuple[str, bytes]] = []
+    for codec in ("shapes10", "second"):
+        links = {"shapes10": {"dataset": "shapes10", "codec": codec}}
+        scenario = write_scenario(tmp_path / f"{codec}.yaml", links=links, **small)
+        start_sweep(scenario, tmp_path / codec, *options, workplace=workplace).finish()
+        apart += answers(tmp_path / codec)
+    assert answers(tmp_path / "both") == apart
+    first, second = apart[: len(apart) // 2], apart[len(apart) // 2 :]
+    assert [predictions for _, predictions in first] != [predictions for _, predictions in second]
+
+
+def test_refused_codec_leaves_the_old_one_serving(
+    codecs: Path, workplace: Path, tmp_path: Path
+) -> None:
+    """A link is swept with two codecs; the second is damaged while the first one serves."""
+    scenario = write_scenario(tmp_path / "s.yaml", links=BOTH, images=1000)
+    folder = tmp_path / "run"
+    run = start_sweep(scenario, folder, "--codecs", str(codecs), workplace=workplace)
+    run.wait_recorded(100)
+    (codecs / "second" / "receiver.safetensors").write_bytes(b"damaged")
+    run.kill("receiver-1")  # the new one must load both again
+    printed = run.output()
+    assert run.process.returncode == 6, printed
+    assert "second" in printed
+    assert "Traceback" not in printed
+    assert run.recorded() >= 6 * 200, "the old codec's points were not finished"
+
+
+def _make_different(folder: Path) -> None:
+    """Turn a copied codec into one with a digest of its own: one weight differs."""
+    checkpoint = open_checkpoint(folder)
+    receiver = dict(checkpoint.read_weights("receiver"))
+    bias = receiver["head.linear.bias"]
+    receiver["head.linear.bias"] = bias + 20 * np.eye(len(bias), dtype=bias.dtype)[3]
+    write_checkpoint(
+        folder,
+        name="second",
+        dataset=checkpoint.manifest.dataset,
+        architecture=checkpoint.manifest.architecture,
+        weights={"transmitter": checkpoint.read_weights("transmitter"), "receiver": receiver},
+        training={},
+        results={},
+    )
