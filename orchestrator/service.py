@@ -154,16 +154,22 @@ class SweepService:
             self._sweep.codec_report(message)
             return []
         if isinstance(message, Failure):
-            if message.role == "transmitter" and message.peer not in self._sweep.plan.links:
-                event(logger, "stranger failed", peer=message.peer, detail=message.detail)
-                return []
-            text = f"{message.role} {message.peer}: {message.detail}"
-            self.failure = self.failure or ProcessFailedError(text, message.exit_code)
+            self._take_failure(message)
             return []
         if isinstance(message, Refusal):
             event(logger, "refused", reason=message.reason, detail=message.detail)
             return []
         raise ProtocolError("unexpected", f"{type(message).__name__} at the orchestrator")
+
+    def _take_failure(self, message: Failure) -> None:
+        """A process of this run that cannot do its part ends the run; nobody else does."""
+        plan = self._sweep.plan
+        stranger = message.role == "transmitter" and message.peer not in plan.links
+        if stranger or message.run not in (None, plan.run):
+            event(logger, "failure elsewhere", peer=message.peer, detail=message.detail)
+            return
+        text = f"{message.role} {message.peer}: {message.detail}"
+        self.failure = self.failure or ProcessFailedError(text, message.exit_code)
 
     def _record(self) -> None:
         """Commit everything that came in since the last time, then acknowledge it."""

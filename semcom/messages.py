@@ -235,6 +235,7 @@ class Failure(Message):
     """A process tells the orchestrator that it cannot do its part, and why."""
 
     TYPE: ClassVar[int] = 26
+    run: Name | None = None  # the run it spoils; None before there was one
     role: Role
     peer: Name
     exit_code: Annotated[int, Field(ge=1, le=255)]

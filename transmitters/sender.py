@@ -77,6 +77,7 @@ class InFlight:
     retry_at_s: float
     attempts: int = 1
     refusals: int = 0
+    told: bool = False  # to come again, by a refusal or a restart: that is no time-out
 
 
 @dataclass
@@ -225,17 +226,19 @@ class Sender:
             raise ProtocolError(refusal.reason, f"refused on the way: {refusal.detail}")
         backoff_s = REFUSED_BACKOFF_S * 2 ** min(flight.refusals, 10)
         flight.refusals += 1
+        flight.told = True
         flight.retry_at_s = now_s + min(backoff_s, MAX_REFUSED_BACKOFF_S)
 
     def frames_to_resend(self, now_s: float) -> list[InFlight]:
         """Frames whose answer is overdue; each counts as sent again now."""
         due = [flight for flight in self._in_flight.values() if flight.retry_at_s <= now_s]
-        if any(now_s - flight.last_sent_s >= self._timeout_s for flight in due):
+        if not all(flight.told for flight in due):
             # Kept until a frame that was sent only once is answered (RFC 6298, section 5): else
             # a link slower than the time-out would send everything twice for ever.
             self._timeout_s = min(MAX_TIMEOUT_S, 2.0 * self._timeout_s)
         for flight in due:
             flight.attempts += 1
+            flight.told = False
             flight.last_sent_s = now_s
             flight.retry_at_s = now_s + self._timeout_s
         return due
@@ -244,6 +247,7 @@ class Sender:
         """The channel lost what it held: everything in flight is due now."""
         for flight in self._in_flight.values():
             flight.retry_at_s = now_s
+            flight.told = True
 
     def results_to_send(self, now_s: float) -> list[Results]:
         """Finished frames that were never reported, or whose receipt is overdue."""

@@ -278,6 +278,10 @@ class TransmitterService:
         logger.error(str(error), exc_info=None if isinstance(error, SemcomError) else error)
         exit_code = error.exit_code if isinstance(error, SemcomError) else 70
         self._failure = Failure(
-            role="transmitter", peer=self.link, exit_code=exit_code, detail=str(error)[:300]
+            run=self._run or None,
+            role="transmitter",
+            peer=self.link,
+            exit_code=exit_code,
+            detail=str(error)[:300],
         )
         self._control.send(self._failure)

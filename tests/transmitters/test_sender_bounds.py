@@ -30,6 +30,19 @@ def test_refusals_do_not_make_the_time_out_of_a_lost_frame_longer():
     assert resent(sender, now_s + 2.0) == [0]
 
 
+def test_refusals_are_no_time_outs_however_long_they_last():
+    sender = sender_of(assignment(window=1))
+    fly(sender, now_s=0.0)
+    finish(sender, 0, now_s=0.01)
+    (flight,) = fly(sender, now_s=1.0)
+    now_s = 1.0
+    for _ in range(20):
+        sender.refused(refusal_of(1), now_s=now_s + 0.01)
+        now_s += 1.02
+        assert resent(sender, now_s) == [1]
+    assert flight.retry_at_s == now_s + 1.0
+
+
 def test_link_slower_than_the_time_out_stops_sending_everything_twice():
     sender = sender_of(assignment(window=1))
     fly(sender, now_s=0.0)
