@@ -9,15 +9,18 @@ import sqlite3
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from subprocess import DEVNULL, PIPE
+from typing import Any
 
 import yaml
 
 REPO = Path(__file__).resolve().parents[2]
 SEMCOM = [sys.executable, "-m", "orchestrator.cli"]
-DEADLINE_S = 120.0
+HELD_SWEEP = [sys.executable, str(Path(__file__).with_name("held_sweep.py"))]
+DEADLINE_S = 400.0  # of what a machine with nothing else to do has done within seconds
 
 # Commands that were started; the fixture `no_process_is_left` ends what a failed test leaves.
 started: list[subprocess.Popen[str]] = []
@@ -33,7 +36,7 @@ def eventually(condition: Callable[[], bool], what: str, deadline_s: float = DEA
 
 
 def write_scenario(path: Path, **changes: object) -> Path:
-    """A small sweep with many frames, so that there is time to disturb it."""
+    """A small sweep of many small frames."""
     content = {
         "name": "disturbed",
         "links": {
@@ -42,7 +45,7 @@ def write_scenario(path: Path, **changes: object) -> Path:
         },
         "channels": [{"model": "awgn"}, {"model": "rayleigh"}],
         "snr_db": [-5, 5, 15],
-        "images": 500,
+        "images": 250,
         "frame_images": 5,
         "window": 4,
         **changes,
@@ -58,44 +61,54 @@ class Run:
     process: subprocess.Popen[str]
     folder: Path
 
-    def recorded(self) -> int:
-        """Frames in the ledger."""
+    def recorded(self, link: str | None = None) -> int:
+        """Frames in the ledger, of one link or of all."""
         path = self.folder / "ledger.sqlite"
         if not path.exists():
             return 0
+        count = "SELECT COUNT(*) FROM frames WHERE ?1 IS NULL OR link = ?1"
         database = sqlite3.connect(f"file:{path}?mode=ro", uri=True, timeout=10)
         try:
-            return int(database.execute("SELECT COUNT(*) FROM frames").fetchone()[0])
+            return int(database.execute(count, (link,)).fetchone()[0])
         except sqlite3.OperationalError:
             return 0
         finally:
             database.close()
 
-    def wait_recorded(self, frames: int) -> None:
-        """Wait until so many frames are in the ledger."""
+    def wait_recorded(self, frames: int, link: str | None = None) -> None:
+        """Wait until so many frames are in the ledger, of one link or of all."""
 
         def there() -> bool:
             assert self.process.poll() is None, f"the sweep ended: {self.output()}"
-            return self.recorded() >= frames
+            return self.recorded(link) >= frames
 
         eventually(there, f"{frames} frames recorded")
 
+    def log(self, peer: str) -> list[dict[str, Any]]:
+        """What a process has logged so far; its last line may be half written."""
+        try:
+            text = (self.folder / "logs" / f"{peer}.jsonl").read_text(errors="replace")
+        except FileNotFoundError:
+            return []
+        lines = text.rpartition("\n")[0].splitlines()
+        return [json.loads(line) for line in lines if line.startswith("{")]
+
     def pid(self, peer: str) -> int:
         """The process id of the latest process of that name."""
-        found = 0
-        for line in (self.folder / "logs" / "orchestrator.jsonl").read_text().splitlines():
-            record = json.loads(line)
-            if record["event"] == "process started" and record["peer"] == peer:
-                found = record["child"]
-        assert found, f"no process {peer} was started"
-        return found
+        started_ids = [
+            record["child"]
+            for record in self.log("orchestrator")
+            if record["event"] == "process started" and record["peer"] == peer
+        ]
+        assert started_ids, f"no process {peer} was started"
+        return int(started_ids[-1])
 
     def kill(self, peer: str) -> None:
         """kill -9 of a process of the run."""
         os.kill(self.pid(peer), signal.SIGKILL)
 
     def output(self) -> str:
-        """What the command printed, after it ended."""
+        """What the command printed, after it ended; a sweep that is held is let go."""
         return self.process.communicate(timeout=DEADLINE_S)[0]
 
     def finish(self) -> str:
@@ -105,12 +118,14 @@ class Run:
         return printed
 
 
-def start(*arguments: str | Path, cwd: Path) -> subprocess.Popen[str]:
+def start(
+    *arguments: str | Path, cwd: Path, program: Sequence[str] = SEMCOM, stdin: int = DEVNULL
+) -> subprocess.Popen[str]:
     """Start a `semcom` command."""
     process = subprocess.Popen(
-        [*SEMCOM, *map(str, arguments)],
+        [*program, *map(str, arguments)],
         cwd=cwd,
-        stdin=subprocess.DEVNULL,
+        stdin=stdin,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
@@ -130,6 +145,19 @@ def start_sweep(scenario: Path, folder: Path, *options: str, workplace: Path) ->
     """Start a sweep in a workplace that has `data` and `codecs`."""
     process = start("sweep", scenario, "--out", folder, *options, cwd=workplace)
     return Run(process, folder)
+
+
+def start_held_sweep(
+    scenario: Path, folder: Path, *options: str, workplace: Path, link: str, frames: int
+) -> Run:
+    """The same, but it stands still once so many frames of a link are recorded.
+
+    It goes on when `Run.output` or `Run.finish` closes its standard input. The link is up to two
+    points ahead of what is recorded, so `frames` must lie more than that before its end.
+    """
+    program = [*HELD_SWEEP, link, str(frames)]
+    arguments = ("sweep", scenario, "--out", folder, *options)
+    return Run(start(*arguments, cwd=workplace, program=program, stdin=PIPE), folder)
 
 
 def results_digest(folder: Path) -> str:

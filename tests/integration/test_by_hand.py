@@ -19,7 +19,7 @@ from tests.integration.harness import (
     write_scenario,
 )
 
-pytestmark = [pytest.mark.processes, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.processes, pytest.mark.timeout(900)]
 
 SMALL: dict[str, object] = {"images": 100, "frame_images": 20, "snr_db": [0, 10]}
 Starter = Callable[[str, str, Path], "subprocess.Popen[bytes]"]

@@ -10,7 +10,7 @@ import pytest
 
 from tests.integration.harness import command, start_sweep, write_scenario
 
-pytestmark = [pytest.mark.processes, pytest.mark.timeout(120)]
+pytestmark = [pytest.mark.processes, pytest.mark.timeout(900)]
 
 
 def check(printed: str, *words: str) -> None:

@@ -20,7 +20,7 @@ from semcom.checkpoints import open_checkpoint
 from semcom.shards import Shard
 from tests.integration.harness import results_digest, start_sweep, write_scenario
 
-pytestmark = [pytest.mark.processes, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.processes, pytest.mark.timeout(900)]
 
 SMALL = {"images": 200, "frame_images": 25, "snr_db": [-5, 5]}
 

@@ -10,11 +10,12 @@ import pytest
 
 from orchestrator.ledger import Ledger
 from semcom.checkpoints import open_checkpoint, write_checkpoint
-from tests.integration.harness import command, start_sweep, write_scenario
+from tests.integration.harness import command, start_held_sweep, start_sweep, write_scenario
 
-pytestmark = [pytest.mark.processes, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.processes, pytest.mark.timeout(900)]
 
 BOTH = {"shapes10": {"dataset": "shapes10", "codecs": ["shapes10", "second"]}}
+OF_OLD_CODEC = 6 * 100
 
 
 @pytest.fixture
@@ -58,17 +59,27 @@ def test_refused_codec_leaves_the_old_one_serving(
     codecs: Path, workplace: Path, tmp_path: Path
 ) -> None:
     """A link is swept with two codecs; the second is damaged while the first one serves."""
-    scenario = write_scenario(tmp_path / "s.yaml", links=BOTH, images=1000)
+    scenario = write_scenario(tmp_path / "s.yaml", links=BOTH, images=500)
     folder = tmp_path / "run"
-    run = start_sweep(scenario, folder, "--codecs", str(codecs), workplace=workplace)
+    run = start_held_sweep(
+        scenario,
+        folder,
+        "--codecs",
+        str(codecs),
+        workplace=workplace,
+        link="shapes10",
+        frames=200,
+    )
     run.wait_recorded(100)
-    (codecs / "second" / "receiver.safetensors").write_bytes(b"damaged")
+    (codecs / "damaged").write_bytes(b"damaged")
+    (codecs / "damaged").replace(codecs / "second" / "receiver.safetensors")
     run.kill("receiver-1")  # the new one must load both again
+    assert run.recorded() < OF_OLD_CODEC
     printed = run.output()
     assert run.process.returncode == 6, printed
     assert "second" in printed
     assert "Traceback" not in printed
-    assert run.recorded() >= 6 * 200, "the old codec's points were not finished"
+    assert run.recorded() >= OF_OLD_CODEC, "the old codec's points were not finished"
 
 
 def _make_different(folder: Path) -> None:

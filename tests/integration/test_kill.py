@@ -4,22 +4,26 @@ from __future__ import annotations
 
 import os
 import signal
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from tests.integration.harness import (
+    Run,
     command,
     ended,
     eventually,
     results_digest,
+    start_held_sweep,
     start_sweep,
     write_scenario,
 )
+from tests.integration.pages import metric
 
-pytestmark = [pytest.mark.processes, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.processes, pytest.mark.timeout(900)]
 
-FRAMES = 2 * 6 * 100
+LINK, LINK_FRAMES = "shapes10", 6 * 50
 
 
 @pytest.fixture(scope="module")
@@ -30,15 +34,41 @@ def undisturbed(workplace: Path, tmp_path_factory: pytest.TempPathFactory) -> st
     return results_digest(folder / "run")
 
 
-@pytest.mark.parametrize("victim", ["shapes10", "channel", "receiver-1"])
+@pytest.fixture
+def disturb(workplace: Path, tmp_path: Path) -> Callable[[Path], Run]:
+    """Starts a sweep and waits until a fifth of a link is done; at two fifths it stands still."""
+
+    def start(scenario: Path) -> Run:
+        run = start_held_sweep(
+            scenario,
+            tmp_path / "run",
+            workplace=workplace,
+            link=LINK,
+            frames=2 * LINK_FRAMES // 5,
+        )
+        run.wait_recorded(LINK_FRAMES // 5, LINK)
+        return run
+
+    return start
+
+
+def check_mid_sweep(run: Run) -> None:
+    """The link has frames behind it and frames before it."""
+    assert LINK_FRAMES // 5 <= run.recorded(LINK) < LINK_FRAMES
+
+
+@pytest.mark.parametrize("victim", [LINK, "channel", "receiver-1"])
 def test_killing_a_process_in_mid_sweep_changes_no_answer(
-    victim: str, undisturbed: str, workplace: Path, tmp_path: Path
+    victim: str,
+    undisturbed: str,
+    disturb: Callable[[Path], Run],
+    workplace: Path,
+    tmp_path: Path,
 ) -> None:
-    scenario = write_scenario(tmp_path / "s.yaml")
-    run = start_sweep(scenario, tmp_path / "run", workplace=workplace)
-    run.wait_recorded(FRAMES // 5)
+    run = disturb(write_scenario(tmp_path / "s.yaml"))
     before = run.pid(victim)
     run.kill(victim)
+    check_mid_sweep(run)
     run.finish()
     assert run.pid(victim) != before, "the process was not started again"
     assert results_digest(tmp_path / "run") == undisturbed
@@ -46,16 +76,14 @@ def test_killing_a_process_in_mid_sweep_changes_no_answer(
 
 
 def test_a_killed_orchestrator_takes_its_processes_along_and_resumes(
-    undisturbed: str, workplace: Path, tmp_path: Path
+    undisturbed: str, disturb: Callable[[Path], Run], workplace: Path, tmp_path: Path
 ) -> None:
     scenario = write_scenario(tmp_path / "s.yaml")
-    run = start_sweep(scenario, tmp_path / "run", workplace=workplace)
-    run.wait_recorded(FRAMES // 5)
+    run = disturb(scenario)
     children = [run.pid(peer) for peer in ("shapes10", "shapes100", "channel", "receiver-1")]
     run.process.kill()
     run.output()
-    recorded = run.recorded()
-    assert 0 < recorded < FRAMES
+    check_mid_sweep(run)
     for child in children:
         eventually(lambda child=child: ended(child), f"process {child} follows its orchestrator")
 
@@ -66,23 +94,28 @@ def test_a_killed_orchestrator_takes_its_processes_along_and_resumes(
 
 
 def test_one_of_two_receivers_killed_changes_no_answer(
-    undisturbed: str, workplace: Path, tmp_path: Path
+    undisturbed: str, disturb: Callable[[Path], Run], tmp_path: Path
 ) -> None:
-    scenario = write_scenario(tmp_path / "s.yaml", receivers=2)
-    run = start_sweep(scenario, tmp_path / "run", workplace=workplace)
-    run.wait_recorded(FRAMES // 5)
-    run.kill("receiver-2")
+    run = disturb(write_scenario(tmp_path / "s.yaml", receivers=2))
+
+    def serving() -> list[str]:
+        both = ("receiver-1", "receiver-2")
+        return [peer for peer in both if metric(run, peer, "semcom_images_evaluated_total") > 0]
+
+    eventually(lambda: bool(serving()), "a receiver that has answered")
+    run.kill(serving()[-1])
+    check_mid_sweep(run)
     run.finish()
     assert results_digest(tmp_path / "run") == undisturbed
 
 
 def test_ctrl_c_drains_says_how_to_resume_and_loses_nothing(
-    undisturbed: str, workplace: Path, tmp_path: Path
+    undisturbed: str, disturb: Callable[[Path], Run], workplace: Path, tmp_path: Path
 ) -> None:
     scenario = write_scenario(tmp_path / "s.yaml")
-    run = start_sweep(scenario, tmp_path / "run", workplace=workplace)
-    run.wait_recorded(FRAMES // 5)
+    run = disturb(scenario)
     os.kill(run.process.pid, signal.SIGINT)
+    check_mid_sweep(run)
     printed = run.output()
     assert run.process.returncode == 130
     assert "--resume" in printed

@@ -22,7 +22,7 @@ from tests.integration.plain_channel import (
     transmit,
 )
 
-pytestmark = [pytest.mark.processes, pytest.mark.timeout(120)]
+pytestmark = [pytest.mark.processes, pytest.mark.timeout(900)]
 
 
 def with_prefix(parts: pc.Parts, **changes: Any) -> pc.Parts:
@@ -98,7 +98,7 @@ def test_wrong_message_is_refused_with_the_reason_of_the_page(client: Client, wh
 def test_power_just_below_the_bound_is_let_through(client: Client) -> None:
     (got,) = transmit(client, AWGN, [GOOD * np.float32(1.0004)])
     assert got.symbols.shape == GOOD.shape
-    assert not client.transmitter.refusals
+    assert not client.refusals
 
 
 def test_answer_of_a_receiver_that_never_greeted_is_refused(
@@ -116,7 +116,7 @@ def test_answer_of_a_receiver_that_never_greeted_is_refused(
             stranger.step(time.monotonic())
             return bool(stranger.refusals)
 
-        eventually(refused, "the refusal", 10)
+        eventually(refused, "the refusal")
     finally:
         stranger.line.close()
     assert [each.fields["reason"] for each in stranger.refusals] == ["unexpected"]
@@ -130,10 +130,14 @@ def test_refusal_of_a_receiver_reaches_the_transmitter_and_no_refusal_is_answere
     key = {"run": RUN, "point": 0, "link": client.link, "frame": 9}
     refusal = {"reason": "codec_mismatch", "detail": "for the test", "key": key}
     client.transmitter.line.send(pc.build(pc.REFUSAL, {**refusal, "detail": "upwards"}))
-    client.receiver.line.send(pc.build(pc.REFUSAL, {**refusal, "key": None}))
-    client.receiver.line.send(pc.build(pc.REFUSAL, refusal))
-    transmitter = client.transmitter
-    client.until(lambda: bool(transmitter.refusals), "the receiver's refusal")
+
+    def refused() -> bool:
+        """Sent until it comes through: a receiver that the channel has forgotten is not heard."""
+        client.receiver.line.send(pc.build(pc.REFUSAL, {**refusal, "key": None}))
+        client.receiver.line.send(pc.build(pc.REFUSAL, refusal))
+        return bool(client.refusals)
+
+    client.until(refused, "the receiver's refusal")
     transmit(client, AWGN, [GOOD])  # sent last, so all else would have come before
-    assert [each.fields for each in transmitter.refusals] == [refusal]
+    assert all(each.fields == refusal for each in client.refusals)
     assert not client.receiver.refusals

@@ -15,7 +15,7 @@ SAMPLES = REPO.parent / "shared" / "data"
 
 pytestmark = [
     pytest.mark.processes,
-    pytest.mark.timeout(300),
+    pytest.mark.timeout(900),
     pytest.mark.skipif(
         not (SAMPLES / "cifar10.tar.xz").exists(),
         reason=f"the samples of real images are not there: {SAMPLES.name}/cifar10.tar.xz",

@@ -9,17 +9,18 @@ from prometheus_client import CollectorRegistry, Counter
 
 from semcom.errors import PortInUseError
 from semcom.health import HealthServer
+from semcom.sockets import free_ports
 
 
 class Process:
     """A health server, and the state that it tells of."""
 
-    def __init__(self) -> None:
+    def __init__(self, port: int = 0) -> None:
         self.is_ready = False
         self.registry = CollectorRegistry()
         self.frames = Counter("frames", "Frames", registry=self.registry)
         self.server = HealthServer(
-            "127.0.0.1", 0, registry=self.registry, ready=lambda: self.is_ready
+            "127.0.0.1", port, registry=self.registry, ready=lambda: self.is_ready
         )
 
     def get(self, path: str, method: str = "GET") -> tuple[int, str, str]:
@@ -86,8 +87,8 @@ def test_port_in_use_is_said_with_the_setting(process):
 
 
 def test_closed_server_frees_its_port():
-    process = Process()
-    port = process.server.port
+    (port,) = free_ports(1)  # no port that dialling it could itself be given
+    process = Process(port)
     process.server.close()
     again = HealthServer("127.0.0.1", port, registry=process.registry, ready=lambda: True)
     again.close()
