@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import subprocess
 import sys
 from pathlib import Path
 from typing import Annotated
@@ -13,9 +12,12 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.table import Table
 
 from orchestrator.catalog import Catalog
+from orchestrator.cli_evaluate import evaluate, footprint, report
+from orchestrator.cli_jobs import jobs_app
+from orchestrator.cli_options import CODECS, PROJECT, CodecDir, DataDir, RunsDir, console
+from orchestrator.cli_training import HANDED_ON, bench_app, search, train
 from orchestrator.datasets.prepare import DATASETS, ensure, prepare
-from orchestrator.markdown import markdown_table
-from orchestrator.report import console_table, write_report
+from orchestrator.report import console_table
 from orchestrator.run_folder import open_ledger
 from orchestrator.runs import InterruptedRunError, RunOutcome, free_folder, run_sweep
 from orchestrator.scenarios import Plan, Scenario, read_scenario
@@ -24,7 +26,6 @@ from orchestrator.summary import summarize
 from orchestrator.verify import verify_run
 from semcom.errors import CheckpointError, SemcomError
 
-console = Console()
 app = typer.Typer(
     help="Semantic communication as a running system.",
     no_args_is_help=True,
@@ -35,15 +36,15 @@ data_app = typer.Typer(help="Data sets.", no_args_is_help=True)
 checkpoints_app = typer.Typer(help="The catalogue of codecs.", no_args_is_help=True)
 app.add_typer(data_app, name="data")
 app.add_typer(checkpoints_app, name="checkpoints")
+app.add_typer(jobs_app, name="jobs")
+app.add_typer(bench_app, name="bench")
 
-DataDir = Annotated[Path, typer.Option("--data", help="Folder of data sets.")]
-CodecDir = Annotated[Path, typer.Option("--codecs", help="Folder of codecs.")]
-RunsDir = Annotated[Path, typer.Option("--runs", help="Folder of runs.")]
+for command in (evaluate, footprint, report):
+    app.command()(command)
+for training in (train, search):
+    app.command(**HANDED_ON)(training)
 
-PROJECT = Path(__file__).resolve().parents[1]
 DEMO_SCENARIO = PROJECT / "scenarios" / "demo.yaml"
-# The codecs of the folder where the command is given, else those that ship with the project.
-CODECS = Path("codecs") if Path("codecs").is_dir() else PROJECT / "codecs"
 
 
 class ProgressBar:
@@ -101,30 +102,6 @@ def demo(
     _draw_missing(wanted, folders)
     again = f"semcom sweep {DEMO_SCENARIO} --out {folder} --resume"
     _finish(_sweep(wanted, folder, folders, resume=False, launch=True, again=again))
-
-
-@app.command()
-def report(
-    runs: Annotated[list[Path], typer.Argument(help="Folders of runs.")],
-    out: Annotated[
-        Path | None,
-        typer.Option(help="Folder of the report (the run's; `comparison` beside several)."),
-    ] = None,
-    markdown: Annotated[
-        bool, typer.Option("--markdown", help="Only print the accuracies as Markdown.")
-    ] = False,
-) -> None:
-    """Tables and plots of one or several runs, side by side."""
-    if markdown:
-        for folder in runs:
-            with open_ledger(folder) as ledger:
-                typer.echo(markdown_table(summarize(ledger)))
-        return
-    for folder in runs:
-        with open_ledger(folder) as ledger:
-            console.print(console_table(summarize(ledger)))
-    folder = runs[0] if len(runs) == 1 else runs[0].parent / "comparison"
-    console.print(f"report: {write_report(out or folder, runs)}")
 
 
 @app.command()
@@ -193,16 +170,6 @@ def checkpoints_export(
 ) -> None:
     """Copy a verified codec into another catalogue."""
     console.print(f"exported to {Catalog(codecs).export(name, target)}")
-
-
-@app.command(
-    context_settings={"allow_extra_args": True, "ignore_unknown_options": True},
-    add_help_option=False,
-)
-def train(context: typer.Context) -> None:
-    """Train a codec: teacher, stage 1, head, stage 2, export (see `semcom train --help`)."""
-    command = [sys.executable, "-m", "orchestrator.training", *context.args]
-    raise typer.Exit(subprocess.run(command, check=False).returncode)
 
 
 def _draw_missing(scenario: Scenario, folders: Folders) -> None:

@@ -6,7 +6,6 @@ results give equal files.
 
 from __future__ import annotations
 
-import io
 from collections.abc import Sequence
 from dataclasses import dataclass
 from math import nan
@@ -20,43 +19,13 @@ from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator
 
 from orchestrator.curves import Curve, LatencyBar, channel_title
+from orchestrator.theme import LIGHT, Theme, png_bytes, rc_params
 
-DPI = 200
 PANEL_COLUMNS = 3
 LINES = ("-", "--", ":", "-.")
 MARKERS = ("o", "s", "^", "D", "v")
 STAGES = ("encode", "channel", "batch wait", "decode", "network and queues")
 MIN_LABELLED_SHARE = 0.06  # of the longest bar: narrower segments have no room for a number
-
-
-@dataclass(frozen=True, kw_only=True)
-class Theme:
-    """Colours of a figure; neighbours are told apart by colour-blind readers too."""
-
-    background: str
-    ink: str
-    muted: str
-    grid: str
-    series: tuple[str, ...]
-    stages: tuple[str, ...]
-
-
-LIGHT = Theme(
-    background="#ffffff",
-    ink="#1b1f24",
-    muted="#57606a",
-    grid="#e3e6ea",
-    series=("#0072b2", "#d55e00", "#009e73", "#b5529a", "#b07d00", "#3f9bd1", "#5b4b9e", "#6e6e6e"),
-    stages=("#5aa9d6", "#f0b73f", "#dd9fc0", "#4dbb97", "#d9dde2"),
-)
-DARK = Theme(
-    background="#14181d",
-    ink="#e6e9ed",
-    muted="#9aa4af",
-    grid="#2a3138",
-    series=("#5ab4f0", "#ff9149", "#35c79b", "#e79cc4", "#e8c04a", "#9cc9ff", "#b9a6f5", "#bdbdbd"),
-    stages=("#2f7cae", "#a8781d", "#a0608a", "#1f8566", "#414a54"),
-)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -85,7 +54,7 @@ def accuracy_png(curves: Sequence[Curve], theme: Theme = LIGHT) -> bytes:
     columns = min(PANEL_COLUMNS, len(datasets))
     rows = -(-len(datasets) // columns)
     key = _key(curves, theme)
-    with style.context(["default", _rc(theme)], after_reset=True):
+    with style.context(["default", rc_params(theme)], after_reset=True):
         width = 4.6 if columns == 1 else 3.1 * columns
         figure = Figure(figsize=(width, 2.75 * rows + 0.35), layout="constrained")
         panels = figure.subplots(rows, columns, squeeze=False).flatten()
@@ -97,17 +66,17 @@ def accuracy_png(curves: Sequence[Curve], theme: Theme = LIGHT) -> bytes:
             axes.remove()
         handles = [*(_series_handles(curves, key) if key.shared else []), *_channel_handles(key)]
         figure.legend(handles=handles, loc="outside upper center", ncols=min(6, len(handles)))
-        return _png(figure)
+        return png_bytes(figure)
 
 
 def latency_png(bars: Sequence[LatencyBar], theme: Theme = LIGHT) -> bytes:
     """Stacked bars of median milliseconds per frame: encoding, then the round trip."""
-    with style.context(["default", _rc(theme)], after_reset=True):
+    with style.context(["default", rc_params(theme)], after_reset=True):
         figure = Figure(figsize=(7.2, 1.1 + 0.38 * len(bars)), layout="constrained")
         axes = figure.subplots()
         _draw_latency(axes, bars, theme)
         figure.legend(loc="outside upper center", ncols=len(STAGES), handlelength=1.0)
-        return _png(figure)
+        return png_bytes(figure)
 
 
 def _key(curves: Sequence[Curve], theme: Theme) -> _Key:
@@ -213,44 +182,3 @@ def _milliseconds(value: float) -> str:
 def _frame_size(bars: Sequence[LatencyBar]) -> str:
     sizes = {bar.frame_images for bar in bars}
     return f" of {sizes.pop()} images" if len(sizes) == 1 else ""
-
-
-def _rc(theme: Theme) -> dict[str, Any]:
-    return {
-        "font.size": 9,
-        "axes.titlesize": 10,
-        "axes.titleweight": "bold",
-        "axes.labelsize": 9,
-        "xtick.labelsize": 8.5,
-        "ytick.labelsize": 8.5,
-        "legend.fontsize": 8.5,
-        "legend.frameon": False,
-        "legend.handlelength": 2.6,
-        "lines.linewidth": 1.5,
-        "lines.markersize": 4.5,
-        "lines.markeredgewidth": 1.1,
-        "errorbar.capsize": 2.0,
-        "axes.spines.top": False,
-        "axes.spines.right": False,
-        "axes.grid": True,
-        "axes.axisbelow": True,
-        "grid.color": theme.grid,
-        "grid.linewidth": 0.8,
-        "figure.facecolor": theme.background,
-        "savefig.facecolor": theme.background,
-        "axes.facecolor": theme.background,
-        "axes.edgecolor": theme.muted,
-        "text.color": theme.ink,
-        "axes.labelcolor": theme.ink,
-        "xtick.color": theme.muted,
-        "ytick.color": theme.muted,
-        "xtick.labelcolor": theme.ink,
-        "ytick.labelcolor": theme.ink,
-    }
-
-
-def _png(figure: Figure) -> bytes:
-    """The figure as PNG without anything that changes from one machine's clock to another."""
-    content = io.BytesIO()
-    figure.savefig(content, format="png", dpi=DPI, metadata={"Software": None})
-    return content.getvalue()

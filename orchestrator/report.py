@@ -2,25 +2,40 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
 
 from rich import box
 from rich.table import Table
 
+from orchestrator import report_page
+from orchestrator.comparison import ratio_curves
+from orchestrator.comparison_page import (
+    RATIO_SNR_DB,
+    accuracy_markdown,
+    ratio_section,
+    ratio_tables,
+    systems_section,
+)
 from orchestrator.curves import accuracy_curves, channel_title, latency_bars
-from orchestrator.plots import DARK, LIGHT, accuracy_png, latency_png
-from orchestrator.report_page import page
-from orchestrator.run_folder import RESULTS_CSV, Run, read_run
+from orchestrator.footprints import footprint_section, footprint_tables
+from orchestrator.markdown import markdown_table
+from orchestrator.markup import Picture, document
+from orchestrator.plots import accuracy_png, latency_png
+from orchestrator.run_folder import RESULTS_CSV, Run
+from orchestrator.search_history import group_searches, search_table
+from orchestrator.search_page import search_section
+from orchestrator.sources import Sources, read_sources
 from orchestrator.summary import Summary
-from semcom.errors import ConfigurationError, StorageError
+from orchestrator.tables import ReportTable
+from orchestrator.theme import DARK, LIGHT
+from semcom.errors import StorageError
 from semcom.files import write_atomically
 
 REPORT = "report.html"
 MAX_SNR_COLUMNS = 15  # what 100 columns of a terminal hold beside the names
+MAX_NAMES = 4  # of sources in the page's title
 INCOMPLETE = "…"
 
 
@@ -33,35 +48,100 @@ class Series(NamedTuple):
     seed: int
 
 
-def write_report(folder: Path, runs: Sequence[Path]) -> Path:
+def write_report(
+    folder: Path, sources: Sequence[Path], *, ratio_snr_db: float = RATIO_SNR_DB
+) -> Path:
     """Write `report.html` and its plots as PNG; returns the page.
 
     Args:
         folder: where to; made if it is not there.
-        runs: folders of one run, or of several to be shown side by side.
+        sources: folders of runs, evaluations, searches and footprints, shown side by side.
+        ratio_snr_db: the SNR at which compression ratios are compared (Fig. 8).
 
     Raises:
-        ConfigurationError: a folder holds no run, or none were given.
+        ConfigurationError: a folder holds nothing to report, or none were given.
         AccountingError: a ledger holds frames that were never planned.
-        StorageError: a run cannot be read, or the report not be written.
+        StorageError: a source cannot be read, or the report not be written.
     """
-    if not runs:
-        raise ConfigurationError("no runs to report; name at least one run's folder")
-    found = _with_own_names([read_run(run) for run in runs])
-    curves, bars = accuracy_curves(found), latency_bars(found)
-    figures: dict[str, tuple[bytes, bytes]] = {}
-    if curves:
-        figures["accuracy"] = accuracy_png(curves, LIGHT), accuracy_png(curves, DARK)
-        figures["latency"] = latency_png(bars, LIGHT), latency_png(bars, DARK)
+    parts, pictures = _sections(read_sources(sources), ratio_snr_db)
     path = folder / REPORT
+    names = list(dict.fromkeys(source.resolve().name for source in sources))
+    title = f"RKD-SC: {', '.join(names[:MAX_NAMES])}"
+    if len(names) > MAX_NAMES:
+        title += f" and {len(names) - MAX_NAMES} more"
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        for name, (light, _) in figures.items():
+        for name, (light, _) in pictures.items():
             write_atomically(folder / f"{name}.png", light)
-        write_atomically(path, page(found, curves, bars, figures=figures).encode())
+        write_atomically(path, document(title, parts).encode())
     except OSError as error:
         raise StorageError(f"cannot write {path}: {error.strerror}") from error
     return path
+
+
+def markdown_report(sources: Sequence[Path], *, ratio_snr_db: float = RATIO_SNR_DB) -> str:
+    """Every table of some folders as Markdown.
+
+    Runs by themselves are a table each, with their seeds apart; with evaluations among them all
+    are taken together, by data set.
+
+    Raises:
+        SemcomError: as `write_report`.
+    """
+    found = read_sources(sources)
+    if len(found.timed) == len(found.runs):
+        tables = [markdown_table(run.summary) for run in found.runs]
+    else:
+        tables = [table.markdown() for table in accuracy_markdown(found.runs)]
+    curves = ratio_curves(found.runs, snr_db=ratio_snr_db)
+    tables += [table.markdown() for table in ratio_tables(curves, ratio_snr_db)]
+    tables += [table.markdown() for table in source_tables(found)]
+    return "\n\n".join(tables)
+
+
+def source_tables(found: Sources) -> list[ReportTable]:
+    """The tables of searches and footprints.
+
+    Raises:
+        ConfigurationError: one seed of a search is there twice.
+    """
+    groups = group_searches(found.searches)
+    return [*([search_table(groups)] if groups else []), *footprint_tables(found.footprints)]
+
+
+def _sections(found: Sources, ratio_snr_db: float) -> tuple[list[str], dict[str, Picture]]:
+    """All parts of the page, and the pictures to be laid beside it."""
+    pictures: dict[str, Picture] = {}
+    parts = [report_page.overview(found.runs), *report_page.warnings(found.runs)]
+    if not found.runs:
+        parts = []
+    curves, bars = accuracy_curves(found.timed), latency_bars(found.timed)
+    if curves:
+        picture = pictures["accuracy"] = accuracy_png(curves, LIGHT), accuracy_png(curves, DARK)
+        parts += report_page.accuracy(curves, picture)
+    if len(found.timed) < len(found.runs) or _several_systems(found.runs):
+        parts += _added(pictures, systems_section(found.runs))
+    parts += _added(pictures, ratio_section(found.runs, snr_db=ratio_snr_db))
+    parts += _added(pictures, search_section(found.searches))
+    parts += footprint_section(found.footprints)
+    if bars:
+        picture = pictures["latency"] = latency_png(bars, LIGHT), latency_png(bars, DARK)
+        parts += report_page.latency(bars, picture)
+    if found.runs:
+        parts += [*report_page.facts(found.runs), *report_page.every_point(found.runs)]
+    return parts, pictures
+
+
+def _added(
+    pictures: dict[str, Picture], section: tuple[list[str], dict[str, Picture]]
+) -> list[str]:
+    parts, drawn = section
+    pictures.update(drawn)
+    return parts
+
+
+def _several_systems(runs: Sequence[Run]) -> bool:
+    return len({point.system for run in runs for point in run.summary.points}) > 1
 
 
 def console_table(summary: Summary) -> Table:
@@ -95,15 +175,6 @@ def console_table(summary: Summary) -> Table:
             columns.append([cells.get((series, snr_db), "") for series in lines])
         table.add_row(name, *("\n".join(column) for column in columns), end_section=True)
     return table
-
-
-def _with_own_names(runs: list[Run]) -> list[Run]:
-    """Runs whose folders are called alike are numbered."""
-    alike = Counter(run.name for run in runs)
-    return [
-        replace(run, name=f"{run.name} ({number})") if alike[run.name] > 1 else run
-        for number, run in enumerate(runs, start=1)
-    ]
 
 
 def _cells(summary: Summary) -> dict[tuple[Series, float], str]:

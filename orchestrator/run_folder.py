@@ -18,6 +18,7 @@ LEDGER = "ledger.sqlite"
 RUN_MANIFEST = "manifest.json"
 RESULTS_CSV = "results.csv"
 MAX_FILE_BYTES = 64 << 20
+EVALUATION = "evaluation"  # what a manifest's `kind` says of a ledger that one process filled
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -28,6 +29,11 @@ class Run:
     summary: Summary
     results_digest: str
     manifest: dict[str, Any]
+
+    @property
+    def is_evaluation(self) -> bool:
+        """Whether one process made it, without links."""
+        return self.manifest.get("kind") == EVALUATION
 
 
 def read_run(folder: Path) -> Run:
@@ -85,6 +91,16 @@ def read_run_manifest(folder: Path) -> dict[str, Any] | None:
     if not isinstance(manifest, dict):
         raise ConfigurationError(f"{path} must hold a map")
     return manifest
+
+
+def is_evaluation(folder: Path) -> bool:
+    """Whether a folder's ledger was filled by one process (`semcom evaluate`), not by a run.
+
+    Raises:
+        ConfigurationError: the folder's manifest is not a map in JSON.
+        StorageError: it cannot be read.
+    """
+    return (read_run_manifest(folder) or {}).get("kind") == EVALUATION
 
 
 def read_if_there(path: Path) -> bytes | None:

@@ -2,25 +2,23 @@
 
 from __future__ import annotations
 
-import json
-import platform
 import secrets
 import signal
-import sqlite3
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from types import FrameType
 from typing import Any
 
 from orchestrator.catalog import Catalog
+from orchestrator.codec_facts import facts_of_plan
 from orchestrator.launcher import Launcher
 from orchestrator.ledger import Ledger
 from orchestrator.report import write_report
-from orchestrator.run_folder import LEDGER, RESULTS_CSV, RUN_MANIFEST
+from orchestrator.run_folder import LEDGER, RESULTS_CSV, is_evaluation
+from orchestrator.run_manifest import write_run_manifest
 from orchestrator.scenarios import Plan, Scenario, make_plan
 from orchestrator.service import SweepService, Watcher
 from orchestrator.settings import Folders
@@ -28,14 +26,10 @@ from orchestrator.summary import summarize, write_results_csv
 from orchestrator.sweep import Sweep
 from semcom import sockets
 from semcom.errors import ConfigurationError, SemcomError, StorageError
-from semcom.files import write_atomically
 from semcom.health import HealthServer
-from semcom.messages import PROTOCOL_VERSION
 from semcom.service import serve
 from semcom.sockets import Endpoint, Wakeup
 from semcom.telemetry import Telemetry, log_file
-
-VERSIONS_OF = ("rkd-sc", "numpy", "torch", "pyzmq", "msgpack", "pydantic")
 
 
 class InterruptedRunError(SemcomError):
@@ -80,7 +74,8 @@ def run_sweep(
     folders = folders.absolute()
     # The name on the wire is new for every ledger, so that no process confuses two runs.
     run = f"{scenario.name}.{secrets.token_hex(4)}"
-    plan = make_plan(scenario, run=run, data_dir=folders.data, catalog=Catalog(folders.codecs))
+    catalog = Catalog(folders.codecs)
+    plan = make_plan(scenario, run=run, data_dir=folders.data, catalog=catalog)
     ledger = _open_ledger(folder, plan, resume=resume)
     plan = ledger.plan
     try:
@@ -90,7 +85,8 @@ def run_sweep(
             window=scenario.window,
             encode_once=scenario.encode_once,
         )
-        _write_manifest(folder, scenario, plan, {})
+        codecs = facts_of_plan(plan, catalog)
+        write_run_manifest(folder, scenario, plan, codecs=codecs)
         if not sweep.complete:
             with log_file(folder / "logs" / "orchestrator.jsonl"):
                 _serve(
@@ -100,9 +96,8 @@ def run_sweep(
         summary = summarize(ledger)
         write_results_csv(folder / RESULTS_CSV, summary)
         digest = ledger.results_digest()
-        _write_manifest(
-            folder, scenario, plan, {"results_digest": digest, "seconds": round(seconds, 1)}
-        )
+        results = {"results_digest": digest, "seconds": round(seconds, 1)}
+        write_run_manifest(folder, scenario, plan, codecs=codecs, results=results)
     finally:
         ledger.close()
     return RunOutcome(folder, digest, write_report(folder, [folder]), seconds)
@@ -222,38 +217,13 @@ def _open_ledger(folder: Path, plan: Plan, *, resume: bool) -> Ledger:
         raise ConfigurationError(f"{folder} holds a run; add --resume to go on, or choose --out")
     if resume and not path.exists():
         raise ConfigurationError(f"{folder} holds no run to resume")
+    if resume and is_evaluation(folder):
+        raise ConfigurationError(f"{folder} holds an evaluation, not a run; choose another --out")
     try:
         (folder / "logs").mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise StorageError(f"cannot make {folder}: {error.strerror}") from error
     return Ledger(path, plan)
-
-
-def _write_manifest(folder: Path, scenario: Scenario, plan: Plan, results: dict[str, Any]) -> None:
-    content = {
-        "run": plan.run,
-        "plan_digest": plan.digest,
-        "scenario": scenario.model_dump(mode="json"),
-        "links": {name: link.model_dump(mode="json") for name, link in plan.links.items()},
-        "protocol_version": PROTOCOL_VERSION,
-        "versions": {"python": platform.python_version(), "sqlite": sqlite3.sqlite_version}
-        | {name: found for name in VERSIONS_OF if (found := _version(name)) is not None},
-        "machine": f"{platform.system()} {platform.machine()}",
-        "device": scenario.device,
-        "threads": scenario.threads.model_dump(),
-        **results,
-    }
-    try:
-        write_atomically(folder / RUN_MANIFEST, json.dumps(content, indent=1).encode())
-    except OSError as error:
-        raise StorageError(f"cannot write {folder / RUN_MANIFEST}: {error.strerror}") from error
-
-
-def _version(distribution: str) -> str | None:
-    try:
-        return version(distribution)
-    except PackageNotFoundError:
-        return None
 
 
 @contextmanager

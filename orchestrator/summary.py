@@ -27,7 +27,8 @@ class PointSummary:
     """One complete point of one link; the fields are the columns of `results.csv`.
 
     Accuracy and its 95 % Wilson interval are shares, 0..1. Durations are per frame and in
-    milliseconds: stage times are medians, the round trip also has its 99th percentile.
+    milliseconds: stage times are medians, the round trip also has its 99th percentile. An
+    evaluation in one process sends nothing and waits for nobody: it has none of them.
     """
 
     link: str
@@ -41,12 +42,12 @@ class PointSummary:
     accuracy: float
     ci95_low: float
     ci95_high: float
-    round_trip_p50_ms: float
-    round_trip_p99_ms: float
-    encode_ms: float
-    channel_ms: float
-    decode_ms: float
-    retransmissions: int
+    round_trip_p50_ms: float | None
+    round_trip_p99_ms: float | None
+    encode_ms: float | None
+    channel_ms: float | None
+    decode_ms: float | None
+    retransmissions: int | None
     codec: str
 
 
@@ -86,7 +87,10 @@ class LinkLatency:
 
 @dataclass(frozen=True, kw_only=True)
 class Summary:
-    """All that a ledger tells: complete points by link, the rest, and latencies per link."""
+    """All that a ledger tells: complete points by link, the rest, and latencies per link.
+
+    `latencies` is empty for an evaluation in one process.
+    """
 
     plan: Plan
     points: list[PointSummary]
@@ -135,7 +139,9 @@ def summarize(ledger: Ledger) -> Summary:
         plan=plan,
         points=points,
         incomplete=incomplete,
-        latencies=[_link_latency(*key, frames) for key, frames in by_codec.items()],
+        latencies=[
+            _link_latency(*key, frames) for key, frames in by_codec.items() if _were_sent(frames)
+        ],
     )
 
 
@@ -164,6 +170,8 @@ def write_results_csv(path: Path, summary: Summary) -> None:
 
 def _cell(column: str, value: object) -> str:
     """Fixed numbers of digits, so that the last bit of a float never shows."""
+    if value is None:
+        return ""
     if column == "snr_db":
         return f"{value:.10g}"
     if column.endswith("_ms"):
@@ -183,7 +191,7 @@ def _point_summary(plan: Plan, link: str, point: int, frames: list[_Frame]) -> P
     images = sum(frame.images for frame in frames)
     correct = sum(frame.correct for frame in frames)
     ci95_low, ci95_high = wilson_interval(correct, images)
-    latency = _link_latency(link, codec.name, frames)
+    latency = _link_latency(link, codec.name, frames) if _were_sent(frames) else None
     return PointSummary(
         link=link,
         dataset=plan.links[link].dataset,
@@ -196,14 +204,19 @@ def _point_summary(plan: Plan, link: str, point: int, frames: list[_Frame]) -> P
         accuracy=correct / images,
         ci95_low=ci95_low,
         ci95_high=ci95_high,
-        round_trip_p50_ms=latency.round_trip_p50_ms,
-        round_trip_p99_ms=latency.round_trip_p99_ms,
-        encode_ms=latency.encode_ms,
-        channel_ms=latency.channel_ms,
-        decode_ms=latency.decode_ms,
-        retransmissions=latency.retransmissions,
+        round_trip_p50_ms=None if latency is None else latency.round_trip_p50_ms,
+        round_trip_p99_ms=None if latency is None else latency.round_trip_p99_ms,
+        encode_ms=None if latency is None else latency.encode_ms,
+        channel_ms=None if latency is None else latency.channel_ms,
+        decode_ms=None if latency is None else latency.decode_ms,
+        retransmissions=None if latency is None else latency.retransmissions,
         codec=codec.name,
     )
+
+
+def _were_sent(frames: list[_Frame]) -> bool:
+    """Whether frames went through processes: no answer comes back in no time."""
+    return any(frame.round_trip_ms > 0 for frame in frames)
 
 
 def _link_latency(link: str, codec: str, frames: list[_Frame]) -> LinkLatency:

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import math
-from typing import Annotated, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag, model_validator
 
 STAGE_PLANES = (16, 32, 64, 128)
 STAGE_STRIDES = (1, 2, 2, 2)
@@ -15,6 +15,7 @@ MAX_DEPTH = 5
 
 System = Literal["rkd-sc", "jscc-student", "jscc-teacher"]
 Depth = Annotated[int, Field(ge=1, le=MAX_DEPTH)]
+Width = Annotated[int, Field(ge=1, le=8192)]
 Depths = tuple[Depth, Depth, Depth, Depth]
 Triple = tuple[float, float, float]
 
@@ -49,6 +50,7 @@ class InputSpec(Architecture):
 class EncoderArchitecture(Architecture):
     """Semantic encoder, Table I. `width` scales all channels (1 in the paper)."""
 
+    kind: Literal["student"] = "student"
     input: InputSpec
     depths: Depths
     width: float = Field(default=1.0, gt=0, le=4)
@@ -85,6 +87,71 @@ class EncoderArchitecture(Architecture):
                 f"{self.stage_planes[-1] * EXPANSION} channels over {self.heads} heads"
             )
         return self
+
+
+class ConvEncoderArchitecture(Architecture):
+    """A plain convolutional encoder: the compact teacher, and the encoder of its JSCC baseline.
+
+    Blocks of 3x3 convolutions, each but the last ended by 2x2 max pooling, then the mean of the
+    map or a `hidden` layer over all of it, a linear layer and a standardisation of every feature.
+    """
+
+    kind: Literal["conv"] = "conv"
+    input: InputSpec
+    blocks: tuple[tuple[Width, ...], ...] = Field(
+        default=((64,), (64, 256), (256, 256), (512,), (1024,)),
+        min_length=1,
+        description="widths of each block's convolutions",
+    )
+    residual_after: tuple[int, ...] = Field(
+        default=(), description="indices of the blocks that a residual pair of convolutions follows"
+    )
+    whiten: bool = Field(default=True, description="a fixed first layer that whitens the patches")
+    hidden: Annotated[int, Field(ge=0, le=65536)] = Field(
+        default=3072, description="width of a layer over the flattened last map; 0: its mean"
+    )
+    feature_dim: int = Field(default=512, ge=8, le=4096)
+
+    @property
+    def first_stride(self) -> int:
+        """Stride of the first layer: 1 up to 32 pixels, 2 up to 64."""
+        return max(1, self.input.size // 32)
+
+    @property
+    def last_map_size(self) -> int:
+        """Height and width of the last block's map."""
+        after_first = self.input.size // self.first_stride
+        return after_first >> (len(self.blocks) - 1)
+
+    @model_validator(mode="after")
+    def _fits(self) -> Self:
+        if self.last_map_size < 1:
+            raise ValueError(f"{len(self.blocks)} blocks leave nothing of {self.input.size} pixels")
+        return self
+
+
+class TimmEncoderArchitecture(Architecture):
+    """Any model of timm with a linear layer to the feature width, as CLIP's ViT-B/16."""
+
+    kind: Literal["timm"] = "timm"
+    input: InputSpec
+    model: str = Field(min_length=1, max_length=128)
+    feature_dim: int = Field(default=512, ge=8, le=4096)
+
+
+def _kind(encoder: Any) -> str:
+    """Manifests written before there was a choice name no kind."""
+    if isinstance(encoder, dict):
+        return str(encoder.get("kind", "student"))
+    return str(getattr(encoder, "kind", "student"))
+
+
+AnyEncoderArchitecture = Annotated[
+    Annotated[EncoderArchitecture, Tag("student")]
+    | Annotated[ConvEncoderArchitecture, Tag("conv")]
+    | Annotated[TimmEncoderArchitecture, Tag("timm")],
+    Discriminator(_kind),
+]
 
 
 class ChannelCodecArchitecture(Architecture):
@@ -125,7 +192,7 @@ class ChannelCodecArchitecture(Architecture):
 class CodecArchitecture(Architecture):
     """Both ends of a link: semantic encoder, channel codec, task head."""
 
-    encoder: EncoderArchitecture
+    encoder: AnyEncoderArchitecture
     channel: ChannelCodecArchitecture
     classes: int = Field(ge=2, le=65535)
 

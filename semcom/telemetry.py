@@ -51,6 +51,27 @@ METRICS: dict[str, Metric] = {
     "semcom_sweep_frames_planned": Metric("gauge", "Frames the sweep plans", ()),
     "semcom_sweep_frames_recorded": Metric("gauge", "Frames of the sweep in the ledger", ()),
     "semcom_process_restarts_total": Metric("counter", "Processes started again", ("role",)),
+    "semcom_jobs": Metric("gauge", "Training jobs in the store", ("state",)),
+    "semcom_training_loss": Metric(
+        "gauge", "Last loss of a running job, by term; 0: none runs", ("dataset", "stage", "term")
+    ),
+    "semcom_training_learning_rate": Metric(
+        "gauge", "Learning rate of a running job", ("dataset", "stage")
+    ),
+    "semcom_training_images_per_second": Metric(
+        "gauge", "Images that a running job trains on per second", ("dataset", "stage")
+    ),
+    "semcom_training_step_seconds": Metric(
+        "gauge", "Duration of a step of a running job", ("dataset", "stage")
+    ),
+    "semcom_training_progress_ratio": Metric(
+        "gauge", "Share of a stage that a running job has done", ("dataset", "stage")
+    ),
+    "semcom_training_samples_total": Metric("counter", "Images trained on", ("dataset",)),
+    "semcom_training_restarts_total": Metric("counter", "Jobs started again", ("dataset",)),
+    "semcom_training_checkpoint_age_seconds": Metric(
+        "gauge", "Age of the last checkpoint of a running job", ("dataset",)
+    ),
 }
 
 

@@ -18,6 +18,7 @@ MAX_LINES = 400
 
 MODEL_MODULES = (
     "transmitters.codec",
+    "transmitters.conv_encoder",
     "transmitters.encoder",
     "transmitters.channel_encoder",
     "receiver.codec",
@@ -31,6 +32,7 @@ MODEL_MODULES = (
 NETWORK_FILES = (
     "semcom.nn",
     "transmitters.encoder",
+    "transmitters.conv_encoder",
     "transmitters.channel_encoder",
     "receiver.channel_decoder",
     "receiver.heads",
@@ -297,7 +299,7 @@ def test_process_starts_without_what_it_never_uses(names, forbidden):
         capture_output=True,
         text=True,
         check=False,
-        timeout=60,
+        timeout=150,
     )
     assert done.returncode == 0, done.stderr
     loaded = json.loads(done.stdout)

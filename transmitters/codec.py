@@ -13,11 +13,19 @@ import numpy.typing as npt
 import torch
 from torch import Tensor, nn
 
-from semcom.architecture import CodecArchitecture
+from semcom.architecture import (
+    AnyEncoderArchitecture,
+    CodecArchitecture,
+    ConvEncoderArchitecture,
+    EncoderArchitecture,
+    TimmEncoderArchitecture,
+)
 from semcom.checkpoints import Checkpoint
+from semcom.errors import ConfigurationError
 from semcom.nn.images import prepare_images
 from semcom.nn.weights import load_arrays
 from transmitters.channel_encoder import make_channel_encoder
+from transmitters.conv_encoder import ConvEncoder
 from transmitters.encoder import SemanticEncoder
 
 
@@ -26,7 +34,7 @@ class TransmitterCodec:
 
     def __init__(self, architecture: CodecArchitecture) -> None:
         self.architecture = architecture
-        self.encoder = SemanticEncoder(architecture.encoder)
+        self.encoder = make_encoder(architecture.encoder)
         self.channel_encoder = make_channel_encoder(architecture.channel)
 
     @property
@@ -45,7 +53,7 @@ class TransmitterCodec:
         load_arrays(codec.modules, checkpoint.read_weights("transmitter"))
         for module in codec.modules.values():
             module.eval().requires_grad_(False)
-            module.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+            module.to(memory_format=torch.channels_last)
         return codec
 
     def forward(self, images_N3HW: Tensor, snr_db_N: Tensor | None = None) -> tuple[Tensor, Tensor]:
@@ -67,3 +75,20 @@ class TransmitterCodec:
             _, symbols_NK = self.forward(prepared, torch.full((len(images),), snr_db))
         encoded: npt.NDArray[np.complex64] = symbols_NK.numpy()
         return encoded
+
+
+def make_encoder(architecture: AnyEncoderArchitecture) -> nn.Module:
+    """The encoder of the kind that the architecture names.
+
+    Raises:
+        ConfigurationError: a timm model, which nothing but training hosts.
+    """
+    match architecture:
+        case EncoderArchitecture():
+            return SemanticEncoder(architecture)
+        case ConvEncoderArchitecture():
+            return ConvEncoder(architecture)
+        case TimmEncoderArchitecture():
+            raise ConfigurationError(
+                f"encoder '{architecture.model}' is a model of timm: only training runs it"
+            )

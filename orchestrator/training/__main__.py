@@ -1,111 +1,122 @@
-"""`python -m orchestrator.training DATASET`: one training job; `semcom train` starts it."""
+"""`python -m orchestrator.training DATASET`: one training job; `semcom train` starts it.
+
+With several ranks the command starts itself again for each of them, see launch.py.
+"""
 
 from __future__ import annotations
 
 import argparse
+import json
+import os
 import shlex
 import sys
 from pathlib import Path
-from typing import Any
 
 import torch
-import yaml
-from pydantic import ValidationError
 from rich.console import Console
 
-from orchestrator.training.distill import make_job, run_stages
+from orchestrator.training.arguments import parse, settings_of
+from orchestrator.training.artefacts import Artefact
 from orchestrator.training.export import export_codec
-from orchestrator.training.presets import PRESETS, settings_from_preset
+from orchestrator.training.launch import run_ranks
+from orchestrator.training.loop import Run
+from orchestrator.training.pipeline import Pipeline
+from orchestrator.training.progress import JobReporter, Silent, progress_bars
+from orchestrator.training.ranks import joined_ranks
 from orchestrator.training.settings import StageName, TrainingSettings
+from orchestrator.training.stop import StoppedError, stop_requests
 from semcom.errors import ConfigurationError, SemcomError
-from semcom.shards import read_manifest
 
 console = Console(stderr=True)
 
 
 def main(argv: list[str] | None = None) -> int:
     """Run a job; returns the exit code."""
-    arguments = _parse(sys.argv[1:] if argv is None else argv)
+    arguments = parse(sys.argv[1:] if argv is None else argv)
     try:
+        if "RANK" not in os.environ and (arguments.nproc > 1 or arguments.rendezvous):
+            settings_of(arguments)  # what is wrong is said once, before the ranks start
+            return run_ranks(arguments)
         _run(arguments)
     except SemcomError as error:
-        console.print(f"error: {error}", style="red", markup=False, highlight=False)
+        console.print(f"error: {error}", style="red", markup=False, highlight=False, soft_wrap=True)
         return error.exit_code
-    except KeyboardInterrupt:
-        console.print("stopped; the same command goes on from the last finished epoch")
-        return 130
+    except StoppedError as stopped:
+        console.print(str(stopped))
+        return stopped.exit_code
     return 0
 
 
 def _run(arguments: argparse.Namespace) -> None:
-    settings = _settings(arguments)
-    torch.set_num_threads(settings.threads or torch.get_num_threads())
-    bf16 = settings.precision == "bf16" or (settings.precision == "auto" and _has_bf16())
-    job = make_job(settings, bf16=bf16)
-    console.print(f"{settings.name}: {len(job.images)} images of {settings.dataset}, bf16 {bf16}")
-    run_stages(job, _report)
-    command = "semcom train " + shlex.join(sys.argv[1:])
-    checkpoint = export_codec(job, arguments.out or Path("codecs") / settings.name, command=command)
-    results = checkpoint.manifest.results
-    console.print(
-        f"wrote {checkpoint.folder}: noise-free accuracy {results['noise_free_accuracy']:.4f}, "
-        f"AWGN by SNR {results['awgn_accuracy_by_snr_db']}"
-    )
+    settings = settings_of(arguments)
+    device = torch.device(_device(settings))
+    bf16 = settings.precision == "bf16" or (settings.precision == "auto" and has_bf16(device))
+    _share_cores(settings)
+    with joined_ranks(device) as rank, stop_requests() as stop, progress_bars(console) as bars:
+        folder = settings.work_dir / settings.name
+        lines = arguments.progress or folder / "progress.jsonl"
+        reporter = JobReporter(bars, lines, folder / "events") if rank.index == 0 else Silent()
+        run = Run(settings.seed, bf16, device, rank, stop, reporter, settings.checkpoint_s)
+        pipeline = Pipeline(settings, run)
+        if rank.index == 0:
+            console.print(
+                f"{settings.name}: {settings.system}, {len(pipeline.images)} images of "
+                f"{settings.dataset}, {rank.count} rank(s), {device}, {'bf16' if bf16 else 'fp32'}"
+            )
+        trained = pipeline.train(_told if rank.index == 0 else _untold, arguments.until)
+        if "search" in pipeline.stages and rank.index == 0:
+            _show_search(pipeline.stages["search"])
+        if trained is not None and rank.index == 0:
+            out = arguments.out or Path("codecs") / settings.name
+            command = "semcom train " + shlex.join(arguments.words)
+            checkpoint = export_codec(trained, out, command=command, bf16=bf16)
+            results = checkpoint.manifest.results
+            console.print(
+                f"wrote {checkpoint.folder}: noise-free accuracy "
+                f"{results['noise_free_accuracy']:.4f}, "
+                f"AWGN by SNR {results['awgn_accuracy_by_snr_db']}"
+            )
 
 
-def _report(stage: StageName, was_run: bool) -> None:
+def _told(stage: StageName, was_run: bool) -> None:
     console.print(f"{stage}: {'done' if was_run else 'taken from an earlier run'}")
 
 
-def _settings(arguments: argparse.Namespace) -> TrainingSettings:
-    manifest = read_manifest(arguments.data / arguments.dataset)
-    overrides: dict[str, Any] = {"data_dir": arguments.data, "work_dir": arguments.work}
-    for assignment in arguments.set:
-        _assign(overrides, assignment)
-    try:
-        return settings_from_preset(
-            arguments.preset,
-            manifest,
-            name=arguments.name or f"{arguments.dataset}-{arguments.preset}",
-            overrides=overrides,
-        )
-    except ValidationError as error:
-        first = error.errors()[0]
-        where = ".".join(str(part) for part in first["loc"])
-        raise ConfigurationError(f"{where}: {first['msg']}") from error
+def _show_search(made: Artefact) -> None:
+    found = json.loads((made.folder / "search.json").read_text())
+    console.print(
+        f"depths {found['depths']}: {found['parameters'] / 1e6:.3f} M parameters in the stages, "
+        f"held-out accuracy {found['validation_accuracy']:.4f}; history in {made.folder}",
+        soft_wrap=True,
+    )
 
 
-def _assign(overrides: dict[str, Any], assignment: str) -> None:
-    """Lay `a.b.c=value` (value as in YAML) into nested dictionaries."""
-    path, separator, text = assignment.partition("=")
-    if not separator:
-        raise ConfigurationError(
-            f"--set {assignment}: expected KEY=VALUE, as stages.stage1.epochs=3"
-        )
-    *parents, last = path.split(".")
-    for parent in parents:
-        overrides = overrides.setdefault(parent, {})
-    overrides[last] = yaml.safe_load(text)
+def _untold(stage: StageName, was_run: bool) -> None:
+    del stage, was_run
 
 
-def _has_bf16() -> bool:
-    """Whether the processor multiplies bf16 itself; emulated bf16 is slower than float32."""
+def _share_cores(settings: TrainingSettings) -> None:
+    ranks_here = int(os.environ.get("LOCAL_WORLD_SIZE", "1"))
+    cores = len(os.sched_getaffinity(0)) if ranks_here > 1 else torch.get_num_threads()
+    torch.set_num_threads(settings.threads or max(1, cores // ranks_here))
+
+
+def _device(settings: TrainingSettings) -> str:
+    if settings.device == "cpu" or (settings.device == "auto" and not torch.cuda.is_available()):
+        return "cpu"
+    if not torch.cuda.is_available():
+        raise ConfigurationError("device: no GPU that PyTorch can use; use cpu or auto")
+    local = int(os.environ.get("LOCAL_RANK", "0"))
+    torch.cuda.set_device(local)
+    return f"cuda:{local}"
+
+
+def has_bf16(device: torch.device) -> bool:
+    """Whether the device multiplies bf16 itself; emulated bf16 is slower than float32."""
+    if device.type == "cuda":
+        return bool(torch.cuda.is_bf16_supported())
     capability = torch.cpu.get_capabilities() if hasattr(torch.cpu, "get_capabilities") else {}
     return bool(capability.get("avx512_bf16") or capability.get("amx_bf16"))
-
-
-def _parse(argv: list[str]) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(prog="semcom train", description=__doc__)
-    parser.add_argument("dataset", help="a prepared data set, as cifar10 or shapes10")
-    parser.add_argument("--preset", default="compact", help=", ".join(PRESETS))
-    parser.add_argument("--name", help="the codec's name (default: DATASET-PRESET)")
-    parser.add_argument("--data", type=Path, default=Path("data"), help="folder of data sets")
-    parser.add_argument("--work", type=Path, default=Path("training"), help="folder of artefacts")
-    parser.add_argument("--out", type=Path, help="folder of the codec (default: codecs/NAME)")
-    parser.add_argument(
-        "--set", action="append", default=[], metavar="KEY=VALUE", help="any setting, by its path"
-    )
-    return parser.parse_args(argv)
 
 
 if __name__ == "__main__":

@@ -2,10 +2,13 @@
 
 Frames, channel draws and forward passes are those of the processes in exact mode, so that the
 predictions are the same, image by image.
+
+Shape legend: N images of a frame, K complex symbols.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -20,12 +23,15 @@ from transmitters.codec import TransmitterCodec
 
 NOISE_FREE_SNR_DB = 30.0  # the upper end of the decoder's SNR code
 
+Symbols = npt.NDArray[np.complex64]
+Predictions = npt.NDArray[np.uint16]
+
 
 @dataclass(frozen=True)
 class Evaluation:
     """predictions_N uint16 and how many of them are right."""
 
-    predictions_N: npt.NDArray[np.uint16]
+    predictions_N: Predictions
     correct: int
 
     @property
@@ -47,26 +53,60 @@ def evaluate(
 
     One frame is one forward pass, as in the processes' exact mode.
     """
-    transmitter = TransmitterCodec.load(checkpoint)
-    receiver = ReceiverCodec.load(checkpoint)
     total = len(shard) if images is None else min(images, len(shard))
-    predictions: list[npt.NDArray[np.uint16]] = []
-    for first in range(0, total, frame_images):
-        count = min(frame_images, total - first)
-        snr_db = NOISE_FREE_SNR_DB if point is None else point.snr_db
-        symbols_NK = transmitter.encode(shard.images_NHWC[first : first + count], snr_db=snr_db)
-        received_NK, csi_N1 = symbols_NK, None
-        if point is not None:
-            draw = draw_channel(
-                point, link=link, first_image=first, images=count, symbols=symbols_NK.shape[1]
-            )
-            received_NK, csi_N1 = pass_through(symbols_NK, draw), draw.csi_B1
-        logits = receiver.decode(
-            received_NK,
-            csi_N1,
-            snr_db_N=np.full(count, snr_db, dtype=np.float32),
-            equalizer="zero_forcing" if point is None else point.channel.equalizer,
-        )
-        predictions.append(logits.argmax(axis=1).astype(np.uint16))
-    joined = np.concatenate(predictions)
+    snr_db = NOISE_FREE_SNR_DB if point is None else point.snr_db
+    codec = TransmitterCodec.load(checkpoint)
+    frames = encode_frames(codec, shard, images=total, frame_images=frame_images, snr_db=snr_db)
+    answers = decode_frames(ReceiverCodec.load(checkpoint), list(frames), point, link=link)
+    joined = np.concatenate(answers)
     return Evaluation(joined, int((joined == shard.labels_N[:total]).sum()))
+
+
+def encode_frames(
+    codec: TransmitterCodec, shard: Shard, *, images: int, frame_images: int, snr_db: float
+) -> Iterator[Symbols]:
+    """Symbols_NK of each frame, encoded when it is asked for.
+
+    They depend on `snr_db` only where the codec has `tx_csi`: elsewhere one encoding serves all
+    points.
+    """
+    for first in range(0, images, frame_images):
+        end = min(first + frame_images, images)
+        yield codec.encode(shard.images_NHWC[first:end], snr_db=snr_db)
+
+
+def decode_frames(
+    codec: ReceiverCodec, frames: Sequence[Symbols], point: PointSpec | None, *, link: str
+) -> list[Predictions]:
+    """Each frame through its own draw of the channel and one forward pass: predictions_N."""
+    answers: list[Predictions] = []
+    first_image = 0
+    for symbols_NK in frames:
+        logits = _receive(codec, symbols_NK, point, link=link, first_image=first_image)
+        answers.append(logits.argmax(axis=1).astype("<u2"))
+        first_image += len(symbols_NK)
+    return answers
+
+
+def _receive(
+    codec: ReceiverCodec,
+    symbols_NK: Symbols,
+    point: PointSpec | None,
+    *,
+    link: str,
+    first_image: int,
+) -> npt.NDArray[np.float32]:
+    count, symbols = symbols_NK.shape
+    received_NK, csi_N1 = symbols_NK, None
+    if point is not None:
+        draw = draw_channel(
+            point, link=link, first_image=first_image, images=count, symbols=symbols
+        )
+        received_NK, csi_N1 = pass_through(symbols_NK, draw), draw.csi_B1
+    snr_db = NOISE_FREE_SNR_DB if point is None else point.snr_db
+    return codec.decode(
+        received_NK,
+        csi_N1,
+        snr_db_N=np.full(count, snr_db, dtype=np.float32),
+        equalizer="zero_forcing" if point is None else point.channel.equalizer,
+    )

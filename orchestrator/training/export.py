@@ -9,9 +9,11 @@ from typing import Any
 import numpy as np
 import torch
 
-from orchestrator.training.distill import Job
 from orchestrator.training.evaluate import evaluate
+from orchestrator.training.pipeline import Trained
+from orchestrator.training.teacher import Teacher
 from semcom.checkpoints import Checkpoint, write_checkpoint
+from semcom.nn.images import prepare_images
 from semcom.nn.weights import to_arrays
 from semcom.points import PointSpec
 from semcom.shards import Shard
@@ -19,19 +21,20 @@ from semcom.shards import Shard
 CHECK_SNR_DB = (-10.0, 0.0, 10.0, 25.0)
 
 
-def export_codec(job: Job, folder: Path, *, command: str) -> Checkpoint:
+def export_codec(trained: Trained, folder: Path, *, command: str, bf16: bool) -> Checkpoint:
     """Write both ends as fp16 safetensors, evaluate what was written, and record it."""
-    settings = job.settings
+    settings = trained.settings
+    link = trained.link.cpu()
     weights = {
-        "transmitter": to_arrays(job.link.transmitter.modules),
-        "receiver": to_arrays(job.link.receiver.modules),
+        "transmitter": to_arrays(link.transmitter.modules),
+        "receiver": to_arrays(link.receiver.modules),
     }
     fields: dict[str, Any] = {
         "name": settings.name,
         "dataset": settings.dataset,
         "architecture": settings.architecture,
         "weights": weights,
-        "training": _provenance(job, command),
+        "training": _provenance(trained, command=command, bf16=bf16),
     }
     draft = write_checkpoint(folder, results={}, **fields)
     return write_checkpoint(folder, results=measure(draft, settings.dataset_dir), **fields)
@@ -54,33 +57,46 @@ def measure(checkpoint: Checkpoint, dataset_dir: Path) -> dict[str, Any]:
 
 
 @torch.inference_mode()
-def teacher_accuracy(job: Job, batch: int = 500) -> float:
+def teacher_accuracy(teacher: Teacher, trained: Trained, batch: int = 500) -> float:
     """Noise-free accuracy of the teacher on the test split."""
-    shard = Shard(job.settings.dataset_dir, "test")
-    job.teacher.eval()
+    shard = Shard(trained.settings.dataset_dir, "test")
+    teacher.eval()
+    device = teacher.head.weight.device
     correct = 0
     for first in range(0, len(shard), batch):
-        images = torch.from_numpy(np.array(shard.images_NHWC[first : first + batch]))
-        predicted = job.teacher(job.prepare(images))[1].argmax(dim=1).numpy()
+        images = torch.from_numpy(np.array(shard.images_NHWC[first : first + batch])).to(device)
+        prepared = prepare_images(images, trained.settings.teacher.encoder.input)
+        predicted = teacher(prepared)[1].argmax(dim=1).cpu().numpy()
         correct += int((predicted == shard.labels_N[first : first + batch]).sum())
     return correct / len(shard)
 
 
-def _provenance(job: Job, command: str) -> dict[str, Any]:
-    settings = job.settings
-    return {
+def _provenance(trained: Trained, *, command: str, bf16: bool) -> dict[str, Any]:
+    settings = trained.settings
+    provenance = {
         "command": command,
-        "dataset_sha256": job.images.digest,
-        "dataset_source": job.images.manifest.source,
-        "training_images": len(job.images),
+        "dataset_sha256": trained.images.digest,
+        "dataset_source": trained.images.manifest.source,
+        "training_images": len(trained.images),
         "seed": settings.seed,
-        "precision": "bf16" if job.bf16 else "fp32",
-        "teacher": settings.teacher.model_dump(mode="json"),
-        "teacher_parameters": sum(p.numel() for p in job.teacher.parameters()),
-        "teacher_accuracy": teacher_accuracy(job),
+        "precision": "bf16" if bf16 else "fp32",
+        "depths": settings.depths,
         "augmentation": settings.augmentation.model_dump(mode="json"),
         "distillation": settings.distillation.model_dump(mode="json"),
-        "stages": {name: s.model_dump(mode="json") for name, s in settings.stages.items()},
+        "stages": {
+            name: {
+                **settings.stages[name].model_dump(mode="json"),
+                "artefact": made.digest[:12],
+            }
+            for name, made in trained.stages.items()
+        },
         "torch": torch.__version__,
         "python": platform.python_version(),
     }
+    if trained.teacher is not None:
+        provenance |= {
+            "teacher": settings.teacher.model_dump(mode="json", exclude={"weights"}),
+            "teacher_parameters": sum(p.numel() for p in trained.teacher.parameters()),
+            "teacher_accuracy": teacher_accuracy(trained.teacher, trained),
+        }
+    return provenance

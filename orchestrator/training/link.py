@@ -39,11 +39,24 @@ class TrainingLink(nn.Module):
         self.parts = nn.ModuleDict({**self.transmitter.modules, **self.receiver.modules})
 
     def forward(
-        self, images_B3SS: Tensor, *, snr_db_B: Tensor, model: ChannelModel, key: str
+        self,
+        images_B3SS: Tensor,
+        *,
+        snr_db_B: Tensor,
+        model: ChannelModel,
+        key: str,
+        first: int = 0,
     ) -> LinkOutput:
-        """Send a batch through one draw of the channel, perfect CSI, zero forcing."""
+        """Send a batch through one draw of the channel, perfect CSI, zero forcing.
+
+        The images are numbers `first`.. of the draw that `key` names.
+        """
+        device = images_B3SS.device
+        snr_db_B = snr_db_B.to(device)
         features_BD, symbols_BK = self.transmitter.forward(images_B3SS, snr_db_B)
-        fading_B1, noise_BK = _draw(symbols_BK.shape, snr_db_B=snr_db_B, model=model, key=key)
+        drawn = _draw(symbols_BK.shape, model=model, key=key, first=first)
+        fading_B1, noise_BK = (value.to(device, non_blocking=True) for value in drawn)
+        noise_BK = noise_BK * torch.pow(10.0, -snr_db_B / 20.0).unsqueeze(1)
         real, imag = apply_channel(_parts(symbols_BK), _parts(fading_B1), _parts(noise_BK))
         equalized_BK = equalize(
             torch.complex(real, imag), fading_B1, method="zero_forcing", noise_power=0.0
@@ -57,13 +70,13 @@ def _parts(symbols: Tensor) -> tuple[Tensor, Tensor]:
 
 
 def _draw(
-    shape: torch.Size, *, snr_db_B: Tensor, model: ChannelModel, key: str
+    shape: torch.Size, *, model: ChannelModel, key: str, first: int = 0
 ) -> tuple[Tensor, Tensor]:
-    """Fading (B, 1) and noise (B, K), the SNR of each sample its own."""
+    """Fading (B, 1) and noise (B, K) of unit power, as the channel process draws them."""
     batch, symbols = shape
     noise = complex_normals(
         stream_key(seed=0, link="training", point=key, purpose="noise"),
-        first_item=0,
+        first_item=first,
         items=batch,
         per_item=symbols,
     )
@@ -71,9 +84,8 @@ def _draw(
     if model != "awgn":
         fading = complex_normals(
             stream_key(seed=0, link="training", point=key, purpose="fading"),
-            first_item=0,
+            first_item=first,
             items=batch,
             per_item=1,
         )
-    amplitude_B1 = torch.pow(10.0, -snr_db_B / 20.0).unsqueeze(1)
-    return torch.from_numpy(fading), torch.from_numpy(noise) * amplitude_B1
+    return torch.from_numpy(fading), torch.from_numpy(noise)

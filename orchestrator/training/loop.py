@@ -1,90 +1,199 @@
-"""The one training loop: any stage, resumable after every epoch.
+"""The one training loop: any stage, on one rank or many, resumable at every step.
 
 Everything random is keyed by (seed, stage, epoch, step), so a resumed run has no generator state
-to restore: parameters, optimiser and the number of finished epochs are all there is.
+to restore: parameters, optimisers and the step are all there is.
 """
 
 from __future__ import annotations
 
-import io
-import json
 import math
 import time
-from dataclasses import dataclass
-from pathlib import Path
-from typing import Protocol
+from dataclasses import dataclass, field
+from typing import Any
 
 import torch
-from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 from torch import Tensor, nn
 
-from orchestrator.training.data import Batch, ImageSet, training_batches
+from orchestrator.training.artefacts import Artefact
+from orchestrator.training.data import Epoch, EpochKey, ImageSet, Rank
 from orchestrator.training.losses import Losses
+from orchestrator.training.progress import Reporter
+from orchestrator.training.ranks import any_rank, spread
 from orchestrator.training.settings import AugmentationSettings, StageSettings
-from semcom.files import write_atomically
+from orchestrator.training.stages import Stage
+from orchestrator.training.stop import StoppedError, StopRequest
 
-
-class Task(Protocol):
-    """What a stage trains and what it is judged by."""
-
-    @property
-    def trained(self) -> nn.Module:
-        """The modules whose parameters the optimiser moves."""
-        ...
-
-    def start_epoch(self) -> None:
-        """Put every module into the mode it trains in."""
-        ...
-
-    def losses(self, batch: Batch) -> Losses:
-        """The weighted terms of the loss; their sum is minimised."""
-        ...
+# Ranks agree on stopping and saving every so many steps: agreeing waits for the slowest.
+AGREE_EVERY = 8
 
 
 @dataclass(frozen=True)
 class Run:
-    """Where and how a stage runs."""
+    """Where and how stages run."""
 
-    name: str
-    folder: Path
     seed: int
     bf16: bool
+    device: torch.device
+    rank: Rank
+    stop: StopRequest
+    reporter: Reporter
+    checkpoint_s: float
 
 
-def train(
-    task: Task,
-    images: ImageSet,
-    *,
-    settings: StageSettings,
-    augmentation: AugmentationSettings,
-    run: Run,
-) -> None:
-    """Run all epochs of a stage, going on from the last finished one if there was one."""
-    optimizer = _optimizer(task.trained, settings)
-    steps_per_epoch = len(images) // settings.batch
-    first_epoch = _resume(run, task.trained, optimizer)
-    with _progress() as progress:
-        bar = progress.add_task(run.name, total=settings.epochs * steps_per_epoch, note="")
-        progress.update(bar, completed=first_epoch * steps_per_epoch)
-        for epoch in range(first_epoch, settings.epochs):
-            task.start_epoch()
-            started = time.monotonic()
-            sums: dict[str, Tensor] = {}
-            key = f"{run.seed}/{run.name}/{epoch}"
-            batches = training_batches(
-                images, batch=settings.batch, key=key, augmentation=augmentation
-            )
-            for step, batch in enumerate(batches):
-                share = (epoch * steps_per_epoch + step) / (settings.epochs * steps_per_epoch)
-                _set_learning_rate(optimizer, learning_rate(settings, share))
-                for name, term in _step(task, batch, optimizer, bf16=run.bf16).items():
-                    sums[name] = sums.get(name, torch.zeros(())) + term
-                progress.advance(bar)
-            record = {name: float(total) / steps_per_epoch for name, total in sums.items()}
-            progress.update(bar, note=" ".join(f"{k} {v:.3f}" for k, v in record.items()))
-            _log(run, epoch=epoch, seconds=time.monotonic() - started, losses=record)
-            _save(run, task.trained, optimizer, epoch + 1)
-    resume_path(run).unlink(missing_ok=True)
+@dataclass
+class Position:
+    """How far a stage is: whole epochs, steps of the one under way, sums of its losses."""
+
+    epoch: int = 0
+    step: int = 0
+    sums: dict[str, Tensor] = field(default_factory=dict)
+
+    def add(self, losses: Losses) -> None:
+        """Count a step."""
+        for name, term in losses.items():
+            self.sums[name] = self.sums[name] + term if name in self.sums else term
+        self.step += 1
+
+    def means(self) -> dict[str, float]:
+        """Mean loss terms of the epoch so far."""
+        return {name: round(float(total) / self.step, 5) for name, total in self.sums.items()}
+
+
+class Training:
+    """One stage's training: the model, its optimiser and where it stands."""
+
+    def __init__(
+        self,
+        stage: Stage,
+        images: ImageSet,
+        *,
+        settings: StageSettings,
+        augmentation: AugmentationSettings,
+        artefact: Artefact,
+        run: Run,
+    ) -> None:
+        if settings.batch % run.rank.count:
+            raise ValueError(f"batch {settings.batch} over {run.rank.count} ranks")
+        self._stage = stage.to(run.device)
+        self._images = images
+        self._settings = settings
+        self._augmentation = augmentation
+        self._artefact = artefact
+        self._run = run
+        self._model = spread(stage, run.rank)
+        self._optimizer = make_optimizer(stage.trained_parameters(), settings)
+        self._steps = len(images) // settings.batch
+        self._position = Position()
+        self._saved_s: float | None = None
+        self._last_save = time.monotonic()
+        self._mark = (time.monotonic(), 0)  # when, and after how many steps, the rate was taken
+        self._rate = 0.0
+
+    def run(self) -> None:
+        """Run all epochs, going on from the last save if there was one.
+
+        Raises:
+            StoppedError: it was asked to stop, and has saved.
+            StorageError: the disk refuses; the last save is kept.
+        """
+        self._resume()
+        at, name = self._position, self._stage.name
+        done = at.epoch * self._steps + at.step
+        self._run.reporter.start(name, epochs=self._settings.epochs, steps=self._steps, done=done)
+        self._mark = (time.monotonic(), done)
+        while at.epoch < self._settings.epochs:
+            self._run_epoch(at)
+            self._report(at)
+            at.epoch, at.step, at.sums = at.epoch + 1, 0, {}
+            self._save()
+        self._stage.finish()
+
+    def _run_epoch(self, at: Position) -> None:
+        key = EpochKey(self._run.seed, self._stage.name, at.epoch)
+        batches = Epoch(
+            self._images,
+            self._augmentation,
+            key=key,
+            batch=self._settings.batch,
+            views=self._stage.uses_views,
+            rank=self._run.rank,
+        )
+        self._stage.start_epoch(key)
+        for step in range(at.step, self._steps):
+            share = (at.epoch * self._steps + step) / (self._settings.epochs * self._steps)
+            self._set_learning_rate(learning_rate(self._settings, share))
+            self._stage.before_step(step)
+            at.add(self._update(batches[step]))
+            if self._run.reporter.is_due:
+                self._report(at)
+            self._stop_or_save(at)
+        self._stage.end_epoch(key, at.means())
+
+    def _update(self, batch: Any) -> Losses:
+        device = self._run.device
+        with torch.autocast(device.type, dtype=torch.bfloat16, enabled=self._run.bf16):
+            losses: Losses = self._model(batch)
+        self._optimizer.zero_grad(set_to_none=True)
+        torch.stack(list(losses.values())).sum().backward()  # type: ignore[no-untyped-call]
+        self._optimizer.step()
+        return {name: term.detach() for name, term in losses.items()}
+
+    def _stop_or_save(self, at: Position) -> None:
+        """Between steps: save from time to time, and end when asked to."""
+        if self._run.rank.count > 1 and at.step % AGREE_EVERY:
+            return
+        late = time.monotonic() - self._last_save >= self._run.checkpoint_s
+        asked = any_rank(self._run.stop.signal != 0, self._run.rank, self._run.device)
+        if asked or any_rank(late, self._run.rank, self._run.device):
+            self._save()
+        if asked:
+            raise StoppedError(self._run.stop.exit_code)
+
+    def _set_learning_rate(self, value: float) -> None:
+        for group in self._optimizer.param_groups:
+            group["lr"] = value
+
+    def _save(self) -> None:
+        self._last_save = time.monotonic()
+        if self._run.rank.index:
+            return
+        self._artefact.save_resume(
+            {
+                "epoch": self._position.epoch,
+                "step": self._position.step,
+                "sums": self._position.sums,
+                "stage": self._stage.state_dict(),
+                "optimizer": self._optimizer.state_dict(),
+                "extra": self._stage.extra(),
+            }
+        )
+        self._saved_s = round(time.time(), 3)
+
+    def _resume(self) -> None:
+        state = self._artefact.load_resume()
+        if state is None:
+            return
+        self._stage.load_state_dict(state["stage"])
+        self._optimizer.load_state_dict(state["optimizer"])
+        self._stage.load_extra(state["extra"])
+        sums = {name: value.to(self._run.device) for name, value in state["sums"].items()}
+        self._position = Position(int(state["epoch"]), int(state["step"]), sums)
+
+    def _report(self, at: Position) -> None:
+        done = at.epoch * self._steps + at.step
+        now = time.monotonic()
+        since, before = self._mark
+        if done > before:
+            self._rate = (done - before) * self._settings.batch / max(now - since, 1e-9)
+            self._mark = (now, done)
+        self._run.reporter.step(
+            at.epoch,
+            at.step,
+            images_per_s=round(self._rate, 1),
+            lr=self._optimizer.param_groups[0]["lr"],
+            losses=at.means() if at.step else {},
+            checkpoint_s=self._saved_s,
+        )
 
 
 def learning_rate(settings: StageSettings, share: float) -> float:
@@ -96,67 +205,20 @@ def learning_rate(settings: StageSettings, share: float) -> float:
     return settings.lr_end + (settings.lr - settings.lr_end) * cosine
 
 
-def resume_path(run: Run) -> Path:
-    """The file that holds an unfinished stage."""
-    return run.folder / f"{run.name}.resume.pt"
-
-
-def _step(task: Task, batch: Batch, optimizer: torch.optim.Optimizer, *, bf16: bool) -> Losses:
-    with torch.autocast("cpu", dtype=torch.bfloat16, enabled=bf16):
-        losses = task.losses(batch)
-    optimizer.zero_grad(set_to_none=True)
-    torch.stack(list(losses.values())).sum().backward()  # type: ignore[no-untyped-call]
-    optimizer.step()
-    return {name: term.detach() for name, term in losses.items()}
-
-
-def _optimizer(module: nn.Module, settings: StageSettings) -> torch.optim.Optimizer:
+def make_optimizer(
+    parameters: list[nn.Parameter], settings: StageSettings
+) -> torch.optim.Optimizer:
     """Weight decay on matrices and kernels only: not on biases and normalisations."""
-    parameters = [p for p in module.parameters() if p.requires_grad]
     groups = [
         {"params": [p for p in parameters if p.ndim > 1], "weight_decay": settings.weight_decay},
         {"params": [p for p in parameters if p.ndim <= 1], "weight_decay": 0.0},
     ]
-    if settings.optimizer == "sgd":
-        return torch.optim.SGD(
-            groups, lr=settings.lr, momentum=settings.momentum, nesterov=True, fused=True
-        )
-    return torch.optim.AdamW(groups, lr=settings.lr, fused=True)
-
-
-def _set_learning_rate(optimizer: torch.optim.Optimizer, value: float) -> None:
-    for group in optimizer.param_groups:
-        group["lr"] = value
-
-
-def _save(run: Run, module: nn.Module, optimizer: torch.optim.Optimizer, epochs: int) -> None:
-    buffer = io.BytesIO()
-    state = {"epochs": epochs, "module": module.state_dict(), "optimizer": optimizer.state_dict()}
-    torch.save(state, buffer)
-    write_atomically(resume_path(run), buffer.getvalue())
-
-
-def _resume(run: Run, module: nn.Module, optimizer: torch.optim.Optimizer) -> int:
-    path = resume_path(run)
-    if not path.exists():
-        return 0
-    state = torch.load(path, weights_only=True)
-    module.load_state_dict(state["module"])
-    optimizer.load_state_dict(state["optimizer"])
-    return int(state["epochs"])
-
-
-def _log(run: Run, *, epoch: int, seconds: float, losses: dict[str, float]) -> None:
-    line = {"stage": run.name, "epoch": epoch, "seconds": round(seconds, 1), **losses}
-    with (run.folder / "progress.jsonl").open("a") as file:
-        file.write(json.dumps(line) + "\n")
-
-
-def _progress() -> Progress:
-    return Progress(
-        TextColumn("{task.description:8}"),
-        BarColumn(),
-        TextColumn("{task.percentage:>5.1f} %"),
-        TimeRemainingColumn(),
-        TextColumn("{task.fields[note]}"),
-    )
+    match settings.optimizer:
+        case "sgd":
+            return torch.optim.SGD(
+                groups, lr=settings.lr, momentum=settings.momentum, nesterov=True, fused=True
+            )
+        case "adam":
+            return torch.optim.Adam(groups, lr=settings.lr, fused=True)
+        case "adamw":
+            return torch.optim.AdamW(groups, lr=settings.lr, fused=True)

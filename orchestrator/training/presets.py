@@ -1,8 +1,13 @@
 """Presets: what `semcom train DATASET --preset NAME` starts from.
 
-`compact`   native resolution, the paper's stages and feature width; what a CPU can train.
-`embedded`  half the width and a quarter of the feature, for the procedurally drawn sets.
-`smoke`     `embedded` with the shortest schedules, to see the pipeline run.
+`compact`        native resolution, the paper's stages and feature width; what a CPU can train.
+`embedded`       half the width and a quarter of the feature, for the procedurally drawn sets.
+`smoke`          `embedded` with the shortest schedules and the search, to see the pipeline run.
+`paper`          section IV-A: CLIP ViT-B/16 at 224x224, SNR ~ U(5, 20) dB; needs a GPU.
+`robust`         `paper` with SNR ~ U(-10, 20) dB.
+`paper_literal`  `paper` with the search's two optimisers as the text prints them, and the
+                 selection by alpha itself.
+`globecom`       `paper` with ViT-B/32, whose parameters are those the paper counts.
 """
 
 from __future__ import annotations
@@ -11,19 +16,24 @@ from collections.abc import Callable
 from typing import Any
 
 from orchestrator.training.settings import (
+    AugmentationSettings,
     DistillationSettings,
+    SearchSettings,
     StageName,
     StageSettings,
-    TeacherArchitecture,
+    TeacherSettings,
     TrainingSettings,
 )
 from semcom.architecture import (
     TABLE_III_DEPTHS,
     ChannelCodecArchitecture,
     CodecArchitecture,
+    ConvEncoderArchitecture,
     Depths,
     EncoderArchitecture,
     InputSpec,
+    System,
+    TimmEncoderArchitecture,
 )
 from semcom.errors import ConfigurationError
 from semcom.shards import DatasetManifest
@@ -32,88 +42,179 @@ from semcom.shards import DatasetManifest
 STANDS_FOR = {"shapes10": "cifar10", "shapes100": "cifar100", "shapes200": "tiny-imagenet"}
 COMPRESSION_RATIO = {"cifar10": 0.8, "cifar100": 0.2, "tiny-imagenet": 0.1}
 ROBUST = DistillationSettings(snr_db_low=-10.0, snr_db_high=20.0)
+Fields = dict[str, Any]
+Stages = dict[StageName, StageSettings]
 
 
-def compact(manifest: DatasetManifest) -> dict[str, Any]:
+def compact(manifest: DatasetManifest) -> Fields:
     """Native resolution with the depths of Table III, short schedules, SNR ~ U(-10, 20) dB."""
-    name = STANDS_FOR.get(manifest.name, manifest.name)
-    stages: dict[StageName, StageSettings] = {
+    stages: Stages = {
         "teacher": StageSettings(
-            epochs=12, batch=256, optimizer="sgd", lr=0.2, warmup=0.2, weight_decay=5e-4
+            epochs=20, batch=128, optimizer="sgd", lr=0.1, warmup=0.2, weight_decay=5e-4
+        ),
+        "search": StageSettings(
+            epochs=10, batch=128, optimizer="sgd", lr=0.025, lr_end=1e-4, weight_decay=1e-4
         ),
         "stage1": StageSettings(epochs=13, lr=2e-3, lr_end=1e-5, warmup=0.1, weight_decay=0.02),
         "head": StageSettings(epochs=1, lr=2e-3),
         "stage2": StageSettings(epochs=10, lr=1e-3, lr_end=1e-6, warmup=0.1, weight_decay=0.02),
+        "jscc": StageSettings(epochs=23, lr=2e-3, lr_end=1e-5, warmup=0.1, weight_decay=0.02),
     }
     return {
-        "architecture": CodecArchitecture(
-            encoder=EncoderArchitecture(
+        "architecture": _architecture(
+            manifest,
+            EncoderArchitecture(
                 input=InputSpec(size=manifest.image_size),
-                depths=TABLE_III_DEPTHS["kdl-darts", name],
+                depths=TABLE_III_DEPTHS["kdl-darts", _stands_for(manifest)],
                 stem_conv_stride=1 if manifest.image_size < 64 else 2,
             ),
-            channel=ChannelCodecArchitecture(
-                ffn_dim=512, compression_ratio=COMPRESSION_RATIO[name]
-            ),
-            classes=len(manifest.classes),
+            ffn_dim=512,
+        ),
+        "teacher": TeacherSettings(
+            encoder=ConvEncoderArchitecture(input=InputSpec(size=manifest.image_size)), cutout=8
         ),
         "stages": stages,
         "distillation": ROBUST,
+        "augmentation": AugmentationSettings(crop_padding=4, views=8),
+        # An architecture is found in ten epochs instead of 200: alpha moves faster.
+        "search": SearchSettings(lr=3e-3),
     }
 
 
-def embedded(manifest: DatasetManifest) -> dict[str, Any]:
+def embedded(manifest: DatasetManifest) -> Fields:
     """Small enough to ship three codecs in a few megabytes and to train them in minutes."""
-    name = STANDS_FOR.get(manifest.name, manifest.name)
     depths: Depths = (1, 2, 2, 1)
-    stages: dict[StageName, StageSettings] = {
+    stages: Stages = {
         "teacher": StageSettings(
             epochs=10, batch=128, optimizer="sgd", lr=0.1, warmup=0.2, weight_decay=5e-4
+        ),
+        "search": StageSettings(
+            epochs=4, batch=128, optimizer="sgd", lr=0.025, lr_end=1e-4, weight_decay=1e-4
         ),
         "stage1": StageSettings(epochs=12, lr=3e-3, lr_end=1e-5, warmup=0.1, weight_decay=0.02),
         "head": StageSettings(epochs=1, lr=3e-3),
         "stage2": StageSettings(epochs=8, lr=2e-3, lr_end=1e-6, warmup=0.1, weight_decay=0.02),
+        "jscc": StageSettings(epochs=20, lr=3e-3, lr_end=1e-5, warmup=0.1, weight_decay=0.02),
     }
     return {
-        "architecture": CodecArchitecture(
-            encoder=EncoderArchitecture(
+        "architecture": _architecture(
+            manifest,
+            EncoderArchitecture(
                 input=InputSpec(size=manifest.image_size),
                 depths=depths,
                 width=0.5,
                 stem_conv_stride=1 if manifest.image_size < 64 else 2,
                 feature_dim=128,
             ),
-            channel=ChannelCodecArchitecture(
-                feature_dim=128, ffn_dim=256, compression_ratio=COMPRESSION_RATIO[name]
-            ),
-            classes=len(manifest.classes),
+            ffn_dim=256,
         ),
-        "teacher": TeacherArchitecture(channels=(32, 64, 128, 256), residual=True),
+        "teacher": TeacherSettings(
+            encoder=ConvEncoderArchitecture(
+                input=InputSpec(size=manifest.image_size),
+                blocks=((32,), (64,), (128,), (256,)),
+                residual_after=(1, 3),
+                whiten=False,
+                hidden=0,
+                feature_dim=128,
+            ),
+            identity_init=False,
+        ),
         "stages": stages,
         "distillation": ROBUST,
+        "augmentation": AugmentationSettings(crop_padding=4, flip="random"),
+        "search": SearchSettings(lr=3e-3),
     }
 
 
-def smoke(manifest: DatasetManifest) -> dict[str, Any]:
-    """One epoch a stage."""
+def smoke(manifest: DatasetManifest) -> Fields:
+    """One epoch a stage, the search included."""
     fields = embedded(manifest)
     fields["stages"] = {
         name: stage.model_copy(update={"epochs": 1}) for name, stage in fields["stages"].items()
     }
-    return fields
+    return {**fields, "depths": "search", "images": 2000}
 
 
-PRESETS: dict[str, Callable[[DatasetManifest], dict[str, Any]]] = {
+def paper(manifest: DatasetManifest) -> Fields:
+    """Section IV-A as printed, with the decisions of docs/training.md."""
+    adam = StageSettings(epochs=300, batch=100, optimizer="adam", lr=5e-4, lr_end=5e-5)
+    stages: Stages = {
+        "teacher": StageSettings(epochs=10, batch=100, optimizer="adam", lr=1e-3, lr_end=1e-5),
+        "search": StageSettings(
+            epochs=200, batch=100, optimizer="sgd", lr=0.025, lr_end=1e-4, weight_decay=1e-4
+        ),
+        "stage1": adam,
+        "head": StageSettings(epochs=5, batch=100, optimizer="adam", lr=1e-3),
+        "stage2": adam.model_copy(update={"epochs": 100, "lr_end": 1e-5}),
+        "jscc": adam.model_copy(update={"epochs": 400}),
+    }
+    return {
+        "architecture": _architecture(
+            manifest,
+            EncoderArchitecture(
+                input=InputSpec(size=224),
+                depths=TABLE_III_DEPTHS["kdl-darts", _stands_for(manifest)],
+            ),
+            ffn_dim=2048,
+        ),
+        "teacher": TeacherSettings(
+            encoder=TimmEncoderArchitecture(
+                input=InputSpec(size=224), model="vit_base_patch16_clip_224.openai"
+            ),
+            fine_tune=False,
+            label_smoothing=0.0,
+        ),
+        "stages": stages,
+        "distillation": DistillationSettings(),
+        "augmentation": AugmentationSettings(flip="random", crop_padding=4),
+    }
+
+
+def robust(manifest: DatasetManifest) -> Fields:
+    """`paper`, trained down to -10 dB."""
+    return {**paper(manifest), "distillation": ROBUST}
+
+
+def paper_literal(manifest: DatasetManifest) -> Fields:
+    """`paper` with the rates of weights and alpha the other way round, as the text has them."""
+    fields = paper(manifest)
+    search = fields["stages"]["search"].model_copy(update={"lr": 3e-4, "lr_end": 1e-4})
+    return {
+        **fields,
+        "stages": {**fields["stages"], "search": search},
+        "search": SearchSettings(optimizer="sgd", lr=0.025, lr_end=1e-4, selection="alpha"),
+    }
+
+
+def globecom(manifest: DatasetManifest) -> Fields:
+    """`paper` with the teacher of 87,849,216 parameters."""
+    fields = paper(manifest)
+    encoder = TimmEncoderArchitecture(
+        input=InputSpec(size=224), model="vit_base_patch32_clip_224.openai"
+    )
+    return {**fields, "teacher": fields["teacher"].model_copy(update={"encoder": encoder})}
+
+
+PRESETS: dict[str, Callable[[DatasetManifest], Fields]] = {
     "compact": compact,
     "embedded": embedded,
     "smoke": smoke,
+    "paper": paper,
+    "robust": robust,
+    "paper_literal": paper_literal,
+    "globecom": globecom,
 }
 
 
 def settings_from_preset(
-    preset: str, manifest: DatasetManifest, *, name: str, overrides: dict[str, Any]
+    preset: str,
+    manifest: DatasetManifest,
+    *,
+    name: str,
+    system: System = "rkd-sc",
+    overrides: dict[str, Any],
 ) -> TrainingSettings:
-    """A preset with `overrides` (nested, as from YAML) laid over it.
+    """A preset for a system with `overrides` (nested, as from YAML) laid over it.
 
     Raises:
         ConfigurationError: an unknown preset, key or value.
@@ -121,7 +222,46 @@ def settings_from_preset(
     if preset not in PRESETS:
         raise ConfigurationError(f"unknown preset '{preset}'; there are: {', '.join(PRESETS)}")
     base = TrainingSettings(name=name, dataset=manifest.name, **PRESETS[preset](manifest))
-    return TrainingSettings.model_validate(_laid_over(base.model_dump(), overrides))
+    merged = _laid_over(_for_system(base, system).model_dump(), overrides)
+    return TrainingSettings.model_validate(merged)
+
+
+def _for_system(settings: TrainingSettings, system: System) -> TrainingSettings:
+    """The preset's link as a baseline builds it; the JSCC-teacher starts from trained weights."""
+    if system == "rkd-sc":
+        return settings
+    architecture = settings.architecture
+    channel = architecture.channel.model_copy(update={"system": system})
+    stages = settings.stages
+    if system == "jscc-teacher":
+        jscc = stages["teacher"].model_copy(
+            update={"epochs": max(1, stages["teacher"].epochs // 4), "lr": 0.02, "warmup": 0.1}
+        )
+        stages = {**stages, "jscc": jscc}
+        architecture = architecture.model_copy(update={"encoder": settings.teacher.encoder})
+    architecture = architecture.model_copy(update={"channel": channel})
+    return settings.model_copy(
+        update={"architecture": architecture, "stages": stages, "depths": "preset"}
+    )
+
+
+def _architecture(
+    manifest: DatasetManifest, encoder: EncoderArchitecture, *, ffn_dim: int
+) -> CodecArchitecture:
+    return CodecArchitecture(
+        encoder=encoder,
+        channel=ChannelCodecArchitecture(
+            feature_dim=encoder.feature_dim,
+            ffn_dim=ffn_dim,
+            compression_ratio=COMPRESSION_RATIO[_stands_for(manifest)],
+        ),
+        classes=len(manifest.classes),
+    )
+
+
+def _stands_for(manifest: DatasetManifest) -> str:
+    """The paper's data set whose depths and compression these images take."""
+    return STANDS_FOR.get(manifest.name, manifest.name)
 
 
 def _laid_over(base: dict[str, Any], overrides: dict[str, Any]) -> dict[str, Any]:

@@ -3,15 +3,25 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from semcom.architecture import CodecArchitecture
+from semcom.architecture import (
+    CodecArchitecture,
+    ConvEncoderArchitecture,
+    System,
+    TimmEncoderArchitecture,
+)
 from semcom.points import ChannelModel
 
-StageName = Literal["teacher", "stage1", "head", "stage2"]
-STAGES: tuple[StageName, ...] = ("teacher", "stage1", "head", "stage2")
+StageName = Literal["teacher", "search", "stage1", "head", "stage2", "jscc"]
+# What each system trains, in order; `search` only where the depths are to be searched.
+SYSTEM_STAGES: dict[System, tuple[StageName, ...]] = {
+    "rkd-sc": ("teacher", "search", "stage1", "head", "stage2"),
+    "jscc-student": ("jscc",),
+    "jscc-teacher": ("teacher", "jscc"),
+}
 
 
 class Settings(BaseModel):
@@ -28,8 +38,8 @@ class StageSettings(Settings):
     """
 
     epochs: int = Field(ge=1, le=10_000)
-    batch: int = Field(default=128, ge=2, le=65536)
-    optimizer: Literal["adamw", "sgd"] = "adamw"
+    batch: int = Field(default=128, ge=2, le=65536, description="images per step, all ranks")
+    optimizer: Literal["adamw", "adam", "sgd"] = "adamw"
     lr: float = Field(gt=0, le=10)
     lr_end: float = Field(default=0.0, ge=0)
     warmup: float = Field(default=0.0, ge=0, lt=1)
@@ -37,30 +47,77 @@ class StageSettings(Settings):
     momentum: float = Field(default=0.9, ge=0, lt=1)
 
 
-class TeacherArchitecture(Settings):
-    """The compact teacher: a plain convolutional network, see teacher.py."""
+class TeacherSettings(Settings):
+    """The teacher's network and how it starts."""
 
-    channels: tuple[int, int, int, int] = (64, 128, 256, 512)
-    residual: bool = False
+    encoder: Annotated[
+        ConvEncoderArchitecture | TimmEncoderArchitecture, Field(discriminator="kind")
+    ]
+    weights: Path | None = Field(
+        default=None, description="timm only: a local file of weights, instead of timm's hub"
+    )
+    pretrained: bool = Field(default=True, description="timm only: start from published weights")
+    fine_tune: bool = Field(default=True, description="train the encoder too, not only the head")
+    identity_init: bool = Field(default=True, description="convolutions start as the identity")
     label_smoothing: float = Field(default=0.1, ge=0, lt=1)
+    cutout: int = Field(
+        default=0, ge=0, le=512, description="side in pixels of a square left out of each image"
+    )
 
 
 class AugmentationSettings(Settings):
     """Random crop after reflection padding, and horizontal flips."""
 
-    crop_padding: int = Field(default=4, ge=0, le=32)
-    flip: bool = True
+    crop_padding: int = Field(default=2, ge=0, le=32)
+    flip: Literal["none", "random", "alternating"] = Field(
+        default="alternating",
+        description="alternating: each image is flipped in every second epoch",
+    )
+    views: int = Field(
+        default=0,
+        ge=0,
+        le=1000,
+        description="augmented views per image that the epochs after the teacher's cycle through, "
+        "so that its features are computed once per view; 0: new ones in every epoch",
+    )
 
 
 class DistillationSettings(Settings):
-    """Channel conditions and loss weights of stage 2, eq. (26)."""
+    """Channel conditions and loss weights of stage 2, eq. (26), and of the JSCC baselines."""
 
-    snr_db_low: float = 5.0
-    snr_db_high: float = 20.0
-    channels: tuple[ChannelModel, ...] = ("awgn", "rayleigh")
+    snr_db_low: float = Field(default=5.0, ge=-30, le=60)
+    snr_db_high: float = Field(default=20.0, ge=-30, le=60)
+    channels: tuple[ChannelModel, ...] = Field(default=("awgn", "rayleigh"), min_length=1)
     kd_weight: float = Field(default=1.0, ge=0)
     re_weight: float = Field(default=1.0, ge=0)
     task_weight: float = Field(default=1.0, ge=0)
+
+    @model_validator(mode="after")
+    def _ordered(self) -> Self:
+        if self.snr_db_low > self.snr_db_high:
+            raise ValueError("snr_db_low is above snr_db_high")
+        return self
+
+
+class SearchSettings(Settings):
+    """KDL-DARTS of section III-A, Algorithm 1; `darts` leaves teacher and penalty out."""
+
+    method: Literal["kdl-darts", "darts"] = "kdl-darts"
+    kd_weight: float = Field(default=0.5, ge=0)
+    task_weight: float = Field(default=0.5, ge=0)
+    penalty_weight: float = Field(default=0.05, ge=0, description="lambda of eq. (18)")
+    temperature: float = Field(default=1.0, gt=0, description="T_alpha of eq. (13)")
+    penalty_temperature: float = Field(default=2.0, gt=0, description="T_beta of eq. (17)")
+    selection: Literal["weights", "alpha"] = Field(
+        default="weights",
+        description="what (1 - beta) multiplies: the softmax weights, or alpha as the paper "
+        "writes; alphas below zero gain by the factor, so that the larger candidate would win",
+    )
+    optimizer: Literal["adam", "sgd"] = Field(default="adam", description="of alpha")
+    lr: float = Field(default=3e-4, gt=0, le=10, description="of alpha")
+    lr_end: float | None = Field(default=None, ge=0, description="of alpha; None: constant")
+    weight_decay: float = Field(default=1e-5, ge=0, description="of alpha")
+    held_out: float = Field(default=0.5, gt=0, lt=1, description="share of images for alpha")
 
 
 class TrainingSettings(Settings):
@@ -70,14 +127,21 @@ class TrainingSettings(Settings):
     dataset: str
     data_dir: Path = Path("data")
     work_dir: Path = Path("training")
+    images: int | None = Field(
+        default=None, ge=2, description="train on the first so many images; all if none"
+    )
     architecture: CodecArchitecture
-    teacher: TeacherArchitecture = TeacherArchitecture()
+    depths: Literal["preset", "search"] = "preset"
+    teacher: TeacherSettings
     augmentation: AugmentationSettings = AugmentationSettings()
     distillation: DistillationSettings = DistillationSettings()
+    search: SearchSettings = SearchSettings()
     stages: dict[StageName, StageSettings]
     seed: int = Field(default=0, ge=0, lt=2**31)
-    threads: int = Field(default=0, ge=0, le=256, description="0: all cores")
+    threads: int = Field(default=0, ge=0, le=256, description="0: all cores, shared by the ranks")
     precision: Literal["auto", "bf16", "fp32"] = "auto"
+    device: Literal["auto", "cpu", "cuda"] = "auto"
+    checkpoint_s: float = Field(default=300.0, gt=0, description="seconds between saves")
 
     @property
     def dataset_dir(self) -> Path:
@@ -85,6 +149,17 @@ class TrainingSettings(Settings):
         return self.data_dir / self.dataset
 
     @property
-    def job_dir(self) -> Path:
-        """Folder of the job's artefacts."""
-        return self.work_dir / self.name
+    def system(self) -> System:
+        """What is trained."""
+        return self.architecture.channel.system
+
+    @model_validator(mode="after")
+    def _complete(self) -> Self:
+        needed = set(SYSTEM_STAGES[self.system])
+        if self.depths != "search":
+            needed.discard("search")
+        if missing := sorted(needed - set(self.stages)):
+            raise ValueError(f"system '{self.system}' needs settings of stage {missing[0]}")
+        if self.teacher.encoder.feature_dim != self.architecture.channel.feature_dim:
+            raise ValueError("teacher and student differ in feature_dim")
+        return self

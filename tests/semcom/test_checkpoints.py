@@ -216,13 +216,19 @@ def test_pickle_is_never_loaded(tmp_path):
     [
         ({"colour": "red"}, "colour: Extra inputs are not permitted"),
         ({"weights.receiver.md5": "0"}, "weights.receiver.md5: Extra inputs"),
-        ({"architecture.encoder.layers": 3}, "architecture.encoder.layers: Extra inputs"),
+        ({"architecture.encoder.layers": 3}, "architecture.encoder.student.layers: Extra inputs"),
         ({"format": 2}, "format: Input should be 1"),
         ({"name": "../up"}, "name: String should match"),
         ({"dataset": None}, "dataset: Field required"),
         ({"architecture.classes": 1}, "architecture.classes: Input should be greater"),
-        ({"architecture.encoder.depths": [1, 2, 2]}, "architecture.encoder.depths.3: Field"),
-        ({"architecture.encoder.depths": [1, 2, 2, 6]}, "architecture.encoder.depths.3: Input"),
+        (
+            {"architecture.encoder.depths": [1, 2, 2]},
+            "architecture.encoder.student.depths.3: Field",
+        ),
+        (
+            {"architecture.encoder.depths": [1, 2, 2, 6]},
+            "architecture.encoder.student.depths.3: Input",
+        ),
         ({"architecture.channel.compression_ratio": 0.999}, "leaves no codeword"),
         ({"architecture.channel.feature_dim": 256}, "feature_dim"),
         ({"weights.receiver": None}, "must name transmitter and receiver"),

@@ -7,15 +7,10 @@ import pytest
 import torch
 
 from channel_sim.channels import ChannelDraw, pass_through
-from orchestrator.training.data import augment, keyed_generator
 from orchestrator.training.link import TrainingLink, _draw
 from orchestrator.training.loop import learning_rate
 from orchestrator.training.losses import joint
-from orchestrator.training.settings import (
-    AugmentationSettings,
-    DistillationSettings,
-    StageSettings,
-)
+from orchestrator.training.settings import DistillationSettings, StageSettings
 from semcom.architecture import (
     ChannelCodecArchitecture,
     CodecArchitecture,
@@ -57,7 +52,8 @@ def test_training_link_gives_the_logits_of_the_deployed_path(system: str, model:
         trained = link(prepared, snr_db_B=snr_db_B, model=model, key="test").logits_BT.numpy()
 
     symbols_BK = link.transmitter.encode(images, snr_db=snr_db)
-    fading, noise = _draw(torch.Size(symbols_BK.shape), snr_db_B=snr_db_B, model=model, key="test")
+    fading, unit_noise = _draw(torch.Size(symbols_BK.shape), model=model, key="test")
+    noise = unit_noise * torch.pow(10.0, -snr_db_B / 20.0).unsqueeze(1)
     draw = ChannelDraw(fading.numpy(), noise.numpy(), fading.numpy())
     served = link.receiver.decode(
         pass_through(symbols_BK, draw),
@@ -69,11 +65,23 @@ def test_training_link_gives_the_logits_of_the_deployed_path(system: str, model:
 
 
 def test_noise_of_a_sample_follows_its_own_snr() -> None:
-    snr_db_B = torch.tensor([0.0, 20.0])
-    _, noise = _draw(torch.Size((2, 20_000)), snr_db_B=snr_db_B, model="awgn", key="k")
-    power = noise.abs().square().mean(dim=1)
-    assert power[0].item() == pytest.approx(1.0, rel=0.05)
-    assert power[1].item() == pytest.approx(0.01, rel=0.05)
+    link = small_link("jscc-student")
+    images = torch.randn(1, 3, 32, 32).expand(200, -1, -1, -1)
+    snr_db_B = torch.tensor([0.0, 20.0]).repeat(100)
+    with torch.no_grad():
+        output = link(images, snr_db_B=snr_db_B, model="awgn", key="k")
+        sent = link.transmitter.forward(images, snr_db_B)[1]
+    error = torch.view_as_complex(output.recovered_BD.unflatten(1, (-1, 2))) - sent
+    power = error.abs().square().mean(dim=1)
+    assert power[::2].mean().item() == pytest.approx(1.0, rel=0.05)
+    assert power[1::2].mean().item() == pytest.approx(0.01, rel=0.05)
+
+
+def test_ranks_draw_their_images_part_of_one_channel() -> None:
+    whole = _draw(torch.Size((8, 6)), model="rayleigh", key="k")
+    parts = [_draw(torch.Size((4, 6)), model="rayleigh", key="k", first=first) for first in (0, 4)]
+    for index in range(2):
+        assert torch.equal(torch.cat([part[index] for part in parts]), whole[index])
 
 
 def test_joint_loss_has_the_three_terms_of_equation_26_and_stops_the_gradient_at_h() -> None:
@@ -91,19 +99,6 @@ def test_joint_loss_has_the_three_terms_of_equation_26_and_stops_the_gradient_at
     direct = torch.autograd.grad(terms["re"], output.recovered_BD, retain_graph=True)[0]
     assert direct.abs().sum() > 0
     assert terms["kd"].item() == 0.0
-
-
-def test_augmentation_is_keyed_and_keeps_pixels_of_the_image() -> None:
-    images = torch.from_numpy(
-        np.random.default_rng(0).integers(0, 256, (6, 32, 32, 3), dtype=np.uint8)
-    )
-    settings = AugmentationSettings(crop_padding=4, flip=True)
-    once = augment(images, settings, keyed_generator("a"))
-    assert torch.equal(once, augment(images, settings, keyed_generator("a")))
-    assert not torch.equal(once, augment(images, settings, keyed_generator("b")))
-    assert once.shape == images.shape
-    still = augment(images, AugmentationSettings(crop_padding=0, flip=False), keyed_generator("a"))
-    assert torch.equal(still, images)
 
 
 def test_learning_rate_warms_up_and_falls_to_its_end() -> None:

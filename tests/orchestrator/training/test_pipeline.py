@@ -2,103 +2,131 @@
 
 from __future__ import annotations
 
+import errno
 import json
 from pathlib import Path
 
 import numpy as np
 import pytest
-import torch
 
-from orchestrator.datasets.prepare import prepare
 from orchestrator.training import __main__ as command
-from orchestrator.training import distill, loop
-from orchestrator.training.presets import settings_from_preset
-from orchestrator.training.settings import STAGES, StageName, TrainingSettings
+from orchestrator.training import artefacts
+from orchestrator.training.presets import PRESETS, settings_from_preset
+from orchestrator.training.stop import StoppedError
 from semcom.checkpoints import open_checkpoint
-from semcom.errors import ConfigurationError
+from semcom.errors import CheckpointError, ConfigurationError, StorageError
 from semcom.shards import read_manifest
-
-SHORT = {name: {"epochs": 2, "batch": 32} for name in STAGES}
-
-
-@pytest.fixture(scope="module")
-def data_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("data")
-    prepare("shapes10", root=folder / "shapes10", source=None, train_images=128, test_images=50)
-    return folder
-
-
-@pytest.fixture(autouse=True)
-def one_thread() -> object:
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
-
-
-def settings(data_dir: Path, work_dir: Path) -> TrainingSettings:
-    manifest = read_manifest(data_dir / "shapes10")
-    overrides = {"data_dir": data_dir, "work_dir": work_dir, "stages": SHORT}
-    return settings_from_preset("smoke", manifest, name="tiny", overrides=overrides)
-
-
-def run(data_dir: Path, work_dir: Path) -> tuple[distill.Job, list[tuple[StageName, bool]]]:
-    job = distill.make_job(settings(data_dir, work_dir), bf16=False)
-    seen: list[tuple[StageName, bool]] = []
-    distill.run_stages(job, lambda stage, was_run: seen.append((stage, was_run)))
-    return job, seen
-
-
-def parameters(job: distill.Job) -> np.ndarray:
-    return np.concatenate([p.detach().numpy().ravel() for p in job.link.parameters()])
+from tests.orchestrator.training.harness import STAGES, parameters, small_settings, train
 
 
 def test_stages_run_in_order_once_and_are_taken_over_by_the_next_run(
     data_dir: Path, tmp_path: Path
 ) -> None:
-    first, seen = run(data_dir, tmp_path)
-    assert seen == [(stage, True) for stage in STAGES]
-    again, seen = run(data_dir, tmp_path)
-    assert seen == [(stage, False) for stage in STAGES]
+    first, told = train(small_settings(data_dir, tmp_path))
+    assert told == [(stage, True) for stage in STAGES]
+    again, told = train(small_settings(data_dir, tmp_path))
+    assert told == [(stage, False) for stage in STAGES]
     np.testing.assert_array_equal(parameters(first), parameters(again))
+    assert first.settings.architecture.encoder == again.settings.architecture.encoder
 
 
-def test_a_run_stopped_between_two_epochs_resumes_to_the_same_weights(
-    data_dir: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("steps", [3, 11, 17, 34])
+def test_a_run_stopped_in_the_middle_of_an_epoch_resumes_to_the_same_bits(
+    steps: int, data_dir: Path, tmp_path: Path, whole_run: np.ndarray
 ) -> None:
-    whole, _ = run(data_dir, tmp_path / "whole")
-    save = loop._save
-    saved: list[int] = []
+    # 8 steps of the teacher, 4 of the search (half the images), 8 of each stage that follows.
+    settings = small_settings(data_dir, tmp_path)
+    with pytest.raises(StoppedError) as stopped:
+        train(settings, stop_after=steps)
+    assert stopped.value.exit_code == 143
+    resumed, told = train(settings)
+    assert told[-1] == ("stage2", True)
+    np.testing.assert_array_equal(parameters(resumed), whole_run)
 
-    def save_then_stop(*arguments: object) -> None:
-        save(*arguments)  # type: ignore[arg-type]
-        saved.append(1)
-        if len(saved) == 7:  # teacher 2, stage 1 2, head 2, stage 2 after its first epoch
-            raise KeyboardInterrupt
 
-    monkeypatch.setattr(loop, "_save", save_then_stop)
-    with pytest.raises(KeyboardInterrupt):
-        run(data_dir, tmp_path / "stopped")
-    monkeypatch.setattr(loop, "_save", save)
-    resumed, seen = run(data_dir, tmp_path / "stopped")
-    assert seen == [("teacher", False), ("stage1", False), ("head", False), ("stage2", True)]
-    np.testing.assert_array_equal(parameters(whole), parameters(resumed))
+@pytest.fixture(scope="module")
+def whole_run(data_dir: Path, tmp_path_factory: pytest.TempPathFactory) -> np.ndarray:
+    """The weights of a job that was never stopped."""
+    return parameters(train(small_settings(data_dir, tmp_path_factory.mktemp("whole")))[0])
+
+
+@pytest.mark.parametrize(
+    ("system", "stages"), [("jscc-student", ["jscc"]), ("jscc-teacher", ["teacher", "jscc"])]
+)
+def test_baselines_train_end_to_end_and_resume(
+    system: str, stages: list[str], data_dir: Path, tmp_path: Path
+) -> None:
+    settings = small_settings(data_dir, tmp_path / "a", system=system)  # type: ignore[arg-type]
+    trained, told = train(settings)
+    assert [stage for stage, _ in told] == stages
+    other = small_settings(data_dir, tmp_path / "b", system=system)  # type: ignore[arg-type]
+    with pytest.raises(StoppedError):
+        train(other, stop_after=8 * len(stages) - 3)
+    np.testing.assert_array_equal(parameters(trained), parameters(train(other)[0]))
+
+
+def test_the_jscc_teacher_sends_with_the_teachers_own_encoder(
+    data_dir: Path, tmp_path: Path
+) -> None:
+    train(small_settings(data_dir, tmp_path))
+    settings = small_settings(data_dir, tmp_path, system="jscc-teacher")
+    trained, told = train(settings)
+    assert told[0] == ("teacher", False)  # the one that the student learnt from
+    assert settings.architecture.encoder == settings.teacher.encoder
+    assert trained.teacher is not None
+    started, ended = (
+        parameters_of.state_dict()["project.weight"]
+        for parameters_of in (trained.teacher.encoder, trained.link.transmitter.encoder)
+    )
+    assert not np.array_equal(started.numpy(), ended.numpy())  # and it went on from there
+    assert np.abs(started.numpy() - ended.numpy()).mean() < 0.5 * np.abs(started.numpy()).mean()
 
 
 def test_changing_a_stage_reruns_it_and_what_follows(data_dir: Path, tmp_path: Path) -> None:
-    run(data_dir, tmp_path)
-    changed = settings(data_dir, tmp_path)
-    stages = {**changed.stages, "head": changed.stages["head"].model_copy(update={"lr": 1e-3})}
-    job = distill.make_job(changed.model_copy(update={"stages": stages}), bf16=False)
-    seen: list[tuple[StageName, bool]] = []
-    distill.run_stages(job, lambda stage, was_run: seen.append((stage, was_run)))
-    assert seen == [("teacher", False), ("stage1", False), ("head", True), ("stage2", True)]
+    settings = small_settings(data_dir, tmp_path)
+    train(settings)
+    head = settings.stages["head"].model_copy(update={"lr": 1e-3})
+    changed = settings.model_copy(update={"stages": {**settings.stages, "head": head}})
+    _, told = train(changed)
+    assert [stage for stage, ran in told if ran] == ["head", "stage2"]
+
+
+def test_a_full_disk_ends_the_job_and_keeps_the_last_good_save(
+    data_dir: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, whole_run: np.ndarray
+) -> None:
+    settings = small_settings(data_dir, tmp_path)
+    with pytest.raises(StoppedError):
+        train(settings, stop_after=6)
+    (saved,) = tmp_path.glob("artefacts/*/teacher-*/resume.pt")
+    kept = saved.read_bytes()
+
+    def full(path: Path, content: bytes) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(artefacts, "write_atomically", full)
+        with pytest.raises(StorageError, match="No space left on device; the last save is kept"):
+            train(settings)
+    assert saved.read_bytes() == kept
+    np.testing.assert_array_equal(parameters(train(settings)[0]), whole_run)
+
+
+def test_a_damaged_artefact_is_one_line_that_says_what_to_do(
+    data_dir: Path, tmp_path: Path
+) -> None:
+    settings = small_settings(data_dir, tmp_path)
+    train(settings)
+    (weights,) = tmp_path.glob("artefacts/*/head-*/weights.safetensors")
+    weights.write_bytes(weights.read_bytes()[:-7])
+    with pytest.raises(CheckpointError, match="is damaged; remove it and run again"):
+        train(settings)
 
 
 def test_command_trains_exports_and_records_what_it_did(data_dir: Path, tmp_path: Path) -> None:
     arguments = ["shapes10", "--preset", "smoke", "--name", "tiny", "--data", str(data_dir)]
     arguments += ["--work", str(tmp_path / "work"), "--out", str(tmp_path / "codec")]
     arguments += ["--set", "stages.teacher.epochs=4", "--set", "precision=fp32"]
+    arguments += ["--set", "images=128", "--set", "depths=preset"]
     assert command.main(arguments) == 0
     checkpoint = open_checkpoint(tmp_path / "codec")
     checkpoint.verify()
@@ -106,8 +134,22 @@ def test_command_trains_exports_and_records_what_it_did(data_dir: Path, tmp_path
     assert checkpoint.manifest.training["stages"]["teacher"]["epochs"] == 4
     assert checkpoint.manifest.training["training_images"] == 128
     lines = (tmp_path / "work" / "tiny" / "progress.jsonl").read_text().splitlines()
-    losses = [json.loads(line)["task"] for line in lines if "teacher" in line]
+    records = [json.loads(line) for line in lines]
+    losses = [r["losses"]["task"] for r in records if r["stage"] == "teacher"]
     assert losses[-1] < losses[0]
+    assert {"time", "epochs", "steps", "images_per_s", "lr", "checkpoint_s"} < set(records[0])
+    assert list((tmp_path / "work" / "tiny" / "events").glob("events.out.*"))
+
+
+def test_settings_come_from_a_file_under_those_of_the_command_line(
+    data_dir: Path, tmp_path: Path
+) -> None:
+    config = tmp_path / "job.yaml"
+    config.write_text("seed: 3\nstages: {head: {epochs: 7}}\n")
+    arguments = ["shapes10", "--preset", "smoke", "--data", str(data_dir), "--config", str(config)]
+    settings = command.settings_of(command.parse([*arguments, "--set", "stages.head.epochs=9"]))
+    assert settings.seed == 3
+    assert settings.stages["head"].epochs == 9
 
 
 @pytest.mark.parametrize(
@@ -117,16 +159,43 @@ def test_command_trains_exports_and_records_what_it_did(data_dir: Path, tmp_path
         (["shapes10", "--preset", "huge"], "compact"),
         (["shapes10", "--set", "stages.stage1.epoch=3"], "stages.stage1.epoch"),
         (["shapes10", "--set", "seed"], "KEY=VALUE"),
+        (["shapes10", "--set", "seed.x=1", "--set", "seed.x.y=1"], "is a value"),
+        (["shapes10", "--set", "seed=[1"], "seed=[1"),
+        (["shapes10", "--config", "missing.yaml"], "missing.yaml"),
+        (["shapes10", "--nproc", "3"], "over 3 ranks"),
+        (["shapes10", "--set", "device=cuda"], "no GPU"),
+        (["shapes10", "--set", "distillation.snr_db_low=30"], "above snr_db_high"),
+        (["shapes10", "--until", "jscc"], "no stage 'jscc'"),
     ],
 )
 def test_wrong_arguments_are_one_line_and_exit_code_2(
-    arguments: list[str], words: str, data_dir: Path, capsys: pytest.CaptureFixture[str]
+    arguments: list[str],
+    words: str,
+    data_dir: Path,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    monkeypatch.chdir(tmp_path)
     assert command.main([*arguments, "--data", str(data_dir)]) == 2
     assert words in capsys.readouterr().err.replace("\n", " ")
 
 
+@pytest.mark.parametrize("preset", sorted(PRESETS))
+@pytest.mark.parametrize("system", ["rkd-sc", "jscc-student", "jscc-teacher"])
+def test_every_preset_is_valid_for_every_system(preset: str, system: str, data_dir: Path) -> None:
+    manifest = read_manifest(data_dir / "shapes10")
+    settings = settings_from_preset(
+        preset,
+        manifest,
+        name="x",
+        system=system,  # type: ignore[arg-type]
+        overrides={},
+    )
+    assert settings.system == system
+
+
 def test_unknown_preset_names_those_there(data_dir: Path) -> None:
     manifest = read_manifest(data_dir / "shapes10")
-    with pytest.raises(ConfigurationError, match="compact, embedded, smoke"):
+    with pytest.raises(ConfigurationError, match="compact, embedded, smoke, paper"):
         settings_from_preset("none", manifest, name="x", overrides={})

@@ -1,0 +1,200 @@
+"""`semcom evaluate`, `semcom footprint` and `semcom report`: from codecs to figures and tables."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+from orchestrator.catalog import Catalog
+from orchestrator.cli_options import CODECS, CodecDir, DataDir, RunsDir, console
+from orchestrator.comparison_page import RATIO_SNR_DB, console_tables
+from orchestrator.datasets.prepare import DATASETS, ensure
+from orchestrator.evaluation_scenario import (
+    checked_codecs,
+    parse_channels,
+    parse_seeds,
+    parse_snr_db,
+    scenario_for,
+    with_codecs,
+)
+from orchestrator.evaluations import run_evaluation
+from orchestrator.footprints import footprint_tables, read_footprints
+from orchestrator.report import console_table, markdown_report, source_tables, write_report
+from orchestrator.scenarios import Plan, Scenario, read_scenario
+from orchestrator.settings import Folders
+from orchestrator.sources import read_sources
+from semcom.architecture import TABLE_III_DEPTHS
+from semcom.errors import ConfigurationError
+
+PAPER_DATASETS = tuple(dict.fromkeys(dataset for _, dataset in TABLE_III_DEPTHS))
+CHANNELS, SNR_DB, SEEDS = "awgn,rayleigh", "-10:25:2.5", "0,1,2"
+
+
+class EvaluationBar:
+    """A progress bar of frames, with a note while images are encoded."""
+
+    def __init__(self, progress: Progress, plan: Plan) -> None:
+        self._progress = progress
+        self._bar = progress.add_task(plan.name, total=plan.total_frames, note="starting")
+
+    def progress(self, recorded: int) -> None:
+        """Frames were recorded."""
+        self._progress.update(self._bar, completed=recorded, note="")
+
+    def encoding(self, codec: str, images: int, total: int) -> None:
+        """Images were encoded."""
+        self._progress.update(self._bar, note=f"{codec}: {images} of {total} images encoded")
+
+
+def evaluate(  # noqa: PLR0913 - the options of a command
+    codecs: Annotated[
+        list[str] | None, typer.Argument(help="Codecs; with --scenario instead of its own.")
+    ] = None,
+    *,
+    scenario: Annotated[
+        Path | None, typer.Option(help="A scenario in YAML: its links and points.")
+    ] = None,
+    channels: Annotated[
+        str | None, typer.Option(help=f"Channel models; {CHANNELS} if left out.")
+    ] = None,
+    snr_db: Annotated[
+        str | None,
+        typer.Option("--snr-db", help=f"START:STOP:STEP or a list; {SNR_DB} if left out."),
+    ] = None,
+    seeds: Annotated[str | None, typer.Option(help=f"Channel seeds; {SEEDS} if left out.")] = None,
+    images: Annotated[int | None, typer.Option(help="Test images; all if left out.")] = None,
+    out: Annotated[
+        Path | None, typer.Option(help="The evaluation's folder (RUNS/NAME-evaluation).")
+    ] = None,
+    data: DataDir = Path("data"),
+    codec_dir: CodecDir = CODECS,
+    runs: RunsDir = Path("runs"),
+) -> None:
+    """Evaluate codecs in one process: the answers of a sweep without its processes.
+
+    The same command goes on where it stopped.
+    """
+    catalog = Catalog(codec_dir)
+    points = _points(channels=channels, snr_db=snr_db, seeds=seeds, images=images)
+    if scenario is None:
+        wanted = scenario_for(codecs or [], catalog, points=points)
+        folder = out or runs / wanted.name
+    else:
+        if any(value is not None for value in (channels, snr_db, seeds, images)):
+            raise ConfigurationError(
+                "--scenario says all points: leave out --channels, --snr-db, --seeds and --images"
+            )
+        wanted = with_codecs(read_scenario(scenario), codecs or [], catalog)
+        folder = out or runs / f"{wanted.name}-evaluation"
+    _evaluate(wanted, folder, Folders(data=data, codecs=codec_dir, runs=runs))
+
+
+def footprint(
+    codecs: Annotated[list[str] | None, typer.Argument(help="Codecs.")] = None,
+    paper: Annotated[
+        list[str] | None,
+        typer.Option(help="Also Table I at 224x224 for cifar10, cifar100 or tiny-imagenet."),
+    ] = None,
+    threads: Annotated[int, typer.Option(min=1, max=256, help="Threads of the networks.")] = 1,
+    repeats: Annotated[int, typer.Option(min=1, max=100_000, help="Runs at batch 1.")] = 100,
+    out: Annotated[Path | None, typer.Option(help="Folder of the result (RUNS/footprint).")] = None,
+    codec_dir: CodecDir = CODECS,
+    runs: RunsDir = Path("runs"),
+) -> None:
+    """Measure codecs: parameters, FLOPs, encoder latency (Table II). Keep the machine quiet."""
+    folder = out or runs / "footprint"
+    if not (codecs or paper):
+        raise ConfigurationError("name at least one codec, or a data set with --paper")
+    command = [sys.executable, "-m", "orchestrator.training.footprint", "--out", str(folder)]
+    command += ["--threads", str(threads), "--repeats", str(repeats)]
+    for codec in checked_codecs(codecs or [], Catalog(codec_dir)):
+        command += ["--codec", str(codec_dir / codec)]
+    for dataset in paper or []:
+        if dataset not in PAPER_DATASETS:
+            raise ConfigurationError(
+                f"--paper: unknown data set '{dataset}'; there are: {', '.join(PAPER_DATASETS)}"
+            )
+        command += ["--paper", dataset]
+    code = subprocess.run(command, check=False).returncode
+    if code:
+        raise typer.Exit(code)
+    record = read_footprints(folder)
+    assert record is not None
+    for table in footprint_tables([record]):
+        console.print(table.rich())
+    console.print(f"wrote {folder}; semcom report {folder}", highlight=False, soft_wrap=True)
+
+
+def report(
+    folders: Annotated[
+        list[Path], typer.Argument(help="Folders of runs, evaluations, searches, footprints.")
+    ],
+    out: Annotated[
+        Path | None,
+        typer.Option(help="Folder of the report (the run's; `comparison` beside several)."),
+    ] = None,
+    markdown: Annotated[
+        bool, typer.Option("--markdown", help="Only print the tables as Markdown.")
+    ] = False,
+    ratio_snr_db: Annotated[
+        float, typer.Option("--ratio-snr-db", help="SNR at which compression ratios are compared.")
+    ] = RATIO_SNR_DB,
+) -> None:
+    """Tables and plots of runs, evaluations, searches and footprints, side by side."""
+    if markdown:
+        typer.echo(markdown_report(folders, ratio_snr_db=ratio_snr_db))
+        return
+    _print_results(folders)
+    folder = folders[0] if len(folders) == 1 else folders[0].parent / "comparison"
+    path = write_report(out or folder, folders, ratio_snr_db=ratio_snr_db)
+    console.print(f"report: {path}")
+
+
+def _points(
+    *, channels: str | None, snr_db: str | None, seeds: str | None, images: int | None
+) -> dict[str, Any]:
+    return {
+        "channels": parse_channels(channels or CHANNELS),
+        "snr_db": parse_snr_db(snr_db or SNR_DB),
+        "seeds": parse_seeds(seeds or SEEDS),
+        "images": images,
+    }
+
+
+def _evaluate(scenario: Scenario, folder: Path, folders: Folders) -> None:
+    for dataset in sorted({link.dataset for link in scenario.links.values()}):
+        if dataset in DATASETS:
+            ensure(dataset, folders.data / dataset)
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TextColumn("frames"),
+        TimeRemainingColumn(),
+        TextColumn("{task.fields[note]}"),
+    )
+    with Progress(*columns, console=console) as progress:
+        outcome = run_evaluation(
+            scenario, folder, folders=folders, watcher=lambda plan: EvaluationBar(progress, plan)
+        )
+    _print_results([folder])
+    console.print(f"results digest {outcome.results_digest} in {outcome.seconds:.0f} s")
+    console.print(f"report: {outcome.report}")
+
+
+def _print_results(folders: Sequence[Path]) -> None:
+    """Runs by themselves, evaluations together, then searches and footprints."""
+    found = read_sources(folders)
+    for run in found.timed:
+        console.print(console_table(run.summary))
+    evaluations = [run for run in found.runs if run.is_evaluation]
+    for shown in console_tables(evaluations, width=console.width):
+        console.print(shown)
+    for table in source_tables(found):
+        console.print(table.rich())

@@ -1,0 +1,202 @@
+"""`semcom jobs`: the queue of training jobs."""
+
+from __future__ import annotations
+
+import re
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from orchestrator.cli_options import console
+from orchestrator.jobs import instance, view
+from orchestrator.jobs.logs import read_along
+from orchestrator.jobs.service import supervise
+from orchestrator.jobs.settings import JobsFolder, read_settings
+from orchestrator.jobs.store import JobStore, Submission
+from semcom.errors import ConfigurationError
+from semcom.messages import NAME_PATTERN
+from semcom.shards import read_manifest
+from semcom.telemetry import log_json
+
+POLL_S = 0.5
+RKD_SC = "rkd-sc"
+# What the queue itself tells a training job.
+OURS = (
+    "--work", "--out", "--progress", "--nproc", "--name", "--data", "--preset", "--system",
+)  # fmt: skip
+
+jobs_app = typer.Typer(help="Training jobs, queued and watched.", no_args_is_help=True)
+
+WorkDir = Annotated[Path, typer.Option("--work", help="Folder of training artefacts.")]
+JobId = Annotated[int, typer.Argument(help="A job, by the number that `list` shows.")]
+Parallel = Annotated[
+    int | None, typer.Option(min=1, max=64, help="Jobs at a time, for a supervisor started now.")
+]
+
+
+@jobs_app.command(context_settings={"allow_extra_args": True, "ignore_unknown_options": True})
+def submit(  # noqa: PLR0913 - the options of a command
+    context: typer.Context,
+    dataset: Annotated[str, typer.Argument(help="A prepared data set.")],
+    *,
+    preset: Annotated[str, typer.Option(help="See `semcom train --help`.")] = "compact",
+    system: Annotated[str, typer.Option(help="See `semcom train --help`.")] = RKD_SC,
+    name: Annotated[
+        str | None, typer.Option(help="Of the codec (DATASET-PRESET[-SYSTEM]).")
+    ] = None,
+    nproc: Annotated[int, typer.Option(min=1, max=256, help="Ranks on this machine.")] = 1,
+    priority: Annotated[int, typer.Option(help="Higher ones go first.")] = 0,
+    parallel: Parallel = None,
+    foreground: Annotated[
+        bool, typer.Option("--foreground", help="Run the queue here until it is empty.")
+    ] = False,
+    data: Annotated[Path, typer.Option(help="Folder of data sets.")] = Path("data"),
+    codecs: Annotated[Path, typer.Option(help="Folder of codecs.")] = Path("codecs"),
+    work: WorkDir = Path("training"),
+) -> None:
+    """Queue a training job; further options, as --set KEY=VALUE, go to the training as they are."""
+    if name is None:  # as the training would call it
+        name = f"{dataset}-{preset.replace('_', '-')}"
+        name += "" if system == RKD_SC else f"-{system}"
+    for what, value in (("data set", dataset), ("name", name)):
+        if not re.fullmatch(NAME_PATTERN, value):
+            raise ConfigurationError(f"{what} {value!r}: must match {NAME_PATTERN}")
+    for word in context.args:
+        if word.partition("=")[0] in OURS:
+            raise ConfigurationError(f"{word}: write it as an option of `semcom jobs submit`")
+    read_manifest(data / dataset)
+    arguments = [dataset, "--preset", preset, "--system", system, *context.args, "--name", name]
+    arguments += ["--data", str(data), "--work", str(work), "--out", str(codecs / name)]
+    if nproc > 1 or any(word.startswith("--rendezvous") for word in context.args):
+        arguments += ["--nproc", str(nproc)]
+    wanted = Submission(
+        name=name,
+        dataset=dataset,
+        arguments=tuple(arguments),
+        nproc=nproc,
+        priority=priority,
+        work=str(work),
+        codecs=str(codecs),
+        cwd=str(Path.cwd()),
+    )
+    folder = JobsFolder(work)
+    read_settings(folder, parallel=parallel)  # a mistake in them is better found before
+    with _store(folder, create=True) as store:
+        job_id = store.submit(wanted, time.time())
+    typer.echo(job_id)
+    if foreground:
+        _serve(folder, parallel=parallel, idle_s=0.0)
+        with _store(folder) as store:
+            raise typer.Exit(view.exit_status(store.job(job_id)))
+    if not instance.ensure(folder, parallel) and parallel is not None:
+        _note("a supervisor runs already; it keeps its own --parallel")
+
+
+@jobs_app.command("list")
+def list_jobs(work: WorkDir = Path("training")) -> None:
+    """All jobs: state, progress, codec, and why one failed."""
+    folder = JobsFolder(work)
+    with _store(folder) as store:
+        jobs = store.jobs()
+    console.print(view.table(jobs, folder))
+    for job in jobs:
+        if job.error:
+            _note(f"job {job.id} {job.name}: {job.error}")
+    running = instance.find(folder)
+    if running is not None:
+        _note(f"supervisor: process {running.pid}, {running.metrics}")
+    elif not all(job.ended for job in jobs):
+        _note(f"no supervisor runs; start one with: semcom jobs serve --work {work}")
+
+
+@jobs_app.command()
+def watch(
+    job_id: Annotated[int | None, typer.Argument(metavar="[ID]", help="All if none.")] = None,
+    work: WorkDir = Path("training"),
+) -> None:
+    """Show jobs while they run, and end with them, with the job's exit code."""
+    folder = JobsFolder(work)
+    with _store(folder) as store:
+        jobs = store.active() if job_id is None else [store.job(job_id)]
+        if not jobs:
+            _note("no job is queued or running")
+        elif not all(job.ended for job in jobs) and instance.find(folder) is None:
+            _note(f"no supervisor runs; start one with: semcom jobs serve --work {work}")
+        raise typer.Exit(view.watch(store, folder, jobs, console, poll_s=POLL_S))
+
+
+@jobs_app.command()
+def cancel(job_id: JobId, work: WorkDir = Path("training")) -> None:
+    """Take a job out of the queue, or ask it to save and end; `restart` goes on from there."""
+    folder = JobsFolder(work)
+    with _store(folder) as store:
+        job = store.cancel(job_id, time.time())
+    if job.state == "running":
+        instance.ensure(folder)
+        _note(f"job {job_id} is asked to save and end")
+    else:
+        _note(f"job {job_id} is cancelled")
+
+
+@jobs_app.command()
+def restart(job_id: JobId, work: WorkDir = Path("training")) -> None:
+    """Queue a failed or cancelled job again; it goes on from its last checkpoint."""
+    folder = JobsFolder(work)
+    with _store(folder) as store:
+        store.restart(job_id)
+    instance.ensure(folder)
+    _note(f"job {job_id} is queued")
+
+
+@jobs_app.command()
+def logs(
+    job_id: JobId,
+    follow: Annotated[bool, typer.Option("--follow", help="Until the job ends.")] = False,
+    work: WorkDir = Path("training"),
+) -> None:
+    """What a job has printed."""
+    folder = JobsFolder(work)
+    with _store(folder) as store:
+        store.job(job_id)
+        parts = read_along(
+            folder.job_log(job_id),
+            lambda: not follow or store.job(job_id).ended,
+            poll_s=POLL_S,
+        )
+        for part in parts:
+            sys.stdout.buffer.write(part)
+            sys.stdout.buffer.flush()
+
+
+@jobs_app.command()
+def serve(
+    parallel: Annotated[int | None, typer.Option(min=1, max=64, help="Jobs at a time.")] = None,
+    work: WorkDir = Path("training"),
+) -> None:
+    """Run the supervisor here, for a service or a container; Ctrl-C queues its jobs again."""
+    _serve(JobsFolder(work), parallel=parallel, idle_s=float("inf"))
+
+
+def _serve(folder: JobsFolder, *, parallel: int | None, idle_s: float) -> None:
+    log_json()
+    absolute = JobsFolder(folder.work.absolute())
+    if not supervise(absolute, read_settings(folder, parallel=parallel, idle_s=idle_s)):
+        raise ConfigurationError(f"another supervisor runs for {folder.work} and takes the jobs")
+
+
+def _note(text: str) -> None:
+    console.print(text, markup=False, highlight=False, soft_wrap=True)
+
+
+@contextmanager
+def _store(folder: JobsFolder, *, create: bool = False) -> Iterator[JobStore]:
+    store = JobStore(folder.database, create=create)
+    try:
+        yield store
+    finally:
+        store.close()

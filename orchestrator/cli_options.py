@@ -1,0 +1,19 @@
+"""Options that several commands share, and where the commands look by default."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+
+console = Console()
+
+DataDir = Annotated[Path, typer.Option("--data", help="Folder of data sets.")]
+CodecDir = Annotated[Path, typer.Option("--codecs", help="Folder of codecs.")]
+RunsDir = Annotated[Path, typer.Option("--runs", help="Folder of runs.")]
+
+PROJECT = Path(__file__).resolve().parents[1]
+# The codecs of the folder where the command is given, else those that ship with the project.
+CODECS = Path("codecs") if Path("codecs").is_dir() else PROJECT / "codecs"

@@ -1,0 +1,40 @@
+"""`semcom train`, `semcom search` and `semcom bench`: training runs in a process of its own."""
+
+from __future__ import annotations
+
+import os
+import sys
+from typing import Any
+
+import typer
+
+bench_app = typer.Typer(help="Benchmarks: ratios measured side by side.", no_args_is_help=True)
+
+# The training's own parser knows its options, and answers --help.
+HANDED_ON: dict[str, Any] = {
+    "context_settings": {"allow_extra_args": True, "ignore_unknown_options": True},
+    "add_help_option": False,
+}
+
+
+def train(context: typer.Context) -> None:
+    """Train a codec: the stages of a system, export, evaluation (see `semcom train --help`)."""
+    _become("orchestrator.training", *context.args)
+
+
+def search(context: typer.Context) -> None:
+    """Search the depths of the encoder: KDL-DARTS, or DARTS with --set search.method=darts."""
+    _become("orchestrator.training", *context.args, "--until", "search")
+
+
+@bench_app.command("training", **HANDED_ON)
+def bench_training(context: typer.Context) -> None:
+    """The training loop beside a straightforward PyTorch one: images per second."""
+    _become("orchestrator.training.bench", *context.args)
+
+
+def _become(module: str, *words: str) -> None:
+    """Replace this process, so that signals and the exit code are the training's own."""
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os.execv(sys.executable, [sys.executable, "-m", module, *words])

@@ -1,0 +1,198 @@
+"""Systems compared: accuracy curves (Fig. 6) and accuracy against compression ratio (Fig. 8).
+
+Runs and evaluations are taken together. What is known twice (the same codec, images, link, channel
+condition and seed) gave the same answers, and is counted once.
+"""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from pydantic import ValidationError
+
+from orchestrator.codec_facts import CodecFacts
+from orchestrator.curves import Curve, CurvePoint
+from orchestrator.run_folder import Run
+from orchestrator.scenarios import PlannedCodec
+from orchestrator.summary import PointSummary
+
+TITLES = {"rkd-sc": "RKD-SC", "jscc-student": "JSCC-student", "jscc-teacher": "JSCC-teacher"}
+SYSTEMS = tuple(TITLES)
+
+
+class Draw(NamedTuple):
+    """What decides the answers of a point."""
+
+    dataset_digest: str
+    link: str
+    channel: str
+    snr_db: float
+    seed: int
+
+
+class Member(NamedTuple):
+    """A codec on a data set."""
+
+    dataset: str
+    system: str
+    codec: str
+    digest: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class SystemCurve(Curve):
+    """A curve of one codec, called by its system and as little more as tells it apart.
+
+    `shade` is 0 where a system has one codec on a data set; those of more run from -1 to 1.
+    """
+
+    system: str
+    digest: str
+    shade: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class RatioPoint:
+    """A codec of some compression ratio at the SNR that was asked for."""
+
+    ratio: float
+    codec: str
+    found: CurvePoint
+
+
+@dataclass(frozen=True, kw_only=True)
+class RatioCurve:
+    """Accuracy of one system over one channel at one SNR, by rising compression ratio."""
+
+    dataset: str
+    system: str
+    channel: str
+    points: list[RatioPoint]
+
+
+def system_curves(runs: Sequence[Run]) -> list[SystemCurve]:
+    """A curve per data set, codec and channel, images of all seeds and links counted together."""
+    found = _distinct_points(runs)
+    labels = _labels(found.keys(), facts_of(runs))
+    curves: list[SystemCurve] = []
+    for member in sorted(found, key=lambda member: (_rank(member.system), labels[member][1])):
+        by_channel: dict[str, list[PointSummary]] = defaultdict(list)
+        for point in found[member].values():
+            by_channel[point.channel].append(point)
+        label, shade = labels[member]
+        curves += [
+            SystemCurve(
+                dataset=member.dataset,
+                series=label,
+                channel=channel,
+                seeds=len({point.seed for point in points}),
+                points=_pooled(points),
+                gaps_db=[],
+                system=member.system,
+                digest=member.digest,
+                shade=shade,
+            )
+            for channel, points in by_channel.items()
+        ]
+    datasets = list(dict.fromkeys(member.dataset for member in found))
+    return sorted(curves, key=lambda curve: datasets.index(curve.dataset))
+
+
+def ratio_curves(runs: Sequence[Run], *, snr_db: float) -> list[RatioCurve]:
+    """A curve per data set, system and channel that meets at least two compression ratios."""
+    facts = facts_of(runs)
+    found: dict[tuple[str, str, str], list[RatioPoint]] = defaultdict(list)
+    for curve in system_curves(runs):
+        at_snr = [point for point in curve.points if point.snr_db == snr_db]
+        if at_snr and curve.digest in facts:
+            codec = facts[curve.digest]
+            point = RatioPoint(ratio=codec.compression_ratio, codec=codec.name, found=at_snr[0])
+            found[curve.dataset, curve.system, curve.channel].append(point)
+    return [
+        RatioCurve(
+            dataset=dataset,
+            system=system,
+            channel=channel,
+            points=sorted(points, key=lambda point: (point.ratio, point.codec)),
+        )
+        for (dataset, system, channel), points in found.items()
+        if len({point.ratio for point in points}) > 1
+    ]
+
+
+def facts_of(runs: Sequence[Run]) -> dict[str, CodecFacts]:
+    """What the manifests of runs and evaluations tell of codecs, by digest; older ones nothing."""
+    facts: dict[str, CodecFacts] = {}
+    for run in runs:
+        codecs = run.manifest.get("codecs")
+        for content in codecs if isinstance(codecs, list) else []:
+            try:
+                codec = CodecFacts.model_validate(content)
+            except ValidationError:
+                continue
+            facts.setdefault(codec.digest, codec)
+    return facts
+
+
+def _distinct_points(runs: Sequence[Run]) -> dict[Member, dict[Draw, PointSummary]]:
+    """Points by codec; of one that is there twice, what saw more images."""
+    found: dict[Member, dict[Draw, PointSummary]] = {}
+    for run in runs:
+        links = run.summary.plan.links
+        codecs: dict[tuple[str, str], PlannedCodec] = {
+            (name, codec.name): codec for name, link in links.items() for codec in link.codecs
+        }
+        for point in run.summary.points:
+            codec, link = codecs[point.link, point.codec], links[point.link]
+            member = Member(point.dataset, point.system, point.codec, codec.digest)
+            draw = Draw(link.dataset_digest, point.link, point.channel, point.snr_db, point.seed)
+            known = found.setdefault(member, {}).get(draw)
+            if known is None or known.images < point.images:
+                found[member][draw] = point
+    return found
+
+
+def _labels(
+    members: Iterable[Member], facts: dict[str, CodecFacts]
+) -> dict[Member, tuple[str, float]]:
+    """Name and shade of each codec: its system, with its ratio or its name if there are more."""
+    groups: dict[tuple[str, str], list[Member]] = defaultdict(list)
+    for member in members:
+        groups[member.dataset, member.system].append(member)
+    labels: dict[Member, tuple[str, float]] = {}
+    for (_, system), group in groups.items():
+        ratios = {m: facts[m.digest].compression_ratio for m in group if m.digest in facts}
+        apart = len(set(ratios.values())) == len(group)
+        if apart:
+            group.sort(key=lambda member: ratios[member])
+        for index, member in enumerate(group):
+            label = TITLES.get(system, system)
+            if len(group) > 1:
+                label = f"{label}, ratio {ratios[member]:g}" if apart else _name(member, group)
+            labels[member] = label, 2 * index / (len(group) - 1) - 1 if len(group) > 1 else 0.0
+    return labels
+
+
+def _name(member: Member, group: Sequence[Member]) -> str:
+    """The codec's name; two codecs of one name are told apart by their digests."""
+    alike = sum(other.codec == member.codec for other in group)
+    return f"{member.codec} {member.digest[:6]}" if alike > 1 else member.codec
+
+
+def _pooled(points: Sequence[PointSummary]) -> list[CurvePoint]:
+    images: Counter[float] = Counter()
+    correct: Counter[float] = Counter()
+    for point in points:
+        images[point.snr_db] += point.images
+        correct[point.snr_db] += point.correct
+    return [
+        CurvePoint(snr_db=snr_db, images=images[snr_db], correct=correct[snr_db])
+        for snr_db in sorted(images)
+    ]
+
+
+def _rank(system: str) -> int:
+    return SYSTEMS.index(system) if system in SYSTEMS else len(SYSTEMS)

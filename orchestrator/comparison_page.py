@@ -1,0 +1,167 @@
+"""Sections and tables that compare systems: Fig. 6, Fig. 8, and the codecs themselves."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from rich import box
+from rich.markup import escape
+from rich.table import Table
+
+from orchestrator.codec_facts import PARTS
+from orchestrator.comparison import (
+    TITLES,
+    RatioCurve,
+    SystemCurve,
+    facts_of,
+    ratio_curves,
+    system_curves,
+)
+from orchestrator.comparison_plots import ratio_png, systems_png
+from orchestrator.curves import CurvePoint, channel_title
+from orchestrator.markup import NOTHING, Picture, count, figure
+from orchestrator.report_page import accuracy_tables
+from orchestrator.run_folder import RESULTS_CSV, Run
+from orchestrator.tables import ReportTable
+from orchestrator.theme import DARK, LIGHT
+
+RATIO_SNR_DB = -10.0
+
+
+def systems_section(runs: Sequence[Run]) -> tuple[list[str], dict[str, Picture]]:
+    """Fig. 6: accuracy against SNR of all systems; nothing where no point is complete."""
+    curves = system_curves(runs)
+    if not curves:
+        return [], {}
+    seeds = max(curve.seeds for curve in curves)
+    pooled = f", images of {seeds} channel seeds counted together" if seeds > 1 else ""
+    caption = (
+        f"Classification accuracy against Es/N0 per complex symbol, by data set and channel. "
+        f"Bands: 95 % Wilson intervals{pooled}."
+    )
+    picture = systems_png(curves, LIGHT), systems_png(curves, DARK)
+    parts = ["<h2>Systems</h2>", figure("systems", picture, caption), *accuracy_tables(curves)]
+    return [*parts, *(table.html() for table in codec_tables(runs))], {"systems": picture}
+
+
+def ratio_section(runs: Sequence[Run], *, snr_db: float) -> tuple[list[str], dict[str, Picture]]:
+    """Fig. 8: accuracy at one SNR against compression ratio; nothing without two ratios."""
+    curves = ratio_curves(runs, snr_db=snr_db)
+    if not curves:
+        return [], {}
+    picture: Picture = (
+        ratio_png(curves, snr_db=snr_db, theme=LIGHT),
+        ratio_png(curves, snr_db=snr_db, theme=DARK),
+    )
+    caption = (
+        f"Accuracy at {snr_db:g} dB of codecs that differ in compression ratio: c of the D "
+        f"numbers of a feature are sent. Bands: 95 % Wilson intervals."
+    )
+    parts = ["<h2>Compression ratio</h2>", figure("ratios", picture, caption)]
+    return [*parts, *(table.html() for table in ratio_tables(curves, snr_db))], {"ratios": picture}
+
+
+def accuracy_markdown(runs: Sequence[Run]) -> list[ReportTable]:
+    """A table per data set: a row per SNR, a column per codec and channel, seeds together."""
+    curves = system_curves(runs)
+    return [
+        _accuracy_table(dataset, [curve for curve in curves if curve.dataset == dataset])
+        for dataset in dict.fromkeys(curve.dataset for curve in curves)
+    ]
+
+
+def console_tables(runs: Sequence[Run], *, width: int) -> list[Table]:
+    """Accuracy in percent for a terminal: a table per data set, seeds counted together.
+
+    Where `width` has no room for all SNRs, every second or third is shown.
+    """
+    tables: list[Table] = []
+    curves = system_curves(runs)
+    for dataset in dict.fromkeys(curve.dataset for curve in curves):
+        shown = [curve for curve in curves if curve.dataset == dataset]
+        names = [(curve.series, channel_title(curve.channel)) for curve in shown]
+        room = width - sum(max(map(len, column)) + 1 for column in zip(*names, strict=True)) - 2
+        snrs_db = sorted({point.snr_db for curve in shown for point in curve.points})
+        step = -(-5 * len(snrs_db) // max(5, room))
+        caption = f"one of {step} SNRs shown, all are in {RESULTS_CSV}" if step > 1 else None
+        title = f"{dataset}: accuracy in % against Es/N0 in dB"
+        table = Table(
+            "system", "channel", title=title, caption=caption, box=box.SIMPLE_HEAD, padding=0
+        )
+        for snr_db in snrs_db[::step]:
+            table.add_column(f"{snr_db:g}", justify="right", no_wrap=True, min_width=4)
+        for name, curve in zip(names, shown, strict=True):
+            found = {point.snr_db: f"{100 * point.accuracy:.1f}" for point in curve.points}
+            table.add_row(
+                *map(escape, name), *(found.get(snr_db, "") for snr_db in snrs_db[::step])
+            )
+        tables.append(table)
+    return tables
+
+
+def ratio_tables(curves: Sequence[RatioCurve], snr_db: float) -> list[ReportTable]:
+    """A table per data set: a row per codec, a column per channel."""
+    tables: list[ReportTable] = []
+    for dataset in dict.fromkeys(curve.dataset for curve in curves):
+        shown = [curve for curve in curves if curve.dataset == dataset]
+        channels = list(dict.fromkeys(curve.channel for curve in shown))
+        cells: dict[tuple[float, str, str], dict[str, str]] = {}
+        for curve in shown:
+            for point in curve.points:
+                key = point.ratio, TITLES.get(curve.system, curve.system), point.codec
+                cells.setdefault(key, {})[curve.channel] = _percent(point.found)
+        rows = [
+            [f"{ratio:g}", system, codec, *(found.get(name, NOTHING) for name in channels)]
+            for (ratio, system, codec), found in sorted(cells.items())
+        ]
+        tables.append(
+            ReportTable(
+                title=f"{dataset}: accuracy at {snr_db:g} dB, %",
+                head=["compression ratio", "system", "codec", *map(channel_title, channels)],
+                rows=rows,
+            )
+        )
+    return tables
+
+
+def codec_tables(runs: Sequence[Run]) -> list[ReportTable]:
+    """What the compared codecs are; nothing where no manifest tells."""
+    facts = facts_of(runs).values()
+    if not facts:
+        return []
+    rows = [
+        [
+            codec.name, codec.dataset, TITLES.get(codec.system, codec.system),
+            f"{codec.compression_ratio:g}", str(codec.codeword_dim), str(codec.symbols),
+            *(count(codec.parameters.get(part, 0)) for part in PARTS),
+            NOTHING if codec.teacher_parameters is None else count(codec.teacher_parameters),
+        ]
+        for codec in facts
+    ]  # fmt: skip
+    head = [
+        "codec", "data set", "system", "compression ratio", "reals sent", "complex symbols",
+        "encoder", "channel encoder", "decoder", "head", "its teacher",
+    ]  # fmt: skip
+    note = "The columns from encoder on count parameters."
+    return [ReportTable(title="Codecs", head=head, rows=rows, note=note)]
+
+
+def _accuracy_table(dataset: str, curves: Sequence[SystemCurve]) -> ReportTable:
+    points = [{point.snr_db: point for point in curve.points} for curve in curves]
+    seeds = max(curve.seeds for curve in curves)
+    return ReportTable(
+        title=f"{dataset}: accuracy, %",
+        head=["Es/N0 (dB)", *(f"{c.series}, {channel_title(c.channel)}" for c in curves)],
+        rows=[
+            [f"{snr_db:g}", *(_percent(column.get(snr_db)) for column in points)]
+            for snr_db in sorted({snr_db for column in points for snr_db in column})
+        ],
+        note=f"{seeds} channel seed{'s' * (seeds > 1)}; in brackets 95 % Wilson intervals.",
+    )
+
+
+def _percent(point: CurvePoint | None) -> str:
+    if point is None:
+        return NOTHING
+    low, high = point.interval
+    return f"{100 * point.accuracy:.2f} ({100 * low:.2f} to {100 * high:.2f})"

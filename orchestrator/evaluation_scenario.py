@@ -1,0 +1,127 @@
+"""What `semcom evaluate` is asked for, as a scenario: every codec on the link of its data set.
+
+All codecs of a data set share one link, so they meet the same noise at every point.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, get_args
+
+from orchestrator.catalog import Catalog
+from orchestrator.scenarios import Scenario, SnrRange
+from semcom.errors import ConfigurationError
+from semcom.points import ChannelModel
+from semcom.settings import validate
+
+NAME = "evaluation"
+MODELS: tuple[str, ...] = get_args(ChannelModel)
+
+
+def scenario_for(codecs: Sequence[str], catalog: Catalog, *, points: dict[str, Any]) -> Scenario:
+    """Codecs at `points`: the scenario's keys channels, snr_db, seeds, images.
+
+    Raises:
+        ConfigurationError: no or an unknown codec, or points that are not valid.
+        CheckpointError: a codec's manifest is not valid.
+    """
+    if not codecs:
+        raise ConfigurationError("name at least one codec, or a scenario with --scenario FILE")
+    links = {
+        dataset: {"dataset": dataset, "codecs": names}
+        for dataset, names in _by_dataset(codecs, catalog).items()
+    }
+    return validate(Scenario, {"name": NAME, "links": links, **points}, where="evaluation")
+
+
+def with_codecs(scenario: Scenario, codecs: Sequence[str], catalog: Catalog) -> Scenario:
+    """The scenario's points for other codecs: each on the links that carry its data set.
+
+    Raises:
+        ConfigurationError: an unknown codec, or one whose data set no link of the scenario has.
+        CheckpointError: a codec's manifest is not valid.
+    """
+    if not codecs:
+        return scenario
+    by_dataset = _by_dataset(codecs, catalog)
+    content = scenario.model_dump()
+    content["links"] = {
+        name: {"dataset": link.dataset, "codecs": by_dataset[link.dataset]}
+        for name, link in scenario.links.items()
+        if link.dataset in by_dataset
+    }
+    for dataset in by_dataset.keys() - {link.dataset for link in scenario.links.values()}:
+        raise ConfigurationError(
+            f"codec {by_dataset[dataset][0]} is for data set {dataset}, which no link of "
+            f"{scenario.name} carries"
+        )
+    return validate(Scenario, content, where=scenario.name)
+
+
+def parse_channels(text: str) -> list[dict[str, str]]:
+    """`awgn,rayleigh`: channel models with perfect state and zero forcing.
+
+    Raises:
+        ConfigurationError: an unknown model.
+    """
+    names = [name.strip() for name in text.split(",")]
+    for name in names:
+        if name not in MODELS:
+            raise ConfigurationError(
+                f"--channels: unknown channel '{name}'; there are: {', '.join(MODELS)}"
+            )
+    return [{"model": name} for name in names]
+
+
+def parse_snr_db(text: str) -> list[float] | dict[str, float]:
+    """`-10:25:2.5` (start, stop, step in dB) or a list such as `-10,0,25`.
+
+    Raises:
+        ConfigurationError: neither, or a range that is not valid.
+    """
+    try:
+        numbers = [float(part) for part in text.split(":" if ":" in text else ",")]
+    except ValueError:
+        numbers = []
+    if not numbers or (":" in text and len(numbers) != 3):
+        raise ConfigurationError(
+            f"--snr-db {text}: expected START:STOP:STEP or a list of numbers in dB"
+        )
+    if ":" not in text:
+        return numbers
+    content = dict(zip(("start", "stop", "step"), numbers, strict=True))
+    validate(SnrRange, content, where=f"--snr-db {text}")
+    return content
+
+
+def parse_seeds(text: str) -> list[int]:
+    """`0,1,2`.
+
+    Raises:
+        ConfigurationError: not a list of whole numbers.
+    """
+    try:
+        return [int(part) for part in text.split(",")]
+    except ValueError as error:
+        raise ConfigurationError(f"--seeds {text}: expected whole numbers as 0,1,2") from error
+
+
+def checked_codecs(codecs: Sequence[str], catalog: Catalog) -> list[str]:
+    """Codecs in the order given, each once.
+
+    Raises:
+        ConfigurationError: one is not in the catalogue.
+    """
+    names = catalog.names()
+    for codec in codecs:
+        if codec not in names:
+            there = ", ".join(names) or "none"
+            raise ConfigurationError(f"no codec '{codec}' in {catalog.root}; there are: {there}")
+    return list(dict.fromkeys(codecs))
+
+
+def _by_dataset(codecs: Sequence[str], catalog: Catalog) -> dict[str, list[str]]:
+    found: dict[str, list[str]] = {}
+    for codec in checked_codecs(codecs, catalog):
+        found.setdefault(catalog.open(codec).manifest.dataset, []).append(codec)
+    return found

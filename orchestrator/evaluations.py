@@ -1,0 +1,233 @@
+"""`semcom evaluate`: a sweep without processes, in a folder like a run's.
+
+The plan, the ledger and what is made from them are those of a run, so an evaluation and a sweep of
+one scenario have one plan digest, and must have one results digest. The networks run in a process
+of their own (`orchestrator/training/evaluation.py`); this one plans and records.
+"""
+
+from __future__ import annotations
+
+import secrets
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Protocol
+
+from orchestrator.catalog import Catalog
+from orchestrator.codec_facts import facts_of_plan
+from orchestrator.ledger import Ledger
+from orchestrator.report import write_report
+from orchestrator.run_folder import EVALUATION, LEDGER, RESULTS_CSV, is_evaluation
+from orchestrator.run_manifest import write_run_manifest
+from orchestrator.runs import InterruptedRunError, RunOutcome
+from orchestrator.scenarios import Plan, Scenario, make_plan
+from orchestrator.settings import Folders
+from orchestrator.summary import summarize, write_results_csv
+from semcom.errors import ConfigurationError, SemcomError, StorageError
+from semcom.evaluation import (
+    EncodedImages,
+    EvaluatedPoint,
+    EvaluationError,
+    EvaluationJob,
+    EvaluationLine,
+    EvaluationPoint,
+    EvaluationTask,
+    parse_line,
+)
+from semcom.messages import FrameResult
+
+COMMAND = (sys.executable, "-m", "orchestrator.training.evaluation")
+
+
+class EvaluationWatcher(Protocol):
+    """Is told of the progress."""
+
+    def progress(self, recorded: int) -> None:
+        """So many frames of the plan are in the ledger."""
+
+    def encoding(self, codec: str, images: int, total: int) -> None:
+        """So many images of `total` have been encoded by a codec."""
+
+
+class FailedEvaluationError(SemcomError):
+    """The evaluating process gave up; its exit code is the command's."""
+
+    def __init__(self, detail: str, exit_code: int) -> None:
+        super().__init__(detail)
+        self.exit_code = exit_code
+
+
+def run_evaluation(
+    scenario: Scenario,
+    folder: Path,
+    *,
+    folders: Folders,
+    watcher: Callable[[Plan], EvaluationWatcher],
+) -> RunOutcome:
+    """Evaluate a scenario, or finish an evaluation of it; points that are there are kept.
+
+    Raises:
+        ConfigurationError: the folder holds a run, or the evaluation of something else.
+        SemcomError: with the exit code that the error names.
+    """
+    started_s = time.monotonic()
+    folders = folders.absolute()
+    catalog = Catalog(folders.codecs)
+    # Exact mode is what an evaluation is; merged frames are a matter of the receivers' process.
+    scenario = scenario.model_copy(update={"decoding": "exact"})
+    run = f"{scenario.name}.{secrets.token_hex(4)}"
+    plan = make_plan(scenario, run=run, data_dir=folders.data, catalog=catalog)
+    ledger = _open_ledger(folder, plan)
+    plan = ledger.plan
+    try:
+        codecs = facts_of_plan(plan, catalog)
+        write_run_manifest(folder, scenario, plan, codecs=codecs, results={"kind": EVALUATION})
+        _Recorder(ledger, folders, watcher(plan)).run()
+        write_results_csv(folder / RESULTS_CSV, summarize(ledger))
+        seconds = time.monotonic() - started_s
+        digest = ledger.results_digest()
+        results = {"kind": EVALUATION, "results_digest": digest, "seconds": round(seconds, 1)}
+        write_run_manifest(folder, scenario, plan, codecs=codecs, results=results)
+    finally:
+        ledger.close()
+    return RunOutcome(folder, digest, write_report(folder, [folder]), seconds)
+
+
+class _Recorder:
+    """Has the missing points evaluated, and records each as soon as it is answered."""
+
+    def __init__(self, ledger: Ledger, folders: Folders, watcher: EvaluationWatcher) -> None:
+        self._ledger = ledger
+        self._plan = ledger.plan
+        self._watcher = watcher
+        self._tasks = missing_tasks(self._plan, ledger.recorded_frames(), folders)
+        self._recorded = sum(map(len, ledger.recorded_frames().values()))
+
+    def run(self) -> None:
+        """Raises FailedEvaluationError, InterruptedRunError."""
+        self._watcher.progress(self._recorded)
+        if not self._tasks:
+            return
+        job = EvaluationJob(
+            frame_images=self._plan.frame_images,
+            encoder_threads=self._plan.threads.transmitter,
+            decoder_threads=self._plan.threads.receiver,
+            tasks=self._tasks,
+        )
+        with evaluating_process(job) as lines:
+            for line in lines:
+                self._take(line)
+
+    def _take(self, line: EvaluationLine) -> None:
+        match line:
+            case EncodedImages():
+                task = self._tasks[line.task]
+                self._watcher.encoding(task.codec_dir.name, line.images, task.images)
+            case EvaluatedPoint():
+                task = self._tasks[line.task]
+                results = list(_frame_results(self._plan, task.link, line))
+                self._recorded += self._ledger.record(task.link, task.codec_digest, results)
+                self._watcher.progress(self._recorded)
+            case EvaluationError():
+                raise FailedEvaluationError(line.detail, line.exit_code)
+
+
+def missing_tasks(
+    plan: Plan, recorded: dict[tuple[int, str], set[int]], folders: Folders
+) -> list[EvaluationTask]:
+    """A task per link and codec, with those of its points that lack a frame."""
+    tasks: list[EvaluationTask] = []
+    for name, link in plan.links.items():
+        for variant, codec in enumerate(link.codecs):
+            points = [
+                EvaluationPoint(point=index, spec=plan.points[index].spec)
+                for index in plan.points_of(name)
+                if plan.points[index].variant == variant
+                and len(recorded.get((index, name), ())) < plan.frames(name)
+            ]
+            if points:
+                tasks.append(
+                    EvaluationTask(
+                        link=name,
+                        dataset_dir=folders.data / link.dataset,
+                        dataset_digest=link.dataset_digest,
+                        codec_dir=folders.codecs / codec.name,
+                        codec_digest=codec.digest,
+                        images=link.images,
+                        points=points,
+                    )
+                )
+    return tasks
+
+
+def _frame_results(plan: Plan, link: str, line: EvaluatedPoint) -> Iterator[FrameResult]:
+    """A point's answers cut into the frames of the plan; they took no time on any link."""
+    sizes = [plan.frame_size(link, frame) for frame in range(plan.frames(link))]
+    if len(line.predictions) != 2 * sum(sizes) or len(line.correct) != len(sizes):
+        raise SemcomError(f"point {line.point} of link {link} came back with wrong totals")
+    first = 0
+    for frame, (images, correct) in enumerate(zip(sizes, line.correct, strict=True)):
+        yield FrameResult(
+            point=line.point,
+            frame=frame,
+            images=images,
+            correct=correct,
+            predictions=line.predictions[2 * first : 2 * (first + images)],
+            attempts=1,
+            encode_ms=0.0,
+            channel_ms=0.0,
+            batch_wait_ms=0.0,
+            decode_ms=0.0,
+            round_trip_ms=0.0,
+        )
+        first += images
+
+
+@contextmanager
+def evaluating_process(job: EvaluationJob) -> Iterator[Iterator[EvaluationLine]]:
+    """The lines of an evaluating process, which ends with the block.
+
+    Raises:
+        InterruptedRunError: Ctrl-C inside the block.
+    """
+    process = subprocess.Popen(COMMAND, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+    try:
+        yield _lines(process, job)
+    except KeyboardInterrupt as error:
+        raise InterruptedRunError("interrupted; the same command goes on from here") from error
+    finally:
+        process.terminate()
+        if process.stdout is not None:
+            process.stdout.close()
+        process.wait()
+
+
+def _lines(process: subprocess.Popen[bytes], job: EvaluationJob) -> Iterator[EvaluationLine]:
+    assert process.stdin is not None
+    assert process.stdout is not None
+    # A process that ended at once reads nothing: its exit code tells more.
+    with suppress(BrokenPipeError), process.stdin as pipe:
+        pipe.write(job.model_dump_json().encode())
+    for line in process.stdout:
+        try:
+            yield parse_line(line)
+        except ValueError as error:
+            raise SemcomError(f"the evaluating process wrote what is no answer: {error}") from error
+    if process.wait() != 0:
+        raise SemcomError(f"the evaluating process ended with exit code {process.returncode}")
+
+
+def _open_ledger(folder: Path, plan: Plan) -> Ledger:
+    path = folder / LEDGER
+    if path.exists() and not is_evaluation(folder):
+        raise ConfigurationError(
+            f"{folder} holds a run through processes; choose another --out for the evaluation"
+        )
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise StorageError(f"cannot make {folder}: {error.strerror}") from error
+    return Ledger(path, plan)

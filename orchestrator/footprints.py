@@ -1,0 +1,149 @@
+"""Table II from `footprint.json`: parameters, FLOPs, latency on this CPU, estimate for the IoT."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from orchestrator.comparison import TITLES
+from orchestrator.markup import NOTHING, count
+from orchestrator.run_folder import read_if_there
+from orchestrator.tables import ReportTable
+from semcom.errors import ConfigurationError
+from semcom.records import FOOTPRINT_FILE, Footprint, FootprintRecord, Timing
+from semcom.settings import validate
+
+# Table II's estimate: the quotient of the two processors' computing power.
+IOT_SLOWER = 871.49 / 32
+BATCH = 100
+
+
+def read_footprints(folder: Path) -> FootprintRecord | None:
+    """The footprints of a folder; None where there are none.
+
+    Raises:
+        ConfigurationError: `footprint.json` is damaged.
+        StorageError: it cannot be read.
+    """
+    path = folder / FOOTPRINT_FILE
+    content = read_if_there(path)
+    if content is None:
+        return None
+    try:
+        found = json.loads(content)
+    except (ValueError, RecursionError) as error:
+        raise ConfigurationError(f"{path} is not JSON: {error}") from error
+    return validate(FootprintRecord, found, where=str(path))
+
+
+def footprint_section(records: Sequence[FootprintRecord]) -> list[str]:
+    """Table II, once per machine it was measured on; nothing where there is none."""
+    tables = footprint_tables(records)
+    return ["<h2>Footprint</h2>", *(table.html() for table in tables)] if tables else []
+
+
+def footprint_tables(records: Sequence[FootprintRecord]) -> list[ReportTable]:
+    """A row per quantity, a column per codec or architecture."""
+    return [
+        ReportTable(
+            title="Parameters, FLOPs and latency of the encoder",
+            head=["", *(footprint.name for footprint in record.footprints)],
+            rows=[
+                [name, *(cell(footprint) for footprint in record.footprints)]
+                for name, cell in ROWS.items()
+            ],
+            note=_note(record),
+        )
+        for record in records
+    ]
+
+
+def encoder_parameters(footprint: Footprint) -> int:
+    """What the transmitter holds: semantic encoder and channel encoder."""
+    return sum(footprint.parameters.get(part, 0) for part in ("encoder", "channel_encoder"))
+
+
+def iot_estimate_ms(footprint: Footprint) -> float:
+    """Latency of one image on the paper's IoT device, if it computes like this CPU."""
+    return footprint.encode_1.median_ms * IOT_SLOWER
+
+
+def _note(record: FootprintRecord) -> str:
+    return (
+        f"FLOPs of one image, a multiplication and an addition being two; element-wise operations "
+        f"are not counted. Latency of both encoders: median (smallest to largest) of repeated "
+        f"runs with {record.threads} thread{'s' * (record.threads > 1)} on {record.processor}, "
+        f"torch {record.torch}; the image's preparation is left out. IoT: an estimate, "
+        f"{IOT_SLOWER:.2f} times the latency. Idle are the query and key projections that "
+        f"attention over one token cannot use; they are not built."
+    )
+
+
+def _part(name: str) -> Callable[[Footprint], str]:
+    return lambda footprint: count(footprint.parameters.get(name, 0))
+
+
+def _with_idle(footprint: Footprint) -> str:
+    idle = footprint.idle_parameters.get("channel_encoder", 0)
+    return count(encoder_parameters(footprint) + idle)
+
+
+def _teacher(footprint: Footprint) -> str:
+    teacher = footprint.teacher_parameters
+    return NOTHING if teacher is None else count(teacher)
+
+
+def _below_teacher(footprint: Footprint) -> str:
+    teacher = footprint.teacher_parameters
+    if not teacher:
+        return NOTHING
+    return f"{100 * (1 - encoder_parameters(footprint) / teacher):.2f} %"
+
+
+def _flops(*parts: str) -> Callable[[Footprint], str]:
+    return lambda footprint: _si(sum(footprint.flops.get(part, 0) for part in parts))
+
+
+def _si(number: int) -> str:
+    return f"{number / 1e9:.3f} G" if number >= 1e9 else f"{number / 1e6:.2f} M"
+
+
+def _range(timing: Timing, images: int) -> str:
+    low, middle, high = (
+        value / images for value in (timing.min_ms, timing.median_ms, timing.max_ms)
+    )
+    return f"{middle:.2f} ({low:.2f} to {high:.2f})"
+
+
+def _depths(footprint: Footprint) -> str:
+    depths = footprint.depths
+    return NOTHING if depths is None else f"({', '.join(map(str, depths))})"
+
+
+def _share_of_channel_encoder(footprint: Footprint) -> str:
+    encoder = footprint.flops.get("encoder", 0)
+    channel = footprint.flops.get("channel_encoder", 0)
+    return f"{100 * channel / max(1, encoder + channel):.2f} %"
+
+
+ROWS: dict[str, Callable[[Footprint], str]] = {
+    "data set": lambda footprint: footprint.dataset,
+    "system": lambda footprint: TITLES.get(footprint.system, footprint.system),
+    "input": lambda footprint: f"{footprint.input_size} x {footprint.input_size}",
+    "depths": _depths,
+    "parameters: semantic encoder": _part("encoder"),
+    "parameters: channel encoder": _part("channel_encoder"),
+    "parameters: both encoders": lambda footprint: count(encoder_parameters(footprint)),
+    "parameters: both encoders, with idle ones": _with_idle,
+    "parameters: channel decoder": _part("decoder"),
+    "parameters: task head": _part("head"),
+    "parameters: its teacher": _teacher,
+    "both encoders below its teacher": _below_teacher,
+    "FLOPs: both encoders": _flops("encoder", "channel_encoder"),
+    "FLOPs: share of the channel encoder": _share_of_channel_encoder,
+    "FLOPs: decoder and head": _flops("decoder", "head"),
+    "latency of one image (ms)": lambda footprint: _range(footprint.encode_1, 1),
+    f"latency per image of a batch of {BATCH} (ms)": lambda f: _range(f.encode_100, BATCH),
+    "IoT estimate (ms)": lambda footprint: f"{iot_estimate_ms(footprint):.1f}",
+}

@@ -1,0 +1,1 @@
+"""The queue of training jobs: a store, a supervisor that starts and watches them, and views."""

@@ -1,0 +1,41 @@
+"""`python -m orchestrator.jobs --work DIR`: the supervisor; `semcom jobs` starts it."""
+
+from __future__ import annotations
+
+import argparse
+import logging
+import sys
+from pathlib import Path
+
+from orchestrator.jobs.service import supervise
+from orchestrator.jobs.settings import JobsFolder, read_settings
+from semcom.errors import SemcomError
+from semcom.telemetry import event, log_json
+
+logger = logging.getLogger("orchestrator.jobs")
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Run the supervisor; returns the exit code."""
+    parser = argparse.ArgumentParser(prog="python -m orchestrator.jobs", description=__doc__)
+    parser.add_argument("--work", type=Path, default=Path("training"), help="folder of artefacts")
+    parser.add_argument("--parallel", type=int, help="jobs that run at the same time")
+    arguments = parser.parse_args(argv)
+    folder = JobsFolder(arguments.work.absolute())
+    log_json()
+    try:
+        if not supervise(folder, read_settings(folder, parallel=arguments.parallel)):
+            event(logger, "another supervisor runs for this folder")
+    except SemcomError as error:
+        logger.error(str(error), extra={"fields": {"exit_code": error.exit_code}})
+        return error.exit_code
+    except KeyboardInterrupt:
+        return 130
+    except Exception:
+        logger.exception("internal error; please report it with this log")
+        return 70
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,104 @@
+"""One supervisor per work folder: is there one, and starting it."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import subprocess
+import sys
+import time
+from dataclasses import dataclass
+
+import psutil
+
+from orchestrator.jobs.locks import FileLock
+from orchestrator.jobs.processes import is_process
+from orchestrator.jobs.settings import JobsFolder
+from orchestrator.launcher import ProcessFailedError, last_error
+from semcom.errors import SemcomError, StorageError
+from semcom.files import write_atomically
+
+LOCK_WAIT_S = 2.0  # a command that looks for a supervisor holds its lock for a moment
+START_DEADLINE_S = 60.0
+POLL_S = 0.02
+
+
+@dataclass(frozen=True)
+class Instance:
+    """The supervisor that runs."""
+
+    pid: int
+    metrics: str
+
+
+def announce(folder: JobsFolder, metrics: str) -> None:
+    """This process is the supervisor.
+
+    Raises:
+        StorageError: the disk refuses.
+    """
+    started_s = psutil.Process().create_time()
+    content = {"pid": os.getpid(), "started_s": started_s, "metrics": metrics}
+    try:
+        write_atomically(folder.state, json.dumps(content).encode())
+    except OSError as error:
+        raise StorageError(f"cannot write {folder.state}: {error.strerror}") from error
+
+
+def retire(folder: JobsFolder) -> None:
+    """This process is the supervisor no more."""
+    with contextlib.suppress(OSError):
+        folder.state.unlink()
+
+
+def find(folder: JobsFolder) -> Instance | None:
+    """The supervisor that runs; one that was killed has left a file, but is no process."""
+    try:
+        content = json.loads(folder.state.read_bytes())
+        if is_process(content["pid"], content["started_s"]):
+            return Instance(content["pid"], content["metrics"])
+    except (OSError, ValueError, KeyError, TypeError):
+        pass
+    return None
+
+
+def ensure(folder: JobsFolder, parallel: int | None = None) -> bool:
+    """Start a supervisor that outlives this command, unless one runs.
+
+    Returns:
+        Whether one was started.
+
+    Raises:
+        ProcessFailedError: it ended at once; with its exit code.
+        StorageError: the disk refuses.
+    """
+    lock = FileLock(folder.lock)
+    if not lock.acquire():
+        return False
+    lock.release()
+    command = [sys.executable, "-m", "orchestrator.jobs", "--work", str(folder.work.absolute())]
+    if parallel is not None:
+        command += ["--parallel", str(parallel)]
+    try:
+        with folder.log.open("ab") as log:
+            process = subprocess.Popen(
+                command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True
+            )
+    except OSError as error:
+        raise StorageError(f"cannot write {folder.log}: {error.strerror}") from error
+    _await(folder, process)
+    return True
+
+
+def _await(folder: JobsFolder, process: subprocess.Popen[bytes]) -> None:
+    end_s = time.monotonic() + START_DEADLINE_S
+    while find(folder) is None:
+        code = process.poll()
+        if code == 0:  # another command's supervisor was faster, or the work was done at once
+            return
+        if code is not None:
+            raise ProcessFailedError(f"the supervisor ended: {last_error(folder.log)}", code)
+        if time.monotonic() > end_s:
+            raise SemcomError(f"the supervisor does not start; see {folder.log}")
+        time.sleep(POLL_S)

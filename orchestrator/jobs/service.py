@@ -1,0 +1,252 @@
+"""The supervisor as a process: the store's wishes, the jobs' processes and the metrics, in turn."""
+
+from __future__ import annotations
+
+import logging
+import os
+import signal
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from types import FrameType
+
+from orchestrator.catalog import Catalog
+from orchestrator.jobs.instance import LOCK_WAIT_S, announce, retire
+from orchestrator.jobs.locks import FileLock
+from orchestrator.jobs.logs import last_error_line
+from orchestrator.jobs.metrics import TrainingMetrics
+from orchestrator.jobs.processes import JobProcesses
+from orchestrator.jobs.progress import Tail
+from orchestrator.jobs.settings import JobsFolder, JobsSettings
+from orchestrator.jobs.store import Job, JobStore
+from orchestrator.jobs.supervisor import (
+    Instruction,
+    Kill,
+    Register,
+    Requeue,
+    Settle,
+    Start,
+    Supervisor,
+    Terminate,
+    describe_code,
+)
+from semcom.errors import CheckpointError, StorageError
+from semcom.health import HealthServer
+from semcom.telemetry import Telemetry, event
+
+logger = logging.getLogger("orchestrator.jobs")
+
+
+class Stop:
+    """SIGTERM and SIGINT ask the supervisor to end; the second one ends it at once."""
+
+    def __init__(self) -> None:
+        self.asked = threading.Event()
+
+    @contextmanager
+    def listening(self) -> Iterator[None]:
+        """Take the signals meanwhile."""
+        numbers = (signal.SIGTERM, signal.SIGINT)
+        before = [signal.signal(number, self._on_signal) for number in numbers]
+        try:
+            yield
+        finally:
+            for number, handler in zip(numbers, before, strict=True):
+                signal.signal(number, handler)
+
+    def _on_signal(self, _number: int, _frame: FrameType | None) -> None:
+        if self.asked.is_set():
+            raise KeyboardInterrupt
+        self.asked.set()
+
+
+class JobService:
+    """Carries out what the supervisor decides."""
+
+    def __init__(
+        self, folder: JobsFolder, settings: JobsSettings, store: JobStore, metrics: TrainingMetrics
+    ) -> None:
+        self._folder = folder
+        self._store = store
+        self._metrics = metrics
+        self._processes = JobProcesses(folder, settings.module)
+        self._supervisor = Supervisor(settings, time.monotonic())
+        self._tails: dict[int, Tail] = {}
+        self.ready = False
+
+    def recover(self) -> None:
+        """Find again, or settle, what an earlier supervisor left running."""
+        for job in self._store.active():
+            if job.state != "running":
+                continue
+            code = self._processes.exit_code(job)
+            if code is None and self._processes.adopt(job):
+                event(logger, "job taken over", job=job.id, child=job.pid)
+                tail = self._tails[job.id] = Tail(self._folder.progress(job.id))
+                self._metrics.taken_over(job, tail.read())
+            else:
+                self._on_end(job, code)
+        self.ready = True
+
+    def tick(self) -> None:
+        """Look at store and processes once, and do what is due."""
+        jobs = {job.id: job for job in self._store.active()}
+        for job_id, code in self._processes.ended().items():
+            if job_id in jobs:
+                self._on_end(jobs[job_id], code)
+        jobs = {job.id: job for job in self._store.active()}
+        for instruction in self._supervisor.decide(list(jobs.values()), time.monotonic()):
+            self._carry_out(instruction, jobs[instruction.job])
+        self._measure([job for job in jobs.values() if job.state == "running"])
+
+    def drain(self) -> None:
+        """Ask all running jobs to save and end."""
+        self._supervisor.drain()
+
+    @property
+    def draining(self) -> bool:
+        """Whether it was asked to end."""
+        return self._supervisor.draining
+
+    @property
+    def done(self) -> bool:
+        """Whether this process may end."""
+        return self._supervisor.done(time.monotonic())
+
+    def _on_end(self, job: Job, code: int | None) -> None:
+        self._processes.clear(job.id)
+        tail = self._tails.pop(job.id, None)
+        if tail is not None:
+            self._metrics.progress(job, tail.read())
+        self._metrics.ended(job)
+        event(logger, "job's process ended", job=job.id, code=code)
+        self._carry_out(self._supervisor.ended(job, code, time.monotonic()), job)
+
+    def _carry_out(self, instruction: Instruction, job: Job) -> None:
+        if isinstance(instruction, Start):
+            self._start(job)
+        elif isinstance(instruction, Terminate):
+            event(logger, "job asked to end", job=job.id)
+            self._processes.terminate(job)
+        elif isinstance(instruction, Kill):
+            event(logger, "job killed", job=job.id)
+            self._processes.clear(job.id)
+        elif isinstance(instruction, Requeue):
+            if instruction.restarts > job.restarts:
+                self._metrics.restarted(job)
+            self._store.requeue(job.id, restarts=instruction.restarts)
+        elif isinstance(instruction, Register):
+            self._register(job)
+        else:
+            self._settle(job, instruction)
+
+    def _start(self, queued: Job) -> None:
+        if not self._processes.clear(queued.id):  # it stays queued, and is looked at again
+            event(logger, "what is left of an earlier attempt does not end", job=queued.id)
+            return
+        job = self._store.start(queued.id, time.time())
+        if job is None:  # cancelled since it was looked at
+            return
+        tail = self._tails[job.id] = Tail(self._folder.progress(job.id))
+        self._metrics.taken_over(job, tail.read())
+        try:
+            pid, started_s = self._processes.start(job)
+        except OSError as error:
+            text = f"cannot be started in {job.cwd}: {error.strerror}"
+            code = StorageError.exit_code
+            self._store.finish(job.id, "failed", now_s=time.time(), exit_code=code, error=text)
+            return
+        self._store.set_process(job.id, pid, started_s)
+        event(logger, "job started", job=job.id, name=job.name, child=pid, attempt=job.attempts)
+
+    def _register(self, job: Job) -> None:
+        """A job is done when its codec can be served; one that ends before the export has none."""
+        digest = None
+        try:
+            if job.makes_codec:
+                digest = Catalog(Path(job.cwd) / job.codecs).verified(job.name).digest
+        except CheckpointError as error:
+            code, text = error.exit_code, f"ended well, but its codec cannot be used: {error}"
+            self._store.finish(job.id, "failed", now_s=time.time(), exit_code=code, error=text)
+            return
+        self._store.finish(job.id, "done", now_s=time.time(), exit_code=0, digest=digest)
+        event(logger, "job done", job=job.id, codec=job.name, digest=digest)
+
+    def _settle(self, job: Job, end: Settle) -> None:
+        error = None
+        if end.state == "failed":
+            error = (
+                f"{describe_code(end.exit_code)}: {last_error_line(self._folder.job_log(job.id))}"
+            )
+        self._store.finish(
+            job.id, end.state, now_s=time.time(), exit_code=end.exit_code, error=error
+        )
+        event(logger, "job settled", job=job.id, state=end.state, code=end.exit_code, error=error)
+
+    def _measure(self, running: list[Job]) -> None:
+        for job in running:
+            tail = self._tails.get(job.id)
+            if tail is not None:
+                self._metrics.progress(job, tail.read())
+        self._metrics.ages(running, time.time())
+        self._metrics.states(self._store.counts())
+
+
+def supervise(folder: JobsFolder, settings: JobsSettings) -> bool:
+    """Run the queue of a work folder until it has been idle for a while, or until asked to end.
+
+    Returns:
+        False if another supervisor does so already.
+
+    Raises:
+        PortInUseError: the address of the metrics is taken.
+        StorageError: the disk refuses; running jobs go on and are found again.
+    """
+    stop = Stop()
+    store = JobStore(folder.database, create=True)
+    lock = FileLock(folder.lock)
+    try:
+        if not lock.acquire(LOCK_WAIT_S):
+            return False
+        with stop.listening():
+            while True:
+                _serve(folder, settings, store, stop.asked)
+                lock.release()
+                # A job that came while the lock was held found a supervisor, and started none.
+                if stop.asked.is_set() or not store.active() or not lock.acquire():
+                    return True
+    finally:
+        lock.release()
+        store.close()
+
+
+def _serve(
+    folder: JobsFolder, settings: JobsSettings, store: JobStore, stop: threading.Event
+) -> None:
+    telemetry = Telemetry("jobs", "jobs")
+    service = JobService(folder, settings, store, TrainingMetrics(telemetry))
+    health = HealthServer(
+        settings.metrics_host,
+        settings.metrics_port,
+        registry=telemetry.registry,
+        ready=lambda: service.ready,
+    )
+    try:
+        event(logger, "started", role="jobs", peer=str(folder.work), metrics_port=health.port)
+        announce(folder, f"http://{settings.metrics_host}:{health.port}/metrics")
+        service.recover()
+        while True:
+            service.tick()
+            if service.done:
+                break
+            if service.draining:
+                time.sleep(settings.poll_s)
+            elif stop.wait(settings.poll_s):
+                event(logger, "asked to end; running jobs save and are queued again")
+                service.drain()
+    finally:
+        retire(folder)
+        health.close()
+        event(logger, "stopped", role="jobs", peer=str(folder.work), pid=os.getpid())

@@ -1,0 +1,60 @@
+"""`manifest.json` of a run or an evaluation: what was run, on what, with which versions."""
+
+from __future__ import annotations
+
+import json
+import platform
+import sqlite3
+from collections.abc import Sequence
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+from orchestrator.codec_facts import CodecFacts
+from orchestrator.run_folder import RUN_MANIFEST
+from orchestrator.scenarios import Plan, Scenario
+from semcom.errors import StorageError
+from semcom.files import write_atomically
+from semcom.messages import PROTOCOL_VERSION
+
+VERSIONS_OF = ("rkd-sc", "numpy", "torch", "pyzmq", "msgpack", "pydantic")
+
+
+def write_run_manifest(
+    folder: Path,
+    scenario: Scenario,
+    plan: Plan,
+    *,
+    codecs: Sequence[CodecFacts],
+    results: dict[str, Any] | None = None,
+) -> None:
+    """Write the manifest, whole or not at all; `results` is added to it.
+
+    Raises:
+        StorageError: the disk refuses.
+    """
+    content = {
+        "run": plan.run,
+        "plan_digest": plan.digest,
+        "scenario": scenario.model_dump(mode="json"),
+        "links": {name: link.model_dump(mode="json") for name, link in plan.links.items()},
+        "codecs": [codec.model_dump(mode="json") for codec in codecs],
+        "protocol_version": PROTOCOL_VERSION,
+        "versions": {"python": platform.python_version(), "sqlite": sqlite3.sqlite_version}
+        | {name: found for name in VERSIONS_OF if (found := _version(name)) is not None},
+        "machine": f"{platform.system()} {platform.machine()}",
+        "device": scenario.device,
+        "threads": scenario.threads.model_dump(),
+        **(results or {}),
+    }
+    try:
+        write_atomically(folder / RUN_MANIFEST, json.dumps(content, indent=1).encode())
+    except OSError as error:
+        raise StorageError(f"cannot write {folder / RUN_MANIFEST}: {error.strerror}") from error
+
+
+def _version(distribution: str) -> str | None:
+    try:
+        return version(distribution)
+    except PackageNotFoundError:
+        return None

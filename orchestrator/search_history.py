@@ -1,0 +1,163 @@
+"""Architecture searches as they lie on disk, and what several seeds of one come to (Fig. 7)."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from statistics import mean
+
+import numpy as np
+import numpy.typing as npt
+
+from orchestrator.markup import NOTHING, count
+from orchestrator.run_folder import read_if_there
+from orchestrator.tables import ReportTable
+from semcom.architecture import (
+    EXPANSION,
+    STAGE_PLANES,
+    STAGE_STRIDES,
+    STEM_CHANNELS,
+    TABLE_III_DEPTHS,
+    Depths,
+)
+from semcom.errors import ConfigurationError
+from semcom.records import SEARCH_FILE, SearchEpoch, SearchRecord
+from semcom.settings import validate
+
+METHODS = {"kdl-darts": "KDL-DARTS", "darts": "DARTS"}
+
+
+@dataclass(frozen=True)
+class Spread:
+    """A quantity over the epochs: epochs_E, and mean, smallest and largest over the seeds."""
+
+    epochs_E: npt.NDArray[np.int64]
+    mean_E: npt.NDArray[np.float64]
+    low_E: npt.NDArray[np.float64]
+    high_E: npt.NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class SearchGroup:
+    """All seeds of one method on one data set."""
+
+    dataset: str
+    method: str
+    records: list[SearchRecord]
+
+    def spread(self, value: Callable[[SearchEpoch], float]) -> Spread:
+        """A quantity over the epochs that any seed has reached."""
+        by_epoch: dict[int, list[float]] = {}
+        for record in self.records:
+            for epoch in record.epochs:
+                by_epoch.setdefault(epoch.epoch, []).append(value(epoch))
+        rows = [(n, mean(found), min(found), max(found)) for n, found in sorted(by_epoch.items())]
+        epochs, means, lows, highs = zip(*rows, strict=True)
+        return Spread(np.array(epochs), np.array(means), np.array(lows), np.array(highs))
+
+
+def read_search(folder: Path) -> SearchRecord | None:
+    """The search of a folder; None where there is none.
+
+    Raises:
+        ConfigurationError: `search.json` is damaged.
+        StorageError: it cannot be read.
+    """
+    path = folder / SEARCH_FILE
+    content = read_if_there(path)
+    if content is None:
+        return None
+    try:
+        found = json.loads(content)
+    except (ValueError, RecursionError) as error:
+        raise ConfigurationError(f"{path} is not JSON: {error}") from error
+    return validate(SearchRecord, found, where=str(path))
+
+
+def group_searches(records: Sequence[SearchRecord]) -> list[SearchGroup]:
+    """Seeds together; data sets in the order given, KDL-DARTS before DARTS.
+
+    Raises:
+        ConfigurationError: one seed is there twice.
+    """
+    groups: dict[tuple[str, str], list[SearchRecord]] = {}
+    for record in records:
+        groups.setdefault((record.dataset, record.method), []).append(record)
+    for (dataset, method), found in groups.items():
+        seeds = [record.seed for record in found]
+        for seed in seeds:
+            if seeds.count(seed) > 1:
+                raise ConfigurationError(
+                    f"{METHODS[method]} on {dataset} is there twice with seed {seed}"
+                )
+    datasets = list(dict.fromkeys(record.dataset for record in records))
+    return [
+        SearchGroup(dataset, method, sorted(groups[dataset, method], key=lambda r: r.seed))
+        for dataset in datasets
+        for method in METHODS
+        if (dataset, method) in groups
+    ]
+
+
+def stage_parameters(depths: Depths) -> int:
+    """Parameters of the four stages of Table I at some depths, at full width."""
+    total, channels = 0, STEM_CHANNELS[-1]
+    for planes, stride, depth in zip(STAGE_PLANES, STAGE_STRIDES, depths, strict=True):
+        out = planes * EXPANSION
+        shortcut = stride > 1 or channels != out
+        total += _block(channels, planes) + shortcut * _convolution(channels, out)
+        total += (depth - 1) * _block(out, planes)
+        channels = out
+    return total
+
+
+def search_table(groups: Sequence[SearchGroup]) -> ReportTable:
+    """Selected depths and their parameters, a row per search, beside those of Table III."""
+    rows: list[list[str]] = []
+    for group in groups:
+        published = TABLE_III_DEPTHS.get((group.method, group.dataset))
+        beside = (
+            [_depths(published), count(stage_parameters(published))]
+            if published is not None
+            else [NOTHING, NOTHING]
+        )
+        for record in group.records:
+            found = [_depths(record.depths), count(record.parameters)]
+            accuracy = f"{100 * record.validation_accuracy:.2f}"
+            name = [group.dataset, METHODS[group.method], str(record.seed)]
+            rows.append([*name, *found, accuracy, *beside])
+        if len(group.records) > 1:
+            rows.append(_mean_row(group))
+    head = [
+        "data set", "search", "seed", "depths", "parameters", "validation accuracy, %",
+        "depths in Table III", "their parameters",
+    ]  # fmt: skip
+    note = "Parameters are those of the four searched stages; for Table III at full width."
+    return ReportTable(title="Selected architectures", head=head, rows=rows, note=note)
+
+
+def _mean_row(group: SearchGroup) -> list[str]:
+    parameters = round(mean(record.parameters for record in group.records))
+    accuracy = mean(record.validation_accuracy for record in group.records)
+    name = [group.dataset, METHODS[group.method], f"mean of {len(group.records)}"]
+    return [*name, "", count(parameters), f"{100 * accuracy:.2f}", "", ""]
+
+
+def _block(channels: int, planes: int) -> int:
+    """A bottleneck without shortcut: 1x1, 3x3 and 1x1 convolutions."""
+    return (
+        _convolution(channels, planes)
+        + _convolution(planes, planes, kernel=3)
+        + _convolution(planes, planes * EXPANSION)
+    )
+
+
+def _convolution(channels: int, out: int, *, kernel: int = 1) -> int:
+    """A convolution without bias, and the scale and shift of its batch norm."""
+    return channels * out * kernel**2 + 2 * out
+
+
+def _depths(depths: Depths) -> str:
+    return f"({', '.join(map(str, depths))})"

@@ -1,0 +1,66 @@
+"""What a report is made from: folders of runs, evaluations, searches and footprints."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from orchestrator.footprints import read_footprints
+from orchestrator.run_folder import LEDGER, Run, read_run
+from orchestrator.search_history import read_search
+from semcom.errors import ConfigurationError
+from semcom.records import FOOTPRINT_FILE, SEARCH_FILE, FootprintRecord, SearchRecord
+
+
+@dataclass(frozen=True)
+class Sources:
+    """All that was found; `runs` are runs and evaluations, each under a name of its own."""
+
+    runs: list[Run]
+    searches: list[SearchRecord]
+    footprints: list[FootprintRecord]
+
+    @property
+    def timed(self) -> list[Run]:
+        """Runs that went through processes."""
+        return [run for run in self.runs if not run.is_evaluation]
+
+
+def read_sources(folders: Sequence[Path]) -> Sources:
+    """Read everything that lies in some folders.
+
+    Raises:
+        ConfigurationError: a folder holds nothing to report, something damaged, or none are named.
+        AccountingError: a ledger holds frames that were never planned.
+        StorageError: a file cannot be read.
+    """
+    if not folders:
+        raise ConfigurationError("no runs to report; name at least one run's folder")
+    runs: list[Run] = []
+    searches: list[SearchRecord] = []
+    footprints: list[FootprintRecord] = []
+    for folder in folders:
+        search, footprint = read_search(folder), read_footprints(folder)
+        if (folder / LEDGER).exists():
+            runs.append(read_run(folder))
+        elif search is None and footprint is None:
+            raise ConfigurationError(
+                f"{folder} holds no run, evaluation, search or footprint "
+                f"(no {LEDGER}, {SEARCH_FILE} or {FOOTPRINT_FILE})"
+            )
+        if search is not None:
+            searches.append(search)
+        if footprint is not None:
+            footprints.append(footprint)
+    return Sources(_with_own_names(runs), searches, footprints)
+
+
+def _with_own_names(runs: list[Run]) -> list[Run]:
+    """Runs whose folders are called alike are numbered."""
+    alike = Counter(run.name for run in runs)
+    return [
+        replace(run, name=f"{run.name} ({number})") if alike[run.name] > 1 else run
+        for number, run in enumerate(runs, start=1)
+    ]

@@ -1,0 +1,111 @@
+"""The command line of a training job, and the settings it asks for."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import Any, get_args
+
+import yaml
+from pydantic import ValidationError
+
+from orchestrator.training.presets import PRESETS, settings_from_preset
+from orchestrator.training.settings import StageName, TrainingSettings
+from semcom.architecture import System
+from semcom.errors import ConfigurationError
+from semcom.shards import read_manifest
+
+
+def parse(argv: list[str]) -> argparse.Namespace:
+    """The arguments of a job; `words` are those that every rank is given."""
+    ranks = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
+    ranks.add_argument("--nproc", type=int, default=1, help="ranks on this host")
+    ranks.add_argument("--nnodes", type=int, default=1, help="hosts")
+    ranks.add_argument("--rendezvous", metavar="HOST:PORT", help="where several hosts meet")
+    placed, words = ranks.parse_known_args(argv)
+    parser = argparse.ArgumentParser(
+        prog="semcom train",
+        description="Train a codec: the stages of a system, then export and evaluation.",
+        parents=[ranks],
+        allow_abbrev=False,
+    )
+    parser.add_argument("dataset", help="a prepared data set, as cifar10 or shapes10")
+    parser.add_argument("--preset", default="compact", help=", ".join(PRESETS))
+    parser.add_argument("--system", default="rkd-sc", choices=get_args(System))
+    parser.add_argument("--name", help="the codec's name (default: DATASET-PRESET[-SYSTEM])")
+    parser.add_argument("--data", type=Path, default=Path("data"), help="folder of data sets")
+    parser.add_argument("--work", type=Path, default=Path("training"), help="folder of artefacts")
+    parser.add_argument("--out", type=Path, help="folder of the codec (default: codecs/NAME)")
+    parser.add_argument("--config", type=Path, help="settings in YAML, laid over the preset")
+    parser.add_argument(
+        "--set", action="append", default=[], metavar="KEY=VALUE", help="any setting, by its path"
+    )
+    parser.add_argument("--until", choices=get_args(StageName), help="end after this stage")
+    parser.add_argument("--progress", type=Path, help="file of JSON lines (WORK/NAME/...)")
+    arguments = parser.parse_args(words, placed)
+    arguments.words = words
+    return arguments
+
+
+def settings_of(arguments: argparse.Namespace) -> TrainingSettings:
+    """The settings that the arguments ask for: preset, then `--config`, then `--set`.
+
+    Raises:
+        ConfigurationError: an unknown preset, key or value, or no such data set.
+    """
+    manifest = read_manifest(arguments.data / arguments.dataset)
+    overrides: dict[str, Any] = _read_config(arguments.config)
+    overrides |= {"data_dir": arguments.data, "work_dir": arguments.work}
+    for assignment in arguments.set:
+        _assign(overrides, assignment)
+    name = arguments.name or f"{arguments.dataset}-{arguments.preset.replace('_', '-')}"
+    if arguments.system != "rkd-sc" and not arguments.name:
+        name += f"-{arguments.system}"
+    try:
+        settings = settings_from_preset(
+            arguments.preset, manifest, name=name, system=arguments.system, overrides=overrides
+        )
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(str(part) for part in first["loc"])
+        raise ConfigurationError(f"{where}: {first['msg']}") from error
+    _check_ranks(settings, arguments.nproc * arguments.nnodes)
+    return settings
+
+
+def _check_ranks(settings: TrainingSettings, ranks: int) -> None:
+    for name, stage in settings.stages.items():
+        if stage.batch % ranks:
+            raise ConfigurationError(
+                f"stages.{name}.batch: {stage.batch} images over {ranks} ranks leave a rest"
+            )
+
+
+def _read_config(path: Path | None) -> dict[str, Any]:
+    if path is None:
+        return {}
+    try:
+        content = yaml.safe_load(path.read_text())
+    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+        raise ConfigurationError(f"{path}: {str(error).splitlines()[0]}") from error
+    if not isinstance(content, dict):
+        raise ConfigurationError(f"{path}: expected settings as in `--set`, nested")
+    return content
+
+
+def _assign(overrides: dict[str, Any], assignment: str) -> None:
+    """Lay `a.b.c=value` (value as in YAML) into nested dictionaries."""
+    path, separator, text = assignment.partition("=")
+    if not separator:
+        raise ConfigurationError(
+            f"--set {assignment}: expected KEY=VALUE, as stages.stage1.epochs=3"
+        )
+    *parents, last = path.split(".")
+    for parent in parents:
+        overrides = overrides.setdefault(parent, {})
+        if not isinstance(overrides, dict):
+            raise ConfigurationError(f"--set {assignment}: {parent} is a value, not a group")
+    try:
+        overrides[last] = yaml.safe_load(text)
+    except yaml.YAMLError as error:
+        raise ConfigurationError(f"--set {assignment}: {str(error).splitlines()[0]}") from error

@@ -1,0 +1,214 @@
+"""`semcom bench training`: the training loop beside a straightforward PyTorch one.
+
+Same student, same images, same optimiser, in the same run, turn by turn: the ratio is what counts,
+for the machine is shared. The plain loop is what a tutorial writes: DataLoader, PIL transforms,
+float32; it is given the number of workers that serves it best.
+"""
+
+from __future__ import annotations
+
+import argparse
+import csv
+import itertools
+import statistics
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import torch
+from rich.console import Console
+from rich.table import Table
+from torch import Tensor, nn
+
+from orchestrator.training.__main__ import has_bf16
+from orchestrator.training.artefacts import artefact
+from orchestrator.training.data import Batch, ImageSet, Rank
+from orchestrator.training.loop import Run, Training
+from orchestrator.training.losses import Losses, task
+from orchestrator.training.presets import settings_from_preset
+from orchestrator.training.progress import Silent
+from orchestrator.training.settings import TrainingSettings
+from orchestrator.training.stages import Prepare, Stage
+from orchestrator.training.stop import StopRequest
+from semcom.errors import ConfigurationError, SemcomError
+from semcom.nn.images import prepare_images
+from semcom.shards import read_manifest
+from transmitters.codec import make_encoder
+
+BATCH = 128
+
+
+class Classifier(nn.Module):
+    """The student with a linear head: what both loops train."""
+
+    def __init__(self, settings: TrainingSettings) -> None:
+        super().__init__()
+        self.encoder = make_encoder(settings.architecture.encoder)
+        self.head = nn.Linear(
+            settings.architecture.channel.feature_dim, settings.architecture.classes
+        )
+
+    def forward(self, images_B3SS: Tensor) -> Tensor:
+        """Prepared images -> logits (B, T)."""
+        logits_BT: Tensor = self.head(self.encoder(images_B3SS))
+        return logits_BT
+
+
+class ClassifierStage(Stage):
+    """Cross entropy of the classifier, in our loop."""
+
+    name = "jscc"
+    uses_views = False
+
+    def __init__(self, prepare: Prepare, classifier: Classifier) -> None:
+        super().__init__(prepare)
+        self.classifier = classifier
+
+    def forward(self, batch: Batch) -> Losses:
+        """CE."""
+        return task(self.classifier(self.prepare(batch.images_BSS3)), self.labels(batch))
+
+
+def seconds_of_ours(settings: TrainingSettings, images: ImageSet, steps: int) -> float:
+    """Seconds that our loop takes for some steps."""
+    torch.manual_seed(0)
+    spec = settings.architecture.encoder.input
+    stage = ClassifierStage(lambda pixels: prepare_images(pixels, spec), Classifier(settings))
+    stage.to(memory_format=torch.channels_last)
+    schedule = settings.stages["jscc"].model_copy(update={"epochs": 1, "batch": BATCH})
+    device = torch.device("cpu")
+    with tempfile.TemporaryDirectory() as folder:
+        run = Run(0, has_bf16(device), device, Rank(), StopRequest(), Silent(), 1e9)
+        training = Training(
+            stage,
+            images.part(torch.arange(steps * BATCH)),
+            settings=schedule,
+            augmentation=settings.augmentation,
+            artefact=artefact(Path(folder), "bench", {}),
+            run=run,
+        )
+        started = time.perf_counter()
+        training.run()
+        return time.perf_counter() - started
+
+
+class PlainLoop:
+    """DataLoader, PIL transforms, float32."""
+
+    def __init__(self, settings: TrainingSettings, images: ImageSet, workers: int) -> None:
+        from torchvision import transforms  # noqa: PLC0415 - the benchmark alone needs it
+
+        spec = settings.architecture.encoder.input
+        transform = transforms.Compose(
+            [
+                transforms.ToPILImage(),
+                transforms.RandomCrop(spec.size, padding=4, padding_mode="reflect"),
+                transforms.RandomHorizontalFlip(),
+                transforms.ToTensor(),
+                transforms.Normalize(spec.mean, spec.std),
+            ]
+        )
+        loader: Any = torch.utils.data.DataLoader(
+            _Pictures(images, transform),
+            batch_size=BATCH,
+            shuffle=True,
+            num_workers=workers,
+            drop_last=True,
+            persistent_workers=workers > 0,
+        )
+        torch.manual_seed(0)
+        self._model = Classifier(settings)
+        schedule = settings.stages["jscc"]
+        self._optimizer = torch.optim.AdamW(
+            self._model.parameters(), lr=schedule.lr, weight_decay=schedule.weight_decay
+        )
+        self._batches: Iterator[tuple[Tensor, Tensor]] = itertools.chain.from_iterable(
+            itertools.repeat(loader)
+        )
+        self.seconds(2)  # the workers start
+
+    def seconds(self, steps: int) -> float:
+        """Seconds that it takes for some steps."""
+        started = time.perf_counter()
+        for images_B3SS, labels_B in itertools.islice(self._batches, steps):
+            loss = nn.functional.cross_entropy(self._model(images_B3SS), labels_B)
+            self._optimizer.zero_grad()
+            loss.backward()  # type: ignore[no-untyped-call]
+            self._optimizer.step()
+            loss.item()
+        return time.perf_counter() - started
+
+
+class _Pictures(torch.utils.data.Dataset[tuple[Tensor, int]]):
+    """One image after the other."""
+
+    def __init__(self, images: ImageSet, transform: Any) -> None:
+        self._pixels_NSS3 = images.images_NSS3.numpy()
+        self._labels = images.labels_N.tolist()
+        self._transform = transform
+
+    def __len__(self) -> int:
+        return len(self._labels)
+
+    def __getitem__(self, index: int) -> tuple[Tensor, int]:
+        return self._transform(self._pixels_NSS3[index]), self._labels[index]
+
+
+def bench(arguments: argparse.Namespace) -> list[dict[str, float]]:
+    """One row per round: images per second of both loops and their ratio."""
+    manifest = read_manifest(arguments.data / arguments.dataset)
+    settings = settings_from_preset(
+        "compact", manifest, name="bench", overrides={"data_dir": arguments.data}
+    )
+    images = ImageSet(settings.dataset_dir, "train", limit=max(10_000, arguments.steps * BATCH))
+    if len(images) < arguments.steps * BATCH:
+        raise ConfigurationError(f"{arguments.dataset} has fewer than steps x {BATCH} images")
+    plain = {workers: PlainLoop(settings, images, workers) for workers in (0, 2)}
+    seconds_of_ours(settings, images, 2)
+    rows: list[dict[str, float]] = []
+    count = arguments.steps * BATCH
+    for number in range(arguments.rounds):
+        ours = count / seconds_of_ours(settings, images, arguments.steps)
+        best = max(count / loop.seconds(arguments.steps) for loop in plain.values())
+        rows.append({"round": number, "ours": ours, "plain": best, "ratio": ours / best})
+    return rows
+
+
+def main() -> int:
+    """Run the benchmark; returns the exit code."""
+    parser = argparse.ArgumentParser(prog="semcom bench training", description=__doc__)
+    parser.add_argument("dataset", nargs="?", default="shapes10")
+    parser.add_argument("--data", type=Path, default=Path("data"), help="folder of data sets")
+    parser.add_argument("--steps", type=int, default=32, help="steps of 128 images per round")
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--out", type=Path, help="a CSV file")
+    arguments = parser.parse_args()
+    try:
+        rows = bench(arguments)
+    except SemcomError as error:
+        Console(stderr=True).print(f"error: {error}", style="red", markup=False, soft_wrap=True)
+        return error.exit_code
+    _show(rows)
+    if arguments.out:
+        with arguments.out.open("w", newline="") as file:
+            writer = csv.DictWriter(file, list(rows[0]))
+            writer.writeheader()
+            writer.writerows(rows)
+    return 0
+
+
+def _show(rows: list[dict[str, float]]) -> None:
+    table = Table("loop", "images/s: median", "min", "max")
+    for name in ("ours", "plain"):
+        values = [row[name] for row in rows]
+        table.add_row(name, *(f"{f(values):.0f}" for f in (statistics.median, min, max)))
+    ratios = [row["ratio"] for row in rows]
+    table.add_row("ratio", *(f"{f(ratios):.2f}" for f in (statistics.median, min, max)))
+    Console().print(table, f"{torch.get_num_threads()} threads")
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,135 @@
+"""`python -m orchestrator.training.evaluation`: evaluates a job; `semcom evaluate` starts it.
+
+The job is read from stdin, answers are written to stdout point by point, see
+`semcom/evaluation.py`. Nothing is kept here: the orchestrator's ledger holds what was answered.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+
+import numpy as np
+import torch
+from pydantic import ValidationError
+
+from orchestrator.training.evaluate import Predictions, Symbols, decode_frames, encode_frames
+from receiver.codec import ReceiverCodec
+from semcom.checkpoints import open_checkpoint
+from semcom.errors import ConfigurationError, SemcomError
+from semcom.evaluation import (
+    EncodedImages,
+    EvaluatedPoint,
+    EvaluationError,
+    EvaluationJob,
+    EvaluationLine,
+    EvaluationPoint,
+    EvaluationTask,
+)
+from semcom.shards import Shard
+from transmitters.codec import TransmitterCodec
+
+
+def run_job(job: EvaluationJob) -> Iterator[EvaluationLine]:
+    """Work through all tasks, each codec by itself.
+
+    Raises:
+        SemcomError: a codec or a data set is not the one that was planned, or is damaged.
+    """
+    for number in range(len(job.tasks)):
+        yield from TaskEvaluation(job, number).lines()
+
+
+class TaskEvaluation:
+    """One codec on one link: every image is encoded once, then sent at every point.
+
+    With `tx_csi` codewords depend on the SNR: then they are made anew for every SNR, whose
+    points come one after the other.
+    """
+
+    def __init__(self, job: EvaluationJob, number: int) -> None:
+        self._job = job
+        self._number = number
+        self._task = job.tasks[number]
+        checkpoint = open_checkpoint(self._task.codec_dir, expected_digest=self._task.codec_digest)
+        self._transmitter = TransmitterCodec.load(checkpoint)
+        self._receiver = ReceiverCodec.load(checkpoint)
+        self._shard = _planned_shard(self._task)
+
+    def lines(self) -> Iterator[EvaluationLine]:
+        """Progress while encoding, then an answer per point, by rising SNR."""
+        tx_csi = self._transmitter.architecture.channel.tx_csi
+        encoded_for: float | None = None
+        frames: list[Symbols] = []
+        for point in sorted(self._task.points, key=lambda point: point.spec.snr_db):
+            if not frames or (tx_csi and point.spec.snr_db != encoded_for):
+                encoded_for, frames = point.spec.snr_db, []
+                yield from self._encode(frames, point.spec.snr_db)
+            yield self._answer(frames, point)
+
+    def _encode(self, frames: list[Symbols], snr_db: float) -> Iterator[EncodedImages]:
+        torch.set_num_threads(self._job.encoder_threads)
+        images = 0
+        for symbols_NK in encode_frames(
+            self._transmitter,
+            self._shard,
+            images=self._task.images,
+            frame_images=self._job.frame_images,
+            snr_db=snr_db,
+        ):
+            frames.append(symbols_NK)
+            images += len(symbols_NK)
+            yield EncodedImages(task=self._number, images=images)
+
+    def _answer(self, frames: list[Symbols], point: EvaluationPoint) -> EvaluatedPoint:
+        torch.set_num_threads(self._job.decoder_threads)
+        answers = decode_frames(self._receiver, frames, point.spec, link=self._task.link)
+        return EvaluatedPoint(
+            task=self._number,
+            point=point.point,
+            predictions=np.concatenate(answers).tobytes(),
+            correct=self._correct(answers),
+        )
+
+    def _correct(self, answers: list[Predictions]) -> list[int]:
+        ends = np.cumsum([len(predictions_N) for predictions_N in answers])
+        labels_N = self._shard.labels_N
+        return [
+            int((predictions_N == labels_N[end - len(predictions_N) : end]).sum())
+            for predictions_N, end in zip(answers, ends, strict=True)
+        ]
+
+
+def _planned_shard(task: EvaluationTask) -> Shard:
+    shard = Shard(task.dataset_dir, "test")
+    if shard.digest != task.dataset_digest:
+        raise ConfigurationError(f"data set {task.dataset_dir} is not the one that was planned")
+    return shard
+
+
+def main() -> int:
+    """Read a job, write its answers; returns the exit code."""
+    try:
+        job = EvaluationJob.model_validate_json(sys.stdin.buffer.read())
+        for line in run_job(job):
+            _write(line)
+    except ValidationError as error:
+        detail = f"stdin holds no evaluation job: {error.errors()[0]['msg']}"
+        _write(EvaluationError(exit_code=ConfigurationError.exit_code, detail=detail))
+        return ConfigurationError.exit_code
+    except SemcomError as error:
+        _write(EvaluationError(exit_code=error.exit_code, detail=str(error)))
+        return error.exit_code
+    except (KeyboardInterrupt, BrokenPipeError):
+        # The orchestrator is told by the signal too, or is gone: what it has, it has recorded.
+        return 130
+    return 0
+
+
+def _write(line: EvaluationLine) -> None:
+    sys.stdout.write(line.model_dump_json() + "\n")
+    sys.stdout.flush()
+
+
+if __name__ == "__main__":
+    sys.exit(main())

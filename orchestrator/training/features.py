@@ -1,0 +1,89 @@
+"""The teacher's features, computed once per image and kept view where the augmentation allows.
+
+Shape legend: N images of the set, B batch, D feature width, S image size.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import torch
+from safetensors.torch import load as parse_safetensors
+from safetensors.torch import save as format_safetensors
+from torch import Tensor, nn
+
+from orchestrator.training.data import Batch, EpochKey, ImageSet, Rank, augment, draw_shifts
+from orchestrator.training.ranks import gathered_rows, wait_for_all
+from orchestrator.training.settings import AugmentationSettings
+from semcom.files import write_atomically
+
+BATCH = 250
+
+
+class TeacherFeatures:
+    """h_T of a frozen teacher for any batch of an image set."""
+
+    def __init__(
+        self,
+        encoder: nn.Module,
+        prepare: Callable[[Tensor], Tensor],
+        *,
+        images: ImageSet,
+        augmentation: AugmentationSettings,
+        seed: int,
+        bf16: bool,
+    ) -> None:
+        self._encoder = encoder.eval().requires_grad_(False)
+        self._prepare = prepare
+        self._images = images
+        self._augmentation = augmentation
+        self._seed = seed
+        self._bf16 = bf16
+        self._kept: dict[int, Tensor] = {}
+
+    @torch.no_grad()
+    def of(self, batch: Batch) -> Tensor:
+        """h_T (B, D) float32; looked up where the batch's view is kept, computed otherwise."""
+        if batch.view is None:
+            return self._compute(batch.images_BSS3)
+        kept_ND = self._kept[batch.view]
+        return kept_ND[batch.index_B.to(kept_ND.device)].float()
+
+    def keep_views(self, folder: Path, rank: Rank, report: Callable[[str, float], None]) -> None:
+        """Have the features of every view: from an earlier run's file, or computed by all ranks."""
+        for view in range(self._augmentation.views):
+            path = folder / f"view-{view}-{self._view_name()}.safetensors"
+            if not path.exists():
+                features_ND = self._compute_view(view, rank, report)
+                if rank.index == 0:
+                    folder.mkdir(parents=True, exist_ok=True)
+                    write_atomically(path, format_safetensors({"features": features_ND}))
+                wait_for_all(rank)
+            self._kept[view] = parse_safetensors(path.read_bytes())["features"]
+
+    def _view_name(self) -> str:
+        """What a view's pixels depend on beside the view's number."""
+        padding, flip = self._augmentation.crop_padding, self._augmentation.flip
+        return f"{len(self._images.labels_N)}-{self._seed}-{padding}-{flip}"
+
+    def _compute_view(self, view: int, rank: Rank, report: Callable[[str, float], None]) -> Tensor:
+        """(N, D) float16: each rank computes every count-th image."""
+        key = EpochKey(self._seed, "view", view)
+        shifts = draw_shifts(self._images, self._augmentation, key=key, view=view)
+        total = len(self._images.labels_N)
+        mine = torch.arange(rank.index, total, rank.count)
+        parts: list[Tensor] = []
+        for first in range(0, len(mine), BATCH):
+            chosen = mine[first : first + BATCH]
+            images_BSS3 = augment(self._images.images_NSS3[chosen], shifts.of(chosen))
+            with torch.no_grad():
+                parts.append(self._compute(images_BSS3).half())
+            report(f"teacher's view {view}", first / len(mine))
+        return gathered_rows(torch.cat(parts), rank, total).cpu()
+
+    def _compute(self, images_BSS3: Tensor) -> Tensor:
+        prepared = self._prepare(images_BSS3)
+        with torch.autocast(prepared.device.type, dtype=torch.bfloat16, enabled=self._bf16):
+            features_BD: Tensor = self._encoder(prepared)
+        return features_BD.float()

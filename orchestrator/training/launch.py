@@ -1,0 +1,41 @@
+"""Several ranks of one job: torchrun in this process, the ranks as its children.
+
+On one host, or with a rendezvous (HOST:PORT, the same on all) as one of several hosts.
+torch.distributed authenticates nobody: internal networks only.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+
+from torch.distributed.elastic.multiprocessing.api import SignalException
+from torch.distributed.elastic.multiprocessing.errors import ChildFailedError
+from torch.distributed.run import main as torchrun
+
+MAX_RESTARTS = 3
+
+
+def run_ranks(arguments: argparse.Namespace) -> int:
+    """Run the job's ranks to their end; the exit code of the job.
+
+    When a rank dies, all are started again from the last save, at most three times.
+    """
+    place = ["--standalone"]
+    if arguments.rendezvous:
+        place = ["--nnodes", str(arguments.nnodes), "--rdzv-backend", "c10d"]
+        place += ["--rdzv-endpoint", arguments.rendezvous, "--rdzv-id", arguments.dataset]
+    command = [*place, "--nproc-per-node", str(arguments.nproc)]
+    command += ["--max-restarts", str(MAX_RESTARTS)]
+    command += ["-m", "orchestrator.training", *arguments.words]
+    # With the shared store a restart after a killed worker hangs in four of ten cases.
+    os.environ.setdefault("TORCH_DISABLE_SHARE_RDZV_TCP_STORE", "1")
+    os.environ.setdefault("OMP_NUM_THREADS", "1")  # the ranks set their own number
+    try:
+        torchrun(command)
+    except SignalException as asked:
+        return 128 + int(asked.sigval)
+    except ChildFailedError as failed:
+        code = failed.get_first_failure()[1].exitcode
+        return code if code > 0 else 128 - code
+    return 0

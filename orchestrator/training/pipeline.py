@@ -1,0 +1,305 @@
+"""From images to a trained link: the stages of a system in order, each an artefact.
+
+A stage whose artefact is there is taken over; changing a setting changes the digests of the
+stages that depend on it and of no others.
+
+    rkd-sc        teacher -> [search] -> stage1 -> head -> stage2     Algorithm 2
+    jscc-student  jscc
+    jscc-teacher  teacher -> jscc
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+import torch
+from torch import Tensor, nn
+
+from orchestrator.training.artefacts import Artefact, artefact
+from orchestrator.training.data import ImageSet, keyed_generator
+from orchestrator.training.features import TeacherFeatures
+from orchestrator.training.link import TrainingLink
+from orchestrator.training.loop import Run, Training
+from orchestrator.training.ranks import any_rank, wait_for_all
+from orchestrator.training.search import SearchContext, SearchStage, halves, search_record
+from orchestrator.training.settings import SYSTEM_STAGES, StageName, TrainingSettings
+from orchestrator.training.stages import (
+    EncoderStage,
+    HeadStage,
+    JsccStage,
+    LinkStage,
+    Stage,
+    TeacherStage,
+)
+from orchestrator.training.teacher import Teacher
+from semcom.architecture import EncoderArchitecture, InputSpec
+from semcom.errors import ConfigurationError
+from semcom.nn.images import prepare_images
+from transmitters.conv_encoder import ConvEncoder
+
+WHITENING_IMAGES = 5000
+Module = TypeVar("Module", bound=nn.Module)
+Told = Callable[[StageName, bool], None]  # (stage, was it run)
+
+
+@dataclass(frozen=True)
+class Trained:
+    """What a pipeline ends with; `settings` hold the depths that a search found."""
+
+    settings: TrainingSettings
+    images: ImageSet
+    link: TrainingLink
+    teacher: Teacher | None
+    stages: dict[StageName, Artefact]
+
+
+class Pipeline:
+    """The stages of one job."""
+
+    def __init__(self, settings: TrainingSettings, run: Run) -> None:
+        self.settings = settings
+        self.run = run
+        self.images = ImageSet(settings.dataset_dir, "train", settings.images)
+        self._teacher: Teacher | None = None
+        self._features: TeacherFeatures | None = None
+        self.stages: dict[StageName, Artefact] = {}
+
+    def train(self, told: Told, until: StageName | None = None) -> Trained | None:
+        """Run what has not run; with `until`, end after that stage and give nothing.
+
+        Raises:
+            StoppedError: it was asked to stop, and has saved.
+        """
+        names = self.stage_names(until)
+        if until is not None and until not in names:
+            raise ConfigurationError(f"no stage '{until}' here; there are: {', '.join(names)}")
+        link: TrainingLink | None = None
+        for name in names:
+            if name not in {"teacher", "search"} and link is None:
+                link = self._make_link()
+            told(name, self._ensure(name, link))
+            if name == until:
+                return None
+        assert link is not None
+        return Trained(self.settings, self.images, link, self._teacher, self.stages)
+
+    def stage_names(self, until: StageName | None = None) -> list[StageName]:
+        """The stages of the job's system; the search where it is asked for."""
+        searched = until == "search" or self.settings.depths == "search"
+        names = [n for n in SYSTEM_STAGES[self.settings.system] if n != "search" or searched]
+        if until == "search" and self.settings.search.method == "darts":
+            names.remove("teacher")  # plain DARTS has none
+        return names
+
+    def _ensure(self, name: StageName, link: TrainingLink | None) -> bool:
+        """Have a stage's result in its modules; whether it was run for that."""
+        made = self._artefact(name)
+        self.stages[name] = made
+        stage = self._make_stage(name, link)
+        with torch.random.fork_rng(devices=[]):
+            ran = self._run_stage(stage, made)
+        if not ran:
+            made.load(stage)
+        self._take_over(name, stage, made)
+        return ran
+
+    def _run_stage(self, stage: Stage, made: Artefact) -> bool:
+        """Train a stage unless it is finished; one job at a time, all ranks alike."""
+        if self.run.rank.index == 0:
+            with made.lock():
+                return self._run_unless_finished(stage, made)
+        return self._run_unless_finished(stage, made)
+
+    def _run_unless_finished(self, stage: Stage, made: Artefact) -> bool:
+        finished = self.run.rank.index == 0 and made.is_finished
+        if any_rank(finished, self.run.rank, self.run.device):
+            return False
+        images = self.images
+        if stage.name == "search":
+            images, _ = halves(images, self.settings.search.held_out, self.settings.seed)
+        if stage.uses_views and self._features is not None:
+            folder = self.stages["teacher"].folder / "features"
+            self._features.keep_views(folder, self.run.rank, self.run.reporter.note)
+        Training(
+            stage,
+            images,
+            settings=self.settings.stages[stage.name],
+            augmentation=self.settings.augmentation,
+            artefact=made,
+            run=self.run,
+        ).run()
+        if self.run.rank.index == 0:
+            if isinstance(stage, SearchStage):
+                made.write("search.json", self._search_record(stage))
+            made.save(stage)
+        wait_for_all(self.run.rank)
+        return True
+
+    def _take_over(self, name: StageName, stage: Stage, made: Artefact) -> None:
+        """What later stages take from this one."""
+        if name == "teacher":
+            assert self._teacher is not None
+            self._features = TeacherFeatures(
+                self._teacher.encoder,
+                self._prepare_for_teacher,
+                images=self.images,
+                augmentation=self.settings.augmentation,
+                seed=self.settings.seed,
+                bf16=self.run.bf16,
+            )
+        elif name == "search":
+            found = json.loads((made.folder / "search.json").read_text())["depths"]
+            encoder = self._student().model_copy(update={"depths": tuple(found)})
+            architecture = self.settings.architecture.model_copy(update={"encoder": encoder})
+            self.settings = self.settings.model_copy(update={"architecture": architecture})
+        stage.eval()
+
+    def _make_stage(self, name: StageName, link: TrainingLink | None) -> Stage:
+        settings = self.settings
+        if name == "teacher":
+            teacher = self._make_teacher()
+            return TeacherStage(self._prepare_for_teacher, teacher, settings.teacher)
+        if name == "search":
+            return self._make_search()
+        assert link is not None
+        if name == "head":
+            return HeadStage(self._prepare, link)
+        if name == "jscc":
+            return JsccStage(self._prepare, link, settings.distillation)
+        assert self._features is not None
+        if name == "stage1":
+            return EncoderStage(self._prepare, link, self._features)
+        return LinkStage(self._prepare, link, settings.distillation, self._features)
+
+    def _make_teacher(self) -> Teacher:
+        settings = self.settings
+        with seeded(settings.seed):
+            teacher = Teacher(settings.teacher, classes=settings.architecture.classes)
+        if isinstance(teacher.encoder, ConvEncoder):
+            sample = self.images.images_NSS3[:WHITENING_IMAGES]
+            teacher.encoder.fit_whitening(self._prepare_for_teacher(sample).cpu())
+        self._teacher = _placed(teacher, self.run.device)
+        return self._teacher
+
+    def _make_link(self) -> TrainingLink:
+        with seeded(f"{self.settings.seed}/link/start"):
+            link = TrainingLink(self.settings.architecture)
+        if self._teacher is not None and self.settings.system == "jscc-teacher":
+            state = self._teacher.encoder.state_dict()
+            link.transmitter.encoder.load_state_dict(state)
+        return _placed(link, self.run.device)
+
+    def _make_search(self) -> SearchStage:
+        settings = self.settings
+        _, held_out = halves(self.images, settings.search.held_out, settings.seed)
+        taught = settings.search.method == "kdl-darts"
+        with seeded(f"{self.settings.seed}/search/start"):
+            stage = SearchStage(
+                self._prepare,
+                self._student(),
+                settings.search,
+                classes=settings.architecture.classes,
+                context=SearchContext(
+                    held_out=held_out,
+                    augmentation=settings.augmentation,
+                    schedule=settings.stages["search"],
+                    rank=self.run.rank,
+                    bf16=self.run.bf16,
+                    features=self._features if taught else None,
+                ),
+            )
+        return _placed(stage, self.run.device)
+
+    def _student(self) -> EncoderArchitecture:
+        encoder = self.settings.architecture.encoder
+        assert isinstance(encoder, EncoderArchitecture)
+        return encoder
+
+    def _prepare(self, images_BSS3: Tensor) -> Tensor:
+        return self._prepared(images_BSS3, self.settings.architecture.encoder.input)
+
+    def _prepare_for_teacher(self, images_BSS3: Tensor) -> Tensor:
+        return self._prepared(images_BSS3, self.settings.teacher.encoder.input)
+
+    def _prepared(self, images_BSS3: Tensor, spec: InputSpec) -> Tensor:
+        """Stored pixels -> a network's input, on the device."""
+        return prepare_images(images_BSS3.to(self.run.device, non_blocking=True), spec)
+
+    def _search_record(self, stage: SearchStage) -> bytes:
+        settings = self.settings
+        return search_record(
+            stage, dataset=settings.dataset, method=settings.search.method, seed=settings.seed
+        )
+
+    def _artefact(self, name: StageName) -> Artefact:
+        root = self.settings.work_dir / "artefacts" / self.settings.dataset
+        return artefact(root, name, identity(self, name))
+
+
+def identity(pipeline: Pipeline, name: StageName) -> dict[str, Any]:
+    """All that decides what a stage leaves behind: its settings and the stages before it."""
+    settings = pipeline.settings
+    student = settings.architecture.encoder.model_dump(mode="json")
+    if name == "search":
+        student.pop("depths")
+    own: dict[str, Any] = {"schedule": settings.stages[name].model_dump(mode="json")}
+    if name == "teacher":
+        own["teacher"] = settings.teacher.model_dump(mode="json", exclude={"weights"})
+        own["weights"] = _file_digest(settings)
+    else:
+        own["encoder"] = student
+    if name == "search":
+        own["search"] = settings.search.model_dump(mode="json")
+    if name in {"stage2", "jscc"}:
+        own["channel"] = settings.architecture.channel.model_dump(mode="json")
+        own["distillation"] = settings.distillation.model_dump(mode="json")
+    augmentation = settings.augmentation.model_dump(mode="json")
+    if name in {"teacher", "head", "jscc"}:
+        augmentation.pop("views")
+    before = () if name == "search" and settings.search.method == "darts" else INPUTS[name]
+    inputs = {n: pipeline.stages[n].digest for n in before if n in pipeline.stages}
+    return {
+        "data": pipeline.images.digest,
+        "images": len(pipeline.images),
+        "classes": settings.architecture.classes,
+        "seed": settings.seed,
+        "precision": "bf16" if pipeline.run.bf16 else "fp32",
+        "augmentation": augmentation,
+        "inputs": inputs,
+        **own,
+    }
+
+
+# Whose results a stage starts from. The search hands on depths, which are the student's own.
+INPUTS: dict[StageName, tuple[StageName, ...]] = {
+    "teacher": (),
+    "search": ("teacher",),
+    "stage1": ("teacher",),
+    "head": ("stage1",),
+    "stage2": ("teacher", "head"),
+    "jscc": ("teacher",),
+}
+
+
+def _file_digest(settings: TrainingSettings) -> str | None:
+    """Name and size of a local file of weights; its content is timm's to check."""
+    path = settings.teacher.weights
+    return None if path is None or not path.exists() else f"{path.name}/{path.stat().st_size}"
+
+
+@contextmanager
+def seeded(key: str | int) -> Iterator[None]:
+    """Draw initial weights from a key or seed, leaving the global generator as it was."""
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(key if isinstance(key, int) else keyed_generator(key).initial_seed())
+        yield
+
+
+def _placed(module: Module, device: torch.device) -> Module:
+    module.to(device)
+    module.to(memory_format=torch.channels_last)
+    return module

@@ -1,0 +1,146 @@
+"""What a running job shows: a progress bar, lines of JSON for the job queue, TensorBoard."""
+
+from __future__ import annotations
+
+import json
+import logging
+import time
+import warnings
+from pathlib import Path
+from typing import Any, Protocol
+
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
+
+logger = logging.getLogger("orchestrator.training")
+
+EVERY_S = 2.0
+
+
+class Reporter(Protocol):
+    """Where a stage tells how far it is."""
+
+    def start(self, stage: str, *, epochs: int, steps: int, done: int) -> None:
+        """A stage begins, or goes on after `done` steps."""
+        ...
+
+    @property
+    def is_due(self) -> bool:
+        """Whether it is time to look at the losses again (looking waits for the device)."""
+        ...
+
+    def step(self, epoch: int, step: int, **values: Any) -> None:
+        """How it stands: images_per_s, lr, losses, checkpoint_s."""
+        ...
+
+    def note(self, what: str, share: float) -> None:
+        """Something beside the steps that takes long is `share` (0..1) done."""
+        ...
+
+
+class Silent:
+    """The reporter of every rank but the first."""
+
+    is_due = False
+
+    def start(self, stage: str, *, epochs: int, steps: int, done: int) -> None:
+        """Say nothing."""
+
+    def step(self, epoch: int, step: int, **values: Any) -> None:
+        """Say nothing."""
+
+    def note(self, what: str, share: float) -> None:
+        """Say nothing."""
+
+
+class JobReporter:
+    """Progress bar, `progress.jsonl` and TensorBoard events of one job."""
+
+    def __init__(self, progress: Progress, lines: Path, events: Path) -> None:
+        self._progress = progress
+        self._lines = lines
+        self._events = events
+        self._writer: Any = None
+        self._bar: TaskID | None = None
+        self._stage = ""
+        self._epochs = self._steps = 0
+        self._next_s = 0.0
+        lines.parent.mkdir(parents=True, exist_ok=True)
+
+    def start(self, stage: str, *, epochs: int, steps: int, done: int) -> None:
+        """A new bar for a new stage."""
+        self._stage, self._epochs, self._steps = stage, epochs, steps
+        self._bar = self._progress.add_task(stage, total=epochs * steps, completed=done, note="")
+        self._next_s = 0.0
+
+    @property
+    def is_due(self) -> bool:
+        """Every two seconds."""
+        return time.monotonic() >= self._next_s
+
+    def step(self, epoch: int, step: int, **values: Any) -> None:
+        """A line, a point in TensorBoard and a look at the bar."""
+        self._next_s = time.monotonic() + EVERY_S
+        losses: dict[str, float] = values["losses"]
+        done = epoch * self._steps + step
+        text = " ".join(f"{name} {value:.3f}" for name, value in losses.items())
+        if self._bar is not None:
+            note = f"epoch {epoch + 1}/{self._epochs} {text} {values['images_per_s']:.0f} images/s"
+            self._progress.update(self._bar, completed=done, note=note)
+        record = {
+            "time": round(time.time(), 3),
+            "stage": self._stage,
+            "epoch": epoch,
+            "epochs": self._epochs,
+            "step": step,
+            "steps": self._steps,
+            **values,
+        }
+        with self._lines.open("a") as file:
+            file.write(json.dumps(record) + "\n")
+        for name, value in {**losses, "lr": values["lr"]}.items():
+            self._scalar(f"{self._stage}/{name}", value, done)
+
+    def note(self, what: str, share: float) -> None:
+        """A line beside the bars."""
+        if self._bar is None:
+            self._bar = self._progress.add_task(what, total=1.0, note="")
+        if self.is_due:
+            self._next_s = time.monotonic() + EVERY_S
+            self._progress.update(self._bar, note=f"{what} {100 * share:.0f} %")
+
+    def _scalar(self, name: str, value: float, step: int) -> None:
+        if self._writer is None:
+            self._writer = _event_writer(self._events)
+        self._writer.add_scalar(name, value, step)
+
+
+class _NoEvents:
+    """Without TensorBoard the lines remain."""
+
+    def add_scalar(self, name: str, value: float, step: int) -> None:
+        """Drop it."""
+
+
+def _event_writer(folder: Path) -> Any:
+    """TensorBoard's writer where it is installed."""
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of TensorBoard's own imports
+            from torch.utils.tensorboard import SummaryWriter  # noqa: PLC0415 - optional, slow
+    except ImportError:
+        logger.info("tensorboard is not installed: no events are written")
+        return _NoEvents()
+    return SummaryWriter(str(folder))
+
+
+def progress_bars(console: Console) -> Progress:
+    """The bars of a job."""
+    return Progress(
+        TextColumn("{task.description:8}"),
+        BarColumn(),
+        TextColumn("{task.percentage:>5.1f} %"),
+        TimeRemainingColumn(),
+        TextColumn("{task.fields[note]}"),
+        console=console,
+    )

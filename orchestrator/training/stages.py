@@ -1,0 +1,209 @@
+"""What each stage trains, and what it is judged by: Algorithm 2 and the JSCC baselines.
+
+A stage is a module: what it trains is registered in it, what it only asks is not.
+
+Shape legend: B batch, S image size, D feature width.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from orchestrator.training import losses
+from orchestrator.training.data import Batch, EpochKey
+from orchestrator.training.features import TeacherFeatures
+from orchestrator.training.link import LinkOutput, TrainingLink
+from orchestrator.training.losses import Losses
+from orchestrator.training.settings import DistillationSettings, StageName, TeacherSettings
+from orchestrator.training.teacher import Teacher
+
+Prepare = Callable[[Tensor], Tensor]  # stored pixels (B, S, S, 3) uint8 -> networks' input
+
+
+class Stage(nn.Module):
+    """Base: a name, the loss of a batch, and hooks around epochs and steps."""
+
+    name: StageName
+    uses_views = True  # asks for the teacher's features, kept by view
+
+    def __init__(self, prepare: Prepare) -> None:
+        super().__init__()
+        self.prepare = prepare
+
+    def forward(self, batch: Batch) -> Losses:
+        """The weighted terms of the loss; their sum is minimised."""
+        raise NotImplementedError
+
+    def trained_parameters(self) -> list[nn.Parameter]:
+        """What the loop's optimiser moves."""
+        return [p for p in self.parameters() if p.requires_grad]
+
+    def start_epoch(self, key: EpochKey) -> None:
+        """Put every module into the mode it trains in."""
+        del key
+        self.train()
+
+    def before_step(self, step: int) -> None:
+        """What comes before the loop's own step."""
+
+    def end_epoch(self, key: EpochKey, means: dict[str, float]) -> None:
+        """An epoch is over; `means` are its loss terms."""
+
+    def finish(self) -> None:
+        """All epochs are over."""
+
+    def extra(self) -> dict[str, Any]:
+        """State beside parameters and the loop's optimiser."""
+        return {}
+
+    def load_extra(self, state: dict[str, Any]) -> None:
+        """Take that state back."""
+
+    def labels(self, batch: Batch) -> Tensor:
+        """The batch's labels where the parameters are."""
+        return batch.labels_B.to(next(self.parameters()).device, non_blocking=True)
+
+
+class TeacherStage(Stage):
+    """Cross entropy on the teacher's own head."""
+
+    name = "teacher"
+    uses_views = False
+
+    def __init__(self, prepare: Prepare, teacher: Teacher, settings: TeacherSettings) -> None:
+        super().__init__(prepare)
+        self.teacher = teacher
+        self._settings = settings
+        if not settings.fine_tune:
+            teacher.encoder.requires_grad_(False)
+
+    def start_epoch(self, key: EpochKey) -> None:
+        """A frozen encoder keeps its statistics too."""
+        super().start_epoch(key)
+        self.teacher.encoder.train(self._settings.fine_tune)
+
+    def forward(self, batch: Batch) -> Losses:
+        """CE with label smoothing."""
+        images = self.prepare(batch.images_BSS3)
+        if self._settings.cutout:
+            images = cut_out(images, self._settings.cutout, batch)
+        _, logits_BT = self.teacher(images)
+        smoothing = self._settings.label_smoothing
+        return losses.task(logits_BT, self.labels(batch), label_smoothing=smoothing)
+
+
+class EncoderStage(Stage):
+    """Stage 1: the student's feature follows the teacher's, eq. (25)."""
+
+    name = "stage1"
+
+    def __init__(self, prepare: Prepare, link: TrainingLink, features: TeacherFeatures) -> None:
+        super().__init__(prepare)
+        self.encoder = link.transmitter.encoder
+        self._features = features
+
+    def forward(self, batch: Batch) -> Losses:
+        """MSE(h_T, h)."""
+        student_BD = self.encoder(self.prepare(batch.images_BSS3))
+        return losses.feature_distillation(_of(self._features, batch, student_BD), student_BD)
+
+
+class HeadStage(Stage):
+    """Stage 1.5: the task head learns on the frozen student."""
+
+    name = "head"
+    uses_views = False
+
+    def __init__(self, prepare: Prepare, link: TrainingLink) -> None:
+        super().__init__(prepare)
+        self.head = link.receiver.head
+        self._frozen = (link.transmitter.encoder,)
+
+    def start_epoch(self, key: EpochKey) -> None:
+        """The student's batch norms keep still."""
+        super().start_epoch(key)
+        self._frozen[0].eval()
+
+    def forward(self, batch: Batch) -> Losses:
+        """CE on the clean feature."""
+        with torch.no_grad():
+            features_BD = self._frozen[0](self.prepare(batch.images_BSS3))
+        return losses.task(self.head(features_BD), self.labels(batch))
+
+
+class ThroughChannel(Stage):
+    """A link trained through the channel: one SNR per image, one channel model per batch."""
+
+    def __init__(
+        self, prepare: Prepare, link: TrainingLink, settings: DistillationSettings
+    ) -> None:
+        super().__init__(prepare)
+        self.link = link
+        self._settings = settings
+
+    def send(self, batch: Batch) -> LinkOutput:
+        """The batch through the channel as the step's key draws it."""
+        low, high = self._settings.snr_db_low, self._settings.snr_db_high
+        models = self._settings.channels
+        output: LinkOutput = self.link(
+            self.prepare(batch.images_BSS3),
+            snr_db_B=low + (high - low) * batch.uniform("snr"),
+            model=models[batch.choice(len(models), "model")],
+            key=batch.key,
+            first=batch.first,
+        )
+        return output
+
+
+class LinkStage(ThroughChannel):
+    """Stage 2: encoder, channel codec and head through the channel, eq. (26)-(27)."""
+
+    name = "stage2"
+
+    def __init__(
+        self,
+        prepare: Prepare,
+        link: TrainingLink,
+        settings: DistillationSettings,
+        features: TeacherFeatures,
+    ) -> None:
+        super().__init__(prepare, link, settings)
+        self._features = features
+
+    def forward(self, batch: Batch) -> Losses:
+        """The three terms of eq. (26)."""
+        output = self.send(batch)
+        teacher_BD = _of(self._features, batch, output.recovered_BD)
+        return losses.joint(output, teacher_BD, self.labels(batch), self._settings)
+
+
+class JsccStage(ThroughChannel):
+    """The JSCC baselines: encoder and head end to end through the channel, no teacher's feature."""
+
+    name = "jscc"
+    uses_views = False
+
+    def forward(self, batch: Batch) -> Losses:
+        """CE on what was received."""
+        return losses.task(self.send(batch).logits_BT, self.labels(batch))
+
+
+def cut_out(images_B3SS: Tensor, side: int, batch: Batch) -> Tensor:
+    """Set one square of each image to the mean colour (0 after normalisation)."""
+    size = images_B3SS.shape[-1]
+    places = torch.arange(size)
+
+    def outside(purpose: str) -> Tensor:
+        first_B1 = (batch.uniform(purpose) * (size - side + 1)).floor().unsqueeze(1)
+        return (places < first_B1) | (places >= first_B1 + side)
+
+    kept_BSS = outside("cut-row").unsqueeze(2) | outside("cut-column").unsqueeze(1)
+    return images_B3SS * kept_BSS.unsqueeze(1).to(images_B3SS.device)
+
+
+def _of(features: TeacherFeatures, batch: Batch, like_BD: Tensor) -> Tensor:
+    return features.of(batch).to(like_BD.device, non_blocking=True)

@@ -1,0 +1,100 @@
+"""The supernet of KDL-DARTS, section III-A: every stage of the encoder at all its depths at once.
+
+The candidates of a stage are its first 1..5 bottlenecks. They share their prefixes, so the output
+after every block is kept and the mixed layer is their weighted sum, eq. (13); the outer residual of
+eq. (14) cannot cross a stride and is left out.
+
+Shape legend: B batch, S image size, D feature width, L stages, K depths.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+from semcom.architecture import MAX_DEPTH, Depths, EncoderArchitecture
+from semcom.nn.blocks import Bottleneck
+from transmitters.encoder import SemanticEncoder
+
+DEPTHS = range(1, MAX_DEPTH + 1)
+
+
+class Supernet(nn.Module):
+    """The encoder with mixed stages and a task head; `alpha_LK` are the architecture's weights."""
+
+    def __init__(
+        self, architecture: EncoderArchitecture, *, classes: int, temperature: float
+    ) -> None:
+        super().__init__()
+        deepest = architecture.model_copy(update={"depths": (MAX_DEPTH,) * 4})
+        self.encoder = SemanticEncoder(deepest)
+        self.head = nn.Linear(architecture.feature_dim, classes)
+        self.alpha_LK = nn.Parameter(torch.zeros(len(self.encoder.stages), MAX_DEPTH))
+        self._temperature = temperature
+
+    def probabilities(self) -> Tensor:
+        """softmax(alpha / T_alpha) per stage."""
+        return torch.softmax(self.alpha_LK / self._temperature, dim=1)
+
+    def forward(self, images_B3SS: Tensor) -> tuple[Tensor, Tensor]:
+        """Prepared images -> features h (B, D) and logits (B, T)."""
+        x = self.encoder.stem(images_B3SS)
+        for stage, weights_K in zip(self.encoder.stages, self.probabilities(), strict=True):
+            assert isinstance(stage, nn.Sequential)
+            x = _mixed(stage, x, weights_K)
+        features_BD: Tensor = self.encoder.pool(x)
+        return features_BD, self.head(features_BD)
+
+    def weights(self) -> list[nn.Parameter]:
+        """All parameters but alpha."""
+        return [*self.encoder.parameters(), *self.head.parameters()]
+
+
+def _mixed(stage: nn.Sequential, x: Tensor, weights_K: Tensor) -> Tensor:
+    """Weighted sum of the outputs after each block."""
+    mixed: Tensor | None = None
+    for block, weight in zip(stage, weights_K, strict=True):
+        x = block(x)
+        term = weight.to(x.dtype) * x
+        mixed = term if mixed is None else mixed + term
+    assert mixed is not None
+    return mixed
+
+
+def stage_parameters(architecture: EncoderArchitecture) -> list[list[int]]:
+    """Parameters of each stage at each depth 1..5: what eq. (17) penalises (Table I)."""
+    counts: list[list[int]] = []
+    channels = architecture.stem_channels[-1]
+    for planes, stride in zip(architecture.stage_planes, (1, 2, 2, 2), strict=True):
+        first = _count(Bottleneck(channels, planes, stride))
+        channels = planes * 4
+        further = _count(Bottleneck(channels, planes))
+        counts.append([first + further * (depth - 1) for depth in DEPTHS])
+    return counts
+
+
+def penalty_factors(architecture: EncoderArchitecture, temperature: float) -> Tensor:
+    """beta = softmax(count / largest count of the stage / T_beta), eq. (17)."""
+    counts_LK = torch.tensor(stage_parameters(architecture), dtype=torch.float64)
+    shares_LK = counts_LK / counts_LK.max(dim=1, keepdim=True).values
+    return torch.softmax(shares_LK / temperature, dim=1).float()
+
+
+def select_depths(score_LK: Tensor) -> Depths:
+    """The depth of the highest score per stage; ties go to the fewer parameters."""
+    first, second, third, fourth = (_first_best(row) for row in score_LK.tolist())
+    return first, second, third, fourth
+
+
+def _first_best(scores: list[float]) -> int:
+    """Depth 1..5 of the first among the highest (torch's argmax promises no order among equals)."""
+    return scores.index(max(scores)) + 1
+
+
+def parameters_of(depths: Depths, counts: list[list[int]]) -> int:
+    """Parameters of the four stages at these depths."""
+    return sum(row[depth - 1] for row, depth in zip(counts, depths, strict=True))
+
+
+def _count(module: nn.Module) -> int:
+    return sum(p.numel() for p in module.parameters())

@@ -1,0 +1,97 @@
+"""What the orchestrator asks of an evaluating process, and what it answers, as lines of JSON.
+
+    orchestrator -> stdin of the process    one EvaluationJob
+    its stdout   -> orchestrator            EncodedImages, EvaluatedPoint ..., EvaluationError
+
+The job holds nothing but points that are missing, so it is also how an evaluation goes on.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
+
+from semcom.messages import Digest, Name
+from semcom.points import PointSpec
+
+
+class Line(BaseModel):
+    """Base: unknown keys are errors; bytes are base64 in JSON."""
+
+    model_config = ConfigDict(
+        extra="forbid", frozen=True, ser_json_bytes="base64", val_json_bytes="base64"
+    )
+
+
+class EvaluationPoint(Line):
+    """A point under the number that its plan gives it."""
+
+    point: int = Field(ge=0)
+    spec: PointSpec
+
+
+class EvaluationTask(Line):
+    """One link with one of its codecs, over all points that are missing."""
+
+    link: Name
+    dataset_dir: Path
+    dataset_digest: Digest
+    codec_dir: Path
+    codec_digest: Digest
+    images: int = Field(ge=1)
+    points: list[EvaluationPoint] = Field(min_length=1)
+
+
+class EvaluationJob(Line):
+    """Tasks, and what the arithmetic depends on: the size of frames, the threads of each end."""
+
+    frame_images: int = Field(ge=1)
+    encoder_threads: int = Field(ge=1)
+    decoder_threads: int = Field(ge=1)
+    tasks: list[EvaluationTask] = Field(min_length=1)
+
+
+class EncodedImages(Line):
+    """Progress: so many images of a task have been encoded."""
+
+    event: Literal["encoded"] = "encoded"
+    task: int = Field(ge=0)
+    images: int = Field(ge=0)
+
+
+class EvaluatedPoint(Line):
+    """All answers of a task at one point.
+
+    `predictions` is uint16 little endian, one per image; `correct` counts the right ones by frame.
+    """
+
+    event: Literal["point"] = "point"
+    task: int = Field(ge=0)
+    point: int = Field(ge=0)
+    predictions: bytes
+    correct: list[int]
+
+
+class EvaluationError(Line):
+    """The process gives up; the last line it writes."""
+
+    event: Literal["error"] = "error"
+    exit_code: int = Field(ge=1, le=255)
+    detail: str
+
+
+EvaluationLine = EncodedImages | EvaluatedPoint | EvaluationError
+_LINE: TypeAdapter[EvaluationLine] = TypeAdapter(
+    Annotated[EvaluationLine, Field(discriminator="event")]
+)
+
+
+def parse_line(line: bytes) -> EvaluationLine:
+    """One line of an evaluating process.
+
+    Raises:
+        ValueError: it is none.
+    """
+    return _LINE.validate_json(line)

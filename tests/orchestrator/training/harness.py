@@ -1,0 +1,116 @@
+"""Small jobs for the tests of training: a pipeline in this process, and one as a command."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from orchestrator.training.data import Rank
+from orchestrator.training.loop import Run
+from orchestrator.training.pipeline import Pipeline, Trained
+from orchestrator.training.presets import settings_from_preset
+from orchestrator.training.settings import StageName, TrainingSettings
+from orchestrator.training.stop import StopRequest
+from semcom.architecture import System
+from semcom.shards import read_manifest
+
+STAGES: tuple[StageName, ...] = ("teacher", "search", "stage1", "head", "stage2")
+BATCH = 32
+SHORT = {name: {"epochs": 2, "batch": BATCH} for name in (*STAGES, "jscc")}
+SMALL = {
+    "stages": SHORT,
+    "images": 128,
+    "precision": "fp32",
+    "architecture": {"encoder": {"width": 0.25}},
+    "augmentation": {"views": 2},
+}
+
+
+@dataclass
+class Watcher:
+    """A reporter that counts steps and asks the job to stop after some of them."""
+
+    stop: StopRequest
+    stop_after: int | None = None
+    steps: int = 0
+    seen: list[dict[str, Any]] = field(default_factory=list)
+
+    def start(self, stage: str, *, epochs: int, steps: int, done: int) -> None:
+        """A stage starts."""
+
+    @property
+    def is_due(self) -> bool:
+        """Asked once after every step."""
+        self.steps += 1
+        if self.steps == self.stop_after:
+            self.stop.signal = 15
+        return False
+
+    def step(self, epoch: int, step: int, **values: Any) -> None:
+        """An epoch ends."""
+        self.seen.append({"epoch": epoch, "step": step, **values})
+
+    def note(self, what: str, share: float) -> None:
+        """Features are computed."""
+
+
+def small_settings(
+    data_dir: Path, work_dir: Path, *, system: System = "rkd-sc", **overrides: Any
+) -> TrainingSettings:
+    """A job of seconds on drawn images; the rkd-sc one with its search."""
+    manifest = read_manifest(data_dir / "shapes10")
+    laid = {**SMALL, "data_dir": data_dir, "work_dir": work_dir, **overrides}
+    if system == "jscc-teacher":
+        laid.pop("architecture")
+    return settings_from_preset("smoke", manifest, name="tiny", system=system, overrides=laid)
+
+
+def train(
+    settings: TrainingSettings, stop_after: int | None = None
+) -> tuple[Trained, list[tuple[StageName, bool]]]:
+    """Run a job here; also which stages were run (True) or taken over (False)."""
+    stop = StopRequest()
+    run = Run(
+        settings.seed,
+        bf16=False,
+        device=torch.device("cpu"),
+        rank=Rank(),
+        stop=stop,
+        reporter=Watcher(stop, stop_after),
+        checkpoint_s=1e9,
+    )
+    told: list[tuple[StageName, bool]] = []
+    trained = Pipeline(settings, run).train(lambda stage, ran: told.append((stage, ran)))
+    assert trained is not None
+    return trained, told
+
+
+def parameters(trained: Trained) -> np.ndarray:
+    """All weights and statistics of a link in one vector."""
+    state = trained.link.state_dict()
+    return np.concatenate([tensor.double().numpy().ravel() for tensor in state.values()])
+
+
+def start_training(
+    data_dir: Path, folder: Path, *words: str, nproc: int = 1
+) -> subprocess.Popen[str]:
+    """`python -m orchestrator.training` on a small job, one thread a rank."""
+    command = [sys.executable, "-m", "orchestrator.training", "shapes10", "--preset", "smoke"]
+    command += ["--name", "tiny", "--data", str(data_dir), "--work", str(folder / "work")]
+    command += ["--out", str(folder / "codec"), "--nproc", str(nproc)]
+    command += ["--set", "threads=1", "--set", "precision=fp32", *words]
+    return subprocess.Popen(
+        command,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        env={**os.environ, "OMP_NUM_THREADS": "1"},
+        start_new_session=True,
+    )

@@ -1,0 +1,144 @@
+"""Several ranks, signals and kills, with the real command under torchrun."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from functools import cache
+from pathlib import Path
+
+import numpy as np
+import psutil
+import pytest
+from safetensors.numpy import load_file
+
+from semcom.checkpoints import open_checkpoint
+from tests.orchestrator.training.harness import start_training
+
+pytestmark = [pytest.mark.processes, pytest.mark.timeout(300)]
+
+DEADLINE_S = 150.0
+# One stage is enough to be stopped in; the pipeline's own test goes through all.
+TEACHER = ("--until", "teacher", "--set", "stages.teacher.batch=32", "--set", "images=256")
+LONG = (*TEACHER, "--set", "stages.teacher.epochs=12")
+
+
+def finish(process: subprocess.Popen[str]) -> str:
+    """Wait for the end of a job; its output."""
+    try:
+        output, _ = process.communicate(timeout=DEADLINE_S)
+    finally:
+        if process.poll() is None:
+            os.killpg(process.pid, signal.SIGKILL)
+            process.communicate()
+    return output
+
+
+def wait_for_save(process: subprocess.Popen[str], folder: Path) -> None:
+    """Return once the job has saved the state of an unfinished stage."""
+    deadline = time.monotonic() + DEADLINE_S
+    while not list(folder.glob("work/artefacts/*/*/resume.pt")):
+        assert process.poll() is None, finish(process)
+        assert time.monotonic() < deadline, "nothing was saved"
+        time.sleep(0.02)
+
+
+def weights(folder: Path, stage: str) -> dict[str, np.ndarray]:
+    """What a stage left behind."""
+    (path,) = folder.glob(f"work/artefacts/*/{stage}-*/weights.safetensors")
+    return load_file(path)
+
+
+def assert_same_teacher(one_folder: Path, other_folder: Path) -> None:
+    """Two jobs ended with the same bits."""
+    one, other = weights(one_folder, "teacher"), weights(other_folder, "teacher")
+    assert one.keys() == other.keys()
+    for name, value in one.items():
+        np.testing.assert_array_equal(value, other[name], err_msg=name)
+
+
+@pytest.mark.parametrize("nproc", [1, 2])
+def test_the_whole_smoke_pipeline_runs_and_exports(
+    nproc: int, data_dir: Path, tmp_path: Path
+) -> None:
+    process = start_training(data_dir, tmp_path, "--set", "images=512", nproc=nproc)
+    output = finish(process)
+    assert process.returncode == 0, output
+    for stage in ("teacher", "search", "stage1", "head", "stage2"):
+        assert f"{stage}: done" in output
+    checkpoint = open_checkpoint(tmp_path / "codec")
+    checkpoint.verify()
+    assert checkpoint.manifest.training["depths"] == "search"
+    assert set(checkpoint.manifest.results["awgn_accuracy_by_snr_db"]) == {"-10", "0", "10", "25"}
+    records = (tmp_path / "work" / "tiny" / "progress.jsonl").read_text().splitlines()
+    assert {json.loads(line)["stage"] for line in records} == {
+        "teacher", "search", "stage1", "head", "stage2",
+    }  # fmt: skip
+
+
+def test_two_ranks_compute_what_one_rank_computes(data_dir: Path, tmp_path: Path) -> None:
+    script = ["-m", "tests.orchestrator.training.float64_ranks", str(data_dir)]
+    torchrun = ["-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
+    for ranks, before in (("1", []), ("2", torchrun)):
+        subprocess.run(
+            [sys.executable, "-W", "ignore", *before, *script, str(tmp_path / ranks)],
+            check=True,
+            timeout=DEADLINE_S,
+            env={**os.environ, "OMP_NUM_THREADS": "1"},
+        )
+    for stage in ("teacher", "search"):
+        one, two = (load_file(tmp_path / n / f"{stage}.safetensors") for n in ("1", "2"))
+        assert one.keys() == two.keys()
+        for name, value in one.items():
+            np.testing.assert_allclose(two[name], value, rtol=1e-9, atol=1e-11, err_msg=name)
+
+
+@pytest.fixture(scope="module")
+def undisturbed(data_dir: Path, tmp_path_factory: pytest.TempPathFactory) -> Callable[[int], Path]:
+    """The folder of the long job as nobody disturbs it, by the number of ranks."""
+
+    @cache
+    def run(nproc: int) -> Path:
+        folder = tmp_path_factory.mktemp(f"undisturbed-{nproc}")
+        process = start_training(data_dir, folder, *LONG, nproc=nproc)
+        output = finish(process)
+        assert process.returncode == 0, output
+        return folder
+
+    return run
+
+
+@pytest.mark.parametrize("nproc", [1, 2])
+def test_sigterm_saves_and_the_resumed_run_has_the_same_bits(
+    nproc: int, data_dir: Path, tmp_path: Path, undisturbed: Callable[[int], Path]
+) -> None:
+    stopped = start_training(data_dir, tmp_path / "stopped", *LONG, nproc=nproc)
+    wait_for_save(stopped, tmp_path / "stopped")
+    stopped.send_signal(signal.SIGTERM)
+    output = finish(stopped)
+    assert stopped.returncode == 143, output
+    assert "the same command goes on from here" in output
+    assert not list((tmp_path / "stopped").glob("work/artefacts/*/*/weights.safetensors"))
+
+    resumed = start_training(data_dir, tmp_path / "stopped", *LONG, nproc=nproc)
+    output = finish(resumed)
+    assert resumed.returncode == 0, output
+    assert_same_teacher(undisturbed(nproc), tmp_path / "stopped")
+
+
+def test_a_killed_worker_is_started_again_from_the_last_save(
+    data_dir: Path, tmp_path: Path, undisturbed: Callable[[int], Path]
+) -> None:
+    hit = start_training(data_dir, tmp_path / "hit", *LONG, nproc=2)
+    wait_for_save(hit, tmp_path / "hit")
+    workers = [child for child in psutil.Process(hit.pid).children() if "RANK" in child.environ()]
+    assert len(workers) == 2
+    workers[1].kill()
+    output = finish(hit)
+    assert hit.returncode == 0, output
+    assert_same_teacher(undisturbed(2), tmp_path / "hit")

@@ -1,0 +1,119 @@
+"""KDL-DARTS and plain DARTS: candidates, penalty, selection, history."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+import torch
+
+from orchestrator.training.search import halves
+from orchestrator.training.settings import SearchSettings
+from orchestrator.training.supernet import (
+    Supernet,
+    parameters_of,
+    penalty_factors,
+    select_depths,
+    stage_parameters,
+)
+from semcom.architecture import TABLE_III_DEPTHS, EncoderArchitecture, InputSpec
+from tests.orchestrator.training.harness import small_settings, train
+from transmitters.encoder import SemanticEncoder
+
+TABLE_I = EncoderArchitecture(input=InputSpec(size=224), depths=(1, 1, 1, 1))
+
+
+def test_candidates_have_the_parameters_of_table_i() -> None:
+    counts = stage_parameters(TABLE_I)
+    for depth in range(1, 6):
+        assert [row[depth - 1] for row in counts] == [
+            4_544 * depth,
+            24_192 + 17_792 * (depth - 1),
+            95_488 + 70_400 * (depth - 1),
+            379_392 + 280_064 * (depth - 1),
+        ]
+
+
+@pytest.mark.parametrize("key", sorted(TABLE_III_DEPTHS))
+def test_depths_of_table_iii_have_its_totals(key: tuple[str, str]) -> None:
+    totals = {
+        ("kdl-darts", "cifar10"): 0.777,
+        ("kdl-darts", "cifar100"): 1.430,
+        ("kdl-darts", "tiny-imagenet"): 1.435,
+        ("darts", "cifar10"): 1.101,
+        ("darts", "cifar100"): 1.675,
+        ("darts", "tiny-imagenet"): 1.990,
+    }
+    count = parameters_of(TABLE_III_DEPTHS[key], stage_parameters(TABLE_I))
+    assert count / 1e6 == pytest.approx(totals[key], abs=6e-4)
+
+
+def test_penalty_rises_with_the_parameters_and_does_not_saturate() -> None:
+    beta_LK = penalty_factors(TABLE_I, temperature=2.0)
+    assert torch.allclose(beta_LK.sum(dim=1), torch.ones(4))
+    assert (beta_LK.diff(dim=1) > 0).all()
+    assert beta_LK.min() > 0.1
+    assert beta_LK.max() < 0.3  # raw counts would give one candidate everything
+
+
+def test_selection_takes_the_highest_score_and_the_smaller_of_equals() -> None:
+    score = torch.tensor(
+        [[0.1, 0.5, 0.5, 0.2, 0.1], [1, 1, 1, 1, 1], [0, 0, 0, 0, 2], [0, 3, 0, 4, 0]],
+        dtype=torch.float32,
+    )
+    assert select_depths(score) == (2, 1, 5, 4)
+
+
+def test_a_supernet_with_all_weight_on_one_depth_is_the_encoder_of_that_depth() -> None:
+    architecture = EncoderArchitecture(
+        input=InputSpec(size=32), depths=(2, 4, 1, 3), width=0.25, stem_conv_stride=1
+    )
+    supernet = Supernet(architecture, classes=10, temperature=1.0).eval()
+    with torch.no_grad():
+        for row, depth in zip(supernet.alpha_LK, architecture.depths, strict=True):
+            row[depth - 1] = 100.0
+    encoder = SemanticEncoder(architecture).eval()
+    kept = encoder.state_dict().keys()
+    encoder.load_state_dict({k: v for k, v in supernet.encoder.state_dict().items() if k in kept})
+    images = torch.randn(3, 3, 32, 32)
+    with torch.no_grad():
+        torch.testing.assert_close(supernet(images)[0], encoder(images), rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize("method", ["kdl-darts", "darts"])
+def test_a_search_moves_alpha_keeps_its_history_and_hands_on_its_depths(
+    method: str, data_dir: Path, tmp_path: Path
+) -> None:
+    settings = small_settings(data_dir, tmp_path, search={"method": method, "lr": 0.05})
+    trained, _ = train(settings)
+    record = json.loads((trained.stages["search"].folder / "search.json").read_text())
+    assert (record["method"], record["seed"], record["dataset"]) == (method, 0, "shapes10")
+    assert [entry["epoch"] for entry in record["epochs"]] == [0, 1]
+    last = record["epochs"][-1]
+    assert any(abs(value) > 0.01 for row in last["alpha"] for value in row)
+    assert all(abs(sum(row) - 1.0) < 1e-4 for row in last["probabilities"])
+    assert set(last["losses"]) == ({"kd", "task"} if method == "kdl-darts" else {"task"})
+    assert 0.0 <= last["validation_accuracy"] <= 1.0
+    assert list(trained.settings.architecture.encoder.depths) == record["depths"]  # type: ignore[union-attr]
+    counts = stage_parameters(settings.architecture.encoder)  # type: ignore[arg-type]
+    assert record["parameters"] == parameters_of(tuple(record["depths"]), counts)
+
+
+def test_the_penalty_alone_drives_alpha_to_the_shallowest_stages(
+    data_dir: Path, tmp_path: Path
+) -> None:
+    search = SearchSettings(kd_weight=0.0, task_weight=0.0, penalty_weight=1.0, lr=0.05)
+    trained, _ = train(small_settings(data_dir, tmp_path, search=search.model_dump()))
+    record = json.loads((trained.stages["search"].folder / "search.json").read_text())
+    assert record["depths"] == [1, 1, 1, 1]
+
+
+def test_weights_and_alpha_learn_from_different_halves(data_dir: Path, tmp_path: Path) -> None:
+    trained, _ = train(small_settings(data_dir, tmp_path))
+    for_weights, for_alpha = halves(trained.images, held_out=0.5, seed=0)
+    first, second = set(for_weights.members_M.tolist()), set(for_alpha.members_M.tolist())
+    assert not first & second
+    assert first | second == set(range(128))
+    again, _ = halves(trained.images, held_out=0.5, seed=0)
+    assert torch.equal(again.members_M, for_weights.members_M)
