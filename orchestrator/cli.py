@@ -17,7 +17,7 @@ from orchestrator.cli_jobs import jobs_app
 from orchestrator.cli_options import CODECS, PROJECT, CodecDir, DataDir, RunsDir, console
 from orchestrator.cli_training import HANDED_ON, bench_app, search, train
 from orchestrator.datasets.prepare import DATASETS, ensure, prepare
-from orchestrator.report import console_table
+from orchestrator.reports.report import console_table
 from orchestrator.run_folder import open_ledger
 from orchestrator.runs import InterruptedRunError, RunOutcome, free_folder, run_sweep
 from orchestrator.scenarios import Plan, Scenario, read_scenario

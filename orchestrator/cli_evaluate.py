@@ -13,7 +13,6 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from orchestrator.catalog import Catalog
 from orchestrator.cli_options import CODECS, CodecDir, DataDir, RunsDir, console
-from orchestrator.comparison_page import RATIO_SNR_DB, console_tables
 from orchestrator.datasets.prepare import DATASETS, ensure
 from orchestrator.evaluation_scenario import (
     checked_codecs,
@@ -24,11 +23,12 @@ from orchestrator.evaluation_scenario import (
     with_codecs,
 )
 from orchestrator.evaluations import run_evaluation
-from orchestrator.footprints import footprint_tables, read_footprints
-from orchestrator.report import console_table, markdown_report, source_tables, write_report
+from orchestrator.reports.comparison_page import RATIO_SNR_DB, console_tables
+from orchestrator.reports.footprints import footprint_tables, read_footprints
+from orchestrator.reports.report import console_table, markdown_report, source_tables, write_report
+from orchestrator.reports.sources import read_sources
 from orchestrator.scenarios import Plan, Scenario, read_scenario
 from orchestrator.settings import Folders
-from orchestrator.sources import read_sources
 from semcom.architecture import TABLE_III_DEPTHS
 from semcom.errors import ConfigurationError
 

@@ -4,9 +4,13 @@ from __future__ import annotations
 
 import os
 import sys
+from pathlib import Path
 from typing import Any
 
 import typer
+
+from orchestrator.datasets.prepare import DATASETS, ensure
+from orchestrator.datasets.procedural import DRAWN_SETS
 
 bench_app = typer.Typer(help="Benchmarks: ratios measured side by side.", no_args_is_help=True)
 
@@ -19,11 +23,13 @@ HANDED_ON: dict[str, Any] = {
 
 def train(context: typer.Context) -> None:
     """Train a codec: the stages of a system, export, evaluation (see `semcom train --help`)."""
+    _draw_missing(context.args)
     _become("orchestrator.training", *context.args)
 
 
 def search(context: typer.Context) -> None:
     """Search the depths of the encoder: KDL-DARTS, or DARTS with --set search.method=darts."""
+    _draw_missing(context.args)
     _become("orchestrator.training", *context.args, "--until", "search")
 
 
@@ -31,6 +37,19 @@ def search(context: typer.Context) -> None:
 def bench_training(context: typer.Context) -> None:
     """The training loop beside a straightforward PyTorch one: images per second."""
     _become("orchestrator.training.bench", *context.args)
+
+
+def _draw_missing(words: list[str]) -> None:
+    """Draw the set that is asked for, if it is one that is drawn and is not there yet."""
+    folder = Path("data")
+    for word, following in zip(words, [*words[1:], ""], strict=True):
+        name, _, value = word.partition("=")
+        if name == "--data":
+            folder = Path(value or following)
+    wanted = [word for word in words if word in DATASETS] or ["shapes10"]
+    for name in wanted:
+        if name in DRAWN_SETS:
+            ensure(name, folder / name)
 
 
 def _become(module: str, *words: str) -> None:

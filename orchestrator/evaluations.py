@@ -19,7 +19,7 @@ from typing import Protocol
 from orchestrator.catalog import Catalog
 from orchestrator.codec_facts import facts_of_plan
 from orchestrator.ledger import Ledger
-from orchestrator.report import write_report
+from orchestrator.reports.report import write_report
 from orchestrator.run_folder import EVALUATION, LEDGER, RESULTS_CSV, is_evaluation
 from orchestrator.run_manifest import write_run_manifest
 from orchestrator.runs import InterruptedRunError, RunOutcome

@@ -16,7 +16,7 @@ from orchestrator.catalog import Catalog
 from orchestrator.codec_facts import facts_of_plan
 from orchestrator.launcher import Launcher
 from orchestrator.ledger import Ledger
-from orchestrator.report import write_report
+from orchestrator.reports.report import write_report
 from orchestrator.run_folder import LEDGER, RESULTS_CSV, is_evaluation
 from orchestrator.run_manifest import write_run_manifest
 from orchestrator.scenarios import Plan, Scenario, make_plan

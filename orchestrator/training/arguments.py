@@ -29,7 +29,12 @@ def parse(argv: list[str]) -> argparse.Namespace:
         parents=[ranks],
         allow_abbrev=False,
     )
-    parser.add_argument("dataset", help="a prepared data set, as cifar10 or shapes10")
+    parser.add_argument(
+        "dataset",
+        nargs="?",
+        default="shapes10",
+        help="a prepared data set, as cifar10 (default: shapes10, which is drawn)",
+    )
     parser.add_argument("--preset", default="compact", help=", ".join(PRESETS))
     parser.add_argument("--system", default="rkd-sc", choices=get_args(System))
     parser.add_argument("--name", help="the codec's name (default: DATASET-PRESET[-SYSTEM])")

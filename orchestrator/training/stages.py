@@ -7,6 +7,7 @@ Shape legend: B batch, S image size, D feature width.
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable
 from typing import Any
 
@@ -24,7 +25,7 @@ from orchestrator.training.teacher import Teacher
 Prepare = Callable[[Tensor], Tensor]  # stored pixels (B, S, S, 3) uint8 -> networks' input
 
 
-class Stage(nn.Module):
+class Stage(nn.Module, ABC):
     """Base: a name, the loss of a batch, and hooks around epochs and steps."""
 
     name: StageName
@@ -34,9 +35,9 @@ class Stage(nn.Module):
         super().__init__()
         self.prepare = prepare
 
+    @abstractmethod
     def forward(self, batch: Batch) -> Losses:
         """The weighted terms of the loss; their sum is minimised."""
-        raise NotImplementedError
 
     def trained_parameters(self) -> list[nn.Parameter]:
         """What the loop's optimiser moves."""

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from orchestrator.codec_facts import CodecFacts
-from orchestrator.search_history import stage_parameters
+from orchestrator.reports.search_history import stage_parameters
 from tests.orchestrator.ledgers import sha256
 
 SELECTED = {"kdl-darts": (3, 3, 4, 1), "darts": (5, 3, 5, 3)}

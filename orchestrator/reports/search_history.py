@@ -11,9 +11,9 @@ from statistics import mean
 import numpy as np
 import numpy.typing as npt
 
-from orchestrator.markup import NOTHING, count
+from orchestrator.reports.markup import NOTHING, count
+from orchestrator.reports.tables import ReportTable
 from orchestrator.run_folder import read_if_there
-from orchestrator.tables import ReportTable
 from semcom.architecture import (
     EXPANSION,
     STAGE_PLANES,

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from html import escape
 from typing import Any
 
-from orchestrator.curves import Curve, CurvePoint, LatencyBar, channel_title
-from orchestrator.markup import (
+from orchestrator.reports.curves import Curve, CurvePoint, LatencyBar, channel_title
+from orchestrator.reports.markup import (
     NOTHING,
     Cell,
     Markup,

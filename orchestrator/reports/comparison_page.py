@@ -9,7 +9,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from orchestrator.codec_facts import PARTS
-from orchestrator.comparison import (
+from orchestrator.reports.comparison import (
     TITLES,
     RatioCurve,
     SystemCurve,
@@ -17,13 +17,13 @@ from orchestrator.comparison import (
     ratio_curves,
     system_curves,
 )
-from orchestrator.comparison_plots import ratio_png, systems_png
-from orchestrator.curves import CurvePoint, channel_title
-from orchestrator.markup import NOTHING, Picture, count, figure
-from orchestrator.report_page import accuracy_tables
+from orchestrator.reports.comparison_plots import ratio_png, systems_png
+from orchestrator.reports.curves import CurvePoint, channel_title
+from orchestrator.reports.markup import NOTHING, Picture, count, figure
+from orchestrator.reports.report_page import accuracy_tables
+from orchestrator.reports.tables import ReportTable
+from orchestrator.reports.theme import DARK, LIGHT
 from orchestrator.run_folder import RESULTS_CSV, Run
-from orchestrator.tables import ReportTable
-from orchestrator.theme import DARK, LIGHT
 
 RATIO_SNR_DB = -10.0
 

@@ -5,9 +5,9 @@ import re
 import pytest
 from rich.console import Console
 
-from orchestrator.curves import accuracy_curves, latency_bars
-from orchestrator.plots import accuracy_png, latency_png
-from orchestrator.report import console_table, write_report
+from orchestrator.reports.curves import accuracy_curves, latency_bars
+from orchestrator.reports.plots import accuracy_png, latency_png
+from orchestrator.reports.report import console_table, write_report
 from orchestrator.run_folder import read_run
 from semcom.errors import ConfigurationError, StorageError
 from tests.orchestrator.ledgers import (

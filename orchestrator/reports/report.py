@@ -9,27 +9,27 @@ from typing import NamedTuple
 from rich import box
 from rich.table import Table
 
-from orchestrator import report_page
-from orchestrator.comparison import ratio_curves
-from orchestrator.comparison_page import (
+from orchestrator.reports import report_page
+from orchestrator.reports.comparison import ratio_curves
+from orchestrator.reports.comparison_page import (
     RATIO_SNR_DB,
     accuracy_markdown,
     ratio_section,
     ratio_tables,
     systems_section,
 )
-from orchestrator.curves import accuracy_curves, channel_title, latency_bars
-from orchestrator.footprints import footprint_section, footprint_tables
-from orchestrator.markdown import markdown_table
-from orchestrator.markup import Picture, document
-from orchestrator.plots import accuracy_png, latency_png
+from orchestrator.reports.curves import accuracy_curves, channel_title, latency_bars
+from orchestrator.reports.footprints import footprint_section, footprint_tables
+from orchestrator.reports.markdown import markdown_table
+from orchestrator.reports.markup import Picture, document
+from orchestrator.reports.plots import accuracy_png, latency_png
+from orchestrator.reports.search_history import group_searches, search_table
+from orchestrator.reports.search_page import search_section
+from orchestrator.reports.sources import Sources, read_sources
+from orchestrator.reports.tables import ReportTable
+from orchestrator.reports.theme import DARK, LIGHT
 from orchestrator.run_folder import RESULTS_CSV, Run
-from orchestrator.search_history import group_searches, search_table
-from orchestrator.search_page import search_section
-from orchestrator.sources import Sources, read_sources
 from orchestrator.summary import Summary
-from orchestrator.tables import ReportTable
-from orchestrator.theme import DARK, LIGHT
 from semcom.errors import StorageError
 from semcom.files import write_atomically
 

@@ -6,10 +6,10 @@ import json
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from orchestrator.comparison import TITLES
-from orchestrator.markup import NOTHING, count
+from orchestrator.reports.comparison import TITLES
+from orchestrator.reports.markup import NOTHING, count
+from orchestrator.reports.tables import ReportTable
 from orchestrator.run_folder import read_if_there
-from orchestrator.tables import ReportTable
 from semcom.errors import ConfigurationError
 from semcom.records import FOOTPRINT_FILE, Footprint, FootprintRecord, Timing
 from semcom.settings import validate

@@ -11,9 +11,9 @@ from matplotlib.colors import to_hex
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-from orchestrator.direct_labels import EndLabel, label_line_ends
-from orchestrator.search_history import METHODS, SearchGroup, Spread
-from orchestrator.theme import LIGHT, Theme, png_bytes, rc_params
+from orchestrator.reports.direct_labels import EndLabel, label_line_ends
+from orchestrator.reports.search_history import METHODS, SearchGroup, Spread
+from orchestrator.reports.theme import LIGHT, Theme, png_bytes, rc_params
 from semcom.architecture import MAX_DEPTH, STAGE_PLANES
 from semcom.records import SearchEpoch
 

@@ -9,7 +9,7 @@ from rich import box
 from rich.markup import escape as escape_rich
 from rich.table import Table
 
-from orchestrator import markup
+from orchestrator.reports import markup
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -7,13 +7,13 @@ import json
 import pytest
 import torch
 
-from orchestrator.search_history import (
+from orchestrator.reports.search_history import (
     group_searches,
     read_search,
     search_table,
     stage_parameters,
 )
-from orchestrator.search_plots import alpha_png, parameters_png
+from orchestrator.reports.search_plots import alpha_png, parameters_png
 from semcom.architecture import (
     EXPANSION,
     STAGE_PLANES,

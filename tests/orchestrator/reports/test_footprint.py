@@ -7,7 +7,7 @@ import json
 import pytest
 import torch
 
-from orchestrator.footprints import footprint_tables, iot_estimate_ms, read_footprints
+from orchestrator.reports.footprints import footprint_tables, iot_estimate_ms, read_footprints
 from orchestrator.training.footprint import main, measure, paper_architecture
 from receiver.codec import ReceiverCodec
 from semcom.errors import ConfigurationError

@@ -18,8 +18,8 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator
 
-from orchestrator.curves import Curve, LatencyBar, channel_title
-from orchestrator.theme import LIGHT, Theme, png_bytes, rc_params
+from orchestrator.reports.curves import Curve, LatencyBar, channel_title
+from orchestrator.reports.theme import LIGHT, Theme, png_bytes, rc_params
 
 PANEL_COLUMNS = 3
 LINES = ("-", "--", ":", "-.")

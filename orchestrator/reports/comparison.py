@@ -14,7 +14,7 @@ from typing import NamedTuple
 from pydantic import ValidationError
 
 from orchestrator.codec_facts import CodecFacts
-from orchestrator.curves import Curve, CurvePoint
+from orchestrator.reports.curves import Curve, CurvePoint
 from orchestrator.run_folder import Run
 from orchestrator.scenarios import PlannedCodec
 from orchestrator.summary import PointSummary

@@ -8,12 +8,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from orchestrator.comparison import ratio_curves, system_curves
-from orchestrator.comparison_plots import ratio_png, system_colour, systems_png
-from orchestrator.direct_labels import spread
-from orchestrator.report import write_report
+from orchestrator.reports.comparison import ratio_curves, system_curves
+from orchestrator.reports.comparison_plots import ratio_png, system_colour, systems_png
+from orchestrator.reports.direct_labels import spread
+from orchestrator.reports.report import write_report
+from orchestrator.reports.theme import DARK, LIGHT
 from orchestrator.run_folder import read_run
-from orchestrator.theme import DARK, LIGHT
 from tests.orchestrator.ledgers import fake_codec, fake_link, fake_plan, fill_ledger, write_manifest
 from tests.orchestrator.records import fake_facts, write_footprints, write_search
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from orchestrator.markup import Picture, figure
-from orchestrator.search_history import group_searches, search_table
-from orchestrator.search_plots import alpha_png, parameters_png
-from orchestrator.theme import DARK, LIGHT
+from orchestrator.reports.markup import Picture, figure
+from orchestrator.reports.search_history import group_searches, search_table
+from orchestrator.reports.search_plots import alpha_png, parameters_png
+from orchestrator.reports.theme import DARK, LIGHT
 from semcom.records import SearchRecord
 
 
