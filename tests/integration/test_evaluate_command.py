@@ -14,7 +14,7 @@ import pytest
 
 from tests.integration.harness import command, start_sweep, write_scenario
 
-pytestmark = [pytest.mark.processes, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.processes, pytest.mark.timeout(900)]
 
 OF_A_LINK = (
     "round_trip_p50_ms", "round_trip_p99_ms", "encode_ms", "channel_ms", "decode_ms",

@@ -20,9 +20,9 @@ from safetensors.numpy import load_file
 from semcom.checkpoints import open_checkpoint
 from tests.orchestrator.training.harness import start_training
 
-pytestmark = [pytest.mark.processes, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.processes, pytest.mark.timeout(900)]
 
-DEADLINE_S = 150.0
+DEADLINE_S = 400.0
 # One stage is enough to be stopped in; the pipeline's own test goes through all.
 TEACHER = ("--until", "teacher", "--set", "stages.teacher.batch=32", "--set", "images=256")
 LONG = (*TEACHER, "--set", "stages.teacher.epochs=12")
@@ -66,7 +66,7 @@ def assert_same_teacher(one_folder: Path, other_folder: Path) -> None:
 def test_the_whole_smoke_pipeline_runs_and_exports(
     nproc: int, data_dir: Path, tmp_path: Path
 ) -> None:
-    process = start_training(data_dir, tmp_path, "--set", "images=512", nproc=nproc)
+    process = start_training(data_dir, tmp_path, "--set", "images=256", nproc=nproc)
     output = finish(process)
     assert process.returncode == 0, output
     for stage in ("teacher", "search", "stage1", "head", "stage2"):
