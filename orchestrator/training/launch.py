@@ -21,8 +21,11 @@ def run_ranks(arguments: argparse.Namespace) -> int:
 
     When a rank dies, all are started again from the last save, at most three times.
     """
-    place = ["--standalone"]
-    if arguments.rendezvous:
+    # On one host nothing depends on what its name resolves to.
+    place = ["--standalone", "--local-addr", "127.0.0.1"]
+    if not arguments.rendezvous:
+        os.environ.setdefault("GLOO_SOCKET_IFNAME", "lo")
+    else:
         place = ["--nnodes", str(arguments.nnodes), "--rdzv-backend", "c10d"]
         place += ["--rdzv-endpoint", arguments.rendezvous, "--rdzv-id", arguments.dataset]
     command = [*place, "--nproc-per-node", str(arguments.nproc)]

@@ -83,13 +83,14 @@ def test_the_whole_smoke_pipeline_runs_and_exports(
 
 def test_two_ranks_compute_what_one_rank_computes(data_dir: Path, tmp_path: Path) -> None:
     script = ["-m", "tests.orchestrator.training.float64_ranks", str(data_dir)]
-    torchrun = ["-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
+    torchrun = ["-m", "torch.distributed.run", "--standalone", "--local-addr", "127.0.0.1"]
+    torchrun += ["--nproc-per-node", "2"]
     for ranks, before in (("1", []), ("2", torchrun)):
         subprocess.run(
             [sys.executable, "-W", "ignore", *before, *script, str(tmp_path / ranks)],
             check=True,
             timeout=DEADLINE_S,
-            env={**os.environ, "OMP_NUM_THREADS": "1"},
+            env={**os.environ, "OMP_NUM_THREADS": "1", "GLOO_SOCKET_IFNAME": "lo"},
         )
     for stage in ("teacher", "search"):
         one, two = (load_file(tmp_path / n / f"{stage}.safetensors") for n in ("1", "2"))
