@@ -8,13 +8,21 @@ from typing import Annotated
 
 import typer
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.progress import Progress
 from rich.table import Table
 
 from orchestrator.catalog import Catalog
 from orchestrator.cli_evaluate import evaluate, footprint, report
 from orchestrator.cli_jobs import jobs_app
-from orchestrator.cli_options import CODECS, PROJECT, CodecDir, DataDir, RunsDir, console
+from orchestrator.cli_options import (
+    CODECS,
+    PROJECT,
+    CodecDir,
+    DataDir,
+    RunsDir,
+    console,
+    frame_progress,
+)
 from orchestrator.cli_training import HANDED_ON, bench_app, search, train
 from orchestrator.datasets.prepare import DATASETS, ensure, prepare
 from orchestrator.reports.report import console_table
@@ -182,16 +190,8 @@ def _draw_missing(scenario: Scenario, folders: Folders) -> None:
 def _sweep(
     scenario: Scenario, folder: Path, folders: Folders, *, resume: bool, launch: bool, again: str
 ) -> RunOutcome:
-    columns = (
-        TextColumn("{task.description}"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TextColumn("frames"),
-        TimeRemainingColumn(),
-        TextColumn("{task.fields[note]}"),
-    )
     try:
-        with Progress(*columns, console=console) as progress:
+        with frame_progress() as progress:
             return run_sweep(
                 scenario,
                 folder,

@@ -9,10 +9,10 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.progress import Progress
 
 from orchestrator.catalog import Catalog
-from orchestrator.cli_options import CODECS, CodecDir, DataDir, RunsDir, console
+from orchestrator.cli_options import CODECS, CodecDir, DataDir, RunsDir, console, frame_progress
 from orchestrator.datasets.prepare import DATASETS, ensure
 from orchestrator.evaluation_scenario import (
     checked_codecs,
@@ -171,15 +171,7 @@ def _evaluate(scenario: Scenario, folder: Path, folders: Folders) -> None:
     for dataset in sorted({link.dataset for link in scenario.links.values()}):
         if dataset in DATASETS:
             ensure(dataset, folders.data / dataset)
-    columns = (
-        TextColumn("{task.description}"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TextColumn("frames"),
-        TimeRemainingColumn(),
-        TextColumn("{task.fields[note]}"),
-    )
-    with Progress(*columns, console=console) as progress:
+    with frame_progress() as progress:
         outcome = run_evaluation(
             scenario, folder, folders=folders, watcher=lambda plan: EvaluationBar(progress, plan)
         )

@@ -84,10 +84,7 @@ def read_run_manifest(folder: Path) -> dict[str, Any] | None:
     content = read_if_there(path)
     if content is None:
         return None
-    try:
-        manifest = json.loads(content)
-    except (ValueError, RecursionError) as error:
-        raise ConfigurationError(f"{path} is not JSON: {error}") from error
+    manifest = parse_json(content, path)
     if not isinstance(manifest, dict):
         raise ConfigurationError(f"{path} must hold a map")
     return manifest
@@ -101,6 +98,18 @@ def is_evaluation(folder: Path) -> bool:
         StorageError: it cannot be read.
     """
     return (read_run_manifest(folder) or {}).get("kind") == EVALUATION
+
+
+def parse_json(content: bytes, path: Path) -> Any:
+    """What a file's content says in JSON.
+
+    Raises:
+        ConfigurationError: it is not JSON.
+    """
+    try:
+        return json.loads(content)
+    except (ValueError, RecursionError) as error:
+        raise ConfigurationError(f"{path} is not JSON: {error}") from error
 
 
 def read_if_there(path: Path) -> bytes | None:

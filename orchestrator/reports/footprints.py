@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from orchestrator.reports.comparison import TITLES
 from orchestrator.reports.markup import NOTHING, count
 from orchestrator.reports.tables import ReportTable
-from orchestrator.run_folder import read_if_there
-from semcom.errors import ConfigurationError
+from orchestrator.run_folder import parse_json, read_if_there
 from semcom.records import FOOTPRINT_FILE, Footprint, FootprintRecord, Timing
 from semcom.settings import validate
 
@@ -30,11 +28,7 @@ def read_footprints(folder: Path) -> FootprintRecord | None:
     content = read_if_there(path)
     if content is None:
         return None
-    try:
-        found = json.loads(content)
-    except (ValueError, RecursionError) as error:
-        raise ConfigurationError(f"{path} is not JSON: {error}") from error
-    return validate(FootprintRecord, found, where=str(path))
+    return validate(FootprintRecord, parse_json(content, path), where=str(path))
 
 
 def footprint_section(records: Sequence[FootprintRecord]) -> list[str]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,7 +12,7 @@ import numpy.typing as npt
 
 from orchestrator.reports.markup import NOTHING, count
 from orchestrator.reports.tables import ReportTable
-from orchestrator.run_folder import read_if_there
+from orchestrator.run_folder import parse_json, read_if_there
 from semcom.architecture import (
     EXPANSION,
     STAGE_PLANES,
@@ -69,11 +68,7 @@ def read_search(folder: Path) -> SearchRecord | None:
     content = read_if_there(path)
     if content is None:
         return None
-    try:
-        found = json.loads(content)
-    except (ValueError, RecursionError) as error:
-        raise ConfigurationError(f"{path} is not JSON: {error}") from error
-    return validate(SearchRecord, found, where=str(path))
+    return validate(SearchRecord, parse_json(content, path), where=str(path))
 
 
 def group_searches(records: Sequence[SearchRecord]) -> list[SearchGroup]:
