@@ -194,6 +194,7 @@ def _sections(
             "data_dir": folders.data,
             "codec_dir": folders.codecs,
             "threads": scenario.threads.transmitter,
+            "log_frames": scenario.log_frames,
         },
         "channel": {
             "control": control,
@@ -207,6 +208,7 @@ def _sections(
             "mode": scenario.decoding,
             "device": scenario.device,
             "threads": scenario.threads.receiver,
+            "log_frames": scenario.log_frames,
         },
     }
 

@@ -102,6 +102,7 @@ class Scenario(Settings):
     device: str = Field(default="cpu", pattern=r"^(auto|cpu|cuda(:\d+)?)$")
     threads: Threads = Threads()
     ports: Ports = Ports()
+    log_frames: bool = Field(default=False, description="each frame in the logs, for an audit")
 
     @property
     def snr_points_db(self) -> list[float]:

@@ -22,7 +22,7 @@ from semcom.messages import (
 )
 from semcom.service import HEARTBEAT_S, new_instance
 from semcom.sockets import Endpoint, Received, Wakeup
-from semcom.telemetry import Telemetry, event
+from semcom.telemetry import Telemetry, event, frame_event
 from semcom.wire import refusal
 from semcom.worker import Worker
 
@@ -43,6 +43,7 @@ class ReceiverService:
         self.done = False
         self.instance = new_instance()
         self._telemetry = telemetry
+        self._log_frames = settings.log_frames
         self._decoder = FrameDecoder(settings)
         self._batcher = Batcher(
             exact=settings.mode == "exact",
@@ -176,4 +177,6 @@ class ReceiverService:
                 "semcom_stage_seconds", result.batch_wait_ms / 1e3, "batch_wait"
             )
             self._telemetry.count("semcom_images_evaluated_total", each.images, result.key.link)
+            if self._log_frames:  # before it leaves: what went out has been logged
+                frame_event(logger, "frame decoded", result)
             self._downlink.send(result)

@@ -24,3 +24,4 @@ class ReceiverSettings(ProcessSettings):
     max_delay_ms: float = Field(default=2.0, ge=0, le=1000)
     device: str = Field(default="cpu", pattern=r"^(auto|cpu|cuda(:\d+)?)$")
     threads: int = Field(default=1, ge=1, le=256)
+    log_frames: bool = Field(default=False, description="each answer in the log, for an audit")

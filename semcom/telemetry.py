@@ -5,6 +5,7 @@ Labels come from small closed sets only (link, stage, reason), never frame or ru
 
 from __future__ import annotations
 
+import hashlib
 import json
 import logging
 import sys
@@ -16,6 +17,8 @@ from pathlib import Path
 from typing import Literal
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, Info
+
+from semcom.messages import TaskResult
 
 Kind = Literal["counter", "gauge", "histogram"]
 
@@ -168,6 +171,12 @@ def log_file(path: Path) -> Iterator[None]:
         root.setLevel(level)
         root.removeHandler(handler)
         handler.close()
+
+
+def frame_event(logger: logging.Logger, text: str, result: TaskResult) -> None:
+    """Log a frame with a digest of its answer, for an audit of the run."""
+    answer = hashlib.sha256(result.predictions).hexdigest()[:16]
+    event(logger, text, **result.key.model_dump(), answer=answer)
 
 
 def event(logger: logging.Logger, text: str, **fields: object) -> None:

@@ -25,7 +25,7 @@ from semcom.messages import (
 )
 from semcom.service import HEARTBEAT_S, new_instance
 from semcom.sockets import Endpoint, Received, Wakeup
-from semcom.telemetry import Telemetry, event
+from semcom.telemetry import Telemetry, event, frame_event
 from semcom.wire import Symbols
 from semcom.worker import Worker
 from transmitters.codec import TransmitterCodec
@@ -113,6 +113,7 @@ class TransmitterService:
         self.done = False
         self.instance = new_instance()
         self._telemetry = telemetry
+        self._log_frames = settings.log_frames
         self._sender = Sender(link, window_bytes=settings.window_bytes)
         self._encoder = FrameEncoder(settings)
         self._worker: Worker[Encoded] = Worker(wakeup, "encoder")
@@ -216,6 +217,8 @@ class TransmitterService:
         if flight is None:
             self._telemetry.count("semcom_frames_duplicate_total", 1, self.link)
             return
+        if self._log_frames:
+            frame_event(logger, "frame answered", result)
         predictions_N = np.frombuffer(result.predictions, dtype="<u2")
         source = self._encoder.source(flight.plan.assignment)
         correct = source.count_correct(flight.plan.first_image, predictions_N)

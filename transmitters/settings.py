@@ -17,5 +17,6 @@ class TransmitterSettings(ProcessSettings):
     data_dir: Path = Path("data")
     codec_dir: Path = Path("codecs")
     threads: int = Field(default=1, ge=1, le=256)
+    log_frames: bool = Field(default=False, description="each answer in the log, for an audit")
     cache_bytes: int = Field(default=256 << 20, ge=0, description="codewords kept, see encode_once")
     window_bytes: int = Field(default=64 << 20, ge=1 << 16, description="codewords in flight")

@@ -1,0 +1,154 @@
+"""What became of every frame: the ledger against the plan and against the processes' own logs.
+
+Pure: rows and log records in, findings out. With `log_frames` in the scenario, transmitters and
+receivers log each answer before it leaves them; then nothing may be in the ledger that no receiver
+decoded, and nothing may have been answered in a way that the ledger does not say.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, fields
+from typing import Any
+
+from orchestrator.ledger import FrameRow
+from orchestrator.scenarios import Plan
+
+Frame = tuple[str, int, int]  # link, point, frame
+Record = Mapping[str, Any]
+
+ANSWERED, DECODED = "frame answered", "frame decoded"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Audit:
+    """Frames that are not as they should be, each as a line that says why."""
+
+    lost: tuple[str, ...]
+    duplicated: tuple[str, ...]
+    unexpected: tuple[str, ...]
+    mismatching: tuple[str, ...]
+
+    @property
+    def clean(self) -> bool:
+        """Whether nothing was found."""
+        return not any(getattr(self, field.name) for field in fields(self))
+
+    def __str__(self) -> str:
+        """Counts, and the first frame of each kind."""
+        found = {field.name: getattr(self, field.name) for field in fields(self)}
+        return ", ".join(
+            f"{len(lines)} {kind}" + (f" ({lines[0]})" if lines else "")
+            for kind, lines in found.items()
+        )
+
+
+def audit(
+    plan: Plan,
+    rows: Iterable[FrameRow],
+    logs: Iterable[Record] = (),
+    *,
+    reference: Iterable[FrameRow] = (),
+    witnessed: bool = False,
+) -> Audit:
+    """Compare what was recorded with what was planned, answered and expected.
+
+    Args:
+        plan: what was to be sent.
+        rows: the ledger.
+        logs: records of all processes, of all their lives; others than of frames are skipped.
+        reference: the ledger of an undisturbed run of the same plan, where there is one.
+        witnessed: the processes logged every frame, so what none of them saw is unexpected.
+    """
+    rows = list(rows)
+    planned = dict(_planned(plan))
+    times = Counter(_frame(row) for row in rows)
+    answers: dict[Frame, set[str]] = {}
+    for row in rows:
+        answers.setdefault(_frame(row), set()).add(answer_digest(row.predictions))
+    decoded: set[Frame] = set()
+    unexpected, mismatching = [], [_differs(plan, row) for row in rows if _frame(row) in planned]
+    seen: set[Frame] = set()
+    for event, frame, answer in _logged(plan.run, logs):
+        seen.add(frame)
+        if event == DECODED:
+            decoded.add(frame)
+        if frame in times and answer not in answers[frame]:
+            mismatching.append(f"{_named(frame)} was answered differently: {event}")
+        elif frame in planned:
+            answers.setdefault(frame, {answer})
+    mismatching += [
+        f"{_named(frame)} has {len(different)} answers"
+        for frame, different in answers.items()
+        if len(different) > 1
+    ]
+    mismatching += [
+        f"{_named(_frame(row))} differs from the undisturbed run"
+        for row in reference
+        if _frame(row) in times and answers[_frame(row)] != {answer_digest(row.predictions)}
+    ]
+    unexpected += [f"{_named(f)} was never planned" for f in {*times, *seen} if f not in planned]
+    if witnessed:
+        unexpected += [
+            f"{_named(frame)} is recorded, and no receiver decoded it"
+            for frame in times
+            if frame in planned and frame not in decoded
+        ]
+    return Audit(
+        lost=tuple(
+            f"{_named(frame)} is not recorded" + (", though it was answered" * (frame in seen))
+            for frame in planned
+            if frame not in times
+        ),
+        duplicated=tuple(
+            f"{_named(frame)} is recorded {count} times"
+            for frame, count in times.items()
+            if count > 1
+        ),
+        unexpected=tuple(sorted(unexpected)),
+        mismatching=tuple(line for line in mismatching if line),
+    )
+
+
+def answer_digest(predictions: bytes) -> str:
+    """The short name under which processes log an answer."""
+    return hashlib.sha256(predictions).hexdigest()[:16]
+
+
+def _planned(plan: Plan) -> Iterator[tuple[Frame, int]]:
+    for link in plan.links:
+        for point in plan.points_of(link):
+            for frame in range(plan.frames(link)):
+                yield (link, point, frame), plan.frame_size(link, frame)
+
+
+def _differs(plan: Plan, row: FrameRow) -> str:
+    """How a recorded frame differs from its plan; empty where it does not."""
+    images = plan.frame_size(row.link, row.frame)
+    name = _named(_frame(row))
+    if row.codec != plan.codec_at(row.link, row.point).digest:
+        return f"{name} was answered by another codec"
+    if row.images != images or len(row.predictions) != 2 * images:
+        return f"{name} has not one class for each of {images} images"
+    return "" if 0 <= row.correct <= images else f"{name} has {row.correct} images correct"
+
+
+def _logged(run: str, logs: Iterable[Record]) -> Iterator[tuple[str, Frame, str]]:
+    """(event, frame, answer) of this run's frames."""
+    for record in logs:
+        if record.get("event") in (ANSWERED, DECODED) and record.get("run") == run:
+            yield (
+                record["event"],
+                (record["link"], record["point"], record["frame"]),
+                record["answer"],
+            )
+
+
+def _frame(row: FrameRow) -> Frame:
+    return row.link, row.point, row.frame
+
+
+def _named(frame: Frame) -> str:
+    return f"frame {frame[2]} of point {frame[1]} on link {frame[0]}"
