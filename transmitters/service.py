@@ -14,7 +14,6 @@ import torch
 from semcom.checkpoints import open_checkpoint
 from semcom.errors import ProtocolError, SemcomError
 from semcom.messages import (
-    RETRIABLE,
     Assignment,
     Failure,
     Hello,
@@ -239,7 +238,9 @@ class TransmitterService:
             self._sender.recorded(message)
         elif isinstance(message, Refusal):
             self._on_refusal(message, known=self._greeted)
-            if message.reason not in RETRIABLE:
+            if message.reason == "unexpected":
+                # The only one that says who is meant: this link is not of the run. Any other may
+                # be about a message whose prefix was damaged, and all of them are repeated.
                 raise ProtocolError(message.reason, message.detail)
         else:
             raise ProtocolError("unexpected", f"{type(message).__name__} from the orchestrator")
