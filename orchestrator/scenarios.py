@@ -56,6 +56,8 @@ class SnrRange(Settings):
     def _rises(self) -> Self:
         if self.stop < self.start:
             raise ValueError("stop must not be below start")
+        if (self.stop - self.start) / MAX_POINTS > self.step:  # before anybody counts them out
+            raise ValueError(f"more than {MAX_POINTS} points, choose a larger step")
         return self
 
     @property

@@ -30,6 +30,7 @@ from semcom.files import write_atomically
 MANIFEST = "manifest.json"
 MAX_MANIFEST_BYTES = 1 << 20
 MAX_WEIGHT_BYTES = 1 << 30
+MAX_QUOTED = 300  # characters of what a file says, in an error
 
 End = Literal["transmitter", "receiver"]
 Arrays = dict[str, npt.NDArray[np.generic]]
@@ -124,7 +125,7 @@ def open_checkpoint(folder: Path, *, expected_digest: str | None = None) -> Chec
     except ValidationError as error:
         first = error.errors()[0]
         where = ".".join(str(part) for part in first["loc"]) or "document"
-        raise CheckpointError(f"{path}: {where}: {first['msg']}") from error
+        raise CheckpointError(f"{path}: {_line(where)}: {_line(first['msg'])}") from error
     if set(manifest.weights) != {"transmitter", "receiver"}:
         raise CheckpointError(f"{path}: weights must name transmitter and receiver")
     if expected_digest is not None and manifest.digest != expected_digest:
@@ -188,8 +189,13 @@ def _parse(content: bytes, path: Path) -> Arrays:
     try:
         arrays: Arrays = parse_safetensors(content)
     except (SafetensorError, ValueError, KeyError, TypeError) as error:
-        raise CheckpointError(f"{path} is not safetensors: {error}") from error
+        raise CheckpointError(f"{path} is not safetensors: {_line(error)}") from error
     for name, array in arrays.items():
         if array.dtype.kind in "fc" and not np.isfinite(array).all():
-            raise CheckpointError(f"{path}: {name} holds NaN or Inf")
+            raise CheckpointError(f"{path}: {_line(name)} holds NaN or Inf")
     return arrays
+
+
+def _line(text: object) -> str:
+    """What a file says, fit for an error of one line."""
+    return " ".join(str(text).split())[:MAX_QUOTED]

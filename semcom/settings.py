@@ -49,7 +49,17 @@ SettingsT = TypeVar("SettingsT", bound=BaseModel)
 
 
 class UniqueKeys(yaml.SafeLoader):
-    """Safe YAML in which a key given twice is an error, not a silent choice."""
+    """Safe YAML in which a key given twice is an error, not a silent choice.
+
+    Merge keys (`<<`) are refused: each may double what the map inside it holds, so that a file
+    of a few hundred bytes could fill the memory.
+    """
+
+    def flatten_mapping(self, node: yaml.MappingNode) -> None:
+        """Refuse merge keys instead of merging."""
+        if any(key.tag == "tag:yaml.org,2002:merge" for key, _ in node.value):
+            raise yaml.constructor.ConstructorError(None, None, "merge keys (<<) are not taken")
+        super().flatten_mapping(node)
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
         """The map of a node."""
