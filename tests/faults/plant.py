@@ -73,10 +73,14 @@ def check(folder: Path, undisturbed: list[FrameRow]) -> None:
     assert answers == [(r.point, r.link, r.frame, r.codec, r.predictions) for r in undisturbed]
 
 
-def launched(folder: Path, workplace: Path, *, frames: int = HELD, **changes: object) -> Run:
+def launched(
+    folder: Path, workplace: Path, *options: str, ports: dict[str, int] | None = None
+) -> Run:
     """A sweep that starts its own processes; it stands still in its middle."""
-    scenario = write_scenario(folder / "s.yaml", **{**SWEEP, **changes})
-    run = start_held_sweep(scenario, folder / "run", workplace=workplace, link=LINK, frames=frames)
+    scenario = write_scenario(folder / "s.yaml", **SWEEP, ports=ports or {})
+    run = start_held_sweep(
+        scenario, folder / "run", *options, workplace=workplace, link=LINK, frames=HELD
+    )
     run.wait_recorded(EARLY, LINK)
     assert run.recorded(LINK) < LINK_FRAMES
     return run
