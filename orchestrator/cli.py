@@ -23,6 +23,7 @@ from orchestrator.cli_options import (
     console,
     frame_progress,
 )
+from orchestrator.cli_soak import soak
 from orchestrator.cli_training import HANDED_ON, bench_app, search, train
 from orchestrator.datasets.prepare import DATASETS, ensure, prepare
 from orchestrator.reports.report import console_table
@@ -47,7 +48,7 @@ app.add_typer(checkpoints_app, name="checkpoints")
 app.add_typer(jobs_app, name="jobs")
 app.add_typer(bench_app, name="bench")
 
-for command in (evaluate, footprint, report):
+for command in (evaluate, footprint, report, soak):
     app.command()(command)
 for training in (train, search):
     app.command(**HANDED_ON)(training)

@@ -1,0 +1,42 @@
+"""`semcom soak`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from orchestrator.cli_options import CODECS, PROJECT, CodecDir, DataDir, RunsDir, console
+from orchestrator.datasets.prepare import DATASETS, ensure
+from orchestrator.run_folder import LEDGER
+from orchestrator.runs import free_folder
+from orchestrator.scenarios import read_scenario
+from orchestrator.settings import Folders
+from orchestrator.soak import run_soak
+from semcom.errors import AccountingError
+
+
+def soak(
+    minutes: Annotated[float, typer.Option(min=0.01, max=10_000, help="How long.")] = 10.0,
+    seed: Annotated[int, typer.Option(help="Decides the faults.")] = 0,
+    scenario: Annotated[Path, typer.Option(help="What is swept, again and again.")] = PROJECT
+    / "scenarios"
+    / "demo.yaml",
+    out: Annotated[Path | None, typer.Option(help="The folder of all rounds.")] = None,
+    data: DataDir = Path("data"),
+    codecs: CodecDir = CODECS,
+    runs: RunsDir = Path("runs"),
+) -> None:
+    """Kill and stop the processes of a sweep at random; every frame must be accounted for."""
+    wanted = read_scenario(scenario)
+    for dataset in sorted({link.dataset for link in wanted.links.values()} & set(DATASETS)):
+        ensure(dataset, data / dataset)
+    folders = Folders(data=data, codecs=codecs, runs=runs).absolute()
+    folder = free_folder(out if out is not None else runs / "soak")
+    console.print(f"disturbing {wanted.name} for {minutes:g} minutes, in {folder}")
+    found = run_soak(wanted, folder, folders=folders, minutes=minutes, seed=seed)
+    for line in found.lines():
+        console.print(line, highlight=False)
+    if not found.clean:
+        raise AccountingError(f"frames are not accounted for; see {folder}/round-*/{LEDGER}")

@@ -1,0 +1,53 @@
+"""The soak's report, and one short soak of real processes."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from orchestrator.audit import Audit
+from orchestrator.soak import JUDGED_AFTER_S, JUDGED_S, Sample, Soak, slope_mib_per_minute
+from tests.integration.harness import command, write_scenario
+
+CLEAN = Audit(lost=(), duplicated=(), unexpected=(), mismatching=())
+
+
+def life(mib_per_minute: float, seconds: int) -> list[Sample]:
+    return [Sample(s, 100 + mib_per_minute * s / 60, 20) for s in range(seconds)]
+
+
+def test_slope_is_that_of_the_line():
+    assert slope_mib_per_minute(life(0.0, 60)) == pytest.approx(0.0)
+    assert slope_mib_per_minute(life(3.0, 60)) == pytest.approx(3.0)
+    assert slope_mib_per_minute(life(3.0, 1)) == 0.0
+
+
+def test_only_processes_that_have_settled_are_judged():
+    soak = Soak(lives={("channel", 7): life(2.0, 101), ("young", 8): life(9.0, 80)})
+    lines = "\n".join(soak.lines())
+    assert "channel (7): +2.00 MiB/min over 70 s, descriptors +0" in lines
+    assert "young" not in lines
+    assert f"no process lived for {JUDGED_AFTER_S + JUDGED_S:.0f} s" in "\n".join(Soak().lines())
+
+
+def test_one_frame_amiss_in_one_round_is_not_clean():
+    assert Soak(audits=[CLEAN]).clean
+    assert not Soak(audits=[CLEAN], digests_equal=False).clean
+    lost = Audit(lost=("frame 0",), duplicated=(), unexpected=(), mismatching=())
+    soak = Soak(audits=[CLEAN, lost])
+    assert not soak.clean
+    assert "lost: 1" in soak.lines()
+
+
+@pytest.mark.processes
+@pytest.mark.timeout(1800)
+def test_short_soak_ends_with_every_frame_accounted_for(workplace: Path, tmp_path: Path) -> None:
+    scenario = write_scenario(tmp_path / "s.yaml")
+    options = ("--minutes", "0.2", "--seed", "1", "--scenario", scenario, "--out")
+    code, printed = command("soak", *options, tmp_path / "soak", cwd=workplace)
+    assert code == 0, printed
+    for line in ("lost: 0", "duplicated: 0", "unexpected: 0", "mismatching: 0"):
+        assert line in printed
+    assert "digest equal: yes" in printed
+    assert "faults: none" not in printed
