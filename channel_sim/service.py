@@ -10,9 +10,11 @@ from channel_sim.broker import Broker, Send
 from channel_sim.settings import BrokerSettings
 from semcom.errors import ProtocolError
 from semcom.messages import Hello, PointTable, ReceivedFrame, Welcome
+from semcom.security import Security
 from semcom.service import DEAD_AFTER_S, HEARTBEAT_S, new_instance
-from semcom.sockets import Endpoint, Received, Wakeup
+from semcom.sockets import Endpoint, Received
 from semcom.telemetry import Telemetry, event
+from semcom.wakeup import Wakeup
 from semcom.wire import refusal
 
 logger = logging.getLogger("channel_sim")
@@ -22,7 +24,12 @@ class ChannelService:
     """Binds uplink and downlink; dials the orchestrator for the table of points."""
 
     def __init__(
-        self, settings: BrokerSettings, peer: str, telemetry: Telemetry, wakeup: Wakeup
+        self,
+        settings: BrokerSettings,
+        peer: str,
+        telemetry: Telemetry,
+        wakeup: Wakeup,
+        security: Security | None = None,
     ) -> None:
         del wakeup  # all work is done on the polling thread
         self.peer = peer
@@ -31,11 +38,11 @@ class ChannelService:
         self._broker = Broker(
             new_instance(), dead_after_s=DEAD_AFTER_S, queue_frames=settings.queue_frames
         )
-        self._uplink = Endpoint.bind(settings.uplink, name="uplink")
-        self._downlink = Endpoint.bind(settings.downlink, name="downlink")
+        self._uplink = Endpoint.bind(settings.uplink, name="uplink", security=security)
+        self._downlink = Endpoint.bind(settings.downlink, name="downlink", security=security)
         self._control: Endpoint | None = None
         if settings.control is not None:
-            self._control = Endpoint.connect(settings.control, name="control")
+            self._control = Endpoint.connect(settings.control, name="control", security=security)
         if settings.static is not None:
             static = settings.static
             for first in range(0, len(static.points), 32):

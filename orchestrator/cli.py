@@ -14,6 +14,7 @@ from rich.table import Table
 from orchestrator.catalog import Catalog
 from orchestrator.cli_evaluate import evaluate, footprint, report
 from orchestrator.cli_jobs import jobs_app
+from orchestrator.cli_keys import keys
 from orchestrator.cli_options import (
     CODECS,
     PROJECT,
@@ -48,7 +49,7 @@ app.add_typer(checkpoints_app, name="checkpoints")
 app.add_typer(jobs_app, name="jobs")
 app.add_typer(bench_app, name="bench")
 
-for command in (evaluate, footprint, report, soak):
+for command in (evaluate, footprint, keys, report, soak):
     app.command()(command)
 for training in (train, search):
     app.command(**HANDED_ON)(training)

@@ -19,7 +19,7 @@ from orchestrator.ledger import Ledger
 from orchestrator.reports.report import write_report
 from orchestrator.run_folder import LEDGER, RESULTS_CSV, is_evaluation
 from orchestrator.run_manifest import write_run_manifest
-from orchestrator.scenarios import Plan, Scenario, make_plan
+from orchestrator.scenarios import Plan, Scenario, make_plan, receiver_names
 from orchestrator.service import SweepService, Watcher
 from orchestrator.settings import Folders
 from orchestrator.summary import summarize, write_results_csv
@@ -27,9 +27,11 @@ from orchestrator.sweep import Sweep
 from semcom import sockets
 from semcom.errors import ConfigurationError, SemcomError, StorageError
 from semcom.health import HealthServer
+from semcom.security import open_security
 from semcom.service import serve
-from semcom.sockets import Endpoint, Wakeup
+from semcom.sockets import Endpoint
 from semcom.telemetry import Telemetry, log_file
+from semcom.wakeup import Wakeup
 
 
 class InterruptedRunError(SemcomError):
@@ -126,8 +128,9 @@ def _serve(
             "processes that are started elsewhere must know where to dial: set ports.control"
         )
     addresses = _addresses(scenario)
-    control = Endpoint.bind(addresses["control"], name="control")
     telemetry = Telemetry("orchestrator", "orchestrator")
+    security = open_security(scenario.security, "orchestrator", "orchestrator", telemetry)
+    control = Endpoint.bind(addresses["control"], name="control", security=security)
     launcher: Launcher | None = None
     health: HealthServer | None = None
     try:
@@ -168,8 +171,8 @@ def _serve(
 
 def _start_processes(launcher: Launcher, scenario: Scenario) -> None:
     launcher.start("channel", "channel")
-    for number in range(1, scenario.receivers + 1):
-        launcher.start("receiver", f"receiver-{number}")
+    for receiver in receiver_names(scenario):
+        launcher.start("receiver", receiver)
     for link in scenario.links:
         launcher.start("transmitter", link)
 
@@ -186,10 +189,12 @@ def _sections(
     scenario: Scenario, addresses: dict[str, str], folders: Folders
 ) -> dict[str, dict[str, Any]]:
     """The process file: one section per role."""
-    control = addresses["control"]
+    common: dict[str, Any] = {"control": addresses["control"]}
+    if scenario.security is not None:
+        common["security"] = {"keys": scenario.security.keys.absolute()}
     return {
         "transmitter": {
-            "control": control,
+            **common,
             "uplink": addresses["uplink"],
             "data_dir": folders.data,
             "codec_dir": folders.codecs,
@@ -197,12 +202,12 @@ def _sections(
             "log_frames": scenario.log_frames,
         },
         "channel": {
-            "control": control,
+            **common,
             "uplink": addresses["uplink"],
             "downlink": addresses["downlink"],
         },
         "receiver": {
-            "control": control,
+            **common,
             "downlink": addresses["downlink"],
             "codec_dir": folders.codecs,
             "mode": scenario.decoding,

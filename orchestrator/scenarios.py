@@ -17,7 +17,7 @@ from orchestrator.catalog import Catalog
 from semcom.errors import ConfigurationError
 from semcom.messages import MAX_FRAME_IMAGES, MAX_ITEMS, Digest, Name
 from semcom.points import ChannelSettings, PointSpec, SnrDb
-from semcom.settings import Port, Settings, read_yaml, validate
+from semcom.settings import Port, SecuritySettings, Settings, read_yaml, validate
 from semcom.shards import read_manifest
 from semcom.wire import MAX_PAYLOAD_BYTES, SYMBOL_BYTES
 
@@ -104,6 +104,7 @@ class Scenario(Settings):
     device: str = Field(default="cpu", pattern=r"^(auto|cpu|cuda(:\d+)?)$")
     threads: Threads = Threads()
     ports: Ports = Ports()
+    security: SecuritySettings | None = None
     log_frames: bool = Field(default=False, description="each frame in the logs, for an audit")
 
     @property
@@ -200,6 +201,11 @@ def read_scenario(path: Path) -> Scenario:
         ConfigurationError: one line that names the key and what is allowed.
     """
     return validate(Scenario, read_yaml(path), where=str(path))
+
+
+def receiver_names(scenario: Scenario) -> list[str]:
+    """What the receivers are called that a sweep starts."""
+    return [f"receiver-{number}" for number in range(1, scenario.receivers + 1)]
 
 
 def make_plan(scenario: Scenario, *, run: str, data_dir: Path, catalog: Catalog) -> Plan:

@@ -20,9 +20,11 @@ from semcom.messages import (
     Refusal,
     Welcome,
 )
+from semcom.security import Security
 from semcom.service import HEARTBEAT_S, new_instance
-from semcom.sockets import Endpoint, Received, Wakeup
+from semcom.sockets import Endpoint, Received
 from semcom.telemetry import Telemetry, event, frame_event
+from semcom.wakeup import Wakeup
 from semcom.wire import refusal
 from semcom.worker import Worker
 
@@ -36,7 +38,12 @@ class ReceiverService:
     """Decodes what the channel sends; several may serve one channel."""
 
     def __init__(
-        self, settings: ReceiverSettings, peer: str, telemetry: Telemetry, wakeup: Wakeup
+        self,
+        settings: ReceiverSettings,
+        peer: str,
+        telemetry: Telemetry,
+        wakeup: Wakeup,
+        security: Security | None = None,
     ) -> None:
         torch.set_num_threads(settings.threads)
         self.peer = peer
@@ -51,10 +58,10 @@ class ReceiverService:
             max_delay_s=settings.max_delay_ms / 1e3,
         )
         self._worker: Worker[list[Decoded] | CodecReport] = Worker(wakeup, "decoder")
-        self._downlink = Endpoint.connect(settings.downlink, name="downlink")
+        self._downlink = Endpoint.connect(settings.downlink, name="downlink", security=security)
         self._control: Endpoint | None = None
         if settings.control is not None:
-            self._control = Endpoint.connect(settings.control, name="control")
+            self._control = Endpoint.connect(settings.control, name="control", security=security)
         self._loading: set[str] = set()
         self._welcomed = False
         self._next_hello_s = 0.0

@@ -17,10 +17,12 @@ from typing import Protocol, TypeVar
 from semcom import sockets
 from semcom.errors import ConfigurationError, SemcomError
 from semcom.health import HealthServer
-from semcom.messages import NAME_PATTERN
+from semcom.messages import NAME_PATTERN, Role
+from semcom.security import Security, open_security
 from semcom.settings import ProcessSettings, read_yaml, validate
-from semcom.sockets import Endpoint, Poller, Received, Wakeup
+from semcom.sockets import Endpoint, Poller, Received
 from semcom.telemetry import Telemetry, event, log_json
+from semcom.wakeup import Wakeup
 
 HEARTBEAT_S = 1.0
 DEAD_AFTER_S = 3.0
@@ -113,12 +115,13 @@ def new_instance() -> str:
 
 
 SettingsT = TypeVar("SettingsT", bound=ProcessSettings)
+Build = Callable[[SettingsT, str, Telemetry, Wakeup, Security | None], Service]
 
 
 def main(
-    role: str,
+    role: Role,
     settings_type: type[SettingsT],
-    build: Callable[[SettingsT, str, Telemetry, Wakeup], Service],
+    build: Build[SettingsT],
     argv: Sequence[str] | None = None,
 ) -> int:
     """The entry of a process: `python -m <room> --config FILE --id NAME`; returns the exit code.
@@ -151,22 +154,30 @@ def main(
 
 
 def _run(
-    role: str,
+    role: Role,
     peer: str,
     settings: SettingsT,
-    build: Callable[[SettingsT, str, Telemetry, Wakeup], Service],
+    build: Build[SettingsT],
 ) -> None:
     wakeup = Wakeup()
     stop = Stop(wakeup)
     telemetry = Telemetry(role, peer)
-    service = build(settings, peer, telemetry, wakeup)
+    security = open_security(settings.security, role, peer, telemetry)
+    service = build(settings, peer, telemetry, wakeup, security)
     health = HealthServer(
         settings.metrics_host,
         settings.metrics_port,
         registry=telemetry.registry,
         ready=lambda: service.ready,
     )
-    event(logger, "started", role=role, peer=peer, metrics_port=health.port)
+    event(
+        logger,
+        "started",
+        role=role,
+        peer=peer,
+        metrics_port=health.port,
+        encrypted=security is not None,
+    )
     try:
         serve(service, wakeup, lambda: stop.asked or _orphaned(settings))
     finally:

@@ -36,6 +36,12 @@ class Settings(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
+class SecuritySettings(Settings):
+    """With it, every connection is authenticated and encrypted."""
+
+    keys: Path = Field(description="folder of keys, see semcom keys")
+
+
 class ProcessSettings(Settings):
     """What every process is told."""
 
@@ -43,6 +49,7 @@ class ProcessSettings(Settings):
     metrics_host: str = "127.0.0.1"
     metrics_port: Port = Field(default=0, description="0: any free port, see the log")
     parent_pid: int | None = Field(default=None, description="end when this parent is gone")
+    security: SecuritySettings | None = None
 
 
 SettingsT = TypeVar("SettingsT", bound=BaseModel)

@@ -44,6 +44,9 @@ METRICS: dict[str, Metric] = {
     "semcom_frames_duplicate_total": Metric("counter", "Answers that had been there", ("link",)),
     "semcom_frames_unroutable_total": Metric("counter", "Frames whose peer was gone", ("link",)),
     "semcom_messages_refused_total": Metric("counter", "Messages refused, by reason", ("reason",)),
+    "semcom_peers_refused_total": Metric(
+        "counter", "Handshakes and messages refused for their key", ("reason",)
+    ),
     "semcom_frames_in_flight": Metric("gauge", "Frames sent and not yet answered", ("link",)),
     "semcom_peers": Metric("gauge", "Peers heard of in the last three seconds", ("role",)),
     "semcom_images_evaluated_total": Metric("counter", "Images answered by the task", ("link",)),

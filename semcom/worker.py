@@ -9,7 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
-from semcom.sockets import Wakeup
+from semcom.wakeup import Wakeup
 
 T = TypeVar("T")
 

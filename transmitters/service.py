@@ -22,9 +22,11 @@ from semcom.messages import (
     TaskResult,
     Welcome,
 )
+from semcom.security import Security
 from semcom.service import HEARTBEAT_S, new_instance
-from semcom.sockets import Endpoint, Received, Wakeup
+from semcom.sockets import Endpoint, Received
 from semcom.telemetry import Telemetry, event, frame_event
+from semcom.wakeup import Wakeup
 from semcom.wire import Symbols
 from semcom.worker import Worker
 from transmitters.codec import TransmitterCodec
@@ -105,7 +107,12 @@ class TransmitterService:
     """One link's transmitter."""
 
     def __init__(
-        self, settings: TransmitterSettings, link: str, telemetry: Telemetry, wakeup: Wakeup
+        self,
+        settings: TransmitterSettings,
+        link: str,
+        telemetry: Telemetry,
+        wakeup: Wakeup,
+        security: Security | None = None,
     ) -> None:
         torch.set_num_threads(settings.threads)
         self.link = link
@@ -116,8 +123,8 @@ class TransmitterService:
         self._sender = Sender(link, window_bytes=settings.window_bytes)
         self._encoder = FrameEncoder(settings)
         self._worker: Worker[Encoded] = Worker(wakeup, "encoder")
-        self._control = Endpoint.connect(settings.control, name="control")
-        self._uplink = Endpoint.connect(settings.uplink, name="uplink")
+        self._control = Endpoint.connect(settings.control, name="control", security=security)
+        self._uplink = Endpoint.connect(settings.uplink, name="uplink", security=security)
         self._channel_instance = ""
         self._greeted = False
         self._failure: Failure | None = None

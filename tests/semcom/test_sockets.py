@@ -12,7 +12,8 @@ import zmq
 from semcom import sockets, wire
 from semcom.errors import ConfigurationError, PortInUseError
 from semcom.messages import FrameKey, SymbolFrame, Welcome
-from semcom.sockets import Endpoint, Poller, Received, Wakeup, free_ports
+from semcom.sockets import Endpoint, Poller, Received, free_ports
+from semcom.wakeup import Wakeup
 from tests.integration.harness import eventually
 
 DEADLINE_S = 60.0

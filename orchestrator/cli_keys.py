@@ -1,0 +1,46 @@
+"""`semcom keys`: the keys of a set of processes."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from orchestrator.cli_options import console
+from orchestrator.key_sets import make_keys, parse_peer, revoke
+from orchestrator.scenarios import read_scenario, receiver_names
+from semcom.errors import ConfigurationError
+from semcom.speakers import Speaker
+
+
+def keys(
+    folder: Annotated[Path, typer.Argument(metavar="DIR", help="Folder of keys.")],
+    peer: Annotated[
+        list[str] | None,
+        typer.Option(help="A link's NAME or receiver:NAME; may be given again."),
+    ] = None,
+    scenario: Annotated[
+        Path | None, typer.Option(help="All links and receivers of a scenario.")
+    ] = None,
+    revoked: Annotated[
+        list[str] | None, typer.Option("--revoke", metavar="NAME", help="Refuse NAME's key.")
+    ] = None,
+) -> None:
+    """Make keys for the processes, add a peer's, or revoke one; never overwrites a key."""
+    if revoked and (peer or scenario is not None):
+        raise ConfigurationError("--revoke goes alone")
+    if revoked:
+        for name in revoked:
+            revoke(folder, name)
+            console.print(f"{name}: revoked, new connections are refused")
+        return
+    peers = [parse_peer(text) for text in peer or []]
+    if scenario is not None:
+        wanted = read_scenario(scenario)
+        peers += [Speaker("transmitter", link) for link in wanted.links]
+        peers += [Speaker("receiver", name) for name in receiver_names(wanted)]
+    made = make_keys(folder, peers)
+    for each in made:
+        console.print(f"{each}: new key")
+    console.print(f"{folder}: {len(made)} keys made; use them with security: {{keys: {folder}}}")

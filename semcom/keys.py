@@ -1,0 +1,150 @@
+"""A folder of CURVE keys: who this process is, and whom it lets in. Knows no socket.
+
+    DIR/secret/NAME.yaml        name, role, public_key, secret_key; stays on the peer's own host
+    DIR/authorized/NAME.yaml    name, role, public_key; let in, and what servers are known by
+    DIR/revoked/NAME.yaml       the same file, moved here: its key is refused, and by that name
+
+`semcom keys` makes and changes it. Keys are text: Z85, 40 characters for 32 bytes.
+"""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from semcom.errors import AuthenticationError, ConfigurationError
+from semcom.messages import Name, Role
+from semcom.settings import Settings, read_yaml, validate
+from semcom.speakers import Speaker
+
+SECRET, AUTHORIZED, REVOKED = "secret", "authorized", "revoked"
+Z85 = "0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ.-:+=^!/*?&<>()[]{}@%$#"
+Key = Annotated[str, Field(pattern=r"^[0-9a-zA-Z.\-:+=^!/*?&<>()\[\]{}@%$#]{40}$")]
+
+# Why somebody was not let in, or not listened to.
+SecurityReason = Literal[
+    "unknown_key", "revoked_key", "no_key", "wrong_server_key", "dead_authenticator", "wrong_peer",
+    "malformed", "broken_off",
+]  # fmt: skip
+logger = logging.getLogger("semcom.keys")
+
+
+class PublicKey(Settings):
+    """A file of `authorized/` or `revoked/`."""
+
+    name: Name
+    role: Role
+    public_key: Key
+
+    @property
+    def speaker(self) -> Speaker:
+        """Whom it lets speak."""
+        return Speaker(self.role, self.name)
+
+
+class SecretKey(PublicKey):
+    """A file of `secret/`."""
+
+    secret_key: Key = Field(repr=False)
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What comes of a key: a speaker, or the reason why it is nobody's."""
+
+    speaker: Speaker | None
+    reason: SecurityReason
+    detail: str
+
+
+class KeyFolder:
+    """Reads a folder of keys, anew each time: what changes in it counts from then on."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._read: dict[Path, tuple[tuple[int, int], PublicKey | None]] = {}
+
+    def own(self, role: Role, name: str) -> SecretKey:
+        """The key of a process.
+
+        Raises:
+            ConfigurationError: there is none, or it cannot be read.
+            AuthenticationError: it is another peer's.
+        """
+        path = self.path / SECRET / f"{name}.yaml"
+        if not path.exists():
+            raise ConfigurationError(
+                f"{role} {name} has no key: {path} is missing; make it with semcom keys"
+            )
+        key = validate(SecretKey, read_yaml(path), where=str(path))
+        if key.speaker != Speaker(role, name):
+            raise AuthenticationError(f"{path} is the key of {key.speaker}, not of {role} {name}")
+        return key
+
+    def server(self, role: Role) -> PublicKey:
+        """The public key of the one channel or the one orchestrator; named as its role.
+
+        Raises:
+            ConfigurationError: there is none, or it cannot be read.
+        """
+        path = self.path / AUTHORIZED / f"{role}.yaml"
+        if not path.exists():
+            raise ConfigurationError(f"the key of the {role} is not known: {path} is missing")
+        return validate(PublicKey, read_yaml(path), where=str(path))
+
+    def listed(self, which: str) -> list[PublicKey]:
+        """All keys of `authorized/` or `revoked/`; a file that cannot be read lets nobody in."""
+        paths = sorted((self.path / which).glob("*.yaml"))
+        return [key for key in map(self._public_key, paths) if key is not None]
+
+    def judge(self, public_key: str) -> Verdict:
+        """Whether a key is let in. Revoked wins; a key that two peers share is nobody's."""
+        for key in self.listed(REVOKED):
+            if key.public_key == public_key:
+                return Verdict(None, "revoked_key", f"revoked key {public_key} of {key.speaker}")
+        holders = [key for key in self.listed(AUTHORIZED) if key.public_key == public_key]
+        if len(holders) != 1:
+            several = f", which {len(holders)} files list" if holders else ""
+            return Verdict(None, "unknown_key", f"unknown key {public_key}{several}")
+        return Verdict(holders[0].speaker, "unknown_key", "")
+
+    def speaker(self, name: str) -> Speaker | None:
+        """The peer that is authorised under a name."""
+        found = [key for key in self.listed(AUTHORIZED) if key.name == name]
+        return found[0].speaker if found else None
+
+    def _public_key(self, path: Path) -> PublicKey | None:
+        try:
+            state = path.stat()
+        except OSError:  # removed meanwhile
+            return None
+        version = (state.st_mtime_ns, state.st_size)
+        known = self._read.get(path)
+        if known is None or known[0] != version:
+            known = self._read[path] = (version, _read_public_key(path))
+        return known[1]
+
+
+def _read_public_key(path: Path) -> PublicKey | None:
+    try:
+        key = validate(PublicKey, read_yaml(path), where=str(path))
+    except ConfigurationError as error:
+        logger.error("key file ignored: %s", error)
+        return None
+    if key.name != path.stem:
+        logger.error("key file ignored: %s is named %s", path, key.name)
+        return None
+    return key
+
+
+def z85(raw: bytes) -> str:
+    """32 bytes as the text of key files (ZeroMQ RFC 32)."""
+    text = ""
+    for start in range(0, len(raw), 4):
+        value = int.from_bytes(raw[start : start + 4], "big")
+        text += "".join(Z85[value // 85**power % 85] for power in (4, 3, 2, 1, 0))
+    return text

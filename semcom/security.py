@@ -1,0 +1,63 @@
+"""What a process needs to speak with keys: its own, the servers', and who may come in."""
+
+from __future__ import annotations
+
+import logging
+from typing import get_args
+
+from semcom.keys import KeyFolder, SecurityReason
+from semcom.messages import Role
+from semcom.settings import SecuritySettings
+from semcom.telemetry import Telemetry
+
+REFUSED = "semcom_peers_refused_total"
+SERVERS: dict[str, Role] = {
+    "control": "orchestrator", "uplink": "channel", "downlink": "channel",
+}  # fmt: skip
+MAX_REMEMBERED = 1000
+logger = logging.getLogger("semcom.security")
+
+
+class Security:
+    """The keys of one process, and the count of whom it refused."""
+
+    def __init__(
+        self, settings: SecuritySettings, role: Role, name: str, telemetry: Telemetry
+    ) -> None:
+        """Read the process's own key.
+
+        Raises:
+            ConfigurationError: it is missing or cannot be read.
+            AuthenticationError: it is another peer's.
+        """
+        self.keys = KeyFolder(settings.keys)
+        self.own = self.keys.own(role, name)
+        self._telemetry = telemetry
+        self._logged: set[tuple[str, str]] = set()
+        for reason in get_args(SecurityReason):
+            telemetry.count(REFUSED, 0, reason)
+
+    def server_key(self, endpoint: str) -> str:
+        """The public key of the server behind an endpoint: `control`, `uplink` or `downlink`.
+
+        Raises:
+            ConfigurationError: it is missing or cannot be read.
+        """
+        return self.keys.server(SERVERS[endpoint]).public_key
+
+    def refused(self, reason: SecurityReason, detail: str) -> None:
+        """Count it; log it once, for those who are refused often try ten times a second."""
+        self._telemetry.count(REFUSED, 1, reason)
+        if (reason, detail) in self._logged:
+            return
+        if len(self._logged) >= MAX_REMEMBERED:
+            self._logged.clear()
+        self._logged.add((reason, detail))
+        logger.warning("peer refused", extra={"fields": {"reason": reason, "detail": detail}})
+
+
+def open_security(
+    settings: SecuritySettings | None, role: Role, name: str, telemetry: Telemetry
+) -> Security | None:
+    """The keys of a process, where it is told to use any."""
+    return None if settings is None else Security(settings, role, name, telemetry)

@@ -1,0 +1,57 @@
+"""Who may say what: a peer speaks only for itself. Used where connections are made with keys."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from semcom.messages import (
+    CodecReport,
+    Failure,
+    FrameKey,
+    Hello,
+    Message,
+    Results,
+    Role,
+    SymbolFrame,
+    TaskResult,
+)
+
+
+@dataclass(frozen=True)
+class Speaker:
+    """Whose key a connection was made with."""
+
+    role: Role
+    name: str
+
+    def __str__(self) -> str:
+        return f"{self.role} {self.name}"
+
+
+def claimed(message: Message) -> Speaker | None:
+    """Whom a message claims to be from, where only one peer may say it; else None."""
+    if isinstance(message, Hello | Failure):
+        return Speaker(message.role, message.peer)
+    if isinstance(message, SymbolFrame):
+        return Speaker("transmitter", message.key.link)
+    if isinstance(message, Results):
+        return Speaker("transmitter", message.link)
+    return None
+
+
+def objection(speaker: Speaker, message: Message) -> str | None:
+    """What is wrong with a speaker saying this; None where he may.
+
+    A receiver answers frames of every link, a Refusal may come from everybody.
+    """
+    claim = claimed(message)
+    if claim is not None and claim != speaker:
+        return f"{type(message).__name__} of {claim} with the key of {speaker}"
+    if isinstance(message, TaskResult | CodecReport) and speaker.role != "receiver":
+        return f"{type(message).__name__} with the key of {speaker}"
+    return None
+
+
+def frame_of(message: Message) -> FrameKey | None:
+    """The frame that a message is about, so that its sender can be told."""
+    return message.key if isinstance(message, SymbolFrame | TaskResult) else None

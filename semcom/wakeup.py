@@ -1,0 +1,38 @@
+"""How one thread wakes another one that polls."""
+
+from __future__ import annotations
+
+import socket
+
+
+class Wakeup:
+    """Lets another thread wake the thread that polls."""
+
+    def __init__(self) -> None:
+        self._reader, self._writer = socket.socketpair()
+        self._reader.setblocking(False)
+        self._writer.setblocking(False)
+
+    def fileno(self) -> int:
+        """The descriptor to poll."""
+        return self._reader.fileno()
+
+    def set(self) -> None:
+        """Wake the poller; any thread may call this."""
+        try:
+            self._writer.send(b"\0")
+        except (BlockingIOError, OSError):
+            return  # full: the poller is woken already; closed: nobody polls any more
+
+    def clear(self) -> None:
+        """Forget the calls so far."""
+        try:
+            while self._reader.recv(4096):
+                pass
+        except BlockingIOError:
+            return
+
+    def close(self) -> None:
+        """Close both ends."""
+        self._reader.close()
+        self._writer.close()

@@ -1,0 +1,89 @@
+"""Key folders: private, never overwritten, added to, revoked from."""
+
+from __future__ import annotations
+
+import stat
+from pathlib import Path
+
+import pytest
+
+from orchestrator.key_sets import make_keys, parse_peer, revoke
+from semcom.errors import ConfigurationError
+from semcom.keys import KeyFolder
+from semcom.speakers import Speaker
+
+LINK = Speaker("transmitter", "shapes10")
+
+
+def contents(folder: Path) -> dict[str, str]:
+    return {str(path): path.read_text() for path in folder.rglob("*.yaml")}
+
+
+def test_folders_and_files_are_their_owners_alone(tmp_path: Path) -> None:
+    make_keys(tmp_path / "keys", [LINK])
+    found = [tmp_path / "keys", *(tmp_path / "keys").rglob("*")]
+    assert len(found) == 1 + 3 + 2 * 3
+    for path in found:
+        assert stat.S_IMODE(path.stat().st_mode) == (0o700 if path.is_dir() else 0o600)
+
+
+def test_secret_and_public_file_hold_one_key(tmp_path: Path) -> None:
+    make_keys(tmp_path, [LINK])
+    keys = KeyFolder(tmp_path)
+    own = keys.own("transmitter", "shapes10")
+    assert keys.judge(own.public_key).speaker == LINK
+    assert own.secret_key not in (tmp_path / "authorized" / "shapes10.yaml").read_text()
+    assert keys.own("channel", "channel").public_key == keys.server("channel").public_key
+
+
+def test_second_call_adds_what_is_missing_and_changes_nothing(tmp_path: Path) -> None:
+    make_keys(tmp_path, [])
+    before = contents(tmp_path)
+    assert make_keys(tmp_path, [LINK]) == [LINK]
+    assert make_keys(tmp_path, [LINK]) == []
+    after = contents(tmp_path)
+    assert {path: after[path] for path in before} == before
+    assert len(after) == len(before) + 2
+
+
+def test_revoked_peer_gets_no_new_key_by_the_way(tmp_path: Path) -> None:
+    make_keys(tmp_path, [LINK])
+    own = KeyFolder(tmp_path).own("transmitter", "shapes10")
+    revoke(tmp_path, "shapes10")
+    assert KeyFolder(tmp_path).judge(own.public_key).reason == "revoked_key"
+    with pytest.raises(ConfigurationError, match="revoked"):
+        make_keys(tmp_path, [LINK])
+
+
+def test_key_whose_other_half_is_gone_is_not_overwritten(tmp_path: Path) -> None:
+    make_keys(tmp_path, [LINK])
+    (tmp_path / "authorized" / "shapes10.yaml").unlink()
+    before = contents(tmp_path)
+    with pytest.raises(ConfigurationError, match="is not: put that back"):
+        make_keys(tmp_path, [LINK, Speaker("transmitter", "other")])
+    assert contents(tmp_path) == before
+
+
+def test_name_of_another_role_is_refused(tmp_path: Path) -> None:
+    make_keys(tmp_path, [LINK])
+    before = contents(tmp_path)
+    for peer in (Speaker("receiver", "shapes10"), Speaker("transmitter", "channel")):
+        with pytest.raises(ConfigurationError):
+            make_keys(tmp_path, [peer])
+    with pytest.raises(ConfigurationError, match="one name"):
+        make_keys(tmp_path, [Speaker("receiver", "x"), Speaker("transmitter", "x")])
+    assert contents(tmp_path) == before
+
+
+def test_unknown_name_cannot_be_revoked(tmp_path: Path) -> None:
+    make_keys(tmp_path, [])
+    with pytest.raises(ConfigurationError, match="channel, orchestrator"):
+        revoke(tmp_path, "shapes10")
+
+
+def test_peers_are_named_by_link_or_role_and_name() -> None:
+    assert parse_peer("shapes10") == LINK
+    assert parse_peer("receiver:receiver-1") == Speaker("receiver", "receiver-1")
+    for wrong in ("", "King", "king:x", "receiver:", "../x", "a:b:c"):
+        with pytest.raises(ConfigurationError, match="--peer"):
+            parse_peer(wrong)
