@@ -20,7 +20,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from semcom.points import EqualizerMethod, PointSpec, SnrDb
 
-PROTOCOL_VERSION = 1
+PROTOCOL_VERSION = 2
 MAX_ITEMS = 64  # of any list or map in a header
 MAX_FRAME_IMAGES = 4096
 MAX_SYMBOLS = 4096

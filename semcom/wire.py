@@ -1,7 +1,8 @@
 """Message <-> frames of a ZeroMQ multipart message. Pure: no sockets, no state.
 
     part 1   prefix, 20 bytes little-endian: magic "SEMC", version u16, type u16,
-             header length u32, payload length u32, CRC-32 of header and payload u32
+             header length u32, payload length u32; CRC-32 u32 of these 16 bytes,
+             header and payload
     part 2   header: msgpack map, validated against the message's schema
     part 3   payload: raw complex64, little-endian, C order; empty where there is none
 
@@ -34,7 +35,9 @@ from semcom.messages import (
 )
 
 MAGIC = b"SEMC"
-PREFIX = struct.Struct("<4sHHIII")
+FIELDS = struct.Struct("<4sHHII")
+CRC = struct.Struct("<I")
+PREFIX_BYTES = FIELDS.size + CRC.size
 PARTS = 3
 MAX_HEADER_BYTES = 1 << 18
 MAX_PAYLOAD_BYTES = 16 << 20
@@ -49,9 +52,8 @@ def encode(message: Message, payload: Symbols = EMPTY) -> list[bytes]:
     """Message and payload -> the three parts."""
     header = msgpack.packb(message.model_dump())
     body = np.ascontiguousarray(payload, dtype="<c8").tobytes()
-    crc = zlib.crc32(body, zlib.crc32(header))
-    prefix = PREFIX.pack(MAGIC, PROTOCOL_VERSION, message.TYPE, len(header), len(body), crc)
-    return [prefix, header, body]
+    fields = FIELDS.pack(MAGIC, PROTOCOL_VERSION, message.TYPE, len(header), len(body))
+    return [fields + CRC.pack(_crc(fields, header, body)), header, body]
 
 
 def decode(parts: Sequence[bytes]) -> tuple[Message, Symbols]:
@@ -82,9 +84,9 @@ def is_refusal(parts: Sequence[bytes]) -> bool:
     """
     return (
         len(parts) > 0
-        and len(parts[0]) == PREFIX.size
+        and len(parts[0]) == PREFIX_BYTES
         and parts[0][:4] == MAGIC
-        and PREFIX.unpack(parts[0])[2] == Refusal.TYPE
+        and FIELDS.unpack_from(parts[0])[2] == Refusal.TYPE
     )
 
 
@@ -105,27 +107,31 @@ def _check_parts(parts: Sequence[bytes]) -> tuple[bytes, bytes, bytes]:
     if len(parts) != PARTS:
         raise ProtocolError("parts", f"{len(parts)} parts, expected {PARTS}")
     prefix, header, body = parts
-    if len(prefix) != PREFIX.size:
-        raise ProtocolError("size", f"prefix of {len(prefix)} bytes, expected {PREFIX.size}")
+    if len(prefix) != PREFIX_BYTES:
+        raise ProtocolError("size", f"prefix of {len(prefix)} bytes, expected {PREFIX_BYTES}")
     if len(header) > MAX_HEADER_BYTES or len(body) > MAX_PAYLOAD_BYTES:
         raise ProtocolError("size", f"header {len(header)} or payload {len(body)} bytes too large")
     return prefix, header, body
 
 
 def _check_prefix(prefix: bytes, header: bytes, body: bytes) -> type[Message]:
-    magic, version, type_code, header_bytes, body_bytes, crc = PREFIX.unpack(prefix)
+    magic, version, type_code, header_bytes, body_bytes = FIELDS.unpack_from(prefix)
     if magic != MAGIC:
         raise ProtocolError("magic", "not a message of this protocol")
     if version != PROTOCOL_VERSION:
         raise ProtocolError("version", f"protocol version {version}, here {PROTOCOL_VERSION}")
+    if header_bytes != len(header) or body_bytes != len(body):
+        raise ProtocolError("size", "lengths of the prefix and of the parts differ")
+    if _crc(prefix[: FIELDS.size], header, body) != CRC.unpack_from(prefix, FIELDS.size)[0]:
+        raise ProtocolError("checksum", "CRC-32 does not match")
     message_type = MESSAGE_TYPES.get(type_code)
     if message_type is None:
         raise ProtocolError("type", f"unknown message type {type_code}")
-    if header_bytes != len(header) or body_bytes != len(body):
-        raise ProtocolError("size", "lengths of the prefix and of the parts differ")
-    if zlib.crc32(body, zlib.crc32(header)) != crc:
-        raise ProtocolError("checksum", "CRC-32 does not match")
     return message_type
+
+
+def _crc(fields: bytes, header: bytes, body: bytes) -> int:
+    return zlib.crc32(body, zlib.crc32(header, zlib.crc32(fields)))
 
 
 def _unique(pairs: list[tuple[Any, Any]]) -> dict[Any, Any]:

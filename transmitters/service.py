@@ -246,8 +246,8 @@ class TransmitterService:
         elif isinstance(message, Refusal):
             self._on_refusal(message, known=self._greeted)
             if message.reason == "unexpected":
-                # The only one that says who is meant: this link is not of the run. Any other may
-                # be about a message whose prefix was damaged, and all of them are repeated.
+                # The only one that says who is meant: this link is not of the run. Any other is
+                # about a message that is repeated anyway.
                 raise ProtocolError(message.reason, message.detail)
         else:
             raise ProtocolError("unexpected", f"{type(message).__name__} from the orchestrator")

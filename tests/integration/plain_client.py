@@ -18,7 +18,7 @@ import msgpack
 import numpy as np
 import zmq
 
-VERSION = 1
+VERSION = 2
 MAGIC = b"SEMC"
 PREFIX = struct.Struct("<4sHHIII")
 MAX_HEADER, MAX_PAYLOAD = 262_144, 16_777_216
@@ -58,7 +58,7 @@ FrameName = tuple[str, int, str, int]
 
 
 class UnreadableError(ValueError):
-    """Bytes that are no message of version 1; the text is the reason of section 9."""
+    """Bytes that are no message of version 2; the text is the reason of section 9."""
 
 
 class FinalRefusalError(RuntimeError):
@@ -83,9 +83,8 @@ class Message:
 def build(kind: int, fields: Mapping[str, Any], payload: bytes = b"") -> Parts:
     """The three parts of a message."""
     header = msgpack.packb(dict(fields), use_bin_type=True)
-    crc = zlib.crc32(payload, zlib.crc32(header))
-    prefix = PREFIX.pack(MAGIC, VERSION, kind, len(header), len(payload), crc)
-    return [prefix, header, payload]
+    start = struct.pack("<4sHHII", MAGIC, VERSION, kind, len(header), len(payload))
+    return [start + struct.pack("<I", zlib.crc32(start + header + payload)), header, payload]
 
 
 def _no_key_twice(pairs: list[tuple[Any, Any]]) -> dict[str, Any]:
@@ -107,12 +106,12 @@ def parse(parts: Sequence[bytes]) -> Message:
         raise UnreadableError("magic")
     if version != VERSION:
         raise UnreadableError("version")
-    if kind not in FIELDS:
-        raise UnreadableError("type")
     if (header_size, payload_size) != (len(header), len(payload)):
         raise UnreadableError("size")
-    if crc != zlib.crc32(payload, zlib.crc32(header)):
+    if crc != zlib.crc32(prefix[:16] + header + payload):
         raise UnreadableError("checksum")
+    if kind not in FIELDS:
+        raise UnreadableError("type")
     try:
         content = msgpack.unpackb(header, raw=False, object_pairs_hook=_no_key_twice)
     except UnreadableError:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import struct
 import time
+import zlib
 from collections.abc import Callable
 from typing import Any
 
@@ -26,10 +28,12 @@ pytestmark = [pytest.mark.processes, pytest.mark.timeout(900)]
 
 
 def with_prefix(parts: pc.Parts, **changes: Any) -> pc.Parts:
-    """The parts with another prefix."""
+    """The parts with another prefix, sealed anew unless `crc` is given."""
     names = ("magic", "version", "kind", "header", "payload", "crc")
-    values = dict(zip(names, pc.PREFIX.unpack(parts[0]), strict=True)) | changes
-    return [pc.PREFIX.pack(*values.values()), *parts[1:]]
+    values = dict(zip(names, pc.PREFIX.unpack(parts[0]), strict=True))
+    start = pc.PREFIX.pack(*(values | changes).values())[:16]
+    crc = changes.get("crc", zlib.crc32(start + parts[1] + parts[2]))
+    return [start + struct.pack("<I", crc), *parts[1:]]
 
 
 NAN, INF, LOUD = GOOD.copy(), GOOD.copy(), GOOD.copy()
@@ -59,7 +63,7 @@ WITHOUT_KEY: dict[str, tuple[str, Maker]] = {
     "lengths that differ": ("size", lambda c: with_prefix(frame(c, GOOD), payload=8)),
     "header above its bound": ("size", lambda c: pc.build(1, {"peer": "x" * 262_144})),
     "other magic": ("magic", lambda c: with_prefix(frame(c, GOOD), magic=b"SEMD")),
-    "other version": ("version", lambda c: with_prefix(frame(c, GOOD), version=2)),
+    "other version": ("version", lambda c: with_prefix(frame(c, GOOD), version=1)),
     "unknown type": ("type", lambda c: with_prefix(frame(c, GOOD), kind=99)),
     "damage": ("checksum", lambda c: with_prefix(frame(c, GOOD), crc=1)),
     "too many images": ("header", lambda c: frame(c, GOOD, images=4097)),

@@ -110,10 +110,13 @@ def sealed(type_code: int, header: bytes, body: bytes = b"", **prefix: Any) -> l
         "type": type_code,
         "header_bytes": len(header),
         "body_bytes": len(body),
-        "crc": zlib.crc32(body, zlib.crc32(header)),
         **prefix,
     }
-    return [wire.PREFIX.pack(*fields.values()), header, body]
+    crc = fields.pop("crc", None)
+    start = wire.FIELDS.pack(*fields.values())
+    if crc is None:
+        crc = zlib.crc32(start + header + body)
+    return [start + wire.CRC.pack(crc), header, body]
 
 
 def reason(parts: list[bytes]) -> str:

@@ -41,8 +41,8 @@ def test_message_comes_out_as_it_went_in(message, payload):
 def test_bytes_on_the_wire_are_those_of_the_specification():
     prefix, header, body = wire.encode(Welcome(instance=INSTANCE))
     assert header == b"\x81\xa8instance\xb0" + INSTANCE.encode()
-    assert prefix == b"SEMC" + b"\1\0" + b"\2\0" + b"\x1b\0\0\0" + bytes(4) + prefix[16:]
-    assert int.from_bytes(prefix[16:], "little") == zlib.crc32(header)
+    assert prefix == b"SEMC" + b"\2\0" + b"\2\0" + b"\x1b\0\0\0" + bytes(4) + prefix[16:]
+    assert int.from_bytes(prefix[16:], "little") == zlib.crc32(prefix[:16] + header)
     assert body == b""
 
 

@@ -91,7 +91,7 @@ def test_any_prefix_is_refused(numbers, header, body):
     [
         [b""] * 100_000,
         [bytes(1 << 20)] * 64,
-        [bytes(wire.PREFIX.size), bytes(64 << 20), b""],
+        [bytes(wire.PREFIX_BYTES), bytes(64 << 20), b""],
         [bytes(64 << 20), b"", b""],
         [],
         sealed(2, b"\x80", bytes(wire.MAX_PAYLOAD_BYTES)),
