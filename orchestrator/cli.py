@@ -34,7 +34,7 @@ from orchestrator.scenarios import Plan, Scenario, read_scenario
 from orchestrator.settings import Folders
 from orchestrator.summary import summarize
 from orchestrator.verify import verify_run
-from semcom.errors import CheckpointError, SemcomError
+from semcom.errors import INTERRUPTED, CheckpointError, SemcomError
 
 app = typer.Typer(
     help="Semantic communication as a running system.",
@@ -223,7 +223,7 @@ def main() -> None:
         )
         sys.exit(error.exit_code)
     except KeyboardInterrupt:
-        sys.exit(130)
+        sys.exit(INTERRUPTED)
 
 
 if __name__ == "__main__":

@@ -22,7 +22,7 @@ def soak(
     seed: Annotated[int, typer.Option(help="Decides the faults.")] = 0,
     scenario: Annotated[Path, typer.Option(help="What is swept, again and again.")] = PROJECT
     / "scenarios"
-    / "demo.yaml",
+    / "soak.yaml",
     out: Annotated[Path | None, typer.Option(help="The folder of all rounds.")] = None,
     data: DataDir = Path("data"),
     codecs: CodecDir = CODECS,
@@ -39,4 +39,4 @@ def soak(
     for line in found.lines():
         console.print(line, highlight=False)
     if not found.clean:
-        raise AccountingError(f"frames are not accounted for; see {folder}/round-*/{LEDGER}")
+        raise AccountingError(f"not clean, see above and {folder}/round-*/{LEDGER}")

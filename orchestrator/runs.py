@@ -25,7 +25,7 @@ from orchestrator.settings import Folders
 from orchestrator.summary import summarize, write_results_csv
 from orchestrator.sweep import Sweep
 from semcom import sockets
-from semcom.errors import ConfigurationError, SemcomError, StorageError
+from semcom.errors import INTERRUPTED, ConfigurationError, SemcomError, StorageError
 from semcom.health import HealthServer
 from semcom.security import open_security
 from semcom.service import serve
@@ -37,7 +37,7 @@ from semcom.wakeup import Wakeup
 class InterruptedRunError(SemcomError):
     """Ctrl-C; what was recorded stays."""
 
-    exit_code = 130
+    exit_code = INTERRUPTED
 
 
 @dataclass(frozen=True)

@@ -35,6 +35,8 @@ FAULT_EVERY_S = (2.0, 8.0)
 STOPPED_S = (1.0, 8.0)
 JUDGED_AFTER_S = 30.0  # until then a process still loads and fills its caches
 JUDGED_S = 60.0  # a slope over less says nothing
+GROWTH_MIB_PER_MINUTE = 1.0
+GROWTH_DESCRIPTORS = 2  # a connection that is being made again
 ROUND_DEADLINE_S = 900.0
 ORCHESTRATOR = "orchestrator"
 
@@ -46,6 +48,42 @@ class Sample:
     at_s: float
     rss_mib: float
     descriptors: int
+
+
+@dataclass(frozen=True)
+class Growth:
+    """How a process that lived long enough changed, once it had settled."""
+
+    process: str
+    seconds: float
+    mib_per_minute: float
+    descriptors: int
+
+    @classmethod
+    def of(cls, process: str, samples: Sequence[Sample]) -> Growth:
+        """Of the samples of a settled process."""
+        quarter = max(1, len(samples) // 4)
+        first, last = samples[:quarter], samples[-quarter:]
+        return cls(
+            process=process,
+            seconds=samples[-1].at_s - samples[0].at_s,
+            mib_per_minute=slope_mib_per_minute(samples),
+            descriptors=max(s.descriptors for s in last) - max(s.descriptors for s in first),
+        )
+
+    @property
+    def bounded(self) -> bool:
+        """Whether it would stay as it is for ever, as far as can be told."""
+        return (
+            self.mib_per_minute < GROWTH_MIB_PER_MINUTE and self.descriptors <= GROWTH_DESCRIPTORS
+        )
+
+    def __str__(self) -> str:
+        """One line of the report."""
+        return (
+            f"{self.process}: {self.mib_per_minute:+.2f} MiB/min over {self.seconds:.0f} s, "
+            f"descriptors {self.descriptors:+d}" + ("" if self.bounded else ", GROWS")
+        )
 
 
 @dataclass
@@ -61,8 +99,22 @@ class Soak:
 
     @property
     def clean(self) -> bool:
-        """Whether every frame of every round is accounted for."""
-        return self.digests_equal and all(each.clean for each in self.audits)
+        """Whether every frame of every round is accounted for, and nobody grows."""
+        return (
+            self.digests_equal
+            and all(each.clean for each in self.audits)
+            and all(each.bounded for each in self.growth)
+        )
+
+    @property
+    def growth(self) -> list[Growth]:
+        """Of every process that lived long enough to be judged."""
+        steady = {
+            name: [s for s in life if s.at_s - life[0].at_s >= JUDGED_AFTER_S]
+            for name, life in self.lives.items()
+            if life[-1].at_s - life[0].at_s >= JUDGED_AFTER_S + JUDGED_S
+        }
+        return [Growth.of(f"{peer} ({pid})", steady[peer, pid]) for peer, pid in sorted(steady)]
 
     def lines(self) -> list[str]:
         """The report."""
@@ -71,21 +123,10 @@ class Soak:
         for kind in ("lost", "duplicated", "unexpected", "mismatching"):
             found.append(f"{kind}: {sum(len(getattr(each, kind)) for each in self.audits)}")
         found.append(f"digest equal: {'yes' if self.digests_equal else 'NO'}")
-        steady = {
-            name: [s for s in life if s.at_s - life[0].at_s >= JUDGED_AFTER_S]
-            for name, life in self.lives.items()
-            if life[-1].at_s - life[0].at_s >= JUDGED_AFTER_S + JUDGED_S
-        }
-        if not steady:
+        if not self.growth:
             needed_s = JUDGED_AFTER_S + JUDGED_S
             found.append(f"memory: not judged, no process lived for {needed_s:.0f} s")
-        for (peer, pid), samples in sorted(steady.items()):
-            change = samples[-1].descriptors - samples[0].descriptors
-            found.append(
-                f"{peer} ({pid}): {slope_mib_per_minute(samples):+.2f} MiB/min over "
-                f"{samples[-1].at_s - samples[0].at_s:.0f} s, descriptors {change:+d}"
-            )
-        return found
+        return found + [str(each) for each in self.growth]
 
 
 def slope_mib_per_minute(samples: Sequence[Sample]) -> float:

@@ -13,6 +13,8 @@ SemcomError (70)
 from __future__ import annotations
 
 EXIT_OK = 0
+INTERRUPTED = 130  # by Ctrl-C, as a shell counts a process that SIGINT ended
+TERMINATED = 143  # by SIGTERM
 
 
 class SemcomError(Exception):

@@ -15,7 +15,7 @@ from types import FrameType
 from typing import Protocol, TypeVar
 
 from semcom import sockets
-from semcom.errors import ConfigurationError, SemcomError
+from semcom.errors import EXIT_OK, INTERRUPTED, ConfigurationError, SemcomError
 from semcom.health import HealthServer
 from semcom.messages import NAME_PATTERN, Role
 from semcom.security import Security, open_security
@@ -135,22 +135,31 @@ def main(
     parser.add_argument("--id", default=role, help="this process's name, as cifar10 or receiver-1")
     arguments = parser.parse_args(argv)
     log_json()
-    try:
+
+    def work() -> None:
         if not re.fullmatch(NAME_PATTERN, arguments.id):
             raise ConfigurationError(f"--id {arguments.id!r}: must match {NAME_PATTERN}")
         sections = read_yaml(arguments.config)
         section = sections.get(role) or {}
         settings = validate(settings_type, section, where=f"{arguments.config}: {role}")
         _run(role, arguments.id, settings, build)
+
+    return exit_code_of(work, logger)
+
+
+def exit_code_of(work: Callable[[], None], log: logging.Logger) -> int:
+    """Do a process's work; how it ended as an exit code, and in the log where it ended badly."""
+    try:
+        work()
     except SemcomError as error:
-        logger.error(str(error), extra={"fields": {"exit_code": error.exit_code}})
+        log.error(str(error), extra={"fields": {"exit_code": error.exit_code}})
         return error.exit_code
     except KeyboardInterrupt:
-        return 130
+        return INTERRUPTED
     except Exception:
-        logger.exception("internal error; please report it with this log")
-        return 70
-    return 0
+        log.exception("internal error; please report it with this log")
+        return SemcomError.exit_code
+    return EXIT_OK
 
 
 def _run(

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 import typer.main
 
+from docs.tables import rewritten
 from orchestrator.cli import app
 from orchestrator.scenarios import read_scenario
 
@@ -69,6 +70,18 @@ def test_named_make_targets_exist(page: Path) -> None:
 def test_named_files_exist(page: Path) -> None:
     for name in re.findall(r"`([a-z_]+(?:/[a-z_0-9]+)+\.(?:py|yaml|md))`", page.read_text()):
         assert (REPO / name).exists(), f"{page.name}: {name}"
+
+
+@PAGE
+def test_named_tests_exist(page: Path) -> None:
+    for name, test in re.findall(r"`(tests/[a-z_0-9/]+\.py)::(test_\w+)`", page.read_text()):
+        assert f"def {test}(" in (REPO / name).read_text(), f"{page.name}: {name}::{test}"
+
+
+@PAGE
+def test_tables_made_from_code_are_those_of_the_code(page: Path) -> None:
+    text = page.read_text()
+    assert rewritten(text) == text, "run: python -m docs.tables"
 
 
 @pytest.mark.parametrize("scenario", sorted((REPO / "scenarios").glob("*.yaml")), ids=str)

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from orchestrator.jobs.service import supervise
 from orchestrator.jobs.settings import JobsFolder, read_settings
-from semcom.errors import SemcomError
+from semcom.service import exit_code_of
 from semcom.telemetry import event, log_json
 
 logger = logging.getLogger("orchestrator.jobs")
@@ -23,18 +23,12 @@ def main(argv: list[str] | None = None) -> int:
     arguments = parser.parse_args(argv)
     folder = JobsFolder(arguments.work.absolute())
     log_json()
-    try:
+
+    def work() -> None:
         if not supervise(folder, read_settings(folder, parallel=arguments.parallel)):
             event(logger, "another supervisor runs for this folder")
-    except SemcomError as error:
-        logger.error(str(error), extra={"fields": {"exit_code": error.exit_code}})
-        return error.exit_code
-    except KeyboardInterrupt:
-        return 130
-    except Exception:
-        logger.exception("internal error; please report it with this log")
-        return 70
-    return 0
+
+    return exit_code_of(work, logger)
 
 
 if __name__ == "__main__":

@@ -13,8 +13,7 @@ from dataclasses import dataclass
 from orchestrator.jobs.settings import JobsSettings
 from orchestrator.jobs.store import Job, State
 from orchestrator.launcher import FINAL_EXIT_CODES
-
-INTERNAL_ERROR = 70
+from semcom.errors import SemcomError
 
 
 @dataclass(frozen=True)
@@ -71,7 +70,7 @@ def died(code: int) -> bool:
     Negative codes and those above 128 are signals; a training that was asked to end saves and
     leaves with 143.
     """
-    return code < 0 or code > 128 or code == INTERNAL_ERROR
+    return code < 0 or code > 128 or code == SemcomError.exit_code
 
 
 class Supervisor:

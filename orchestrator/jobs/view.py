@@ -13,9 +13,8 @@ from rich.table import Table
 from orchestrator.jobs.progress import Pace, Tail
 from orchestrator.jobs.settings import JobsFolder
 from orchestrator.jobs.store import Job, JobStore
-from semcom.errors import SemcomError
+from semcom.errors import TERMINATED, SemcomError
 
-CANCELLED = 143
 DIGITS = 12  # of a digest that are shown
 
 
@@ -24,7 +23,7 @@ def exit_status(job: Job) -> int:
     if job.state == "done":
         return 0
     if job.state == "cancelled":
-        return CANCELLED
+        return TERMINATED
     code = job.exit_code
     if not code:
         return SemcomError.exit_code

@@ -16,7 +16,7 @@ from pydantic import ValidationError
 from orchestrator.training.evaluate import Predictions, Symbols, decode_frames, encode_frames
 from receiver.codec import ReceiverCodec
 from semcom.checkpoints import open_checkpoint
-from semcom.errors import ConfigurationError, SemcomError
+from semcom.errors import INTERRUPTED, ConfigurationError, SemcomError
 from semcom.evaluation import (
     EncodedImages,
     EvaluatedPoint,
@@ -122,7 +122,7 @@ def main() -> int:
         return error.exit_code
     except (KeyboardInterrupt, BrokenPipeError):
         # The orchestrator is told by the signal too, or is gone: what it has, it has recorded.
-        return 130
+        return INTERRUPTED
     return 0
 
 

@@ -28,7 +28,7 @@ from semcom.architecture import (
     InputSpec,
 )
 from semcom.checkpoints import open_checkpoint
-from semcom.errors import SemcomError, StorageError
+from semcom.errors import INTERRUPTED, SemcomError, StorageError
 from semcom.files import write_atomically
 from semcom.nn.blocks import OneTokenTransformerBlock
 from semcom.records import FOOTPRINT_FILE, Footprint, FootprintRecord, Timing
@@ -175,7 +175,7 @@ def main(argv: list[str] | None = None) -> int:
         sys.stderr.write(f"error: {error}\n")
         return error.exit_code
     except KeyboardInterrupt:
-        return 130
+        return INTERRUPTED
     return 0
 
 

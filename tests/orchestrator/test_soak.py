@@ -7,7 +7,14 @@ from pathlib import Path
 import pytest
 
 from orchestrator.audit import Audit
-from orchestrator.soak import JUDGED_AFTER_S, JUDGED_S, Sample, Soak, slope_mib_per_minute
+from orchestrator.soak import (
+    JUDGED_AFTER_S,
+    JUDGED_S,
+    Growth,
+    Sample,
+    Soak,
+    slope_mib_per_minute,
+)
 from tests.integration.harness import command, write_scenario
 
 CLEAN = Audit(lost=(), duplicated=(), unexpected=(), mismatching=())
@@ -26,7 +33,7 @@ def test_slope_is_that_of_the_line():
 def test_only_processes_that_have_settled_are_judged():
     soak = Soak(lives={("channel", 7): life(2.0, 101), ("young", 8): life(9.0, 80)})
     lines = "\n".join(soak.lines())
-    assert "channel (7): +2.00 MiB/min over 70 s, descriptors +0" in lines
+    assert "channel (7): +2.00 MiB/min over 70 s, descriptors +0, GROWS" in lines
     assert "young" not in lines
     assert f"no process lived for {JUDGED_AFTER_S + JUDGED_S:.0f} s" in "\n".join(Soak().lines())
 
@@ -40,11 +47,22 @@ def test_one_frame_amiss_in_one_round_is_not_clean():
     assert "lost: 1" in soak.lines()
 
 
+@pytest.mark.parametrize(("mib_per_minute", "bounded"), [(-3.0, True), (0.9, True), (1.1, False)])
+def test_growing_memory_is_not_clean(mib_per_minute, bounded):
+    soak = Soak(audits=[CLEAN], lives={("channel", 7): life(mib_per_minute, 101)})
+    assert soak.clean is bounded
+
+
+def test_growing_file_descriptors_are_not_bounded():
+    assert Growth.of("channel", [Sample(s, 100, 20 + s % 2) for s in range(100)]).bounded
+    assert not Growth.of("channel", [Sample(s, 100, 20 + s // 10) for s in range(100)]).bounded
+
+
 @pytest.mark.processes
 @pytest.mark.timeout(1800)
-def test_short_soak_ends_with_every_frame_accounted_for(workplace: Path, tmp_path: Path) -> None:
+def test_soak_ends_with_every_frame_accounted_for(workplace: Path, tmp_path: Path) -> None:
     scenario = write_scenario(tmp_path / "s.yaml")
-    options = ("--minutes", "0.2", "--seed", "1", "--scenario", scenario, "--out")
+    options = ("--minutes", "1", "--seed", "1", "--scenario", scenario, "--out")
     code, printed = command("soak", *options, tmp_path / "soak", cwd=workplace)
     assert code == 0, printed
     for line in ("lost: 0", "duplicated: 0", "unexpected: 0", "mismatching: 0"):

@@ -1,0 +1,56 @@
+"""Writes the tables of README and docs whose source is code: `python -m docs.tables`.
+
+A table stands between `<!-- table: NAME -->` and `<!-- end of table -->`; a test holds every one of
+them against what this module makes of the code.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable
+from pathlib import Path
+
+from semcom import errors
+
+REPO = Path(__file__).resolve().parents[1]
+PAGES = [REPO / "README.md", *sorted((REPO / "docs").glob("*.md"))]
+BLOCK = re.compile(r"(<!-- table: ([a-z-]+) -->\n).*?(<!-- end of table -->)", re.S)
+
+
+def exit_codes() -> str:
+    """Every exit code and the error behind it."""
+    by_code: dict[int, str] = {errors.EXIT_OK: "Good."}
+    for kind in errors.SemcomError.__subclasses__():
+        if kind.__module__ == errors.__name__:
+            by_code[kind.exit_code] = _summary(kind)
+    by_code[errors.SemcomError.exit_code] = (
+        "An error that should not be; the log has its traceback."
+    )
+    by_code[errors.INTERRUPTED] = "Ctrl-C (SIGINT): drained, saved; the message says how to go on."
+    by_code[errors.TERMINATED] = "SIGTERM: the same."
+    return _table(("exit code", "means"), ((str(code), by_code[code]) for code in sorted(by_code)))
+
+
+TABLES: dict[str, Callable[[], str]] = {
+    "exit-codes": exit_codes,
+}
+
+
+def rewritten(text: str) -> str:
+    """A page with its tables made anew."""
+    return BLOCK.sub(lambda block: f"{block[1]}{TABLES[block[2]]()}{block[3]}", text)
+
+
+def _summary(kind: type) -> str:
+    return (kind.__doc__ or "").strip().splitlines()[0]
+
+
+def _table(heads: Iterable[str], rows: Iterable[Iterable[str]]) -> str:
+    heads = tuple(heads)
+    lines = [heads, ("---",) * len(heads), *rows]
+    return "".join("| " + " | ".join(cells) + " |\n" for cells in lines)
+
+
+if __name__ == "__main__":
+    for page in PAGES:
+        page.write_text(rewritten(page.read_text()))
