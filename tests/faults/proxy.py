@@ -29,6 +29,15 @@ Cut = Literal["reset", "stall"]
 Message = list[tuple[int, bytes]]  # (flags, content) of each part
 
 
+@dataclass(frozen=True)
+class Harm:
+    """What happens to one message."""
+
+    fault: Fault | None
+    delay_s: float
+    dice: random.Random  # for the details
+
+
 @dataclass(frozen=True, kw_only=True)
 class FaultPlan:
     """Which share of messages meets which fault; the same for the same seed, way and number."""
@@ -41,28 +50,27 @@ class FaultPlan:
     corrupt: float = 0.0
     delay_s: float = 1.5  # at most
 
-    def fault(self, way: str, number: int) -> tuple[Fault | None, random.Random]:
-        """What happens to the `number`-th message of a way, and the dice for its details."""
+    def harm(self, way: str, number: int) -> Harm:
+        """What happens to the `number`-th message of a way."""
         dice = random.Random(f"{self.seed}/{way}/{number}")
         throw = dice.random()
         kinds: tuple[Fault, ...] = ("drop", "duplicate", "reorder", "delay", "corrupt")
         for kind in kinds:
             throw -= getattr(self, kind)
             if throw < 0:
-                return kind, dice
-        return None, dice
+                return Harm(kind, dice.uniform(0.1, 1.0) * self.delay_s, dice)
+        return Harm(None, 0.0, dice)
 
 
 class Proxy:
     """Listens on a port of its own; harms what passes between `begin` and `end`."""
 
-    def __init__(self, target_port: int, plan: FaultPlan, *, name: str = "link") -> None:
+    def __init__(self, target_port: int, *, name: str = "link") -> None:
         self.counts: Counter[str] = Counter()
         self.port = 0
         self._target_port = target_port
-        self._plan = plan
+        self._plan: FaultPlan | None = None
         self._name = name
-        self._harmful = False
         self.passed: Counter[str] = Counter()
         self._writers: set[asyncio.StreamWriter] = set()
         self._tasks: set[asyncio.Task[None]] = set()
@@ -89,13 +97,15 @@ class Proxy:
         """Where to dial."""
         return f"tcp://127.0.0.1:{self.port}"
 
-    def begin(self) -> None:
-        """Do harm from now on."""
-        self._harmful = True
+    def begin(self, plan: FaultPlan) -> None:
+        """Do harm by a plan from now on, and count it from the start."""
+        self.counts.clear()
+        self.passed.clear()
+        self._plan = plan
 
     def end(self) -> None:
         """Pass everything on again."""
-        self._harmful = False
+        self._plan = None
 
     def cut(self, seconds: float, kind: Cut) -> Future[None]:
         """Cut the network for so long; the future is done when it is whole again.
@@ -171,7 +181,7 @@ class Proxy:
     async def _pump(
         self, way: str, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
     ) -> None:
-        relay = Relay(writer, self._plan, self.counts)
+        relay = Relay(writer, self.counts)
         with suppress(asyncio.IncompleteReadError, ConnectionError):
             for _ in range(GREETING_BYTES):  # either end waits for the other's first bytes
                 writer.write(await reader.readexactly(1))
@@ -181,21 +191,21 @@ class Proxy:
                 while message[-1][0] & MORE:
                     message.append(await _read_frame(reader))
                 await self._flowing.wait()
-                if flags & COMMAND or not self._harmful:
+                plan = self._plan
+                if flags & COMMAND or plan is None:
                     relay.write(message)
                 else:
                     number = self.passed[way]
                     self.passed[way] += 1
-                    relay.harm(message, *self._plan.fault(f"{self._name}/{way}", number))
+                    relay.harm(message, plan.harm(f"{self._name}/{way}", number))
                 await writer.drain()
 
 
 class Relay:
     """One direction of one connection."""
 
-    def __init__(self, writer: asyncio.StreamWriter, plan: FaultPlan, counts: Counter[str]) -> None:
+    def __init__(self, writer: asyncio.StreamWriter, counts: Counter[str]) -> None:
         self._writer = writer
-        self._plan = plan
         self._counts = counts
         self._overtaken: list[Message] = []
 
@@ -207,8 +217,9 @@ class Relay:
         for each in (message, *late):
             self._writer.write(b"".join(_frame(flags, content) for flags, content in each))
 
-    def harm(self, message: Message, fault: Fault | None, dice: random.Random) -> None:
+    def harm(self, message: Message, harm: Harm) -> None:
         """Pass a message on as the plan says."""
+        fault = harm.fault
         if fault is not None:
             self._counts[fault] += 1
         if fault == "drop":
@@ -217,9 +228,9 @@ class Relay:
             self._overtaken.append(message)
             self._later(REORDER_S, self._release)
         elif fault == "delay":
-            self._later(dice.uniform(0.1, 1.0) * self._plan.delay_s, lambda: self.write(message))
+            self._later(harm.delay_s, lambda: self.write(message))
         else:
-            self.write(corrupted(message, dice) if fault == "corrupt" else message)
+            self.write(corrupted(message, harm.dice) if fault == "corrupt" else message)
             if fault == "duplicate":
                 self.write(message)
 

@@ -16,7 +16,7 @@ from safetensors.numpy import load, save
 
 from orchestrator.ledger import FrameRow
 from semcom.checkpoints import open_checkpoint, write_checkpoint
-from tests.faults.plant import LINK, check, launched, let_go
+from tests.faults.plant import LINK, Plant, check, launched, let_go
 from tests.integration.harness import command, start_sweep, write_scenario
 from tests.integration.test_errors import check as check_line
 
@@ -24,18 +24,18 @@ pytestmark = [pytest.mark.processes, pytest.mark.timeout(900)]
 
 
 def test_disk_that_fills_up_under_the_ledger_ends_the_run_which_resumes(
-    undisturbed: list[FrameRow], workplace: Path, tmp_path: Path
+    plant: Plant, undisturbed: list[FrameRow], workplace: Path, tmp_path: Path
 ) -> None:
-    run = launched(tmp_path, workplace)
-    files = [run.folder / name for name in ("ledger.sqlite", "ledger.sqlite-wal")]
-    full = 4096 + max(path.stat().st_size for path in files)
-    resource.prlimit(run.process.pid, resource.RLIMIT_FSIZE, (full, full))
-    printed = run.output()
-    assert run.process.returncode == 7, printed
-    check_line(printed, "ledger", "free the disk and resume")
-    assert command("verify", run.folder, cwd=workplace)[0] == 8
-    start_sweep(tmp_path / "s.yaml", run.folder, "--resume", workplace=workplace).finish()
-    check(run.folder, undisturbed)
+    with plant.sweep(tmp_path) as run:
+        files = [run.folder / name for name in ("ledger.sqlite", "ledger.sqlite-wal")]
+        full = 4096 + max(path.stat().st_size for path in files)
+        resource.prlimit(run.process.pid, resource.RLIMIT_FSIZE, (full, full))
+        printed = run.output()
+        assert run.process.returncode == 7, printed
+        check_line(printed, "ledger", "free the disk and resume")
+        assert command("verify", run.folder, cwd=workplace)[0] == 8
+        plant.resume(run)
+    plant.check(run.folder, undisturbed)
 
 
 def truncated(content: bytes) -> bytes:
@@ -109,7 +109,7 @@ def test_decoder_of_another_codec_is_refused_and_the_run_resumes_with_the_right_
     shutil.copytree(right, codecs / LINK)
     options = ("--resume", "--codecs", str(codecs))
     start_sweep(tmp_path / "s.yaml", run.folder, *options, workplace=workplace).finish()
-    check(run.folder, undisturbed)
+    check(run.folder, run.folder / "logs", undisturbed)
 
 
 def _exchange(folder: Path) -> None:

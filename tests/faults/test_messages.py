@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from orchestrator.ledger import FrameRow
-from tests.faults.plant import LINES, check, let_go, proxied
+from tests.faults.plant import Plant, harm, let_go
 from tests.faults.proxy import Cut, FaultPlan
 from tests.integration.harness import eventually
 
@@ -29,28 +29,25 @@ CUT_S = 10.0
     ids=["dropped", "duplicated", "reordered", "delayed", "corrupted", "everything"],
 )
 def test_harm_to_messages_changes_no_answer(
-    plan: FaultPlan, undisturbed: list[FrameRow], workplace: Path, tmp_path: Path
+    plan: FaultPlan, plant: Plant, undisturbed: list[FrameRow], tmp_path: Path
 ) -> None:
-    with proxied(tmp_path, workplace, dict.fromkeys(LINES, plan)) as (run, proxies):
-        for proxy in proxies.values():
-            proxy.begin()
+    with plant.sweep(tmp_path) as run:
+        harm(plant, plan)
         let_go(run)
         run.finish()
-        counts = {line: dict(proxy.counts) for line, proxy in proxies.items()}
         for line in ("uplink", "downlink"):
-            assert counts[line], f"no harm on the {line}"
-    check(tmp_path / "run", undisturbed)
+            assert plant.proxies[line].counts, f"no harm on the {line}"
+    plant.check(tmp_path / "run", undisturbed)
 
 
 @pytest.mark.parametrize("kind", ["reset", "stall"])
 def test_network_cut_for_10_s_changes_no_answer(
-    kind: Cut, undisturbed: list[FrameRow], workplace: Path, tmp_path: Path
+    kind: Cut, plant: Plant, undisturbed: list[FrameRow], tmp_path: Path
 ) -> None:
-    plan = FaultPlan(seed=0)
-    with proxied(tmp_path, workplace, dict.fromkeys(LINES, plan)) as (run, proxies):
-        whole = [proxy.cut(CUT_S, kind) for proxy in proxies.values()]
+    with plant.sweep(tmp_path) as run:
+        whole = [proxy.cut(CUT_S, kind) for proxy in plant.proxies.values()]
         let_go(run)
         eventually(lambda: all(each.done() for each in whole), "the network is whole again")
         assert run.process.poll() is None, run.output()
         run.finish()
-    check(tmp_path / "run", undisturbed)
+    plant.check(tmp_path / "run", undisturbed)

@@ -43,7 +43,7 @@ class Ends:
 
 
 @contextmanager
-def joined(**plan: float) -> Iterator[Ends]:
+def joined() -> Iterator[Ends]:
     (port,) = free_ports(1)
     context: zmq.Context[zmq.Socket[bytes]] = zmq.Context()
     router, dealer = context.socket(zmq.ROUTER), context.socket(zmq.DEALER)
@@ -52,7 +52,7 @@ def joined(**plan: float) -> Iterator[Ends]:
     dealer.setsockopt(zmq.IMMEDIATE, 1)
     dealer.setsockopt(zmq.SNDTIMEO, 60_000)
     try:
-        with Proxy(port, FaultPlan(seed=1, **plan)) as proxy:
+        with Proxy(port) as proxy:
             dealer.connect(proxy.address)
             ends = Ends(proxy, router, dealer)
             ends.send([[b"first"]])
@@ -65,8 +65,8 @@ def joined(**plan: float) -> Iterator[Ends]:
 
 def through(**plan: float) -> tuple[list[list[bytes]], Proxy]:
     """What comes through of all messages under a plan."""
-    with joined(**plan) as ends:
-        ends.proxy.begin()
+    with joined() as ends:
+        ends.proxy.begin(FaultPlan(seed=1, **plan))
         ends.send(MESSAGES)
         eventually(lambda: sum(ends.proxy.passed.values()) == len(MESSAGES), "all passed", 30)
         ends.proxy.end()
@@ -77,7 +77,7 @@ def through(**plan: float) -> tuple[list[list[bytes]], Proxy]:
 
 def test_proxy_without_faults_changes_nothing_either_way() -> None:
     with joined() as ends:
-        ends.proxy.begin()
+        ends.proxy.begin(FaultPlan(seed=1))
         ends.send(MESSAGES)
         ends.arrived(len(MESSAGES))
         assert ends.got == MESSAGES
@@ -121,7 +121,7 @@ def test_corrupted_messages_differ_in_one_bit() -> None:
 def test_one_seed_is_one_plan() -> None:
     def faults(seed: int, way: str) -> list[str | None]:
         plan = FaultPlan(seed=seed, drop=0.2, corrupt=0.2, delay=0.2)
-        return [plan.fault(way, number)[0] for number in range(100)]
+        return [plan.harm(way, number).fault for number in range(100)]
 
     assert faults(1, "a") == faults(1, "a")
     assert faults(1, "a") != faults(2, "a")

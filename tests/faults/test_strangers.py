@@ -13,8 +13,7 @@ import zmq
 
 from orchestrator.ledger import FrameRow
 from semcom import wire
-from semcom.sockets import free_ports
-from tests.faults.plant import LINES, check, launched, let_go
+from tests.faults.plant import Plant, let_go
 from tests.integration.harness import DEADLINE_S
 
 pytestmark = [pytest.mark.processes, pytest.mark.timeout(900)]
@@ -74,20 +73,17 @@ class Stranger:
 
 
 def test_strangers_at_every_port_are_refused_and_disturb_nothing(
+    plant: Plant,
     undisturbed: list[FrameRow],
     context: zmq.Context[zmq.Socket[bytes]],
-    workplace: Path,
     tmp_path: Path,
 ) -> None:
-    ports = dict(zip(LINES, free_ports(len(LINES)), strict=True))
-    run = launched(tmp_path, workplace, ports=ports)
+    ports = plant.ports.values()
     noise = random.Random(7)
-    with ExitStack() as stack:
-        silent = [
-            stack.enter_context(dialled(port)) for port in ports.values() for _ in range(SILENT)
-        ]
+    with plant.sweep(tmp_path) as run, ExitStack() as stack:
+        silent = [stack.enter_context(dialled(port)) for port in ports for _ in range(SILENT)]
         strangers = []
-        for port in ports.values():
+        for port in ports:
             stack.enter_context(said(port, b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n"))
             stack.enter_context(said(port, noise.randbytes(100_000)))
             assert closed(stack.enter_context(said(port, GREETING, READY, TOO_LARGE)))
@@ -98,4 +94,4 @@ def test_strangers_at_every_port_are_refused_and_disturb_nothing(
             assert stranger.reason() == reason
         run.finish()
         assert all(closed(line) for line in silent)
-    check(tmp_path / "run", undisturbed)
+    plant.check(tmp_path / "run", undisturbed)

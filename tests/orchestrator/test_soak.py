@@ -61,7 +61,10 @@ def test_growing_file_descriptors_are_not_bounded():
 @pytest.mark.processes
 @pytest.mark.timeout(1800)
 def test_soak_ends_with_every_frame_accounted_for(workplace: Path, tmp_path: Path) -> None:
-    scenario = write_scenario(tmp_path / "s.yaml")
+    keys = tmp_path / "keys"
+    scenario = write_scenario(tmp_path / "s.yaml", security={"keys": str(keys)})
+    code, printed = command("keys", keys, "--scenario", scenario, cwd=workplace)
+    assert code == 0, printed
     options = ("--minutes", "1", "--seed", "1", "--scenario", scenario, "--out")
     code, printed = command("soak", *options, tmp_path / "soak", cwd=workplace)
     assert code == 0, printed
