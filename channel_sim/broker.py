@@ -14,7 +14,7 @@ from typing import Literal
 
 import numpy as np
 
-from channel_sim.channels import draw_channel, pass_through
+from channel_sim.channels import draw_channel, measured_snr_db, pass_through
 from semcom.errors import ProtocolError
 from semcom.messages import (
     FrameKey,
@@ -69,6 +69,7 @@ class Broker:
     ) -> None:
         self.instance = instance
         self.points: OrderedDict[str, dict[int, PointSpec]] = OrderedDict()
+        self._lowest: dict[str, int] = {}  # run -> first point that is still needed
         self.receivers: dict[bytes, Receiver] = {}
         self.transmitters: dict[str, tuple[bytes, float]] = {}
         self._dead_after_s = dead_after_s
@@ -76,12 +77,23 @@ class Broker:
         self._clock = clock
 
     def learn(self, table: PointTable) -> None:
-        """Add points of a run; only the latest runs are kept."""
+        """Add points of a run and forget those below `lowest`; only the latest runs are kept."""
         points = self.points.setdefault(table.run, {})
-        points.update(enumerate(table.points, start=table.first))
+        lowest = self._lowest.get(table.run, 0)
+        if table.lowest > lowest:
+            lowest = self._lowest[table.run] = table.lowest
+            for point in [point for point in points if point < lowest]:
+                del points[point]
+        given = enumerate(table.points, start=table.first)
+        points.update((point, spec) for point, spec in given if point >= lowest)
         self.points.move_to_end(table.run)
         while len(self.points) > RUNS_REMEMBERED:
-            self.points.popitem(last=False)
+            forgotten, _ = self.points.popitem(last=False)
+            self._lowest.pop(forgotten, None)
+
+    def known_points(self, run: str) -> int:
+        """Points of a run that are known, or were and are needed no more."""
+        return self._lowest.get(run, 0) + len(self.points.get(run, {}))
 
     def on_uplink(
         self, sender: bytes, message: Message, payload: Symbols, *, now_s: float
@@ -170,6 +182,7 @@ class Broker:
             snr_db=point.snr_db,
             equalizer=point.channel.equalizer,
             channel_ms=1e3 * (self._clock() - started_s),
+            snr_measured_db=measured_snr_db(symbols_BK, draw),
         )
         return Send("downlink", identity, frame, payload)
 

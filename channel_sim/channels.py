@@ -91,6 +91,17 @@ def pass_through(symbols_BK: ComplexArray, draw: ChannelDraw) -> ComplexArray:
     return received
 
 
+def measured_snr_db(symbols_BK: ComplexArray, draw: ChannelDraw) -> float | None:
+    """Power of the faded symbols over that of the noise as drawn, dB; None where one is zero."""
+    power_B1 = np.mean(np.square(symbols_BK.real) + np.square(symbols_BK.imag), 1, keepdims=True)
+    gain_B1 = np.square(draw.fading_B1.real) + np.square(draw.fading_B1.imag)
+    signal = float(np.mean(power_B1 * gain_B1, dtype=np.float64))
+    noise = float(np.mean(np.square(draw.noise_BK.real) + np.square(draw.noise_BK.imag)))
+    if signal <= 0.0 or noise <= 0.0:
+        return None
+    return float(10.0 * np.log10(signal / noise))
+
+
 def _parts(array: ComplexArray) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]:
     return array.real, array.imag
 

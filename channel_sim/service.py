@@ -101,7 +101,7 @@ class ChannelService:
         run, known = None, 0
         if self._broker.points:
             run = next(reversed(self._broker.points))
-            known = len(self._broker.points[run])
+            known = self._broker.known_points(run)
         self._control.send(
             Hello(
                 role="channel",
@@ -118,6 +118,8 @@ class ChannelService:
         if endpoint is self._control:
             if isinstance(message, PointTable):
                 self._broker.learn(message)
+                if self._broker.known_points(message.run) >= message.total:
+                    self._greet()  # at once: whoever waits for these points may use them now
             elif isinstance(message, Welcome):
                 self._greeted = True
             return
@@ -135,6 +137,9 @@ class ChannelService:
             self._telemetry.count("semcom_frames_received_total", 1, message.key.link)
             self._telemetry.observe("semcom_stage_seconds", message.channel_ms / 1e3, "channel")
             self._telemetry.set("semcom_snr_set_db", message.snr_db, message.key.link)
+            if message.snr_measured_db is not None:
+                measured_db, link = message.snr_measured_db, message.key.link
+                self._telemetry.set("semcom_snr_measured_db", measured_db, link)
         if endpoint.send(message, send.payload, to=send.to):
             return
         if isinstance(message, ReceivedFrame):

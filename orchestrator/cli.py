@@ -15,6 +15,7 @@ from orchestrator.catalog import Catalog
 from orchestrator.cli_evaluate import evaluate, footprint, report
 from orchestrator.cli_jobs import jobs_app
 from orchestrator.cli_keys import keys
+from orchestrator.cli_live import channel_app, codec_app, down, status, sweep_live, up
 from orchestrator.cli_options import (
     CODECS,
     PROJECT,
@@ -26,7 +27,7 @@ from orchestrator.cli_options import (
 )
 from orchestrator.cli_soak import soak
 from orchestrator.cli_training import HANDED_ON, bench_app, search, train
-from orchestrator.datasets.prepare import DATASETS, ensure, prepare
+from orchestrator.datasets.prepare import DATASETS, draw_missing, prepare
 from orchestrator.reports.report import console_table
 from orchestrator.run_folder import open_ledger
 from orchestrator.runs import InterruptedRunError, RunOutcome, free_folder, run_sweep
@@ -34,7 +35,7 @@ from orchestrator.scenarios import Plan, Scenario, read_scenario
 from orchestrator.settings import Folders
 from orchestrator.summary import summarize
 from orchestrator.verify import verify_run
-from semcom.errors import INTERRUPTED, CheckpointError, SemcomError
+from semcom.errors import INTERRUPTED, CheckpointError, ConfigurationError, SemcomError
 
 app = typer.Typer(
     help="Semantic communication as a running system.",
@@ -46,10 +47,12 @@ data_app = typer.Typer(help="Data sets.", no_args_is_help=True)
 checkpoints_app = typer.Typer(help="The catalogue of codecs.", no_args_is_help=True)
 app.add_typer(data_app, name="data")
 app.add_typer(checkpoints_app, name="checkpoints")
+app.add_typer(channel_app, name="channel")
+app.add_typer(codec_app, name="codec")
 app.add_typer(jobs_app, name="jobs")
 app.add_typer(bench_app, name="bench")
 
-for command in (evaluate, footprint, keys, report, soak):
+for command in (up, status, down, evaluate, footprint, keys, report, soak):
     app.command()(command)
 for training in (train, search):
     app.command(**HANDED_ON)(training)
@@ -75,22 +78,34 @@ class ProgressBar:
 
 
 @app.command()
-def sweep(
+def sweep(  # noqa: PLR0913 - the options of a command
     scenario: Annotated[Path, typer.Argument(help="A scenario in YAML.")],
+    *,
     out: Annotated[Path | None, typer.Option(help="The run's folder (RUNS/NAME).")] = None,
     resume: Annotated[bool, typer.Option("--resume", help="Finish what is missing.")] = False,
     launch: Annotated[
         bool, typer.Option(help="Start the processes here, or wait for them to dial in.")
     ] = True,
+    live: Annotated[
+        bool, typer.Option("--live", help="With the processes of a running live system.")
+    ] = False,
+    name: Annotated[
+        str | None, typer.Option(help="Of the live system, or its URL, if there are several.")
+    ] = None,
     data: DataDir = Path("data"),
     codecs: CodecDir = CODECS,
     runs: RunsDir = Path("runs"),
 ) -> None:
     """Run a sweep: every link over every channel and SNR of a scenario."""
     wanted = read_scenario(scenario)
+    if live:
+        if out is not None:
+            raise ConfigurationError("with --live the live system chooses the folder: no --out")
+        sweep_live(wanted, scenario, runs=runs, name=name, resume=resume)
+        return
     folders = Folders(data=data, codecs=codecs, runs=runs)
     folder = out if out is not None else runs / wanted.name
-    _draw_missing(wanted, folders)
+    draw_missing((link.dataset for link in wanted.links.values()), folders.data)
     again = f"semcom sweep {scenario} --out {folder} --resume"
     _finish(_sweep(wanted, folder, folders, resume=resume, launch=launch, again=again))
 
@@ -109,7 +124,7 @@ def demo(
     console.print(
         "Three edge transmitters, a channel, an edge server and the orchestrator, each a process."
     )
-    _draw_missing(wanted, folders)
+    draw_missing((link.dataset for link in wanted.links.values()), folders.data)
     again = f"semcom sweep {DEMO_SCENARIO} --out {folder} --resume"
     _finish(_sweep(wanted, folder, folders, resume=False, launch=True, again=again))
 
@@ -180,13 +195,6 @@ def checkpoints_export(
 ) -> None:
     """Copy a verified codec into another catalogue."""
     console.print(f"exported to {Catalog(codecs).export(name, target)}")
-
-
-def _draw_missing(scenario: Scenario, folders: Folders) -> None:
-    """Data sets that are drawn, not downloaded, are made when they are needed."""
-    for dataset in sorted({link.dataset for link in scenario.links.values()}):
-        if dataset in DATASETS:
-            ensure(dataset, folders.data / dataset)
 
 
 def _sweep(

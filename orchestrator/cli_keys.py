@@ -9,7 +9,7 @@ import typer
 
 from orchestrator.cli_options import console
 from orchestrator.key_sets import make_keys, parse_peer, revoke
-from orchestrator.scenarios import read_scenario, receiver_names
+from orchestrator.live.scenario import read_any_scenario
 from semcom.errors import ConfigurationError
 from semcom.speakers import Speaker
 
@@ -37,9 +37,9 @@ def keys(
         return
     peers = [parse_peer(text) for text in peer or []]
     if scenario is not None:
-        wanted = read_scenario(scenario)
+        wanted = read_any_scenario(scenario)
         peers += [Speaker("transmitter", link) for link in wanted.links]
-        peers += [Speaker("receiver", name) for name in receiver_names(wanted)]
+        peers += [Speaker("receiver", name) for name in wanted.receiver_names]
     made = make_keys(folder, peers)
     for each in made:
         console.print(f"{each}: new key")

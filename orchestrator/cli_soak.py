@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from orchestrator.cli_options import CODECS, PROJECT, CodecDir, DataDir, RunsDir, console
-from orchestrator.datasets.prepare import DATASETS, ensure
+from orchestrator.datasets.prepare import draw_missing
 from orchestrator.run_folder import LEDGER
 from orchestrator.runs import free_folder
 from orchestrator.scenarios import read_scenario
@@ -30,8 +30,7 @@ def soak(
 ) -> None:
     """Kill and stop the processes of a sweep at random; every frame must be accounted for."""
     wanted = read_scenario(scenario)
-    for dataset in sorted({link.dataset for link in wanted.links.values()} & set(DATASETS)):
-        ensure(dataset, data / dataset)
+    draw_missing((link.dataset for link in wanted.links.values()), data)
     folders = Folders(data=data, codecs=codecs, runs=runs).absolute()
     folder = free_folder(out if out is not None else runs / "soak")
     console.print(f"disturbing {wanted.name} for {minutes:g} minutes, in {folder}")

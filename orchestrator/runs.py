@@ -3,35 +3,25 @@
 from __future__ import annotations
 
 import secrets
-import signal
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from types import FrameType
-from typing import Any
 
 from orchestrator.catalog import Catalog
-from orchestrator.codec_facts import facts_of_plan
-from orchestrator.launcher import Launcher
+from orchestrator.codec_facts import CodecFacts, facts_of_plan
 from orchestrator.ledger import Ledger
+from orchestrator.processes import open_system
 from orchestrator.reports.report import write_report
-from orchestrator.run_folder import LEDGER, RESULTS_CSV, is_evaluation
+from orchestrator.run_folder import LEDGER, RESULTS_CSV, is_evaluation, open_ledger
 from orchestrator.run_manifest import write_run_manifest
-from orchestrator.scenarios import Plan, Scenario, make_plan, receiver_names
+from orchestrator.scenarios import Plan, Scenario, make_plan
 from orchestrator.service import SweepService, Watcher
 from orchestrator.settings import Folders
 from orchestrator.summary import summarize, write_results_csv
 from orchestrator.sweep import Sweep
-from semcom import sockets
 from semcom.errors import INTERRUPTED, ConfigurationError, SemcomError, StorageError
-from semcom.health import HealthServer
-from semcom.security import open_security
-from semcom.service import serve
-from semcom.sockets import Endpoint
-from semcom.telemetry import Telemetry, log_file
-from semcom.wakeup import Wakeup
+from semcom.telemetry import log_file
 
 
 class InterruptedRunError(SemcomError):
@@ -48,6 +38,29 @@ class RunOutcome:
     results_digest: str
     report: Path
     seconds: float
+
+
+@dataclass(frozen=True)
+class BegunRun:
+    """A run with an open ledger."""
+
+    scenario: Scenario
+    folder: Path
+    ledger: Ledger
+    sweep: Sweep
+    codecs: Sequence[CodecFacts]
+    started_s: float
+
+    @property
+    def plan(self) -> Plan:
+        """What is to be sent, as the ledger holds it."""
+        return self.sweep.plan
+
+    @property
+    def interrupted(self) -> InterruptedRunError:
+        """The error that says how far it has come."""
+        missing, total = self.sweep.missing_frames, self.plan.total_frames
+        return InterruptedRunError(f"interrupted with {missing} of {total} frames to go")
 
 
 def run_sweep(
@@ -72,36 +85,66 @@ def run_sweep(
     Raises:
         SemcomError: with the exit code that system.md names.
     """
-    started_s = time.monotonic()
     folders = folders.absolute()
-    # The name on the wire is new for every ledger, so that no process confuses two runs.
-    run = f"{scenario.name}.{secrets.token_hex(4)}"
-    catalog = Catalog(folders.codecs)
-    plan = make_plan(scenario, run=run, data_dir=folders.data, catalog=catalog)
-    ledger = _open_ledger(folder, plan, resume=resume)
-    plan = ledger.plan
+    plan = plan_run(scenario, folders)
+    begun = begin_run(scenario, plan, folder, folders, resume=resume)
     try:
+        if not begun.sweep.complete:
+            with log_file(folder / "logs" / "orchestrator.jsonl"):
+                _serve(begun, folders, watcher=watcher(begun.plan), launch=launch)
+    finally:
+        begun.ledger.close()
+    return finish_run(begun)
+
+
+def plan_run(scenario: Scenario, folders: Folders) -> Plan:
+    """The plan of a new run; its name on the wire is new, so that no process confuses two runs.
+
+    Raises:
+        SemcomError: a data set or a codec is missing, or cannot be used.
+    """
+    run = f"{scenario.name}.{secrets.token_hex(4)}"
+    return make_plan(scenario, run=run, data_dir=folders.data, catalog=Catalog(folders.codecs))
+
+
+def begin_run(
+    scenario: Scenario, plan: Plan, folder: Path, folders: Folders, *, resume: bool
+) -> BegunRun:
+    """Open a run's ledger, new or to be gone on with, and write its manifest.
+
+    Raises:
+        ConfigurationError: the folder holds another run, or none to resume.
+        StorageError: the disk refuses.
+    """
+    started_s = time.monotonic()
+    ledger = _open_ledger(folder, plan, resume=resume)
+    try:
+        codecs = facts_of_plan(ledger.plan, Catalog(folders.codecs))
+        write_run_manifest(folder, scenario, ledger.plan, codecs=codecs)
         sweep = Sweep(
-            plan,
+            ledger.plan,
             recorded=ledger.recorded_frames(),
             window=scenario.window,
             encode_once=scenario.encode_once,
         )
-        codecs = facts_of_plan(plan, catalog)
-        write_run_manifest(folder, scenario, plan, codecs=codecs)
-        if not sweep.complete:
-            with log_file(folder / "logs" / "orchestrator.jsonl"):
-                _serve(
-                    scenario, folder, folders, sweep, ledger, watcher=watcher(plan), launch=launch
-                )
-        seconds = time.monotonic() - started_s
-        summary = summarize(ledger)
-        write_results_csv(folder / RESULTS_CSV, summary)
-        digest = ledger.results_digest()
-        results = {"results_digest": digest, "seconds": round(seconds, 1)}
-        write_run_manifest(folder, scenario, plan, codecs=codecs, results=results)
-    finally:
+    except BaseException:
         ledger.close()
+        raise
+    return BegunRun(scenario, folder, ledger, sweep, codecs, started_s)
+
+
+def finish_run(begun: BegunRun) -> RunOutcome:
+    """Write all that a complete run leaves behind; its ledger is closed by now.
+
+    Raises:
+        StorageError: the disk refuses.
+    """
+    folder, seconds = begun.folder, time.monotonic() - begun.started_s
+    with open_ledger(folder) as ledger:
+        write_results_csv(folder / RESULTS_CSV, summarize(ledger))
+        digest = ledger.results_digest()
+    results = {"results_digest": digest, "seconds": round(seconds, 1)}
+    write_run_manifest(folder, begun.scenario, begun.plan, codecs=begun.codecs, results=results)
     return RunOutcome(folder, digest, write_report(folder, [folder]), seconds)
 
 
@@ -113,109 +156,21 @@ def free_folder(folder: Path) -> Path:
     return candidate
 
 
-def _serve(
-    scenario: Scenario,
-    folder: Path,
-    folders: Folders,
-    sweep: Sweep,
-    ledger: Ledger,
-    *,
-    watcher: Watcher,
-    launch: bool,
-) -> None:
-    if not launch and not scenario.ports.control:
-        raise ConfigurationError(
-            "processes that are started elsewhere must know where to dial: set ports.control"
-        )
-    addresses = _addresses(scenario)
-    telemetry = Telemetry("orchestrator", "orchestrator")
-    security = open_security(scenario.security, "orchestrator", "orchestrator", telemetry)
-    control = Endpoint.bind(addresses["control"], name="control", security=security)
-    launcher: Launcher | None = None
-    health: HealthServer | None = None
-    try:
-        if launch:
-            launcher = Launcher(folder, _sections(scenario, addresses, folders))
+def _serve(begun: BegunRun, folders: Folders, *, watcher: Watcher, launch: bool) -> None:
+    with open_system(begun.scenario, begun.folder, folders, launch=launch) as system:
         service = SweepService(
-            control,
-            sweep=sweep,
-            ledger=ledger,
-            launcher=launcher,
-            telemetry=telemetry,
+            system.control,
+            sweep=begun.sweep,
+            ledger=begun.ledger,
+            launcher=system.launcher,
+            telemetry=system.telemetry,
             watcher=watcher,
         )
-        health = HealthServer(
-            "127.0.0.1",
-            scenario.ports.metrics,
-            registry=telemetry.registry,
-            ready=lambda: service.ready,
-        )
-        if launcher is not None:
-            _start_processes(launcher, scenario)
-        wakeup = Wakeup()
-        with _interruptions(wakeup) as interrupted:
-            serve(service, wakeup, interrupted)
+        system.run(service, list(begun.scenario.links))
         if service.failure is not None:
             raise service.failure
-        if not sweep.complete:
-            raise InterruptedRunError(
-                f"interrupted with {sweep.missing_frames} of {sweep.plan.total_frames} frames to go"
-            )
-    finally:
-        if launcher is not None:
-            launcher.stop()
-        if health is not None:
-            health.close()
-        control.close()
-
-
-def _start_processes(launcher: Launcher, scenario: Scenario) -> None:
-    launcher.start("channel", "channel")
-    for receiver in receiver_names(scenario):
-        launcher.start("receiver", receiver)
-    for link in scenario.links:
-        launcher.start("transmitter", link)
-
-
-def _addresses(scenario: Scenario) -> dict[str, str]:
-    ports = scenario.ports
-    wanted = {"control": ports.control, "uplink": ports.uplink, "downlink": ports.downlink}
-    free = iter(sockets.free_ports(len(wanted)))
-    chosen = {name: port or next(free) for name, port in wanted.items()}
-    return {name: f"tcp://{ports.host}:{port}" for name, port in chosen.items()}
-
-
-def _sections(
-    scenario: Scenario, addresses: dict[str, str], folders: Folders
-) -> dict[str, dict[str, Any]]:
-    """The process file: one section per role."""
-    common: dict[str, Any] = {"control": addresses["control"]}
-    if scenario.security is not None:
-        common["security"] = {"keys": scenario.security.keys.absolute()}
-    return {
-        "transmitter": {
-            **common,
-            "uplink": addresses["uplink"],
-            "data_dir": folders.data,
-            "codec_dir": folders.codecs,
-            "threads": scenario.threads.transmitter,
-            "log_frames": scenario.log_frames,
-        },
-        "channel": {
-            **common,
-            "uplink": addresses["uplink"],
-            "downlink": addresses["downlink"],
-        },
-        "receiver": {
-            **common,
-            "downlink": addresses["downlink"],
-            "codec_dir": folders.codecs,
-            "mode": scenario.decoding,
-            "device": scenario.device,
-            "threads": scenario.threads.receiver,
-            "log_frames": scenario.log_frames,
-        },
-    }
+        if not begun.sweep.complete:
+            raise begun.interrupted
 
 
 def _open_ledger(folder: Path, plan: Plan, *, resume: bool) -> Ledger:
@@ -231,25 +186,3 @@ def _open_ledger(folder: Path, plan: Plan, *, resume: bool) -> Ledger:
     except OSError as error:
         raise StorageError(f"cannot make {folder}: {error.strerror}") from error
     return Ledger(path, plan)
-
-
-@contextmanager
-def _interruptions(wakeup: Wakeup) -> Iterator[Callable[[], bool]]:
-    """SIGINT and SIGTERM ask for the end instead of raising; a second one raises."""
-    asked: list[int] = []
-
-    def on_signal(number: int, _frame: FrameType | None) -> None:
-        if asked:
-            raise KeyboardInterrupt
-        asked.append(number)
-        wakeup.set()
-
-    before = {
-        number: signal.signal(number, on_signal) for number in (signal.SIGINT, signal.SIGTERM)
-    }
-    try:
-        yield lambda: bool(asked)
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
-        wakeup.close()

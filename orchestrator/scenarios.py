@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Literal, Self
 
@@ -18,10 +19,11 @@ from semcom.errors import ConfigurationError
 from semcom.messages import MAX_FRAME_IMAGES, MAX_ITEMS, Digest, Name
 from semcom.points import ChannelSettings, PointSpec, SnrDb
 from semcom.settings import Port, SecuritySettings, Settings, read_yaml, validate
-from semcom.shards import read_manifest
+from semcom.shards import DatasetManifest, read_manifest
 from semcom.wire import MAX_PAYLOAD_BYTES, SYMBOL_BYTES
 
 MAX_POINTS = 100_000
+LIVE = "live"  # the mode of scenarios that `semcom up` takes
 
 
 class LinkSettings(Settings):
@@ -75,6 +77,7 @@ class Ports(Settings):
     uplink: Port = 0
     downlink: Port = 0
     metrics: Port = 0
+    metrics_host: str = Field(default="127.0.0.1", description="the orchestrator's own pages")
 
 
 class Threads(Settings):
@@ -84,19 +87,10 @@ class Threads(Settings):
     receiver: int = Field(default=1, ge=1, le=256)
 
 
-class Scenario(Settings):
-    """A sweep: every link over every channel, SNR and seed."""
+class SystemSettings(Settings):
+    """What a scenario says of the processes, whether they sweep or stream."""
 
     name: Annotated[str, Field(pattern="^[a-z0-9][a-z0-9._-]{0,47}$")]
-    mode: Literal["sweep"] = "sweep"
-    links: dict[Name, LinkSettings] = Field(min_length=1, max_length=256)
-    channels: list[ChannelSettings] = Field(default=[ChannelSettings()], min_length=1)
-    snr_db: Annotated[list[SnrDb], Field(min_length=1)] | SnrRange
-    seeds: list[Annotated[int, Field(ge=0, lt=2**63)]] = Field(default=[0], min_length=1)
-    images: int | None = Field(
-        default=None, ge=1, description="per point and link; all if left out"
-    )
-    frame_images: int = Field(default=100, ge=1, le=MAX_FRAME_IMAGES)
     window: int = Field(default=8, ge=1, le=1024, description="frames in flight per link")
     encode_once: bool = Field(default=True, description="encode an image once, not at every point")
     decoding: Literal["exact", "throughput"] = "exact"
@@ -106,6 +100,25 @@ class Scenario(Settings):
     ports: Ports = Ports()
     security: SecuritySettings | None = None
     log_frames: bool = Field(default=False, description="each frame in the logs, for an audit")
+
+    @property
+    def receiver_names(self) -> list[str]:
+        """What the receivers are called that are started."""
+        return [f"receiver-{number}" for number in range(1, self.receivers + 1)]
+
+
+class Scenario(SystemSettings):
+    """A sweep: every link over every channel, SNR and seed."""
+
+    mode: Literal["sweep"] = "sweep"
+    links: dict[Name, LinkSettings] = Field(min_length=1, max_length=256)
+    channels: list[ChannelSettings] = Field(default=[ChannelSettings()], min_length=1)
+    snr_db: Annotated[list[SnrDb], Field(min_length=1)] | SnrRange
+    seeds: list[Annotated[int, Field(ge=0, lt=2**63)]] = Field(default=[0], min_length=1)
+    images: int | None = Field(
+        default=None, ge=1, description="per point and link; all if left out"
+    )
+    frame_images: int = Field(default=100, ge=1, le=MAX_FRAME_IMAGES)
 
     @property
     def snr_points_db(self) -> list[float]:
@@ -200,12 +213,10 @@ def read_scenario(path: Path) -> Scenario:
     Raises:
         ConfigurationError: one line that names the key and what is allowed.
     """
-    return validate(Scenario, read_yaml(path), where=str(path))
-
-
-def receiver_names(scenario: Scenario) -> list[str]:
-    """What the receivers are called that a sweep starts."""
-    return [f"receiver-{number}" for number in range(1, scenario.receivers + 1)]
+    content = read_yaml(path)
+    if content.get("mode") == LIVE:
+        raise ConfigurationError(f"{path} is a live scenario, not a sweep: semcom up {path}")
+    return validate(Scenario, content, where=str(path))
 
 
 def make_plan(scenario: Scenario, *, run: str, data_dir: Path, catalog: Catalog) -> Plan:
@@ -216,7 +227,15 @@ def make_plan(scenario: Scenario, *, run: str, data_dir: Path, catalog: Catalog)
         CheckpointError: a codec is missing or cannot be trusted.
     """
     links = {
-        name: _planned_link(name, link, scenario, data_dir=data_dir, catalog=catalog)
+        name: plan_link(
+            name,
+            dataset=link.dataset,
+            codecs=link.all_codecs,
+            images=scenario.images,
+            frame_images=scenario.frame_images,
+            data_dir=data_dir,
+            catalog=catalog,
+        )
         for name, link in scenario.links.items()
     }
     digests = {codec.digest for link in links.values() for codec in link.codecs}
@@ -240,34 +259,60 @@ def make_plan(scenario: Scenario, *, run: str, data_dir: Path, catalog: Catalog)
     )
 
 
-def _planned_link(
-    name: str, link: LinkSettings, scenario: Scenario, *, data_dir: Path, catalog: Catalog
+def plan_link(
+    name: str,
+    *,
+    dataset: str,
+    codecs: Sequence[str],
+    images: int | None,
+    frame_images: int,
+    data_dir: Path,
+    catalog: Catalog,
 ) -> PlannedLink:
-    dataset = read_manifest(data_dir / link.dataset)
-    split = dataset.splits.get("test")
+    """Pin a link's data set and codecs, and see that they fit each other.
+
+    Args:
+        name: of the link.
+        dataset: its data set; the test images are sent.
+        codecs: names in the catalogue.
+        images: how many of them; all if None.
+        frame_images: images in a frame.
+        data_dir: folder of data sets.
+        catalog: where the codecs are.
+
+    Raises:
+        ConfigurationError: a data set is missing, or does not fit the codec.
+        CheckpointError: a codec is missing or cannot be trusted.
+    """
+    manifest = read_manifest(data_dir / dataset)
+    split = manifest.splits.get("test")
     if split is None:
-        raise ConfigurationError(f"link {name}: data set {link.dataset} has no test images")
-    codecs: list[PlannedCodec] = []
-    for codec in link.all_codecs:
-        manifest = catalog.verified(codec).manifest
-        if manifest.architecture.classes != len(dataset.classes):
-            raise ConfigurationError(
-                f"link {name}: codec {codec} answers {manifest.architecture.classes} classes, "
-                f"data set {link.dataset} has {len(dataset.classes)}"
-            )
-        system = manifest.architecture.channel.system
-        symbols = manifest.architecture.channel.symbols
-        if scenario.frame_images * (symbols + 1) * SYMBOL_BYTES > MAX_PAYLOAD_BYTES:
-            raise ConfigurationError(
-                f"link {name}: {scenario.frame_images} images of {symbols} symbols do not fit into "
-                f"one message; lower frame_images"
-            )
-        codecs.append(PlannedCodec(name=codec, digest=manifest.digest, system=system))
-    images = split.images if scenario.images is None else scenario.images
-    if images > split.images:
+        raise ConfigurationError(f"link {name}: data set {dataset} has no test images")
+    planned = [
+        _plan_codec(name, codec, manifest, frame_images=frame_images, catalog=catalog)
+        for codec in codecs
+    ]
+    wanted = split.images if images is None else images
+    if wanted > split.images:
         raise ConfigurationError(
-            f"link {name}: {images} images asked for, data set {link.dataset} has {split.images}"
+            f"link {name}: {wanted} images asked for, data set {dataset} has {split.images}"
         )
-    return PlannedLink(
-        dataset=link.dataset, dataset_digest=split.sha256, images=images, codecs=codecs
-    )
+    return PlannedLink(dataset=dataset, dataset_digest=split.sha256, images=wanted, codecs=planned)
+
+
+def _plan_codec(
+    link: str, codec: str, dataset: DatasetManifest, *, frame_images: int, catalog: Catalog
+) -> PlannedCodec:
+    manifest = catalog.verified(codec).manifest
+    if manifest.architecture.classes != len(dataset.classes):
+        raise ConfigurationError(
+            f"link {link}: codec {codec} answers {manifest.architecture.classes} classes, "
+            f"data set {dataset.name} has {len(dataset.classes)}"
+        )
+    channel = manifest.architecture.channel
+    if frame_images * (channel.symbols + 1) * SYMBOL_BYTES > MAX_PAYLOAD_BYTES:
+        raise ConfigurationError(
+            f"link {link}: {frame_images} images of {channel.symbols} symbols do not fit into "
+            f"one message; lower frame_images"
+        )
+    return PlannedCodec(name=codec, digest=manifest.digest, system=channel.system)

@@ -104,6 +104,7 @@ def _decoded(
         channel_ms=frame.channel_ms,
         batch_wait_ms=1e3 * max(0.0, started_s - waiting.arrived_s),
         decode_ms=decode_ms,
+        snr_measured_db=frame.snr_measured_db,
     )
     return Decoded(result, frame.images)
 

@@ -1,45 +1,97 @@
-"""`/metrics`, `/livez` and `/readyz` of a process over HTTP."""
+"""`/metrics`, `/livez` and `/readyz` of a process over HTTP, and pages of its own if it has any."""
 
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_latest
 
 from semcom.errors import PortInUseError
 
+MAX_BODY_BYTES = 1 << 20
+
+
+@dataclass(frozen=True)
+class Request:
+    """What a browser or a program asks; header names are in lower case."""
+
+    method: str
+    path: str
+    headers: Mapping[str, str] = field(default_factory=dict)
+    body: bytes = b""
+
+
+@dataclass(frozen=True)
+class Response:
+    """What it is answered."""
+
+    status: int
+    body: bytes
+    content_type: str = "text/plain; charset=utf-8"
+    headers: Mapping[str, str] = field(default_factory=dict)
+
+
+# Called on a thread of the server; None where there is no such page.
+Pages = Callable[[Request], Response | None]
+
 
 class HealthServer:
     """Serves in a daemon thread until closed."""
 
     def __init__(
-        self, host: str, port: int, *, registry: CollectorRegistry, ready: Callable[[], bool]
+        self,
+        host: str,
+        port: int,
+        *,
+        registry: CollectorRegistry,
+        ready: Callable[[], bool],
+        pages: Pages | None = None,
     ) -> None:
+        def health(request: Request) -> Response | None:
+            if request.method != "GET":
+                return None
+            if request.path == "/metrics":
+                return Response(200, generate_latest(registry), CONTENT_TYPE_LATEST)
+            if request.path == "/livez":
+                return Response(200, b"ok\n")
+            if request.path == "/readyz":
+                return Response(200, b"ok\n") if ready() else Response(503, b"not ready\n")
+            return None
+
         class Handler(BaseHTTPRequestHandler):
             timeout = 5  # of a silent connection, seconds
 
             def do_GET(self) -> None:
-                if self.path == "/metrics":
-                    self._answer(200, generate_latest(registry), CONTENT_TYPE_LATEST)
-                elif self.path == "/livez":
-                    self._answer(200, b"ok\n")
-                elif self.path == "/readyz":
-                    is_ready = ready()
-                    self._answer(200 if is_ready else 503, b"ok\n" if is_ready else b"not ready\n")
-                else:
-                    self._answer(404, b"try /metrics, /livez or /readyz\n")
+                self._serve(b"")
+
+            def do_POST(self) -> None:
+                length = self.headers.get("Content-Length", "")
+                if not length.isdecimal() or int(length) > MAX_BODY_BYTES:
+                    self.close_connection = True
+                    self._answer(Response(413, f"at most {MAX_BODY_BYTES} bytes\n".encode()))
+                    return
+                self._serve(self.rfile.read(int(length)))
 
             def log_message(self, *_: object) -> None:
                 """Scrapes are no events."""
 
-            def _answer(self, status: int, body: bytes, kind: str = "text/plain") -> None:
-                self.send_response(status)
-                self.send_header("Content-Type", kind)
-                self.send_header("Content-Length", str(len(body)))
+            def _serve(self, body: bytes) -> None:
+                headers = {name.lower(): value for name, value in self.headers.items()}
+                request = Request(self.command, self.path.partition("?")[0], headers, body)
+                answer = health(request) or (pages(request) if pages is not None else None)
+                self._answer(answer or Response(404, b"try /metrics, /livez or /readyz\n"))
+
+            def _answer(self, response: Response) -> None:
+                self.send_response(response.status)
+                self.send_header("Content-Type", response.content_type)
+                self.send_header("Content-Length", str(len(response.body)))
+                for name, value in response.headers.items():
+                    self.send_header(name, value)
                 self.end_headers()
-                self.wfile.write(body)
+                self.wfile.write(response.body)
 
         try:
             self._server = ThreadingHTTPServer((host, port), Handler)

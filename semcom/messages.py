@@ -6,7 +6,7 @@ Transmitter            Channel               Receiver            Orchestrator
   TaskResult      <-   TaskResult          <-  TaskResult
   Refusal         <-   Refusal             <-  Refusal
   Results   ------------------------------------------------->    Recorded
-  Assignment  <-----------------------------------------------
+  Assignment, StreamAssignment  <-----------------------------
                        PointTable  <--------------------------
                                             LoadCodec <-------
                                             CodecReport ----->
@@ -48,7 +48,10 @@ Digest = Annotated[str, Field(pattern="^[0-9a-f]{64}$")]
 Instance = Annotated[str, Field(pattern="^[0-9a-f]{16}$")]
 Index = Annotated[int, Field(ge=0, lt=2**31)]
 Count = Annotated[int, Field(ge=1, le=MAX_FRAME_IMAGES)]
+Tally = Annotated[int, Field(ge=0, lt=2**53)]
 Milliseconds = Annotated[float, Field(ge=0, le=1e9, allow_inf_nan=False)]
+MeasuredDb = Annotated[float, Field(ge=-400, le=400, allow_inf_nan=False)] | None
+Arrivals = Literal["fixed", "poisson"]
 Span = Annotated[tuple[Index, Index], Field(strict=False)]
 
 
@@ -66,6 +69,21 @@ class Part(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
 
 
+class StreamState(Part):
+    """How a transmitter streams; the counts begin anew with every epoch."""
+
+    run: Name
+    epoch: Index
+    point: Index  # of the frames that are offered now
+    oldest: Index  # point of the oldest frame that is not recorded, or `point`
+    paused: bool
+    offered: Tally  # frames that were due
+    shed: Tally  # ... and were not taken up, because too many waited
+    unrecorded: Tally  # ... and were, and have no receipt yet
+    in_flight: Tally  # ... of which this many are on the air
+    refusals: Tally  # of messages, since the process started
+
+
 class Hello(Message):
     """I am here. Sent first and then every second; silence for three seconds is death."""
 
@@ -77,6 +95,7 @@ class Hello(Message):
     points: Index = 0  # channel: how many points of `run` it knows
     busy: list[Index] = Field(default=[], max_length=MAX_ITEMS)  # transmitter: points at work
     codecs: list[Digest] = Field(default=[], max_length=MAX_ITEMS)  # receiver: loaded
+    stream: StreamState | None = None  # transmitter: what it streams
 
 
 class Welcome(Message):
@@ -121,6 +140,7 @@ class ReceivedFrame(Message):
     snr_db: SnrDb
     equalizer: EqualizerMethod
     channel_ms: Milliseconds
+    snr_measured_db: MeasuredDb = None  # power of the faded symbols over that of the noise
 
 
 class TaskResult(Message):
@@ -133,6 +153,7 @@ class TaskResult(Message):
     channel_ms: Milliseconds
     batch_wait_ms: Milliseconds
     decode_ms: Milliseconds
+    snr_measured_db: MeasuredDb = None
 
 
 class Refusal(Message):
@@ -145,13 +166,17 @@ class Refusal(Message):
 
 
 class PointTable(Message):
-    """Orchestrator to channel: points `first` ... of a run; `total` in all."""
+    """Orchestrator to channel: points `first` ... of a run; `total` in all.
+
+    Points below `lowest` are needed no more: the channel forgets them.
+    """
 
     TYPE: ClassVar[int] = 20
     run: Name
     total: Index
     first: Index
     points: list[PointSpec] = Field(max_length=MAX_ITEMS)
+    lowest: Index = 0
 
 
 class LoadCodec(Message):
@@ -172,10 +197,9 @@ class CodecReport(Message):
     detail: Annotated[str, Field(max_length=300)] = ""
 
 
-class Assignment(Message):
-    """Orchestrator to transmitter: send these frames (half-open spans) of a point."""
+class PointWork(Message):
+    """What a transmitter must know to make the frames of a point."""
 
-    TYPE: ClassVar[int] = 23
     run: Name
     point: Index
     spec: PointSpec
@@ -187,6 +211,12 @@ class Assignment(Message):
     frame_images: Count
     window: Annotated[int, Field(ge=1, le=1024)]
     encode_once: bool
+
+
+class Assignment(PointWork):
+    """Orchestrator to transmitter: send these frames (half-open spans) of a point."""
+
+    TYPE: ClassVar[int] = 23
     frames: list[Span] = Field(min_length=1, max_length=MAX_ITEMS)
 
     @model_validator(mode="after")
@@ -195,6 +225,20 @@ class Assignment(Message):
         if any(start >= stop or stop > total for start, stop in self.frames):
             raise ValueError(f"frames must be spans within 0..{total}")
         return self
+
+
+class StreamAssignment(PointWork):
+    """Orchestrator to transmitter: from now on offer frames at a rate, at this point.
+
+    The frames of an epoch are numbered from 0 whatever their points; a new epoch forgets all
+    earlier ones. `images` is one turn through the data set, which is followed by the next one.
+    """
+
+    TYPE: ClassVar[int] = 27
+    epoch: Index
+    rate_hz: Annotated[float, Field(gt=0, le=1000, allow_inf_nan=False)]
+    arrivals: Arrivals
+    paused: bool = False
 
 
 class FrameResult(Part):
@@ -211,6 +255,7 @@ class FrameResult(Part):
     batch_wait_ms: Milliseconds
     decode_ms: Milliseconds
     round_trip_ms: Milliseconds
+    snr_measured_db: MeasuredDb = None
 
 
 class Results(Message):
@@ -247,5 +292,6 @@ MESSAGE_TYPES: dict[int, type[Message]] = {
     for message in (
         Hello, Welcome, SymbolFrame, ReceivedFrame, TaskResult, Refusal,
         PointTable, LoadCodec, CodecReport, Assignment, Results, Recorded, Failure,
+        StreamAssignment,
     )
 }  # fmt: skip

@@ -37,6 +37,13 @@ class Metric:
 
 
 METRICS: dict[str, Metric] = {
+    "semcom_frames_offered_total": Metric("counter", "Frames that were due to be sent", ("link",)),
+    "semcom_frames_shed_total": Metric(
+        "counter", "Frames offered and not taken up, because too many waited", ("link",)
+    ),
+    "semcom_frames_lost_total": Metric(
+        "counter", "Frames of a stream that were given up with their transmitter", ("link",)
+    ),
     "semcom_frames_sent_total": Metric("counter", "Frames sent for the first time", ("link",)),
     "semcom_frames_retransmitted_total": Metric("counter", "Frames sent again", ("link",)),
     "semcom_frames_received_total": Metric("counter", "Frames taken from the wire", ("link",)),
@@ -52,6 +59,9 @@ METRICS: dict[str, Metric] = {
     "semcom_images_evaluated_total": Metric("counter", "Images answered by the task", ("link",)),
     "semcom_images_correct_total": Metric("counter", "Images answered rightly", ("link",)),
     "semcom_snr_set_db": Metric("gauge", "SNR of the last frame, dB", ("link",)),
+    "semcom_snr_measured_db": Metric(
+        "gauge", "Signal over noise of the last frame as drawn, dB", ("link",)
+    ),
     "semcom_stage_seconds": Metric("histogram", "Duration of a stage per frame", ("stage",)),
     "semcom_codec_swaps_total": Metric("counter", "Codecs loaded", ("result",)),
     "semcom_sweep_frames_planned": Metric("gauge", "Frames the sweep plans", ()),

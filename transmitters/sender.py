@@ -11,6 +11,7 @@ with it the memory of every process behind.
 from __future__ import annotations
 
 from collections import OrderedDict, deque
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -23,6 +24,7 @@ from semcom.messages import (
     Assignment,
     FrameKey,
     FrameResult,
+    PointWork,
     Recorded,
     Refusal,
     Results,
@@ -37,15 +39,16 @@ REFUSED_BACKOFF_S, MAX_REFUSED_BACKOFF_S = 0.05, 1.0
 RESULTS_TIMEOUT_S = 2.0
 RESULTS_PER_MESSAGE = 16
 ANSWERS_REMEMBERED = 65536
+MAX_INDEX = 2**31  # of an image on the air
 
 Key = tuple[str, int, int]  # run, point, frame
 
 
 @dataclass(frozen=True)
 class FramePlan:
-    """One frame to encode and send."""
+    """One frame to encode and send. Frames beyond the data set's end begin another turn."""
 
-    assignment: Assignment
+    assignment: PointWork
     frame: int
 
     @property
@@ -55,13 +58,24 @@ class FramePlan:
 
     @property
     def first_image(self) -> int:
-        """Index of the frame's first image."""
-        return self.frame * self.assignment.frame_images
+        """Index of the frame's first image in the data set."""
+        return self._turn_and_frame[1] * self.assignment.frame_images
+
+    @property
+    def first_on_air(self) -> int:
+        """The same, counted on from turn to turn: it keys the noise, which is new in each turn."""
+        images = self.assignment.images
+        turn = self._turn_and_frame[0] % max(1, MAX_INDEX // images)
+        return turn * images + self.first_image
 
     @property
     def images(self) -> int:
         """Images in the frame; the last one of a point may be shorter."""
         return min(self.assignment.frame_images, self.assignment.images - self.first_image)
+
+    @property
+    def _turn_and_frame(self) -> tuple[int, int]:
+        return divmod(self.frame, -(-self.assignment.images // self.assignment.frame_images))
 
 
 @dataclass
@@ -84,7 +98,7 @@ class InFlight:
 class _Point:
     """A point at work: frames not yet taken up, and how many are not yet recorded."""
 
-    assignment: Assignment
+    assignment: PointWork
     pending: deque[int] = field(default_factory=deque)
     open_frames: set[int] = field(default_factory=set)
 
@@ -121,16 +135,50 @@ class Sender:
         """Points with frames that are not recorded yet."""
         return [point for _, point in self._points]
 
-    def assign(self, assignment: Assignment) -> None:
-        """Take up frames of a point; those already at work are left as they are."""
-        self._forget_other_runs(assignment.run)
-        name = (assignment.run, assignment.point)
-        point = self._points.setdefault(name, _Point(assignment))
-        for start, stop in assignment.frames:
-            for frame in range(start, stop):
-                if frame not in point.open_frames:
-                    point.open_frames.add(frame)
-                    point.pending.append(frame)
+    @property
+    def backlog(self) -> int:
+        """Frames taken up that the window has had no room for yet."""
+        return sum(len(point.pending) for point in self._points.values())
+
+    @property
+    def open_frames(self) -> int:
+        """Frames taken up and not yet recorded."""
+        return sum(len(point.open_frames) for point in self._points.values())
+
+    def assign(self, assignment: Assignment) -> int:
+        """Take up frames of a point, those already at work are left as they are; how many."""
+        self.keep_only(assignment.run)
+        return sum(self.take_up(assignment, range(*span)) for span in assignment.frames)
+
+    def keep_only(self, run: str, *, first_point: int = 0) -> None:
+        """Forget frames of other runs and of points before `first_point`: they have no taker."""
+
+        def kept(run_point: tuple[str, int]) -> bool:
+            return run_point[0] == run and run_point[1] >= first_point
+
+        mappings: tuple[dict[Any, Any], ...] = (
+            self._points,
+            self._in_flight,
+            self._unrecorded,
+            self._codec_of,
+            self._results_sent_s,
+        )
+        for mapping in mappings:
+            for key in [key for key in mapping if not kept(key[:2])]:
+                del mapping[key]
+        self._encoding = {key for key in self._encoding if kept(key[:2])}
+
+    def take_up(self, work: PointWork, frames: Iterable[int]) -> int:
+        """Frames of a point to be sent, unless they are at work already; how many are new."""
+        point = self._points.setdefault((work.run, work.point), _Point(work))
+        new = [frame for frame in frames if frame not in point.open_frames]
+        point.open_frames.update(new)
+        point.pending.extend(new)
+        return len(new)
+
+    def is_encoding(self, plan: FramePlan) -> bool:
+        """Whether a frame was given out to be encoded and not forgotten since."""
+        return plan.key in self._encoding
 
     def frames_to_encode(self) -> list[FramePlan]:
         """Frames that the window has room for; each is given out once."""
@@ -153,7 +201,7 @@ class Sender:
             key=FrameKey(
                 run=assignment.run, point=assignment.point, link=self.link, frame=plan.frame
             ),
-            first_image=plan.first_image,
+            first_image=plan.first_on_air,
             images=plan.images,
             symbols=symbols_BK.shape[1],
             codec=assignment.codec_digest,
@@ -208,6 +256,7 @@ class Sender:
             batch_wait_ms=result.batch_wait_ms,
             decode_ms=result.decode_ms,
             round_trip_ms=1e3 * (now_s - flight.first_sent_s),
+            snr_measured_db=result.snr_measured_db,
         )
 
     def refused(self, refusal: Refusal, *, now_s: float) -> None:
@@ -281,7 +330,7 @@ class Sender:
         soonest = min((f.retry_at_s for f in self._in_flight.values()), default=now_s + idle_s)
         return min(idle_s, max(0.0, soonest - now_s))
 
-    def _has_room(self, assignment: Assignment) -> bool:
+    def _has_room(self, assignment: PointWork) -> bool:
         """Whether another frame may be encoded, by frames and by bytes; one always may."""
         frames = len(self._encoding) + len(self._in_flight)
         if frames == 0:
@@ -291,21 +340,6 @@ class Sender:
         frame_bytes = self._frame_bytes or assignment.frame_images * MAX_SYMBOLS * 8
         ahead = (len(self._encoding) + 1) * frame_bytes
         return frames < assignment.window and held + ahead <= self._window_bytes
-
-    def _forget_other_runs(self, run: str) -> None:
-        """A transmitter serves one run at a time: what is left of another one has no taker."""
-        for name in [name for name in self._points if name[0] != run]:
-            del self._points[name]
-        kept: tuple[dict[Key, Any], ...] = (
-            self._in_flight,
-            self._unrecorded,
-            self._codec_of,
-            self._results_sent_s,
-        )
-        for mapping in kept:
-            for key in [key for key in mapping if key[0] != run]:
-                del mapping[key]
-        self._encoding = {key for key in self._encoding if key[0] == run}
 
     def _measure(self, round_trip_s: float) -> None:
         before = self._smoothed_round_trip_s

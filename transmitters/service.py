@@ -17,8 +17,10 @@ from semcom.messages import (
     Assignment,
     Failure,
     Hello,
+    PointWork,
     Recorded,
     Refusal,
+    StreamAssignment,
     TaskResult,
     Welcome,
 )
@@ -33,6 +35,7 @@ from transmitters.codec import TransmitterCodec
 from transmitters.images import FrameSource
 from transmitters.sender import FramePlan, InFlight, Sender
 from transmitters.settings import TransmitterSettings
+from transmitters.streaming import Streamer
 
 logger = logging.getLogger("transmitters")
 
@@ -77,7 +80,7 @@ class FrameEncoder:
             self._keep(key, encoded)
         return encoded
 
-    def source(self, assignment: Assignment) -> FrameSource:
+    def source(self, assignment: PointWork) -> FrameSource:
         """The data set of an assignment, opened once."""
         source = self._sources.get(assignment.dataset_digest)
         if source is None:
@@ -86,7 +89,7 @@ class FrameEncoder:
             self._sources[assignment.dataset_digest] = source
         return source
 
-    def _codec(self, assignment: Assignment) -> TransmitterCodec:
+    def _codec(self, assignment: PointWork) -> TransmitterCodec:
         codec = self._codecs.get(assignment.codec_digest)
         if codec is None:
             folder = self._settings.codec_dir / assignment.codec
@@ -121,6 +124,8 @@ class TransmitterService:
         self._telemetry = telemetry
         self._log_frames = settings.log_frames
         self._sender = Sender(link, window_bytes=settings.window_bytes)
+        self._streamer = Streamer(self._sender)
+        self._refusals = 0
         self._encoder = FrameEncoder(settings)
         self._worker: Worker[Encoded] = Worker(wakeup, "encoder")
         self._control = Endpoint.connect(settings.control, name="control", security=security)
@@ -169,6 +174,9 @@ class TransmitterService:
                 self._sender.in_flight or self._worker.pending or self._sender.unrecorded
             )
         elif self._failure is None:
+            offered, shed = self._streamer.offer(now_s)
+            self._telemetry.count("semcom_frames_offered_total", offered, self.link)
+            self._telemetry.count("semcom_frames_shed_total", shed, self.link)
             for plan in self._sender.frames_to_encode():
                 self._worker.submit(lambda plan=plan: self._encoder.encode(plan))  # type: ignore[misc]
         due = self._sender.frames_to_resend(now_s) if self._failure is None else []
@@ -178,7 +186,10 @@ class TransmitterService:
         for results in self._sender.results_to_send(now_s):
             self._control.send(results)
         self._telemetry.set("semcom_frames_in_flight", self._sender.in_flight, self.link)
-        return self._sender.next_deadline_s(now_s, max(0.0, self._next_hello_s - now_s))
+        idle_s = max(0.0, self._next_hello_s - now_s)
+        if self._failure is None and not self._draining:
+            idle_s = self._streamer.wait_s(now_s, idle_s)
+        return self._sender.next_deadline_s(now_s, idle_s)
 
     def drain(self) -> None:
         """Send nothing new; wait for the answers and receipts of what is on its way."""
@@ -197,6 +208,7 @@ class TransmitterService:
             peer=self.link,
             instance=self.instance,
             busy=self._sender.busy_points[:32],
+            stream=self._streamer.state(refusals=self._refusals),
         )
         for endpoint in self.endpoints:
             endpoint.send(hello)
@@ -240,7 +252,13 @@ class TransmitterService:
         elif isinstance(message, Assignment):
             if message.run != self._run:
                 self._run, self._failure = message.run, None
-            self._sender.assign(message)
+                self._streamer.end()
+            taken = self._sender.assign(message)
+            self._telemetry.count("semcom_frames_offered_total", taken, self.link)
+        elif isinstance(message, StreamAssignment):
+            self._run = message.run
+            if self._streamer.follow(message, time.monotonic()):
+                self._failure = None
         elif isinstance(message, Recorded):
             self._sender.recorded(message)
         elif isinstance(message, Refusal):
@@ -253,19 +271,23 @@ class TransmitterService:
             raise ProtocolError("unexpected", f"{type(message).__name__} from the orchestrator")
 
     def _on_unreadable(self, endpoint: Endpoint, error: ProtocolError) -> None:
-        self._telemetry.count("semcom_messages_refused_total", 1, error.reason)
+        self._count_refusal(error.reason)
         known = self._channel_instance if endpoint is self._uplink else self._greeted
         if error.reason == "version" and not known:
             raise error
 
     def _on_refusal(self, refusal: Refusal, *, known: bool) -> None:
         """Count it; a peer that never understood a word speaks another version."""
-        self._telemetry.count("semcom_messages_refused_total", 1, refusal.reason)
+        self._count_refusal(refusal.reason)
         if refusal.reason == "version" and not known:
             raise ProtocolError(refusal.reason, refusal.detail)
 
+    def _count_refusal(self, reason: str) -> None:
+        self._refusals += 1
+        self._telemetry.count("semcom_messages_refused_total", 1, reason)
+
     def _send_encoded(self, encoded: Encoded) -> None:
-        if encoded.plan.assignment.run != self._run:
+        if not self._sender.is_encoding(encoded.plan):
             return
         flight = self._sender.encoded(
             encoded.plan,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tempfile
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -222,3 +223,14 @@ def _first(
         )
     order = canonical_order(images_NHWC, labels_N)[:wanted]
     return images_NHWC[order], labels_N[order]
+
+
+def draw_missing(names: Iterable[str], folder: Path) -> None:
+    """Data sets that are drawn, not downloaded, are made in `folder` when they are needed.
+
+    Raises:
+        ConfigurationError: a folder holds another data set, or a real one that is damaged.
+        StorageError: the disk is full or refuses.
+    """
+    for name in sorted(set(names) & set(DATASETS)):
+        ensure(name, folder / name)

@@ -1,0 +1,248 @@
+"""`semcom up`, `status`, `channel`, `codec`, `down`: a live system and what is done with it."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Annotated, Any
+
+import psutil
+import typer
+from rich.live import Live
+
+from orchestrator.cli_options import (
+    CODECS,
+    PROJECT,
+    CodecDir,
+    DataDir,
+    RunsDir,
+    console,
+    frame_progress,
+)
+from orchestrator.datasets.prepare import draw_missing
+from orchestrator.live.client import RefusedError, change, read_status
+from orchestrator.live.home import Found, Home, find_system
+from orchestrator.live.run import run_live
+from orchestrator.live.scenario import LiveScenario, read_live_scenario
+from orchestrator.live.view import view
+from orchestrator.scenarios import Scenario
+from orchestrator.settings import Folders
+from semcom.errors import ConfigurationError, SemcomError
+
+LIVE_SCENARIO = PROJECT / "scenarios" / "live.yaml"
+POLL_S = 0.5
+READY_DEADLINE_S = 300.0
+DOWN_DEADLINE_S = 60.0
+
+Name = Annotated[
+    str | None, typer.Option("--name", help="Name or URL of a live system, if there are several.")
+]
+Link = Annotated[str, typer.Argument(help="A link of the live system.")]
+
+channel_app = typer.Typer(help="The channel of a live system.", no_args_is_help=True)
+codec_app = typer.Typer(help="The codecs of a live system.", no_args_is_help=True)
+
+
+def up(  # noqa: PLR0913 - the options of a command
+    scenario: Annotated[Path, typer.Argument(help="A live scenario in YAML.")] = LIVE_SCENARIO,
+    *,
+    name: Annotated[str | None, typer.Option(help="Of the system (the scenario's).")] = None,
+    attach: Annotated[
+        bool, typer.Option("--attach", help="Wait for processes that are started elsewhere.")
+    ] = False,
+    detach: Annotated[
+        bool, typer.Option("--detach", help="Leave it in the background once every link streams.")
+    ] = False,
+    data: DataDir = Path("data"),
+    codecs: CodecDir = CODECS,
+    runs: RunsDir = Path("runs"),
+    work: Annotated[Path, typer.Option("--work", help="Folder of training artefacts.")] = Path(
+        "training"
+    ),
+) -> None:
+    """Start a live system: links stream until it is stopped."""
+    wanted = read_live_scenario(scenario)
+    home = Home(runs, name or wanted.name)
+    if detach:
+        options = ["--attach"] if attach else []
+        for option, value in (("data", data), ("codecs", codecs), ("runs", runs), ("work", work)):
+            options += [f"--{option}", str(value)]
+        _detach(home, [str(scenario), "--name", home.name, *options])
+        return
+    draw_missing((link.dataset for link in wanted.links.values()), data)
+    folders = Folders(data=data, codecs=codecs, runs=runs)
+    _stream(wanted, home, folders, work, launch=not attach)
+
+
+def status(
+    watch: Annotated[bool, typer.Option("--watch", help="Until Ctrl-C.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="For programs.")] = False,
+    name: Name = None,
+    runs: RunsDir = Path("runs"),
+) -> None:
+    """Links of a live system: SNR, accuracy, latency, throughput; sweep and training jobs."""
+    system = find_system(runs, name)
+    current = read_status(system)
+    if as_json:
+        print(json.dumps(current))  # noqa: T201 - for programs
+        return
+    if not watch:
+        console.print(view(current))
+        return
+    with Live(view(current), console=console, auto_refresh=False) as table:
+        while True:
+            time.sleep(2 * POLL_S)
+            table.update(view(read_status(system)), refresh=True)
+
+
+def down(name: Name = None, runs: RunsDir = Path("runs")) -> None:
+    """End a live system: what is on its way is finished."""
+    system = find_system(runs, name)
+    change(system, "/api/stop", {})
+    if system.pid is not None:
+        try:
+            psutil.Process(system.pid).wait(DOWN_DEADLINE_S)
+        except psutil.NoSuchProcess:
+            pass
+        except psutil.TimeoutExpired as error:
+            raise SemcomError(f"process {system.pid} does not end; kill it") from error
+    console.print(f"{system.name} is down")
+
+
+@channel_app.command("set")
+def channel_set(
+    link: Link,
+    snr_db: Annotated[float | None, typer.Option(help="Hold this SNR, Es/N0 in dB.")] = None,
+    model: Annotated[str | None, typer.Option(help="awgn, rayleigh or rician.")] = None,
+    follow: Annotated[bool, typer.Option("--follow", help="Follow the course again.")] = False,
+    name: Name = None,
+    runs: RunsDir = Path("runs"),
+) -> None:
+    """Change the channel of a link while it streams."""
+    wanted: dict[str, Any] = {"link": link, "snr_db": snr_db, "model": model}
+    if follow:
+        wanted["course"] = "resume"
+    change(find_system(runs, name), "/api/channel", wanted)
+
+
+@codec_app.command("set")
+def codec_set(
+    link: Link,
+    codec: Annotated[str, typer.Argument(help="A codec of the catalogue.")],
+    name: Name = None,
+    runs: RunsDir = Path("runs"),
+) -> None:
+    """Change the codec of a link while it streams; a refused one leaves the old one serving."""
+    serving = change(find_system(runs, name), "/api/codec", {"link": link, "codec": codec})
+    console.print(f"{link} serves {serving['codec']}, digest {serving['digest'][:12]}")
+
+
+def sweep_live(
+    scenario: Scenario, path: Path, *, runs: Path, name: str | None, resume: bool
+) -> None:
+    """Run a sweep in a live system and wait for its end.
+
+    Raises:
+        SemcomError: it was refused or came to nothing, with the exit code that a sweep has.
+    """
+    system = find_system(runs, name)
+    content = {"scenario": scenario.model_dump(mode="json"), "resume": resume}
+    begun = change(system, "/api/sweep", content)
+    console.print(f"{system.name} sweeps {scenario.name} into {begun['folder']}")
+    with frame_progress() as progress:
+        bar = progress.add_task(scenario.name, total=begun["planned"], note="")
+        while True:
+            found = read_status(system)["sweep"] or {}
+            if found.get("folder") != begun["folder"]:
+                raise SemcomError(f"{system.name} has lost the sweep; see its logs")
+            waiting = ", ".join(found["waiting"])
+            note = f"waiting for {waiting}" if waiting else found["state"]
+            progress.update(bar, completed=found["recorded"], note=note)
+            if found["state"] in ("done", "failed"):
+                break
+            time.sleep(POLL_S)
+    if found["state"] == "failed":
+        again = f"go on with: semcom sweep {path} --live --resume"
+        raise RefusedError(f"{found['error']}; {again}", found["exit_code"])
+    console.print(f"results digest {found['results_digest']} in {found['seconds']:.0f} s")
+    console.print(f"report: {found['report']}")
+
+
+def _stream(
+    scenario: LiveScenario, home: Home, folders: Folders, work: Path, *, launch: bool
+) -> None:
+    """In the foreground: the table on a terminal, else a line when it is up."""
+    table = Live(console=console, auto_refresh=False) if console.is_terminal else None
+
+    def on_up(url: str) -> None:
+        console.print(f"{home.name} is up at {url}; Ctrl-C or semcom down ends it")
+        if table is not None:
+            table.start()
+
+    def on_status(current: dict[str, Any]) -> None:
+        if table is not None:
+            table.update(view(current), refresh=True)
+
+    try:
+        run_live(
+            scenario,
+            home,
+            folders=folders,
+            work=work,
+            launch=launch,
+            up=on_up,
+            watcher=on_status,
+        )
+    finally:
+        if table is not None:
+            table.stop()
+    console.print(f"{home.name} is down")
+
+
+def _detach(home: Home, arguments: list[str]) -> None:
+    """Start the same command in the background; return when every link streams.
+
+    Raises:
+        RefusedError: it ended before, with its error and exit code.
+    """
+    if home.find() is not None:
+        raise ConfigurationError(f"live system '{home.name}' is up; semcom down ends it")
+    home.logs.mkdir(parents=True, exist_ok=True)
+    log = home.logs / "up.log"
+    with log.open("wb") as output:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "orchestrator.cli", "up", *arguments],
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=output,
+            start_new_session=True,
+        )
+    deadline_s = time.monotonic() + READY_DEADLINE_S
+    with console.status("starting"):
+        while not _streams(home.find()):
+            code = process.poll()
+            if code is not None:
+                raise RefusedError(_last_line(log), code or SemcomError.exit_code)
+            if time.monotonic() > deadline_s:
+                raise SemcomError(f"not every link streams; see semcom status and {home.logs}")
+            time.sleep(POLL_S / 5)
+    found = home.find()
+    assert found is not None
+    console.print(f"{home.name} is up at {found.url}; semcom status shows it, semcom down ends it")
+
+
+def _streams(system: Found | None) -> bool:
+    if system is None:
+        return False
+    try:
+        return all(link["recorded"] for link in read_status(system)["links"])
+    except ConfigurationError:
+        return False
+
+
+def _last_line(log: Path) -> str:
+    lines = log.read_text(errors="replace").strip().splitlines() or ["it ended at once"]
+    return lines[-1].removeprefix("error: ")

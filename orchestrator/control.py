@@ -1,0 +1,252 @@
+"""What the orchestrator says to its processes whatever they work at: a sweep, or a live stream.
+
+Greetings are answered with what the peer lacks, results are recorded before they are
+acknowledged, and processes that die are started again.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from abc import ABC, abstractmethod
+from collections.abc import Collection, Sequence
+from typing import Any
+
+from orchestrator.launcher import Launcher, ProcessFailedError
+from semcom.errors import AccountingError, ConfigurationError, ProtocolError
+from semcom.messages import (
+    CodecReport,
+    Failure,
+    Hello,
+    Message,
+    Recorded,
+    Refusal,
+    Results,
+    Role,
+    Welcome,
+)
+from semcom.service import DEAD_AFTER_S, HEARTBEAT_S, new_instance
+from semcom.sockets import Endpoint, Received
+from semcom.telemetry import Telemetry, event
+from semcom.wire import refusal
+
+logger = logging.getLogger("orchestrator")
+
+
+class ControlService(ABC):
+    """The orchestrator's end of the control socket, during one run."""
+
+    def __init__(
+        self,
+        control: Endpoint,
+        *,
+        run: str,
+        links: Collection[str],
+        launcher: Launcher | None,
+        telemetry: Telemetry,
+    ) -> None:
+        self.instance = new_instance()
+        self.run = run
+        self.links = links
+        self.failure: Exception | None = None
+        self.interrupted = False
+        self.bystanders: frozenset[str] = frozenset()  # transmitters that this run leaves alone
+        self.former_runs: Collection[str] = ()  # whose late results are nobody's fault
+        self._control = control
+        self._launcher = launcher
+        self._telemetry = telemetry
+        self._peers: dict[tuple[Role, str], tuple[bytes, float]] = {}
+        self._unrecorded: list[tuple[bytes, Results]] = []
+        self._next_tick_s = 0.0
+
+    @property
+    def endpoints(self) -> Sequence[Endpoint]:
+        """Control."""
+        return (self._control,)
+
+    @property
+    def ready(self) -> bool:
+        """Whether every role has been heard of."""
+        return not self.absent(time.monotonic())
+
+    def handle(self, endpoint: Endpoint, received: Received) -> None:
+        """Take a message from a process."""
+        try:
+            if received.error is not None:
+                raise received.error
+            assert received.message is not None
+            for answer in self._answers(received.sender, received.message):
+                endpoint.send(answer, to=received.sender)
+        except ProtocolError as error:
+            self._telemetry.count("semcom_messages_refused_total", 1, error.reason)
+            if received.answerable:
+                endpoint.send(refusal(error), to=received.sender)
+        except ConfigurationError as error:
+            detail = str(error)[:300]
+            endpoint.send(Refusal(reason="unexpected", detail=detail), to=received.sender)
+
+    def tick(self, now_s: float) -> float:
+        """Record what came in; watch the processes."""
+        if self._unrecorded:
+            self._record()
+        if now_s >= self._next_tick_s:
+            self._next_tick_s = now_s + HEARTBEAT_S / 2
+            for (kind, peer), (_, heard_s) in self._peers.items():
+                if kind == "receiver" and now_s - heard_s > DEAD_AFTER_S:
+                    self._receiver_gone(peer)
+            self._housekeep(now_s)
+            if self._launcher is not None and not self.interrupted:
+                try:
+                    for role in self._launcher.watch(now_s):
+                        self._telemetry.count("semcom_process_restarts_total", 1, role)
+                except ProcessFailedError as failure:
+                    self.failure = failure
+        return max(0.0, self._next_tick_s - now_s)
+
+    def drain(self) -> None:
+        """Interrupted: let transmitters finish what is on its way, and record it."""
+        self.interrupted = True
+        if self._launcher is not None:
+            self._launcher.terminate("transmitter")
+
+    def close(self) -> None:
+        """Close the socket."""
+        self._control.close()
+
+    def absent(self, now_s: float) -> list[str]:
+        """Roles and links of which nothing was heard lately."""
+        fresh = {
+            peer for peer, (_, heard_s) in self._peers.items() if now_s - heard_s <= DEAD_AFTER_S
+        }
+        roles = {role for role, _ in fresh}
+        absent: list[str] = [role for role in ("channel", "receiver") if role not in roles]
+        links = [link for link in self.links if ("transmitter", link) not in fresh]
+        return absent + [f"transmitter {link}" for link in links]
+
+    def processes(self, now_s: float) -> list[dict[str, Any]]:
+        """Who was heard of, and when last."""
+        return [
+            {
+                "role": role,
+                "peer": peer,
+                "silent_s": round(now_s - heard_s, 1),
+                "up": now_s - heard_s <= DEAD_AFTER_S,
+            }
+            for (role, peer), (_, heard_s) in sorted(self._peers.items())
+        ]
+
+    def heard(self, now_s: float) -> list[str]:
+        """Links whose transmitter was heard of lately."""
+        return [
+            peer
+            for (role, peer), (_, heard_s) in self._peers.items()
+            if role == "transmitter" and now_s - heard_s <= DEAD_AFTER_S
+        ]
+
+    @property
+    @abstractmethod
+    def done(self) -> bool:
+        """Whether the run has come to its end, good or bad."""
+
+    @property
+    def drained(self) -> bool:
+        """Interrupted, and no transmitter is left that could report anything."""
+        return (
+            self.interrupted
+            and not self._unrecorded
+            and (self._launcher is None or not self._launcher.running("transmitter"))
+        )
+
+    @abstractmethod
+    def _lacks(self, hello: Hello) -> list[Message]:
+        """What the peer that says hello lacks.
+
+        Raises:
+            ConfigurationError: a transmitter of a link that is not of this run.
+        """
+
+    @abstractmethod
+    def _take_report(self, report: CodecReport) -> None:
+        """A receiver loaded a codec, or refused it."""
+
+    @abstractmethod
+    def _receiver_gone(self, peer: str) -> None:
+        """A receiver has been silent for too long."""
+
+    @abstractmethod
+    def _take_failure(self, message: Failure, text: str) -> None:
+        """A process of this run cannot do its part."""
+
+    @abstractmethod
+    def _commit(self, batch: Sequence[Results]) -> list[int]:
+        """Record results for good; how many frames of each message were new.
+
+        Raises:
+            AccountingError: they contradict what was planned or recorded.
+        """
+
+    def _follow_up(self, message: Results) -> list[Message]:
+        """More work for a transmitter whose results were recorded."""
+        del message
+        return []
+
+    @abstractmethod
+    def _housekeep(self, now_s: float) -> None:
+        """Twice a second: whatever else time asks for."""
+
+    @abstractmethod
+    def _recorded(self) -> None:
+        """A batch was recorded and acknowledged."""
+
+    def _answers(self, sender: bytes, message: Message) -> list[Message]:
+        if isinstance(message, Hello):
+            self._peers[message.role, message.peer] = (sender, time.monotonic())
+            answers: list[Message] = [Welcome(instance=self.instance)]
+            if message.role == "transmitter" and message.peer in self.bystanders:
+                return answers
+            return answers + ([] if self.interrupted else self._lacks(message))
+        if isinstance(message, Results):
+            if message.run in self.former_runs:
+                return []
+            if message.run != self.run:
+                raise ProtocolError("unexpected", f"results of run {message.run}")
+            if message.link not in self.links:
+                raise ProtocolError("unexpected", f"results of link {message.link}")
+            self._unrecorded.append((sender, message))
+            return []
+        if isinstance(message, CodecReport):
+            self._take_report(message)
+            return []
+        if isinstance(message, Failure):
+            self._on_failure(message)
+            return []
+        if isinstance(message, Refusal):
+            event(logger, "refused", reason=message.reason, detail=message.detail)
+            return []
+        raise ProtocolError("unexpected", f"{type(message).__name__} at the orchestrator")
+
+    def _on_failure(self, message: Failure) -> None:
+        """Only a process of this run can spoil it."""
+        stranger = message.role == "transmitter" and message.peer not in self.links
+        if stranger or message.run not in (None, self.run):
+            event(logger, "failure elsewhere", peer=message.peer, detail=message.detail)
+            return
+        self._take_failure(message, f"{message.role} {message.peer}: {message.detail}")
+
+    def _record(self) -> None:
+        """Commit everything that came in since the last time, then acknowledge it."""
+        batch, self._unrecorded = self._unrecorded, []
+        try:
+            new = self._commit([message for _, message in batch])
+        except AccountingError as error:
+            self.failure = error
+            return
+        for (sender, message), recorded in zip(batch, new, strict=True):
+            frames = [(result.point, result.frame) for result in message.results]
+            answers: list[Message] = [Recorded(run=message.run, frames=frames)]
+            for answer in answers + self._follow_up(message):
+                self._control.send(answer, to=sender)
+            again = len(frames) - recorded
+            self._telemetry.count("semcom_frames_recorded_total", recorded, message.link)
+            self._telemetry.count("semcom_frames_duplicate_total", again, message.link)
+        self._recorded()

@@ -1,0 +1,133 @@
+"""The control API of a live system over HTTP: which address asks what, and who may change things.
+
+    GET  /api/status
+    POST /api/channel  {"link": ..., "snr_db": ..., "model": ..., "course": "resume"}
+    POST /api/codec    {"link": ..., "codec": ...}
+    POST /api/sweep    {"scenario": {...}, "name": ..., "resume": false}
+    POST /api/stop     {}
+
+A change must come as JSON, which no page of another site can send unasked, and not from a page of
+another origin. On loopback, requests must name a loopback host, so that no foreign name leads
+here. Elsewhere a change needs the token: `Authorization: Bearer TOKEN`.
+"""
+
+from __future__ import annotations
+
+import hmac
+import json
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from orchestrator.live.requests import (
+    BusyError,
+    ChannelRequest,
+    CodecRequest,
+    Desk,
+    StatusRequest,
+    StopRequest,
+    SweepRequest,
+    Wanted,
+)
+from semcom.errors import ConfigurationError, SemcomError
+from semcom.health import Request, Response
+from semcom.settings import validate
+
+STATUS = "/api/status"
+CHANGES: Mapping[str, type[Wanted]] = {
+    "/api/channel": ChannelRequest,
+    "/api/codec": CodecRequest,
+    "/api/sweep": SweepRequest,
+    "/api/stop": StopRequest,
+}
+STATUS_DEADLINE_S = 10.0
+CHANGE_DEADLINE_S = 60.0
+LOOPBACK = ("127.0.0.1", "localhost", "[::1]")
+
+
+class Api:
+    """Answers requests on the threads of the HTTP server."""
+
+    def __init__(
+        self,
+        desk: Desk,
+        *,
+        host: str,
+        token: str,
+        more: Callable[[], Mapping[str, Any]] = dict,
+    ) -> None:
+        """Serve a desk.
+
+        Args:
+            desk: where requests are handed over.
+            host: the address that the server listens on.
+            token: what a change must bring where that is not loopback.
+            more: what a status holds beside what the system knows itself.
+        """
+        self._desk = desk
+        self._token = token
+        self._more = more
+        self._on_loopback = host in LOOPBACK
+
+    def __call__(self, request: Request) -> Response | None:
+        """The answer; None where the path is not one of the API."""
+        if request.path != STATUS and request.path not in CHANGES:
+            return None
+        objection = self._objection(request)
+        if objection is not None:
+            status, text = objection
+            return _json(status, {"error": text, "exit_code": SemcomError.exit_code})
+        try:
+            if request.path == STATUS:
+                answer = self._desk.ask(StatusRequest(), deadline_s=STATUS_DEADLINE_S)
+                return _json(200, {**answer, **self._more()})
+            wanted = validate(CHANGES[request.path], _parsed(request.body), where=request.path)
+            return _json(200, self._desk.ask(wanted, deadline_s=CHANGE_DEADLINE_S))
+        except BusyError as error:
+            return _json(503, {"error": str(error), "exit_code": error.exit_code})
+        except SemcomError as error:
+            return _json(400, {"error": str(error), "exit_code": error.exit_code})
+
+    def _objection(self, request: Request) -> tuple[int, str] | None:
+        """HTTP status and reason why a request is not even looked at; None if it is."""
+        host = request.headers.get("host", "")
+        if self._on_loopback and _name(host) not in LOOPBACK:
+            return 403, f"this system is called {LOOPBACK[0]}, not {_name(host)[:80]}"
+        if request.path == STATUS:
+            return None if request.method == "GET" else (405, "a status is asked for with GET")
+        if request.method != "POST":
+            return 405, "a change is asked for with POST"
+        origin = request.headers.get("origin")
+        if origin is not None and origin.partition("://")[2] != host:
+            return 403, "a page of another origin may change nothing here"
+        kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+        if kind != "application/json":
+            return 415, "a change must be application/json"
+        if not self._on_loopback and not self._may_change(request):
+            return 401, "a change needs the token: Authorization: Bearer TOKEN"
+        return None
+
+    def _may_change(self, request: Request) -> bool:
+        scheme, _, given = request.headers.get("authorization", "").partition(" ")
+        known = self._token.encode()
+        given_bytes = given.strip().encode(errors="replace")
+        return (
+            bool(known) and scheme.lower() == "bearer" and hmac.compare_digest(given_bytes, known)
+        )
+
+
+def _name(host: str) -> str:
+    """A Host header without its port."""
+    name, colon, port = host.rpartition(":")
+    return name if colon and port.isdecimal() else host
+
+
+def _parsed(body: bytes) -> Any:
+    try:
+        return json.loads(body or b"{}")
+    except (ValueError, RecursionError) as error:
+        raise ConfigurationError(f"the body is not JSON: {error}") from error
+
+
+def _json(status: int, content: Mapping[str, Any]) -> Response:
+    headers = {"Cache-Control": "no-store", "X-Content-Type-Options": "nosniff"}
+    return Response(status, json.dumps(content).encode(), "application/json", headers)

@@ -1,0 +1,71 @@
+"""Asks a live system over HTTP."""
+
+from __future__ import annotations
+
+import http.client
+import json
+import urllib.error
+import urllib.request
+from typing import Any
+
+from orchestrator.live.api import CHANGE_DEADLINE_S, STATUS
+from orchestrator.live.home import Found
+from semcom.errors import ConfigurationError, SemcomError
+
+DEADLINE_S = CHANGE_DEADLINE_S + 10.0
+
+
+class RefusedError(SemcomError):
+    """The live system said no; keeps its exit code."""
+
+    def __init__(self, text: str, exit_code: int) -> None:
+        super().__init__(text)
+        self.exit_code = exit_code
+
+
+def read_status(system: Found) -> dict[str, Any]:
+    """The status of a live system.
+
+    Raises:
+        ConfigurationError: nobody answers there.
+        RefusedError: it does not tell.
+    """
+    return _ask(system, urllib.request.Request(system.url + STATUS))
+
+
+def change(system: Found, path: str, content: dict[str, Any]) -> dict[str, Any]:
+    """Ask for a change; what it came to.
+
+    Raises:
+        ConfigurationError: nobody answers there.
+        RefusedError: it was refused, with the reason.
+    """
+    headers = {"Content-Type": "application/json"}
+    if system.token:
+        headers["Authorization"] = f"Bearer {system.token}"
+    body = json.dumps(content).encode()
+    return _ask(system, urllib.request.Request(system.url + path, body, headers, method="POST"))
+
+
+def _ask(system: Found, request: urllib.request.Request) -> dict[str, Any]:
+    # A proxy from the environment has no business between here and the system.
+    opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+    try:
+        with opener.open(request, timeout=DEADLINE_S) as response:
+            answer = json.load(response)
+    except urllib.error.HTTPError as error:
+        with error:
+            raise _refused(error.read(), error.code) from error
+    except (OSError, http.client.HTTPException, ValueError) as error:
+        raise ConfigurationError(f"no live system answers at {system.url}: {error}") from error
+    if not isinstance(answer, dict):
+        raise ConfigurationError(f"{system.url} is no live system")
+    return answer
+
+
+def _refused(body: bytes, status: int) -> RefusedError:
+    try:
+        content = json.loads(body)
+        return RefusedError(str(content["error"]), int(content["exit_code"]))
+    except (ValueError, KeyError, TypeError):
+        return RefusedError(f"refused with HTTP status {status}", SemcomError.exit_code)

@@ -1,0 +1,194 @@
+"""SNR over time. A course is a pure function of (seconds since the start, seed) -> dB.
+
+SNRs are in steps of 0.1 dB and within [-30, 60], so that a course that hardly moves makes no new
+channel conditions.
+"""
+
+from __future__ import annotations
+
+import csv
+import math
+from bisect import bisect_right
+from functools import lru_cache
+from itertools import pairwise
+from pathlib import Path
+from typing import Annotated, Literal, Self
+
+import numpy as np
+from pydantic import Field, model_validator
+
+from semcom.errors import ConfigurationError
+from semcom.points import SNR_MAX_DB, SNR_MIN_DB, SnrDb
+from semcom.settings import Settings
+
+SECONDS_MAX = 1e7
+MAX_TRACE_BYTES = 16 << 20
+WALK_BLOCK = 1024  # steps of a random walk that are drawn at a time
+
+Seconds = Annotated[float, Field(gt=0, le=SECONDS_MAX, allow_inf_nan=False)]
+
+
+class Constant(Settings):
+    """Always the same SNR."""
+
+    kind: Literal["constant"]
+    snr_db: SnrDb
+
+    def raw_db(self, at_s: float, seed: int) -> float:
+        """SNR at a time, dB."""
+        del at_s, seed
+        return self.snr_db
+
+
+class Steps(Settings):
+    """One SNR after the other, each for `hold_s`, and again from the start."""
+
+    kind: Literal["steps"]
+    snr_db: list[SnrDb] = Field(min_length=1, max_length=10_000)
+    hold_s: Seconds
+
+    def raw_db(self, at_s: float, seed: int) -> float:
+        """SNR at a time, dB."""
+        del seed
+        return self.snr_db[int(at_s / self.hold_s) % len(self.snr_db)]
+
+
+class Ramp(Settings):
+    """From `start` to `stop` within `period_s`, back in the same time, and so on."""
+
+    kind: Literal["ramp"]
+    start: SnrDb
+    stop: SnrDb
+    period_s: Seconds
+
+    def raw_db(self, at_s: float, seed: int) -> float:
+        """SNR at a time, dB."""
+        del seed
+        phase = (at_s / self.period_s) % 2.0
+        return self.start + (self.stop - self.start) * (phase if phase <= 1.0 else 2.0 - phase)
+
+
+class Sine(Settings):
+    """`mean` and a sine of `amplitude` around it; `phase` in turns."""
+
+    kind: Literal["sine"]
+    mean: SnrDb
+    amplitude: float = Field(ge=0, le=90, allow_inf_nan=False)
+    period_s: Seconds
+    phase: float = Field(default=0.0, ge=0, le=1, allow_inf_nan=False)
+
+    def raw_db(self, at_s: float, seed: int) -> float:
+        """SNR at a time, dB."""
+        del seed
+        turns = at_s / self.period_s + self.phase
+        return self.mean + self.amplitude * math.sin(2.0 * math.pi * (turns % 1.0))
+
+
+class RandomWalk(Settings):
+    """A step of normal width `step_db` every `every_s`, thrown back at the two bounds."""
+
+    kind: Literal["random_walk"]
+    start: SnrDb
+    low: SnrDb
+    high: SnrDb
+    step_db: float = Field(gt=0, le=30, allow_inf_nan=False)
+    every_s: Seconds = 1.0
+
+    @model_validator(mode="after")
+    def _ordered(self) -> Self:
+        if not self.low < self.high or not self.low <= self.start <= self.high:
+            raise ValueError("low must be below high, and start between them")
+        return self
+
+    def raw_db(self, at_s: float, seed: int) -> float:
+        """SNR at a time, dB. Seconds beyond the last block cost one block more, not the past."""
+        step = int(at_s / self.every_s)
+        block, within = divmod(step, WALK_BLOCK)
+        walked = _walked(seed, self.step_db, block)
+        unbounded = self.start + _walked_before(seed, self.step_db, block) + float(walked[within])
+        return _thrown_back(unbounded, self.low, self.high)
+
+
+class Trace(Settings):
+    """A CSV file of `seconds,snr_db`; each value holds until the next, then from the start."""
+
+    kind: Literal["trace"]
+    file: Path
+
+    def raw_db(self, at_s: float, seed: int) -> float:
+        """SNR at a time, dB.
+
+        Raises:
+            ConfigurationError: the file is missing or holds something else.
+        """
+        del seed
+        times_s, snrs_db = read_trace(self.file)
+        length_s = times_s[-1]
+        if length_s > 0:
+            at_s %= length_s
+        return snrs_db[max(0, bisect_right(times_s, at_s) - 1)]
+
+
+Course = Annotated[Constant | Steps | Ramp | Sine | RandomWalk | Trace, Field(discriminator="kind")]
+
+
+def snr_at(course: Course, at_s: float, *, seed: int) -> float:
+    """SNR of a course `at_s` seconds after the start: dB, in steps of 0.1, within [-30, 60].
+
+    Raises:
+        ConfigurationError: a trace cannot be read.
+    """
+    raw_db = course.raw_db(max(0.0, at_s), seed)
+    return min(SNR_MAX_DB, max(SNR_MIN_DB, round(raw_db * 10.0) / 10.0)) + 0.0
+
+
+@lru_cache(maxsize=16)
+def read_trace(path: Path) -> tuple[tuple[float, ...], tuple[float, ...]]:
+    """Times in seconds, rising from 0, and SNRs in dB; a first line of names may be there.
+
+    The last time is the trace's length.
+
+    Raises:
+        ConfigurationError: missing, or not such a file.
+    """
+    try:
+        if path.stat().st_size > MAX_TRACE_BYTES:
+            raise ConfigurationError(f"trace {path} is larger than {MAX_TRACE_BYTES} bytes")
+        rows = [row for row in csv.reader(path.read_text().splitlines()) if row]
+    except (OSError, UnicodeDecodeError, csv.Error) as error:
+        raise ConfigurationError(f"cannot read trace {path}: {error}") from error
+    if rows and [name.strip() for name in rows[0]] == ["seconds", "snr_db"]:
+        rows = rows[1:]
+    try:
+        values = [(float(seconds), float(snr_db)) for seconds, snr_db in rows]
+    except ValueError as error:
+        raise ConfigurationError(f"trace {path}: a row is not seconds,snr_db") from error
+    rising = all(before < after for (before, _), (after, _) in pairwise(values))
+    finite = all(math.isfinite(number) for row in values for number in row)
+    if not values or not finite or values[0][0] < 0 or not rising:
+        raise ConfigurationError(f"trace {path}: seconds must rise from 0 on, all values finite")
+    return tuple(at for at, _ in values), tuple(snr for _, snr in values)
+
+
+@lru_cache(maxsize=256)
+def _walked(seed: int, step_db: float, block: int) -> np.ndarray:
+    """Where the steps of a block lead, from where it begins, dB."""
+    dice = np.random.Generator(np.random.Philox(key=[seed, block]))
+    walked: np.ndarray = np.cumsum(dice.normal(0.0, step_db, WALK_BLOCK))
+    return walked
+
+
+@lru_cache(maxsize=256)
+def _walked_before(seed: int, step_db: float, block: int) -> float:
+    """How far all blocks before this one lead, dB."""
+    total = 0.0
+    for earlier in range(block):
+        total += float(_walked.__wrapped__(seed, step_db, earlier)[-1])
+    return total
+
+
+def _thrown_back(value: float, low: float, high: float) -> float:
+    """A value reflected at two bounds as often as needed."""
+    width = high - low
+    phase = ((value - low) / width) % 2.0
+    return low + width * (phase if phase <= 1.0 else 2.0 - phase)

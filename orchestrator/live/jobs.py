@@ -1,0 +1,39 @@
+"""Training jobs beside a live system, for its status."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from orchestrator.jobs.settings import JobsFolder
+from orchestrator.jobs.store import JobStore
+from orchestrator.jobs.view import Watched
+from semcom.errors import SemcomError
+
+
+def active_jobs(work: Path) -> list[dict[str, Any]]:
+    """Jobs of a work folder that are queued or running; none where there is no queue."""
+    folder = JobsFolder(work)
+    try:
+        store = JobStore(folder.database)
+    except SemcomError:
+        return []
+    try:
+        return [_described(Watched(job, folder)) for job in store.active()]
+    except SemcomError:
+        return []
+    finally:
+        store.close()
+
+
+def _described(watched: Watched) -> dict[str, Any]:
+    job, last = watched.job, watched.pace.last
+    return {
+        "id": job.id,
+        "name": job.name,
+        "dataset": job.dataset,
+        "state": job.state,
+        "stage": watched.stage,
+        "progress": 0.0 if last is None else round(last.ratio, 4),
+        "restarts": job.restarts,
+    }

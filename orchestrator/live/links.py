@@ -1,0 +1,119 @@
+"""One link of a live system: what it should send, what it says it sends, what came of it."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from orchestrator.live.accounts import Account
+from orchestrator.live.courses import snr_at
+from orchestrator.live.scenario import LiveLink
+from orchestrator.live.windows import History, Window
+from orchestrator.scenarios import PlannedCodec, PlannedLink
+from semcom.messages import StreamState
+from semcom.points import ChannelModel, ChannelSettings, PointSpec
+
+
+@dataclass
+class CodecChange:
+    """A codec on its way into a link: loaded by receivers, then sent with, then done."""
+
+    codec: PlannedCodec
+    before: PlannedCodec
+    point: int | None = None  # the first one with it
+    outcome: str | None = None  # "" once it serves, else why it was refused
+
+
+class Link:
+    """A link's wishes and facts; the stream turns them into points."""
+
+    def __init__(
+        self, name: str, settings: LiveLink, planned: PlannedLink, *, window_s: float, now_s: float
+    ) -> None:
+        self.name = name
+        self.settings = settings
+        self.planned = planned
+        self.codec = planned.codecs[0]
+        self.channel: ChannelSettings = settings.channel
+        self.held_db: float | None = None  # instead of the course
+        self.account = Account()
+        self.window = Window(window_s, start_s=now_s)
+        self.history = History()
+        self.change: CodecChange | None = None
+        self.failure = ""
+        self.instance = ""  # of the transmitter that the epoch is for
+        self.epochs = 0
+        self.epoch: int | None = None  # its first point
+        self.point: int | None = None
+        self.spec: PointSpec | None = None
+        self.said: StreamState | None = None  # of this epoch
+
+    @property
+    def oldest(self) -> int | None:
+        """First point that a frame may still need; None where there is no epoch."""
+        return self.said.oldest if self.said is not None else self.epoch
+
+    def wanted(self, at_s: float) -> PointSpec:
+        """Channel condition at a time since the start. Every epoch has noise of its own."""
+        seed = self.settings.seed
+        held_db = self.held_db
+        snr_db = snr_at(self.settings.course, at_s, seed=seed) if held_db is None else held_db
+        return PointSpec(channel=self.channel, snr_db=snr_db, seed=seed + max(0, self.epochs - 1))
+
+    def begin_epoch(self, instance: str) -> int:
+        """Number frames from 0 again, for this life of the transmitter; frames given up."""
+        self.instance, self.failure = instance, ""
+        self.epochs += 1
+        self.epoch = self.point = self.spec = self.said = None
+        return self.account.begin()
+
+    def set_channel(
+        self, *, snr_db: float | None, model: ChannelModel | None, follow: bool
+    ) -> None:
+        """Hold an SNR, take another model, or follow the course again."""
+        if follow:
+            self.held_db = None
+        if snr_db is not None:
+            self.held_db = round(snr_db, 1)
+        if model is not None:
+            self.channel = self.channel.model_copy(update={"model": model})
+
+    def state(self, *, streaming: bool, heard: bool) -> str:
+        """One word for the table."""
+        if self.failure:
+            return "failed"
+        if not heard:
+            return "away"
+        if not streaming:
+            return "paused"
+        return "waiting" if self.said is None else "streaming"
+
+    def status(self, now_s: float, *, streaming: bool, heard: bool) -> dict[str, Any]:
+        """A row of the status."""
+        stats = self.window.stats(now_s)
+        account, said = self.account, self.said
+        return {
+            "link": self.name,
+            "state": self.state(streaming=streaming, heard=heard),
+            "failure": self.failure,
+            "dataset": self.planned.dataset,
+            "codec": self.codec.name,
+            "codec_digest": self.codec.digest,
+            "system": self.codec.system,
+            "channel": self.channel.label,
+            "model": self.channel.model,
+            "course": self.settings.course.kind if self.held_db is None else "held",
+            "snr_set_db": None if self.spec is None else self.spec.snr_db,
+            "rate_hz": self.settings.rate_hz,
+            "window": asdict(stats),
+            "in_flight": 0 if said is None else said.in_flight,
+            "refusals": 0 if said is None else said.refusals,
+            "offered": account.offered,
+            "shed": account.shed,
+            "recorded": account.recorded,
+            "open": account.open,
+            "lost": account.lost,
+            "duplicates": account.duplicates,
+            "unaccounted": account.unaccounted,
+            "history": self.history.columns,
+        }

@@ -1,0 +1,83 @@
+"""A live system from scenario to its end."""
+
+from __future__ import annotations
+
+import secrets
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from orchestrator.catalog import Catalog
+from orchestrator.live.api import Api
+from orchestrator.live.home import Home
+from orchestrator.live.jobs import active_jobs
+from orchestrator.live.requests import Desk
+from orchestrator.live.scenario import LiveScenario, plan_live
+from orchestrator.live.stream import Stream
+from orchestrator.live.system import LiveSystem
+from orchestrator.processes import System, open_system
+from orchestrator.settings import Folders
+from semcom.telemetry import log_file
+
+ANY_ADDRESS = ("", "0.0.0.0", "::")
+
+
+def run_live(
+    scenario: LiveScenario,
+    home: Home,
+    *,
+    folders: Folders,
+    work: Path,
+    launch: bool,
+    up: Callable[[str], None],
+    watcher: Callable[[dict[str, Any]], None],
+) -> None:
+    """Stream until the system is stopped.
+
+    Args:
+        scenario: what to stream.
+        home: where commands find the system.
+        folders: where data sets, codecs and runs lie.
+        work: folder of training artefacts, whose jobs the status shows.
+        launch: start the processes here; else they are started elsewhere and dial in.
+        up: told the URL once it can be asked.
+        watcher: told the status every second.
+
+    Raises:
+        SemcomError: it cannot start, or a process ended for good.
+    """
+    folders = folders.absolute()
+    catalog = Catalog(folders.codecs)
+    planned = plan_live(scenario, data_dir=folders.data, catalog=catalog)
+    token = home.move_in()
+    try:
+        run = f"{scenario.name}.{secrets.token_hex(4)}"
+        stream = Stream(scenario, planned, run=run, now_s=time.monotonic())
+        with (
+            log_file(home.logs / "orchestrator.jsonl"),
+            open_system(scenario, home.folder, folders, launch=launch) as system,
+        ):
+            desk = Desk(system.wakeup)
+            live = LiveSystem(system, scenario, stream, folders=folders, desk=desk, watcher=watcher)
+            host = scenario.ports.metrics_host
+            api = Api(desk, host=host, token=token, more=lambda: {"jobs": active_jobs(work)})
+
+            def opened() -> None:
+                url = _url(system)
+                home.announce(url)
+                up(url)
+
+            try:
+                system.run(live, list(scenario.links), pages=api, opened=opened)
+            finally:
+                live.close()
+            if live.failure is not None:
+                raise live.failure
+    finally:
+        home.move_out()
+
+
+def _url(system: System) -> str:
+    host = system.settings.ports.metrics_host
+    return f"http://{'127.0.0.1' if host in ANY_ADDRESS else host}:{system.page_port}"

@@ -1,0 +1,95 @@
+"""Live scenarios: links that stream at a rate, each along its own course of SNR."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Literal
+
+from pydantic import Field
+
+from orchestrator.catalog import Catalog
+from orchestrator.live.courses import Constant, Course, Trace, read_trace
+from orchestrator.scenarios import LIVE, PlannedLink, Scenario, SystemSettings, plan_link
+from semcom.errors import ConfigurationError
+from semcom.messages import MAX_FRAME_IMAGES, Arrivals, Name
+from semcom.points import ChannelSettings
+from semcom.settings import Settings, read_yaml, validate
+
+
+class LiveLink(Settings):
+    """One transmitter: what it sends, how often, and over which channel."""
+
+    dataset: Name
+    codec: Name
+    rate_hz: float = Field(default=5.0, gt=0, le=1000, allow_inf_nan=False, description="frames")
+    arrivals: Arrivals = "fixed"
+    frame_images: int = Field(default=1, ge=1, le=MAX_FRAME_IMAGES)
+    channel: ChannelSettings = ChannelSettings()
+    seed: int = Field(default=0, ge=0, lt=2**62)
+    course: Course = Constant(kind="constant", snr_db=10.0)
+
+
+class LiveScenario(SystemSettings):
+    """Links that stream without end."""
+
+    mode: Literal["live"]
+    links: dict[Name, LiveLink] = Field(min_length=1, max_length=256)
+    window_s: float = Field(default=10.0, ge=1, le=600, description="of rolling statistics")
+    course_every_s: float = Field(default=1.0, ge=0.1, le=3600, description="SNRs are moved")
+
+
+def read_live_scenario(path: Path) -> LiveScenario:
+    """Read and validate a live scenario; traces lie relative to its file.
+
+    Raises:
+        ConfigurationError: one line that names the key and what is allowed.
+    """
+    content = read_yaml(path)
+    if content.get("mode") != LIVE:
+        raise ConfigurationError(f"{path} is not a live scenario (mode: live): semcom sweep {path}")
+    scenario = validate(LiveScenario, content, where=str(path))
+    links = {name: _with_trace(link, path.parent) for name, link in scenario.links.items()}
+    return scenario.model_copy(update={"links": links})
+
+
+def read_any_scenario(path: Path) -> Scenario | LiveScenario:
+    """A scenario of either mode.
+
+    Raises:
+        ConfigurationError: one line that names the key and what is allowed.
+    """
+    content = read_yaml(path)
+    if content.get("mode") == LIVE:
+        return read_live_scenario(path)
+    return validate(Scenario, content, where=str(path))
+
+
+def plan_live(
+    scenario: LiveScenario, *, data_dir: Path, catalog: Catalog
+) -> dict[str, PlannedLink]:
+    """The links of a scenario, pinned by the digests of data sets and codecs.
+
+    Raises:
+        ConfigurationError: a data set is missing, or does not fit the codec.
+        CheckpointError: a codec is missing or cannot be trusted.
+    """
+    return {
+        name: plan_link(
+            name,
+            dataset=link.dataset,
+            codecs=[link.codec],
+            images=None,
+            frame_images=link.frame_images,
+            data_dir=data_dir,
+            catalog=catalog,
+        )
+        for name, link in scenario.links.items()
+    }
+
+
+def _with_trace(link: LiveLink, folder: Path) -> LiveLink:
+    if not isinstance(link.course, Trace):
+        return link
+    file = (folder / link.course.file).resolve()
+    read_trace(file)
+    return link.model_copy(update={"course": Trace(kind="trace", file=file)})

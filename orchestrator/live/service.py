@@ -1,0 +1,113 @@
+"""The control socket of a live system: the stream while it streams."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Collection, Sequence
+
+from orchestrator.control import ControlService
+from orchestrator.launcher import Launcher
+from orchestrator.live.stream import Order, Stream
+from semcom.errors import ProtocolError
+from semcom.messages import CodecReport, Failure, Hello, Message, Results
+from semcom.service import DEAD_AFTER_S
+from semcom.sockets import Endpoint
+from semcom.telemetry import Telemetry, event
+
+logger = logging.getLogger("orchestrator.live")
+
+
+class StreamService(ControlService):
+    """Answers the processes of a live system until it is interrupted."""
+
+    def __init__(
+        self,
+        control: Endpoint,
+        *,
+        stream: Stream,
+        launcher: Launcher | None,
+        telemetry: Telemetry,
+        former_runs: Collection[str],
+    ) -> None:
+        super().__init__(
+            control, run=stream.run, links=stream.links, launcher=launcher, telemetry=telemetry
+        )
+        self.former_runs = former_runs
+        self._stream = stream
+        self._ending = False
+        for link in stream.links:
+            for name in ("recorded", "duplicate", "lost"):
+                telemetry.count(f"semcom_frames_{name}_total", 0, link)
+
+    @property
+    def done(self) -> bool:
+        """Whether the stream has come to its end."""
+        if self.failure is not None:
+            return True
+        return self._ending and self._stream.drained if self._launcher is None else self.drained
+
+    def tick(self, now_s: float) -> float:
+        """Record, watch, move links along their courses."""
+        wait_s = super().tick(now_s)
+        if not self.interrupted:
+            self.send(self._stream.tick(now_s))
+        return min(wait_s, max(0.0, self._stream.next_s - now_s))
+
+    def drain(self) -> None:
+        """Interrupted: what is on its way is finished; nothing new is offered."""
+        if self._launcher is not None:
+            super().drain()
+        else:  # transmitters of other machines stay; they are told to pause
+            self._ending = True
+            self.send(self._stream.pause())
+
+    def send(self, orders: Sequence[Order]) -> None:
+        """Carry out what the stream says."""
+        for order in orders:
+            for (role, peer), (identity, _) in self._peers.items():
+                if role == order.role and order.peer in (None, peer):
+                    self._control.send(order.message, to=identity)
+
+    def _lacks(self, hello: Hello) -> list[Message]:
+        lost = {name: link.account.lost for name, link in self._stream.links.items()}
+        answers = self._stream.hello(hello)
+        if hello.role == "channel":
+            self.send(self._stream.moves())
+        elif hello.role == "transmitter":
+            given_up = self._stream.links[hello.peer].account.lost - lost[hello.peer]
+            self._telemetry.count("semcom_frames_lost_total", given_up, hello.peer)
+        return answers
+
+    def _take_report(self, report: CodecReport) -> None:
+        self._stream.codec_report(report)
+
+    def _receiver_gone(self, peer: str) -> None:
+        self._stream.receiver_gone(peer)
+
+    def _take_failure(self, message: Failure, text: str) -> None:
+        """Its link stands still and says why; the others go on."""
+        event(logger, "failed", peer=message.peer, detail=message.detail)
+        if message.role == "transmitter":
+            self._stream.failed(message.peer, text)
+
+    def _commit(self, batch: Sequence[Results]) -> list[int]:
+        now_s, new = time.monotonic(), []
+        for message in batch:
+            try:
+                new.append(
+                    self._stream.results(message.link, message.codec, message.results, now_s=now_s)
+                )
+            except ProtocolError as error:
+                self._telemetry.count("semcom_messages_refused_total", 1, error.reason)
+                self._stream.failed(message.link, str(error))
+                new.append(0)
+        return new
+
+    def _housekeep(self, now_s: float) -> None:
+        for (role, peer), (_, heard_s) in self._peers.items():
+            if role == "transmitter" and now_s - heard_s > DEAD_AFTER_S:
+                self._stream.transmitter_gone(peer)
+
+    def _recorded(self) -> None:
+        """Nothing is kept but the windows."""

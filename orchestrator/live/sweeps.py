@@ -1,0 +1,162 @@
+"""A sweep with the processes of a live system: planned, run, reported as by `semcom sweep`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any, Literal
+
+from orchestrator.datasets.prepare import draw_missing
+from orchestrator.launcher import Launcher
+from orchestrator.live.requests import SweepRequest
+from orchestrator.runs import (
+    BegunRun,
+    RunOutcome,
+    begin_run,
+    finish_run,
+    free_folder,
+    plan_run,
+)
+from orchestrator.scenarios import Plan, Scenario, SystemSettings
+from orchestrator.service import SweepService
+from orchestrator.settings import Folders
+from semcom.errors import ConfigurationError, SemcomError
+from semcom.sockets import Endpoint
+from semcom.telemetry import Telemetry, log_file
+from semcom.worker import Worker
+
+State = Literal["planning", "draining", "running", "reporting", "done", "failed"]
+
+
+def check_fits(scenario: Scenario, settings: SystemSettings, links: list[str]) -> None:
+    """See that a sweep means the same with running processes as with its own.
+
+    Raises:
+        ConfigurationError: a link has no transmitter, or answers could differ.
+    """
+    missing = [link for link in scenario.links if link not in links]
+    if missing:
+        raise ConfigurationError(
+            f"no transmitter for link {', '.join(missing)}; links here: {', '.join(links)}"
+        )
+    for name in ("decoding", "threads", "device"):
+        wanted, here = getattr(scenario, name), getattr(settings, name)
+        if wanted != here:
+            raise ConfigurationError(
+                f"the sweep asks for {name} {wanted}, the running processes have {here}"
+            )
+
+
+class HostedSweep:
+    """One sweep from request to report. Slow work is done on the worker's thread."""
+
+    def __init__(
+        self, request: SweepRequest, folders: Folders, worker: Worker[Any], telemetry: Telemetry
+    ) -> None:
+        self.state: State = "planning"
+        self.error: Exception | None = None
+        self.service: SweepService | None = None
+        self.plan: Plan | None = None
+        self.missing_roles: list[str] = []
+        self._recorded = 0
+        self._request = request
+        self._folders = folders
+        self._worker = worker
+        self._telemetry = telemetry
+        self._begun: BegunRun | None = None
+        self._outcome: RunOutcome | None = None
+        self._open = ExitStack()
+        wanted = folders.runs / (request.name or request.scenario.name)
+        keep = request.resume or request.name is not None
+        self.folder: Path = wanted if keep else free_folder(wanted)
+        self._start(self._make_plan)
+
+    @property
+    def over(self) -> bool:
+        """Whether nothing more happens."""
+        return self.state in ("done", "failed")
+
+    def planned(self, plan: Plan) -> None:
+        """The plan is there; processes may be drained now."""
+        self.plan, self.state = plan, "draining"
+
+    def run(self, control: Endpoint, launcher: Launcher | None) -> SweepService:
+        """Open the ledger and take over the control socket.
+
+        Raises:
+            SemcomError: the run's folder or the disk refuses.
+        """
+        assert self.plan is not None
+        scenario, resume = self._request.scenario, self._request.resume
+        begun = begin_run(scenario, self.plan, self.folder, self._folders, resume=resume)
+        self._open.callback(begun.ledger.close)
+        self._open.enter_context(log_file(self.folder / "logs" / "orchestrator.jsonl"))
+        self._begun, self.plan, self.state = begun, begun.plan, "running"
+        self.service = SweepService(
+            control,
+            sweep=begun.sweep,
+            ledger=begun.ledger,
+            launcher=launcher,
+            telemetry=self._telemetry,
+            watcher=self,
+        )
+        return self.service
+
+    def finish(self) -> None:
+        """The sweep has ended, well or not: close the ledger, and begin the report if well."""
+        assert self._begun is not None
+        assert self.service is not None
+        self._open.close()
+        if self.service.failure is not None:
+            self.fail(self.service.failure)
+        elif not self._begun.sweep.complete:
+            self.fail(self._begun.interrupted)
+        else:
+            self.state, begun = "reporting", self._begun
+            self._start(lambda: finish_run(begun))
+        self.service = None
+
+    def reported(self, outcome: RunOutcome) -> None:
+        """All is written."""
+        self._outcome, self.state = outcome, "done"
+
+    def fail(self, error: Exception) -> None:
+        """It came to nothing."""
+        self._open.close()
+        self.error, self.state = error, "failed"
+
+    def progress(self, recorded: int) -> None:
+        """Frames were recorded."""
+        self._recorded = recorded
+
+    def waiting(self, roles: list[str]) -> None:
+        """Roles that have not been heard of lately."""
+        self.missing_roles = roles
+
+    def status(self) -> dict[str, Any]:
+        """How far it has come."""
+        error, outcome = self.error, self._outcome
+        return {
+            "name": self._request.scenario.name,
+            "state": self.state,
+            "folder": str(self.folder),
+            "planned": 0 if self.plan is None else self.plan.total_frames,
+            "recorded": self._recorded,
+            "waiting": self.missing_roles if self.state == "running" else [],
+            "results_digest": None if outcome is None else outcome.results_digest,
+            "report": None if outcome is None else str(outcome.report),
+            "seconds": None if outcome is None else round(outcome.seconds, 1),
+            "error": None if error is None else str(error),
+            "exit_code": None
+            if error is None
+            else getattr(error, "exit_code", SemcomError.exit_code),
+        }
+
+    def _make_plan(self) -> Plan:
+        scenario, data = self._request.scenario, self._folders.data
+        draw_missing((link.dataset for link in scenario.links.values()), data)
+        return plan_run(scenario, self._folders)
+
+    def _start(self, work: Callable[[], Plan | RunOutcome]) -> None:
+        self._worker.submit(work)

@@ -1,0 +1,298 @@
+"""A live system as one service: the stream, a sweep in between, and what is asked from outside."""
+
+from __future__ import annotations
+
+import logging
+import os
+import time
+from collections import deque
+from collections.abc import Callable, Sequence
+from concurrent.futures import Future
+from typing import Any
+
+from orchestrator.catalog import Catalog
+from orchestrator.control import ControlService
+from orchestrator.live.links import CodecChange
+from orchestrator.live.requests import (
+    Answer,
+    Asked,
+    ChannelRequest,
+    CodecRequest,
+    Desk,
+    StatusRequest,
+    StopRequest,
+    SweepRequest,
+)
+from orchestrator.live.scenario import LiveScenario
+from orchestrator.live.service import StreamService
+from orchestrator.live.stream import Stream
+from orchestrator.live.sweeps import HostedSweep, check_fits
+from orchestrator.processes import System
+from orchestrator.runs import RunOutcome
+from orchestrator.scenarios import Plan, plan_link
+from orchestrator.settings import Folders
+from semcom.errors import CheckpointError, ConfigurationError, SemcomError
+from semcom.sockets import Endpoint, Received
+from semcom.telemetry import event
+from semcom.worker import Worker
+
+logger = logging.getLogger("orchestrator.live")
+
+DRAIN_S = 10.0  # until a sweep begins although frames of the stream are still under way
+RUNS_REMEMBERED = 16
+
+
+class LiveSystem:
+    """Serves until it is stopped; `Service` of the run loop."""
+
+    def __init__(
+        self,
+        system: System,
+        scenario: LiveScenario,
+        stream: Stream,
+        *,
+        folders: Folders,
+        desk: Desk,
+        watcher: Callable[[dict[str, Any]], None],
+    ) -> None:
+        self._system = system
+        self._scenario = scenario
+        self._stream = stream
+        self._folders = folders
+        self._desk = desk
+        self._watcher = watcher
+        self._worker: Worker[Plan | RunOutcome] = Worker(system.wakeup, "planner")
+        self._former_runs: deque[str] = deque(maxlen=RUNS_REMEMBERED)
+        self._streaming = StreamService(
+            system.control,
+            stream=stream,
+            launcher=system.launcher,
+            telemetry=system.telemetry,
+            former_runs=self._former_runs,
+        )
+        self._active: ControlService = self._streaming
+        self._sweep: HostedSweep | None = None
+        self._sweep_asked: Future[Answer] | None = None
+        self._drain_until_s = 0.0
+        self._changes: list[tuple[CodecChange, Future[Answer]]] = []
+        self._stopping = False
+        self._start_s = time.monotonic()
+        self._next_watch_s = self._start_s
+
+    @property
+    def endpoints(self) -> Sequence[Endpoint]:
+        """Control."""
+        return (self._system.control,)
+
+    @property
+    def ready(self) -> bool:
+        """Whether every role has been heard of."""
+        return self._active.ready
+
+    @property
+    def failure(self) -> Exception | None:
+        """What ended the stream."""
+        return self._streaming.failure
+
+    @property
+    def done(self) -> bool:
+        """Whether all has come to its end."""
+        return self.failure is not None or (self._stopping and self._active.done)
+
+    def handle(self, endpoint: Endpoint, received: Received) -> None:
+        """Take a message from a process."""
+        self._active.handle(endpoint, received)
+
+    def tick(self, now_s: float) -> float:
+        """Serve whoever is in charge, and those who ask."""
+        for asked in self._desk.take():
+            self._serve(asked, now_s)
+        for outcome in self._worker.outcomes():
+            self._take_work(outcome.value, outcome.error, now_s)
+        wait_s = self._active.tick(now_s)
+        self._answer_changes()
+        self._step_sweep(now_s)
+        if now_s >= self._next_watch_s:
+            self._next_watch_s = now_s + 1.0
+            self._watcher(self.status(now_s))
+        return min(wait_s, max(0.0, self._next_watch_s - now_s))
+
+    def drain(self) -> None:
+        """Stop: finish what is on its way."""
+        self._stopping = True
+        self._active.drain()
+
+    def close(self) -> None:
+        """End what is still asked and under way."""
+        error = ConfigurationError("the system has ended")
+        if self._sweep is not None and not self._sweep.over:
+            if self._sweep.service is not None:
+                self._sweep.finish()
+            else:
+                self._sweep.fail(error)
+        waiting = [future for _, future in self._changes]
+        waiting += [asked.answer for asked in self._desk.take()]
+        waiting += [self._sweep_asked] if self._sweep_asked is not None else []
+        for future in waiting:
+            future.set_exception(error)
+        self._worker.close()
+
+    def status(self, now_s: float) -> dict[str, Any]:
+        """A snapshot for tables, charts and pages; `docs/live.md` names what is in it."""
+        sweep = self._sweep
+        heard = self._active.heard(now_s)
+        return {
+            "name": self._scenario.name,
+            "run": self._stream.run,
+            "pid": os.getpid(),
+            "phase": self._phase,
+            "uptime_s": round(now_s - self._start_s, 1),
+            "window_s": self._scenario.window_s,
+            "links": self._stream.status(now_s, heard=heard),
+            "processes": self._active.processes(now_s),
+            "sweep": None if sweep is None else sweep.status(),
+        }
+
+    @property
+    def _phase(self) -> str:
+        if self._stopping:
+            return "stopping"
+        if self._active is not self._streaming:
+            return "sweeping"
+        return "pausing" if self._stream.paused else "streaming"
+
+    def _serve(self, asked: Asked, now_s: float) -> None:
+        try:
+            answer = self._answer(asked, now_s)
+            if answer is not None:
+                asked.answer.set_result(answer)
+        except SemcomError as error:
+            asked.answer.set_exception(error)
+
+    def _answer(self, asked: Asked, now_s: float) -> Answer | None:
+        """The answer to a request; None where it is given later."""
+        wanted = asked.wanted
+        match wanted:
+            case StatusRequest():
+                return self.status(now_s)
+            case ChannelRequest():
+                self._set_channel(wanted)
+                return {"link": wanted.link}
+            case CodecRequest():
+                return self._change_codec(wanted, asked.answer)
+            case SweepRequest():
+                self._begin_sweep(wanted, asked.answer)
+                return None
+            case StopRequest():
+                self.drain()
+                return {"stopping": True}
+
+    def _set_channel(self, wanted: ChannelRequest) -> None:
+        if wanted.snr_db is None and wanted.model is None and wanted.course is None:
+            raise ConfigurationError("give snr_db, model or course")
+        if wanted.snr_db is not None and wanted.course is not None:
+            raise ConfigurationError("either hold an snr_db or follow the course")
+        self._stream.set_channel(
+            wanted.link,
+            snr_db=wanted.snr_db,
+            model=wanted.model,
+            follow=wanted.course is not None,
+        )
+        event(logger, "channel set", **wanted.model_dump())
+
+    def _change_codec(self, wanted: CodecRequest, answer: Future[Answer]) -> Answer | None:
+        link = self._scenario.links.get(wanted.link)
+        if link is None:
+            known = ", ".join(self._scenario.links)
+            raise ConfigurationError(f"no link '{wanted.link}'; links: {known}")
+        if self._stream.paused:
+            raise ConfigurationError("a sweep runs; change the codec when it has ended")
+        planned = plan_link(
+            wanted.link,
+            dataset=link.dataset,
+            codecs=[wanted.codec],
+            images=None,
+            frame_images=link.frame_images,
+            data_dir=self._folders.data,
+            catalog=Catalog(self._folders.codecs),
+        )
+        change, orders = self._stream.change_codec(wanted.link, planned.codecs[0])
+        self._streaming.send(orders)
+        self._changes.append((change, answer))
+        return None
+
+    def _answer_changes(self) -> None:
+        waiting = []
+        for change, answer in self._changes:
+            if change.outcome is None:
+                waiting.append((change, answer))
+            elif change.outcome:
+                error = CheckpointError(
+                    f"codec {change.codec.name} was refused, {change.before.name} goes on "
+                    f"serving: {change.outcome}"
+                )
+                answer.set_exception(error)
+            else:
+                event(logger, "codec changed", codec=change.codec.name)
+                answer.set_result({"codec": change.codec.name, "digest": change.codec.digest})
+        self._changes = waiting
+
+    def _begin_sweep(self, wanted: SweepRequest, answer: Future[Answer]) -> None:
+        if self._sweep is not None and not self._sweep.over:
+            raise ConfigurationError("a sweep is under way; wait for its end")
+        check_fits(wanted.scenario, self._scenario, list(self._scenario.links))
+        self._sweep = HostedSweep(wanted, self._folders, self._worker, self._system.telemetry)
+        self._sweep_asked = answer
+
+    def _take_work(
+        self, value: Plan | RunOutcome | None, error: Exception | None, now_s: float
+    ) -> None:
+        sweep = self._sweep
+        assert sweep is not None
+        if isinstance(value, Plan):
+            sweep.planned(value)
+            self._streaming.send(self._stream.pause())
+            self._drain_until_s = now_s + DRAIN_S
+        elif isinstance(value, RunOutcome):
+            sweep.reported(value)
+            event(logger, "sweep done", folder=str(sweep.folder), digest=value.results_digest)
+        else:
+            self._sweep_failed(error or ConfigurationError("no outcome"))
+
+    def _step_sweep(self, now_s: float) -> None:
+        sweep = self._sweep
+        if sweep is None or self._stopping:
+            return
+        if sweep.state == "draining":
+            if self._stream.drained or now_s >= self._drain_until_s:
+                self._run_sweep(sweep)
+        elif sweep.state == "running" and self._active.done:
+            self._former_runs.append(self._active.run)
+            sweep.finish()
+            self._active = self._streaming
+            self._stream.resume()
+            event(logger, "stream goes on", sweep=sweep.state)
+
+    def _run_sweep(self, sweep: HostedSweep) -> None:
+        try:
+            service = sweep.run(self._system.control, self._system.launcher)
+        except SemcomError as error:
+            self._stream.resume()
+            self._sweep_failed(error)
+            return
+        assert sweep.plan is not None
+        service.bystanders = frozenset(set(self._scenario.links) - set(sweep.plan.links))
+        service.former_runs = (self._stream.run, *self._former_runs)
+        self._active = service
+        event(logger, "sweep begins", run=service.run, folder=str(sweep.folder))
+        if self._sweep_asked is not None:
+            self._sweep_asked.set_result(sweep.status())
+            self._sweep_asked = None
+
+    def _sweep_failed(self, error: Exception) -> None:
+        assert self._sweep is not None
+        self._sweep.fail(error)
+        event(logger, "sweep failed", error=str(error))
+        if self._sweep_asked is not None:
+            self._sweep_asked.set_exception(error)
+            self._sweep_asked = None

@@ -1,0 +1,116 @@
+"""Rolling statistics of a link over the last seconds, and its history for charts. Pure."""
+
+from __future__ import annotations
+
+import math
+from collections import deque
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass
+
+from semcom.messages import FrameResult
+from semcom.metrics import percentile, wilson_interval
+
+MAX_FRAMES = 65_536  # in a window, whatever its length
+HISTORY_S = 600
+
+
+@dataclass(frozen=True)
+class WindowStats:
+    """A link in the last seconds; None where nothing came."""
+
+    frames: int
+    images: int
+    accuracy: float | None
+    ci95_low: float | None
+    ci95_high: float | None
+    p50_ms: float | None
+    p99_ms: float | None
+    frames_per_s: float
+    images_per_s: float
+    retransmissions: int
+    snr_measured_db: float | None
+
+
+@dataclass(frozen=True)
+class _Frame:
+    at_s: float
+    images: int
+    correct: int
+    round_trip_ms: float
+    retransmissions: int
+    snr_measured_db: float | None
+
+
+class Window:
+    """Frames of the last `length_s` seconds."""
+
+    def __init__(self, length_s: float, *, start_s: float) -> None:
+        self._length_s = length_s
+        self._start_s = start_s
+        self._frames: deque[_Frame] = deque(maxlen=MAX_FRAMES)
+
+    def add(self, result: FrameResult, now_s: float) -> None:
+        """A frame was recorded."""
+        self._frames.append(
+            _Frame(
+                now_s,
+                result.images,
+                result.correct,
+                result.round_trip_ms,
+                result.attempts - 1,
+                result.snr_measured_db,
+            )
+        )
+
+    def stats(self, now_s: float) -> WindowStats:
+        """The window that ends now."""
+        while self._frames and now_s - self._frames[0].at_s > self._length_s:
+            self._frames.popleft()
+        frames = self._frames
+        seconds = max(1e-3, min(self._length_s, now_s - self._start_s))
+        images = sum(frame.images for frame in frames)
+        correct = sum(frame.correct for frame in frames)
+        low, high = wilson_interval(correct, images)
+        round_trips_ms = [frame.round_trip_ms for frame in frames]
+        return WindowStats(
+            frames=len(frames),
+            images=images,
+            accuracy=correct / images if images else None,
+            ci95_low=low if images else None,
+            ci95_high=high if images else None,
+            p50_ms=percentile(round_trips_ms, 50) if frames else None,
+            p99_ms=percentile(round_trips_ms, 99) if frames else None,
+            frames_per_s=len(frames) / seconds,
+            images_per_s=images / seconds,
+            retransmissions=sum(frame.retransmissions for frame in frames),
+            snr_measured_db=mean_db(frame.snr_measured_db for frame in frames),
+        )
+
+
+def mean_db(values_db: Iterable[float | None]) -> float | None:
+    """Mean of power ratios given in dB, in dB; None where there are none."""
+    ratios = [10.0 ** (value / 10.0) for value in values_db if value is not None]
+    return 10.0 * math.log10(sum(ratios) / len(ratios)) if ratios else None
+
+
+class History:
+    """A sample a second of the last ten minutes."""
+
+    def __init__(self) -> None:
+        self._samples: deque[dict[str, float | None]] = deque(maxlen=HISTORY_S)
+
+    def add(self, uptime_s: float, snr_set_db: float | None, stats: WindowStats) -> None:
+        """One more sample; the oldest one goes."""
+        kept = asdict(stats)
+        sample = {
+            "uptime_s": round(uptime_s, 1),
+            "snr_set_db": snr_set_db,
+            **{name: kept[name] for name in ("accuracy", "p50_ms", "p99_ms", "frames_per_s")},
+        }
+        self._samples.append({k: None if v is None else round(v, 4) for k, v in sample.items()})
+
+    @property
+    def columns(self) -> dict[str, list[float | None]]:
+        """The samples by name, oldest first."""
+        names = ("uptime_s", "snr_set_db", "accuracy", "p50_ms", "p99_ms", "frames_per_s")
+        return {name: [sample[name] for sample in self._samples] for name in names}
