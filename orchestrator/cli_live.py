@@ -178,7 +178,7 @@ def _stream(
     table = Live(console=console, auto_refresh=False) if console.is_terminal else None
 
     def on_up(url: str) -> None:
-        console.print(f"{home.name} is up at {url}; Ctrl-C or semcom down ends it")
+        console.print(f"{home.name} is up at {url}; Ctrl-C or semcom down ends it", soft_wrap=True)
         if table is not None:
             table.start()
 
@@ -231,7 +231,8 @@ def _detach(home: Home, arguments: list[str]) -> None:
             time.sleep(POLL_S / 5)
     found = home.find()
     assert found is not None
-    console.print(f"{home.name} is up at {found.url}; semcom status shows it, semcom down ends it")
+    text = f"{home.name} is up at {found.url}; semcom status shows it, semcom down ends it"
+    console.print(text, soft_wrap=True)
 
 
 def _streams(system: Found | None) -> bool:

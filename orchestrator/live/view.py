@@ -19,11 +19,7 @@ def view(status: Status) -> Group:
     if away:
         lines.append(Text(f"not heard of: {', '.join(away)}", style="yellow"))
     for link in status["links"]:
-        if link["failure"]:
-            lines.append(Text(f"{link['link']}: {link['failure']}", style="red"))
-        if link["unaccounted"]:
-            text = f"{link['link']}: {link['unaccounted']} frames are not accounted for"
-            lines.append(Text(text, style="red"))
+        lines += _notes(link)
     if status["sweep"] is not None:
         lines.append(Text(sweep_line(status["sweep"])))
     for job in status.get("jobs", []):
@@ -55,35 +51,49 @@ def _headline(status: Status) -> Text:
 
 def _links(status: Status) -> Table:
     table = Table(
-        "link", "state", "channel", "SNR set", "measured", "accuracy", "p50", "p99", "frames/s",
-        "in flight", "sent again", "refused", "shed", "lost", "codec",
+        "link", "channel", "SNR set, measured", "accuracy", "p50, p99", "frames/s",
+        "in flight", "refused", "codec", padding=(0, 0),
     )  # fmt: skip
-    for column in table.columns[3:14]:
+    for column in table.columns[2:8]:
         column.justify = "right"
     for link in status["links"]:
         window = link["window"]
+        streams = link["state"] == "streaming"
         table.add_row(
             link["link"],
-            link["state"],
-            f"{link['channel']}, {link['course']}",
-            _number(link["snr_set_db"], "{:.1f} dB"),
-            _number(window["snr_measured_db"], "{:.1f} dB"),
+            f"{link['channel']}, {link['course']}" if streams else link["state"],
+            _pair(link["snr_set_db"], window["snr_measured_db"], "{:.1f}", "dB"),
             _accuracy(window),
-            _number(window["p50_ms"], "{:.0f} ms"),
-            _number(window["p99_ms"], "{:.0f} ms"),
-            _number(window["frames_per_s"], "{:.1f}"),
+            _pair(window["p50_ms"], window["p99_ms"], "{:.0f}", "ms"),
+            f"{window['frames_per_s']:.1f}",
             str(link["in_flight"]),
-            str(window["retransmissions"]),
             str(link["refusals"]),
-            str(link["shed"]),
-            str(link["lost"]),
             link["codec"],
         )
     return table
 
 
-def _number(value: float | None, pattern: str) -> str:
-    return "" if value is None else pattern.format(value)
+def _notes(link: Status) -> list[Text]:
+    """What is out of the ordinary with a link."""
+    counts = {
+        "sent again": link["window"]["retransmissions"],
+        "shed": link["shed"],
+        "lost": link["lost"],
+        "not accounted for": link["unaccounted"],
+    }
+    parts = [f"{count} frames {what}" for what, count in counts.items() if count]
+    style = "red" if link["unaccounted"] else "yellow"
+    notes = [Text(f"{link['link']}: {', '.join(parts)}", style=style)] if parts else []
+    if link["failure"]:
+        notes.append(Text(f"{link['link']}: {link['failure']}", style="red"))
+    return notes
+
+
+def _pair(first: float | None, second: float | None, pattern: str, unit: str) -> str:
+    if first is None and second is None:
+        return ""
+    numbers = ["-" if value is None else pattern.format(value) for value in (first, second)]
+    return f"{numbers[0]}, {numbers[1]} {unit}"
 
 
 def _accuracy(window: Status) -> str:
