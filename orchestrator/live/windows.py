@@ -16,7 +16,10 @@ HISTORY_S = 600
 
 @dataclass(frozen=True)
 class WindowStats:
-    """A link in the last seconds; None where nothing came."""
+    """A link in the last seconds; None where nothing came.
+
+    The measured SNR is that of the newest point alone, to be held against the SNR that is set.
+    """
 
     frames: int
     images: int
@@ -34,6 +37,7 @@ class WindowStats:
 @dataclass(frozen=True)
 class _Frame:
     at_s: float
+    point: int
     images: int
     correct: int
     round_trip_ms: float
@@ -54,6 +58,7 @@ class Window:
         self._frames.append(
             _Frame(
                 now_s,
+                result.point,
                 result.images,
                 result.correct,
                 result.round_trip_ms,
@@ -71,6 +76,7 @@ class Window:
         images = sum(frame.images for frame in frames)
         correct = sum(frame.correct for frame in frames)
         low, high = wilson_interval(correct, images)
+        newest = max((frame.point for frame in frames), default=0)
         round_trips_ms = [frame.round_trip_ms for frame in frames]
         return WindowStats(
             frames=len(frames),
@@ -83,7 +89,7 @@ class Window:
             frames_per_s=len(frames) / seconds,
             images_per_s=images / seconds,
             retransmissions=sum(frame.retransmissions for frame in frames),
-            snr_measured_db=mean_db(frame.snr_measured_db for frame in frames),
+            snr_measured_db=mean_db(f.snr_measured_db for f in frames if f.point == newest),
         )
 
 

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from channel_sim.broker import RUNS_REMEMBERED, Broker, Send, refusal
-from channel_sim.channels import draw_channel, pass_through
+from channel_sim.channels import draw_channel, measured_snr_db, pass_through
 from semcom import wire
 from semcom.errors import ProtocolError
 from semcom.messages import (
@@ -52,6 +52,7 @@ def test_frame_goes_through_the_channel_of_its_point_to_the_receiver():
     broker = broker_of(RX, clock=lambda: next(ticks))
     sent = send(broker, frame_of(4, point=1))
     assert (sent.side, sent.to) == ("downlink", RX)
+    draw = draw_channel(POINTS[1], link="cifar10", first_image=8, images=2, symbols=3)
     assert sent.message == ReceivedFrame(
         key=key_of(4, point=1),
         images=2,
@@ -61,8 +62,8 @@ def test_frame_goes_through_the_channel_of_its_point_to_the_receiver():
         snr_db=10.0,
         equalizer="mmse",
         channel_ms=250.0,
+        snr_measured_db=measured_snr_db(SYMBOLS, draw),
     )
-    draw = draw_channel(POINTS[1], link="cifar10", first_image=8, images=2, symbols=3)
     assert np.array_equal(sent.payload[:, :1], draw.fading_B1)
     assert np.array_equal(sent.payload[:, 1:], pass_through(SYMBOLS, draw))
 
@@ -227,6 +228,27 @@ def test_table_of_points_is_learnt_in_pieces_and_in_any_order():
         message = send(broker, frame_of(point=point)).message
         assert isinstance(message, ReceivedFrame)
         assert message.snr_db == spec.snr_db
+
+
+def test_points_that_are_needed_no_more_are_forgotten_and_count_as_known():
+    broker = broker_of(RX)
+    later = PointTable(run="demo", total=4, first=3, points=POINTS[:1], lowest=2)
+    broker.learn(later)
+    assert sorted(broker.points["demo"]) == [2, 3]
+    assert broker.known_points("demo") == later.total
+    assert refused(broker, frame_of(point=1)) == "unknown_point"
+    broker.learn(PointTable(run="demo", total=3, first=0, points=POINTS))
+    assert sorted(broker.points["demo"]) == [2, 3], "an overtaken table brings nothing back"
+    broker.learn(PointTable(run="demo", total=6, first=5, points=POINTS[:1], lowest=2))
+    assert broker.known_points("demo") < 6, "a gap is seen"
+
+
+def test_memory_of_a_run_without_end_is_bounded():
+    broker = broker_of(RX)
+    for point in range(5000):
+        table = {"total": point + 1, "first": point, "lowest": max(0, point - 3)}
+        broker.learn(PointTable(run="live", points=POINTS[:1], **table))
+    assert len(broker.points["live"]) == 4
 
 
 def test_only_the_latest_runs_are_kept():

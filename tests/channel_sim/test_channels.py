@@ -12,6 +12,7 @@ from channel_sim.channels import (
     apply_channel,
     draw_channel,
     draw_fading,
+    measured_snr_db,
     pass_through,
 )
 from semcom.points import ChannelSettings, PointSpec
@@ -281,3 +282,16 @@ def test_channel_state_and_noise_are_in_single_precision():
     for part in (channel.fading_B1, channel.noise_BK, channel.csi_B1):
         assert part.dtype == np.complex64
     assert pass_through(codewords(10, 5), channel).dtype == np.complex64
+
+
+@pytest.mark.parametrize("model", MODELS)
+@pytest.mark.parametrize("snr_db", [-10.0, 3.0, 30.0])
+def test_measured_snr_is_the_one_that_was_set(model: str, snr_db: float) -> None:
+    channel = draw(point_of(model, snr_db=snr_db), images=20_000, symbols=2)
+    measured_db = measured_snr_db(codewords(20_000, 2), channel)
+    assert measured_db == pytest.approx(snr_db, abs=0.15)
+
+
+def test_silence_has_no_snr() -> None:
+    channel = draw(point_of("awgn"))
+    assert measured_snr_db(np.zeros((10, 5), dtype=np.complex64), channel) is None

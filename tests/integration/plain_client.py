@@ -27,7 +27,7 @@ HELLO, WELCOME, SYMBOL_FRAME, RECEIVED_FRAME, TASK_RESULT, REFUSAL = 1, 2, 10, 1
 
 # Fields in the order of section 4; those in DEFAULTS may be left out.
 FIELDS: dict[int, tuple[str, ...]] = {
-    HELLO: ("role", "peer", "instance", "run", "points", "busy", "codecs"),
+    HELLO: ("role", "peer", "instance", "run", "points", "busy", "codecs", "stream"),
     WELCOME: ("instance",),
     SYMBOL_FRAME: ("key", "first_image", "images", "symbols", "codec"),
     RECEIVED_FRAME: (
@@ -39,12 +39,23 @@ FIELDS: dict[int, tuple[str, ...]] = {
         "snr_db",
         "equalizer",
         "channel_ms",
+        "snr_measured_db",
     ),
-    TASK_RESULT: ("key", "codec", "predictions", "channel_ms", "batch_wait_ms", "decode_ms"),
+    TASK_RESULT: (
+        "key",
+        "codec",
+        "predictions",
+        "channel_ms",
+        "batch_wait_ms",
+        "decode_ms",
+        "snr_measured_db",
+    ),
     REFUSAL: ("reason", "detail", "key"),
 }
 DEFAULTS: dict[int, dict[str, Any]] = {
-    HELLO: {"run": None, "points": 0, "busy": [], "codecs": []},
+    HELLO: {"run": None, "points": 0, "busy": [], "codecs": [], "stream": None},
+    RECEIVED_FRAME: {"snr_measured_db": None},
+    TASK_RESULT: {"snr_measured_db": None},
     REFUSAL: {"key": None},
 }
 
@@ -368,6 +379,7 @@ class Receiver:
             "codec": fields["codec"],
             "predictions": predictions,
             "channel_ms": fields["channel_ms"],
+            "snr_measured_db": fields["snr_measured_db"],
             "batch_wait_ms": 0.0,
             "decode_ms": (time.perf_counter() - started) * 1000,
         }

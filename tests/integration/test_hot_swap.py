@@ -5,12 +5,11 @@ from __future__ import annotations
 import shutil
 from pathlib import Path
 
-import numpy as np
 import pytest
 
 from orchestrator.ledger import Ledger
-from semcom.checkpoints import open_checkpoint, write_checkpoint
 from tests.integration.harness import command, start_held_sweep, start_sweep, write_scenario
+from tests.integration.second_codec import make_second
 
 pytestmark = [pytest.mark.processes, pytest.mark.timeout(900)]
 
@@ -23,8 +22,7 @@ def codecs(workplace: Path, tmp_path: Path) -> Path:
     """The shipped codecs and one more, `second`, that differs from `shapes10`."""
     folder = tmp_path / "codecs"
     shutil.copytree(workplace / "codecs", folder)
-    shutil.copytree(folder / "shapes10", folder / "second")
-    _make_different(folder / "second")
+    make_second(folder, of="shapes10")
     return folder
 
 
@@ -80,20 +78,3 @@ def test_refused_codec_leaves_the_old_one_serving(
     assert "second" in printed
     assert "Traceback" not in printed
     assert run.recorded() >= OF_OLD_CODEC, "the old codec's points were not finished"
-
-
-def _make_different(folder: Path) -> None:
-    """Turn a copied codec into one with a digest of its own: one weight differs."""
-    checkpoint = open_checkpoint(folder)
-    receiver = dict(checkpoint.read_weights("receiver"))
-    bias = receiver["head.linear.bias"]
-    receiver["head.linear.bias"] = bias + 20 * np.eye(len(bias), dtype=bias.dtype)[3]
-    write_checkpoint(
-        folder,
-        name="second",
-        dataset=checkpoint.manifest.dataset,
-        architecture=checkpoint.manifest.architecture,
-        weights={"transmitter": checkpoint.read_weights("transmitter"), "receiver": receiver},
-        training={},
-        results={},
-    )

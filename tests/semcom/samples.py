@@ -27,6 +27,8 @@ from semcom.messages import (
     Refusal,
     RefusalReason,
     Results,
+    StreamAssignment,
+    StreamState,
     SymbolFrame,
     TaskResult,
     Welcome,
@@ -55,7 +57,7 @@ SAMPLES: list[tuple[Message, wire.Symbols]] = [
     (
         ReceivedFrame(
             key=KEY, images=2, symbols=3, codec=DIGEST, csi=False, snr_db=-7.5,
-            equalizer="mmse", channel_ms=0.5,
+            equalizer="mmse", channel_ms=0.5, snr_measured_db=-7.25,
         ),
         SYMBOLS,
     ),
@@ -94,6 +96,24 @@ SAMPLES: list[tuple[Message, wire.Symbols]] = [
     ),
     (Recorded(run="demo", frames=[(3, 7), (3, 8)]), wire.EMPTY),
     (Failure(role="transmitter", peer="cifar10", exit_code=6, detail="damaged"), wire.EMPTY),
+    (
+        Hello(
+            role="transmitter", peer="cifar10", instance=INSTANCE,
+            stream=StreamState(
+                run="live", epoch=3, point=5, oldest=4, paused=False, offered=9, shed=1,
+                unrecorded=3, in_flight=2, refusals=0,
+            ),
+        ),
+        wire.EMPTY,
+    ),
+    (
+        StreamAssignment(
+            run="live", point=5, spec=SPEC, dataset="cifar10", dataset_digest=DIGEST,
+            codec="cifar10-c", codec_digest=DIGEST, images=10_000, frame_images=10, window=8,
+            encode_once=True, epoch=3, rate_hz=7.5, arrivals="poisson", paused=True,
+        ),
+        wire.EMPTY,
+    ),
 ]  # fmt: skip
 by_name = pytest.mark.parametrize(
     ("message", "payload"),

@@ -129,7 +129,7 @@ def test_answer_ends_the_flight_and_is_reported_with_its_durations():
     assert result.model_dump() == {
         "point": 0, "frame": 1, "images": 2, "correct": 2, "predictions": b"\7\0\7\0",
         "attempts": 1, "encode_ms": 2.0, "channel_ms": 3.0, "batch_wait_ms": 4.0,
-        "decode_ms": 5.0, "round_trip_ms": 500.0,
+        "decode_ms": 5.0, "round_trip_ms": 500.0, "snr_measured_db": None,
     }  # fmt: skip
 
 

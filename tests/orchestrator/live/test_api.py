@@ -1,0 +1,166 @@
+"""The control API: who may ask, who may change, and what the answer says."""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import pytest
+
+from orchestrator.live import api as api_module
+from orchestrator.live.api import Api
+from orchestrator.live.requests import ChannelRequest, Desk, StatusRequest, StopRequest
+from semcom.errors import ConfigurationError
+from semcom.health import Request
+from semcom.wakeup import Wakeup
+
+TOKEN = "s3cret"
+LOCAL = {"host": "127.0.0.1:8080", "content-type": "application/json"}
+
+
+@contextmanager
+def served(host="127.0.0.1", answer=lambda wanted: {"took": type(wanted).__name__}):
+    """An API whose requests are answered by another thread, and what was asked."""
+    wakeup, ended, seen = Wakeup(), threading.Event(), []
+    desk = Desk(wakeup)
+
+    def serve() -> None:
+        while not ended.wait(0.001):
+            for asked in desk.take():
+                seen.append(asked.wanted)
+                try:
+                    asked.answer.set_result(answer(asked.wanted))
+                except ConfigurationError as error:
+                    asked.answer.set_exception(error)
+
+    thread = threading.Thread(target=serve)
+    thread.start()
+    try:
+        yield Api(desk, host=host, token=TOKEN, more=lambda: {"jobs": []}), seen
+    finally:
+        ended.set()
+        thread.join()
+        wakeup.close()
+
+
+@pytest.fixture
+def local() -> Iterator[tuple[Api, list[object]]]:
+    with served() as both:
+        yield both
+
+
+@pytest.fixture
+def wakeup() -> Iterator[Wakeup]:
+    one = Wakeup()
+    yield one
+    one.close()
+
+
+def post(api, path="/api/channel", content=None, **headers):
+    body = json.dumps({"link": "a", "snr_db": 3.0} if content is None else content).encode()
+    given = {k.replace("_", "-"): v for k, v in headers.items()}
+    response = api(Request("POST", path, {**LOCAL, **given}, body))
+    return response.status, json.loads(response.body)
+
+
+def test_status_is_told_with_what_is_known_beside_it(local):
+    api, seen = local
+    response = api(Request("GET", "/api/status", LOCAL))
+    assert response.status == 200
+    assert json.loads(response.body) == {"took": "StatusRequest", "jobs": []}
+    assert seen == [StatusRequest()]
+
+
+def test_change_on_loopback_needs_no_token(local):
+    api, seen = local
+    assert post(api)[0] == 200
+    assert post(api, "/api/stop", {})[0] == 200
+    assert seen == [ChannelRequest(link="a", snr_db=3.0), StopRequest()]
+
+
+@pytest.mark.parametrize(
+    ("headers", "status"),
+    [
+        ({"host": "evil.example:8080"}, 403),
+        ({"host": ""}, 403),
+        ({"origin": "http://evil.example"}, 403),
+        ({"origin": "null"}, 403),
+        ({"origin": "http://127.0.0.1:9999"}, 403),
+        ({"content_type": "text/plain"}, 415),
+        ({"content_type": "application/x-www-form-urlencoded"}, 415),
+    ],
+)
+def test_pages_of_other_sites_change_nothing(local, headers, status):
+    api, seen = local
+    assert post(api, **headers)[0] == status
+    assert seen == []
+
+
+def test_page_of_its_own_may_change_things(local):
+    api, _ = local
+    assert post(api, origin="http://127.0.0.1:8080")[0] == 200
+    assert post(api, host="localhost:8080", origin="http://localhost:8080")[0] == 200
+
+
+@pytest.mark.parametrize(
+    ("authorization", "status"),
+    [
+        (None, 401), ("", 401), ("Bearer", 401), ("Bearer wrong", 401), (f"Basic {TOKEN}", 401),
+        (TOKEN, 401), ("Bearer s3cr\u00e9t", 401), (f"Bearer {TOKEN}", 200),
+    ],
+)  # fmt: skip
+def test_elsewhere_a_change_needs_the_token_and_a_status_does_not(authorization, status):
+    with served(host="0.0.0.0") as (api, seen):
+        headers = {} if authorization is None else {"authorization": authorization}
+        assert post(api, host="semcom.example", **headers)[0] == status
+        assert len(seen) == (status == 200)
+        assert api(Request("GET", "/api/status", {"host": "semcom.example"})).status == 200
+
+
+def test_without_a_token_nothing_can_be_changed_from_elsewhere(wakeup):
+    api = Api(Desk(wakeup), host="0.0.0.0", token="")
+    assert post(api, authorization="Bearer ")[0] == 401
+
+
+@pytest.mark.parametrize(
+    ("path", "content"),
+    [
+        ("/api/channel", {"link": "a", "snr_db": 99}),
+        ("/api/channel", {"link": "a", "model": "magic"}),
+        ("/api/channel", {"link": "a", "unknown": 1}),
+        ("/api/channel", []),
+        ("/api/codec", {"link": "a"}),
+        ("/api/sweep", {"scenario": {"name": "x"}}),
+        ("/api/sweep", {"scenario": {}, "name": "../x"}),
+    ],
+)
+def test_wrong_request_is_one_line_with_the_exit_code(local, path, content):
+    api, seen = local
+    status, answer = post(api, path, content)
+    assert (status, answer["exit_code"]) == (400, 2)
+    assert "\n" not in answer["error"]
+    assert seen == []
+
+
+def test_what_is_not_json_is_refused(local):
+    api, _ = local
+    assert api(Request("POST", "/api/stop", LOCAL, b"{")).status == 400
+    assert api(Request("GET", "/api/stop", LOCAL)).status == 405
+    assert api(Request("POST", "/api/status", LOCAL, b"{}")).status == 405
+    assert api(Request("GET", "/api/else", LOCAL)) is None
+
+
+def test_refusal_of_the_system_is_told():
+    def refuse(wanted):
+        raise ConfigurationError("no link 'a'; links: b")
+
+    with served(answer=refuse) as (api, _):
+        assert post(api) == (400, {"error": "no link 'a'; links: b", "exit_code": 2})
+
+
+def test_system_that_does_not_answer_is_busy(monkeypatch, wakeup):
+    monkeypatch.setattr(api_module, "STATUS_DEADLINE_S", 0.01)
+    api = Api(Desk(wakeup), host="127.0.0.1", token=TOKEN)
+    assert api(Request("GET", "/api/status", LOCAL)).status == 503

@@ -1,0 +1,263 @@
+"""The stream's state machine: points follow the courses, and nothing is ever counted twice."""
+
+from __future__ import annotations
+
+import pytest
+
+from orchestrator.live.stream import MAX_POINTS
+from semcom.errors import ConfigurationError, ProtocolError
+from semcom.messages import CodecReport, Hello, LoadCodec
+from tests.orchestrator.ledgers import fake_codec
+from tests.orchestrator.live.streaming import (
+    LINK,
+    OTHER,
+    OTHER_INSTANCE,
+    Channel,
+    receiver_greets,
+    record,
+    result_of,
+    stream_of,
+    streaming,
+    transmitter_greets,
+)
+
+NEW = fake_codec("second")
+
+
+def test_nothing_streams_before_channel_and_receiver_are_ready():
+    stream = stream_of()
+    channel = Channel(stream)
+    assert transmitter_greets(stream) is None
+    channel.tick(0.0)
+    assert transmitter_greets(stream) is None, "no receiver has the codec"
+    assert [m.digest for m in receiver_greets(stream, "ab" * 32)] == [
+        stream.links[LINK].codec.digest
+    ]
+    receiver_greets(stream)
+    told = transmitter_greets(stream)
+    assert told is not None
+    assert (told.point, told.epoch, told.spec.snr_db, told.paused) == (0, 0, 10.0, False)
+
+
+def test_transmitter_that_does_as_told_is_told_nothing():
+    stream = stream_of()
+    _, told = streaming(stream)
+    assert transmitter_greets(stream, told) is None
+
+
+def test_course_moves_the_link_once_the_channel_knows_the_new_point():
+    stream = stream_of()
+    channel, told = streaming(stream)
+    transmitter_greets(stream, told)
+    orders = stream.tick(10.0)
+    assert [order.role for order in orders] == ["channel"]
+    assert stream.moves() == [], "the channel has not said that it knows"
+    channel.learn([order.message for order in orders])
+    channel.greet()
+    (move,) = stream.moves()
+    assert (move.peer, move.message.point, move.message.epoch) == (LINK, 1, 0)
+    assert move.message.spec.snr_db == 0.0
+    assert stream.tick(11.0) == [], "the SNR is the same"
+
+
+def test_points_are_forgotten_once_no_frame_needs_them():
+    stream = stream_of()
+    channel, told = streaming(stream)
+    for turn in range(1, 200):
+        channel.tick(10.0 * turn)
+        told = transmitter_greets(stream, told, oldest=told.point) or told
+    assert told.point > 100
+    assert len(channel.points) <= 4
+    assert len(stream._points) <= 4
+
+
+def test_frame_that_is_late_keeps_its_point():
+    stream = stream_of()
+    channel, told = streaming(stream)
+    transmitter_greets(stream, told)
+    moved = told
+    for turn in range(1, 20):
+        channel.tick(10.0 * turn)
+        moved = transmitter_greets(stream, moved, oldest=told.point, unrecorded=1) or moved
+    assert told.point in channel.points
+    assert record(stream, told, 0) == 1
+
+
+def test_frame_that_never_comes_cannot_fill_the_memory():
+    stream = stream_of()
+    channel, told = streaming(stream)
+    first = told
+    for turn in range(1, MAX_POINTS + 10):
+        channel.tick(10.0 * turn)
+        told = transmitter_greets(stream, told, oldest=told.epoch, offered=1, unrecorded=1) or told
+    assert told.epoch > first.epoch, "what it held was given up"
+    assert len(stream._points) <= MAX_POINTS + 2
+    account = stream.links[LINK].account
+    assert (account.lost, account.offered) == (1, 2)
+
+
+def test_restarted_channel_gets_every_point_that_is_needed():
+    stream = stream_of(LINK, OTHER)
+    channel, told = streaming(stream)
+    transmitter_greets(stream, link=OTHER)
+    channel.tick(1.0)
+    transmitter_greets(stream, told)
+    channel.tick(10.0)
+    restarted = Channel(stream)
+    restarted.greet()
+    assert restarted.points == channel.points
+    assert restarted.greet() == []
+
+
+def test_result_counts_once_and_shows_in_the_window():
+    stream = stream_of()
+    _, told = streaming(stream)
+    transmitter_greets(stream, told, offered=4, unrecorded=4)
+    assert record(stream, told, 0, 1, 2) == 3
+    assert record(stream, told, 1, 3) == 1
+    (row,) = stream.status(1.0, heard=[LINK])
+    assert (row["recorded"], row["duplicates"], row["open"], row["state"]) == (
+        4, 1, 0, "streaming",
+    )  # fmt: skip
+    assert row["window"]["images"] == 10 + 10 + 5 + 10
+    assert row["window"]["accuracy"] == pytest.approx(4 / 35)
+
+
+@pytest.mark.parametrize(
+    "changed", [{"point": 7}, {"images": 9, "predictions": bytes(18)}, {"correct": 11}]
+)
+def test_results_that_cannot_be_are_refused(changed):
+    stream = stream_of()
+    _, told = streaming(stream)
+    with pytest.raises(ProtocolError):
+        stream.results(LINK, told.codec_digest, [result_of(told, 0, **changed)], now_s=1.0)
+    with pytest.raises(ProtocolError):
+        stream.results(LINK, "ab" * 32, [result_of(told, 0)], now_s=1.0)
+    assert stream.links[LINK].account.recorded == 0
+
+
+def test_restarted_transmitter_begins_an_epoch_with_new_noise_and_what_it_had_is_lost():
+    stream = stream_of()
+    channel, told = streaming(stream)
+    transmitter_greets(stream, told, offered=5, unrecorded=5)
+    record(stream, told, 0, 1)
+    assert transmitter_greets(stream, instance=OTHER_INSTANCE) is None
+    channel.tick(1.0)
+    anew = transmitter_greets(stream, instance=OTHER_INSTANCE)
+    assert anew is not None
+    assert anew.epoch == anew.point > told.point
+    assert anew.spec.seed != told.spec.seed
+    account = stream.links[LINK].account
+    assert (account.offered, account.recorded, account.lost) == (5, 2, 3)
+    assert record(stream, told, 2) == 0, "counted as lost already"
+    assert record(stream, anew, 0) == 1
+
+
+def test_silent_transmitter_needs_no_new_points():
+    stream = stream_of()
+    channel, told = streaming(stream)
+    transmitter_greets(stream, told)
+    stream.transmitter_gone(LINK)
+    assert stream.tick(10.0) == []
+    transmitter_greets(stream, told)
+    channel.tick(20.0)
+    channel.tick(30.0)
+    assert len(channel.points) > 1
+
+
+def test_channel_is_held_changed_and_follows_its_course_again():
+    stream = stream_of()
+    channel, told = streaming(stream)
+    stream.set_channel(LINK, snr_db=-4.04, model="rayleigh", follow=False)
+    channel.tick(1.0)
+    held = transmitter_greets(stream, told)
+    assert held is not None
+    assert (held.spec.snr_db, held.spec.channel.model) == (-4.0, "rayleigh")
+    channel.tick(10.0)
+    assert transmitter_greets(stream, held) is None, "held, whatever the course says"
+    stream.set_channel(LINK, snr_db=None, model=None, follow=True)
+    channel.tick(11.0)
+    followed = transmitter_greets(stream, held)
+    assert followed is not None
+    assert (followed.spec.snr_db, followed.spec.channel.model) == (0.0, "rayleigh")
+
+
+def test_pause_drains_and_resume_begins_an_epoch():
+    stream = stream_of()
+    channel, told = streaming(stream)
+    transmitter_greets(stream, told, offered=2, unrecorded=2)
+    (pause,) = stream.pause()
+    assert pause.message.paused
+    transmitter_greets(stream, pause.message, offered=2, unrecorded=2)
+    assert not stream.drained
+    record(stream, told, 0, 1)
+    assert stream.drained
+    stream.resume()
+    channel.tick(5.0)
+    again = transmitter_greets(stream)
+    assert again is not None
+    assert again.epoch > told.epoch
+    assert not again.paused
+
+
+def test_codec_changes_over_once_every_receiver_has_it():
+    stream = stream_of()
+    channel, told = streaming(stream)
+    change, orders = stream.change_codec(LINK, NEW)
+    assert [order.message for order in orders] == [LoadCodec(codec="second", digest=NEW.digest)]
+    channel.tick(1.0)
+    assert transmitter_greets(stream, told) is None, "the old one serves meanwhile"
+    receiver_greets(stream, told.codec_digest, NEW.digest)
+    channel.tick(2.0)
+    moved = transmitter_greets(stream, told)
+    assert moved is not None
+    assert (moved.codec, moved.epoch) == ("second", told.epoch)
+    assert record(stream, told, 0) == 1, "a frame of the old codec that was under way"
+    assert change.outcome is None
+    assert record(stream, moved, 1) == 1
+    assert change.outcome == ""
+
+
+def test_refused_codec_leaves_the_old_one_serving():
+    stream = stream_of()
+    channel, told = streaming(stream)
+    change, _ = stream.change_codec(LINK, NEW)
+    stream.codec_report(
+        CodecReport(codec="second", digest=NEW.digest, loaded=False, detail="damaged")
+    )
+    channel.tick(1.0)
+    assert change.outcome == "damaged"
+    assert transmitter_greets(stream, told) is None
+    assert stream.links[LINK].codec.name != "second"
+
+
+def test_codec_that_the_transmitter_cannot_use_is_taken_back():
+    stream = stream_of()
+    channel, told = streaming(stream)
+    change, _ = stream.change_codec(LINK, NEW)
+    receiver_greets(stream, told.codec_digest, NEW.digest)
+    channel.tick(1.0)
+    moved = transmitter_greets(stream, told)
+    assert moved is not None
+    stream.failed(LINK, "cannot load")
+    assert change.outcome == "cannot load"
+    channel.tick(2.0)
+    back = transmitter_greets(stream, moved)
+    assert back is not None
+    assert back.codec == told.codec
+    assert back.epoch > moved.epoch, "the transmitter may forget that it failed"
+
+
+def test_second_change_of_a_codec_waits_for_the_first():
+    stream = stream_of()
+    stream.change_codec(LINK, NEW)
+    with pytest.raises(ConfigurationError, match="is changing to second"):
+        stream.change_codec(LINK, fake_codec("third"))
+
+
+def test_stranger_and_unknown_link_are_refused():
+    stream = stream_of()
+    with pytest.raises(ConfigurationError, match="not a link"):
+        stream.hello(Hello(role="transmitter", peer="nobody", instance=OTHER_INSTANCE))
+    with pytest.raises(ConfigurationError, match="no link 'nobody'"):
+        stream.set_channel("nobody", snr_db=1.0, model=None, follow=False)
