@@ -30,7 +30,7 @@ class Response:
 
     status: int
     body: bytes
-    content_type: str = "text/plain; charset=utf-8"
+    content_type: str = "text/plain"
     headers: Mapping[str, str] = field(default_factory=dict)
 
 
@@ -68,6 +68,9 @@ class HealthServer:
                 self._serve(b"")
 
             def do_POST(self) -> None:
+                if pages is None:
+                    self.send_error(501, "Unsupported method ('POST')")
+                    return
                 length = self.headers.get("Content-Length", "")
                 if not length.isdecimal() or int(length) > MAX_BODY_BYTES:
                     self.close_connection = True

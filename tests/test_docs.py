@@ -12,7 +12,7 @@ import typer.main
 
 from docs.tables import rewritten
 from orchestrator.cli import app
-from orchestrator.scenarios import read_scenario
+from orchestrator.live.scenario import read_any_scenario
 
 REPO = Path(__file__).resolve().parents[1]
 PAGES = [REPO / "README.md", REPO / "CHANGELOG.md", *sorted((REPO / "docs").glob("*.md"))]
@@ -86,7 +86,7 @@ def test_tables_made_from_code_are_those_of_the_code(page: Path) -> None:
 
 @pytest.mark.parametrize("scenario", sorted((REPO / "scenarios").glob("*.yaml")), ids=str)
 def test_shipped_scenarios_are_valid(scenario: Path) -> None:
-    assert read_scenario(scenario).name
+    assert read_any_scenario(scenario).name
 
 
 def test_every_command_has_help() -> None:

@@ -295,6 +295,7 @@ def test_session_of_the_page_runs_as_written(tmp_path: Path) -> None:
     assert again
     assert {each.message.payload for each in (first, *again)} == {down}
     told = {name: value for name, value in first.message.fields.items() if name != "channel_ms"}
+    assert told.pop("snr_measured_db") == pytest.approx(9.8488, abs=1e-4)
     assert told == {
         "key": PAGE_FRAME["key"],
         "images": 1,
