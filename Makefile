@@ -6,7 +6,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 INSTALL = $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
 
-.PHONY: demo test lint types unit clean
+.PHONY: demo test lint types unit monitoring check-monitoring clean
 
 demo: $(VENV)/.all
 	$(BIN)/semcom demo
@@ -22,6 +22,17 @@ types: $(VENV)/.dev
 
 unit: $(VENV)/.dev
 	$(BIN)/python -m pytest
+
+# Dashboards from their descriptions, tables of the pages from the code.
+monitoring: $(VENV)/.all
+	$(BIN)/python -m orchestrator.dashboards.write
+	$(BIN)/python -m docs.tables
+
+# The dashboards against Grafana's own types (needs node), the rules against their tests (promtool).
+check-monitoring:
+	docker/grafana/check
+	promtool check config docker/prometheus/prometheus.yml
+	promtool test rules docker/prometheus/rules_test.yml
 
 $(VENV)/bin/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \

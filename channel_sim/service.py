@@ -9,9 +9,10 @@ from collections.abc import Sequence
 from channel_sim.broker import Broker, Send
 from channel_sim.settings import BrokerSettings
 from semcom.errors import ProtocolError
-from semcom.messages import Hello, PointTable, ReceivedFrame, Welcome
+from semcom.heartbeats import DEAD_AFTER_S, Heartbeats
+from semcom.messages import Hello, PointTable, ReceivedFrame, SymbolFrame, Welcome
 from semcom.security import Security
-from semcom.service import DEAD_AFTER_S, HEARTBEAT_S, new_instance
+from semcom.service import HEARTBEAT_S, new_instance
 from semcom.sockets import Endpoint, Received
 from semcom.telemetry import Telemetry, event
 from semcom.wakeup import Wakeup
@@ -50,7 +51,7 @@ class ChannelService:
                 self._broker.learn(
                     PointTable(run=static.run, total=len(static.points), first=first, points=points)
                 )
-        self._greeted = self._control is None
+        self._heartbeats = Heartbeats("channel", telemetry)
         self._next_hello_s = 0.0
 
     @property
@@ -61,8 +62,8 @@ class ChannelService:
 
     @property
     def ready(self) -> bool:
-        """Whether the table of points can be had."""
-        return self._greeted
+        """Whether the table of points can be had: it is here for good, or whoever has it is."""
+        return self._control is None or self._heartbeats.fresh("orchestrator")
 
     def handle(self, endpoint: Endpoint, received: Received) -> None:
         """Take a message; whatever is wrong with it is answered and counted."""
@@ -83,6 +84,9 @@ class ChannelService:
                 event(logger, "receiver silent", peer=receiver.peer, held=len(receiver.held))
             self._telemetry.set("semcom_peers", len(self._broker.receivers), "receiver")
             self._telemetry.set("semcom_peers", len(self._broker.transmitters), "transmitter")
+            here = self._control is not None and self._heartbeats.fresh("orchestrator")
+            self._telemetry.set("semcom_peers", int(here), "orchestrator")
+            self._telemetry.begin(self._broker.transmitters)
             self._greet()
         return max(0.0, self._next_hello_s - now_s)
 
@@ -121,12 +125,18 @@ class ChannelService:
                 if self._broker.known_points(message.run) >= message.total:
                     self._greet()  # at once: whoever waits for these points may use them now
             elif isinstance(message, Welcome):
-                self._greeted = True
+                self._heartbeats.heard("orchestrator")
             return
+        if isinstance(message, SymbolFrame):
+            self._telemetry.observe(
+                "semcom_stage_seconds", now_s - endpoint.readable_s, "uplink_queue"
+            )
         if endpoint is self._uplink:
             sends = self._broker.on_uplink(received.sender, message, received.payload, now_s=now_s)
         else:
             sends = self._broker.on_downlink(received.sender, message, now_s=now_s)
+        if isinstance(message, Hello):  # the broker took it, so its role is right
+            self._heartbeats.heard(message.role)
         for send in sends:
             self._send(send)
 

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 
 from semcom import errors
+from semcom.metric_table import METRICS, PROCESS_METRICS, ROLES
 
 REPO = Path(__file__).resolve().parents[1]
 PAGES = [REPO / "README.md", *sorted((REPO / "docs").glob("*.md"))]
@@ -31,8 +32,24 @@ def exit_codes() -> str:
     return _table(("exit code", "means"), ((str(code), by_code[code]) for code in sorted(by_code)))
 
 
+def metrics() -> str:
+    """Every metric of every process."""
+    rows = (
+        (
+            f"`{name}`",
+            metric.kind,
+            ", ".join(f"`{label}`" for label in metric.labels),
+            "all" if metric.roles == ROLES else ", ".join(metric.roles),
+            metric.help,
+        )
+        for name, metric in (METRICS | PROCESS_METRICS).items()
+    )
+    return _table(("name", "kind", "labels", "processes", "meaning"), rows)
+
+
 TABLES: dict[str, Callable[[], str]] = {
     "exit-codes": exit_codes,
+    "metrics": metrics,
 }
 
 

@@ -14,6 +14,7 @@ from typing import Any
 
 from orchestrator.launcher import Launcher, ProcessFailedError
 from semcom.errors import AccountingError, ConfigurationError, ProtocolError
+from semcom.heartbeats import DEAD_AFTER_S
 from semcom.messages import (
     CodecReport,
     Failure,
@@ -25,7 +26,8 @@ from semcom.messages import (
     Role,
     Welcome,
 )
-from semcom.service import DEAD_AFTER_S, HEARTBEAT_S, new_instance
+from semcom.metric_table import PEERS
+from semcom.service import HEARTBEAT_S, new_instance
 from semcom.sockets import Endpoint, Received
 from semcom.telemetry import Telemetry, event
 from semcom.wire import refusal
@@ -58,6 +60,8 @@ class ControlService(ABC):
         self._peers: dict[tuple[Role, str], tuple[bytes, float]] = {}
         self._unrecorded: list[tuple[bytes, Results]] = []
         self._next_tick_s = 0.0
+        self._begun_s = time.monotonic()
+        telemetry.begin(links)
 
     @property
     def endpoints(self) -> Sequence[Endpoint]:
@@ -94,6 +98,7 @@ class ControlService(ABC):
             for (kind, peer), (_, heard_s) in self._peers.items():
                 if kind == "receiver" and now_s - heard_s > DEAD_AFTER_S:
                     self._receiver_gone(peer)
+            self._show_peers(now_s)
             self._housekeep(now_s)
             if self._launcher is not None and not self.interrupted:
                 try:
@@ -115,13 +120,22 @@ class ControlService(ABC):
 
     def absent(self, now_s: float) -> list[str]:
         """Roles and links of which nothing was heard lately."""
-        fresh = {
-            peer for peer, (_, heard_s) in self._peers.items() if now_s - heard_s <= DEAD_AFTER_S
-        }
+        peers = list(self._peers.items())  # `/readyz` asks on a thread of its own
+        fresh = {peer for peer, (_, heard_s) in peers if now_s - heard_s <= DEAD_AFTER_S}
         roles = {role for role, _ in fresh}
         absent: list[str] = [role for role in ("channel", "receiver") if role not in roles]
         links = [link for link in self.links if ("transmitter", link) not in fresh]
         return absent + [f"transmitter {link}" for link in links]
+
+    def _show_peers(self, now_s: float) -> None:
+        for role in PEERS["orchestrator"]:
+            silent_s = [
+                now_s - at_s for (kind, _), (_, at_s) in self._peers.items() if kind == role
+            ]
+            present = sum(age_s <= DEAD_AFTER_S for age_s in silent_s)
+            self._telemetry.set("semcom_peers", present, role)
+            age_s = min(silent_s, default=now_s - self._begun_s)
+            self._telemetry.set("semcom_heartbeat_age_seconds", age_s, role)
 
     def processes(self, now_s: float) -> list[dict[str, Any]]:
         """Who was heard of, and when last."""
@@ -201,6 +215,7 @@ class ControlService(ABC):
     def _answers(self, sender: bytes, message: Message) -> list[Message]:
         if isinstance(message, Hello):
             self._peers[message.role, message.peer] = (sender, time.monotonic())
+            self._telemetry.count("semcom_heartbeats_total", 1, message.role)
             answers: list[Message] = [Welcome(instance=self.instance)]
             if message.role == "transmitter" and message.peer in self.bystanders:
                 return answers

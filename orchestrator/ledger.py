@@ -128,6 +128,14 @@ class Ledger:
             found[point, link].add(frame)
         return found
 
+    def totals(self, link: str, point: int) -> tuple[int, int]:
+        """Images recorded of a link's point, and how many were answered rightly."""
+        images, correct = self._database.execute(
+            "SELECT TOTAL(images), TOTAL(correct) FROM frames WHERE point=? AND link=?",
+            (point, link),
+        ).fetchone()
+        return int(images), int(correct)
+
     def rows(self) -> Iterator[FrameRow]:
         """All frames in the order (point, link, frame)."""
         cursor = self._database.execute("SELECT * FROM frames ORDER BY point, link, frame")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import signal
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
@@ -58,7 +59,7 @@ class System:
             health = HealthServer(
                 ports.metrics_host,
                 ports.metrics,
-                registry=self.telemetry.registry,
+                telemetry=self.telemetry,
                 ready=lambda: service.ready,
                 pages=pages,
             )
@@ -91,6 +92,7 @@ def open_system(
         )
     addresses = _addresses(settings)
     telemetry = Telemetry("orchestrator", "orchestrator")
+    telemetry.follow("semcom_disk_free_bytes", lambda: float(shutil.disk_usage(folder).free))
     security = open_security(settings.security, "orchestrator", "orchestrator", telemetry)
     with ExitStack() as stack:
         control = Endpoint.bind(addresses["control"], name="control", security=security)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Protocol
 
+from orchestrator.accuracy import SweepAccuracy
 from orchestrator.control import ControlService
 from orchestrator.launcher import Launcher, ProcessFailedError
 from orchestrator.ledger import Ledger
@@ -50,6 +51,7 @@ class SweepService(ControlService):
         self._sweep = sweep
         self._ledger = ledger
         self._watcher = watcher
+        self._accuracy = SweepAccuracy(telemetry, sweep, ledger)
         telemetry.set("semcom_sweep_frames_planned", sweep.plan.total_frames)
         self._recorded()
 
@@ -83,7 +85,9 @@ class SweepService(ControlService):
 
     def _follow_up(self, message: Results) -> list[Message]:
         frames = [(result.point, result.frame) for result in message.results]
-        return self._sweep.recorded(message.link, frames)
+        more = self._sweep.recorded(message.link, frames)
+        self._accuracy.recorded(message.link, {point for point, _ in frames})
+        return more
 
     def _housekeep(self, now_s: float) -> None:
         self._watcher.waiting(self.absent(now_s))

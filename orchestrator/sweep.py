@@ -75,6 +75,10 @@ class Sweep:
             for point in link.missing
         )
 
+    def is_complete(self, link: str, point: int) -> bool:
+        """Whether every frame of a point is recorded for a link."""
+        return point not in self._links[link].missing
+
     @property
     def missing_frames(self) -> int:
         """Frames not recorded yet."""

@@ -12,6 +12,7 @@ from receiver.batcher import Batcher, Waiting
 from receiver.decoding import Decoded, FrameDecoder
 from receiver.settings import ReceiverSettings
 from semcom.errors import ProtocolError, SemcomError
+from semcom.heartbeats import Heartbeats
 from semcom.messages import (
     CodecReport,
     Hello,
@@ -63,7 +64,7 @@ class ReceiverService:
         if settings.control is not None:
             self._control = Endpoint.connect(settings.control, name="control", security=security)
         self._loading: set[str] = set()
-        self._welcomed = False
+        self._heartbeats = Heartbeats("receiver", telemetry)
         self._next_hello_s = 0.0
         for codec in settings.codecs:
             self._decoder.load(codec)
@@ -75,8 +76,8 @@ class ReceiverService:
 
     @property
     def ready(self) -> bool:
-        """Whether the channel has answered and a codec is loaded."""
-        return self._welcomed and bool(self._decoder.digests)
+        """Whether the channel has answered lately and a codec is loaded."""
+        return self._heartbeats.fresh("channel") and bool(self._decoder.digests)
 
     def handle(self, endpoint: Endpoint, received: Received) -> None:
         """Take a message; whatever is wrong with it is answered and counted."""
@@ -121,6 +122,7 @@ class ReceiverService:
 
     def _greet(self, now_s: float) -> None:
         self._next_hello_s = now_s + HEARTBEAT_S
+        self._telemetry.set("semcom_codecs_loaded", len(self._decoder.digests))
         hello = Hello(
             role="receiver",
             peer=self.peer,
@@ -136,11 +138,15 @@ class ReceiverService:
             self._load(message)
         elif isinstance(message, ReceivedFrame) and endpoint is self._downlink:
             self._decoder.check(message)
-            self._telemetry.count("semcom_frames_received_total", 1, message.key.link)
-            if not self._batcher.add(Waiting(message, received.payload, time.monotonic())):
-                self._telemetry.count("semcom_frames_duplicate_total", 1, message.key.link)
+            now_s, link = time.monotonic(), message.key.link
+            self._telemetry.count("semcom_frames_received_total", 1, link)
+            self._telemetry.observe(
+                "semcom_stage_seconds", now_s - endpoint.readable_s, "downlink_queue"
+            )
+            if not self._batcher.add(Waiting(message, received.payload, now_s)):
+                self._telemetry.count("semcom_frames_duplicate_total", 1, link)
         elif isinstance(message, Welcome):
-            self._welcomed = self._welcomed or endpoint is self._downlink
+            self._heartbeats.heard("channel" if endpoint is self._downlink else "orchestrator")
         elif isinstance(message, Refusal):
             self._telemetry.count("semcom_messages_refused_total", 1, message.reason)
         else:
@@ -183,7 +189,7 @@ class ReceiverService:
             self._telemetry.observe(
                 "semcom_stage_seconds", result.batch_wait_ms / 1e3, "batch_wait"
             )
-            self._telemetry.count("semcom_images_evaluated_total", each.images, result.key.link)
+            self._telemetry.count("semcom_images_decoded_total", each.images, result.key.link)
             if self._log_frames:  # before it leaves: what went out has been logged
                 frame_event(logger, "frame decoded", result)
             self._downlink.send(result)

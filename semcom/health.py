@@ -7,9 +7,10 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
-from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_latest
+from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
 from semcom.errors import PortInUseError
+from semcom.telemetry import Telemetry
 
 MAX_BODY_BYTES = 1 << 20
 
@@ -46,15 +47,17 @@ class HealthServer:
         host: str,
         port: int,
         *,
-        registry: CollectorRegistry,
+        telemetry: Telemetry,
         ready: Callable[[], bool],
         pages: Pages | None = None,
     ) -> None:
+        telemetry.follow("semcom_ready", lambda: float(ready()))
+
         def health(request: Request) -> Response | None:
             if request.method != "GET":
                 return None
             if request.path == "/metrics":
-                return Response(200, generate_latest(registry), CONTENT_TYPE_LATEST)
+                return Response(200, generate_latest(telemetry.registry), CONTENT_TYPE_LATEST)
             if request.path == "/livez":
                 return Response(200, b"ok\n")
             if request.path == "/readyz":

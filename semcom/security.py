@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-from typing import get_args
 
 from semcom.keys import KeyFolder, SecurityReason
 from semcom.messages import Role
@@ -34,8 +33,6 @@ class Security:
         self.own = self.keys.own(role, name)
         self._telemetry = telemetry
         self._logged: set[tuple[str, str]] = set()
-        for reason in get_args(SecurityReason):
-            telemetry.count(REFUSED, 0, reason)
 
     def server_key(self, endpoint: str) -> str:
         """The public key of the server behind an endpoint: `control`, `uplink` or `downlink`.

@@ -25,7 +25,6 @@ from semcom.telemetry import Telemetry, event, log_json
 from semcom.wakeup import Wakeup
 
 HEARTBEAT_S = 1.0
-DEAD_AFTER_S = 3.0
 DRAIN_S = 5.0
 logger = logging.getLogger("semcom.service")
 
@@ -176,7 +175,7 @@ def _run(
     health = HealthServer(
         settings.metrics_host,
         settings.metrics_port,
-        registry=telemetry.registry,
+        telemetry=telemetry,
         ready=lambda: service.ready,
     )
     event(

@@ -107,6 +107,7 @@ class Endpoint:
 
     def __init__(self, kind: int, name: str) -> None:
         self.name = name
+        self.readable_s = time.monotonic()  # when the poller last found it readable
         self.authenticator: Authenticator | None = None
         self.monitor: zmq.Socket[bytes] | None = None
         self._security: Security | None = None
@@ -316,10 +317,13 @@ class Poller:
         while True:
             readable = self._poll(end_s - time.monotonic())
             found = [endpoint for key, endpoint in self._endpoints.items() if key in readable]
+            now_s = time.monotonic()
+            for endpoint in found:
+                endpoint.readable_s = now_s
             woken = self._wakeup.fileno() in readable
             if woken:
                 self._wakeup.clear()
-            if found or woken or time.monotonic() >= end_s:
+            if found or woken or now_s >= end_s:
                 return found
 
     def _poll(self, timeout_s: float) -> dict[object, int]:

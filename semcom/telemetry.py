@@ -1,7 +1,4 @@
-"""All Prometheus names in one table, and logs as JSON lines.
-
-Labels come from small closed sets only (link, stage, reason), never frame or run.
-"""
+"""The metrics of a process for Prometheus, and its logs as JSON lines."""
 
 from __future__ import annotations
 
@@ -10,85 +7,25 @@ import json
 import logging
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
 
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, Info
+from prometheus_client import (
+    CollectorRegistry,
+    Counter,
+    Gauge,
+    Histogram,
+    Info,
+    ProcessCollector,
+    disable_created_metrics,
+)
 
 from semcom.messages import TaskResult
+from semcom.metric_table import MAX_LINKS, METRICS, OTHER_LINK, SECONDS_BUCKETS
 
-Kind = Literal["counter", "gauge", "histogram"]
-
-SECONDS_BUCKETS = (
-    0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0,
-)  # fmt: skip
-
-
-@dataclass(frozen=True)
-class Metric:
-    """One row of the table."""
-
-    kind: Kind
-    help: str
-    labels: tuple[str, ...] = ()
-
-
-METRICS: dict[str, Metric] = {
-    "semcom_frames_offered_total": Metric("counter", "Frames that were due to be sent", ("link",)),
-    "semcom_frames_shed_total": Metric(
-        "counter", "Frames offered and not taken up, because too many waited", ("link",)
-    ),
-    "semcom_frames_lost_total": Metric(
-        "counter", "Frames of a stream that were given up with their transmitter", ("link",)
-    ),
-    "semcom_frames_sent_total": Metric("counter", "Frames sent for the first time", ("link",)),
-    "semcom_frames_retransmitted_total": Metric("counter", "Frames sent again", ("link",)),
-    "semcom_frames_received_total": Metric("counter", "Frames taken from the wire", ("link",)),
-    "semcom_frames_recorded_total": Metric("counter", "Frames committed to the ledger", ("link",)),
-    "semcom_frames_duplicate_total": Metric("counter", "Answers that had been there", ("link",)),
-    "semcom_frames_unroutable_total": Metric("counter", "Frames whose peer was gone", ("link",)),
-    "semcom_messages_refused_total": Metric("counter", "Messages refused, by reason", ("reason",)),
-    "semcom_peers_refused_total": Metric(
-        "counter", "Handshakes and messages refused for their key", ("reason",)
-    ),
-    "semcom_frames_in_flight": Metric("gauge", "Frames sent and not yet answered", ("link",)),
-    "semcom_peers": Metric("gauge", "Peers heard of in the last three seconds", ("role",)),
-    "semcom_images_evaluated_total": Metric("counter", "Images answered by the task", ("link",)),
-    "semcom_images_correct_total": Metric("counter", "Images answered rightly", ("link",)),
-    "semcom_snr_set_db": Metric("gauge", "SNR of the last frame, dB", ("link",)),
-    "semcom_snr_measured_db": Metric(
-        "gauge", "Signal over noise of the last frame as drawn, dB", ("link",)
-    ),
-    "semcom_stage_seconds": Metric("histogram", "Duration of a stage per frame", ("stage",)),
-    "semcom_codec_swaps_total": Metric("counter", "Codecs loaded", ("result",)),
-    "semcom_sweep_frames_planned": Metric("gauge", "Frames the sweep plans", ()),
-    "semcom_sweep_frames_recorded": Metric("gauge", "Frames of the sweep in the ledger", ()),
-    "semcom_process_restarts_total": Metric("counter", "Processes started again", ("role",)),
-    "semcom_jobs": Metric("gauge", "Training jobs in the store", ("state",)),
-    "semcom_training_loss": Metric(
-        "gauge", "Last loss of a running job, by term; 0: none runs", ("dataset", "stage", "term")
-    ),
-    "semcom_training_learning_rate": Metric(
-        "gauge", "Learning rate of a running job", ("dataset", "stage")
-    ),
-    "semcom_training_images_per_second": Metric(
-        "gauge", "Images that a running job trains on per second", ("dataset", "stage")
-    ),
-    "semcom_training_step_seconds": Metric(
-        "gauge", "Duration of a step of a running job", ("dataset", "stage")
-    ),
-    "semcom_training_progress_ratio": Metric(
-        "gauge", "Share of a stage that a running job has done", ("dataset", "stage")
-    ),
-    "semcom_training_samples_total": Metric("counter", "Images trained on", ("dataset",)),
-    "semcom_training_restarts_total": Metric("counter", "Jobs started again", ("dataset",)),
-    "semcom_training_checkpoint_age_seconds": Metric(
-        "gauge", "Age of the last checkpoint of a running job", ("dataset",)
-    ),
-}
+# Of every counter and histogram the client library would add when it was created.
+disable_created_metrics()  # type: ignore[no-untyped-call]
 
 
 class Telemetry:
@@ -96,11 +33,23 @@ class Telemetry:
 
     def __init__(self, role: str, peer: str) -> None:
         self.registry = CollectorRegistry()
+        self._role = role
+        self._links: set[str] = set()
         self._children: dict[tuple[str, tuple[str, ...]], Counter | Gauge | Histogram] = {}
         self._metrics: dict[str, Counter | Gauge | Histogram] = {}
         Info("semcom_process", "Which process this is", registry=self.registry).info(
             {"role": role, "peer": peer}
         )
+        ProcessCollector(namespace="semcom", registry=self.registry)
+        self._show(())
+
+    def begin(self, links: Iterable[str]) -> None:
+        """Show the series of these links at 0; a link that is seen later shows its own."""
+        for link in links:
+            # Names that come from the network must not fill the memory.
+            if link not in self._links and len(self._links) < MAX_LINKS:
+                self._links.add(link)
+                self._show((link,))
 
     def count(self, name: str, amount: float = 1, *labels: str) -> None:
         """Add to a counter."""
@@ -114,6 +63,23 @@ class Telemetry:
         assert isinstance(child, Gauge)
         child.set(value)
 
+    def follow(self, name: str, value: Callable[[], float], *labels: str) -> None:
+        """Let a gauge be computed at every scrape, on the thread that answers it."""
+        child = self._child(name, labels)
+        assert isinstance(child, Gauge)
+        child.set_function(value)
+
+    def only(self, name: str, *labels: str) -> None:
+        """Set a gauge to 1 for these labels, and forget it for all others."""
+        self.forget(name)
+        self.set(name, 1, *labels)
+
+    def forget(self, name: str) -> None:
+        """Drop all series of a metric with labels."""
+        for key in [key for key in self._children if key[0] == name]:
+            del self._children[key]
+            self._metrics[name].remove(*key[1])
+
     def observe(self, name: str, value: float, *labels: str) -> None:
         """Record a duration in seconds."""
         child = self._child(name, labels)
@@ -124,9 +90,18 @@ class Telemetry:
         key = (name, labels)
         child = self._children.get(key)
         if child is None:
+            if METRICS[name].labels[:1] == ("link",) and labels:
+                self.begin(labels[:1])
+                if labels[0] not in (*self._links, OTHER_LINK):
+                    return self._child(name, (OTHER_LINK, *labels[1:]))
             metric = self._metrics.get(name) or self._create(name)
             child = self._children[key] = metric.labels(*labels) if labels else metric
         return child
+
+    def _show(self, links: tuple[str, ...]) -> None:
+        for name, metric in METRICS.items():
+            for labels in metric.known_series(self._role, links):
+                self._child(name, labels)
 
     def _create(self, name: str) -> Counter | Gauge | Histogram:
         spec = METRICS[name]

@@ -81,7 +81,7 @@ def test_named_tests_exist(page: Path) -> None:
 @PAGE
 def test_tables_made_from_code_are_those_of_the_code(page: Path) -> None:
     text = page.read_text()
-    assert rewritten(text) == text, "run: python -m docs.tables"
+    assert rewritten(text) == text, "run: make monitoring"
 
 
 @pytest.mark.parametrize("scenario", sorted((REPO / "scenarios").glob("*.yaml")), ids=str)

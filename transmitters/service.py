@@ -13,6 +13,7 @@ import torch
 
 from semcom.checkpoints import open_checkpoint
 from semcom.errors import ProtocolError, SemcomError
+from semcom.heartbeats import Heartbeats
 from semcom.messages import (
     Assignment,
     Failure,
@@ -136,7 +137,9 @@ class TransmitterService:
         self._run = ""
         self._draining = False
         self._next_hello_s = 0.0
-        telemetry.set("semcom_frames_in_flight", 0, link)
+        self._codec_digest = ""
+        self._heartbeats = Heartbeats("transmitter", telemetry)
+        telemetry.begin([link])
 
     @property
     def endpoints(self) -> Sequence[Endpoint]:
@@ -145,8 +148,8 @@ class TransmitterService:
 
     @property
     def ready(self) -> bool:
-        """Whether orchestrator and channel have answered."""
-        return self._greeted and bool(self._channel_instance)
+        """Whether orchestrator and channel have answered lately."""
+        return self._heartbeats.fresh("orchestrator") and self._heartbeats.fresh("channel")
 
     def handle(self, endpoint: Endpoint, received: Received) -> None:
         """Take a message; what cannot be mended ends this transmitter's part of the run."""
@@ -186,6 +189,7 @@ class TransmitterService:
         for results in self._sender.results_to_send(now_s):
             self._control.send(results)
         self._telemetry.set("semcom_frames_in_flight", self._sender.in_flight, self.link)
+        self._telemetry.set("semcom_frames_open", self._sender.open_frames, self.link)
         idle_s = max(0.0, self._next_hello_s - now_s)
         if self._failure is None and not self._draining:
             idle_s = self._streamer.wait_s(now_s, idle_s)
@@ -218,6 +222,7 @@ class TransmitterService:
     def _on_uplink(self, received: Received) -> None:
         message, now_s = received.message, time.monotonic()
         if isinstance(message, Welcome):
+            self._heartbeats.heard("channel")
             if self._channel_instance not in ("", message.instance):
                 event(logger, "channel restarted", in_flight=self._sender.in_flight)
                 self._sender.channel_restarted(now_s)
@@ -243,11 +248,13 @@ class TransmitterService:
         self._sender.finished(flight, result, correct=correct, now_s=now_s)
         self._telemetry.count("semcom_images_evaluated_total", len(predictions_N), self.link)
         self._telemetry.count("semcom_images_correct_total", correct, self.link)
-        self._telemetry.observe("semcom_stage_seconds", now_s - flight.first_sent_s, "round_trip")
+        round_trip_s = now_s - flight.first_sent_s
+        self._telemetry.observe("semcom_round_trip_seconds", round_trip_s, self.link)
 
     def _on_control(self, received: Received) -> None:
         message = received.message
         if isinstance(message, Welcome):
+            self._heartbeats.heard("orchestrator")
             self._greeted = True
         elif isinstance(message, Assignment):
             if message.run != self._run:
@@ -297,12 +304,20 @@ class TransmitterService:
         )
         self._telemetry.count("semcom_frames_sent_total", 1, self.link)
         self._telemetry.observe("semcom_stage_seconds", encoded.encode_ms / 1e3, "encode")
-        self._telemetry.set("semcom_snr_set_db", encoded.plan.assignment.spec.snr_db, self.link)
+        self._show_codec(encoded.plan.assignment)
         self._send(flight)
 
     def _send(self, flight: InFlight) -> None:
         if not self._uplink.send(flight.message, flight.symbols_BK):
             self._telemetry.count("semcom_frames_unroutable_total", 1, self.link)
+
+    def _show_codec(self, work: PointWork) -> None:
+        self._telemetry.set("semcom_snr_set_db", work.spec.snr_db, self.link)
+        if self._codec_digest != work.codec_digest:
+            self._codec_digest = work.codec_digest
+            names = (self.link, work.codec, work.codec_digest[:12])
+            self._telemetry.only("semcom_codec_info", *names)
+            self._telemetry.count("semcom_codec_swaps_total", 1, "loaded")
 
     def _fail(self, error: Exception | None) -> None:
         """Tell the orchestrator with every Hello; it decides what becomes of the run."""

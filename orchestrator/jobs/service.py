@@ -230,7 +230,7 @@ def _serve(
     health = HealthServer(
         settings.metrics_host,
         settings.metrics_port,
-        registry=telemetry.registry,
+        telemetry=telemetry,
         ready=lambda: service.ready,
     )
     try:

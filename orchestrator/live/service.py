@@ -10,8 +10,8 @@ from orchestrator.control import ControlService
 from orchestrator.launcher import Launcher
 from orchestrator.live.stream import Order, Stream
 from semcom.errors import ProtocolError
+from semcom.heartbeats import DEAD_AFTER_S
 from semcom.messages import CodecReport, Failure, Hello, Message, Results
-from semcom.service import DEAD_AFTER_S
 from semcom.sockets import Endpoint
 from semcom.telemetry import Telemetry, event
 
@@ -36,9 +36,6 @@ class StreamService(ControlService):
         self.former_runs = former_runs
         self._stream = stream
         self._ending = False
-        for link in stream.links:
-            for name in ("recorded", "duplicate", "lost"):
-                telemetry.count(f"semcom_frames_{name}_total", 0, link)
 
     @property
     def done(self) -> bool:

@@ -108,6 +108,7 @@ class HostedSweep:
         assert self._begun is not None
         assert self.service is not None
         self._open.close()
+        self._telemetry.set("semcom_sweep_frames_planned", 0)  # none runs
         if self.service.failure is not None:
             self.fail(self.service.failure)
         elif not self._begun.sweep.complete:

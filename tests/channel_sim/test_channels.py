@@ -284,6 +284,17 @@ def test_channel_state_and_noise_are_in_single_precision():
     assert pass_through(codewords(10, 5), channel).dtype == np.complex64
 
 
+def test_measured_snr_is_the_ratio_of_what_was_drawn():
+    drawn = draw(point_of("rayleigh"), images=2, symbols=3)
+    sent = codewords(2, 3)
+    signal = np.mean(np.abs(drawn.fading_B1 * sent) ** 2)
+    noise = np.mean(np.abs(drawn.noise_BK) ** 2)
+    assert measured_snr_db(sent, drawn) == pytest.approx(10 * np.log10(signal / noise), abs=1e-4)
+    assert measured_snr_db(2 * sent, drawn) == pytest.approx(
+        measured_snr_db(sent, drawn) + 20 * np.log10(2), abs=1e-4
+    )
+
+
 @pytest.mark.parametrize("model", MODELS)
 @pytest.mark.parametrize("snr_db", [-10.0, 3.0, 30.0])
 def test_measured_snr_is_the_one_that_was_set(model: str, snr_db: float) -> None:

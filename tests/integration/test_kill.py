@@ -100,7 +100,7 @@ def test_one_of_two_receivers_killed_changes_no_answer(
 
     def serving() -> list[str]:
         both = ("receiver-1", "receiver-2")
-        return [peer for peer in both if metric(run, peer, "semcom_images_evaluated_total") > 0]
+        return [peer for peer in both if metric(run, peer, "semcom_images_decoded_total") > 0]
 
     eventually(lambda: bool(serving()), "a receiver that has answered")
     run.kill(serving()[-1])

@@ -5,11 +5,11 @@ from __future__ import annotations
 import http.client
 
 import pytest
-from prometheus_client import CollectorRegistry, Counter
 
 from semcom.errors import PortInUseError
 from semcom.health import HealthServer
 from semcom.sockets import free_ports
+from semcom.telemetry import Telemetry
 
 
 class Process:
@@ -17,10 +17,9 @@ class Process:
 
     def __init__(self, port: int = 0) -> None:
         self.is_ready = False
-        self.registry = CollectorRegistry()
-        self.frames = Counter("frames", "Frames", registry=self.registry)
+        self.telemetry = Telemetry("channel", "channel")
         self.server = HealthServer(
-            "127.0.0.1", port, registry=self.registry, ready=lambda: self.is_ready
+            "127.0.0.1", port, telemetry=self.telemetry, ready=lambda: self.is_ready
         )
 
     def get(self, path: str, method: str = "GET") -> tuple[int, str, str]:
@@ -53,13 +52,13 @@ def test_lives_before_it_is_ready(process):
 
 
 def test_metrics_are_those_of_its_registry_at_the_time(process):
-    process.frames.inc(3)
+    process.telemetry.count("semcom_frames_unroutable_total", 3, "a")
     status, kind, text = process.get("/metrics")
     assert status == 200
     assert kind.startswith("text/plain; version=")
-    assert "frames_total 3.0" in text
-    process.frames.inc()
-    assert "frames_total 4.0" in process.get("/metrics")[2]
+    assert 'semcom_frames_unroutable_total{link="a"} 3.0' in text
+    process.telemetry.count("semcom_frames_unroutable_total", 1, "a")
+    assert 'semcom_frames_unroutable_total{link="a"} 4.0' in process.get("/metrics")[2]
 
 
 def test_unknown_path_names_the_known_ones(process):
@@ -81,7 +80,7 @@ def test_logs_no_scrapes(process, capfd):
 def test_port_in_use_is_said_with_the_setting(process):
     with pytest.raises(PortInUseError, match="set another metrics_port") as caught:
         HealthServer(
-            "127.0.0.1", process.server.port, registry=process.registry, ready=lambda: True
+            "127.0.0.1", process.server.port, telemetry=process.telemetry, ready=lambda: True
         )
     assert caught.value.exit_code == 3
 
@@ -90,7 +89,7 @@ def test_closed_server_frees_its_port():
     (port,) = free_ports(1)  # no port that dialling it could itself be given
     process = Process(port)
     process.server.close()
-    again = HealthServer("127.0.0.1", port, registry=process.registry, ready=lambda: True)
+    again = HealthServer("127.0.0.1", port, telemetry=process.telemetry, ready=lambda: True)
     again.close()
     with pytest.raises(ConnectionRefusedError):
         process.get("/livez")

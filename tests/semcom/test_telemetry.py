@@ -10,7 +10,16 @@ import re
 import pytest
 from prometheus_client import generate_latest
 
-from semcom.telemetry import METRICS, SECONDS_BUCKETS, JsonLines, Telemetry, event, log_file
+from semcom.metric_table import (
+    MAX_LINKS,
+    MAX_SERIES,
+    METRICS,
+    PROCESS_METRICS,
+    ROLES,
+    SECONDS_BUCKETS,
+    SPEAKERS,
+)
+from semcom.telemetry import JsonLines, Telemetry, event, log_file
 
 
 @pytest.fixture
@@ -33,7 +42,18 @@ def test_names_are_in_base_units_under_one_prefix():
 
 def test_labels_come_from_small_closed_sets():
     closed = {"link", "reason", "role", "stage", "result", "dataset", "term", "state"}
-    assert {label for metric in METRICS.values() for label in metric.labels} <= closed
+    bounded = {"codec", "digest", "channel", "snr_db"}  # one codec a link; see SweepAccuracy
+    assert {label for metric in METRICS.values() for label in metric.labels} <= closed | bounded
+    for name, metric in METRICS.items():
+        if bounded & set(metric.labels):
+            assert name in ("semcom_codec_info", "semcom_sweep_accuracy_ratio")
+
+
+def test_rows_name_roles_that_exist():
+    for metric in (METRICS | PROCESS_METRICS).values():
+        assert metric.roles
+        assert set(metric.roles) <= set(ROLES)
+        assert not metric.values or set(metric.roles) <= set(metric.values)
 
 
 def test_histogram_has_few_rising_buckets():
@@ -90,6 +110,57 @@ def test_every_metric_of_the_table_can_be_used_and_scraped(telemetry):
     scraped = generate_latest(telemetry.registry).decode()
     for name in METRICS:
         assert f"# TYPE {name} " in scraped
+
+
+def series(telemetry: Telemetry) -> list[str]:
+    scraped = generate_latest(telemetry.registry).decode()
+    return [line for line in scraped.splitlines() if not line.startswith("#")]
+
+
+def test_series_that_are_known_at_the_start_are_at_zero(telemetry):
+    assert sample(telemetry, "semcom_messages_refused_total", reason="over_power") == 0
+    assert sample(telemetry, "semcom_stage_seconds_count", stage="encode") == 0
+    assert sample(telemetry, "semcom_stage_seconds_count", stage="decode") is None
+    assert sample(telemetry, "semcom_frames_offered_total", link="cifar10") is None
+    telemetry.begin(["cifar10"])
+    assert sample(telemetry, "semcom_frames_offered_total", link="cifar10") == 0
+    assert sample(telemetry, "semcom_round_trip_seconds_count", link="cifar10") == 0
+    assert sample(telemetry, "semcom_snr_set_db", link="cifar10") is None
+
+
+def test_first_word_of_a_link_shows_all_its_series():
+    telemetry = Telemetry("receiver", "receiver-1")
+    telemetry.count("semcom_frames_received_total", 1, "cifar10")
+    assert sample(telemetry, "semcom_frames_duplicate_total", link="cifar10") == 0
+
+
+@pytest.mark.parametrize("role", SPEAKERS)
+def test_names_from_the_network_do_not_fill_the_memory(role):
+    telemetry = Telemetry(role, role)
+    for number in range(10_000):
+        telemetry.count("semcom_frames_received_total", 1, f"link-{number}")
+    others = sample(telemetry, "semcom_frames_received_total", link="other")
+    assert others == 10_000 - MAX_LINKS
+    links = {re.search(r'link="([^"]*)"', line) for line in series(telemetry)} - {None}
+    assert len({match[1] for match in links}) == MAX_LINKS + 1
+    if role != "transmitter":  # it has one link only: its own
+        assert len(series(telemetry)) < MAX_SERIES
+
+
+def test_only_one_of_many_is_shown(telemetry):
+    telemetry.only("semcom_codec_info", "cifar10", "old", "0123")
+    telemetry.only("semcom_codec_info", "cifar10", "new", "4567")
+    shown = [line for line in series(telemetry) if line.startswith("semcom_codec_info")]
+    assert shown == ['semcom_codec_info{codec="new",digest="4567",link="cifar10"} 1.0']
+    telemetry.only("semcom_codec_info", "cifar10", "old", "0123")
+    assert sample(telemetry, "semcom_codec_info", link="cifar10", codec="old", digest="0123") == 1
+
+
+def test_gauge_that_is_followed_is_computed_at_every_scrape(telemetry):
+    ages = iter((1.0, 2.5))
+    telemetry.follow("semcom_heartbeat_age_seconds", lambda: next(ages), "channel")
+    for age in (1.0, 2.5):
+        assert sample(telemetry, "semcom_heartbeat_age_seconds", role="channel") == age
 
 
 def test_use_outside_the_table_is_a_programming_error(telemetry):

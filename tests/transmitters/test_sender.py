@@ -44,6 +44,18 @@ def test_only_assigned_frames_are_sent_each_once():
     assert sender.frames_to_encode() == []
 
 
+def test_frames_are_taken_up_once_and_open_until_they_are_recorded():
+    sender = sender_of()
+    assert sender.assign(assignment((0, 2))) == 2
+    assert sender.assign(assignment((0, 3))) == 1
+    assert sender.open_frames == 3
+    fly(sender)
+    finish(sender, 0)
+    assert sender.open_frames == 3
+    sender.recorded(Recorded(run="demo", frames=[(0, 0)]))
+    assert sender.open_frames == 2
+
+
 def test_message_says_what_the_frame_is():
     flight = fly(sender_of(assignment((4, 5))), now_s=7.0)[0]
     assert flight.message == SymbolFrame(

@@ -1,0 +1,239 @@
+"""Overview: does the system do its work, and how well?"""
+
+from __future__ import annotations
+
+from orchestrator.dashboards.model import (
+    GREEN,
+    NEUTRAL,
+    RED,
+    YELLOW,
+    Dashboard,
+    Panel,
+    Query,
+    Row,
+    above,
+    below,
+)
+from orchestrator.dashboards.queries import (
+    SERVICES,
+    accuracy,
+    increase,
+    per_second,
+    process_state,
+    quantile,
+)
+
+STATES = ((2, "ready", GREEN), (1, "not ready", YELLOW), (0, "down", RED))
+STATE_STEPS = ((None, RED), (1.0, YELLOW), (2.0, GREEN))
+ROUND_TRIP = "semcom_round_trip_seconds"
+# The table of points becomes one column per link and channel over the SNR as x.
+CURVES = (
+    {
+        "id": "groupingToMatrix",
+        "options": {
+            "columnField": "curve",
+            "rowField": "snr_db",
+            "valueField": "Value",
+            "emptyValue": "null",
+        },
+    },
+    {
+        "id": "convertFieldType",
+        "options": {
+            "conversions": [{"targetField": "snr_db\\curve", "destinationType": "number"}],
+            "fields": {},
+        },
+    },
+    {
+        "id": "organize",
+        "options": {"renameByName": {"snr_db\\curve": "SNR (dB)"}, "excludeByName": {}},
+    },
+    {"id": "sortBy", "options": {"sort": [{"field": "SNR (dB)", "desc": False}], "fields": {}}},
+)
+
+_STATE = Row(
+    "State",
+    (
+        Panel(
+            title="Processes ready",
+            description="Share of the system's processes that can do their work.",
+            unit="percentunit",
+            kind="stat",
+            width=4,
+            height=6,
+            thresholds=below(0.5, 1.0),
+            queries=(
+                Query(
+                    f'sum(semcom_ready{{job=~"{SERVICES}"}}) / count(up{{job=~"{SERVICES}"}})',
+                    "ready",
+                ),
+            ),
+        ),
+        Panel(
+            title="Alerts firing",
+            description="Alert rules that fire now; docs/monitoring.md says what to do.",
+            unit="none",
+            kind="stat",
+            width=4,
+            height=6,
+            thresholds=above(1, 3),
+            queries=(Query('count(ALERTS{alertstate="firing"}) or vector(0)', "alerts"),),
+        ),
+        Panel(
+            title="Accounting gap",
+            description="Frames of the last 10 minutes that were offered and are neither recorded "
+            "nor shed nor still open. A few are normal: the counters are read one after another.",
+            unit="none",
+            kind="stat",
+            width=4,
+            height=6,
+            decimals=0,
+            thresholds=above(100, 1000),
+            queries=(Query("sum(semcom:accounting_gap_frames:increase10m)", "frames"),),
+        ),
+        Panel(
+            title="State of the processes",
+            description="Every process over time: ready, up but not ready, or down.",
+            unit="none",
+            kind="state-timeline",
+            width=12,
+            height=6,
+            thresholds=STATE_STEPS,
+            states=STATES,
+            queries=(Query(process_state(), "{{job}} {{instance}}"),),
+        ),
+    ),
+)
+
+_TASK = Row(
+    "Task and channel",
+    (
+        Panel(
+            title="Accuracy",
+            description="Share of images answered rightly, by link, as the transmitters judge it.",
+            unit="percentunit",
+            height=9,
+            minimum=0,
+            maximum=1,
+            queries=(Query(accuracy()),),
+        ),
+        Panel(
+            title="SNR",
+            description="Es/N0 that is set, and (dashed) what the channel measured over half a "
+            "minute: the power of the faded symbols over that of the noise.",
+            unit="dB",
+            height=9,
+            dashed=" measured$",
+            queries=(
+                Query('max by (link) (semcom_snr_set_db{job="channel"})', "{{link}}"),
+                Query(
+                    "max by (link) (avg_over_time(semcom_snr_measured_db[30s]))",
+                    "{{link}} measured",
+                ),
+            ),
+        ),
+        Panel(
+            title="Accuracy against SNR of the last sweep",
+            description="Points of the sweep that are complete, by link and channel. After the "
+            "sweep has ended the last values of the past day are shown.",
+            unit="percentunit",
+            kind="trend",
+            width=16,
+            height=10,
+            minimum=0,
+            maximum=1,
+            x_field="SNR (dB)",
+            dashed=" (rayleigh|rician).*$",
+            transformations=CURVES,
+            queries=(
+                Query(
+                    "max by (curve, snr_db) (label_join(last_over_time("
+                    'semcom_sweep_accuracy_ratio[1d]), "curve", " ", "link", "channel"))',
+                    "",
+                    instant=True,
+                ),
+            ),
+        ),
+        Panel(
+            title="Sweep",
+            description="Share of the planned frames of the running sweep that are recorded; "
+            "nothing while none runs.",
+            unit="percentunit",
+            kind="bargauge",
+            width=8,
+            height=10,
+            minimum=0,
+            maximum=1,
+            thresholds=NEUTRAL,
+            queries=(
+                Query(
+                    "sum(semcom_sweep_frames_recorded) / (sum(semcom_sweep_frames_planned) > 0)",
+                    "recorded",
+                ),
+            ),
+        ),
+    ),
+)
+
+_FLOW = Row(
+    "Latency and throughput",
+    (
+        Panel(
+            title="Round trip",
+            description="From the first sending of a frame to its answer: median, and the 99th "
+            "percentile dashed.",
+            unit="s",
+            minimum=0,
+            thresholds=above(1, 2),
+            dashed=" p99$",
+            queries=(
+                Query(quantile(0.5, ROUND_TRIP), "{{link}} p50"),
+                Query(quantile(0.99, ROUND_TRIP), "{{link}} p99"),
+            ),
+        ),
+        Panel(
+            title="Frames offered and recorded",
+            description="Frames per second that were due (dashed), and that reached the ledger.",
+            unit="cps",
+            minimum=0,
+            dashed=" offered$",
+            queries=(
+                Query(per_second("semcom_frames_recorded_total"), "{{link}} recorded"),
+                Query(per_second("semcom_frames_offered_total"), "{{link}} offered"),
+            ),
+        ),
+        Panel(
+            title="Accounting gap by link",
+            description="Offered less recorded, shed, lost and still open frames of the last 10 "
+            "minutes. It grows if frames get lost.",
+            unit="none",
+            thresholds=above(100, 1000),
+            queries=(Query("semcom:accounting_gap_frames:increase10m"),),
+        ),
+        Panel(
+            title="Refusals and repetitions",
+            description="Messages refused by reason, frames sent again, and peers refused for "
+            "their key, in the last 5 minutes.",
+            unit="none",
+            minimum=0,
+            queries=(
+                Query(
+                    increase("semcom_messages_refused_total", "reason") + " > 0 or vector(0)",
+                    "{{reason}}",
+                ),
+                Query(increase("semcom_frames_retransmitted_total", "link"), "{{link}} sent again"),
+                Query(
+                    increase("semcom_peers_refused_total", "reason") + " > 0 or vector(0)",
+                    "key: {{reason}}",
+                ),
+            ),
+        ),
+    ),
+)
+
+OVERVIEW = Dashboard(
+    uid="semcom-overview",
+    title="Semantic links: overview",
+    description="State, accuracy, SNR, latency and throughput of all links.",
+    rows=(_STATE, _TASK, _FLOW),
+)

@@ -1,0 +1,41 @@
+"""Writes the dashboards as Grafana reads them.
+
+python -m orchestrator.dashboards.write     in the root of the repository; `make monitoring`
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+from orchestrator.dashboards.link import LINK_AND_CHANNEL
+from orchestrator.dashboards.model import Dashboard, dashboard_json
+from orchestrator.dashboards.overview import OVERVIEW
+from orchestrator.dashboards.receiver import RECEIVER
+from orchestrator.dashboards.training import TRAINING
+
+FOLDER = Path("docker/grafana/dashboards")
+DASHBOARDS: dict[str, Dashboard] = {
+    "overview": OVERVIEW,
+    "link": LINK_AND_CHANNEL,
+    "receiver": RECEIVER,
+    "training": TRAINING,
+}
+
+
+def generated() -> dict[Path, str]:
+    """The files, and what each of them must hold."""
+    return {
+        FOLDER / f"{name}.json": json.dumps(dashboard_json(dashboard), indent=1) + "\n"
+        for name, dashboard in DASHBOARDS.items()
+    }
+
+
+def main() -> None:
+    """Write them below the working folder."""
+    for path, content in generated().items():
+        path.write_text(content, encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,204 @@
+"""Every metric of the system: name, kind, meaning, labels, and which processes have it.
+
+Labels come from small closed sets only, never frame or run. docs/monitoring.md shows this table.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Literal, get_args
+
+from semcom.keys import SecurityReason
+from semcom.messages import RefusalReason
+
+Kind = Literal["counter", "gauge", "histogram"]
+
+SECONDS_BUCKETS = (
+    0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0,
+)  # fmt: skip
+MAX_LINKS = 32  # that one process tells apart; all further ones are `other`
+OTHER_LINK = "other"
+MAX_SERIES = 500  # of one process
+
+TX, CH, RX, ORC, JOBS = "transmitter", "channel", "receiver", "orchestrator", "jobs"
+SPEAKERS = (TX, CH, RX, ORC)
+ROLES = (*SPEAKERS, JOBS)
+# Who a process hears from, and which stages of a frame's way it measures.
+PEERS: Mapping[str, tuple[str, ...]] = {
+    TX: (CH, ORC), CH: (TX, RX, ORC), RX: (CH, ORC), ORC: (TX, CH, RX),
+}  # fmt: skip
+STAGES: Mapping[str, tuple[str, ...]] = {
+    TX: ("encode",),
+    CH: ("uplink_queue", "channel"),
+    RX: ("downlink_queue", "batch_wait", "decode"),
+}
+RESULTS: tuple[str, ...] = ("loaded", "refused")
+LAUNCHED: tuple[str, ...] = (TX, CH, RX)
+
+
+@dataclass(frozen=True)
+class Metric:
+    """One row of the table.
+
+    Series that are known when a process starts are there from the start, at 0: those without a
+    label, one per link, and one per value of `values`. A gauge that has nothing to tell yet
+    (`late`) appears with its first value.
+    """
+
+    kind: Kind
+    help: str
+    roles: tuple[str, ...]
+    labels: tuple[str, ...] = ()
+    values: Mapping[str, tuple[str, ...]] = field(default_factory=dict)  # role -> label values
+    late: bool = False
+
+    def known_series(self, role: str, links: tuple[str, ...]) -> list[tuple[str, ...]]:
+        """Label values of the series that a process of this role has from the start."""
+        if self.late or role not in self.roles:
+            return []
+        if not self.labels:
+            return [()]
+        values = links if self.labels == ("link",) else self.values.get(role, ())
+        return [(value,) for value in values]
+
+
+def _each(roles: tuple[str, ...], values: tuple[str, ...]) -> dict[str, tuple[str, ...]]:
+    return dict.fromkeys(roles, values)
+
+
+LINK = ("link",)
+
+METRICS: dict[str, Metric] = {
+    # The way of a frame.
+    "semcom_frames_offered_total": Metric(
+        "counter", "Frames that were due to be sent, by the plan or the stream", (TX,), LINK
+    ),
+    "semcom_frames_shed_total": Metric(
+        "counter", "Frames offered and not taken up, because too many waited", (TX,), LINK
+    ),
+    "semcom_frames_sent_total": Metric("counter", "Frames sent for the first time", (TX,), LINK),
+    "semcom_frames_retransmitted_total": Metric("counter", "Frames sent again", (TX,), LINK),
+    "semcom_frames_received_total": Metric(
+        "counter", "Frames taken from the wire, repeated ones too", (CH, RX), LINK
+    ),
+    "semcom_frames_recorded_total": Metric(
+        "counter", "Frames committed to the ledger", (ORC,), LINK
+    ),
+    "semcom_frames_lost_total": Metric(
+        "counter", "Frames of a stream that were given up with their transmitter", (ORC,), LINK
+    ),
+    "semcom_frames_duplicate_total": Metric(
+        "counter", "Frames or answers that had been there already", (TX, RX, ORC), LINK
+    ),
+    "semcom_frames_unroutable_total": Metric(
+        "counter", "Frames that could not leave: their peer was gone or its queue full",
+        (TX, CH), LINK,
+    ),
+    "semcom_frames_in_flight": Metric(
+        "gauge", "Frames sent and not yet answered", (TX,), LINK
+    ),
+    "semcom_frames_open": Metric(
+        "gauge", "Frames taken up whose receipt from the ledger is not here yet", (TX,), LINK
+    ),
+    "semcom_messages_refused_total": Metric(
+        "counter", "Messages refused here, or refused by a peer that said so", SPEAKERS,
+        ("reason",), _each(SPEAKERS, get_args(RefusalReason)),
+    ),
+    "semcom_peers_refused_total": Metric(
+        "counter", "Handshakes and messages refused for their key", SPEAKERS,
+        ("reason",), _each(SPEAKERS, get_args(SecurityReason)),
+    ),
+    # Durations, each measured by one clock.
+    "semcom_stage_seconds": Metric(
+        "histogram", "Duration of a stage of a frame's way", (TX, CH, RX), ("stage",), STAGES
+    ),
+    "semcom_round_trip_seconds": Metric(
+        "histogram", "From the first sending of a frame to its answer", (TX,), LINK
+    ),
+    # The task and the channel.
+    "semcom_images_evaluated_total": Metric(
+        "counter", "Images whose answer was judged", (TX,), LINK
+    ),
+    "semcom_images_correct_total": Metric("counter", "Images answered rightly", (TX,), LINK),
+    "semcom_images_decoded_total": Metric("counter", "Images answered", (RX,), LINK),
+    "semcom_snr_set_db": Metric(
+        "gauge", "SNR that was set for the last frame, dB", (TX, CH), LINK, late=True
+    ),
+    "semcom_snr_measured_db": Metric(
+        "gauge", "Power of signal over power of noise as drawn for the last frame, dB",
+        (CH,), LINK, late=True,
+    ),
+    # Codecs.
+    "semcom_codec_info": Metric(
+        "gauge", "Codec that encodes a link's frames; always 1", (TX,),
+        ("link", "codec", "digest"), late=True,
+    ),
+    "semcom_codecs_loaded": Metric("gauge", "Codecs that a receiver can decode", (RX,)),
+    "semcom_codec_swaps_total": Metric(
+        "counter", "Codecs taken into use, or refused", (TX, RX),
+        ("result",), _each((TX, RX), RESULTS),
+    ),
+    # Processes.
+    "semcom_ready": Metric("gauge", "1 if the process can do its work, as /readyz says", ROLES),
+    "semcom_peers": Metric(
+        "gauge", "Peers heard of in the last three seconds", (CH, ORC), ("role",), PEERS
+    ),
+    "semcom_heartbeats_total": Metric(
+        "counter", "Heartbeats heard, by role of the peer", SPEAKERS, ("role",), PEERS
+    ),
+    "semcom_heartbeat_age_seconds": Metric(
+        "gauge", "Time since a peer of this role was last heard of", SPEAKERS, ("role",), PEERS
+    ),
+    "semcom_process_restarts_total": Metric(
+        "counter", "Processes that the orchestrator started again", (ORC,),
+        ("role",), _each((ORC,), LAUNCHED),
+    ),
+    # Sweeps.
+    "semcom_sweep_frames_planned": Metric("gauge", "Frames that the sweep plans", (ORC,)),
+    "semcom_sweep_frames_recorded": Metric("gauge", "Frames of the sweep in the ledger", (ORC,)),
+    "semcom_sweep_accuracy_ratio": Metric(
+        "gauge", "Accuracy of a sweep's complete points, over their seeds and codecs", (ORC,),
+        ("link", "channel", "snr_db"), late=True,
+    ),
+    "semcom_sweep_accuracy_skipped": Metric(
+        "gauge", "Complete points that have no series, for there are too many", (ORC,)
+    ),
+    "semcom_disk_free_bytes": Metric("gauge", "Free space where runs are kept", (ORC,)),
+    # Training jobs.
+    "semcom_jobs": Metric("gauge", "Training jobs in the store", (JOBS,), ("state",)),
+    "semcom_training_loss": Metric(
+        "gauge", "Last loss of a running job, by term; 0: none runs", (JOBS,),
+        ("dataset", "stage", "term"),
+    ),
+    "semcom_training_learning_rate": Metric(
+        "gauge", "Learning rate of a running job", (JOBS,), ("dataset", "stage")
+    ),
+    "semcom_training_images_per_second": Metric(
+        "gauge", "Images that a running job trains on per second", (JOBS,), ("dataset", "stage")
+    ),
+    "semcom_training_step_seconds": Metric(
+        "gauge", "Duration of a step of a running job", (JOBS,), ("dataset", "stage")
+    ),
+    "semcom_training_progress_ratio": Metric(
+        "gauge", "Share of a stage that a running job has done", (JOBS,), ("dataset", "stage")
+    ),
+    "semcom_training_samples_total": Metric("counter", "Images trained on", (JOBS,), ("dataset",)),
+    "semcom_training_restarts_total": Metric(
+        "counter", "Jobs started again", (JOBS,), ("dataset",)
+    ),
+    "semcom_training_checkpoint_age_seconds": Metric(
+        "gauge", "Age of the last checkpoint of a running job", (JOBS,), ("dataset",)
+    ),
+}  # fmt: skip
+
+# What the client library tells of every process, where there is /proc.
+PROCESS_METRICS: dict[str, Metric] = {
+    "semcom_process_info": Metric("gauge", "Which process this is; 1", ROLES, ("role", "peer")),
+    "semcom_process_start_time_seconds": Metric("gauge", "When it started, Unix time", ROLES),
+    "semcom_process_cpu_seconds_total": Metric("counter", "CPU time it has used", ROLES),
+    "semcom_process_resident_memory_bytes": Metric("gauge", "Memory it holds", ROLES),
+    "semcom_process_virtual_memory_bytes": Metric("gauge", "Address space it holds", ROLES),
+    "semcom_process_open_fds": Metric("gauge", "Files and sockets it has open", ROLES),
+    "semcom_process_max_fds": Metric("gauge", "Files and sockets it may have open", ROLES),
+}
