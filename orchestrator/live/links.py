@@ -36,6 +36,7 @@ class Link:
         self.codec = planned.codecs[0]
         self.channel: ChannelSettings = settings.channel
         self.held_db: float | None = None  # instead of the course
+        self.move(0.0)
         self.account = Account()
         self.window = Window(window_s, start_s=now_s)
         self.history = History()
@@ -53,12 +54,16 @@ class Link:
         """First point that a frame may still need; None where there is no epoch."""
         return self.said.oldest if self.said is not None else self.epoch
 
-    def wanted(self, at_s: float) -> PointSpec:
-        """Channel condition at a time since the start. Every epoch has noise of its own."""
-        seed = self.settings.seed
-        held_db = self.held_db
-        snr_db = snr_at(self.settings.course, at_s, seed=seed) if held_db is None else held_db
-        return PointSpec(channel=self.channel, snr_db=snr_db, seed=seed + max(0, self.epochs - 1))
+    @property
+    def wanted(self) -> PointSpec:
+        """Channel condition that the link should have. Every epoch has noise of its own."""
+        snr_db = self._course_db if self.held_db is None else self.held_db
+        seed = self.settings.seed + max(0, self.epochs - 1)
+        return PointSpec(channel=self.channel, snr_db=snr_db, seed=seed)
+
+    def move(self, at_s: float) -> None:
+        """Go on along the course, to a time since the start."""
+        self._course_db = snr_at(self.settings.course, at_s, seed=self.settings.seed)
 
     def begin_epoch(self, instance: str) -> int:
         """Number frames from 0 again, for this life of the transmitter; frames given up."""

@@ -17,6 +17,8 @@ from semcom.telemetry import Telemetry, event
 
 logger = logging.getLogger("orchestrator.live")
 
+FORGOTTEN_AFTER_S = 60.0
+
 
 class StreamService(ControlService):
     """Answers the processes of a live system until it is interrupted."""
@@ -102,9 +104,12 @@ class StreamService(ControlService):
         return new
 
     def _housekeep(self, now_s: float) -> None:
-        for (role, peer), (_, heard_s) in self._peers.items():
-            if role == "transmitter" and now_s - heard_s > DEAD_AFTER_S:
+        for (role, peer), (_, heard_s) in list(self._peers.items()):
+            silent_s = now_s - heard_s
+            if role == "transmitter" and silent_s > DEAD_AFTER_S:
                 self._stream.transmitter_gone(peer)
+            elif role == "receiver" and silent_s > FORGOTTEN_AFTER_S:
+                del self._peers[role, peer]  # receivers come and go, under new names too
 
     def _recorded(self) -> None:
         """Nothing is kept but the windows."""

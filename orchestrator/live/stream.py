@@ -30,6 +30,7 @@ from semcom.points import ChannelModel, PointSpec
 POINTS_PER_MESSAGE = 32
 MAX_POINTS = 1024  # that may be needed at a time
 LAST_FRAME = 2**30  # of an epoch
+SAMPLE_S = 1.0  # of the histories
 
 
 @dataclass(frozen=True)
@@ -67,7 +68,7 @@ class Stream:
         self.paused = False
         self._scenario = scenario
         self._start_s = now_s
-        self._next_course_s = now_s
+        self._next_course_s = self._next_sample_s = now_s
         self._points: dict[int, _Point] = {}
         self._lowest = self._total = 0
         self._known = 0  # points that the channel knows
@@ -78,8 +79,8 @@ class Stream:
 
     @property
     def next_s(self) -> float:
-        """When the courses are looked at again."""
-        return self._next_course_s
+        """When courses or histories go on."""
+        return min(self._next_course_s, self._next_sample_s)
 
     @property
     def drained(self) -> bool:
@@ -117,11 +118,15 @@ class Stream:
             every_s = self._scenario.course_every_s
             self._next_course_s = max(now_s, self._next_course_s + every_s)
             for link in self.links.values():
+                link.move(now_s - self._start_s)
+        if now_s >= self._next_sample_s:
+            self._next_sample_s = max(now_s, self._next_sample_s + SAMPLE_S)
+            for link in self.links.values():
                 self._sample(link, now_s)
         first_new = self._total
         self._forget_points()
         for link in self.links.values():
-            self._renew(link, now_s)
+            self._renew(link)
         if self._total == first_new:
             return []
         return [Order("channel", None, table) for table in self._table(first_new)]
@@ -156,6 +161,7 @@ class Stream:
                 raise ProtocolError("unexpected", str(error)) from error
             if first_time:
                 new += 1
+                state.failure = ""
                 state.window.add(result, now_s)
                 change = state.change
                 if change is not None and change.point is not None and result.point >= change.point:
@@ -244,12 +250,11 @@ class Stream:
         snr_db = None if link.spec is None else link.spec.snr_db
         link.history.add(now_s - self._start_s, snr_db, link.window.stats(now_s))
 
-    def _renew(self, link: Link, now_s: float) -> None:
+    def _renew(self, link: Link) -> None:
         """Give a link a new point where another channel or codec is wanted."""
         if not link.instance or link.name in self._away or self.paused:
             return
-        spec = link.wanted(now_s - self._start_s)
-        digest = link.codec.digest
+        spec, digest = link.wanted, link.codec.digest
         if link.point is not None and link.spec == spec:
             current = self._points.get(link.point)
             if current is not None and current.codec == digest:

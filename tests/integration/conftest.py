@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import hashlib
+import subprocess
+import sys
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
 from tests.integration import harness
+from tests.integration.by_hand import Starter
 from tests.integration.plain_channel import Channel, Client, dialled, running
 
 
@@ -37,3 +41,21 @@ def client(shared_channel: Channel, request: pytest.FixtureRequest) -> Iterator[
     link = f"link-{codec[:8]}"
     with dialled(shared_channel, link, codec) as both:
         yield both
+
+
+@pytest.fixture
+def start_by_hand(tmp_path: Path) -> Iterator[Starter]:
+    """Starts `python -m PACKAGE --config FILE --id NAME`; ends what is left."""
+    started: list[subprocess.Popen[bytes]] = []
+
+    def start(package: str, peer: str, config: Path) -> subprocess.Popen[bytes]:
+        arguments = [sys.executable, "-m", package, "--config", str(config), "--id", peer]
+        with (tmp_path / f"{peer}.log").open("ab") as log:
+            started.append(subprocess.Popen(arguments, stdout=log, stderr=log))
+        return started[-1]
+
+    yield start
+    for process in started:
+        process.terminate()
+    for process in started:
+        process.wait(timeout=harness.DEADLINE_S)

@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
-from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 import yaml
 
-from semcom.sockets import free_ports
+from tests.integration.by_hand import Starter, write_process_file
 from tests.integration.harness import (
     DEADLINE_S,
     command,
@@ -22,48 +19,12 @@ from tests.integration.harness import (
 pytestmark = [pytest.mark.processes, pytest.mark.timeout(900)]
 
 SMALL: dict[str, object] = {"images": 100, "frame_images": 20, "snr_db": [0, 10]}
-Starter = Callable[[str, str, Path], "subprocess.Popen[bytes]"]
-
-
-@pytest.fixture
-def start_by_hand(tmp_path: Path) -> Iterator[Starter]:
-    """Starts `python -m PACKAGE --config FILE --id NAME`; ends what is left."""
-    started: list[subprocess.Popen[bytes]] = []
-
-    def start(package: str, peer: str, config: Path) -> subprocess.Popen[bytes]:
-        arguments = [sys.executable, "-m", package, "--config", str(config), "--id", peer]
-        with (tmp_path / f"{peer}.log").open("ab") as log:
-            started.append(subprocess.Popen(arguments, stdout=log, stderr=log))
-        return started[-1]
-
-    yield start
-    for process in started:
-        process.terminate()
-    for process in started:
-        process.wait(timeout=DEADLINE_S)
 
 
 def test_processes_dial_in_in_any_order_and_give_the_launched_digest(
     start_by_hand: Starter, workplace: Path, tmp_path: Path
 ) -> None:
-    control, uplink, downlink = free_ports(3)
-    folders = {"data_dir": str(workplace / "data"), "codec_dir": str(workplace / "codecs")}
-    address = {
-        name: f"tcp://127.0.0.1:{port}"
-        for name, port in (("control", control), ("uplink", uplink), ("downlink", downlink))
-    }
-    config = tmp_path / "processes.yaml"
-    sections = {
-        "transmitter": {"control": address["control"], "uplink": address["uplink"], **folders},
-        "channel": address,
-        "receiver": {
-            "control": address["control"],
-            "downlink": address["downlink"],
-            "codec_dir": folders["codec_dir"],
-        },
-    }
-    config.write_text(yaml.safe_dump(sections))
-
+    config, control = write_process_file(tmp_path / "processes.yaml", workplace)
     start_by_hand("transmitters", "shapes100", config)
     start_by_hand("receiver", "receiver-1", config)
     scenario = write_scenario(tmp_path / "s.yaml", **SMALL, ports={"control": control})

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.integration.by_hand import Starter, write_process_file
 from tests.integration.harness import (
     command,
     ended,
@@ -99,9 +100,8 @@ def check_codec_changes(live: LiveRun) -> None:
     weights = live.workplace / "codecs" / "cifar10" / "receiver.safetensors"
     weights.write_bytes(weights.read_bytes()[:-1])
     for refused, exit_code in (("cifar10", 6), ("shapes200", 2), ("missing", 6)):
-        code, printed = live.command("codec", "set", "shapes10", refused)
-        assert code == exit_code, printed
-        assert "Traceback" not in printed
+        status, answer = live.ask("/api/codec", {"link": "shapes10", "codec": refused})
+        assert (status, answer["exit_code"]) == (400, exit_code), answer
     live.wait_for_frames()
     assert live.links()["shapes10"]["codec"] == "second"
 
@@ -144,6 +144,39 @@ def test_background_system_is_found_and_ended(place: Path) -> None:
     for words in (("status",), ("down",), ("channel", "set", "shapes10", "--snr-db", "3")):
         code, printed = live.command(*words)
         assert (code, "semcom up" in printed) == (2, True), printed
+
+
+def test_system_attaches_to_processes_that_outlive_it(
+    start_by_hand: Starter, place: Path, tmp_path: Path
+) -> None:
+    config, control = write_process_file(tmp_path / "processes.yaml", place)
+    scenario = write_live_scenario(
+        tmp_path / "live.yaml", ports={"control": control, "metrics_host": "0.0.0.0"}
+    )
+    processes = [
+        start_by_hand(package, peer, config)
+        for package, peer in (
+            ("transmitters", "shapes10"),
+            ("transmitters", "shapes100"),
+            ("receiver", "receiver-1"),
+            ("channel_sim", "channel"),
+        )
+    ]
+    first = start_live(scenario, "--attach", workplace=place)
+    first.wait_for_frames()
+    first.process.kill()
+    first.end()
+    assert first.command("status")[0] == 2, "what it left is no system"
+    second = start_live(scenario, "--attach", workplace=place)
+    second.wait_for_frames()
+    held = {"link": "shapes10", "snr_db": -3}
+    assert second.ask("/api/channel", held)[0] == 401
+    token = (second.logs.folder / "token").read_text()
+    assert second.ask("/api/channel", held, Authorization=f"Bearer {token}")[0] == 200
+    second.balanced()
+    printed = second.end()
+    assert second.process.returncode == 0, printed
+    assert [process.poll() for process in processes] == [None] * 4
 
 
 @pytest.mark.parametrize(

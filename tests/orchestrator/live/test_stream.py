@@ -60,6 +60,15 @@ def test_course_moves_the_link_once_the_channel_knows_the_new_point():
     assert stream.tick(11.0) == [], "the SNR is the same"
 
 
+def test_course_moves_only_so_often():
+    stream = stream_of(course={"kind": "ramp", "start": 0, "stop": 50, "period_s": 10})
+    channel, told = streaming(stream)
+    transmitter_greets(stream, told)
+    for tick in range(1, 31):
+        channel.tick(0.1 * tick)
+    assert sorted(channel.points) == [0, 1, 2, 3]
+
+
 def test_points_are_forgotten_once_no_frame_needs_them():
     stream = stream_of()
     channel, told = streaming(stream)
@@ -246,6 +255,9 @@ def test_codec_that_the_transmitter_cannot_use_is_taken_back():
     assert back is not None
     assert back.codec == told.codec
     assert back.epoch > moved.epoch, "the transmitter may forget that it failed"
+    stream.failed(LINK, "said once more, before it was told")
+    record(stream, back, 0)
+    assert stream.links[LINK].failure == ""
 
 
 def test_second_change_of_a_codec_waits_for_the_first():
