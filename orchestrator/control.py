@@ -53,7 +53,6 @@ class ControlService(ABC):
         self.failure: Exception | None = None
         self.interrupted = False
         self.bystanders: frozenset[str] = frozenset()  # transmitters that this run leaves alone
-        self.former_runs: Collection[str] = ()  # whose late results are nobody's fault
         self._control = control
         self._launcher = launcher
         self._telemetry = telemetry
@@ -221,10 +220,11 @@ class ControlService(ABC):
                 return answers
             return answers + ([] if self.interrupted else self._lacks(message))
         if isinstance(message, Results):
-            if message.run in self.former_runs:
-                return []
             if message.run != self.run:
-                raise ProtocolError("unexpected", f"results of run {message.run}")
+                # Left over from a run before. Its sender forgets it once it gets work of this run;
+                # a refusal could reach it after that and end its part of this one.
+                self._telemetry.count("semcom_messages_refused_total", 1, "unexpected")
+                return []
             if message.link not in self.links:
                 raise ProtocolError("unexpected", f"results of link {message.link}")
             self._unrecorded.append((sender, message))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 
 from orchestrator.control import ControlService
 from orchestrator.launcher import Launcher
@@ -30,12 +30,10 @@ class StreamService(ControlService):
         stream: Stream,
         launcher: Launcher | None,
         telemetry: Telemetry,
-        former_runs: Collection[str],
     ) -> None:
         super().__init__(
             control, run=stream.run, links=stream.links, launcher=launcher, telemetry=telemetry
         )
-        self.former_runs = former_runs
         self._stream = stream
         self._ending = False
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 import os
 import time
-from collections import deque
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from typing import Any
@@ -39,7 +38,6 @@ from semcom.worker import Worker
 logger = logging.getLogger("orchestrator.live")
 
 DRAIN_S = 10.0  # until a sweep begins although frames of the stream are still under way
-RUNS_REMEMBERED = 16
 
 
 class LiveSystem:
@@ -62,13 +60,11 @@ class LiveSystem:
         self._desk = desk
         self._watcher = watcher
         self._worker: Worker[Plan | RunOutcome] = Worker(system.wakeup, "planner")
-        self._former_runs: deque[str] = deque(maxlen=RUNS_REMEMBERED)
         self._streaming = StreamService(
             system.control,
             stream=stream,
             launcher=system.launcher,
             telemetry=system.telemetry,
-            former_runs=self._former_runs,
         )
         self._active: ControlService = self._streaming
         self._sweep: HostedSweep | None = None
@@ -267,7 +263,6 @@ class LiveSystem:
             if self._stream.drained or now_s >= self._drain_until_s:
                 self._run_sweep(sweep)
         elif sweep.state == "running" and self._active.done:
-            self._former_runs.append(self._active.run)
             sweep.finish()
             self._active = self._streaming
             self._stream.resume()
@@ -282,7 +277,6 @@ class LiveSystem:
             return
         assert sweep.plan is not None
         service.bystanders = frozenset(set(self._scenario.links) - set(sweep.plan.links))
-        service.former_runs = (self._stream.run, *self._former_runs)
         self._active = service
         event(logger, "sweep begins", run=service.run, folder=str(sweep.folder))
         if self._sweep_asked is not None:
