@@ -9,11 +9,11 @@ import typer
 
 from orchestrator.cli_options import CODECS, PROJECT, CodecDir, DataDir, RunsDir, console
 from orchestrator.datasets.prepare import draw_missing
+from orchestrator.disturbance import run_soak
 from orchestrator.run_folder import LEDGER
 from orchestrator.runs import free_folder
 from orchestrator.scenarios import read_scenario
 from orchestrator.settings import Folders
-from orchestrator.soak import run_soak
 from semcom.errors import AccountingError
 
 
@@ -28,7 +28,7 @@ def soak(
     codecs: CodecDir = CODECS,
     runs: RunsDir = Path("runs"),
 ) -> None:
-    """Kill and stop the processes of a sweep at random; every frame must be accounted for."""
+    """Kill and stop processes of a live system that sweeps; every frame must be accounted for."""
     wanted = read_scenario(scenario)
     draw_missing((link.dataset for link in wanted.links.values()), data)
     folders = Folders(data=data, codecs=codecs, runs=runs).absolute()
@@ -36,6 +36,6 @@ def soak(
     console.print(f"disturbing {wanted.name} for {minutes:g} minutes, in {folder}")
     found = run_soak(wanted, folder, folders=folders, minutes=minutes, seed=seed)
     for line in found.lines():
-        console.print(line, highlight=False)
+        console.print(line, highlight=False, soft_wrap=True)
     if not found.clean:
         raise AccountingError(f"not clean, see above and {folder}/round-*/{LEDGER}")

@@ -47,6 +47,10 @@ def test_one_frame_amiss_in_one_round_is_not_clean():
     assert "lost: 1" in soak.lines()
 
 
+def test_live_frame_that_is_nowhere_is_not_clean():
+    assert not Soak(audits=[CLEAN], unaccounted=1).clean
+
+
 @pytest.mark.parametrize(("mib_per_minute", "bounded"), [(-3.0, True), (0.9, True), (1.1, False)])
 def test_growing_memory_is_not_clean(mib_per_minute, bounded):
     soak = Soak(audits=[CLEAN], lives={("channel", 7): life(mib_per_minute, 101)})
@@ -71,4 +75,5 @@ def test_soak_ends_with_every_frame_accounted_for(workplace: Path, tmp_path: Pat
     for line in ("lost: 0", "duplicated: 0", "unexpected: 0", "mismatching: 0"):
         assert line in printed
     assert "digest equal: yes" in printed
+    assert "not accounted for 0" in printed
     assert "faults: none" not in printed
