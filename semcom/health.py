@@ -23,6 +23,7 @@ class Request:
     path: str
     headers: Mapping[str, str] = field(default_factory=dict)
     body: bytes = b""
+    query: str = ""
 
 
 @dataclass(frozen=True)
@@ -86,7 +87,8 @@ class HealthServer:
 
             def _serve(self, body: bytes) -> None:
                 headers = {name.lower(): value for name, value in self.headers.items()}
-                request = Request(self.command, self.path.partition("?")[0], headers, body)
+                path, _, query = self.path.partition("?")
+                request = Request(self.command, path, headers, body, query)
                 answer = health(request) or (pages(request) if pages is not None else None)
                 self._answer(answer or Response(404, b"try /metrics, /livez or /readyz\n"))
 

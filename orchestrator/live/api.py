@@ -1,6 +1,6 @@
 """The control API of a live system over HTTP: which address asks what, and who may change things.
 
-    GET  /api/status
+    GET  /api/status   (?since=UPTIME_S leaves out samples of the history up to that one)
     POST /api/channel  {"link": ..., "snr_db": ..., "model": ..., "course": "resume"}
     POST /api/codec    {"link": ..., "codec": ...}
     POST /api/sweep    {"scenario": {...}, "name": ..., "resume": false}
@@ -15,8 +15,10 @@ from __future__ import annotations
 
 import hmac
 import json
+from bisect import bisect_right
 from collections.abc import Callable, Mapping
 from typing import Any
+from urllib.parse import parse_qs
 
 from orchestrator.live.requests import (
     BusyError,
@@ -79,7 +81,8 @@ class Api:
         try:
             if request.path == STATUS:
                 answer = self._desk.ask(StatusRequest(), deadline_s=STATUS_DEADLINE_S)
-                return _json(200, {**answer, **self._more()})
+                content = {**answer, **self._more(), "token_needed": not self._on_loopback}
+                return _json(200, _since(content, request.query))
             wanted = validate(CHANGES[request.path], _parsed(request.body), where=request.path)
             return _json(200, self._desk.ask(wanted, deadline_s=CHANGE_DEADLINE_S))
         except BusyError as error:
@@ -119,6 +122,20 @@ def _name(host: str) -> str:
     """A Host header without its port."""
     name, colon, port = host.rpartition(":")
     return name if colon and port.isdecimal() else host
+
+
+def _since(status: dict[str, Any], query: str) -> dict[str, Any]:
+    """A status with those samples only that the asker does not have."""
+    try:
+        since_s = float(parse_qs(query).get("since", ["-inf"])[-1])
+    except ValueError as error:
+        raise ConfigurationError("since must be a number of seconds") from error
+    links = []
+    for link in status["links"]:
+        columns = link["history"]
+        first = bisect_right(columns["uptime_s"], since_s)
+        links.append({**link, "history": {name: of[first:] for name, of in columns.items()}})
+    return {**status, "links": links}
 
 
 def _parsed(body: bytes) -> Any:

@@ -10,10 +10,12 @@ from typing import Any
 
 from orchestrator.catalog import Catalog
 from orchestrator.live.api import Api
+from orchestrator.live.choices import choices
 from orchestrator.live.home import Home
 from orchestrator.live.jobs import active_jobs
 from orchestrator.live.requests import Desk
 from orchestrator.live.scenario import LiveScenario, plan_live
+from orchestrator.live.site import Site
 from orchestrator.live.stream import Stream
 from orchestrator.live.system import LiveSystem
 from orchestrator.processes import System, open_system
@@ -61,7 +63,13 @@ def run_live(
             desk = Desk(system.wakeup)
             live = LiveSystem(system, scenario, stream, folders=folders, desk=desk, watcher=watcher)
             host = scenario.ports.metrics_host
-            api = Api(desk, host=host, token=token, more=lambda: {"jobs": active_jobs(work)})
+            api = Api(
+                desk,
+                host=host,
+                token=token,
+                more=lambda: {"jobs": active_jobs(work), **choices(catalog)},
+            )
+            site = Site()
 
             def opened() -> None:
                 url = _url(system)
@@ -69,7 +77,7 @@ def run_live(
                 up(url)
 
             try:
-                system.run(live, list(scenario.links), pages=api, opened=opened)
+                system.run(live, list(scenario.links), pages=lambda r: api(r) or site(r), opened=opened)
             finally:
                 live.close()
             if live.failure is not None:

@@ -248,7 +248,13 @@ class Stream:
 
     def _sample(self, link: Link, now_s: float) -> None:
         snr_db = None if link.spec is None else link.spec.snr_db
-        link.history.add(now_s - self._start_s, snr_db, link.window.stats(now_s))
+        link.history.add(
+            now_s - self._start_s,
+            snr_db,
+            link.window.stats(now_s),
+            offered=link.account.offered,
+            recorded=link.account.recorded,
+        )
 
     def _renew(self, link: Link) -> None:
         """Give a link a new point where another channel or codec is wanted."""

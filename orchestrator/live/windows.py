@@ -105,18 +105,31 @@ class History:
     def __init__(self) -> None:
         self._samples: deque[dict[str, float | None]] = deque(maxlen=HISTORY_S)
 
-    def add(self, uptime_s: float, snr_set_db: float | None, stats: WindowStats) -> None:
-        """One more sample; the oldest one goes."""
+    def add(
+        self,
+        uptime_s: float,
+        snr_set_db: float | None,
+        stats: WindowStats,
+        *,
+        offered: int,
+        recorded: int,
+    ) -> None:
+        """One more sample; the oldest one goes. Frames are counted since the start."""
         kept = asdict(stats)
         sample = {
-            "uptime_s": round(uptime_s, 1),
+            "uptime_s": uptime_s,
             "snr_set_db": snr_set_db,
             **{name: kept[name] for name in ("accuracy", "p50_ms", "p99_ms", "frames_per_s")},
+            "offered": offered,
+            "recorded": recorded,
         }
         self._samples.append({k: None if v is None else round(v, 4) for k, v in sample.items()})
 
     @property
     def columns(self) -> dict[str, list[float | None]]:
         """The samples by name, oldest first."""
-        names = ("uptime_s", "snr_set_db", "accuracy", "p50_ms", "p99_ms", "frames_per_s")
+        names = (
+            "uptime_s", "snr_set_db", "accuracy", "p50_ms", "p99_ms", "frames_per_s", "offered",
+            "recorded",
+        )  # fmt: skip
         return {name: [sample[name] for sample in self._samples] for name in names}
