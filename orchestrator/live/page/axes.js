@@ -1,8 +1,8 @@
 // Scales of four equal steps, so that the grid lines of two axes are the same.
 
 export const STEPS = 4;
-const NICE = [1, 2, 2.5, 5, 10];
-const DECIBELS = [2.5, 5, 10, 15, 20, 25];
+const NICE = [1, 1.5, 2, 2.5, 3, 4, 5, 7.5, 10];
+const DECIBELS = [5, 10, 15, 20, 25];
 
 export const SHARE = { low: 0, step: 0.25 };
 

@@ -8,7 +8,6 @@ import { gapOf, rates } from "/page/history.js";
 
 const SYSTEMS = { "rkd-sc": "RKD-SC" };
 const KINDS = { streaming: "good", failed: "bad", away: "bad", waiting: "warn", paused: "quiet" };
-const COURSES = { held: "held", random_walk: "random walk" };
 
 function digitsOf(step) {
   return Number.isInteger(step) ? 0 : Number.isInteger(step * 10) ? 1 : 2;
@@ -20,9 +19,9 @@ function labelled(unit) {
 
 function makeCharts() {
   const accuracy = new Chart({
-    id: "accuracy", title: "Accuracy and SNR", height: 172,
+    id: "accuracy", title: "Accuracy", height: 172,
     lines: [
-      { name: "accuracy", kind: "main", fill: "zero", format: (value) => percent(value) },
+      { name: "", kind: "main", fill: "zero", format: (value) => percent(value) },
       { name: "SNR set", kind: "second", right: true, stepped: true,
         format: (value) => quantity(value, 1, "dB") },
     ],
@@ -38,10 +37,10 @@ function makeCharts() {
     left: { scale: (columns) => fromZero(columns.flat(), 10), label: labelled("ms") },
   });
   const throughput = new Chart({
-    id: "throughput", title: "Frames per second", height: 128,
+    id: "throughput", title: "Throughput", height: 128,
     lines: [
-      { name: "recorded", kind: "main", fill: "zero", format: (value) => quantity(value, 1, "") },
-      { name: "offered", kind: "second", format: (value) => quantity(value, 1, "") },
+      { name: "recorded", kind: "main", fill: "zero", format: (value) => quantity(value, 1, "/s") },
+      { name: "offered", kind: "second", format: (value) => quantity(value, 1, "/s") },
     ],
     left: { scale: (columns) => fromZero(columns.flat(), 1), label: labelled("/s") },
   });
@@ -52,6 +51,32 @@ function figure(name, term) {
   const value = element("dd", { class: "figure", "data-figure": name }, NONE);
   const beside = element("dd", { class: "beside" });
   return { value, beside, node: element("div", {}, element("dt", {}, term), value, beside) };
+}
+
+// What became of all frames: the numbers must add up.
+class Balance {
+  constructor() {
+    const terms = ["offered", "recorded", "shed", "lost", "open"];
+    this.numbers = new Map(terms.map((term) => [term, element("dd")]));
+    const parts = terms.map((term) =>
+      element("div", { class: term }, element("dt", {}, term), this.numbers.get(term)));
+    this.note = element("p");
+    this.node = element("div", { class: "balance", role: "group", "aria-label": "Frames" },
+      element("dl", {}, ...parts), this.note);
+  }
+
+  update(row) {
+    for (const [term, number] of this.numbers) setText(number, count(row[term]));
+    const more = [
+      [row.window.retransmissions, "sent again lately"],
+      [row.refusals, "refused"],
+      [row.duplicates, "came twice"],
+    ].filter(([number]) => number).map(([number, what]) => `, ${count(number)} ${what}`);
+    const all = row.unaccounted ? `${count(row.unaccounted)} frames not accounted for`
+      : "all frames accounted for";
+    setText(this.note, all + more.join(""));
+    this.node.dataset.kind = row.unaccounted ? "bad" : "good";
+  }
 }
 
 export class Card {
@@ -66,14 +91,14 @@ export class Card {
       throughput: figure("throughput", "Recorded"),
     };
     this.charts = makeCharts();
-    this.balance = element("p", { class: "balance" });
+    this.balance = new Balance();
     this.controls = new Controls(name);
     this.node = element("article", { class: "card", "data-link": name, "data-hue": hue % 8 },
       element("div", { class: "card-head" }, element("h2", {}, name), this.state),
       this.what, this.failure,
       element("dl", { class: "figures" }, ...Object.values(this.figures).map(({ node }) => node)),
       ...Object.values(this.charts).map((chart) => chart.figure),
-      this.balance, this.controls.node);
+      this.balance.node, this.controls.node);
   }
 
   update(row, status, view, kept) {
@@ -84,7 +109,7 @@ export class Card {
     setText(this.failure, row.failure);
     this.failure.hidden = !row.failure;
     this.#figures(row);
-    this.#balance(row);
+    this.balance.update(row);
     this.controls.update(row, status);
     this.#charts(status, view, kept);
   }
@@ -97,26 +122,12 @@ export class Card {
     };
     const within = recent.ci95_low === null ? "nothing recorded"
       : `${percent(recent.ci95_low).slice(0, -2)} to ${percent(recent.ci95_high)}, ` +
-        `${count(recent.images)} images`;
+        `n = ${count(recent.images)}`;
     say("accuracy", percent(recent.accuracy), within);
-    const course = COURSES[row.course] ?? row.course;
     say("snr", quantity(row.snr_set_db, 1, "dB"),
-      `${quantity(recent.snr_measured_db, 1, "dB")} measured, ${course}`);
+      `measured ${quantity(recent.snr_measured_db, 1, "dB")}`);
     say("latency", quantity(recent.p50_ms, 0, "ms"), `p99 ${quantity(recent.p99_ms, 0, "ms")}`);
     say("throughput", quantity(recent.frames_per_s, 1, "/s"), `${count(row.in_flight)} in flight`);
-  }
-
-  #balance(row) {
-    const parts = ["recorded", "shed", "lost", "open"].map((name) => `${count(row[name])} ${name}`);
-    const more = [
-      [row.window.retransmissions, "sent again lately"],
-      [row.refusals, "refused"],
-      [row.duplicates, "came twice"],
-    ].filter(([number]) => number).map(([number, what]) => `, ${count(number)} ${what}`);
-    const gap = row.unaccounted ? `; ${count(row.unaccounted)} not accounted for` : "";
-    setText(this.balance, `${count(row.offered)} frames offered = ${parts.join(" + ")}` +
-      `${more.join("")}${gap}`);
-    this.balance.dataset.kind = row.unaccounted ? "bad" : "good";
   }
 
   #charts(status, view, kept) {

@@ -23,7 +23,7 @@ export class Chart {
     this.axes = { left, right };
     this.title = title;
     this.values = lines.map(() => element("span", { class: "value" }, NONE));
-    this.moment = element("span", { class: "moment" });
+    this.moment = svg("text", { class: "moment", "text-anchor": "middle", y: MARGIN.top });
     const legend = lines.map((line, index) =>
       element("li", { "data-kind": line.kind }, swatch(), `${line.name} `, this.values[index]));
     this.grid = svg("g", { class: "grid" });
@@ -34,9 +34,9 @@ export class Chart {
       svg("circle", { class: "dot", r: 3, "data-kind": line.kind, visibility: "hidden" }));
     this.note = svg("text", { class: "note", "text-anchor": "middle" });
     this.picture = svg("svg", { role: "img", height },
-      this.grid, this.areas, ...[...this.paths].reverse(), this.mark, ...this.dots, this.note);
+      this.grid, this.areas, ...[...this.paths].reverse(), this.mark, ...this.dots, this.note, this.moment);
     this.figure = element("figure", { class: "chart", "data-chart": id, "data-samples": 0 },
-      element("figcaption", {}, element("span", { class: "title" }, title), this.moment,
+      element("figcaption", {}, element("span", { class: "title" }, title),
         element("ul", { class: "legend" }, ...legend)),
       this.picture);
     this.#watch();
@@ -74,6 +74,7 @@ export class Chart {
     for (const [name, value] of Object.entries(ends)) this.mark.setAttribute(name, value);
     setAttribute(this.mark, "visibility", cursor === null ? "hidden" : "visible");
     setText(this.moment, cursor === null ? "" : `${Math.round(now - at)}\u202fs ago`);
+    this.moment.setAttribute("x", Math.min(Math.max(x, 70), this.#width - 70));
   }
 
   get #inner() {
@@ -117,7 +118,7 @@ export class Chart {
       const path = segments.map((points) => this.#path(this.lines[index], points)).join("");
       setAttribute(this.paths[index], "d", path);
     });
-    const samples = times.filter((at) => at >= now - span.length).length;
+    const samples = runs[0].reduce((sum, points) => sum + points.length, 0);
     setAttribute(this.figure, "data-samples", samples);
     setText(this.note, samples ? "" : "no samples yet");
     this.note.setAttribute("x", this.#width / 2);
@@ -144,10 +145,9 @@ export class Chart {
     }
     for (let ago = 0; ago <= span.length; ago += span.step) {
       const x = edge - (ago / span.length) * this.#inner;
-      const anchor = ago === 0 ? "end" : ago === span.length ? "start" : "middle";
       const text = ago === 0 ? "now" : span.mark(ago);
       parts.push(svg("line", { x1: x, x2: x, y1: bottom, y2: bottom + 4 }));
-      parts.push(svg("text", { x, y: bottom + 16, "text-anchor": anchor }, text));
+      parts.push(svg("text", { x, y: bottom + 16, "text-anchor": "middle" }, text));
     }
     this.grid.replaceChildren(...parts);
   }

@@ -3,6 +3,7 @@
 import { change } from "/page/api.js";
 import { element, quantity, setText } from "/page/dom.js";
 
+const COURSES = { random_walk: "random walk" };
 const SLIDER_DB = [-20, 40]; // the number field takes all that the system takes
 
 export class Controls {
@@ -16,17 +17,20 @@ export class Controls {
     this.slider = element("input", { id: id("slider"), type: "range", step: 0.5,
       "aria-label": `SNR of ${link} in dB` });
     this.number = element("input", { id: id("snr"), type: "number", step: 0.1, required: true });
+    this.course = element("span", { class: "course" });
     this.hold = element("button", {}, "Hold");
-    this.follow = element("button", { type: "button", class: "plain" }, "Follow course");
+    this.follow = element("button", { type: "button", class: "plain" }, "Follow the course");
     this.model = element("select", { id: id("model") });
     this.codec = element("select", { id: id("codec") });
     this.notice = element("p", { class: "notice", role: "status", "aria-live": "polite" });
     const label = (name, text) => element("label", { for: id(name) }, text);
     this.forms = {
-      snr: element("form", { class: "snr" }, label("snr", "SNR, dB"), this.slider, this.number,
-        this.hold, this.follow),
-      model: element("form", {}, label("model", "Channel"), this.model, element("button", {}, "Set")),
-      codec: element("form", {}, label("codec", "Codec"), this.codec, element("button", {}, "Set")),
+      snr: element("form", { class: "snr" }, label("snr", "SNR, dB"), this.course, this.follow,
+        element("div", { class: "row" }, this.slider, this.number, this.hold)),
+      model: element("form", {}, label("model", "Channel model"),
+        element("div", { class: "row" }, this.model, element("button", {}, "Set"))),
+      codec: element("form", {}, label("codec", "Codec"),
+        element("div", { class: "row" }, this.codec, element("button", {}, "Set"))),
     };
     this.node = element("div", { class: "controls" }, ...Object.values(this.forms), this.notice);
     this.#listen();
@@ -42,6 +46,8 @@ export class Controls {
       this.slider.value = row.snr_set_db;
     }
     this.follow.disabled = row.course !== "held";
+    setText(this.course, row.course === "held" ? "held"
+      : `course: ${COURSES[row.course] ?? row.course}`);
     this.#offer("model", this.model, status.models, row.model);
     const fitting = status.codecs.filter(({ dataset }) => dataset === row.dataset);
     const names = new Set([row.codec, ...fitting.map(({ name }) => name)]);
