@@ -6,7 +6,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 INSTALL = $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
 
-.PHONY: demo test lint types unit monitoring check-monitoring clean
+.PHONY: demo test lint types unit monitoring check-monitoring screenshots clean
 
 demo: $(VENV)/.all
 	$(BIN)/semcom demo
@@ -33,6 +33,10 @@ check-monitoring:
 	docker/grafana/check
 	promtool check config docker/prometheus/prometheus.yml
 	promtool test rules docker/prometheus/rules_test.yml
+
+# The pictures of the live page; needs Chromium.
+screenshots: $(VENV)/.dev
+	$(BIN)/python -m docs.screenshots
 
 $(VENV)/bin/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \

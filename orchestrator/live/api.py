@@ -126,8 +126,11 @@ def _name(host: str) -> str:
 
 def _since(status: dict[str, Any], query: str) -> dict[str, Any]:
     """A status with those samples only that the asker does not have."""
+    since = parse_qs(query).get("since")
+    if since is None:
+        return status
     try:
-        since_s = float(parse_qs(query).get("since", ["-inf"])[-1])
+        since_s = float(since[-1])
     except ValueError as error:
         raise ConfigurationError("since must be a number of seconds") from error
     links = []

@@ -18,7 +18,11 @@ def choices(catalog: Catalog) -> dict[str, Any]:
         except CheckpointError:
             continue
         codecs.append(
-            {"name": name, "dataset": manifest.dataset, "system": manifest.architecture.channel.system}
+            {
+                "name": name,
+                "dataset": manifest.dataset,
+                "system": manifest.architecture.channel.system,
+            }
         )
     return {
         "models": list(get_args(ChannelModel)),

@@ -77,7 +77,9 @@ def run_live(
                 up(url)
 
             try:
-                system.run(live, list(scenario.links), pages=lambda r: api(r) or site(r), opened=opened)
+                system.run(
+                    live, list(scenario.links), pages=lambda r: api(r) or site(r), opened=opened
+                )
             finally:
                 live.close()
             if live.failure is not None:

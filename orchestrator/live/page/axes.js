@@ -2,7 +2,7 @@
 
 export const STEPS = 4;
 const NICE = [1, 1.5, 2, 2.5, 3, 4, 5, 7.5, 10];
-const DECIBELS = [5, 10, 15, 20, 25];
+const DECIBELS = [5, 10, 15, 20, 25, 30];
 
 export const SHARE = { low: 0, step: 0.25 };
 
@@ -21,11 +21,9 @@ export function fromZero(values, least) {
 export function decibels(values) {
   const given = known(values);
   const [least, most] = given.length ? [Math.min(...given), Math.max(...given)] : [0, 20];
-  for (const step of DECIBELS) {
-    const low = Math.floor(least / step) * step;
-    if (low + STEPS * step >= most) return { low, step };
-  }
-  return { low: -40, step: 25 };
+  const lowest = (step) => Math.floor(least / step) * step;
+  const step = DECIBELS.find((each) => lowest(each) + STEPS * each >= most) ?? DECIBELS.at(-1);
+  return { low: lowest(step), step };
 }
 
 // Seconds shown, and between two marks.

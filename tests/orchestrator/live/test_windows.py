@@ -56,7 +56,9 @@ def test_measured_snr_is_that_of_the_newest_point_and_a_mean_of_powers():
 def test_history_is_bounded_and_its_columns_are_of_one_length():
     history, window = History(), Window(10.0, start_s=0.0)
     for second in range(HISTORY_S + 50):
-        history.add(float(second), 5.0, window.stats(float(second)))
+        stats = window.stats(float(second))
+        history.add(float(second), 5.0, stats, offered=2 * second, recorded=second)
     columns = history.columns
     assert {len(column) for column in columns.values()} == {HISTORY_S}
-    assert columns["uptime_s"][0] == 50.0
+    assert columns["uptime_s"][0] == columns["recorded"][0] == 50.0
+    assert columns["offered"][0] == 100.0

@@ -1,0 +1,144 @@
+"""The live page in a real browser, on a live system with real processes."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.integration.browser import Browser, chromium, find_chromium
+from tests.integration.live_system import LiveRun, start_live, write_live_scenario
+from tests.integration.second_codec import make_second
+
+pytestmark = [
+    pytest.mark.processes,
+    pytest.mark.timeout(900),
+    pytest.mark.skipif(find_chromium() is None, reason="chromium is not on the PATH"),
+]
+
+CARD = "document.querySelector('[data-link=shapes10]')"
+ROOT = "document.documentElement"
+
+
+@pytest.fixture
+def live(workplace: Path, tmp_path: Path) -> Iterator[LiveRun]:
+    (tmp_path / "data").symlink_to(workplace / "data")
+    shutil.copytree(workplace / "codecs", tmp_path / "codecs")
+    make_second(tmp_path / "codecs", of="shapes10")
+    run = start_live(write_live_scenario(tmp_path / "live.yaml"), workplace=tmp_path)
+    run.wait_for_frames()
+    yield run
+    run.end()
+
+
+def test_page_shows_and_changes_a_live_system(live: LiveRun, tmp_path: Path) -> None:
+    """One browser and one system for all of this: both take long to start."""
+    with chromium(tmp_path) as browser:
+        browser.look(1200, 900)
+        browser.open(json.loads((live.logs.folder / "live.json").read_text())["url"] + "/")
+        check_links_with_figures_and_charts(browser)
+        check_snr_is_held_and_follows_its_course_again(browser, live)
+        check_codec_is_changed(browser, live)
+        check_refusal_is_told(browser)
+        check_scales_and_rates(browser)
+        check_fits_a_narrow_screen(browser)
+        assert browser.value(f"{ROOT}.dataset.scriptErrors") == "0"
+        live.end()
+        check_silence_is_told(browser)
+        assert browser.value(f"{ROOT}.dataset.scriptErrors") == "0"
+
+
+def check_links_with_figures_and_charts(browser: Browser) -> None:
+    browser.wait(f"{ROOT}.dataset.state === 'live'")
+    links = "[...document.querySelectorAll('[data-link]')].map((card) => card.dataset.link)"
+    assert browser.value(links) == ["shapes10", "shapes100"]
+    browser.wait(
+        "[...document.querySelectorAll('[data-figure]')].every((f) => /\\d/.test(f.textContent))"
+    )
+    for chart in ("accuracy", "latency", "throughput"):
+        found = f"{CARD}.querySelector('[data-chart={chart}]')"
+        browser.wait(f"Number({found}.dataset.samples) >= 2")
+        assert browser.value(f"{found}.querySelector('path.line').getAttribute('d').length") > 10
+    chips = "[...document.querySelectorAll('#processes li')].map((chip) => chip.textContent)"
+    assert {"channel", "transmitter shapes10"} <= set(browser.value(chips))
+
+
+def check_snr_is_held_and_follows_its_course_again(browser: Browser, live: LiveRun) -> None:
+    browser.value(
+        f"{{ const field = {CARD}.querySelector('input[type=number]'); field.value = '-3.5';"
+        " field.dispatchEvent(new Event('input')); field.form.requestSubmit(); }"
+    )
+    browser.wait(f"{CARD}.querySelector('.notice').dataset.kind === 'good'")
+    live.wait(lambda links: links["shapes10"]["snr_set_db"] == -3.5, "the SNR is held")
+    assert live.links()["shapes100"]["course"] == "constant"
+    browser.wait(f"{CARD}.querySelector('[data-figure=snr]').textContent.startsWith('−3.5')")
+    browser.wait(f"!{CARD}.querySelector('button[type=button]').disabled")
+    browser.value(f"{CARD}.querySelector('button[type=button]').click()")
+    live.wait(lambda links: links["shapes10"]["course"] == "constant", "the course is followed")
+
+
+def check_codec_is_changed(browser: Browser, live: LiveRun) -> None:
+    choose = "document.getElementById('shapes10-codec')"
+    assert browser.value(f"[...{choose}.options].map((o) => o.value)") == ["second", "shapes10"]
+    browser.value(
+        f"{{ {choose}.value = 'second'; {choose}.dispatchEvent(new Event('change'));"
+        f" {choose}.form.querySelector('button').click(); }}"
+    )
+    browser.wait(f"{CARD}.querySelector('.notice').textContent === 'codec is second'")
+    assert live.links()["shapes10"]["codec"] == "second"
+
+
+def check_refusal_is_told(browser: Browser) -> None:
+    choose = "document.getElementById('shapes10-model')"
+    browser.value(
+        f"{{ {choose}.append(new Option('<b>fog</b>')); {choose}.value = '<b>fog</b>';"
+        f" {choose}.dispatchEvent(new Event('change')); {choose}.form.requestSubmit(); }}"
+    )
+    browser.wait(f"{CARD}.querySelector('.notice').dataset.kind === 'bad'")
+    notice = browser.value(f"{CARD}.querySelector('.notice').textContent")
+    assert "'awgn', 'rayleigh' or 'rician'" in notice
+    assert "<b>fog</b>" in notice  # as text
+    assert browser.value(f"{CARD}.querySelector('b')") is None
+
+
+def check_scales_and_rates(browser: Browser) -> None:
+    found = browser.value(
+        """(async () => {
+            const { decibels, fromZero } = await import("/page/axes.js");
+            const { History, gapOf, rates } = await import("/page/history.js");
+            const history = new History();
+            const status = (run, at) => ({ run, links: [{ link: "a", history: { uptime_s: at } }] });
+            return {
+                decibels: decibels([-9.5, null, 16]),
+                wide: decibels([-30, 60]),
+                fromZero: [fromZero([37, null], 1).step, fromZero([], 10).step],
+                gap: gapOf([0, 1, 2, 60, 61]),
+                rates: rates([0, 2, 4, 20, 22, 24], [0, 4, 8, 9, 9, 9], 10, 5),
+                taken: [status("x", [1, 2]), status("x", [3, 700]), status("y", [1])].map((each) =>
+                    [history.take(each), history.of("a")?.uptime_s, history.since]),
+            };
+        })()"""
+    )
+    assert found["decibels"] == {"low": -10, "step": 10}
+    assert found["wide"] == {"low": -30, "step": 30}
+    assert found["fromZero"] == [10, 2.5]
+    assert found["gap"] == 4
+    assert found["rates"] == [None, None, 2, None, None, 0]
+    assert found["taken"] == [[True, [1, 2], 2], [True, [700], 700], [False, None, None]]
+
+
+def check_fits_a_narrow_screen(browser: Browser) -> None:
+    for width in (360, 800):
+        browser.look(width, 800)
+        browser.wait(f"{CARD}.querySelector('.chart > svg').clientWidth < {width}")
+        assert browser.value(f"{ROOT}.scrollWidth") <= width
+
+
+def check_silence_is_told(browser: Browser) -> None:
+    browser.wait(f"{ROOT}.dataset.state === 'lost'")
+    banner = "document.getElementById('banner')"
+    assert not browser.value(f"{banner}.hidden")
+    assert browser.value(f"{banner}.textContent").startswith("No answer since")
