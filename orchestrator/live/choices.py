@@ -17,13 +17,8 @@ def choices(catalog: Catalog) -> dict[str, Any]:
             manifest = catalog.open(name).manifest
         except CheckpointError:
             continue
-        codecs.append(
-            {
-                "name": name,
-                "dataset": manifest.dataset,
-                "system": manifest.architecture.channel.system,
-            }
-        )
+        system = manifest.architecture.channel.system
+        codecs.append({"name": name, "dataset": manifest.dataset, "system": system})
     return {
         "models": list(get_args(ChannelModel)),
         "snr_bounds_db": [SNR_MIN_DB, SNR_MAX_DB],

@@ -20,6 +20,7 @@ from orchestrator.live.stream import Stream
 from orchestrator.live.system import LiveSystem
 from orchestrator.processes import System, open_system
 from orchestrator.settings import Folders
+from semcom.health import Request, Response
 from semcom.telemetry import log_file
 
 ANY_ADDRESS = ("", "0.0.0.0", "::")
@@ -71,15 +72,16 @@ def run_live(
             )
             site = Site()
 
+            def pages(request: Request) -> Response | None:
+                return api(request) or site(request)
+
             def opened() -> None:
                 url = _url(system)
                 home.announce(url)
                 up(url)
 
             try:
-                system.run(
-                    live, list(scenario.links), pages=lambda r: api(r) or site(r), opened=opened
-                )
+                system.run(live, list(scenario.links), pages=pages, opened=opened)
             finally:
                 live.close()
             if live.failure is not None:

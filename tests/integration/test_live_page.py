@@ -28,7 +28,9 @@ def live(workplace: Path, tmp_path: Path) -> Iterator[LiveRun]:
     (tmp_path / "data").symlink_to(workplace / "data")
     shutil.copytree(workplace / "codecs", tmp_path / "codecs")
     make_second(tmp_path / "codecs", of="shapes10")
-    run = start_live(write_live_scenario(tmp_path / "live.yaml"), workplace=tmp_path)
+    ports = {"metrics_host": "127.0.0.2"}  # on this machine, but a place that needs the token
+    scenario = write_live_scenario(tmp_path / "live.yaml", ports=ports)
+    run = start_live(scenario, workplace=tmp_path)
     run.wait_for_frames()
     yield run
     run.end()
@@ -40,6 +42,7 @@ def test_page_shows_and_changes_a_live_system(live: LiveRun, tmp_path: Path) -> 
         browser.look(1200, 900)
         browser.open(json.loads((live.logs.folder / "live.json").read_text())["url"] + "/")
         check_links_with_figures_and_charts(browser)
+        check_change_needs_the_token(browser, live)
         check_snr_is_held_and_follows_its_course_again(browser, live)
         check_codec_is_changed(browser, live)
         check_refusal_is_told(browser)
@@ -66,6 +69,19 @@ def check_links_with_figures_and_charts(browser: Browser) -> None:
     assert {"channel", "transmitter shapes10"} <= set(browser.value(chips))
 
 
+def check_change_needs_the_token(browser: Browser, live: LiveRun) -> None:
+    browser.value(f"{CARD}.querySelector('input[type=number]').form.requestSubmit()")
+    browser.wait(f"{CARD}.querySelector('.notice').dataset.kind === 'bad'")
+    assert "token" in browser.value(f"{CARD}.querySelector('.notice').textContent")
+    token = (live.logs.folder / "token").read_text()
+    assert not browser.value("document.getElementById('token-form').hidden")
+    browser.value(
+        f"{{ const field = document.getElementById('token'); field.value = {json.dumps(token)};"
+        " field.form.requestSubmit(); }"
+    )
+    assert browser.value("localStorage.length") == 0
+
+
 def check_snr_is_held_and_follows_its_course_again(browser: Browser, live: LiveRun) -> None:
     browser.value(
         f"{{ const field = {CARD}.querySelector('input[type=number]'); field.value = '-3.5';"
@@ -74,7 +90,7 @@ def check_snr_is_held_and_follows_its_course_again(browser: Browser, live: LiveR
     browser.wait(f"{CARD}.querySelector('.notice').dataset.kind === 'good'")
     live.wait(lambda links: links["shapes10"]["snr_set_db"] == -3.5, "the SNR is held")
     assert live.links()["shapes100"]["course"] == "constant"
-    browser.wait(f"{CARD}.querySelector('[data-figure=snr]').textContent.startsWith('−3.5')")
+    browser.wait(f"{CARD}.querySelector('[data-figure=snr]').textContent.startsWith('\\u22123.5')")
     browser.wait(f"!{CARD}.querySelector('button[type=button]').disabled")
     browser.value(f"{CARD}.querySelector('button[type=button]').click()")
     live.wait(lambda links: links["shapes10"]["course"] == "constant", "the course is followed")
@@ -110,7 +126,8 @@ def check_scales_and_rates(browser: Browser) -> None:
             const { decibels, fromZero } = await import("/page/axes.js");
             const { History, gapOf, rates } = await import("/page/history.js");
             const history = new History();
-            const status = (run, at) => ({ run, links: [{ link: "a", history: { uptime_s: at } }] });
+            const status = (run, uptime_s) =>
+                ({ run, links: [{ link: "a", history: { uptime_s } }] });
             return {
                 decibels: decibels([-9.5, null, 16]),
                 wide: decibels([-30, 60]),
