@@ -16,14 +16,15 @@ const root = document.documentElement;
 const at = (id) => document.getElementById(id);
 const history = new History();
 const cards = new Map();
-let answered = performance.now();
 let answeredAt = null;
+let silence = 0; // milliseconds in which this page ran and was seen, but had no answer
+let ticked = performance.now();
 let trouble = "";
 
 async function poll() {
   try {
     show(await current());
-    [answered, answeredAt, trouble] = [performance.now(), new Date(), ""];
+    [silence, answeredAt, trouble] = [0, new Date(), ""];
   } catch (error) {
     trouble = error.message;
   }
@@ -137,10 +138,17 @@ function renew(node, children) {
   if (!same) node.replaceChildren(...children);
 }
 
+function tick() {
+  const now = performance.now();
+  if (!document.hidden) silence += Math.min(now - ticked, EVERY_MS);
+  ticked = now;
+  watch();
+}
+
 // Says so where the system has been silent; what is shown is then of the past.
 function watch() {
   if (root.dataset.scriptErrors !== "0") return;
-  const silent = performance.now() - answered > SILENT_MS;
+  const silent = silence > SILENT_MS;
   if (silent) {
     root.dataset.state = "lost";
     const since = answeredAt === null ? "The system has not answered yet"
@@ -160,8 +168,5 @@ at("token-form").addEventListener("submit", (event) => {
   setText(at("token-state"), token() ? "kept in this tab until it is closed" : "forgotten");
 });
 at("token").value = token();
-document.addEventListener("visibilitychange", () => {
-  answered = Math.max(answered, performance.now() - SILENT_MS + EVERY_MS);
-});
-setInterval(watch, EVERY_MS / 2);
+setInterval(tick, EVERY_MS / 2);
 poll();
