@@ -83,6 +83,16 @@ class Link:
         if model is not None:
             self.channel = self.channel.model_copy(update={"model": model})
 
+    def sample(self, now_s: float, *, at_s: float) -> None:
+        """One more sample of the history, `at_s` after the start."""
+        self.history.add(
+            at_s,
+            None if self.spec is None else self.spec.snr_db,
+            self.window.stats(now_s),
+            offered=self.account.offered,
+            recorded=self.account.recorded,
+        )
+
     def state(self, *, streaming: bool, heard: bool) -> str:
         """One word for the table."""
         if self.failure:

@@ -122,7 +122,7 @@ class Stream:
         if now_s >= self._next_sample_s:
             self._next_sample_s = max(now_s, self._next_sample_s + SAMPLE_S)
             for link in self.links.values():
-                self._sample(link, now_s)
+                link.sample(now_s, at_s=now_s - self._start_s)
         first_new = self._total
         self._forget_points()
         for link in self.links.values():
@@ -245,16 +245,6 @@ class Stream:
         if link is None:
             raise ConfigurationError(f"no link '{name}'; links: {', '.join(self.links)}")
         return link
-
-    def _sample(self, link: Link, now_s: float) -> None:
-        snr_db = None if link.spec is None else link.spec.snr_db
-        link.history.add(
-            now_s - self._start_s,
-            snr_db,
-            link.window.stats(now_s),
-            offered=link.account.offered,
-            recorded=link.account.recorded,
-        )
 
     def _renew(self, link: Link) -> None:
         """Give a link a new point where another channel or codec is wanted."""
