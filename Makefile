@@ -6,7 +6,9 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 INSTALL = $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
 
-.PHONY: demo test lint types unit monitoring check-monitoring screenshots clean
+COMPOSE ?= $(shell docker compose version >/dev/null 2>&1 && echo docker compose || echo docker-compose)
+
+.PHONY: demo test lint types unit monitoring check-monitoring screenshots test-compose compose-up clean
 
 demo: $(VENV)/.all
 	$(BIN)/semcom demo
@@ -37,6 +39,13 @@ check-monitoring:
 # The pictures of the live page; needs Chromium.
 screenshots: $(VENV)/.dev
 	$(BIN)/python -m docs.screenshots
+
+# Builds and starts docker/compose.yaml on a Docker engine, and tries it; skipped where there is none.
+test-compose: $(VENV)/.dev
+	$(BIN)/python -m pytest -m compose -v tests/compose
+
+compose-up:
+	$(COMPOSE) -f docker/compose.yaml up -d --build
 
 $(VENV)/bin/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \

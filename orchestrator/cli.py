@@ -27,7 +27,7 @@ from orchestrator.cli_options import (
 )
 from orchestrator.cli_soak import soak
 from orchestrator.cli_training import HANDED_ON, bench_app, search, train
-from orchestrator.datasets.prepare import DATASETS, draw_missing, prepare
+from orchestrator.datasets.prepare import DATASETS, draw_missing, ensure, prepare
 from orchestrator.reports.report import console_table
 from orchestrator.run_folder import open_ledger
 from orchestrator.runs import InterruptedRunError, RunOutcome, free_folder, run_sweep
@@ -36,6 +36,7 @@ from orchestrator.settings import Folders
 from orchestrator.summary import summarize
 from orchestrator.verify import verify_run
 from semcom.errors import INTERRUPTED, CheckpointError, ConfigurationError, SemcomError
+from semcom.shards import MANIFEST
 
 app = typer.Typer(
     help="Semantic communication as a running system.",
@@ -145,10 +146,16 @@ def data_prepare(
     source: Annotated[
         Path | None, typer.Option("--from", help="A local copy instead of the download.")
     ] = None,
+    keep: Annotated[
+        bool, typer.Option("--keep", help="Leave it if it is there and whole.")
+    ] = False,
     data: DataDir = Path("data"),
 ) -> None:
     """Download, copy or draw a data set, and write the shards that the processes read."""
-    manifest = prepare(name, root=data / name, source=source)
+    if keep and (data / name / MANIFEST).exists():
+        manifest = ensure(name, data / name)
+    else:
+        manifest = prepare(name, root=data / name, source=source)
     sizes = ", ".join(f"{s.images} {split}" for split, s in manifest.splits.items())
     console.print(f"{data / name}: {len(manifest.classes)} classes, {sizes} images")
 

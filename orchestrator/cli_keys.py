@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from orchestrator.cli_options import console
-from orchestrator.key_sets import make_keys, parse_peer, revoke
+from orchestrator.key_sets import hand_out, make_keys, parse_peer, revoke
 from orchestrator.live.scenario import read_any_scenario
 from semcom.errors import ConfigurationError
 from semcom.speakers import Speaker
@@ -26,9 +26,13 @@ def keys(
     revoked: Annotated[
         list[str] | None, typer.Option("--revoke", metavar="NAME", help="Refuse NAME's key.")
     ] = None,
+    target: Annotated[
+        Path | None,
+        typer.Option("--hand-out", metavar="TARGET", help="Copy what the named peers need."),
+    ] = None,
 ) -> None:
-    """Make keys for the processes, add a peer's, or revoke one; never overwrites a key."""
-    if revoked and (peer or scenario is not None):
+    """Make keys for the processes, add a peer's, hand them out, or revoke one; overwrites none."""
+    if revoked and (peer or scenario is not None or target is not None):
         raise ConfigurationError("--revoke goes alone")
     if revoked:
         for name in revoked:
@@ -41,6 +45,10 @@ def keys(
         peers += [Speaker("transmitter", link) for link in wanted.links]
         peers += [Speaker("receiver", name) for name in wanted.receiver_names]
     made = make_keys(folder, peers)
+    if target is not None:
+        hand_out(folder, target, peers)
+        console.print(f"{target}: the keys of {', '.join(str(each) for each in peers)}")
+        return
     for each in made:
         console.print(f"{each}: new key")
     console.print(f"{folder}: {len(made)} keys made; use them with security: {{keys: {folder}}}")

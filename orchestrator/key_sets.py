@@ -11,6 +11,7 @@ import yaml
 from pydantic import TypeAdapter, ValidationError
 
 from semcom.errors import ConfigurationError, StorageError
+from semcom.files import write_atomically
 from semcom.keys import AUTHORIZED, REVOKED, SECRET, KeyFolder, SecretKey
 from semcom.messages import Name, Role
 from semcom.sockets import curve_keypair
@@ -78,6 +79,43 @@ def revoke(folder: Path, name: str) -> None:
         path.replace(folder / REVOKED / path.name)
     except OSError as error:
         raise StorageError(f"cannot revoke {name}: {error.strerror}") from error
+
+
+def hand_out(folder: Path, target: Path, peers: Sequence[Speaker]) -> None:
+    """Write what the host of `peers` needs to `target`: their secrets, and all public files.
+
+    Public files that are gone from `folder` go there too; no other secret ever lies in `target`.
+
+    Raises:
+        ConfigurationError: nobody is named, or `target` is the folder itself.
+        StorageError: the disk refuses.
+    """
+    if not peers:
+        raise ConfigurationError("--hand-out needs --peer: whose keys?")
+    if target.resolve() == folder.resolve():
+        raise ConfigurationError(f"{folder} is the whole set; hand out to another folder")
+    secrets = {f"{peer.name}.yaml" for peer in peers}
+    try:
+        for which in (SECRET, AUTHORIZED, REVOKED):
+            (target / which).mkdir(mode=0o700, parents=True, exist_ok=True)
+            there = {path.name: path for path in (folder / which).glob("*.yaml")}
+            if which == SECRET:
+                there = {name: path for name, path in there.items() if name in secrets}
+            for path in (target / which).glob("*.yaml"):
+                if path.name not in there:
+                    path.unlink()
+            for name, path in there.items():
+                _copy(path, target / which / name)
+    except OSError as error:
+        raise StorageError(f"cannot hand out keys to {target}: {error.strerror}") from error
+
+
+def _copy(source: Path, target: Path) -> None:
+    """Bring a key file up to date; one that is the same stays, and so does who holds it."""
+    content = source.read_bytes()
+    if not target.exists() or target.read_bytes() != content:
+        write_atomically(target, content)
+        target.chmod(0o600)
 
 
 def _is_there(folder: Path, peer: Speaker) -> bool:

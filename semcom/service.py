@@ -17,6 +17,8 @@ from typing import Protocol, TypeVar
 from semcom import sockets
 from semcom.errors import EXIT_OK, INTERRUPTED, ConfigurationError, SemcomError
 from semcom.health import HealthServer
+from semcom.key_pool import claim, is_pattern
+from semcom.keys import KeyFolder
 from semcom.messages import NAME_PATTERN, Role
 from semcom.security import Security, open_security
 from semcom.settings import ProcessSettings, read_yaml, validate
@@ -131,17 +133,21 @@ def main(
     parser.add_argument(
         "--config", type=Path, required=True, help="YAML file with a section per role"
     )
-    parser.add_argument("--id", default=role, help="this process's name, as cifar10 or receiver-1")
+    parser.add_argument(
+        "--id",
+        default=role,
+        help="this process's name, as cifar10 or receiver-1; receiver-*: that of any free key",
+    )
     arguments = parser.parse_args(argv)
     log_json()
 
     def work() -> None:
-        if not re.fullmatch(NAME_PATTERN, arguments.id):
+        if not re.fullmatch(NAME_PATTERN, arguments.id.removesuffix("*")):
             raise ConfigurationError(f"--id {arguments.id!r}: must match {NAME_PATTERN}")
         sections = read_yaml(arguments.config)
         section = sections.get(role) or {}
         settings = validate(settings_type, section, where=f"{arguments.config}: {role}")
-        _run(role, arguments.id, settings, build)
+        _run(role, _peer(role, arguments.id, settings), settings, build)
 
     return exit_code_of(work, logger)
 
@@ -159,6 +165,15 @@ def exit_code_of(work: Callable[[], None], log: logging.Logger) -> int:
         log.exception("internal error; please report it with this log")
         return SemcomError.exit_code
     return EXIT_OK
+
+
+def _peer(role: Role, name: str, settings: ProcessSettings) -> str:
+    """The process's name: as told, or that of a key of a pool."""
+    if not is_pattern(name):
+        return name
+    if settings.security is None:
+        raise ConfigurationError(f"--id {name}: only keys make a pool; set security, or one name")
+    return claim(KeyFolder(settings.security.keys), role, name)
 
 
 def _run(

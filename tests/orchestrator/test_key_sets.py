@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from orchestrator.key_sets import make_keys, parse_peer, revoke
+from orchestrator.key_sets import hand_out, make_keys, parse_peer, revoke
 from semcom.errors import ConfigurationError
 from semcom.keys import KeyFolder
 from semcom.speakers import Speaker
@@ -87,3 +87,39 @@ def test_peers_are_named_by_link_or_role_and_name() -> None:
     for wrong in ("", "King", "king:x", "receiver:", "../x", "a:b:c"):
         with pytest.raises(ConfigurationError, match="--peer"):
             parse_peer(wrong)
+
+
+def test_host_is_handed_its_own_secret_and_all_public_keys(tmp_path: Path) -> None:
+    folder, host = tmp_path / "all", tmp_path / "host"
+    make_keys(folder, [LINK, Speaker("transmitter", "other")])
+    hand_out(folder, host, [LINK])
+    assert [path.name for path in (host / "secret").iterdir()] == ["shapes10.yaml"]
+    assert KeyFolder(host).own("transmitter", "shapes10") == KeyFolder(folder).own(
+        "transmitter", "shapes10"
+    )
+    assert len(KeyFolder(host).listed("authorized")) == 4
+    for path in host.rglob("*.yaml"):
+        assert stat.S_IMODE(path.stat().st_mode) == 0o600
+
+
+def test_handing_out_again_brings_a_host_up_to_date(tmp_path: Path) -> None:
+    folder, host = tmp_path / "all", tmp_path / "host"
+    make_keys(folder, [LINK])
+    hand_out(folder, host, [Speaker("channel", "channel")])
+    before = (host / "secret" / "channel.yaml").stat().st_ino
+    own = KeyFolder(folder).own("transmitter", "shapes10")
+    revoke(folder, "shapes10")
+    hand_out(folder, host, [Speaker("channel", "channel")])
+    assert KeyFolder(host).judge(own.public_key).reason == "revoked_key"
+    assert not (host / "authorized" / "shapes10.yaml").exists()
+    assert (host / "secret" / "channel.yaml").stat().st_ino == before  # and its lock with it
+
+
+def test_nothing_is_handed_out_to_nobody_or_into_the_set_itself(tmp_path: Path) -> None:
+    make_keys(tmp_path, [LINK])
+    before = contents(tmp_path)
+    with pytest.raises(ConfigurationError, match="--peer"):
+        hand_out(tmp_path, tmp_path / "host", [])
+    with pytest.raises(ConfigurationError, match="whole set"):
+        hand_out(tmp_path, tmp_path, [LINK])
+    assert contents(tmp_path) == before

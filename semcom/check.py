@@ -1,0 +1,37 @@
+"""`python -m semcom.check [URL]`: is a process ready? An exit code, for container engines."""
+
+from __future__ import annotations
+
+import http.client
+import sys
+from urllib.error import HTTPError
+from urllib.parse import urlsplit
+from urllib.request import urlopen
+
+READY = "http://127.0.0.1:9100/readyz"
+TIMEOUT_S = 3.0
+
+
+def check(url: str, *, timeout_s: float = TIMEOUT_S) -> str | None:
+    """What is wrong with the process behind a page; None if it answers 200."""
+    if urlsplit(url).scheme != "http":
+        return f"{url}: not an http address"
+    try:
+        with urlopen(url, timeout=timeout_s):
+            return None
+    except HTTPError as error:
+        return f"{url}: {error.code} {error.read(80).decode(errors='replace').strip()}"
+    except (OSError, ValueError, http.client.HTTPException) as error:
+        return f"{url}: {getattr(error, 'reason', error)}"
+
+
+def main(arguments: list[str]) -> int:
+    """0 if the process is ready; else 1 and one line that says why."""
+    wrong = check(arguments[0] if arguments else READY)
+    if wrong is not None:
+        sys.stderr.write(f"error: {wrong}\n")
+    return 0 if wrong is None else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,51 @@
+"""Keys for processes that are started in any number: each takes one that nobody holds.
+
+A key is held by a lock on its file in `secret/`. The kernel drops the lock when its holder ends,
+however it ends, so the next process finds the key free; a process that stands still keeps it.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+
+from semcom.errors import ConfigurationError
+from semcom.keys import AUTHORIZED, SECRET, KeyFolder
+from semcom.messages import Role
+
+# Open for as long as this process lives: closing one would give its key back.
+_held: list[int] = []
+
+
+def is_pattern(name: str) -> bool:
+    """Whether a name asks for any key of a pool, as `receiver-*` does."""
+    return name.endswith("*")
+
+
+def claim(keys: KeyFolder, role: Role, pattern: str) -> str:
+    """Take the first key that fits and that no living process of this host holds; its name.
+
+    Keys that are not authorised any more are passed over.
+
+    Raises:
+        ConfigurationError: none is free.
+    """
+    authorized = {key.name for key in keys.listed(AUTHORIZED) if key.role == role}
+    found = sorted((keys.path / SECRET).glob(f"{pattern}.yaml"), key=lambda p: (len(p.stem), p))
+    usable = [path for path in found if path.stem in authorized]
+    for path in usable:
+        try:
+            descriptor = os.open(path, os.O_RDONLY)
+        except OSError as error:
+            raise ConfigurationError(f"cannot read {path}: {error.strerror}") from error
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            os.close(descriptor)
+            continue
+        _held.append(descriptor)
+        return path.stem
+    raise ConfigurationError(
+        f"{role} {pattern} has no key: {len(usable)} in {keys.path}, all of them held by others; "
+        "make more with semcom keys"
+    )
