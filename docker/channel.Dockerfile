@@ -9,8 +9,9 @@ ARG PIP_FIND_LINKS
 ENV PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_NO_CACHE_DIR=1 PIP_ROOT_USER_ACTION=ignore
 WORKDIR /build
 RUN python -m venv --without-pip /venv
-COPY pyproject.toml constraints.txt README.md LICENSE ./
-RUN python -m pip --python /venv/bin/python install -c constraints.txt '.[channel]' && rm /venv/bin/semcom
+COPY pyproject.toml constraints.txt ./
+RUN touch README.md LICENSE \
+ && python -m pip --python /venv/bin/python install -c constraints.txt '.[channel]' && rm /venv/bin/semcom
 
 FROM ${BASE}
 RUN groupadd --gid 10001 semcom && useradd --uid 10001 --gid semcom --no-create-home semcom

@@ -14,8 +14,9 @@ RUN python -m venv --without-pip /venv
 COPY constraints.txt ./
 RUN { grep -v '^torch==' constraints.txt; echo "${TORCH:-$(grep '^torch==' constraints.txt)}"; } > pins.txt \
  && python -m pip --python /venv/bin/python install -c pins.txt torch
-COPY pyproject.toml README.md LICENSE ./
-RUN python -m pip --python /venv/bin/python install -c pins.txt '.[transmitter,receiver]' \
+COPY pyproject.toml ./
+RUN touch README.md LICENSE \
+ && python -m pip --python /venv/bin/python install -c pins.txt '.[transmitter,receiver]' \
  && rm /venv/bin/semcom
 
 FROM ${BASE}
