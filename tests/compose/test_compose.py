@@ -131,17 +131,17 @@ def test_sweep_has_the_digest_of_the_host(stack: Stack, host_digest: str) -> Non
 
 
 def test_killed_containers_heal_in_the_middle_of_a_sweep(stack: Stack, host_digest: str) -> None:
-    former = status(stack)["sweep"]["folder"]
-    sweep = stack.start("run", "--rm", "--no-deps", "sweep")
+    former = (status(stack)["sweep"] or {}).get("folder")
 
     def under_way() -> bool:
         assert sweep.poll() is None, "the sweep ended before anything was killed"
-        now = status(stack)["sweep"]
+        now = status(stack)["sweep"] or {"folder": former}
         return now["folder"] != former and now["recorded"] > 0
 
-    eventually(under_way, "frames are recorded")
-    stack.kill("channel", "receiver", "transmitter-cifar100")
-    printed, _ = sweep.communicate(timeout=3600)
+    with stack.start("run", "--rm", "--no-deps", "sweep") as sweep:
+        eventually(under_way, "frames are recorded")
+        stack.kill("channel", "receiver", "transmitter-cifar100")
+        printed, _ = sweep.communicate(timeout=3600)
     assert sweep.returncode == 0, printed
     assert digest_in(printed) == host_digest
     stack.wait_healthy()
