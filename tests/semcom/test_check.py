@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import pytest
-from prometheus_client import CollectorRegistry
 
 from semcom.check import main
 from semcom.health import HealthServer
 from semcom.sockets import free_ports
+from semcom.telemetry import Telemetry
 
 
 @pytest.mark.parametrize("ready", [True, False])
 def test_exit_code_says_whether_the_process_is_ready(ready, capsys):
-    server = HealthServer("127.0.0.1", 0, registry=CollectorRegistry(), ready=lambda: ready)
+    server = HealthServer(
+        "127.0.0.1", 0, telemetry=Telemetry("channel", "channel"), ready=lambda: ready
+    )
     try:
         assert main([f"http://127.0.0.1:{server.port}/readyz"]) == (0 if ready else 1)
     finally:
