@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -11,6 +12,8 @@ from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
 from semcom.errors import PortInUseError
 from semcom.telemetry import Telemetry
+
+logger = logging.getLogger("semcom.health")
 
 MAX_BODY_BYTES = 1 << 20
 
@@ -89,7 +92,11 @@ class HealthServer:
                 headers = {name.lower(): value for name, value in self.headers.items()}
                 path, _, query = self.path.partition("?")
                 request = Request(self.command, path, headers, body, query)
-                answer = health(request) or (pages(request) if pages is not None else None)
+                try:
+                    answer = health(request) or (pages(request) if pages is not None else None)
+                except Exception:
+                    logger.exception("internal error; please report it with this log")
+                    answer = Response(500, b"internal error, see the log\n")
                 self._answer(answer or Response(404, b"try /metrics, /livez or /readyz\n"))
 
             def _answer(self, response: Response) -> None:

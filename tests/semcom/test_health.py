@@ -7,7 +7,7 @@ import http.client
 import pytest
 
 from semcom.errors import PortInUseError
-from semcom.health import HealthServer
+from semcom.health import HealthServer, Pages
 from semcom.sockets import free_ports
 from semcom.telemetry import Telemetry
 
@@ -15,11 +15,15 @@ from semcom.telemetry import Telemetry
 class Process:
     """A health server, and the state that it tells of."""
 
-    def __init__(self, port: int = 0) -> None:
+    def __init__(self, port: int = 0, pages: Pages | None = None) -> None:
         self.is_ready = False
         self.telemetry = Telemetry("channel", "channel")
         self.server = HealthServer(
-            "127.0.0.1", port, telemetry=self.telemetry, ready=lambda: self.is_ready
+            "127.0.0.1",
+            port,
+            telemetry=self.telemetry,
+            ready=lambda: self.is_ready,
+            pages=pages,
         )
 
     def get(self, path: str, method: str = "GET") -> tuple[int, str, str]:
@@ -70,6 +74,17 @@ def test_unknown_path_names_the_known_ones(process):
 
 def test_takes_no_orders(process):
     assert process.get("/livez", method="POST")[0] == 501
+
+
+def test_page_that_fails_is_answered_and_logged(caplog):
+    def broken(request):
+        raise ZeroDivisionError(request.path)
+
+    process = Process(pages=broken)
+    status, _, text = process.get("/page")
+    process.server.close()
+    assert (status, text) == (500, "internal error, see the log\n")
+    assert "ZeroDivisionError: /page" in caplog.text
 
 
 def test_logs_no_scrapes(process, capfd):
