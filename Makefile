@@ -22,8 +22,9 @@ lint: $(VENV)/.dev
 types: $(VENV)/.dev
 	$(BIN)/mypy
 
+# One worker per core; the tests of a file stay together and share what they have set up.
 unit: $(VENV)/.dev
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n auto --dist loadfile
 
 # Dashboards from their descriptions, tables of the pages from the code.
 monitoring: $(VENV)/.all

@@ -43,7 +43,7 @@ def test_processes_of_a_running_sweep_are_alive_ready_and_counted(
         evaluated = metric(run, link, "semcom_images_evaluated_total")
         assert 0 < evaluated <= metric(run, link, "semcom_frames_sent_total")
     counted("channel", "semcom_frames_received_total")
-    eventually(lambda: metric(run, "channel", "semcom_peers") == 3, "the channel sees 3 peers")
+    eventually(lambda: metric(run, "channel", "semcom_peers") == 4, "the channel sees 4 peers")
     counted("receiver-1", "semcom_images_decoded_total")
     os.kill(run.process.pid, signal.SIGINT)
     printed = run.output()
