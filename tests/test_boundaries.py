@@ -286,7 +286,10 @@ EDGE_FORBIDS = ("matplotlib", "timm", "torchvision", "orchestrator", "channel_si
         ("receiver.service", (*EDGE_FORBIDS, "transmitters")),
         (
             "orchestrator.cli",
-            ("torch", "orchestrator.training", "transmitters", "channel_sim", "receiver"),
+            (
+                *("torch", "matplotlib", "orchestrator.training"),
+                *("transmitters", "channel_sim", "receiver"),
+            ),
         ),
     ],
     ids=lambda value: value.split(",")[0] if isinstance(value, str) else "",

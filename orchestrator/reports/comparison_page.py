@@ -17,7 +17,6 @@ from orchestrator.reports.comparison import (
     ratio_curves,
     system_curves,
 )
-from orchestrator.reports.comparison_plots import ratio_png, systems_png
 from orchestrator.reports.curves import CurvePoint, channel_title
 from orchestrator.reports.markup import NOTHING, Picture, count, figure
 from orchestrator.reports.report_page import accuracy_tables
@@ -30,6 +29,8 @@ RATIO_SNR_DB = -10.0
 
 def systems_section(runs: Sequence[Run]) -> tuple[list[str], dict[str, Picture]]:
     """Fig. 6: accuracy against SNR of all systems; nothing where no point is complete."""
+    from orchestrator.reports.comparison_plots import systems_png
+
     curves = system_curves(runs)
     if not curves:
         return [], {}
@@ -46,6 +47,8 @@ def systems_section(runs: Sequence[Run]) -> tuple[list[str], dict[str, Picture]]
 
 def ratio_section(runs: Sequence[Run], *, snr_db: float) -> tuple[list[str], dict[str, Picture]]:
     """Fig. 8: accuracy at one SNR against compression ratio; nothing without two ratios."""
+    from orchestrator.reports.comparison_plots import ratio_png
+
     curves = ratio_curves(runs, snr_db=snr_db)
     if not curves:
         return [], {}

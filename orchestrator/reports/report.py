@@ -22,7 +22,6 @@ from orchestrator.reports.curves import accuracy_curves, channel_title, latency_
 from orchestrator.reports.footprints import footprint_section, footprint_tables
 from orchestrator.reports.markdown import markdown_table
 from orchestrator.reports.markup import Picture, document
-from orchestrator.reports.plots import accuracy_png, latency_png
 from orchestrator.reports.search_history import group_searches, search_table
 from orchestrator.reports.search_page import search_section
 from orchestrator.reports.sources import Sources, read_sources
@@ -111,6 +110,8 @@ def source_tables(found: Sources) -> list[ReportTable]:
 
 def _sections(found: Sources, ratio_snr_db: float) -> tuple[list[str], dict[str, Picture]]:
     """All parts of the page, and the pictures to be laid beside it."""
+    from orchestrator.reports.plots import accuracy_png, latency_png
+
     pictures: dict[str, Picture] = {}
     parts = [report_page.overview(found.runs), *report_page.warnings(found.runs)]
     if not found.runs:

@@ -6,7 +6,6 @@ from collections.abc import Sequence
 
 from orchestrator.reports.markup import Picture, figure
 from orchestrator.reports.search_history import group_searches, search_table
-from orchestrator.reports.search_plots import alpha_png, parameters_png
 from orchestrator.reports.theme import DARK, LIGHT
 from semcom.records import SearchRecord
 
@@ -19,6 +18,8 @@ def search_section(
     Raises:
         ConfigurationError: one seed of a search is there twice.
     """
+    from orchestrator.reports.search_plots import alpha_png, parameters_png
+
     groups = group_searches(records)
     if not groups:
         return [], {}
