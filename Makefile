@@ -8,7 +8,7 @@ INSTALL = $(BIN)/python -m pip install --quiet --disable-pip-version-check -c co
 
 COMPOSE ?= $(shell docker compose version >/dev/null 2>&1 && echo docker compose || echo docker-compose)
 
-.PHONY: demo test lint types unit monitoring check-monitoring screenshots test-compose compose-up clean
+.PHONY: demo test lint types unit faults monitoring check-monitoring screenshots test-compose compose-up clean
 
 demo: $(VENV)/.all
 	$(BIN)/semcom demo
@@ -25,6 +25,16 @@ types: $(VENV)/.dev
 # One worker per core; the tests of a file stay together and share what they have set up.
 unit: $(VENV)/.dev
 	$(BIN)/python -m pytest -n auto --dist loadfile
+
+# Every fault of docs/operations.md, again and again: make faults TIMES=20
+TIMES ?= 20
+FAULTS = tests/faults tests/integration/test_kill.py tests/integration/test_security.py \
+         tests/integration/test_plain_refusals.py tests/integration/test_hot_swap.py
+faults: $(VENV)/.dev
+	for round in $$(seq $(TIMES)); do \
+	  echo "round $$round of $(TIMES)"; \
+	  $(BIN)/python -m pytest -q -x -n auto --dist loadfile $(FAULTS) || exit 1; \
+	done
 
 # Dashboards from their descriptions, tables of the pages from the code.
 monitoring: $(VENV)/.all
