@@ -10,6 +10,8 @@ import pytest
 from orchestrator.datasets.prepare import ensure
 
 REPO = Path(__file__).resolve().parents[1]
+# Results depend on the number of threads in their last bits, and workers share the cores.
+os.environ["OMP_NUM_THREADS"] = "1"
 
 
 @pytest.fixture(scope="session")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
@@ -14,6 +15,7 @@ from tests.integration.harness import eventually
 pytestmark = [pytest.mark.processes, pytest.mark.timeout(900)]
 
 STOPPED_S = 10.0
+ORCHESTRATOR = "orchestrator"
 
 
 @pytest.mark.parametrize("victims", [(LINK,), ("channel",), RECEIVERS[:1], RECEIVERS], ids=str)
@@ -38,13 +40,15 @@ def test_killed_orchestrator_resumes_with_the_processes_that_live(
     plant.check(tmp_path / "run", undisturbed)
 
 
-@pytest.mark.parametrize("victim", [LINK, "channel", RECEIVERS[0], "orchestrator"])
+@pytest.mark.parametrize("victims", [(LINK,), ("channel",), RECEIVERS, (ORCHESTRATOR,)], ids=str)
 def test_process_stopped_for_10_s_changes_no_answer(
-    victim: str, plant: Plant, undisturbed: list[FrameRow], tmp_path: Path
+    victims: tuple[str, ...], plant: Plant, undisturbed: list[FrameRow], tmp_path: Path
 ) -> None:
     with plant.sweep(tmp_path) as run:
-        pid = run.process.pid if victim == "orchestrator" else plant.pid(victim)
-        with stopped(pid):
+        with ExitStack() as stack:
+            for victim in victims:
+                pid = run.process.pid if victim == ORCHESTRATOR else plant.pid(victim)
+                stack.enter_context(stopped(pid))
             let_go(run)
             until_s = time.monotonic() + STOPPED_S
             eventually(lambda: time.monotonic() >= until_s, "10 s have passed")

@@ -19,6 +19,7 @@ from tests.integration.harness import (
     eventually,
     start,
     start_sweep,
+    started,
     write_scenario,
 )
 
@@ -100,6 +101,7 @@ def start_streaming(workplace: Path, folder: Path) -> System:
 
 def _wait(run: Run, port: int) -> System:
     """Wait until every process tells where its pages are."""
+    started.remove(run.process)  # it outlives the test that starts it: `stop_system` ends it
     roles = dict.fromkeys(LINKS, "transmitter") | {"channel": "channel", "receiver-1": "receiver"}
 
     def ports() -> dict[str, int]:
