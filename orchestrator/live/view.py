@@ -62,7 +62,7 @@ def _links(status: Status) -> Table:
         table.add_row(
             link["link"],
             f"{link['channel']}, {link['course']}" if streams else link["state"],
-            _pair(link["snr_set_db"], window["snr_measured_db"], "{:.1f}", "dB"),
+            _pair(link["snr_set_db"], window["snr_measured_db"], "{:z.1f}", "dB"),
             _accuracy(window),
             _pair(window["p50_ms"], window["p99_ms"], "{:.0f}", "ms"),
             f"{window['frames_per_s']:.1f}",
