@@ -8,8 +8,8 @@ from dataclasses import dataclass, field
 
 from orchestrator.audit import Audit
 
-JUDGED_AFTER_S = 30.0  # until then a process still loads and fills its caches
-JUDGED_S = 60.0  # a slope over less says nothing
+JUDGED_AFTER_S = 120.0  # until then a process still loads, fills its caches, draws a first report
+JUDGED_S = 120.0  # a slope over less says nothing
 GROWTH_MIB_PER_MINUTE = 1.0
 GROWTH_DESCRIPTORS = 2  # a connection that is being made again
 

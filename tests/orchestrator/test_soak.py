@@ -31,9 +31,9 @@ def test_slope_is_that_of_the_line():
 
 
 def test_only_processes_that_have_settled_are_judged():
-    soak = Soak(lives={("channel", 7): life(2.0, 101), ("young", 8): life(9.0, 80)})
+    soak = Soak(lives={("channel", 7): life(2.0, 251), ("young", 8): life(9.0, 230)})
     lines = "\n".join(soak.lines())
-    assert "channel (7): +2.00 MiB/min over 70 s, descriptors +0, GROWS" in lines
+    assert "channel (7): +2.00 MiB/min over 130 s, descriptors +0, GROWS" in lines
     assert "young" not in lines
     assert f"no process lived for {JUDGED_AFTER_S + JUDGED_S:.0f} s" in "\n".join(Soak().lines())
 
@@ -53,7 +53,7 @@ def test_live_frame_that_is_nowhere_is_not_clean():
 
 @pytest.mark.parametrize(("mib_per_minute", "bounded"), [(-3.0, True), (0.9, True), (1.1, False)])
 def test_growing_memory_is_not_clean(mib_per_minute, bounded):
-    soak = Soak(audits=[CLEAN], lives={("channel", 7): life(mib_per_minute, 101)})
+    soak = Soak(audits=[CLEAN], lives={("channel", 7): life(mib_per_minute, 251)})
     assert soak.clean is bounded
 
 
