@@ -22,9 +22,9 @@ lint: $(VENV)/.dev
 types: $(VENV)/.dev
 	$(BIN)/mypy
 
-# One worker per core; the tests of a file stay together and share what they have set up.
+# One worker per core, at most four; the tests of a file stay together and share what they have set up.
 unit: $(VENV)/.dev
-	$(BIN)/python -m pytest -n auto --dist loadfile
+	$(BIN)/python -m pytest -n auto --maxprocesses 4 --dist loadfile
 
 # Every fault of docs/operations.md, again and again: make faults TIMES=20
 TIMES ?= 20
