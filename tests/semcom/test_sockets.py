@@ -29,22 +29,9 @@ FRAME = SymbolFrame(
 
 
 @pytest.fixture(autouse=True)
-def context(monkeypatch):
-    """A ZeroMQ context for this test alone; every socket of it must be closed at the end."""
-    context = zmq.Context()
-    opened: list[zmq.Socket[bytes]] = []
-    create = context.socket
-
-    def recorded(kind: int) -> zmq.Socket[bytes]:
-        opened.append(create(kind))
-        return opened[-1]
-
-    monkeypatch.setattr(context, "socket", recorded)
-    monkeypatch.setattr(zmq.Context, "instance", lambda: context)
-    yield context
-    leaked = [each for each in opened if not each.closed]
-    context.destroy(linger=0)
-    assert not leaked, "a ZeroMQ socket was left open"
+def context(zmq_context):
+    """The test's own context, and no socket of it left open."""
+    return zmq_context
 
 
 @pytest.fixture
