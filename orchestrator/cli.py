@@ -28,7 +28,7 @@ from orchestrator.cli_options import (
 from orchestrator.cli_soak import soak
 from orchestrator.cli_training import HANDED_ON, bench_app, search, train
 from orchestrator.datasets.prepare import DATASETS, draw_missing, ensure, prepare
-from orchestrator.reports.report import console_table
+from orchestrator.reports.report import console_table, write_report
 from orchestrator.run_folder import open_ledger
 from orchestrator.runs import InterruptedRunError, RunOutcome, free_folder, run_sweep
 from orchestrator.scenarios import Plan, Scenario, read_scenario
@@ -93,6 +93,9 @@ def sweep(  # noqa: PLR0913 - the options of a command
     name: Annotated[
         str | None, typer.Option(help="Of the live system, or its URL, if there are several.")
     ] = None,
+    report: Annotated[bool, typer.Option(help="Draw the report, or leave it to semcom report.")] = (
+        True
+    ),
     data: DataDir = Path("data"),
     codecs: CodecDir = CODECS,
     runs: RunsDir = Path("runs"),
@@ -102,13 +105,16 @@ def sweep(  # noqa: PLR0913 - the options of a command
     if live:
         if out is not None:
             raise ConfigurationError("with --live the live system chooses the folder: no --out")
-        sweep_live(wanted, scenario, runs=runs, name=name, resume=resume)
+        sweep_live(wanted, scenario, runs=runs, name=name, resume=resume, report=report)
         return
     folders = Folders(data=data, codecs=codecs, runs=runs)
     folder = out if out is not None else runs / wanted.name
     draw_missing((link.dataset for link in wanted.links.values()), folders.data)
     again = f"semcom sweep {scenario} --out {folder} --resume"
-    _finish(_sweep(wanted, folder, folders, resume=resume, launch=launch, again=again))
+    outcome = _sweep(
+        wanted, folder, folders, resume=resume, launch=launch, again=again, report=report
+    )
+    _finish(outcome)
 
 
 @app.command()
@@ -127,7 +133,7 @@ def demo(
     )
     draw_missing((link.dataset for link in wanted.links.values()), folders.data)
     again = f"semcom sweep {DEMO_SCENARIO} --out {folder} --resume"
-    _finish(_sweep(wanted, folder, folders, resume=False, launch=True, again=again))
+    _finish(_sweep(wanted, folder, folders, again=again))
 
 
 @app.command()
@@ -205,7 +211,14 @@ def checkpoints_export(
 
 
 def _sweep(
-    scenario: Scenario, folder: Path, folders: Folders, *, resume: bool, launch: bool, again: str
+    scenario: Scenario,
+    folder: Path,
+    folders: Folders,
+    *,
+    again: str,
+    resume: bool = False,
+    launch: bool = True,
+    report: bool = True,
 ) -> RunOutcome:
     try:
         with frame_progress() as progress:
@@ -216,6 +229,7 @@ def _sweep(
                 watcher=lambda plan: ProgressBar(progress, plan),
                 resume=resume,
                 launch=launch,
+                report=write_report if report else None,
             )
     except InterruptedRunError as error:
         raise InterruptedRunError(f"{error}; go on with: {again}") from error
@@ -225,7 +239,8 @@ def _finish(outcome: RunOutcome) -> None:
     with open_ledger(outcome.folder) as ledger:
         console.print(console_table(summarize(ledger)))
     console.print(f"results digest {outcome.results_digest} in {outcome.seconds:.0f} s")
-    console.print(f"report: {outcome.report}")
+    if outcome.report is not None:
+        console.print(f"report: {outcome.report}")
 
 
 def main() -> None:

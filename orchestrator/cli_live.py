@@ -141,7 +141,7 @@ def codec_set(
 
 
 def sweep_live(
-    scenario: Scenario, path: Path, *, runs: Path, name: str | None, resume: bool
+    scenario: Scenario, path: Path, *, runs: Path, name: str | None, resume: bool, report: bool
 ) -> None:
     """Run a sweep in a live system and wait for its end.
 
@@ -149,7 +149,8 @@ def sweep_live(
         SemcomError: it was refused or came to nothing, with the exit code that a sweep has.
     """
     system = find_system(runs, name)
-    content = {"scenario": scenario.model_dump(mode="json"), "resume": resume}
+    wanted = scenario.model_dump(mode="json")
+    content = {"scenario": wanted, "resume": resume, "report": report}
     begun = change(system, "/api/sweep", content)
     console.print(f"{system.name} sweeps {scenario.name} into {begun['folder']}")
     with frame_progress() as progress:
@@ -168,7 +169,8 @@ def sweep_live(
         again = f"go on with: semcom sweep {path} --live --resume"
         raise RefusedError(f"{found['error']}; {again}", found["exit_code"])
     console.print(f"results digest {found['results_digest']} in {found['seconds']:.0f} s")
-    console.print(f"report: {found['report']}")
+    if found["report"] is not None:
+        console.print(f"report: {found['report']}")
 
 
 def _stream(

@@ -1,8 +1,9 @@
 """Runs the shipped live system and sweeps inside it, and disturbs both at random.
 
 Victims are the system's processes and the orchestrator itself, chosen by a seed: killed, or
-stopped for some seconds. A killed orchestrator is started again and its sweep resumed. At the end
-every sweep is audited against its plan, the processes' logs and an undisturbed sweep.
+stopped for some seconds. A killed orchestrator is started again and its sweep resumed. Towards the
+end nobody is disturbed any more: the system goes on sweeping, and whether it grows can be told. At
+the end every sweep is audited against its plan, the processes' logs and an undisturbed sweep.
 """
 
 from __future__ import annotations
@@ -34,6 +35,7 @@ from semcom.errors import AccountingError, SemcomError, StorageError
 SAMPLE_S = 1.0
 FAULT_EVERY_S = (2.0, 8.0)
 STOPPED_S = (1.0, 8.0)
+CALM_SHARE = 0.45  # of the time, at its end: of 10 minutes enough to judge how memory grows
 STREAMED_S = 5.0  # between two sweeps
 DEADLINE_S = 900.0  # of a sweep, and of the system to come up
 ORCHESTRATOR = "orchestrator"
@@ -57,8 +59,8 @@ def run_soak(
     audited = scenario.model_copy(update={"log_frames": True})
     with Disturbance(audited, folder, folders, seed=seed) as system:
         system.sweep("undisturbed")
-        system.begin()
         end_s = time.monotonic() + 60 * minutes
+        system.begin(calm_s=end_s - CALM_SHARE * 60 * minutes)
         while time.monotonic() < end_s:
             system.soak.rounds += 1
             system.sweep(f"round-{system.soak.rounds}")
@@ -90,7 +92,7 @@ class Disturbance:
             *("--runs", folder, "--data", folders.data, "--codecs", folders.codecs, "--name", NAME),
         )
         self._dice = random.Random(seed)
-        self._next_fault_s = float("inf")
+        self._next_fault_s = self._calm_s = float("inf")
         self._next_sample_s = 0.0
         self._stopped: list[tuple[float, psutil.Process]] = []
         self._outputs: list[IO[bytes]] = []
@@ -109,17 +111,18 @@ class Disturbance:
         for output in self._outputs:
             output.close()
 
-    def begin(self) -> None:
-        """Faults from now on."""
+    def begin(self, *, calm_s: float) -> None:
+        """Faults from now until `calm_s` (of the monotonic clock)."""
         self._next_fault_s = time.monotonic() + self._dice.uniform(*FAULT_EVERY_S)
+        self._calm_s = calm_s
 
     def end(self) -> None:
-        """No more faults; see that the live links' accounts balance, and end the system.
+        """See that the live links' accounts balance, and end the system.
 
         Raises:
             AccountingError: it does not end well.
         """
-        self._next_fault_s = float("inf")
+        self._calm_s = 0.0
         self._resume_all()
         self._revive()
         self.stream(STREAMED_S)
@@ -186,7 +189,7 @@ class Disturbance:
         if now_s >= self._next_sample_s:
             self._next_sample_s = now_s + SAMPLE_S
             self._sample(now_s)
-        if now_s >= self._next_fault_s:
+        if self._next_fault_s <= now_s < self._calm_s:
             self._next_fault_s = now_s + self._dice.uniform(*FAULT_EVERY_S)
             self._disturb(now_s)
         time.sleep(0.1)

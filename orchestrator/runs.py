@@ -23,6 +23,8 @@ from orchestrator.sweep import Sweep
 from semcom.errors import INTERRUPTED, ConfigurationError, SemcomError, StorageError
 from semcom.telemetry import log_file
 
+Reporter = Callable[[Path, Sequence[Path]], Path]  # draws the report of folders into a folder
+
 
 class InterruptedRunError(SemcomError):
     """Ctrl-C; what was recorded stays."""
@@ -36,7 +38,7 @@ class RunOutcome:
 
     folder: Path
     results_digest: str
-    report: Path
+    report: Path | None  # none where none was asked for
     seconds: float
 
 
@@ -71,6 +73,7 @@ def run_sweep(
     watcher: Callable[[Plan], Watcher],
     resume: bool = False,
     launch: bool = True,
+    report: Reporter | None = write_report,
 ) -> RunOutcome:
     """Run a sweep to its end and write everything it leaves behind.
 
@@ -81,6 +84,7 @@ def run_sweep(
         watcher: makes the one who is told of the progress.
         resume: go on with a run that is there.
         launch: start the processes here; else they are started elsewhere and dial in.
+        report: draws the report, if one is wanted.
 
     Raises:
         SemcomError: with the exit code that system.md names.
@@ -94,7 +98,7 @@ def run_sweep(
                 _serve(begun, folders, watcher=watcher(begun.plan), launch=launch)
     finally:
         begun.ledger.close()
-    return finish_run(begun)
+    return finish_run(begun, report)
 
 
 def plan_run(scenario: Scenario, folders: Folders) -> Plan:
@@ -133,11 +137,12 @@ def begin_run(
     return BegunRun(scenario, folder, ledger, sweep, codecs, started_s)
 
 
-def finish_run(begun: BegunRun) -> RunOutcome:
+def finish_run(begun: BegunRun, report: Reporter | None) -> RunOutcome:
     """Write all that a complete run leaves behind; its ledger is closed by now.
 
     Raises:
         StorageError: the disk refuses.
+        SemcomError: the report cannot be drawn.
     """
     folder, seconds = begun.folder, time.monotonic() - begun.started_s
     with open_ledger(folder) as ledger:
@@ -145,7 +150,8 @@ def finish_run(begun: BegunRun) -> RunOutcome:
         digest = ledger.results_digest()
     results = {"results_digest": digest, "seconds": round(seconds, 1)}
     write_run_manifest(folder, begun.scenario, begun.plan, codecs=begun.codecs, results=results)
-    return RunOutcome(folder, digest, write_report(folder, [folder]), seconds)
+    page = None if report is None else report(folder, [folder])
+    return RunOutcome(folder, digest, page, seconds)
 
 
 def free_folder(folder: Path) -> Path:

@@ -38,7 +38,7 @@ MIN_TIMEOUT_S, MAX_TIMEOUT_S = 1.0, 60.0
 REFUSED_BACKOFF_S, MAX_REFUSED_BACKOFF_S = 0.05, 1.0
 RESULTS_TIMEOUT_S = 2.0
 RESULTS_PER_MESSAGE = 16
-ANSWERS_REMEMBERED = 65536
+ANSWERS_REMEMBERED = 8192  # far more than can be on their way twice
 MAX_INDEX = 2**31  # of an image on the air
 
 Key = tuple[str, int, int]  # run, point, frame
@@ -162,6 +162,7 @@ class Sender:
             self._unrecorded,
             self._codec_of,
             self._results_sent_s,
+            self._answers,
         )
         for mapping in mappings:
             for key in [key for key in mapping if not kept(key[:2])]:

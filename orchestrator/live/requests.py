@@ -43,6 +43,7 @@ class SweepRequest(Settings):
     scenario: Scenario
     name: Name | None = None
     resume: bool = False
+    report: bool = True
 
 
 class StopRequest(Settings):

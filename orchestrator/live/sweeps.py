@@ -10,6 +10,7 @@ from typing import Any, Literal
 from orchestrator.datasets.prepare import draw_missing
 from orchestrator.launcher import Launcher
 from orchestrator.live.requests import SweepRequest
+from orchestrator.reports.apart import write_report_apart
 from orchestrator.runs import (
     BegunRun,
     RunOutcome,
@@ -115,7 +116,8 @@ class HostedSweep:
             self.fail(self._begun.interrupted)
         else:
             self.state, begun = "reporting", self._begun
-            self._start(lambda: finish_run(begun))
+            report = write_report_apart if self._request.report else None
+            self._start(lambda: finish_run(begun, report))
         self.service = None
 
     def reported(self, outcome: RunOutcome) -> None:
@@ -146,7 +148,7 @@ class HostedSweep:
             "recorded": self._recorded,
             "waiting": self.missing_roles if self.state == "running" else [],
             "results_digest": None if outcome is None else outcome.results_digest,
-            "report": None if outcome is None else str(outcome.report),
+            "report": None if outcome is None or outcome.report is None else str(outcome.report),
             "seconds": None if outcome is None else round(outcome.seconds, 1),
             "error": None if error is None else str(error),
             "exit_code": None

@@ -35,7 +35,8 @@ def test_processes_dial_in_in_any_order_and_give_the_launched_digest(
     run.finish()
 
     launched = write_scenario(tmp_path / "launched.yaml", **SMALL)
-    start_sweep(launched, tmp_path / "launched", workplace=workplace).finish()
+    start_sweep(launched, tmp_path / "launched", "--report", workplace=workplace).finish()
+    assert "<h2>Accuracy</h2>" in (tmp_path / "launched" / "report.html").read_text()
     assert results_digest(tmp_path / "run") == results_digest(tmp_path / "launched")
 
 

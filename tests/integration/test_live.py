@@ -120,9 +120,11 @@ def check_sweep_has_the_digest_of_its_own_processes(live: LiveRun, place: Path) 
     code, printed = live.command("sweep", scenario, "--live")
     assert code == 0, printed
     live.wait_for_frames()
-    code, printed = live.command("sweep", scenario, "--out", "runs/alone")
+    code, printed = live.command("sweep", scenario, "--out", "runs/alone", "--no-report")
     assert code == 0, printed
     runs = place / "runs"
+    assert "<h2>Accuracy</h2>" in (runs / "disturbed" / "report.html").read_text()
+    assert not (runs / "alone" / "report.html").exists()
     assert results_digest(runs / "disturbed") == results_digest(runs / "alone")
     code, printed = live.command("verify", runs / "disturbed")
     assert code == 0, printed

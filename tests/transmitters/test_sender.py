@@ -324,3 +324,11 @@ def test_answers_are_remembered_up_to_a_bound(monkeypatch):
     assert sender.answered(result_of(0, answer=9), now_s=0) is None
     with pytest.raises(AccountingError):
         sender.answered(result_of(1, answer=9), now_s=0)
+
+
+def test_answers_of_an_earlier_run_are_forgotten():
+    sender = sender_of(assignment(window=9))
+    fly(sender)
+    finish(sender, 0, answer=1)
+    sender.keep_only("another")
+    assert sender.answered(result_of(0, answer=2), now_s=1.0) is None
