@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import time
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Literal
+from itertools import accumulate
+from typing import Literal, NamedTuple
 
 import numpy as np
 
-from channel_sim.channels import draw_channel, measured_snr_db, pass_through
+from channel_sim.channels import Codewords, draw_channels, measured_snrs_db, pass_through
 from semcom.errors import ProtocolError
 from semcom.messages import (
     FrameKey,
@@ -29,21 +30,52 @@ from semcom.messages import (
     Welcome,
 )
 from semcom.points import PointSpec
-from semcom.wire import EMPTY, Symbols, check_power, refusal
+from semcom.wire import EMPTY, Powers, Symbols, check_power, mean_power, refusal
 
 Side = Literal["uplink", "downlink"]
 FrameName = tuple[str, str, int, int]  # run, link, point, frame
 RUNS_REMEMBERED = 4
 
 
-@dataclass(frozen=True)
-class Send:
+class Send(NamedTuple):
     """An instruction: send this to that peer."""
 
     side: Side
     to: bytes
     message: Message
-    payload: Symbols = field(default_factory=lambda: EMPTY)
+    payload: Symbols = EMPTY
+
+
+class Arrived(NamedTuple):
+    """A frame that came up, from whom, and when."""
+
+    sender: bytes
+    message: SymbolFrame
+    payload: Symbols
+    now_s: float
+
+
+class _Placed(NamedTuple):
+    """A frame that is taken: its channel, and the receiver it goes to."""
+
+    message: SymbolFrame
+    codewords: Codewords
+    to: bytes
+
+    def received(self, channel_ms: float, snr_measured_db: float | None) -> ReceivedFrame:
+        """What the receiver is told."""
+        message, point = self.message, self.codewords.point
+        return ReceivedFrame(
+            key=message.key,
+            images=message.images,
+            symbols=message.symbols,
+            codec=message.codec,
+            csi=self.codewords.has_csi,
+            snr_db=point.snr_db,
+            equalizer=point.channel.equalizer,
+            channel_ms=channel_ms,
+            snr_measured_db=snr_measured_db,
+        )
 
 
 @dataclass
@@ -109,12 +141,18 @@ class Broker:
             return [Send("uplink", sender, Welcome(instance=self.instance))]
         if not isinstance(message, SymbolFrame):
             raise ProtocolError("unexpected", f"{type(message).__name__} on the uplink")
-        try:
-            send = self._transmit(message, payload)
-        except ProtocolError as error:
-            return [Send("uplink", sender, refusal(error, message.key))]
-        self.transmitters[message.key.link] = (sender, now_s)
-        return [send]
+        return self.transmit([Arrived(sender, message, payload, now_s)])
+
+    def transmit(self, arrived: Sequence[Arrived]) -> list[Send]:
+        """Take frames through their channels: first the refusals, then what was received.
+
+        Frames that arrive together are drawn together, which is what makes small ones cheap; no
+        number depends on the company.
+        """
+        by_symbols: dict[int, list[Arrived]] = {}
+        for each in arrived:
+            by_symbols.setdefault(each.message.symbols, []).append(each)
+        return [send for batch in by_symbols.values() for send in self._transmit(batch)]
 
     def on_downlink(self, sender: bytes, message: Message, *, now_s: float) -> list[Send]:
         """A receiver's message: a greeting, a result, or a refusal on its way back.
@@ -153,38 +191,66 @@ class Broker:
         """A receiver's connection is gone."""
         self.receivers.pop(identity, None)
 
-    def _transmit(self, message: SymbolFrame, symbols_BK: Symbols) -> Send:
-        started_s = self._clock()
-        key = message.key
+    def _place(self, arrived: Arrived, worst_power: float) -> _Placed:
+        """Where a frame goes, and through which channel.
+
+        Raises:
+            ProtocolError: the point is not known, the power too high, or nobody can take it.
+        """
+        message, key = arrived.message, arrived.message.key
         point = self.points.get(key.run, {}).get(key.point)
         if point is None:
             raise ProtocolError("unknown_point", f"no point {key.point} of run {key.run} here")
-        check_power(symbols_BK)
+        check_power(worst_power)
         identity, receiver = self._choose(message.codec, _name(key))
-        draw = draw_channel(
-            point,
-            link=key.link,
-            first_image=message.first_image,
-            images=message.images,
-            symbols=message.symbols,
-        )
-        received_BK = pass_through(symbols_BK, draw)
-        payload = received_BK
-        if draw.csi_B1 is not None:
-            payload = np.concatenate([draw.csi_B1, received_BK], axis=1)
         receiver.held.add(_name(key))
-        frame = ReceivedFrame(
-            key=key,
-            images=message.images,
-            symbols=message.symbols,
-            codec=message.codec,
-            csi=draw.csi_B1 is not None,
-            snr_db=point.snr_db,
-            equalizer=point.channel.equalizer,
-            channel_ms=1e3 * (self._clock() - started_s),
-            snr_measured_db=measured_snr_db(symbols_BK, draw),
-        )
-        return Send("downlink", identity, frame, payload)
+        self.transmitters[key.link] = (arrived.sender, arrived.now_s)
+        codewords = Codewords(point, key.link, message.first_image, message.images)
+        return _Placed(message, codewords, identity)
+
+    def _transmit(self, batch: Sequence[Arrived]) -> list[Send]:
+        """Frames whose codewords have the same length."""
+        started_s = self._clock()
+        symbols_BK = np.concatenate([each.payload for each in batch])
+        power_B = mean_power(symbols_BK)
+        images = [len(each.payload) for each in batch]
+        worst = np.maximum.reduceat(power_B, _starts(images)).tolist()
+        sends: list[Send] = []
+        placed: list[_Placed] = []
+        taken: list[bool] = []
+        for each, worst_power in zip(batch, worst, strict=True):
+            try:
+                placed.append(self._place(each, worst_power))
+            except ProtocolError as error:
+                sends.append(Send("uplink", each.sender, refusal(error, each.message.key)))
+                taken.append(False)
+            else:
+                taken.append(True)
+        if sends:
+            taken_B = np.repeat(taken, images)
+            symbols_BK, power_B = symbols_BK[taken_B], power_B[taken_B]
+        if placed:
+            sends += self._through_channel(placed, symbols_BK, power_B, started_s)
+        return sends
+
+    def _through_channel(
+        self, placed: Sequence[_Placed], symbols_BK: Symbols, power_B: Powers, started_s: float
+    ) -> list[Send]:
+        draw = draw_channels([each.codewords for each in placed], symbols=symbols_BK.shape[1])
+        received_BK = pass_through(symbols_BK, draw)
+        starts = _starts([each.codewords.images for each in placed])
+        snrs_db = measured_snrs_db(power_B, draw, starts)
+        ms_per_image = 1e3 * (self._clock() - started_s) / len(symbols_BK)
+        sends = []
+        for each, start, snr_db in zip(placed, starts, snrs_db, strict=True):
+            rows = slice(start, start + each.codewords.images)
+            payload = received_BK[rows]
+            if each.codewords.has_csi:
+                assert draw.csi_B1 is not None
+                payload = np.concatenate([draw.csi_B1[rows], payload], axis=1)
+            message = each.received(ms_per_image * each.codewords.images, snr_db)
+            sends.append(Send("downlink", each.to, message, payload))
+        return sends
 
     def _choose(self, codec: str, frame: FrameName) -> tuple[bytes, Receiver]:
         """The receiver that has the codec and holds the fewest frames; a full one takes again
@@ -208,6 +274,11 @@ class Broker:
 def _check_role(hello: Hello, role: Role) -> None:
     if hello.role != role:
         raise ProtocolError("unexpected", f"a {hello.role} where {role}s dial in")
+
+
+def _starts(lengths: Sequence[int]) -> list[int]:
+    """Where each begins if all are laid one after the other."""
+    return [0, *accumulate(lengths[:-1])]
 
 
 def _name(key: FrameKey) -> FrameName:

@@ -6,15 +6,18 @@ Shape legend: B images (one codeword each), K complex symbols per codeword.
 
 from __future__ import annotations
 
+import math
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Protocol, Self, TypeVar
+from typing import NamedTuple, Protocol, Self, TypeVar
 
 import numpy as np
 import numpy.typing as npt
 
-from channel_sim.noise import ComplexArray, complex_normals, stream_key
+from channel_sim.noise import ComplexArray, Items, complex_normals_of, stream_key
 from semcom.points import ChannelSettings, PointSpec
+from semcom.wire import Powers, mean_power
 
 
 class RealArray(Protocol):
@@ -26,6 +29,25 @@ class RealArray(Protocol):
 
 
 RealT = TypeVar("RealT", bound=RealArray)
+
+
+class Codewords(NamedTuple):
+    """Images `first_image` ... of a link at a point: one codeword each."""
+
+    point: PointSpec
+    link: str
+    first_image: int
+    images: int
+
+    def items(self, purpose: str) -> Items:
+        """The numbers of a purpose, as many as codewords."""
+        return Items(_key(self.point, self.link, purpose), self.first_image, self.images)
+
+    @property
+    def has_csi(self) -> bool:
+        """Whether the receiver is told of their fading."""
+        channel = self.point.channel
+        return channel.csi != "none" and channel.model != "awgn"
 
 
 @dataclass(frozen=True)
@@ -44,30 +66,39 @@ def draw_channel(
 
     Every number is keyed by (seed, link, point, image, purpose): never by order, batch or time.
     """
-    noise_BK = complex_normals(
-        _key(point, link, "noise"), first_item=first_image, items=images, per_item=symbols
-    )
-    noise_BK *= np.float32(np.sqrt(point.noise_power))
-    fading_B1 = draw_fading(point, link=link, first_image=first_image, images=images)
-    csi_B1 = _csi(point, fading_B1, link=link, first_image=first_image)
-    return ChannelDraw(fading_B1=fading_B1, noise_BK=noise_BK, csi_B1=csi_B1)
+    return draw_channels([Codewords(point, link, first_image, images)], symbols=symbols)
 
 
-def draw_fading(point: PointSpec, *, link: str, first_image: int, images: int) -> ComplexArray:
-    """Block fading, E|h|^2 = 1: one gain per `coherence` codewords, complex64 (images, 1).
+def draw_channels(frames: Sequence[Codewords], *, symbols: int) -> ChannelDraw:
+    """Draw the channels of several frames, one below the other: as each by itself, but faster.
+
+    `csi_B1` is there where any frame has it; the rows of one that has none mean nothing.
+    """
+    noise_BK = complex_normals_of([frame.items("noise") for frame in frames], per_item=symbols)
+    scales = np.array([np.sqrt(frame.point.noise_power) for frame in frames], dtype=np.float32)
+    scales_B1 = np.repeat(scales, [frame.images for frame in frames])[:, None]
+    noise_BK.real *= scales_B1
+    noise_BK.imag *= scales_B1
+    fading_B1 = draw_fading(frames)
+    return ChannelDraw(fading_B1, noise_BK, _csi(frames, fading_B1))
+
+
+def draw_fading(frames: Sequence[Codewords]) -> ComplexArray:
+    """Block fading, E|h|^2 = 1: one gain per `coherence` codewords, complex64 (all codewords, 1).
 
     Rician: h = sqrt(K/(K+1)) + sqrt(1/(K+1)) CN(0, 1).
     """
-    channel = point.channel
-    if channel.model == "awgn":
-        return np.ones((images, 1), dtype=np.complex64)
-    first_block = first_image // channel.coherence
-    blocks = (first_image + images - 1) // channel.coherence - first_block + 1
-    scattered = complex_normals(
-        _key(point, link, "fading"), first_item=first_block, items=blocks, per_item=1
-    )
-    index = (first_image + np.arange(images)) // channel.coherence - first_block
-    return _line_of_sight(channel, scattered)[index]
+    fading_B1 = np.ones((sum(frame.images for frame in frames), 1), dtype=np.complex64)
+    faded = [(rows, frame) for rows, frame in _rows(frames) if frame.point.channel.model != "awgn"]
+    blocks = [_blocks(frame) for _, frame in faded]
+    for (rows, frame), own, scattered_N1 in zip(faded, blocks, _normals(blocks), strict=True):
+        channel = frame.point.channel
+        gains_N1 = _line_of_sight(channel, scattered_N1)
+        if channel.coherence > 1:
+            images = frame.first_image + np.arange(frame.images)
+            gains_N1 = gains_N1[images // channel.coherence - own.first]
+        fading_B1[rows] = gains_N1
+    return fading_B1
 
 
 def apply_channel(
@@ -93,13 +124,20 @@ def pass_through(symbols_BK: ComplexArray, draw: ChannelDraw) -> ComplexArray:
 
 def measured_snr_db(symbols_BK: ComplexArray, draw: ChannelDraw) -> float | None:
     """Power of the faded symbols over that of the noise as drawn, dB; None where one is zero."""
-    power_B1 = np.mean(np.square(symbols_BK.real) + np.square(symbols_BK.imag), 1, keepdims=True)
-    gain_B1 = np.square(draw.fading_B1.real) + np.square(draw.fading_B1.imag)
-    signal = float(np.mean(power_B1 * gain_B1, dtype=np.float64))
-    noise = float(np.mean(np.square(draw.noise_BK.real) + np.square(draw.noise_BK.imag)))
-    if signal <= 0.0 or noise <= 0.0:
-        return None
-    return float(10.0 * np.log10(signal / noise))
+    return measured_snrs_db(mean_power(symbols_BK), draw, [0])[0]
+
+
+def measured_snrs_db(
+    power_B: Powers, draw: ChannelDraw, starts: Sequence[int]
+) -> list[float | None]:
+    """The same for several frames, whose first codewords are `starts`, from `mean_power`."""
+    gain_B = mean_power(draw.fading_B1)
+    signal_F = np.add.reduceat((power_B * gain_B).astype(np.float64), starts)
+    noise_F = np.add.reduceat(mean_power(draw.noise_BK).astype(np.float64), starts)
+    return [
+        10.0 * math.log10(signal / noise) if signal > 0.0 and noise > 0.0 else None
+        for signal, noise in zip(signal_F.tolist(), noise_F.tolist(), strict=True)
+    ]
 
 
 def _parts(array: ComplexArray) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]:
@@ -111,6 +149,30 @@ def _key(point: PointSpec, link: str, purpose: str) -> tuple[int, int]:
     return stream_key(seed=point.seed, link=link, point=point.key_text, purpose=purpose)
 
 
+def _rows(frames: Sequence[Codewords]) -> Iterator[tuple[slice, Codewords]]:
+    """Every frame and its rows among those of all."""
+    first = 0
+    for frame in frames:
+        yield slice(first, first + frame.images), frame
+        first += frame.images
+
+
+def _blocks(frame: Codewords) -> Items:
+    """The coherence blocks that a frame's codewords lie in."""
+    coherence, images = frame.point.channel.coherence, frame.items("fading")
+    first = images.first // coherence
+    last = (images.first + images.number - 1) // coherence
+    return Items(images.key, first, last - first + 1)
+
+
+def _normals(items: Sequence[Items]) -> list[ComplexArray]:
+    """One CN(0, 1) per item, in an array (items, 1) for each range."""
+    if not items:
+        return []
+    ends = np.cumsum([each.number for each in items])[:-1]
+    return np.split(complex_normals_of(items, per_item=1), ends)
+
+
 def _line_of_sight(channel: ChannelSettings, scattered_N1: ComplexArray) -> ComplexArray:
     if channel.model == "rayleigh":
         return scattered_N1
@@ -119,15 +181,17 @@ def _line_of_sight(channel: ChannelSettings, scattered_N1: ComplexArray) -> Comp
     return scaled + np.complex64(np.sqrt(k / (k + 1.0)))
 
 
-def _csi(
-    point: PointSpec, fading_B1: ComplexArray, *, link: str, first_image: int
-) -> ComplexArray | None:
-    channel = point.channel
-    if channel.csi == "none" or channel.model == "awgn":
+def _csi(frames: Sequence[Codewords], fading_B1: ComplexArray) -> ComplexArray | None:
+    if not any(frame.has_csi for frame in frames):
         return None
-    if channel.csi == "perfect":
-        return fading_B1
-    error = complex_normals(
-        _key(point, link, "csi"), first_item=first_image, items=len(fading_B1), per_item=1
-    )
-    return fading_B1 + error * np.float32(np.sqrt(channel.csi_error_variance))
+    mismatched = [
+        (rows, frame)
+        for rows, frame in _rows(frames)
+        if frame.has_csi and frame.point.channel.csi == "mismatch"
+    ]
+    csi_B1 = fading_B1.copy() if mismatched else fading_B1
+    errors = _normals([frame.items("csi") for _, frame in mismatched])
+    for (rows, frame), error_N1 in zip(mismatched, errors, strict=True):
+        variance = frame.point.channel.csi_error_variance
+        csi_B1[rows] += error_N1 * np.float32(np.sqrt(variance))
+    return csi_B1

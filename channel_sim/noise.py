@@ -14,12 +14,15 @@ operations, the phase is a table whose digest a test pins. docs/protocol.md stat
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Sequence
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
 WORDS_PER_BLOCK = 4
 PHASE_BITS = 16
+WORDS_AT_A_TIME = 4096  # transformed together: the passes over them stay in the cache
 
 ComplexArray = npt.NDArray[np.complex64]
 
@@ -27,8 +30,18 @@ _PHASES = np.arange(2**PHASE_BITS, dtype=np.float64) * (2.0 * np.pi / 2**PHASE_B
 _COS = np.cos(_PHASES).astype(np.float32)
 _SIN = np.sin(_PHASES).astype(np.float32)
 _LN2 = 0.6931471805599453
+_SQRT_HALF_BITS = int(np.sqrt(0.5).view(np.int64))
+_MANTISSA_BITS = 52
 # atanh series: ln m = 2 (s + s^3/3 + s^5/5 + ...), s = (m - 1)/(m + 1), |s| <= 0.1716.
 _LOG_TERMS = tuple(2.0 / n for n in (15, 13, 11, 9, 7, 5, 3, 1))
+
+
+class Items(NamedTuple):
+    """`number` items of the stream of a key, from item `first` on."""
+
+    key: tuple[int, int]
+    first: int
+    number: int
 
 
 def stream_key(*, seed: int, link: str, point: str, purpose: str) -> tuple[int, int]:
@@ -48,37 +61,62 @@ def complex_normals(
     Returns:
         complex64 (items, per_item).
     """
+    return complex_normals_of([Items(key, first_item, items)], per_item=per_item)
+
+
+def complex_normals_of(parts: Sequence[Items], *, per_item: int) -> ComplexArray:
+    """The samples of several ranges, one below the other: complex64 (all items, per_item).
+
+    The same numbers as range by range, at a fraction of the cost where ranges are short.
+    """
     blocks = -(-per_item // WORDS_PER_BLOCK)
-    counter = first_item * blocks
-    philox = np.random.Philox(
-        counter=np.array([counter, 0, 0, 0], dtype=np.uint64),
-        key=np.array(key, dtype=np.uint64),
-    )
-    words = philox.random_raw(items * blocks * WORDS_PER_BLOCK)
-    words = words.reshape(items, blocks * WORDS_PER_BLOCK)[:, :per_item]
-    return _box_muller(words)
+    words = _words(parts, blocks).reshape(-1, blocks * WORDS_PER_BLOCK)[:, :per_item]
+    samples = np.empty(words.shape, dtype=np.complex64)
+    step = max(1, WORDS_AT_A_TIME // max(1, per_item))
+    for first in range(0, len(words), step):
+        samples[first : first + step] = _box_muller(words[first : first + step])
+    return samples
+
+
+def _words(parts: Sequence[Items], blocks: int) -> npt.NDArray[np.uint64]:
+    """The raw words of all parts, each item `blocks` blocks."""
+    philox = np.random.Philox(key=0)
+    state = philox.state
+    counter, key = state["state"]["counter"], state["state"]["key"]
+    found = []
+    for part in parts:
+        counter[0] = part.first * blocks
+        key[:] = part.key
+        philox.state = state  # a tenth of what a new generator costs
+        found.append(philox.random_raw(part.number * blocks * WORDS_PER_BLOCK))
+    return found[0] if len(found) == 1 else np.concatenate(found)
 
 
 def _box_muller(words: npt.NDArray[np.uint64]) -> ComplexArray:
-    uniform = ((words >> np.uint64(PHASE_BITS)) + np.uint64(1)).astype(np.float64) * 2.0**-48
+    """One sample per word."""
+    uniform = ((words >> np.uint64(PHASE_BITS)) + np.uint64(1)).astype(np.float64)
+    uniform *= 2.0**-48
     radius = np.sqrt(-_natural_log(uniform)).astype(np.float32)
     phase = (words & np.uint64(2**PHASE_BITS - 1)).astype(np.intp)
     samples = np.empty(words.shape, dtype=np.complex64)
-    samples.real = radius * _COS[phase]
-    samples.imag = radius * _SIN[phase]
+    np.multiply(radius, _COS[phase], out=samples.real)
+    np.multiply(radius, _SIN[phase], out=samples.imag)
     return samples
 
 
 def _natural_log(x: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
-    """ln x for 0 < x <= 1 within 2e-14, by correctly rounded operations alone."""
-    mantissa, exponent = np.frexp(x)
-    low = mantissa < np.sqrt(0.5)
-    mantissa = np.where(low, mantissa * 2.0, mantissa)
-    exponent = exponent - low
-    s = (mantissa - 1.0) / (mantissa + 1.0)
+    """ln x for 2^-1022 <= x <= 1 within 2e-14, by correctly rounded operations alone."""
+    # x = m 2^exponent with sqrt(1/2) <= m < sqrt(2), by the bits of x.
+    bits = x.view(np.int64)
+    exponent = (bits - _SQRT_HALF_BITS) >> _MANTISSA_BITS
+    m = (bits - (exponent << _MANTISSA_BITS)).view(np.float64)
+    s = (m - 1.0) / (m + 1.0)
     s2 = s * s
-    series = np.full_like(s, _LOG_TERMS[0])
-    for term in _LOG_TERMS[1:]:
-        series = series * s2 + term
-    result: npt.NDArray[np.float64] = np.minimum(exponent * _LN2 + s * series, 0.0)
-    return result
+    series = s2 * _LOG_TERMS[0]
+    for term in _LOG_TERMS[1:-1]:
+        series += term
+        series *= s2
+    series += _LOG_TERMS[-1]
+    series *= s
+    series += exponent * _LN2
+    return np.minimum(series, 0.0, out=series)

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import logging
 import time
+from collections import Counter
 from collections.abc import Sequence
 
-from channel_sim.broker import Broker, Send
+from channel_sim.broker import Arrived, Broker, Send
 from channel_sim.settings import BrokerSettings
 from semcom.errors import ProtocolError
 from semcom.heartbeats import DEAD_AFTER_S, Heartbeats
@@ -53,6 +54,7 @@ class ChannelService:
                 )
         self._heartbeats = Heartbeats("channel", telemetry)
         self._next_hello_s = 0.0
+        self._arrived: list[Arrived] = []  # in one burst: drawn together at the next tick
 
     @property
     def endpoints(self) -> Sequence[Endpoint]:
@@ -77,7 +79,10 @@ class ChannelService:
                 endpoint.send(refusal(error), to=received.sender)
 
     def tick(self, now_s: float) -> float:
-        """Greet the orchestrator; forget who has been silent for too long."""
+        """Send on what arrived; greet the orchestrator; forget who has been silent for too long."""
+        if self._arrived:
+            arrived, self._arrived = self._arrived, []
+            self._transmit(arrived)
         if now_s >= self._next_hello_s:
             self._next_hello_s = now_s + HEARTBEAT_S
             for receiver in self._broker.forget_silent(now_s):
@@ -131,6 +136,9 @@ class ChannelService:
             self._telemetry.observe(
                 "semcom_stage_seconds", now_s - endpoint.readable_s, "uplink_queue"
             )
+        if endpoint is self._uplink and isinstance(message, SymbolFrame):
+            self._arrived.append(Arrived(received.sender, message, received.payload, now_s))
+            return
         if endpoint is self._uplink:
             sends = self._broker.on_uplink(received.sender, message, received.payload, now_s=now_s)
         else:
@@ -138,20 +146,33 @@ class ChannelService:
         if isinstance(message, Hello):  # the broker took it, so its role is right
             self._heartbeats.heard(message.role)
         for send in sends:
-            self._send(send)
+            self._send(send, as_it_came=received if send.message is message else None)
 
-    def _send(self, send: Send) -> None:
-        endpoint = self._uplink if send.side == "uplink" else self._downlink
-        message = send.message
-        if isinstance(message, ReceivedFrame):
-            self._telemetry.count("semcom_frames_received_total", 1, message.key.link)
-            self._telemetry.observe("semcom_stage_seconds", message.channel_ms / 1e3, "channel")
-            self._telemetry.set("semcom_snr_set_db", message.snr_db, message.key.link)
+    def _transmit(self, arrived: Sequence[Arrived]) -> None:
+        """Frames through the channel and on; the metrics of a link once for all of its frames."""
+        latest: dict[str, ReceivedFrame] = {}
+        taken: Counter[str] = Counter()
+        for send in self._broker.transmit(arrived):
+            message = send.message
+            if isinstance(message, ReceivedFrame):
+                link = message.key.link
+                taken[link] += 1
+                latest[link] = message
+                self._telemetry.observe("semcom_stage_seconds", message.channel_ms / 1e3, "channel")
+            self._send(send)
+        for link, message in latest.items():
+            self._telemetry.count("semcom_frames_received_total", taken[link], link)
+            self._telemetry.set("semcom_snr_set_db", message.snr_db, link)
             if message.snr_measured_db is not None:
-                measured_db, link = message.snr_measured_db, message.key.link
-                self._telemetry.set("semcom_snr_measured_db", measured_db, link)
-        if endpoint.send(message, send.payload, to=send.to):
-            return
-        if isinstance(message, ReceivedFrame):
-            self._telemetry.count("semcom_frames_unroutable_total", 1, message.key.link)
+                self._telemetry.set("semcom_snr_measured_db", message.snr_measured_db, link)
+
+    def _send(self, send: Send, *, as_it_came: Received | None = None) -> None:
+        """Send; what is passed on as it came is not written anew."""
+        endpoint = self._uplink if send.side == "uplink" else self._downlink
+        if as_it_came is not None:
+            sent = endpoint.send_parts(as_it_came.parts, to=send.to)
+        else:
+            sent = endpoint.send(send.message, send.payload, to=send.to)
+        if not sent and isinstance(send.message, ReceivedFrame):
+            self._telemetry.count("semcom_frames_unroutable_total", 1, send.message.key.link)
             self._broker.lost(send.to)

@@ -10,10 +10,9 @@ import random
 import socket
 import struct
 import time
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
 from functools import partial
-from typing import ClassVar, get_args
+from typing import ClassVar, NamedTuple, get_args
 
 import zmq
 
@@ -37,11 +36,10 @@ EVENTS: dict[int, handshakes.Event] = {
 }
 
 
-@dataclass(frozen=True)
-class Received:
+class Received(NamedTuple):
     """One message that arrived: either `message` with its payload, or `error`.
 
-    `answerable` is false for a Refusal, even one that cannot be read.
+    `answerable` is false for a Refusal, even one that cannot be read; `parts` is what was read.
     """
 
     sender: bytes
@@ -49,6 +47,7 @@ class Received:
     payload: wire.Symbols
     error: ProtocolError | None = None
     answerable: bool = True
+    parts: Sequence[bytes] = ()
 
 
 class Authenticator:
@@ -175,11 +174,12 @@ class Endpoint:
         self, message: Message, payload: wire.Symbols = wire.EMPTY, *, to: bytes = b""
     ) -> bool:
         """Send without blocking; False where nobody is there to take it."""
-        parts = wire.encode(message, payload)
-        if self._router:
-            parts.insert(0, to)
+        return self.send_parts(wire.encode(message, payload), to=to)
+
+    def send_parts(self, parts: Sequence[bytes], *, to: bytes = b"") -> bool:
+        """The same for a message that was encoded before, such as one that is passed on."""
         try:
-            self.socket.send_multipart(parts, zmq.NOBLOCK)
+            self.socket.send_multipart([to, *parts] if self._router else parts, zmq.NOBLOCK)
         except zmq.ZMQError as error:
             if error.errno in (zmq.EAGAIN, zmq.EHOSTUNREACH):
                 return False
@@ -200,7 +200,7 @@ class Endpoint:
                 self._check_speaker(self._security, speaker, message)
         except ProtocolError as error:
             return Received(sender, None, wire.EMPTY, error, answerable)
-        return Received(sender, message, payload, None, answerable)
+        return Received(sender, message, payload, None, answerable, parts)
 
     def take_events(self) -> None:
         """Look at what became of handshakes.

@@ -45,6 +45,7 @@ SYMBOL_BYTES = 8
 POWER_TOLERANCE = 1e-3
 
 Symbols = npt.NDArray[np.complex64]
+Powers = npt.NDArray[np.float32]
 EMPTY: Symbols = np.empty((0, 0), dtype=np.complex64)
 
 
@@ -90,15 +91,19 @@ def is_refusal(parts: Sequence[bytes]) -> bool:
     )
 
 
-def check_power(symbols_BK: Symbols) -> None:
-    """Refuse codewords above unit mean power |z|^2 = 1 per symbol.
+def mean_power(symbols_BK: Symbols) -> Powers:
+    """Mean |z|^2 per symbol of each codeword: float32 (B,)."""
+    with np.errstate(over="ignore"):  # beyond all floats is beyond any limit too
+        power_B: Powers = np.mean(np.square(symbols_BK.real) + np.square(symbols_BK.imag), axis=1)
+    return power_B
+
+
+def check_power(worst: float) -> None:
+    """Refuse a codeword above unit mean power |z|^2 = 1 per symbol.
 
     Raises:
         ProtocolError: `over_power`.
     """
-    with np.errstate(over="ignore"):  # beyond all floats is beyond the limit too
-        power_B = np.mean(symbols_BK.real**2 + symbols_BK.imag**2, axis=1)
-    worst = float(power_B.max())
     if worst > 1.0 + POWER_TOLERANCE:
         raise ProtocolError("over_power", f"mean power {worst:.4g} per symbol, at most 1 allowed")
 

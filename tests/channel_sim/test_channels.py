@@ -9,9 +9,10 @@ from hypothesis import strategies as st
 
 from channel_sim.channels import (
     ChannelDraw,
+    Codewords,
     apply_channel,
     draw_channel,
-    draw_fading,
+    draw_channels,
     measured_snr_db,
     pass_through,
 )
@@ -65,7 +66,7 @@ def test_noise_has_the_power_that_the_snr_states(model, snr_db):
     ],
 )
 def test_fading_has_unit_mean_power(model, options):
-    fading_B1 = draw_fading(point_of(model, **options), link="a", first_image=0, images=IMAGES)
+    fading_B1 = draw(point_of(model, **options), images=IMAGES).fading_B1
     assert fading_B1.shape == (IMAGES, 1)
     assert fading_B1.dtype == np.complex64
     assert np.mean(np.abs(fading_B1) ** 2) == pytest.approx(1.0, rel=0.01)
@@ -78,7 +79,7 @@ def test_awgn_has_no_fading():
 
 
 def test_rayleigh_power_is_exponential_and_its_phase_uniform():
-    fading_B = draw_fading(point_of(), link="a", first_image=0, images=IMAGES).ravel()
+    fading_B = draw(point_of(), images=IMAGES).fading_B1.ravel()
     power = np.abs(fading_B) ** 2
     for edge in (0.1, 1.0, 3.0):
         assert np.mean(power > edge) == pytest.approx(np.exp(-edge), abs=0.005)
@@ -88,9 +89,7 @@ def test_rayleigh_power_is_exponential_and_its_phase_uniform():
 
 @pytest.mark.parametrize("k", [0.5, 4.0, 20.0])
 def test_rician_factor_is_the_ratio_of_direct_to_scattered_power(k):
-    fading_B = draw_fading(
-        point_of("rician", rician_k=k), link="a", first_image=0, images=IMAGES
-    ).ravel()
+    fading_B = draw(point_of("rician", rician_k=k), images=IMAGES).fading_B1.ravel()
     direct = np.mean(fading_B)
     scattered = np.mean(np.abs(fading_B - direct) ** 2)
     assert direct.real == pytest.approx(np.sqrt(k / (k + 1)), abs=0.005)
@@ -306,3 +305,36 @@ def test_measured_snr_is_the_one_that_was_set(model: str, snr_db: float) -> None
 def test_silence_has_no_snr() -> None:
     channel = draw(point_of("awgn"))
     assert measured_snr_db(np.zeros((10, 5), dtype=np.complex64), channel) is None
+
+
+frames_of_all_kinds = st.builds(
+    Codewords,
+    point=st.builds(
+        lambda csi, **others: point_of(**csi, **others),
+        csi=st.sampled_from([{}, {"csi": "mismatch", "csi_error_variance": 0.1}, {"csi": "none"}]),
+        model=st.sampled_from(MODELS),
+        snr_db=st.sampled_from([-10.0, 3.0]),
+        coherence=st.sampled_from([1, 3]),
+    ),
+    link=st.sampled_from(["a", "b"]),
+    first_image=st.integers(0, 20),
+    images=st.integers(1, 7),
+)
+
+
+@fuzz
+@given(frames=st.lists(frames_of_all_kinds, min_size=1, max_size=6))
+def test_frames_drawn_together_are_each_as_drawn_alone(frames):
+    together = draw_channels(frames, symbols=5)
+    first = 0
+    for frame in frames:
+        alone = draw(frame.point, first=frame.first_image, images=frame.images, link=frame.link)
+        rows = slice(first, first + frame.images)
+        assert together.fading_B1[rows].tobytes() == alone.fading_B1.tobytes()
+        assert together.noise_BK[rows].tobytes() == alone.noise_BK.tobytes()
+        assert frame.has_csi == (alone.csi_B1 is not None)
+        if alone.csi_B1 is not None:
+            assert together.csi_B1 is not None
+            assert together.csi_B1[rows].tobytes() == alone.csi_B1.tobytes()
+        first += frame.images
+    assert first == len(together.noise_BK)
