@@ -7,8 +7,8 @@ it comes back by itself after a restart, and a frame it cannot place is refused,
 from __future__ import annotations
 
 import time
-from collections import OrderedDict
-from collections.abc import Callable, Sequence
+from collections import Counter, OrderedDict
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import accumulate
 from typing import Literal, NamedTuple
@@ -35,6 +35,7 @@ from semcom.wire import EMPTY, Powers, Symbols, check_power, mean_power, refusal
 Side = Literal["uplink", "downlink"]
 FrameName = tuple[str, str, int, int]  # run, link, point, frame
 RUNS_REMEMBERED = 4
+SYMBOLS_TOGETHER = 8192
 
 
 class Send(NamedTuple):
@@ -149,10 +150,7 @@ class Broker:
         Frames that arrive together are drawn together, which is what makes small ones cheap; no
         number depends on the company.
         """
-        by_symbols: dict[int, list[Arrived]] = {}
-        for each in arrived:
-            by_symbols.setdefault(each.message.symbols, []).append(each)
-        return [send for batch in by_symbols.values() for send in self._transmit(batch)]
+        return [send for batch in _batches(arrived) for send in self._transmit(batch)]
 
     def on_downlink(self, sender: bytes, message: Message, *, now_s: float) -> list[Send]:
         """A receiver's message: a greeting, a result, or a refusal on its way back.
@@ -274,6 +272,20 @@ class Broker:
 def _check_role(hello: Hello, role: Role) -> None:
     if hello.role != role:
         raise ProtocolError("unexpected", f"a {hello.role} where {role}s dial in")
+
+
+def _batches(arrived: Sequence[Arrived]) -> Iterator[list[Arrived]]:
+    """Frames of codewords of one length, no more at a time than the cache has room for."""
+    batches: dict[int, list[Arrived]] = {}
+    held: Counter[int] = Counter()
+    for each in arrived:
+        symbols = each.message.symbols
+        if held[symbols] and held[symbols] + each.payload.size > SYMBOLS_TOGETHER:
+            yield batches.pop(symbols)
+            held[symbols] = 0
+        batches.setdefault(symbols, []).append(each)
+        held[symbols] += each.payload.size
+    yield from batches.values()
 
 
 def _starts(lengths: Sequence[int]) -> list[int]:

@@ -17,7 +17,7 @@ import numpy.typing as npt
 
 from channel_sim.noise import ComplexArray, Items, complex_normals_of, stream_key
 from semcom.points import ChannelSettings, PointSpec
-from semcom.wire import Powers, mean_power
+from semcom.wire import Powers, mean_power, real_view
 
 
 class RealArray(Protocol):
@@ -77,8 +77,7 @@ def draw_channels(frames: Sequence[Codewords], *, symbols: int) -> ChannelDraw:
     noise_BK = complex_normals_of([frame.items("noise") for frame in frames], per_item=symbols)
     scales = np.array([np.sqrt(frame.point.noise_power) for frame in frames], dtype=np.float32)
     scales_B1 = np.repeat(scales, [frame.images for frame in frames])[:, None]
-    noise_BK.real *= scales_B1
-    noise_BK.imag *= scales_B1
+    real_view(noise_BK)[...] *= scales_B1
     fading_B1 = draw_fading(frames)
     return ChannelDraw(fading_B1, noise_BK, _csi(frames, fading_B1))
 
@@ -115,6 +114,8 @@ def apply_channel(
 
 def pass_through(symbols_BK: ComplexArray, draw: ChannelDraw) -> ComplexArray:
     """Apply a draw to symbols: complex64 (B, K) -> complex64 (B, K)."""
+    if (draw.fading_B1 == 1).all():
+        return symbols_BK + draw.noise_BK  # what the formula gives, in a quarter of the time
     received = np.empty_like(symbols_BK)
     received.real, received.imag = apply_channel(
         _parts(symbols_BK), _parts(draw.fading_B1), _parts(draw.noise_BK)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import gc
 import logging
 import os
 import re
@@ -28,6 +29,7 @@ from semcom.wakeup import Wakeup
 
 HEARTBEAT_S = 1.0
 DRAIN_S = 5.0
+GARBAGE_EVERY = 20_000  # objects; a message leaves no cycles behind
 logger = logging.getLogger("semcom.service")
 
 # How many messages one endpoint may deliver before the others are looked at.
@@ -201,6 +203,9 @@ def _run(
         metrics_port=health.port,
         encrypted=security is not None,
     )
+    gc.collect()
+    gc.freeze()  # what is loaded by now lives as long as the process
+    gc.set_threshold(GARBAGE_EVERY)
     try:
         serve(service, wakeup, lambda: stop.asked or _orphaned(settings))
     finally:
