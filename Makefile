@@ -8,7 +8,7 @@ INSTALL = $(BIN)/python -m pip install --quiet --disable-pip-version-check -c co
 
 COMPOSE ?= $(shell docker compose version >/dev/null 2>&1 && echo docker compose || echo docker-compose)
 
-.PHONY: demo test lint types unit faults monitoring check-monitoring screenshots test-compose compose-up clean
+.PHONY: demo test lint types unit faults performance monitoring check-monitoring screenshots test-compose compose-up clean
 
 demo: $(VENV)/.all
 	$(BIN)/semcom demo
@@ -39,6 +39,12 @@ faults: $(VENV)/.dev
 # Dashboards from their descriptions, tables of the pages from the code.
 monitoring: $(VENV)/.all
 	$(BIN)/python -m orchestrator.dashboards.write
+	$(BIN)/python -m docs.tables
+
+# docs/performance.md anew: every benchmark, its tables and its picture. Keep the machine quiet.
+performance: $(VENV)/.all
+	$(BIN)/semcom bench run all --rounds 5 --out docs/performance
+	$(BIN)/semcom bench report docs/performance
 	$(BIN)/python -m docs.tables
 
 # The dashboards against Grafana's own types (needs node), the rules against their tests (promtool).

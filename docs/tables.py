@@ -8,13 +8,17 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable
+from functools import partial
 from pathlib import Path
 
+from orchestrator.bench.figures import read_figures, target_table
+from orchestrator.reports.tables import ReportTable
 from semcom import errors
 from semcom.metric_table import METRICS, PROCESS_METRICS, ROLES
 
 REPO = Path(__file__).resolve().parents[1]
 PAGES = [REPO / "README.md", *sorted((REPO / "docs").glob("*.md"))]
+PERFORMANCE = REPO / "docs" / "performance"
 BLOCK = re.compile(r"(<!-- table: ([a-z-]+) -->\n).*?(<!-- end of table -->)", re.S)
 
 
@@ -47,9 +51,23 @@ def metrics() -> str:
     return _table(("name", "kind", "labels", "processes", "meaning"), rows)
 
 
+def targets() -> str:
+    """Every target of a benchmark and what was measured."""
+    return _report_table(target_table(read_figures(PERFORMANCE)))
+
+
+def benchmark(name: str) -> str:
+    """What a benchmark measured."""
+    (figures,) = (each for each in read_figures(PERFORMANCE) if each.name == name)
+    table = figures.table()
+    return f"{_report_table(table)}\n{table.note}\n"
+
+
 TABLES: dict[str, Callable[[], str]] = {
     "exit-codes": exit_codes,
     "metrics": metrics,
+    "targets": targets,
+    **{f"bench-{path.stem}": partial(benchmark, path.stem) for path in PERFORMANCE.glob("*.json")},
 }
 
 
@@ -60,6 +78,10 @@ def rewritten(text: str) -> str:
 
 def _summary(kind: type) -> str:
     return (kind.__doc__ or "").strip().splitlines()[0]
+
+
+def _report_table(table: ReportTable) -> str:
+    return _table(table.head, table.rows)
 
 
 def _table(heads: Iterable[str], rows: Iterable[Iterable[str]]) -> str:

@@ -12,6 +12,7 @@ from rich.progress import Progress
 from rich.table import Table
 
 from orchestrator.catalog import Catalog
+from orchestrator.cli_bench import bench_app
 from orchestrator.cli_evaluate import evaluate, footprint, report
 from orchestrator.cli_jobs import jobs_app
 from orchestrator.cli_keys import keys
@@ -26,7 +27,7 @@ from orchestrator.cli_options import (
     frame_progress,
 )
 from orchestrator.cli_soak import soak
-from orchestrator.cli_training import HANDED_ON, bench_app, search, train
+from orchestrator.cli_training import HANDED_ON, search, train
 from orchestrator.datasets.prepare import DATASETS, draw_missing, ensure, prepare
 from orchestrator.reports.report import console_table, write_report
 from orchestrator.run_folder import open_ledger

@@ -1,4 +1,4 @@
-"""`semcom train`, `semcom search` and `semcom bench`: training runs in a process of its own."""
+"""`semcom train` and `semcom search`: training runs in a process of its own."""
 
 from __future__ import annotations
 
@@ -12,8 +12,6 @@ import typer
 from orchestrator.datasets.prepare import DATASETS, ensure
 from orchestrator.datasets.procedural import DRAWN_SETS
 
-bench_app = typer.Typer(help="Benchmarks: ratios measured side by side.", no_args_is_help=True)
-
 # The training's own parser knows its options, and answers --help.
 HANDED_ON: dict[str, Any] = {
     "context_settings": {"allow_extra_args": True, "ignore_unknown_options": True},
@@ -24,19 +22,13 @@ HANDED_ON: dict[str, Any] = {
 def train(context: typer.Context) -> None:
     """Train a codec: the stages of a system, export, evaluation (see `semcom train --help`)."""
     _draw_missing(context.args)
-    _become("orchestrator.training", *context.args)
+    become("orchestrator.training", *context.args)
 
 
 def search(context: typer.Context) -> None:
     """Search the depths of the encoder: KDL-DARTS, or DARTS with --set search.method=darts."""
     _draw_missing(context.args)
-    _become("orchestrator.training", *context.args, "--until", "search")
-
-
-@bench_app.command("training", **HANDED_ON)
-def bench_training(context: typer.Context) -> None:
-    """The training loop beside a straightforward PyTorch one: images per second."""
-    _become("orchestrator.training.bench", *context.args)
+    become("orchestrator.training", *context.args, "--until", "search")
 
 
 def _draw_missing(words: list[str]) -> None:
@@ -52,7 +44,7 @@ def _draw_missing(words: list[str]) -> None:
             ensure(name, folder / name)
 
 
-def _become(module: str, *words: str) -> None:
+def become(module: str, *words: str) -> None:
     """Replace this process, so that signals and the exit code are the training's own."""
     sys.stdout.flush()
     sys.stderr.flush()

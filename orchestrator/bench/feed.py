@@ -1,0 +1,115 @@
+"""A channel that draws nothing: feeds a receiver as fast as it takes frames.
+
+    python -m orchestrator.bench.feed DOWNLINK --symbols K
+
+It binds `DOWNLINK` and waits for the receiver's hello. Each line of standard input, "IMAGES FRAMES
+WINDOW", asks for so many frames of so many images, taken in turn from three links, and is answered
+with the seconds until all results were back.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import time
+
+import numpy as np
+
+from semcom import wire
+from semcom.errors import SemcomError
+from semcom.messages import FrameKey, Hello, ReceivedFrame, TaskResult, Welcome
+from semcom.service import new_instance
+from semcom.sockets import Endpoint
+
+RUN = "bench"
+LINKS = ("edge-1", "edge-2", "edge-3")
+SILENCE_MS = 60_000
+
+
+class Feed:
+    """The channel's end of a downlink."""
+
+    def __init__(self, downlink: str, *, symbols: int) -> None:
+        self._endpoint = Endpoint.bind(downlink, name="downlink")
+        self._welcome = Welcome(instance=new_instance())
+        self._symbols = symbols
+        self._receiver = b""
+        self._codec = ""
+        self._next_frame = 0
+
+    def wait(self) -> None:
+        """Until a receiver with a codec has said hello.
+
+        Raises:
+            TimeoutError: none does.
+        """
+        while not self._codec:
+            self._take()
+
+    def seconds(self, images: int, frames: int, window: int) -> float:
+        """Seconds until so many frames of so many images are answered."""
+        phases_BK = np.random.default_rng(0).uniform(0, 2 * np.pi, (images, self._symbols))
+        symbols_BK = np.exp(1j * phases_BK).astype(np.complex64)
+        messages = [wire.encode(self._frame(images), symbols_BK) for _ in range(frames)]
+        sent = answered = 0
+        started_s = time.perf_counter()
+        while answered < frames:
+            while sent < frames and sent - answered < window:
+                self._endpoint.send_parts(messages[sent], to=self._receiver)
+                sent += 1
+            answered += self._take()
+        return time.perf_counter() - started_s
+
+    def close(self) -> None:
+        """Hang up."""
+        self._endpoint.close()
+
+    def _take(self) -> int:
+        """Results among what has come in; waits for something."""
+        if not self._endpoint.socket.poll(SILENCE_MS):
+            raise TimeoutError("the receiver is silent")
+        results = 0
+        while (received := self._endpoint.receive()) is not None:
+            message = received.message
+            if isinstance(message, Hello):
+                self._receiver = received.sender
+                self._codec = message.codecs[0] if message.codecs else ""
+                self._endpoint.send(self._welcome, to=received.sender)
+            elif isinstance(message, TaskResult):
+                results += 1
+            else:
+                raise SemcomError(f"refused: {message}")
+        return results
+
+    def _frame(self, images: int) -> ReceivedFrame:
+        frame, self._next_frame = self._next_frame, self._next_frame + 1
+        key = FrameKey(run=RUN, point=0, link=LINKS[frame % len(LINKS)], frame=frame)
+        return ReceivedFrame(
+            key=key,
+            images=images,
+            symbols=self._symbols,
+            codec=self._codec,
+            csi=False,
+            snr_db=5.0,
+            equalizer="zero_forcing",
+            channel_ms=0.0,
+        )
+
+
+def main() -> int:
+    """Answer until standard input ends."""
+    parser = argparse.ArgumentParser(prog="python -m orchestrator.bench.feed")
+    parser.add_argument("downlink")
+    parser.add_argument("--symbols", type=int, required=True)
+    arguments = parser.parse_args()
+    feed = Feed(arguments.downlink, symbols=arguments.symbols)
+    for line in sys.stdin:
+        feed.wait()
+        images, frames, window = map(int, line.split())
+        print(feed.seconds(images, frames, window), flush=True)  # noqa: T201 - the answer
+    feed.close()
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

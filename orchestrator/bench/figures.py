@@ -1,0 +1,164 @@
+"""What a benchmark measured: rounds, and the targets that they are held against.
+
+A round measures both sides, one after the other; its ratios are made from its own two sides, for
+the machine is shared and changes its pace. What counts is the median of the rounds.
+"""
+
+from __future__ import annotations
+
+import csv
+import json
+import os
+import platform
+import statistics
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+from orchestrator.reports.tables import ReportTable
+from semcom.errors import ConfigurationError, StorageError
+from semcom.files import write_atomically
+
+Row = dict[str, float]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Target:
+    """A promise about a column of the rounds, as a sentence, and the bound that its median has."""
+
+    claim: str
+    column: str
+    bound: float
+    at_least: bool = True
+
+    def met(self, median: float) -> bool:
+        """Whether a median keeps the promise."""
+        return median >= self.bound if self.at_least else median <= self.bound
+
+
+@dataclass(frozen=True, kw_only=True)
+class Figures:
+    """A benchmark's rounds (rows of equal columns) and how they came about."""
+
+    name: str
+    title: str
+    rounds: list[Row]
+    targets: list[Target] = field(default_factory=list)
+    facts: dict[str, str] = field(default_factory=dict)
+    each_round: bool = False  # rows are cases of their own, not repeats
+
+    def values(self, column: str) -> list[float]:
+        """A column."""
+        return [row[column] for row in self.rounds]
+
+    def table(self) -> ReportTable:
+        """Median, least and greatest of every column; or the rows, where each is a case."""
+        note = "; ".join(f"{name}: {fact}" for name, fact in self.facts.items())
+        if self.each_round:
+            head = list(self.rounds[0])
+            rows = [[_number(row[name]) for name in head] for row in self.rounds]
+            return ReportTable(title=self.title, head=head, rows=rows, note=note)
+        head = ["", "median", "min", "max"]
+        rows = [
+            [name, *(_number(of(self.values(name))) for of in (statistics.median, min, max))]
+            for name in self.rounds[0]
+        ]
+        return ReportTable(title=self.title, head=head, rows=rows, note=note)
+
+    def write(self, folder: Path) -> Path:
+        """Write NAME.csv with the rounds, and NAME.json with all but them; returns the CSV.
+
+        Raises:
+            StorageError: the disk refuses.
+        """
+        path = folder / f"{self.name}.csv"
+        about = {**asdict(self), "rounds": len(self.rounds)}
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            with path.open("w", newline="", encoding="utf-8") as file:
+                writer = csv.DictWriter(file, list(self.rounds[0]), lineterminator="\n")
+                writer.writeheader()
+                writer.writerows(
+                    {key: f"{value:.6g}" for key, value in row.items()} for row in self.rounds
+                )
+            write_atomically(
+                path.with_suffix(".json"), (json.dumps(about, indent=1) + "\n").encode()
+            )
+        except OSError as error:
+            raise StorageError(f"cannot write {path}: {error.strerror}") from error
+        return path
+
+
+def read_figures(folder: Path) -> list[Figures]:
+    """Every benchmark that was written to a folder, by name.
+
+    Raises:
+        ConfigurationError: there is none, or a file is not what `Figures.write` writes.
+    """
+    found = [_read(path) for path in sorted(folder.glob("*.json"))]
+    if not found:
+        raise ConfigurationError(f"{folder} holds no benchmark; run semcom bench all")
+    return found
+
+
+def target_table(found: list[Figures]) -> ReportTable:
+    """A row per target: what was promised, what was measured, whether it holds."""
+    rows = []
+    for figures in found:
+        for target in figures.targets:
+            values = figures.values(target.column)
+            median = statistics.median(values)
+            sign = "≥" if target.at_least else "≤"
+            rows.append(
+                [
+                    target.claim,
+                    f"{sign} {_number(target.bound)}",
+                    _number(median),
+                    f"{_number(min(values))} to {_number(max(values))}",
+                    str(len(values)),
+                    "met" if target.met(median) else "missed",
+                ]
+            )
+    head = ["target", "asked", "median", "min to max", "runs", ""]
+    return ReportTable(title="Targets", head=head, rows=rows)
+
+
+def machine() -> dict[str, str]:
+    """What the figures depend on, in words."""
+    return {
+        "processor": _processor(),
+        "cores": str(len(os.sched_getaffinity(0))),
+        "python": platform.python_version(),
+        "load at the start": f"{os.getloadavg()[0]:.1f}",
+    }
+
+
+def _processor() -> str:
+    try:
+        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
+    except OSError:
+        return platform.processor() or platform.machine()
+    named = (line.partition(":")[2].strip() for line in lines if line.startswith("model name"))
+    return next(named, platform.machine())
+
+
+def _read(path: Path) -> Figures:
+    try:
+        about: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+        with path.with_suffix(".csv").open(newline="", encoding="utf-8") as file:
+            rounds = [
+                {key: float(value) for key, value in row.items()} for row in csv.DictReader(file)
+            ]
+        targets = [Target(**target) for target in about.pop("targets")]
+        return Figures(**{**about, "targets": targets, "rounds": rounds})
+    except (OSError, ValueError, TypeError, KeyError) as error:
+        raise ConfigurationError(f"{path} is no benchmark: {error}") from error
+
+
+def _number(value: float) -> str:
+    """Three digits, more where there are more before the point."""
+    if value == 0:
+        return "0"
+    if abs(value) >= 100:
+        return f"{value:,.0f}"
+    return f"{value:.3g}"

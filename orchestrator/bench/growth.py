@@ -1,0 +1,55 @@
+"""`semcom bench growth`: what an image costs as links and receivers become more."""
+
+from __future__ import annotations
+
+import os
+
+from orchestrator.bench.figures import Figures, Row, machine
+from orchestrator.bench.sweeps import Watched, scenario_of, swept
+from orchestrator.settings import Folders
+
+LINKS = (1, 3, 10, 30)
+RECEIVERS = (1, 2)
+IMAGES = 6000  # of all links together
+FRAME_IMAGES = 20
+
+
+def bench_growth(folders: Folders) -> Figures:
+    """A sweep for each number of links and receivers; every link sends its share of the images."""
+    rows: list[Row] = []
+    for receivers in RECEIVERS:
+        for links in LINKS:
+            scenario = scenario_of(
+                "growth",
+                links=links,
+                receivers=receivers,
+                images=min(1000, IMAGES // links),
+                snr_db=[5.0] if links > 3 else [0.0, 5.0, 10.0],
+                frame_images=FRAME_IMAGES,
+            )
+            rows.append(_row(links, receivers, swept(scenario, folders)))
+    return Figures(
+        name="growth",
+        title="Growth",
+        rounds=rows,
+        facts={**machine(), "images in a frame": str(FRAME_IMAGES)},
+        each_round=True,
+    )
+
+
+def _row(links: int, receivers: int, watched: Watched) -> Row:
+    weights = watched.peak_mib
+    edges = [weight for name, weight in weights.items() if name.startswith("edge")]
+    doing_mib = [weight for name, weight in weights.items() if name.startswith("receiver")]
+    rate = watched.images_per_second
+    return {
+        "links": links,
+        "receivers": receivers,
+        "images/s": rate,
+        "core-ms per image": 1e3 * len(os.sched_getaffinity(0)) / rate,
+        "round trip p50, ms": watched.round_trip_ms(50),
+        "round trip p99, ms": watched.round_trip_ms(99),
+        "transmitter, MiB": max(edges),
+        "channel, MiB": weights["channel"],
+        "receiver, MiB": max(doing_mib),
+    }

@@ -1,0 +1,104 @@
+"""`semcom bench pipeline` and `semcom bench latency`: the processes beside what they replace."""
+
+from __future__ import annotations
+
+from contextlib import AbstractContextManager
+
+from orchestrator.bench.channel import SINGLE, through_forwarder
+from orchestrator.bench.figures import Figures, Row, Target, machine
+from orchestrator.bench.processes import Asked, asked
+from orchestrator.bench.sweeps import CODEC, DATASET, scenario_of, swept
+from orchestrator.settings import Folders
+from semcom.metrics import percentile
+
+LINKS = 3
+IMAGES = 1000
+FRAME_IMAGES = 100
+SINGLE_FRAMES = 1000
+
+
+def bench_pipeline(rounds: int, folders: Folders) -> Figures:
+    """Images per second of three links, and of one process that does the same in a loop.
+
+    The loop has all cores: its encoder and decoder use as many threads as there are. The
+    processes use one thread each.
+    """
+    scenario = scenario_of(
+        "pipeline", links=LINKS, images=IMAGES, frame_images=FRAME_IMAGES, snr_db=[0.0, 5.0, 10.0]
+    )
+    rows: list[Row] = []
+    with offline(folders) as loop:
+        loop.ask("link")  # the first time is slower
+        for _ in range(rounds):
+            ours = swept(scenario, folders).images_per_second
+            alone = IMAGES / float(loop.ask("link"))
+            rows.append(
+                {"processes, images/s": ours, "one process, images/s": alone, "ratio": ours / alone}
+            )
+    return Figures(
+        name="pipeline",
+        title="Throughput of all processes together",
+        rounds=rows,
+        targets=[
+            Target(
+                claim="throughput of the processes: share of one process that loops on all cores",
+                column="ratio",
+                bound=0.9,
+            )
+        ],
+        facts={**machine(), "links": str(LINKS), "images in a frame": str(FRAME_IMAGES)},
+    )
+
+
+def bench_latency(rounds: int, folders: Folders) -> Figures:
+    """Round trip of one image at a time less the computing in it, and that of raw ZeroMQ.
+
+    The way is the same: over a forwarder to the other end and back, four hops in all.
+    """
+    scenario = scenario_of("latency", images=SINGLE_FRAMES, frame_images=1, window=1)
+    rows: list[Row] = []
+    with through_forwarder(SINGLE) as ends:
+        for _ in range(rounds):
+            frames = swept(scenario, folders).rows
+            over_ms = [row.round_trip_ms - row.channel_ms - row.decode_ms for row in frames]
+            there_s, back_s = ends.ask(f"{SINGLE_FRAMES} 1")
+            rows.append(
+                {
+                    "p50, ms": percentile(over_ms, 50),
+                    "p99, ms": percentile(over_ms, 99),
+                    "raw ZeroMQ, mean, ms": 1e3 * (there_s + back_s) / SINGLE_FRAMES,
+                    "decode, p50, ms": percentile([row.decode_ms for row in frames], 50),
+                    "channel, p50, ms": percentile([row.channel_ms for row in frames], 50),
+                    "encode, p50, ms": percentile([row.encode_ms for row in frames], 50),
+                }
+            )
+    return Figures(
+        name="latency",
+        title="Round trip of a single image, less channel and decoder",
+        rounds=rows,
+        targets=[
+            Target(
+                claim="latency: round trip of an image less the computing in it, median (ms)",
+                column="p50, ms",
+                bound=0.6,
+                at_least=False,
+            ),
+            Target(
+                claim="latency: the same, 99th percentile (ms)",
+                column="p99, ms",
+                bound=2.0,
+                at_least=False,
+            ),
+        ],
+        facts=machine(),
+    )
+
+
+def offline(folders: Folders, *, threads: int | None = None) -> AbstractContextManager[Asked]:
+    """The link in one process, see `orchestrator.training.offline`; on all cores if not told."""
+    return asked(
+        "orchestrator.training.offline",
+        *(() if threads is None else ("--threads", str(threads))),
+        *("--codec", str(folders.codecs / CODEC), "--dataset", str(folders.data / DATASET)),
+        *("--images", str(IMAGES), "--frame-images", str(FRAME_IMAGES)),
+    )

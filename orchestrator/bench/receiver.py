@@ -1,0 +1,98 @@
+"""`semcom bench receiver`: the receiver process beside its own decoder without a process."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+
+from orchestrator.bench.figures import Figures, Row, Target, machine
+from orchestrator.bench.pipeline import FRAME_IMAGES, offline
+from orchestrator.bench.processes import Asked, addresses, asked, served
+from orchestrator.bench.sweeps import CODEC
+from orchestrator.catalog import Catalog
+from orchestrator.settings import Folders
+
+BATCHES = (1, 8, 32, 64, 128, 256)
+IMAGES = 12_000  # of one measurement
+SINGLE_IMAGES = 6000
+WINDOW_IMAGES = 768
+MODES = ("throughput", "exact")
+
+
+def bench_receiver(rounds: int, folders: Folders) -> Figures:
+    """Images per second of a receiver fed as fast as it takes them, in both of its modes."""
+    rows: list[Row] = []
+    with tempfile.TemporaryDirectory() as folder, ExitStack() as stack:
+        alone = stack.enter_context(offline(folders, threads=1))
+        fed = {
+            mode: stack.enter_context(_fed_receiver(mode, folders, Path(folder))) for mode in MODES
+        }
+        for batch in BATCHES:
+            alone.ask(f"decode {batch}")  # the first time is slower
+        for _ in range(rounds):
+            best = max(float(alone.ask(f"decode {batch}")) for batch in BATCHES)
+            single = _per_second(fed["throughput"], images=1, total=SINGLE_IMAGES)
+            merged = _per_second(fed["throughput"], images=FRAME_IMAGES, total=IMAGES)
+            exact = _per_second(fed["exact"], images=FRAME_IMAGES, total=IMAGES)
+            exact_single = _per_second(fed["exact"], images=1, total=SINGLE_IMAGES)
+            rows.append(
+                {
+                    "decoder alone at its best batch, images/s": best,
+                    "throughput mode, single images, images/s": single,
+                    f"throughput mode, frames of {FRAME_IMAGES}, images/s": merged,
+                    f"exact mode, frames of {FRAME_IMAGES}, images/s": exact,
+                    "exact mode, single images, images/s": exact_single,
+                    "throughput mode, single images: share of the decoder": single / best,
+                    f"throughput mode, frames of {FRAME_IMAGES}: share of the decoder": merged
+                    / best,
+                    "exact mode: share of throughput mode": exact / merged,
+                }
+            )
+    return Figures(
+        name="receiver",
+        title="The receiver process alone",
+        rounds=rows,
+        targets=[
+            Target(
+                claim="receiver: throughput mode, share of its decoder at the best batch",
+                column=f"throughput mode, frames of {FRAME_IMAGES}: share of the decoder",
+                bound=0.9,
+            ),
+            Target(
+                claim="receiver: the same with single images of three links",
+                column="throughput mode, single images: share of the decoder",
+                bound=0.9,
+            ),
+            Target(
+                claim="receiver: exact mode, share of throughput mode",
+                column="exact mode: share of throughput mode",
+                bound=0.75,
+            ),
+        ],
+        facts={**machine(), "threads": "1", "images under way": str(WINDOW_IMAGES)},
+    )
+
+
+def _per_second(feed: Asked, *, images: int, total: int) -> float:
+    window = max(2, WINDOW_IMAGES // images)
+    return total / float(feed.ask(f"{images} {total // images} {window}"))
+
+
+@contextmanager
+def _fed_receiver(mode: str, folders: Folders, folder: Path) -> Iterator[Asked]:
+    (downlink,) = addresses(1)
+    section = {
+        "downlink": downlink,
+        "codec_dir": str(folders.codecs),
+        "codecs": [CODEC],
+        "mode": mode,
+        "threads": 1,
+    }
+    symbols = Catalog(folders.codecs).open(CODEC).manifest.architecture.channel.symbols
+    with (
+        asked("orchestrator.bench.feed", downlink, "--symbols", str(symbols)) as feed,
+        served("receiver", {"receiver": section}, folder, f"receiver-{mode}"),
+    ):
+        yield feed

@@ -1,0 +1,99 @@
+"""`semcom bench start`: how long a demo takes to sweep, and a process to be there."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+import psutil
+
+from orchestrator.bench.figures import Figures, Row, Target, machine
+from orchestrator.run_folder import LEDGER, open_ledger
+from orchestrator.settings import Folders
+from semcom.errors import SemcomError
+
+MODULES = {
+    "channel": "channel_sim.service",
+    "transmitter": "transmitters.service",
+    "receiver": "receiver.service",
+    "command": "orchestrator.cli",
+}
+POLL_S = 0.02
+
+
+def bench_start(rounds: int, folders: Folders) -> Figures:
+    """Seconds from `semcom demo` to its first recorded frame, and of every import."""
+    rows: list[Row] = []
+    for _ in range(rounds):
+        row: Row = {"demo sweeps after, s": _demo_s(folders)}
+        for name, module in MODULES.items():
+            row[f"import of the {name}, s"] = _import_s(module)
+        rows.append(row)
+    return Figures(
+        name="start",
+        title="Start",
+        rounds=rows,
+        targets=[
+            Target(
+                claim="start: semcom demo sweeps after (s)",
+                column="demo sweeps after, s",
+                bound=8.0,
+                at_least=False,
+            ),
+            Target(
+                claim="start: import of the channel's role (s)",
+                column="import of the channel, s",
+                bound=0.5,
+                at_least=False,
+            ),
+        ],
+        facts=machine(),
+    )
+
+
+def _demo_s(folders: Folders) -> float:
+    """Until the ledger of a demo holds a frame; then it is ended."""
+    with tempfile.TemporaryDirectory() as name:
+        run = Path(name) / "demo"
+        options = ("--out", run, "--data", folders.data, "--codecs", folders.codecs)
+        started_s = time.monotonic()
+        process = subprocess.Popen(
+            [sys.executable, "-m", "orchestrator.cli", "demo", *map(str, options)],
+            stdout=subprocess.DEVNULL,
+        )
+        try:
+            while not _has_frames(run):
+                if process.poll() is not None:
+                    raise SemcomError(f"semcom demo ended with {process.returncode}")
+                time.sleep(POLL_S)
+            return time.monotonic() - started_s
+        finally:
+            children = psutil.Process(process.pid).children() if process.poll() is None else []
+            process.kill()  # its processes follow it
+            process.wait()
+            psutil.wait_procs(children, timeout=30)
+
+
+def _has_frames(run: Path) -> bool:
+    if not (run / LEDGER).exists():
+        return False
+    try:
+        with open_ledger(run) as ledger:
+            return any(True for _ in ledger.rows())
+    except SemcomError:
+        return False  # it is being made
+
+
+def _import_s(module: str) -> float:
+    """Wall time of the import in a new interpreter, without that of the interpreter itself."""
+    program = (
+        "import time; started = time.perf_counter(); "
+        f"import {module}; print(time.perf_counter() - started)"
+    )
+    printed = subprocess.run(
+        [sys.executable, "-c", program], stdout=subprocess.PIPE, text=True, check=True
+    )
+    return float(printed.stdout)

@@ -1,0 +1,113 @@
+"""Sweeps for benchmarks: the shipped processes on drawn images, watched while they run."""
+
+from __future__ import annotations
+
+import tempfile
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import psutil
+
+from orchestrator.ledger import FrameRow
+from orchestrator.run_folder import open_ledger
+from orchestrator.runs import run_sweep
+from orchestrator.scenarios import Plan, Scenario
+from orchestrator.settings import Folders
+from semcom.metrics import percentile
+
+DATASET, CODEC = "shapes10", "cifar10"  # the drawn images have the size and classes of CIFAR-10
+MIDDLE = (0.25, 0.9)  # of the frames: all links are at work, none is done
+SAMPLE_S = 0.2
+
+
+@dataclass
+class Watched:
+    """When how many frames were recorded; what the processes weighed at most."""
+
+    frame_images: int
+    recorded: list[tuple[float, int]] = field(default_factory=list)
+    rows: list[FrameRow] = field(default_factory=list)
+    peak_mib: dict[str, float] = field(default_factory=dict)
+
+    def progress(self, recorded: int) -> None:
+        """Frames were recorded."""
+        self.recorded.append((time.monotonic(), recorded))
+
+    def waiting(self, roles: list[str]) -> None:
+        """Whoever is missing: the first frames wait for all."""
+
+    @property
+    def images_per_second(self) -> float:
+        """In the middle of the sweep, of all links together."""
+        total = self.recorded[-1][1]
+        middle = [each for each in self.recorded if MIDDLE[0] <= each[1] / total <= MIDDLE[1]]
+        (first_s, first), (last_s, last) = middle[0], middle[-1]
+        return (last - first) * self.frame_images / (last_s - first_s)
+
+    def round_trip_ms(self, percent: float) -> float:
+        """A percentile of the round trips."""
+        return percentile([row.round_trip_ms for row in self.rows], percent)
+
+
+def scenario_of(name: str, *, links: int = 1, **settings: Any) -> Scenario:
+    """Links that all carry the same codec; every image is encoded wherever it is sent."""
+    content = {
+        "name": name,
+        "links": {
+            f"edge-{number}": {"dataset": DATASET, "codec": CODEC} for number in range(1, links + 1)
+        },
+        "snr_db": [5.0],
+        "encode_once": False,
+        **settings,
+    }
+    return Scenario.model_validate(content)
+
+
+def swept(scenario: Scenario, folders: Folders) -> Watched:
+    """Run a sweep with processes of its own; what was seen of it.
+
+    Raises:
+        SemcomError: it does not come to its end.
+    """
+    watched = Watched(scenario.frame_images)
+
+    def watcher(plan: Plan) -> Watched:
+        del plan
+        return watched
+
+    with tempfile.TemporaryDirectory() as name, _weighed(watched.peak_mib):
+        folder = Path(name) / scenario.name
+        run_sweep(scenario, folder, folders=folders, watcher=watcher, report=None)
+        with open_ledger(folder) as ledger:
+            watched.rows = list(ledger.rows())
+    return watched
+
+
+@contextmanager
+def _weighed(peak_mib: dict[str, float]) -> Iterator[None]:
+    """Note the memory of this process's children, by their names, until the block ends."""
+    over = threading.Event()
+
+    def weigh() -> None:
+        while not over.wait(SAMPLE_S):
+            for child in psutil.Process().children():
+                try:
+                    words = child.cmdline()
+                    name = words[words.index("--id") + 1]
+                    rss_mib = child.memory_info().rss / 2**20
+                except (psutil.Error, ValueError):
+                    continue
+                peak_mib[name] = max(rss_mib, peak_mib.get(name, 0.0))
+
+    thread = threading.Thread(target=weigh, daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        over.set()
+        thread.join()

@@ -1,0 +1,74 @@
+"""`semcom bench`: what being distributed costs, measured beside what it replaces."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from orchestrator.bench.channel import bench_channel
+from orchestrator.bench.figures import Figures, read_figures, target_table
+from orchestrator.bench.growth import bench_growth
+from orchestrator.bench.pipeline import bench_latency, bench_pipeline
+from orchestrator.bench.receiver import bench_receiver
+from orchestrator.bench.start import bench_start
+from orchestrator.bench.sweeps import DATASET
+from orchestrator.cli_options import CODECS, CodecDir, DataDir, console
+from orchestrator.cli_training import HANDED_ON, become
+from orchestrator.datasets.prepare import draw_missing
+from orchestrator.settings import Folders
+
+Bench = Callable[[int, Folders], Figures]
+BENCHES: dict[str, Bench] = {
+    "channel": lambda rounds, _: bench_channel(rounds),
+    "latency": bench_latency,
+    "pipeline": bench_pipeline,
+    "receiver": bench_receiver,
+    "start": bench_start,
+    "growth": lambda _, folders: bench_growth(folders),
+}
+
+bench_app = typer.Typer(
+    help="Benchmarks: ratios measured side by side. Keep the machine quiet.", no_args_is_help=True
+)
+
+
+@bench_app.command("training", **HANDED_ON)
+def bench_training(context: typer.Context) -> None:
+    """The training loop beside a straightforward PyTorch one: images per second."""
+    become("orchestrator.training.bench", *context.args)
+
+
+@bench_app.command("run")
+def bench_run(
+    names: Annotated[list[str], typer.Argument(help=f"all, or some of: {', '.join(BENCHES)}.")],
+    rounds: Annotated[int, typer.Option(min=1, max=1000, help="How often.")] = 5,
+    out: Annotated[Path, typer.Option(help="Folder of CSV and JSON.")] = Path("runs/bench"),
+    data: DataDir = Path("data"),
+    codecs: CodecDir = CODECS,
+) -> None:
+    """Measure: throughput, latency, channel, receiver, encoder, start, growth."""
+    chosen = list(BENCHES) if names == ["all"] else names
+    unknown = [name for name in chosen if name not in BENCHES]
+    if unknown:
+        raise typer.BadParameter(f"{', '.join(unknown)}; there are: all, {', '.join(BENCHES)}")
+    folders = Folders(data=data, codecs=codecs).absolute()
+    draw_missing([DATASET, "shapes100", "shapes200"], folders.data)
+    for name in chosen:
+        figures = BENCHES[name](rounds, folders)
+        console.print(figures.table().rich())
+        console.print(f"wrote {figures.write(out)}")
+
+
+@bench_app.command("report")
+def bench_report(
+    folder: Annotated[Path, typer.Argument(help="Folder of CSV and JSON.")] = Path("runs/bench"),
+) -> None:
+    """Every target beside what was measured, and a picture of them."""
+    from orchestrator.bench.plot import write_plot  # noqa: PLC0415 - draws
+
+    found = read_figures(folder)
+    console.print(target_table(found).rich())
+    console.print(f"wrote {write_plot(found, folder)}")
