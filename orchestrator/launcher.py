@@ -9,7 +9,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
@@ -45,6 +45,7 @@ class Child:
 
     role: Role
     peer: str
+    config: Path
     log: Path
     process: subprocess.Popen[bytes] | None = None
     started_s: list[float] = field(default_factory=list)
@@ -54,26 +55,25 @@ class Child:
 class Launcher:
     """The local processes of one run."""
 
-    def __init__(self, folder: Path, sections: Mapping[str, Mapping[str, Any]]) -> None:
+    def __init__(self, folder: Path, shards: Sequence[Mapping[str, Mapping[str, Any]]]) -> None:
         """Write `processes.yaml` with one section per role into the run's folder.
+
+        Every further shard, whose processes have other addresses, has a file of its own.
 
         Raises:
             StorageError: the disk refuses.
         """
         self.children: list[Child] = []
         self._folder = folder
-        self._config = folder / "processes.yaml"
-        content = {
-            role: {**section, "parent_pid": os.getpid()} for role, section in sections.items()
-        }
-        try:
-            self._config.write_text(yaml.safe_dump(json.loads(json.dumps(content, default=str))))
-        except OSError as error:
-            raise StorageError(f"cannot write {self._config}: {error.strerror}") from error
+        self._configs = [
+            _write(folder / f"processes{f'-{number}' if number > 1 else ''}.yaml", sections)
+            for number, sections in enumerate(shards, start=1)
+        ]
 
-    def start(self, role: Role, peer: str) -> None:
+    def start(self, role: Role, peer: str, *, shard: int = 0) -> None:
         """Start a process and keep it alive from now on."""
-        child = Child(role, peer, self._folder / "logs" / f"{peer}.jsonl")
+        log = self._folder / "logs" / f"{peer}.jsonl"
+        child = Child(role, peer, self._configs[shard], log)
         self.children.append(child)
         self._spawn(child, time.monotonic())
 
@@ -129,7 +129,7 @@ class Launcher:
     def _spawn(self, child: Child, now_s: float) -> None:
         command = [
             sys.executable, "-m", PACKAGES[child.role],
-            "--config", str(self._config), "--id", child.peer,
+            "--config", str(child.config), "--id", child.peer,
         ]  # fmt: skip
         with child.log.open("ab") as log:
             child.process = subprocess.Popen(
@@ -155,6 +155,15 @@ class Launcher:
             )
         event(logger, "process ended", role=child.role, peer=child.peer, code=code)
         child.restart_at_s = now_s + RESTART_AFTER_S
+
+
+def _write(path: Path, sections: Mapping[str, Mapping[str, Any]]) -> Path:
+    content = {role: {**section, "parent_pid": os.getpid()} for role, section in sections.items()}
+    try:
+        path.write_text(yaml.safe_dump(json.loads(json.dumps(content, default=str))))
+    except OSError as error:
+        raise StorageError(f"cannot write {path}: {error.strerror}") from error
+    return path
 
 
 def last_error(log: Path) -> str:

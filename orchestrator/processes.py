@@ -66,14 +66,20 @@ class System:
             stack.callback(health.close)
             self.page_port = health.port
             if self.launcher is not None:
-                self.launcher.start("channel", "channel")
-                for receiver in self.settings.receiver_names:
-                    self.launcher.start("receiver", receiver)
-                for link in transmitters:
-                    self.launcher.start("transmitter", link)
+                self._start(self.launcher, transmitters)
             opened()
             with _interruptions(self.wakeup) as interrupted:
                 serve(service, self.wakeup, interrupted)
+
+    def _start(self, launcher: Launcher, transmitters: Sequence[str]) -> None:
+        """Every shard's channel and receivers, then the transmitters, to each shard in turn."""
+        shards = self.settings.shards
+        for shard in range(shards):
+            launcher.start("channel", f"channel-{shard + 1}" if shard else "channel", shard=shard)
+        for index, receiver in enumerate(self.settings.receiver_names):
+            launcher.start("receiver", receiver, shard=index // self.settings.receivers)
+        for index, link in enumerate(transmitters):
+            launcher.start("transmitter", link, shard=index % shards)
 
 
 @contextmanager
@@ -99,7 +105,10 @@ def open_system(
         stack.callback(control.close)
         launcher: Launcher | None = None
         if launch:
-            launcher = Launcher(folder, _sections(settings, addresses, folders))
+            shards = [addresses, *(_addresses(settings) for _ in range(settings.shards - 1))]
+            for shard in shards:
+                shard["control"] = addresses["control"]
+            launcher = Launcher(folder, [_sections(settings, shard, folders) for shard in shards])
             stack.callback(launcher.stop)
         wakeup = Wakeup()
         stack.callback(wakeup.close)

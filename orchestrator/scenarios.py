@@ -95,6 +95,9 @@ class SystemSettings(Settings):
     encode_once: bool = Field(default=True, description="encode an image once, not at every point")
     decoding: Literal["exact", "throughput"] = "exact"
     receivers: int = Field(default=1, ge=1, le=64)
+    shards: int = Field(
+        default=1, ge=1, le=16, description="channels, each with links and receivers of its own"
+    )
     device: str = Field(default="cpu", pattern=r"^(auto|cpu|cuda(:\d+)?)$")
     threads: Threads = Threads()
     ports: Ports = Ports()
@@ -103,8 +106,14 @@ class SystemSettings(Settings):
 
     @property
     def receiver_names(self) -> list[str]:
-        """What the receivers are called that are started."""
-        return [f"receiver-{number}" for number in range(1, self.receivers + 1)]
+        """What the receivers are called that are started; those of a shard come together."""
+        return [f"receiver-{number}" for number in range(1, self.shards * self.receivers + 1)]
+
+    @model_validator(mode="after")
+    def _can_be_sharded(self) -> Self:
+        if self.shards > 1 and (self.security or self.ports.uplink or self.ports.downlink):
+            raise ValueError("several shards choose their own ports and have no keys")
+        return self
 
 
 class Scenario(SystemSettings):

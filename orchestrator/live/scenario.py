@@ -33,6 +33,7 @@ class LiveScenario(SystemSettings):
     """Links that stream without end."""
 
     mode: Literal["live"]
+    shards: Literal[1] = 1  # whoever moves a link to a point must know the channel that has it
     links: dict[Name, LiveLink] = Field(min_length=1, max_length=256)
     window_s: float = Field(default=10.0, ge=1, le=600, description="of rolling statistics")
     course_every_s: float = Field(default=1.0, ge=0.1, le=3600, description="SNRs are moved")
