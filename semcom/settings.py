@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any, TypeVar
+from typing import Annotated, Any, Literal, TypeVar
 
 import yaml
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
@@ -28,6 +28,8 @@ Address = Annotated[
     str, Field(pattern=r"^tcp://[A-Za-z0-9.*\-]+:\d{1,5}$"), AfterValidator(_check_port)
 ]
 Port = Annotated[int, Field(ge=0, le=65535)]
+# What computes a transmitter's networks; answers depend on it in their last bits.
+Engine = Literal["torch", "onnxruntime"]
 
 
 class Settings(BaseModel):

@@ -21,6 +21,13 @@ MODEL_MODULES = (
     "transmitters.conv_encoder",
     "transmitters.encoder",
     "transmitters.channel_encoder",
+    "transmitters.engine",
+    "transmitters.onnx_encoders",
+    "transmitters.onnx_engine",
+    "transmitters.onnx_graph",
+    "transmitters.onnx_model",
+    "transmitters.onnx_resize",
+    "transmitters.weight_table",
     "receiver.codec",
     "receiver.channel_decoder",
     "receiver.heads",
@@ -80,7 +87,17 @@ ALSO = {
     "semcom.sockets": ("zmq",),
     "semcom.checkpoints": ("safetensors",),
     "orchestrator.bench.raw": ("zmq",),  # the wall that the system is measured against
+    "transmitters.onnx_engine": ("onnxruntime",),
+    "transmitters.onnx_graph": ("onnx",),
 }
+# The only modules of the transmitter that know torch; an edge device with ONNX Runtime has none.
+WITH_TORCH = (
+    "transmitters.channel_encoder",
+    "transmitters.codec",
+    "transmitters.conv_encoder",
+    "transmitters.encoder",
+    "transmitters.engine",
+)
 
 
 def under(name: str, prefixes: tuple[str, ...]) -> bool:
@@ -233,6 +250,16 @@ def test_model_module_brings_no_socket_along(module):
     assert [name for name in closure(module) if under(name, SOCKET_MODULES)] == []
 
 
+def test_transmitter_knows_torch_only_where_it_is_the_engine():
+    importers = {
+        name
+        for name, tree in modules().items()
+        if under(name, ("transmitters",))
+        and any(under(n, ("torch", "semcom.nn")) for names in imported(tree) for n in names)
+    }
+    assert importers == set(WITH_TORCH)
+
+
 def test_training_brings_no_socket_along():
     jobs = [name for name in modules() if under(name, ("orchestrator.training",))]
     assert jobs
@@ -286,7 +313,9 @@ EDGE_FORBIDS = ("matplotlib", "timm", "torchvision", "orchestrator", "channel_si
             "channel_sim.service",
             ("torch", "safetensors", "transmitters", "receiver", "orchestrator", "semcom.nn"),
         ),
-        ("transmitters.service", (*EDGE_FORBIDS, "receiver")),
+        ("transmitters.service", (*EDGE_FORBIDS, "receiver", "torch", "onnx", "onnxruntime")),
+        ("transmitters.codec", (*EDGE_FORBIDS, "receiver", "onnx", "onnxruntime")),
+        ("transmitters.onnx_engine", (*EDGE_FORBIDS, "receiver", "torch", "semcom.nn")),
         ("receiver.service", (*EDGE_FORBIDS, "transmitters")),
         (
             "orchestrator.cli",

@@ -9,7 +9,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-import torch
 
 from semcom.checkpoints import open_checkpoint
 from semcom.errors import ProtocolError, SemcomError
@@ -32,7 +31,7 @@ from semcom.telemetry import Telemetry, event, frame_event
 from semcom.wakeup import Wakeup
 from semcom.wire import Symbols
 from semcom.worker import Worker
-from transmitters.codec import TransmitterCodec
+from transmitters.engine import FrameCodec, codec_loader
 from transmitters.images import FrameSource
 from transmitters.sender import FramePlan, InFlight, Sender
 from transmitters.settings import TransmitterSettings
@@ -55,7 +54,8 @@ class FrameEncoder:
 
     def __init__(self, settings: TransmitterSettings) -> None:
         self._settings = settings
-        self._codecs: dict[str, TransmitterCodec] = {}
+        self._load = codec_loader(settings.engine, threads=settings.threads)
+        self._codecs: dict[str, FrameCodec] = {}
         self._sources: dict[str, FrameSource] = {}
         self._cache: OrderedDict[tuple[str, str, int, int], Encoded] = OrderedDict()
         self._cached_bytes = 0
@@ -90,12 +90,12 @@ class FrameEncoder:
             self._sources[assignment.dataset_digest] = source
         return source
 
-    def _codec(self, assignment: PointWork) -> TransmitterCodec:
+    def _codec(self, assignment: PointWork) -> FrameCodec:
         codec = self._codecs.get(assignment.codec_digest)
         if codec is None:
             folder = self._settings.codec_dir / assignment.codec
             checkpoint = open_checkpoint(folder, expected_digest=assignment.codec_digest)
-            codec = self._codecs[assignment.codec_digest] = TransmitterCodec.load(checkpoint)
+            codec = self._codecs[assignment.codec_digest] = self._load(checkpoint)
             event(logger, "codec loaded", codec=assignment.codec, digest=checkpoint.digest[:12])
         return codec
 
@@ -118,7 +118,6 @@ class TransmitterService:
         wakeup: Wakeup,
         security: Security | None = None,
     ) -> None:
-        torch.set_num_threads(settings.threads)
         self.link = link
         self.done = False
         self.instance = new_instance()

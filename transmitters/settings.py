@@ -6,7 +6,7 @@ from pathlib import Path
 
 from pydantic import Field
 
-from semcom.settings import Address, ProcessSettings
+from semcom.settings import Address, Engine, ProcessSettings
 
 
 class TransmitterSettings(ProcessSettings):
@@ -17,6 +17,7 @@ class TransmitterSettings(ProcessSettings):
     data_dir: Path = Path("data")
     codec_dir: Path = Path("codecs")
     threads: int = Field(default=1, ge=1, le=256)
+    engine: Engine = Field(default="torch", description="what computes the networks")
     log_frames: bool = Field(default=False, description="each answer in the log, for an audit")
     cache_bytes: int = Field(default=256 << 20, ge=0, description="codewords kept, see encode_once")
     window_bytes: int = Field(default=64 << 20, ge=1 << 16, description="codewords in flight")

@@ -1,0 +1,106 @@
+"""A codec's transmitter on ONNX Runtime: no torch in the process.
+
+Shape legend: N images of a frame, H and W of stored images, S size that the encoder sees, c reals
+of a codeword, K complex symbols.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import onnxruntime
+
+from semcom.architecture import CodecArchitecture
+from semcom.checkpoints import Checkpoint
+from transmitters.onnx_model import CODEWORD, FEATURES, PIXELS, SNR_DB, build_model, needs_snr
+from transmitters.onnx_resize import build_resize
+
+Pixels = npt.NDArray[np.float32]
+ERRORS_ONLY = 3
+
+
+class OnnxCodec:
+    """Semantic encoder and channel encoder of one link, as one model."""
+
+    def __init__(self, architecture: CodecArchitecture, model: bytes, *, threads: int) -> None:
+        self.architecture = architecture
+        self._threads = threads
+        self._session = _session(model, threads)
+        self._resizers: dict[tuple[int, int], Any] = {}
+
+    @classmethod
+    def load(cls, checkpoint: Checkpoint, *, threads: int) -> OnnxCodec:
+        """Build from a checkpoint, ready for service.
+
+        Raises:
+            CheckpointError: weights that are damaged or do not fit.
+        """
+        architecture = checkpoint.manifest.architecture
+        model = build_model(architecture, checkpoint.read_weights("transmitter"))
+        return cls(architecture, model, threads=threads)
+
+    def encode(
+        self, images_NHW3: npt.NDArray[np.uint8], *, snr_db: float
+    ) -> npt.NDArray[np.complex64]:
+        """Encode one frame: uint8 (N, H, W, 3) -> complex64 (N, K).
+
+        `snr_db` reaches the network only where the codec has `tx_csi`.
+        """
+        (codeword_Nc,) = self.run(self.prepare(images_NHW3), [CODEWORD], snr_db=snr_db)
+        return _symbols(codeword_Nc)
+
+    def forward(
+        self, pixels_N3SS: Pixels, *, snr_db: float
+    ) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.complex64]]:
+        """Pixels in the encoder's size -> features (N, D) and symbols (N, K)."""
+        features_ND, codeword_Nc = self.run(pixels_N3SS, [FEATURES, CODEWORD], snr_db=snr_db)
+        return features_ND, _symbols(codeword_Nc)
+
+    def run(
+        self, pixels_N3SS: Pixels, outputs: list[str], *, snr_db: float
+    ) -> list[npt.NDArray[np.float32]]:
+        """The model's outputs of these names."""
+        inputs = {PIXELS: pixels_N3SS}
+        if needs_snr(self.architecture.channel):
+            inputs[SNR_DB] = np.full((len(pixels_N3SS), 1), snr_db, dtype=np.float32)
+        found: list[npt.NDArray[np.float32]] = self._session.run(outputs, inputs)
+        return found
+
+    def prepare(self, images_NHW3: npt.NDArray[np.uint8]) -> Pixels:
+        """Stored images -> float32 (N, 3, S, S) in 0..255, resized where they have another size."""
+        images_N3HW = images_NHW3.transpose(0, 3, 1, 2)
+        pixels = np.ascontiguousarray(images_N3HW, dtype=np.float32)
+        size = self.architecture.encoder.input.size
+        if pixels.shape[-1] == size:
+            return pixels
+        return self._resized(pixels, size)
+
+    def _resized(self, pixels_N3HW: Pixels, size: int) -> Pixels:
+        height, width = pixels_N3HW.shape[2:]
+        session = self._resizers.get((height, width))
+        if session is None:
+            session = _session(build_resize(height, width, size), self._threads)
+            self._resizers[height, width] = session
+        resized: Pixels = session.run(None, {PIXELS: pixels_N3HW})[0]
+        return resized
+
+
+def _symbols(codeword_Nc: npt.NDArray[np.float32]) -> npt.NDArray[np.complex64]:
+    """(N, c) -> (N, K): `reals_to_symbols`."""
+    padded = np.pad(codeword_Nc, ((0, 0), (0, codeword_Nc.shape[1] % 2)))
+    symbols: npt.NDArray[np.complex64] = padded.view(np.complex64)
+    return symbols
+
+
+def _session(model: bytes, threads: int) -> Any:
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = threads
+    options.inter_op_num_threads = 1
+    options.execution_mode = onnxruntime.ExecutionMode.ORT_SEQUENTIAL
+    options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_ENABLE_ALL
+    options.log_severity_level = ERRORS_ONLY
+    # Threads that have nothing to do wait instead of spinning: the cores are shared.
+    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+    return onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
