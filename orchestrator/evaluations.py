@@ -115,6 +115,7 @@ class _Recorder:
             frame_images=self._plan.frame_images,
             encoder_threads=self._plan.threads.transmitter,
             decoder_threads=self._plan.threads.receiver,
+            engine=self._plan.engine,
             tasks=self._tasks,
         )
         with evaluating_process(job) as lines:

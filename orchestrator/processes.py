@@ -137,6 +137,7 @@ def _sections(
             "data_dir": folders.data,
             "codec_dir": folders.codecs,
             "threads": settings.threads.transmitter,
+            "engine": settings.engine,
             "log_frames": settings.log_frames,
         },
         "channel": {

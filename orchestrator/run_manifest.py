@@ -17,7 +17,7 @@ from semcom.errors import StorageError
 from semcom.files import write_atomically
 from semcom.messages import PROTOCOL_VERSION
 
-VERSIONS_OF = ("rkd-sc", "numpy", "torch", "pyzmq", "msgpack", "pydantic")
+VERSIONS_OF = ("rkd-sc", "numpy", "torch", "onnxruntime", "pyzmq", "msgpack", "pydantic")
 
 
 def write_run_manifest(
@@ -45,6 +45,7 @@ def write_run_manifest(
         "machine": f"{platform.system()} {platform.machine()}",
         "device": scenario.device,
         "threads": scenario.threads.model_dump(),
+        "engine": scenario.engine,
         **(results or {}),
     }
     try:

@@ -18,7 +18,7 @@ from orchestrator.catalog import Catalog
 from semcom.errors import ConfigurationError
 from semcom.messages import MAX_FRAME_IMAGES, MAX_ITEMS, Digest, Name
 from semcom.points import ChannelSettings, PointSpec, SnrDb
-from semcom.settings import Port, SecuritySettings, Settings, read_yaml, validate
+from semcom.settings import Engine, Port, SecuritySettings, Settings, read_yaml, validate
 from semcom.shards import DatasetManifest, read_manifest
 from semcom.wire import MAX_PAYLOAD_BYTES, SYMBOL_BYTES
 
@@ -100,6 +100,7 @@ class SystemSettings(Settings):
     )
     device: str = Field(default="cpu", pattern=r"^(auto|cpu|cuda(:\d+)?)$")
     threads: Threads = Threads()
+    engine: Engine = Field(default="torch", description="of the transmitters' networks")
     ports: Ports = Ports()
     security: SecuritySettings | None = None
     log_frames: bool = Field(default=False, description="each frame in the logs, for an audit")
@@ -179,6 +180,7 @@ class Plan(Settings):
     frame_images: int
     decoding: str
     threads: Threads
+    engine: Engine = "torch"
     links: dict[Name, PlannedLink]
     points: list[PlannedPoint]
 
@@ -190,7 +192,9 @@ class Plan(Settings):
     @property
     def digest(self) -> str:
         """SHA-256 over everything that decides the answers."""
-        content = self.model_dump(mode="json", exclude={"run"})
+        # A plan for torch has the digest that it had before there was a choice.
+        left_out = {"run", "engine"} if self.engine == "torch" else {"run"}
+        content = self.model_dump(mode="json", exclude=left_out)
         return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
 
     def frames(self, link: str) -> int:
@@ -263,6 +267,7 @@ def make_plan(scenario: Scenario, *, run: str, data_dir: Path, catalog: Catalog)
         frame_images=scenario.frame_images,
         decoding=scenario.decoding,
         threads=scenario.threads,
+        engine=scenario.engine,
         links=links,
         points=points,
     )

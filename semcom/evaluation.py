@@ -15,6 +15,7 @@ from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
 
 from semcom.messages import Digest, Name
 from semcom.points import PointSpec
+from semcom.settings import Engine
 
 
 class Line(BaseModel):
@@ -45,11 +46,12 @@ class EvaluationTask(Line):
 
 
 class EvaluationJob(Line):
-    """Tasks, and what the arithmetic depends on: the size of frames, the threads of each end."""
+    """Tasks, and what the arithmetic depends on: the size of frames, threads, engine."""
 
     frame_images: int = Field(ge=1)
     encoder_threads: int = Field(ge=1)
     decoder_threads: int = Field(ge=1)
+    engine: Engine = "torch"
     tasks: list[EvaluationTask] = Field(min_length=1)
 
 

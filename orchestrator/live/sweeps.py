@@ -41,7 +41,7 @@ def check_fits(scenario: Scenario, settings: SystemSettings, links: list[str]) -
         raise ConfigurationError(
             f"no transmitter for link {', '.join(missing)}; links here: {', '.join(links)}"
         )
-    for name in ("decoding", "threads", "device"):
+    for name in ("decoding", "threads", "device", "engine"):
         wanted, here = getattr(scenario, name), getattr(settings, name)
         if wanted != here:
             raise ConfigurationError(

@@ -20,6 +20,7 @@ from semcom.checkpoints import Checkpoint
 from semcom.points import PointSpec
 from semcom.shards import Shard
 from transmitters.codec import TransmitterCodec
+from transmitters.engine import FrameCodec
 
 NOISE_FREE_SNR_DB = 30.0  # the upper end of the decoder's SNR code
 
@@ -63,7 +64,7 @@ def evaluate(
 
 
 def encode_frames(
-    codec: TransmitterCodec, shard: Shard, *, images: int, frame_images: int, snr_db: float
+    codec: FrameCodec, shard: Shard, *, images: int, frame_images: int, snr_db: float
 ) -> Iterator[Symbols]:
     """Symbols_NK of each frame, encoded when it is asked for.
 

@@ -27,7 +27,7 @@ from semcom.evaluation import (
     EvaluationTask,
 )
 from semcom.shards import Shard
-from transmitters.codec import TransmitterCodec
+from transmitters.engine import codec_loader
 
 
 def run_job(job: EvaluationJob) -> Iterator[EvaluationLine]:
@@ -52,7 +52,8 @@ class TaskEvaluation:
         self._number = number
         self._task = job.tasks[number]
         checkpoint = open_checkpoint(self._task.codec_dir, expected_digest=self._task.codec_digest)
-        self._transmitter = TransmitterCodec.load(checkpoint)
+        load = codec_loader(job.engine, threads=job.encoder_threads)
+        self._transmitter = load(checkpoint)
         self._receiver = ReceiverCodec.load(checkpoint)
         self._shard = _planned_shard(self._task)
 

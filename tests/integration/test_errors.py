@@ -31,6 +31,7 @@ def check(printed: str, *words: str) -> None:
         ({"images": 0}, ["images", "greater"]),
         ({"channels": [{"model": "awg"}]}, ["channels", "awgn"]),
         ({"links": {}}, ["links"]),
+        ({"engine": "tensorrt"}, ["engine", "torch", "onnxruntime"]),
         ({"links": {"a": {"dataset": "shapes10"}}}, ["codec"]),
         ({"images": 10**6}, ["1000000", "1000"]),
     ],

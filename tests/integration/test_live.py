@@ -111,6 +111,7 @@ def check_sweep_has_the_digest_of_its_own_processes(live: LiveRun, place: Path) 
     for changed, complaint in (
         ({"links": stranger}, "no transmitter for link cifar10"),
         ({"threads": {"receiver": 2}}, "threads"),
+        ({"engine": "onnxruntime"}, "engine"),
     ):
         path = write_scenario(place / "wrong.yaml", **{**SMALL, **changed})
         code, printed = live.command("sweep", path, "--live")
