@@ -167,27 +167,29 @@ def time_round(candidate: Candidate, repeats: int) -> dict[str, float]:
 
 def differences(candidate: Candidate) -> dict[str, Any]:
     """The engines on all images, one by one: largest differences, and how many answers differ."""
-    largest, scale, symbol, differing = 0.0, 0.0, 0.0, 0
+    found: dict[str, list[float]] = {}
+    snr_db = torch.full((1,), SNR_DB)
     for image_HW3 in candidate.images_NHW3:
         images_1HW3 = image_HW3[None]
-        images = torch.from_numpy(images_1HW3)
+        spec = candidate.plain.architecture.encoder.input
+        prepared = prepare_images(torch.from_numpy(images_1HW3), spec)
         with torch.inference_mode():
-            prepared = prepare_images(images, candidate.plain.architecture.encoder.input)
-            features, symbols = candidate.deployed.forward(prepared, torch.full((1,), SNR_DB))
+            features, symbols = candidate.deployed.forward(prepared, snr_db)
+            plain, _ = candidate.plain.forward(prepared.contiguous(), snr_db)
         pixels = candidate.onnx.prepare(images_1HW3)
         features_1D, symbols_1K = candidate.onnx.forward(pixels, snr_db=SNR_DB)
-        largest = max(largest, float(np.abs(features.numpy() - features_1D).max()))
-        scale = max(scale, float(np.abs(features_1D).max()))
-        symbol = max(symbol, float(np.abs(symbols.numpy() - symbols_1K).max()))
-        answers = (_answer(candidate.receiver, z) for z in (symbols.numpy(), symbols_1K))
-        differing += len(set(answers)) - 1
-    return {
-        "images": len(candidate.images_NHW3),
-        "largest_feature_difference": largest,
-        "largest_feature": scale,
-        "largest_symbol_difference": symbol,
-        "answers_that_differ": differing,
-    }
+        answers = {_answer(candidate.receiver, z) for z in (symbols.numpy(), symbols_1K)}
+        for name, value in (
+            ("largest_feature", features_1D),
+            ("largest_feature_difference", features.numpy() - features_1D),
+            ("largest_feature_difference_plain_to_torch", (features - plain).numpy()),
+            ("largest_symbol_difference", symbols.numpy() - symbols_1K),
+        ):
+            found.setdefault(name, []).append(float(np.abs(value).max()))
+        found.setdefault("answers_that_differ", []).append(len(answers) - 1)
+    counted = sum(found.pop("answers_that_differ"))
+    largest = {name: max(values) for name, values in found.items()}
+    return {"images": len(candidate.images_NHW3), **largest, "answers_that_differ": int(counted)}
 
 
 def _answer(receiver: ReceiverCodec, symbols_1K: npt.NDArray[np.complex64]) -> int:

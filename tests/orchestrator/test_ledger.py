@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
+
 import pytest
 
 from orchestrator.ledger import Ledger
@@ -100,3 +103,16 @@ def test_digest_depends_on_answers_and_not_on_durations(plan, tmp_path):
         digests.append(ledger.results_digest())
         ledger.close()
     assert digests[0] == digests[1] != digests[2]
+
+
+def test_plan_for_torch_has_the_digest_of_before_there_was_a_choice(plan, tmp_path):
+    """So ledgers of that time are still read."""
+    assert plan.engine == "torch"
+    content = plan.model_dump(mode="json", exclude={"run", "engine"})
+    text = json.dumps(content, sort_keys=True)
+    assert plan.digest == hashlib.sha256(text.encode()).hexdigest()
+    edge = plan.model_copy(update={"engine": "onnxruntime"})
+    assert edge.digest != plan.digest
+    Ledger(tmp_path / "l.sqlite", plan).close()
+    with pytest.raises(ConfigurationError):
+        Ledger(tmp_path / "l.sqlite", edge)
