@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from orchestrator.bench.channel import bench_channel
+from orchestrator.bench.encoder import bench_encoder
 from orchestrator.bench.figures import Figures, read_figures, target_table
 from orchestrator.bench.growth import bench_growth
 from orchestrator.bench.pipeline import bench_latency, bench_pipeline
@@ -26,6 +27,7 @@ BENCHES: dict[str, Bench] = {
     "latency": bench_latency,
     "pipeline": bench_pipeline,
     "receiver": bench_receiver,
+    "encoder": bench_encoder,
     "start": bench_start,
     "growth": lambda _, folders: bench_growth(folders),
 }

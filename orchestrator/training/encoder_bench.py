@@ -51,14 +51,16 @@ class Candidate:
     images_NHW3: Images
 
 
-def codec_candidate(folder: Path, data: Path, *, threads: int, images: int) -> Candidate:
-    """A codec with the test images of its data set.
+def codec_candidate(
+    folder: Path, data: Path, *, threads: int, images: int, dataset: str | None = None
+) -> Candidate:
+    """A codec with test images: of its data set if no other one is named.
 
     Raises:
         SemcomError: codec or data set are missing or damaged.
     """
     checkpoint = open_checkpoint(folder)
-    shard = Shard(data / checkpoint.manifest.dataset, "test")
+    shard = Shard(data / (dataset or checkpoint.manifest.dataset), "test")
     return Candidate(
         name=folder.name,
         plain=contiguous(TransmitterCodec.load(checkpoint)),
@@ -237,7 +239,10 @@ def main(argv: list[str] | None = None) -> int:
     torch.set_num_threads(arguments.threads)
     sizes = {"threads": arguments.threads, "images": arguments.images}
     try:
-        candidates = [codec_candidate(path, arguments.data, **sizes) for path in arguments.codec]
+        candidates = [
+            codec_candidate(path, arguments.data, dataset=arguments.dataset, **sizes)
+            for path in arguments.codec
+        ]
         candidates += [paper_candidate(name, **sizes) for name in arguments.paper]
         for line in report(candidates, arguments):
             sys.stdout.write(json.dumps(line) + "\n")
@@ -255,6 +260,7 @@ def _parse(argv: list[str]) -> argparse.Namespace:
     parser.add_argument("--codec", type=Path, action="append", default=[], help="a codec's folder")
     parser.add_argument("--paper", action="append", default=[], choices=PAPER_CLASSES)
     parser.add_argument("--data", type=Path, default=Path("data"), help="folder of data sets")
+    parser.add_argument("--dataset", help="whose images to take (each codec's own)")
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--rounds", type=int, default=7)
     parser.add_argument("--repeats", type=int, default=100, help="images per round and engine")

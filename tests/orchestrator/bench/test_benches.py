@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from orchestrator.bench import channel, growth, pipeline, receiver, start
+from orchestrator.bench import channel, encoder, growth, pipeline, receiver, start
 from orchestrator.bench.channel import Case, bench_channel
 from orchestrator.bench.figures import Figures
 from orchestrator.settings import Folders
@@ -54,6 +54,14 @@ def test_receiver(monkeypatch, folders):
     monkeypatch.setattr(receiver, "IMAGES", 400)
     monkeypatch.setattr(receiver, "SINGLE_IMAGES", 30)
     measured(receiver.bench_receiver(1, folders))
+
+
+def test_encoder(monkeypatch, folders):
+    monkeypatch.setattr(encoder, "REPEATS", 2)
+    monkeypatch.setattr(encoder, "IMAGES", 5)
+    figures = encoder.bench_encoder(2, folders)
+    measured(figures, rounds=2)
+    assert "0 of 5 answers differ" in figures.facts["agreement at 32x32"]
 
 
 def test_growth(monkeypatch, folders):

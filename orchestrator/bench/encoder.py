@@ -1,0 +1,74 @@
+"""`semcom bench run encoder`: the transmitter's encoder on ONNX Runtime beside plain PyTorch."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from typing import Any
+
+from orchestrator.bench.figures import Figures, Row, Target, machine
+from orchestrator.bench.sweeps import CODEC, DATASET
+from orchestrator.settings import Folders
+from semcom.errors import SemcomError
+
+PAPER = "cifar10"
+SIZES = {f"Table I, {PAPER}": "224x224", CODEC: "32x32"}  # of the images, by codec
+REPEATS = 60
+IMAGES = 500
+ENGINES = ("plain", "torch", "onnxruntime")
+
+
+def bench_encoder(rounds: int, folders: Folders) -> Figures:
+    """Milliseconds of one image with one thread: plain PyTorch, and both engines."""
+    *lines, found = _lines(rounds, folders)
+    rows: list[Row] = [{} for _ in range(rounds)]
+    for line in lines:
+        size = SIZES[line["codec"]]
+        row = rows[line["round"] - 1]
+        for engine in ENGINES:
+            row[f"{size}: {engine}, ms"] = line[f"{engine}_encode_ms"]
+        row[f"{size}: onnxruntime over plain"] = (
+            line["plain_encode_ms"] / line["onnxruntime_encode_ms"]
+        )
+    return Figures(
+        name="encoder",
+        title="Encoder, one image at a time, from stored pixels to symbols",
+        rounds=rows,
+        targets=[
+            Target(
+                claim=f"encoder at batch 1, {size}: times as fast as plain PyTorch",
+                column=f"{size}: onnxruntime over plain",
+                bound=1.8,
+            )
+            for size in SIZES.values()
+        ],
+        facts={
+            **machine(),
+            "threads": "1",
+            "torch": found["torch"],
+            **{
+                f"agreement at {SIZES[name]}": _agreement(of)
+                for name, of in found["codecs"].items()
+            },
+        },
+    )
+
+
+def _agreement(found: dict[str, Any]) -> str:
+    """How far the answers and features of the engines differ."""
+    return (
+        f"{found['answers_that_differ']} of {found['images']} answers differ, features by at most "
+        f"{found['largest_feature_difference']:.1e} (the largest is {found['largest_feature']:.3g})"
+    )
+
+
+def _lines(rounds: int, folders: Folders) -> list[dict[str, Any]]:
+    command = [sys.executable, "-m", "orchestrator.training.encoder_bench"]
+    command += ["--codec", str(folders.codecs / CODEC), "--paper", PAPER]
+    command += ["--data", str(folders.data), "--dataset", DATASET, "--threads", "1"]
+    command += ["--rounds", str(rounds), "--repeats", str(REPEATS), "--images", str(IMAGES)]
+    done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=False)
+    if done.returncode:
+        raise SemcomError(f"the encoders' benchmark ended with {done.returncode}")
+    return [json.loads(line) for line in done.stdout.splitlines()]
