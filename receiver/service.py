@@ -33,6 +33,8 @@ logger = logging.getLogger("receiver")
 
 # Forward passes handed to the decoding thread ahead of time, so that it never waits for us.
 AHEAD = 2
+# A lone frame of so few images is decoded on the spot: waking the thread would take as long.
+AT_ONCE_IMAGES = 4
 
 
 class ReceiverService:
@@ -106,7 +108,10 @@ class ReceiverService:
             batch = self._batcher.next_batch(now_s)
             if not batch:
                 break
-            self._worker.submit(lambda batch=batch: self._decoder.decode(batch))  # type: ignore[misc]
+            if self._is_lone(batch):
+                self._answer(self._decoder.decode(batch))
+            else:
+                self._worker.submit(lambda batch=batch: self._decoder.decode(batch))  # type: ignore[misc]
         idle_s = max(0.0, self._next_hello_s - now_s)
         return idle_s if self._worker.pending >= AHEAD else self._batcher.wait_s(now_s, idle_s)
 
@@ -119,6 +124,11 @@ class ReceiverService:
         self._worker.close()
         for endpoint in self.endpoints:
             endpoint.close()
+
+    def _is_lone(self, batch: Sequence[Waiting]) -> bool:
+        """Whether nothing else waits or is being worked on, and it will not take long."""
+        images = sum(waiting.frame.images for waiting in batch)
+        return images <= AT_ONCE_IMAGES and not self._worker.pending and not len(self._batcher)
 
     def _greet(self, now_s: float) -> None:
         self._next_hello_s = now_s + HEARTBEAT_S
@@ -185,11 +195,11 @@ class ReceiverService:
     def _answer(self, decoded: list[Decoded]) -> None:
         for each in decoded:
             result = each.result
+            if self._log_frames:  # before it leaves: what went out has been logged
+                frame_event(logger, "frame decoded", result)
+            self._downlink.send(result)
             self._telemetry.observe("semcom_stage_seconds", result.decode_ms / 1e3, "decode")
             self._telemetry.observe(
                 "semcom_stage_seconds", result.batch_wait_ms / 1e3, "batch_wait"
             )
             self._telemetry.count("semcom_images_decoded_total", each.images, result.key.link)
-            if self._log_frames:  # before it leaves: what went out has been logged
-                frame_event(logger, "frame decoded", result)
-            self._downlink.send(result)

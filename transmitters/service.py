@@ -301,10 +301,10 @@ class TransmitterService:
             encode_ms=encoded.encode_ms,
             now_s=time.monotonic(),
         )
+        self._send(flight)  # at once: the clock of the round trip runs
         self._telemetry.count("semcom_frames_sent_total", 1, self.link)
         self._telemetry.observe("semcom_stage_seconds", encoded.encode_ms / 1e3, "encode")
         self._show_codec(encoded.plan.assignment)
-        self._send(flight)
 
     def _send(self, flight: InFlight) -> None:
         if not self._uplink.send(flight.message, flight.symbols_BK):
