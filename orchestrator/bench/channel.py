@@ -72,7 +72,7 @@ def bench_channel(rounds: int) -> Figures:
 
 def _rates(ends: Asked, case: Case) -> list[float]:
     """Frames per second there, results per second back."""
-    return [case.frames / seconds for seconds in ends.ask(f"{case.frames} {WINDOW}")]
+    return [case.frames / seconds for seconds in ends.ask(f"stream {case.frames} {WINDOW}")]
 
 
 @contextmanager

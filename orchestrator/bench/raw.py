@@ -4,9 +4,10 @@
     python -m orchestrator.bench.raw exchange UPLINK DOWNLINK --images B --symbols K
 
 These are the walls that the channel process is measured against. `exchange` is both ends of a
-link on one thread; it reads "FRAMES WINDOW" and answers with the seconds that the frames took to
-the receiver, and their results back. All messages are made beforehand, so that what is measured
-lies between the ends. `forward` passes parts on unread. Both end when their standard input does.
+link on one thread; it reads "stream FRAMES WINDOW" and answers with the seconds that the frames
+took to the receiver, and their results back, or "single FRAMES PAUSE_S" and answers with every
+round trip. All messages are made beforehand, so that what is measured lies between the ends.
+`forward` passes parts on unread. Both end when their standard input does.
 """
 
 from __future__ import annotations
@@ -95,6 +96,22 @@ class Exchange:
             there_s += self._pass(frame_parts, self._up, self._down, FRAMES, window)
             back_s += self._pass(result_parts, self._down, self._up, RESULTS, window)
         return there_s, back_s
+
+    def round_trips_s(self, frames: int, *, pause_s: float) -> list[float]:
+        """Seconds of every round trip of one frame at a time, with a pause before each.
+
+        Whoever has had nothing to do for some milliseconds sleeps deeper and has cold caches.
+        """
+        self.greet()
+        found = []
+        for key in range(self._next_frame, self._next_frame + frames):
+            frame = [wire.encode(self._frame(key), self._symbols_BK)]
+            result = [wire.encode(self._result(key))]
+            time.sleep(pause_s)
+            there_s = self._pass(frame, self._up, self._down, FRAMES, 1)
+            found.append(there_s + self._pass(result, self._down, self._up, RESULTS, 1))
+        self._next_frame += frames
+        return found
 
     def close(self) -> None:
         """Hang up."""
@@ -218,8 +235,12 @@ def main() -> int:
         arguments.uplink, arguments.downlink, images=arguments.images, symbols=arguments.symbols
     )
     for line in sys.stdin:
-        frames, window = map(int, line.split())
-        print(json.dumps(exchange.seconds(frames, window=window)), flush=True)  # noqa: T201
+        what, frames, option = line.split()
+        if what == "stream":
+            answer: object = exchange.seconds(int(frames), window=int(option))
+        else:
+            answer = exchange.round_trips_s(int(frames), pause_s=float(option))
+        print(json.dumps(answer), flush=True)  # noqa: T201 - the answer
     exchange.close()
     return 0
 
