@@ -48,12 +48,12 @@ class Send(NamedTuple):
 
 
 class Arrived(NamedTuple):
-    """A frame that came up, from whom, and when."""
+    """A frame that came up, from whom, and when its socket was found readable."""
 
     sender: bytes
     message: SymbolFrame
     payload: Symbols
-    now_s: float
+    at_s: float
 
 
 class _Placed(NamedTuple):
@@ -128,29 +128,46 @@ class Broker:
         """Points of a run that are known, or were and are needed no more."""
         return self._lowest.get(run, 0) + len(self.points.get(run, {}))
 
-    def on_uplink(
-        self, sender: bytes, message: Message, payload: Symbols, *, now_s: float
-    ) -> list[Send]:
-        """A transmitter's message.
+    def greet_transmitter(self, sender: bytes, message: Message, *, now_s: float) -> Send:
+        """A transmitter's message that is no frame: a greeting, and the answer to it.
 
         Raises:
             ProtocolError: a message that has no place here.
         """
-        if isinstance(message, Hello):
-            _check_role(message, "transmitter")
-            self.transmitters[message.peer] = (sender, now_s)
-            return [Send("uplink", sender, Welcome(instance=self.instance))]
-        if not isinstance(message, SymbolFrame):
+        if not isinstance(message, Hello):
             raise ProtocolError("unexpected", f"{type(message).__name__} on the uplink")
-        return self.transmit([Arrived(sender, message, payload, now_s)])
+        _check_role(message, "transmitter")
+        self.transmitters[message.peer] = (sender, now_s)
+        return Send("uplink", sender, Welcome(instance=self.instance))
 
-    def transmit(self, arrived: Sequence[Arrived]) -> list[Send]:
-        """Take frames through their channels: first the refusals, then what was received.
+    def transmit(self, batch: Sequence[Arrived]) -> list[Send]:
+        """Take frames of `batches` through their channels: first refusals, then what was received.
 
-        Frames that arrive together are drawn together, which is what makes small ones cheap; no
-        number depends on the company.
+        Frames that are drawn together are cheap even if they are small; no number depends on the
+        company.
         """
-        return [send for batch in _batches(arrived) for send in self._transmit(batch)]
+        started_s = self._clock()
+        symbols_BK = np.concatenate([each.payload for each in batch])
+        power_B = mean_power(symbols_BK)
+        images = [len(each.payload) for each in batch]
+        worst = np.maximum.reduceat(power_B, _starts(images)).tolist()
+        sends: list[Send] = []
+        placed: list[_Placed] = []
+        taken: list[bool] = []
+        for each, worst_power in zip(batch, worst, strict=True):
+            try:
+                placed.append(self._place(each, worst_power))
+            except ProtocolError as error:
+                sends.append(Send("uplink", each.sender, refusal(error, each.message.key)))
+                taken.append(False)
+            else:
+                taken.append(True)
+        if sends:
+            taken_B = np.repeat(taken, images)
+            symbols_BK, power_B = symbols_BK[taken_B], power_B[taken_B]
+        if placed:
+            sends += self._through_channel(placed, symbols_BK, power_B, started_s)
+        return sends
 
     def on_downlink(self, sender: bytes, message: Message, *, now_s: float) -> list[Send]:
         """A receiver's message: a greeting, a result, or a refusal on its way back.
@@ -202,34 +219,9 @@ class Broker:
         check_power(worst_power)
         identity, receiver = self._choose(message.codec, _name(key))
         receiver.held.add(_name(key))
-        self.transmitters[key.link] = (arrived.sender, arrived.now_s)
+        self.transmitters[key.link] = (arrived.sender, arrived.at_s)
         codewords = Codewords(point, key.link, message.first_image, message.images)
         return _Placed(message, codewords, identity)
-
-    def _transmit(self, batch: Sequence[Arrived]) -> list[Send]:
-        """Frames whose codewords have the same length."""
-        started_s = self._clock()
-        symbols_BK = np.concatenate([each.payload for each in batch])
-        power_B = mean_power(symbols_BK)
-        images = [len(each.payload) for each in batch]
-        worst = np.maximum.reduceat(power_B, _starts(images)).tolist()
-        sends: list[Send] = []
-        placed: list[_Placed] = []
-        taken: list[bool] = []
-        for each, worst_power in zip(batch, worst, strict=True):
-            try:
-                placed.append(self._place(each, worst_power))
-            except ProtocolError as error:
-                sends.append(Send("uplink", each.sender, refusal(error, each.message.key)))
-                taken.append(False)
-            else:
-                taken.append(True)
-        if sends:
-            taken_B = np.repeat(taken, images)
-            symbols_BK, power_B = symbols_BK[taken_B], power_B[taken_B]
-        if placed:
-            sends += self._through_channel(placed, symbols_BK, power_B, started_s)
-        return sends
 
     def _through_channel(
         self, placed: Sequence[_Placed], symbols_BK: Symbols, power_B: Powers, started_s: float
@@ -274,18 +266,18 @@ def _check_role(hello: Hello, role: Role) -> None:
         raise ProtocolError("unexpected", f"a {hello.role} where {role}s dial in")
 
 
-def _batches(arrived: Sequence[Arrived]) -> Iterator[list[Arrived]]:
+def batches(arrived: Sequence[Arrived]) -> Iterator[list[Arrived]]:
     """Frames of codewords of one length, no more at a time than the cache has room for."""
-    batches: dict[int, list[Arrived]] = {}
+    waiting: dict[int, list[Arrived]] = {}
     held: Counter[int] = Counter()
     for each in arrived:
         symbols = each.message.symbols
         if held[symbols] and held[symbols] + each.payload.size > SYMBOLS_TOGETHER:
-            yield batches.pop(symbols)
+            yield waiting.pop(symbols)
             held[symbols] = 0
-        batches.setdefault(symbols, []).append(each)
+        waiting.setdefault(symbols, []).append(each)
         held[symbols] += each.payload.size
-    yield from batches.values()
+    yield from waiting.values()
 
 
 def _starts(lengths: Sequence[int]) -> list[int]:

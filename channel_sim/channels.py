@@ -19,6 +19,8 @@ from channel_sim.noise import ComplexArray, Items, complex_normals_of, stream_ke
 from semcom.points import ChannelSettings, PointSpec
 from semcom.wire import Powers, mean_power, real_view
 
+LEAST_DB = -400.0  # of a measured SNR, as messages have it: codewords of next to nothing
+
 
 class RealArray(Protocol):
     """The arithmetic that a numpy array and a torch tensor share."""
@@ -136,7 +138,7 @@ def measured_snrs_db(
     signal_F = np.add.reduceat((power_B * gain_B).astype(np.float64), starts)
     noise_F = np.add.reduceat(mean_power(draw.noise_BK).astype(np.float64), starts)
     return [
-        10.0 * math.log10(signal / noise) if signal > 0.0 and noise > 0.0 else None
+        max(LEAST_DB, 10.0 * math.log10(signal / noise)) if signal > 0.0 and noise > 0.0 else None
         for signal, noise in zip(signal_F.tolist(), noise_F.tolist(), strict=True)
     ]
 

@@ -98,7 +98,7 @@ def _box_muller(words: npt.NDArray[np.uint64]) -> ComplexArray:
     uniform = ((words >> np.uint64(PHASE_BITS)) + np.uint64(1)).astype(np.float64)
     uniform *= 2.0**-48
     radius = np.sqrt(-_natural_log(uniform)).astype(np.float32)
-    phase = (words & np.uint64(2**PHASE_BITS - 1)).view(np.intp)
+    phase = (words & np.uint64(2**PHASE_BITS - 1)).view(np.int64)
     samples: ComplexArray = _PHASORS.take(phase)
     samples.real *= radius
     samples.imag *= radius

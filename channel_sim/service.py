@@ -7,7 +7,7 @@ import time
 from collections import Counter
 from collections.abc import Sequence
 
-from channel_sim.broker import Arrived, Broker, Send
+from channel_sim.broker import Arrived, Broker, Send, batches
 from channel_sim.settings import BrokerSettings
 from semcom.errors import ProtocolError
 from semcom.heartbeats import DEAD_AFTER_S, Heartbeats
@@ -82,7 +82,8 @@ class ChannelService:
         """Send on what arrived; greet the orchestrator; forget who has been silent for too long."""
         if self._arrived:
             arrived, self._arrived = self._arrived, []
-            self._transmit(arrived)
+            for batch in batches(arrived):
+                self._transmit(batch)
         if now_s >= self._next_hello_s:
             self._next_hello_s = now_s + HEARTBEAT_S
             for receiver in self._broker.forget_silent(now_s):
@@ -132,15 +133,12 @@ class ChannelService:
             elif isinstance(message, Welcome):
                 self._heartbeats.heard("orchestrator")
             return
-        if isinstance(message, SymbolFrame):
-            self._telemetry.observe(
-                "semcom_stage_seconds", now_s - endpoint.readable_s, "uplink_queue"
-            )
         if endpoint is self._uplink and isinstance(message, SymbolFrame):
-            self._arrived.append(Arrived(received.sender, message, received.payload, now_s))
+            at_s = endpoint.readable_s
+            self._arrived.append(Arrived(received.sender, message, received.payload, at_s))
             return
         if endpoint is self._uplink:
-            sends = self._broker.on_uplink(received.sender, message, received.payload, now_s=now_s)
+            sends = [self._broker.greet_transmitter(received.sender, message, now_s=now_s)]
         else:
             sends = self._broker.on_downlink(received.sender, message, now_s=now_s)
         if isinstance(message, Hello):  # the broker took it, so its role is right
@@ -148,11 +146,14 @@ class ChannelService:
         for send in sends:
             self._send(send, as_it_came=received if send.message is message else None)
 
-    def _transmit(self, arrived: Sequence[Arrived]) -> None:
+    def _transmit(self, batch: Sequence[Arrived]) -> None:
         """Frames through the channel and on; the metrics of a link once for all of its frames."""
+        begun_s = time.monotonic()
+        for each in batch:
+            self._telemetry.observe("semcom_stage_seconds", begun_s - each.at_s, "uplink_queue")
         latest: dict[str, ReceivedFrame] = {}
         taken: Counter[str] = Counter()
-        for send in self._broker.transmit(arrived):
+        for send in self._broker.transmit(batch):
             message = send.message
             if isinstance(message, ReceivedFrame):
                 link = message.key.link

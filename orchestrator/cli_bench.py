@@ -15,7 +15,8 @@ from orchestrator.bench.growth import bench_growth
 from orchestrator.bench.pipeline import bench_latency, bench_pipeline
 from orchestrator.bench.receiver import bench_receiver
 from orchestrator.bench.start import bench_start
-from orchestrator.bench.sweeps import DATASET
+from orchestrator.bench.sweeps import CODEC, DATASET
+from orchestrator.catalog import Catalog
 from orchestrator.cli_options import CODECS, CodecDir, DataDir, console
 from orchestrator.cli_training import HANDED_ON, become
 from orchestrator.datasets.prepare import draw_missing
@@ -51,12 +52,13 @@ def bench_run(
     data: DataDir = Path("data"),
     codecs: CodecDir = CODECS,
 ) -> None:
-    """Measure: throughput, latency, channel, receiver, encoder, start, growth."""
+    """Measure the processes beside what they replace; see docs/performance.md."""
     chosen = list(BENCHES) if names == ["all"] else names
     unknown = [name for name in chosen if name not in BENCHES]
     if unknown:
         raise typer.BadParameter(f"{', '.join(unknown)}; there are: all, {', '.join(BENCHES)}")
     folders = Folders(data=data, codecs=codecs).absolute()
+    Catalog(folders.codecs).verified(CODEC)
     draw_missing([DATASET, "shapes100", "shapes200"], folders.data)
     for name in chosen:
         figures = BENCHES[name](rounds, folders)

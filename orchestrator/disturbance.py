@@ -76,7 +76,7 @@ def live_scenario(scenario: Scenario) -> LiveScenario:
         name: {"dataset": link.dataset, "codec": link.all_codecs[0], "course": COURSE}
         for name, link in scenario.links.items()
     }
-    shared = scenario.model_dump(include=set(SystemSettings.model_fields), mode="json")
+    shared = scenario.model_dump(include=set(SystemSettings.model_fields) - {"shards"}, mode="json")
     return LiveScenario.model_validate({**shared, "name": NAME, "mode": "live", "links": links})
 
 

@@ -92,11 +92,15 @@ def open_system(
         ConfigurationError: processes of other machines could not know where to dial.
         PortInUseError: the port is taken.
     """
+    if not launch and settings.shards > 1:
+        raise ConfigurationError("shards are for processes that are started here")
     if not launch and not settings.ports.control:
         raise ConfigurationError(
             "processes that are started elsewhere must know where to dial: set ports.control"
         )
-    addresses = _addresses(settings)
+    free = iter(sockets.free_ports(3 * settings.shards))
+    shards = [_addresses(settings, free) for _ in range(settings.shards)]
+    addresses = shards[0]
     telemetry = Telemetry("orchestrator", "orchestrator")
     telemetry.follow("semcom_disk_free_bytes", lambda: float(shutil.disk_usage(folder).free))
     security = open_security(settings.security, "orchestrator", "orchestrator", telemetry)
@@ -105,7 +109,6 @@ def open_system(
         stack.callback(control.close)
         launcher: Launcher | None = None
         if launch:
-            shards = [addresses, *(_addresses(settings) for _ in range(settings.shards - 1))]
             for shard in shards:
                 shard["control"] = addresses["control"]
             launcher = Launcher(folder, [_sections(settings, shard, folders) for shard in shards])
@@ -115,10 +118,9 @@ def open_system(
         yield System(settings, control, launcher, telemetry, wakeup)
 
 
-def _addresses(settings: SystemSettings) -> dict[str, str]:
+def _addresses(settings: SystemSettings, free: Iterator[int]) -> dict[str, str]:
     ports = settings.ports
     wanted = {"control": ports.control, "uplink": ports.uplink, "downlink": ports.downlink}
-    free = iter(sockets.free_ports(len(wanted)))
     chosen = {name: port or next(free) for name, port in wanted.items()}
     return {name: f"tcp://{ports.host}:{port}" for name, port in chosen.items()}
 

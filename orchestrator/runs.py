@@ -130,6 +130,7 @@ def begin_run(
             recorded=ledger.recorded_frames(),
             window=scenario.window,
             encode_once=scenario.encode_once,
+            sharded=scenario.shards > 1,
         )
     except BaseException:
         ledger.close()

@@ -146,6 +146,8 @@ class Scenario(SystemSettings):
         labels = [channel.label for channel in self.channels]
         if len(set(labels)) != len(labels):
             raise ValueError("channels holds one twice")
+        if self.shards > len(self.links):
+            raise ValueError(f"{self.shards} shards for {len(self.links)} links")
         return self
 
 

@@ -45,8 +45,10 @@ class Sweep:
         recorded: dict[tuple[int, str], set[int]],
         window: int,
         encode_once: bool,
+        sharded: bool = False,
     ) -> None:
         self.plan = plan
+        self._sharded = sharded  # then a receiver that has a codec serves some links alone
         self._window = window
         self._encode_once = encode_once
         self._links: dict[str, _Link] = {}
@@ -122,7 +124,7 @@ class Sweep:
 
     @property
     def _blocked(self) -> set[str]:
-        return set(self.refused) - self._loaded
+        return set(self.refused) - (set() if self._sharded else self._loaded)
 
     @property
     def _loaded(self) -> set[str]:

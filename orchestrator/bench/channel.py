@@ -1,4 +1,7 @@
-"""`semcom bench channel`: the channel process alone, beside a forwarder that reads nothing."""
+"""`semcom bench run channel`: the channel process alone, beside a forwarder that reads nothing.
+
+Both ends of the link share one thread, which bounds what the forwarder can show.
+"""
 
 from __future__ import annotations
 

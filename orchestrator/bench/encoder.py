@@ -9,6 +9,7 @@ from typing import Any
 
 from orchestrator.bench.figures import Figures, Row, Target, machine
 from orchestrator.bench.sweeps import CODEC, DATASET
+from orchestrator.launcher import ProcessFailedError
 from orchestrator.settings import Folders
 from semcom.errors import SemcomError
 
@@ -68,7 +69,9 @@ def _lines(rounds: int, folders: Folders) -> list[dict[str, Any]]:
     command += ["--codec", str(folders.codecs / CODEC), "--paper", PAPER]
     command += ["--data", str(folders.data), "--dataset", DATASET, "--threads", "1"]
     command += ["--rounds", str(rounds), "--repeats", str(REPEATS), "--images", str(IMAGES)]
-    done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=False)
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
     if done.returncode:
-        raise SemcomError(f"the encoders' benchmark ended with {done.returncode}")
+        last = (done.stderr.strip().splitlines() or ["nothing was said"])[-1]
+        code = done.returncode if done.returncode > 0 else SemcomError.exit_code
+        raise ProcessFailedError(f"encoder_bench: {last.removeprefix('error: ')}", code)
     return [json.loads(line) for line in done.stdout.splitlines()]

@@ -18,6 +18,7 @@ from typing import Any
 from orchestrator.reports.tables import ReportTable
 from semcom.errors import ConfigurationError, StorageError
 from semcom.files import write_atomically
+from semcom.machine import processor
 
 Row = dict[str, float]
 
@@ -45,7 +46,7 @@ class Figures:
     rounds: list[Row]
     targets: list[Target] = field(default_factory=list)
     facts: dict[str, str] = field(default_factory=dict)
-    each_round: bool = False  # rows are cases of their own, not repeats
+    rows_are_cases: bool = False  # rows are cases of their own, not repeats
 
     def values(self, column: str) -> list[float]:
         """A column."""
@@ -54,7 +55,7 @@ class Figures:
     def table(self) -> ReportTable:
         """Median, least and greatest of every column; or the rows, where each is a case."""
         note = "; ".join(f"{name}: {fact}" for name, fact in self.facts.items())
-        if self.each_round:
+        if self.rows_are_cases:
             head = list(self.rounds[0])
             rows = [[_number(row[name]) for name in head] for row in self.rounds]
             return ReportTable(title=self.title, head=head, rows=rows, note=note)
@@ -97,7 +98,7 @@ def read_figures(folder: Path) -> list[Figures]:
     """
     found = [_read(path) for path in sorted(folder.glob("*.json"))]
     if not found:
-        raise ConfigurationError(f"{folder} holds no benchmark; run semcom bench all")
+        raise ConfigurationError(f"{folder} holds no benchmark; run semcom bench run all")
     return found
 
 
@@ -126,20 +127,11 @@ def target_table(found: list[Figures]) -> ReportTable:
 def machine() -> dict[str, str]:
     """What the figures depend on, in words."""
     return {
-        "processor": _processor(),
+        "processor": processor(),
         "cores": str(len(os.sched_getaffinity(0))),
         "python": platform.python_version(),
         "load at the start": f"{os.getloadavg()[0]:.1f}",
     }
-
-
-def _processor() -> str:
-    try:
-        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
-    except OSError:
-        return platform.processor() or platform.machine()
-    named = (line.partition(":")[2].strip() for line in lines if line.startswith("model name"))
-    return next(named, platform.machine())
 
 
 def _read(path: Path) -> Figures:

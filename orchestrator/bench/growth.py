@@ -1,4 +1,4 @@
-"""`semcom bench growth`: what an image costs as links and receivers become more."""
+"""`semcom bench run growth`: what an image costs as links and receivers become more."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from orchestrator.settings import Folders
 
 LINKS = (1, 3, 10, 30)
 RECEIVERS = (1, 2)
-IMAGES = 6000  # of all links together
+IMAGES = 6000  # of all links together at one SNR; no link has more than 1000
 FRAME_IMAGES = 20
 
 
@@ -33,23 +33,23 @@ def bench_growth(folders: Folders) -> Figures:
         title="Growth",
         rounds=rows,
         facts={**machine(), "images in a frame": str(FRAME_IMAGES)},
-        each_round=True,
+        rows_are_cases=True,
     )
 
 
 def _row(links: int, receivers: int, watched: Watched) -> Row:
     weights = watched.peak_mib
     edges = [weight for name, weight in weights.items() if name.startswith("edge")]
-    doing_mib = [weight for name, weight in weights.items() if name.startswith("receiver")]
+    receivers_mib = [weight for name, weight in weights.items() if name.startswith("receiver")]
     rate = watched.images_per_second
     return {
         "links": links,
         "receivers": receivers,
         "images/s": rate,
-        "core-ms per image": 1e3 * len(os.sched_getaffinity(0)) / rate,
+        "all cores, ms per image": 1e3 * len(os.sched_getaffinity(0)) / rate,
         "round trip p50, ms": watched.round_trip_ms(50),
         "round trip p99, ms": watched.round_trip_ms(99),
         "transmitter, MiB": max(edges),
         "channel, MiB": weights["channel"],
-        "receiver, MiB": max(doing_mib),
+        "receiver, MiB": max(receivers_mib),
     }

@@ -1,4 +1,4 @@
-"""`semcom bench pipeline` and `semcom bench latency`: the processes beside what they replace."""
+"""`semcom bench run pipeline latency`: the processes beside what they replace."""
 
 from __future__ import annotations
 

@@ -7,12 +7,13 @@ import os
 import subprocess
 import sys
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
 import yaml
 
+from orchestrator.launcher import ProcessFailedError, last_error
 from semcom.errors import SemcomError
 from semcom.sockets import free_ports
 
@@ -22,66 +23,78 @@ END_S = 30.0
 class Asked:
     """A process that answers a line on its standard input with a line of JSON."""
 
-    def __init__(self, process: subprocess.Popen[str], what: str) -> None:
-        self.pid = process.pid
+    def __init__(self, process: subprocess.Popen[str], module: str) -> None:
         self._process = process
-        self._what = what
+        self._module = module
 
-    def ask(self, line: str = "") -> Any:
+    def ask(self, line: str) -> Any:
         """The answer to a line.
 
         Raises:
-            SemcomError: the process ended instead.
+            ProcessFailedError: the process ended instead.
         """
         assert self._process.stdin is not None
         assert self._process.stdout is not None
-        try:
+        with suppress(BrokenPipeError):
             self._process.stdin.write(line + "\n")
             self._process.stdin.flush()
-        except BrokenPipeError:
-            pass
         answer = self._process.stdout.readline()
         if not answer:
-            raise SemcomError(f"{self._what} ended with {self._process.wait(END_S)}")
+            raise _failed(self._module, self._process.wait(END_S), "see above")
         return json.loads(answer)
 
 
 @contextmanager
 def asked(module: str, *arguments: str) -> Iterator[Asked]:
-    """Start `python -m MODULE`; at the end its standard input is closed, which ends it."""
+    """Start `python -m MODULE`, which has nothing to lose: at the end it is killed."""
     process = subprocess.Popen(
         [sys.executable, "-m", module, *arguments],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         text=True,
+        start_new_session=True,  # Ctrl-C is for the benchmark
     )
     try:
         yield Asked(process, module)
     finally:
-        process.communicate(timeout=END_S)
+        process.kill()
+        with suppress(BrokenPipeError):
+            process.communicate()
 
 
 @contextmanager
-def served(package: str, sections: dict[str, Any], folder: Path, peer: str) -> Iterator[int]:
-    """Start a process of the system, `python -m PACKAGE --id PEER`; its process id."""
-    config = folder / f"{peer}.yaml"
+def served(package: str, sections: dict[str, Any], folder: Path, peer: str) -> Iterator[None]:
+    """Have a process of the system serve: `python -m PACKAGE --id PEER`.
+
+    Raises:
+        ProcessFailedError: it ended before its time.
+    """
+    config, log = folder / f"{peer}.yaml", folder / f"{peer}.jsonl"
     sections = {role: {**section, "parent_pid": os.getpid()} for role, section in sections.items()}
     config.write_text(yaml.safe_dump(sections), encoding="utf-8")
-    with ExitStack() as stack:
-        log = stack.enter_context((folder / f"{peer}.jsonl").open("ab"))
+    with log.open("ab") as output:
         process = subprocess.Popen(
             [sys.executable, "-m", package, "--config", str(config), "--id", peer],
             stdin=subprocess.DEVNULL,
-            stdout=log,
-            stderr=log,
+            stdout=output,
+            stderr=output,
+            start_new_session=True,
         )
-        try:
-            yield process.pid
-        finally:
-            process.terminate()
-            process.wait(END_S)
+    try:
+        yield
+    finally:
+        ended = process.poll()
+        process.kill()
+        process.wait()
+        if ended is not None:
+            raise _failed(package, ended, last_error(log))
 
 
 def addresses(count: int) -> list[str]:
     """Addresses on loopback that nobody uses."""
     return [f"tcp://127.0.0.1:{port}" for port in free_ports(count)]
+
+
+def _failed(what: str, code: int, detail: str) -> ProcessFailedError:
+    exit_code = code if code > 0 else SemcomError.exit_code
+    return ProcessFailedError(f"{what} ended with {code}: {detail}", exit_code)

@@ -100,14 +100,17 @@ class Exchange:
     def round_trips_s(self, frames: int, *, pause_s: float) -> list[float]:
         """Seconds of every round trip of one frame at a time, with a pause before each.
 
-        Whoever has had nothing to do for some milliseconds sleeps deeper and has cold caches.
+        Whoever has had nothing to do meanwhile sleeps deeper and has cold caches.
         """
         self.greet()
         found = []
         for key in range(self._next_frame, self._next_frame + frames):
             frame = [wire.encode(self._frame(key), self._symbols_BK)]
             result = [wire.encode(self._result(key))]
-            time.sleep(pause_s)
+            self._say_hello()
+            pause_over_s = time.perf_counter() + pause_s
+            while time.perf_counter() < pause_over_s:
+                pass  # as a transmitter, whose core is busy meanwhile
             there_s = self._pass(frame, self._up, self._down, FRAMES, 1)
             found.append(there_s + self._pass(result, self._down, self._up, RESULTS, 1))
         self._next_frame += frames

@@ -1,4 +1,4 @@
-"""`semcom bench receiver`: the receiver process beside its own decoder without a process."""
+"""`semcom bench run receiver`: the receiver process beside its own decoder without a process."""
 
 from __future__ import annotations
 

@@ -1,17 +1,19 @@
-"""`semcom bench start`: how long a demo takes to sweep, and a process to be there."""
+"""`semcom bench run start`: how long a demo takes to sweep, and a process to be there."""
 
 from __future__ import annotations
 
+import sqlite3
 import subprocess
 import sys
 import tempfile
 import time
+from contextlib import closing
 from pathlib import Path
 
 import psutil
 
 from orchestrator.bench.figures import Figures, Row, Target, machine
-from orchestrator.run_folder import LEDGER, open_ledger
+from orchestrator.run_folder import LEDGER
 from orchestrator.settings import Folders
 from semcom.errors import SemcomError
 
@@ -78,12 +80,11 @@ def _demo_s(folders: Folders) -> float:
 
 
 def _has_frames(run: Path) -> bool:
-    if not (run / LEDGER).exists():
-        return False
+    """Whether a frame is recorded; only looks, while the demo writes."""
     try:
-        with open_ledger(run) as ledger:
-            return any(True for _ in ledger.rows())
-    except SemcomError:
+        with closing(sqlite3.connect(f"file:{run / LEDGER}?mode=ro", uri=True)) as database:
+            return database.execute("SELECT 1 FROM frames LIMIT 1").fetchone() is not None
+    except sqlite3.Error:
         return False  # it is being made
 
 

@@ -18,6 +18,7 @@ from orchestrator.run_folder import open_ledger
 from orchestrator.runs import run_sweep
 from orchestrator.scenarios import Plan, Scenario
 from orchestrator.settings import Folders
+from semcom.errors import SemcomError
 from semcom.metrics import percentile
 
 DATASET, CODEC = "shapes10", "cifar10"  # the drawn images have the size and classes of CIFAR-10
@@ -46,6 +47,8 @@ class Watched:
         """In the middle of the sweep, of all links together."""
         total = self.recorded[-1][1]
         middle = [each for each in self.recorded if MIDDLE[0] <= each[1] / total <= MIDDLE[1]]
+        if len(middle) < 2:
+            raise SemcomError("too few frames to tell a rate")
         (first_s, first), (last_s, last) = middle[0], middle[-1]
         return (last - first) * self.frame_images / (last_s - first_s)
 

@@ -7,15 +7,16 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from orchestrator.launcher import ProcessFailedError
 from orchestrator.reports.report import REPORT
-from semcom.errors import StorageError
+from semcom.errors import SemcomError
 
 
 def write_report_apart(folder: Path, sources: Sequence[Path]) -> Path:
     """`write_report` with `semcom report`: what drawing holds (30 MiB) goes when it is drawn.
 
     Raises:
-        StorageError: it could not be drawn; the sources are as they were.
+        ProcessFailedError: it could not be drawn; the sources are as they were.
     """
     command = [sys.executable, "-m", "orchestrator.cli", "report", *map(str, sources)]
     done = subprocess.run(
@@ -29,5 +30,7 @@ def write_report_apart(folder: Path, sources: Sequence[Path]) -> Path:
     )
     if done.returncode:
         last = (done.stderr.strip().splitlines() or [f"exit code {done.returncode}"])[-1]
-        raise StorageError(f"no report of {folder}: {last.removeprefix('error: ')}")
+        text = f"no report of {folder}: {last.removeprefix('error: ')}"
+        code = done.returncode if done.returncode > 0 else SemcomError.exit_code
+        raise ProcessFailedError(text, code)
     return folder / REPORT

@@ -24,10 +24,11 @@ import numpy.typing as npt
 import torch
 from torch import nn
 
-from orchestrator.training.footprint import PAPER_CLASSES, paper_architecture, processor
+from orchestrator.training.footprint import PAPER_CLASSES, paper_architecture
 from receiver.codec import ReceiverCodec
 from semcom.checkpoints import open_checkpoint
 from semcom.errors import INTERRUPTED, SemcomError
+from semcom.machine import processor
 from semcom.nn.images import prepare_images
 from semcom.shards import Shard
 from transmitters.codec import TransmitterCodec

@@ -7,7 +7,6 @@ both encoders in float32, as the transmitter runs them, without the preparation 
 from __future__ import annotations
 
 import argparse
-import platform
 import sys
 import time
 from collections.abc import Callable
@@ -30,6 +29,7 @@ from semcom.architecture import (
 from semcom.checkpoints import open_checkpoint
 from semcom.errors import INTERRUPTED, SemcomError, StorageError
 from semcom.files import write_atomically
+from semcom.machine import processor
 from semcom.nn.blocks import OneTokenTransformerBlock
 from semcom.records import FOOTPRINT_FILE, Footprint, FootprintRecord, Timing
 from transmitters.codec import TransmitterCodec
@@ -154,16 +154,6 @@ def _flops(call: Callable[[], Tensor]) -> int:
     with torch.no_grad(), FlopCounterMode(display=False) as counter:
         call()
     return int(counter.get_total_flops())
-
-
-def processor() -> str:
-    """The processor's own name where the system tells."""
-    try:
-        text = Path("/proc/cpuinfo").read_text(encoding="utf-8")
-    except OSError:
-        return platform.processor() or platform.machine()
-    names = [line.partition(":")[2].strip() for line in text.splitlines() if "model name" in line]
-    return names[0] if names else platform.machine()
 
 
 def main(argv: list[str] | None = None) -> int:

@@ -22,6 +22,7 @@ from channel_sim.channels import draw_channel, pass_through
 from orchestrator.training.evaluate import decode_frames, encode_frames
 from receiver.codec import ReceiverCodec
 from semcom.checkpoints import open_checkpoint
+from semcom.errors import SemcomError
 from semcom.points import PointSpec
 from semcom.shards import Shard
 from transmitters.codec import TransmitterCodec
@@ -78,12 +79,16 @@ def main() -> int:
     parser.add_argument("--threads", type=int, default=torch.get_num_threads())
     arguments = parser.parse_args()
     torch.set_num_threads(arguments.threads)
-    link = OfflineLink(
-        arguments.codec,
-        arguments.dataset,
-        images=arguments.images,
-        frame_images=arguments.frame_images,
-    )
+    try:
+        link = OfflineLink(
+            arguments.codec,
+            arguments.dataset,
+            images=arguments.images,
+            frame_images=arguments.frame_images,
+        )
+    except SemcomError as error:
+        sys.stderr.write(f"error: {error}\n")
+        return error.exit_code
     for line in sys.stdin:
         _, *sizes = line.split()
         measured = link.decoded_per_second(int(sizes[0])) if sizes else link.link_seconds()

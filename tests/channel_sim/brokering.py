@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from channel_sim.broker import Broker, Send
+from channel_sim.broker import Arrived, Broker, Send
 from semcom.messages import (
     FrameKey,
     Hello,
@@ -73,7 +73,7 @@ def send(
     broker: Broker, frame: SymbolFrame, symbols: Any = SYMBOLS, *, by: bytes = TX, now_s: float = 0
 ) -> Send:
     """The one thing that comes of a frame."""
-    (sent,) = broker.on_uplink(by, frame, symbols, now_s=now_s)
+    (sent,) = broker.transmit([Arrived(by, frame, symbols, now_s)])
     return sent
 
 

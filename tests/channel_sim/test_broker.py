@@ -43,7 +43,7 @@ from tests.channel_sim.brokering import (
 def test_hello_is_answered_with_the_instance_of_this_life():
     broker = broker_of()
     hello = Hello(role="transmitter", peer="cifar10", instance="f" * 16)
-    (answer,) = broker.on_uplink(TX, hello, wire.EMPTY, now_s=0)
+    answer = broker.greet_transmitter(TX, hello, now_s=0)
     assert answer == Send("uplink", TX, Welcome(instance=INSTANCE))
 
 
@@ -276,7 +276,7 @@ def test_run_whose_table_comes_again_counts_as_the_latest():
 )
 def test_message_out_of_place_on_the_uplink_is_refused(message):
     with pytest.raises(ProtocolError) as caught:
-        broker_of(RX).on_uplink(TX, message, wire.EMPTY, now_s=0)
+        broker_of(RX).greet_transmitter(TX, message, now_s=0)
     assert caught.value.reason == "unexpected"
 
 
@@ -298,3 +298,9 @@ def test_every_reason_can_be_told_and_a_long_story_is_cut(reason):
 def test_refusal_names_the_frame_that_the_error_names():
     assert refusal(ProtocolError("shape", "", key=key_of(3))).key == key_of(3)
     assert refusal(ProtocolError("shape", "")).key is None
+
+
+def test_symbols_of_next_to_nothing_get_an_answer_like_all_others():
+    sent = send(broker_of(RX), frame_of(), SYMBOLS * np.float32(1e-22))
+    assert isinstance(sent.message, ReceivedFrame)
+    assert sent.message.snr_measured_db == -400.0

@@ -5,7 +5,6 @@ from __future__ import annotations
 import pytest
 
 from channel_sim.broker import Send
-from semcom import wire
 from semcom.errors import ProtocolError
 from semcom.messages import (
     Hello,
@@ -35,7 +34,7 @@ def test_result_goes_to_the_latest_transmitter_of_its_link():
     send(broker, frame_of(1), by=b"new")
     assert broker.on_downlink(RX, result, now_s=0) == [Send("uplink", b"new", result)]
     hello = Hello(role="transmitter", peer="cifar10", instance=INSTANCE)
-    broker.on_uplink(b"newest", hello, wire.EMPTY, now_s=0)
+    broker.greet_transmitter(b"newest", hello, now_s=0)
     assert broker.on_downlink(RX, result, now_s=0) == [Send("uplink", b"newest", result)]
     other = result_of(0, link="cifar100")
     assert broker.on_downlink(RX, other, now_s=0) == [Send("uplink", b"elsewhere", other)]
@@ -59,7 +58,7 @@ def test_answer_of_a_stranger_is_refused():
 def test_only_transmitters_dial_the_uplink(role):
     hello = Hello(role=role, peer="cifar10", instance=INSTANCE)
     with pytest.raises(ProtocolError) as caught:
-        broker_of(RX).on_uplink(b"x", hello, wire.EMPTY, now_s=0)
+        broker_of(RX).greet_transmitter(b"x", hello, now_s=0)
     assert caught.value.reason == "unexpected"
 
 

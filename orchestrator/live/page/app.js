@@ -101,9 +101,9 @@ function showSweep(sweep) {
   }
   if (sweep.error) parts.push(element("p", { class: "failure" }, sweep.error));
   if (sweep.results_digest) {
+    const report = sweep.report ? [", report ", element("code", {}, sweep.report)] : [];
     parts.push(element("p", { class: "muted" }, "results digest ",
-      element("code", {}, sweep.results_digest.slice(0, 12)), ", report ",
-      element("code", {}, sweep.report)));
+      element("code", {}, sweep.results_digest.slice(0, 12)), ...report));
   }
   renew(at("sweep"), parts);
 }

@@ -20,7 +20,7 @@ def figures_of(*ratios: float, name: str = "some", **changes: object) -> Figures
 
 
 def test_what_is_written_is_read_again(tmp_path):
-    written = [figures_of(2.0, 2.5, name="a"), figures_of(4.0, name="b", each_round=True)]
+    written = [figures_of(2.0, 2.5, name="a"), figures_of(4.0, name="b", rows_are_cases=True)]
     for figures in written:
         figures.write(tmp_path)
     assert read_figures(tmp_path) == written
@@ -42,7 +42,7 @@ def test_table_has_median_least_and_greatest_of_every_column():
 
 
 def test_table_of_cases_has_a_row_for_each():
-    table = figures_of(1.0, 2000.0, each_round=True).table()
+    table = figures_of(1.0, 2000.0, rows_are_cases=True).table()
     assert table.head == ["ratio", "ms"]
     assert table.rows == [["1", "1"], ["2,000", "0.0005"]]
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
+from orchestrator.launcher import ProcessFailedError
 from orchestrator.reports.apart import write_report_apart
 from orchestrator.reports.report import write_report
-from semcom.errors import StorageError
 from tests.orchestrator.ledgers import fake_plan, fill_ledger
 
 
@@ -24,5 +24,6 @@ def test_page_and_pictures_are_the_same(tmp_path):
 
 
 def test_what_was_wrong_is_told(tmp_path):
-    with pytest.raises(StorageError, match=r"no report of .*empty: .*holds no run"):
+    with pytest.raises(ProcessFailedError, match=r"no report of .*empty: .*holds no run") as caught:
         write_report_apart(tmp_path / "empty", [tmp_path / "empty"])
+    assert caught.value.exit_code == 2
