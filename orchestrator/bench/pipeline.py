@@ -14,7 +14,7 @@ from semcom.metrics import percentile
 LINKS = 3
 IMAGES = 1000
 FRAME_IMAGES = 100
-SINGLE_FRAMES = 1000
+SINGLE_FRAMES = 500
 
 
 def bench_pipeline(rounds: int, folders: Folders) -> Figures:

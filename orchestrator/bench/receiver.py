@@ -16,7 +16,7 @@ from orchestrator.settings import Folders
 
 BATCHES = (1, 8, 32, 64, 128, 256)
 IMAGES = 12_000  # of one measurement
-SINGLE_IMAGES = 6000
+SINGLE_IMAGES = 3000
 WINDOW_IMAGES = 768
 MODES = ("throughput", "exact")
 
