@@ -33,7 +33,7 @@ def write_plot(found: list[Figures], folder: Path) -> Path:
         axes.set_yticks(range(len(targets)), [target.claim for _, target in targets])
         axes.set_ylim(len(targets) - 0.4, -0.6)
         axes.grid(visible=False, axis="y")
-        axes.set_xlabel("what was measured over what was asked: median, least and greatest")
+        axes.set_xlabel("measured over asked (median, min, max)")
         content = png_bytes(figure)
     path = folder / PLOT
     write_atomically(path, content)
