@@ -6,6 +6,7 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
+from rich import box
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TextColumn
 from rich.table import Table
@@ -32,9 +33,11 @@ def exit_status(job: Job) -> int:
 
 def table(jobs: Sequence[Job], folder: JobsFolder) -> Table:
     """All jobs, a row each."""
-    result = Table("id", "name", "data set", "ranks", "state", "progress", "restarts", "codec")
-    result.columns[-1].no_wrap = True
-    result.columns[-1].min_width = DIGITS
+    result = Table("id", box=box.SIMPLE_HEAD)
+    result.add_column("name", overflow="fold")
+    for name in ("data set", "ranks", "state", "progress", "restarts"):
+        result.add_column(name)
+    result.add_column("codec", no_wrap=True, min_width=DIGITS)
     for job in jobs:
         result.add_row(
             str(job.id),

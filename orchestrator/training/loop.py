@@ -109,7 +109,7 @@ class Training:
         self._stage.finish()
 
     def _run_epoch(self, at: Position) -> None:
-        key = EpochKey(self._run.seed, self._stage.name, at.epoch)
+        key = EpochKey(self._run.seed, self._stage.drawn_as, at.epoch)
         batches = Epoch(
             self._images,
             self._augmentation,

@@ -120,7 +120,7 @@ class Pipeline:
             return False
         images = self.images
         if stage.name == "search":
-            images, _ = halves(images, self.settings.search.held_out, self.settings.seed)
+            images, _ = halves(images, self.settings.search.held_out, self.settings.search_seed)
         if stage.uses_views and self._features is not None:
             folder = self.stages["teacher"].folder / "features"
             self._features.keep_views(folder, self.run.rank, self.run.reporter.note)
@@ -195,9 +195,9 @@ class Pipeline:
 
     def _make_search(self) -> SearchStage:
         settings = self.settings
-        _, held_out = halves(self.images, settings.search.held_out, settings.seed)
+        _, held_out = halves(self.images, settings.search.held_out, settings.search_seed)
         taught = settings.search.method == "kdl-darts"
-        with seeded(f"{self.settings.seed}/search/start"):
+        with seeded(f"{settings.search_seed}/search/start"):
             stage = SearchStage(
                 self._prepare,
                 self._student(),
@@ -210,6 +210,7 @@ class Pipeline:
                     rank=self.run.rank,
                     bf16=self.run.bf16,
                     features=self._features if taught else None,
+                    seed=settings.search_seed,
                 ),
             )
         return _placed(stage, self.run.device)
@@ -232,7 +233,10 @@ class Pipeline:
     def _search_record(self, stage: SearchStage) -> bytes:
         settings = self.settings
         return search_record(
-            stage, dataset=settings.dataset, method=settings.search.method, seed=settings.seed
+            stage,
+            dataset=settings.dataset,
+            method=settings.search.method,
+            seed=settings.search_seed,
         )
 
     def _artefact(self, name: StageName) -> Artefact:

@@ -45,6 +45,7 @@ class SearchContext:
     rank: Rank
     bf16: bool
     features: TeacherFeatures | None
+    seed: int
 
 
 class SearchStage(Stage):
@@ -66,6 +67,7 @@ class SearchStage(Stage):
         self.supernet.alpha_LK.requires_grad_(False)  # the loop's optimiser leaves it alone
         self._settings = settings
         self._context = context
+        self.drawn_as = f"search-{context.seed}"
         self._counts = stage_parameters(architecture)
         self._beta_LK = penalty_factors(architecture, settings.penalty_temperature)
         self._alpha_optimizer = _alpha_optimizer(self.supernet.alpha_LK, settings)
@@ -91,7 +93,7 @@ class SearchStage(Stage):
         self._held_out = Epoch(
             self._context.held_out,
             self._context.augmentation,
-            key=EpochKey(key.seed, "search-alpha", key.epoch),
+            key=EpochKey(key.seed, f"{key.stage}-alpha", key.epoch),
             batch=self._context.schedule.batch,
             views=True,
             rank=self._context.rank,

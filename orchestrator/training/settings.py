@@ -103,6 +103,12 @@ class SearchSettings(Settings):
     """KDL-DARTS of section III-A, Algorithm 1; `darts` leaves teacher and penalty out."""
 
     method: Literal["kdl-darts", "darts"] = "kdl-darts"
+    seed: int | None = Field(
+        default=None,
+        ge=0,
+        lt=2**31,
+        description="of the search alone, so that several share a teacher; None: the job's",
+    )
     kd_weight: float = Field(default=0.5, ge=0)
     task_weight: float = Field(default=0.5, ge=0)
     penalty_weight: float = Field(default=0.05, ge=0, description="lambda of eq. (18)")
@@ -147,6 +153,11 @@ class TrainingSettings(Settings):
     def dataset_dir(self) -> Path:
         """Folder of the shards."""
         return self.data_dir / self.dataset
+
+    @property
+    def search_seed(self) -> int:
+        """What the search's halves, weights and order are drawn from."""
+        return self.seed if self.search.seed is None else self.search.seed
 
     @property
     def system(self) -> System:

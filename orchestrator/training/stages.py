@@ -34,6 +34,7 @@ class Stage(nn.Module, ABC):
     def __init__(self, prepare: Prepare) -> None:
         super().__init__()
         self.prepare = prepare
+        self.drawn_as: str = self.name  # keys the order of the images, and what else is random
 
     @abstractmethod
     def forward(self, batch: Batch) -> Losses:

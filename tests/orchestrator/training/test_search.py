@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from safetensors.torch import load_file
 
 from orchestrator.training.search import halves
 from orchestrator.training.settings import SearchSettings
@@ -117,3 +118,18 @@ def test_weights_and_alpha_learn_from_different_halves(data_dir: Path, tmp_path:
     assert first | second == set(range(128))
     again, _ = halves(trained.images, held_out=0.5, seed=0)
     assert torch.equal(again.members_M, for_weights.members_M)
+
+
+def test_searches_with_seeds_of_their_own_share_a_teacher(data_dir: Path, tmp_path: Path) -> None:
+    first, _ = train(small_settings(data_dir, tmp_path))
+    settings = small_settings(data_dir, tmp_path, search={"seed": 7})
+    second, ran = train(settings)
+    assert ("teacher", False) in ran
+    assert ("search", True) in ran
+    record = json.loads((second.stages["search"].folder / "search.json").read_text())
+    assert record["seed"] == 7
+    alphas = [
+        load_file(trained.stages["search"].weights_path)["supernet.alpha_LK"]
+        for trained in (first, second)
+    ]
+    assert not torch.equal(*alphas)
