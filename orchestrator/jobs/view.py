@@ -32,23 +32,26 @@ def exit_status(job: Job) -> int:
 
 
 def table(jobs: Sequence[Job], folder: JobsFolder) -> Table:
-    """All jobs, a row each."""
-    result = Table("id", box=box.SIMPLE_HEAD)
-    result.add_column("name", overflow="fold")
-    for name in ("data set", "ranks", "state", "progress", "restarts"):
-        result.add_column(name)
-    result.add_column("codec", no_wrap=True, min_width=DIGITS)
-    for job in jobs:
-        result.add_row(
-            str(job.id),
-            job.name,
-            job.dataset,
-            str(job.nproc),
-            _state(job),
-            "" if job.ended else Watched(job, folder).stage,
-            str(job.restarts),
-            (job.digest or "")[:DIGITS],
-        )
+    """All jobs, a row each; ranks, restarts and codecs only where there are any to tell of."""
+    columns: dict[str, list[str]] = {
+        "id": [str(job.id) for job in jobs],
+        "name": [job.name for job in jobs],
+        "data set": [job.dataset for job in jobs],
+        "state": [_state(job) for job in jobs],
+        "progress": ["" if job.ended else Watched(job, folder).stage for job in jobs],
+    }
+    if any(job.nproc > 1 for job in jobs):
+        columns["ranks"] = [str(job.nproc) for job in jobs]
+    if any(job.restarts for job in jobs):
+        columns["restarts"] = [str(job.restarts) for job in jobs]
+    if any(job.digest for job in jobs):
+        columns["codec"] = [(job.digest or "")[:DIGITS] for job in jobs]
+    result = Table(box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0), pad_edge=False)
+    for name in columns:
+        folds = name in {"name", "state"}
+        result.add_column(name, overflow="fold", no_wrap=not folds)
+    for row in zip(*columns.values(), strict=True):
+        result.add_row(*row)
     return result
 
 
