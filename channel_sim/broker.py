@@ -16,6 +16,7 @@ from typing import Literal, NamedTuple
 import numpy as np
 
 from channel_sim.channels import Codewords, draw_channels, measured_snrs_db, pass_through
+from channel_sim.noise import Normals, complex_normals_of
 from semcom.errors import ProtocolError
 from semcom.messages import (
     FrameKey,
@@ -98,6 +99,7 @@ class Broker:
         *,
         dead_after_s: float,
         queue_frames: int,
+        normals: Normals = complex_normals_of,
         clock: Callable[[], float] = time.perf_counter,
     ) -> None:
         self.instance = instance
@@ -107,6 +109,7 @@ class Broker:
         self.transmitters: dict[str, tuple[bytes, float]] = {}
         self._dead_after_s = dead_after_s
         self._queue_frames = queue_frames
+        self._normals = normals
         self._clock = clock
 
     def learn(self, table: PointTable) -> None:
@@ -226,7 +229,11 @@ class Broker:
     def _through_channel(
         self, placed: Sequence[_Placed], symbols_BK: Symbols, power_B: Powers, started_s: float
     ) -> list[Send]:
-        draw = draw_channels([each.codewords for each in placed], symbols=symbols_BK.shape[1])
+        draw = draw_channels(
+            [each.codewords for each in placed],
+            symbols=symbols_BK.shape[1],
+            normals=self._normals,
+        )
         received_BK = pass_through(symbols_BK, draw)
         starts = _starts([each.codewords.images for each in placed])
         snrs_db = measured_snrs_db(power_B, draw, starts)

@@ -15,7 +15,7 @@ from typing import NamedTuple, Protocol, Self, TypeVar
 import numpy as np
 import numpy.typing as npt
 
-from channel_sim.noise import ComplexArray, Items, complex_normals_of, stream_key
+from channel_sim.noise import ComplexArray, Items, Normals, complex_normals_of, stream_key
 from semcom.points import ChannelSettings, PointSpec
 from semcom.wire import Powers, mean_power, real_view
 
@@ -71,20 +71,22 @@ def draw_channel(
     return draw_channels([Codewords(point, link, first_image, images)], symbols=symbols)
 
 
-def draw_channels(frames: Sequence[Codewords], *, symbols: int) -> ChannelDraw:
+def draw_channels(
+    frames: Sequence[Codewords], *, symbols: int, normals: Normals = complex_normals_of
+) -> ChannelDraw:
     """Draw the channels of several frames, one below the other: as each by itself, but faster.
 
     `csi_B1` is there where any frame has it; the rows of one that has none mean nothing.
     """
-    noise_BK = complex_normals_of([frame.items("noise") for frame in frames], per_item=symbols)
+    noise_BK = normals([frame.items("noise") for frame in frames], per_item=symbols)
     scales = np.array([np.sqrt(frame.point.noise_power) for frame in frames], dtype=np.float32)
     scales_B1 = np.repeat(scales, [frame.images for frame in frames])[:, None]
     real_view(noise_BK)[...] *= scales_B1
-    fading_B1 = draw_fading(frames)
-    return ChannelDraw(fading_B1, noise_BK, _csi(frames, fading_B1))
+    fading_B1 = draw_fading(frames, normals)
+    return ChannelDraw(fading_B1, noise_BK, _csi(frames, fading_B1, normals))
 
 
-def draw_fading(frames: Sequence[Codewords]) -> ComplexArray:
+def draw_fading(frames: Sequence[Codewords], normals: Normals = complex_normals_of) -> ComplexArray:
     """Block fading, E|h|^2 = 1: one gain per `coherence` codewords, complex64 (all codewords, 1).
 
     Rician: h = sqrt(K/(K+1)) + sqrt(1/(K+1)) CN(0, 1).
@@ -92,7 +94,8 @@ def draw_fading(frames: Sequence[Codewords]) -> ComplexArray:
     fading_B1 = np.ones((sum(frame.images for frame in frames), 1), dtype=np.complex64)
     faded = [(rows, frame) for rows, frame in _rows(frames) if frame.point.channel.model != "awgn"]
     blocks = [_blocks(frame) for _, frame in faded]
-    for (rows, frame), own, scattered_N1 in zip(faded, blocks, _normals(blocks), strict=True):
+    scattered = _gains(blocks, normals)
+    for (rows, frame), own, scattered_N1 in zip(faded, blocks, scattered, strict=True):
         channel = frame.point.channel
         gains_N1 = _line_of_sight(channel, scattered_N1)
         if channel.coherence > 1:
@@ -168,12 +171,12 @@ def _blocks(frame: Codewords) -> Items:
     return Items(images.key, first, last - first + 1)
 
 
-def _normals(items: Sequence[Items]) -> list[ComplexArray]:
+def _gains(items: Sequence[Items], normals: Normals) -> list[ComplexArray]:
     """One CN(0, 1) per item, in an array (items, 1) for each range."""
     if not items:
         return []
     ends = np.cumsum([each.number for each in items])[:-1]
-    return np.split(complex_normals_of(items, per_item=1), ends)
+    return np.split(normals(items, per_item=1), ends)
 
 
 def _line_of_sight(channel: ChannelSettings, scattered_N1: ComplexArray) -> ComplexArray:
@@ -184,7 +187,9 @@ def _line_of_sight(channel: ChannelSettings, scattered_N1: ComplexArray) -> Comp
     return scaled + np.complex64(np.sqrt(k / (k + 1.0)))
 
 
-def _csi(frames: Sequence[Codewords], fading_B1: ComplexArray) -> ComplexArray | None:
+def _csi(
+    frames: Sequence[Codewords], fading_B1: ComplexArray, normals: Normals
+) -> ComplexArray | None:
     if not any(frame.has_csi for frame in frames):
         return None
     mismatched = [
@@ -193,7 +198,7 @@ def _csi(frames: Sequence[Codewords], fading_B1: ComplexArray) -> ComplexArray |
         if frame.has_csi and frame.point.channel.csi == "mismatch"
     ]
     csi_B1 = fading_B1.copy() if mismatched else fading_B1
-    errors = _normals([frame.items("csi") for _, frame in mismatched])
+    errors = _gains([frame.items("csi") for _, frame in mismatched], normals)
     for (rows, frame), error_N1 in zip(mismatched, errors, strict=True):
         variance = frame.point.channel.csi_error_variance
         csi_B1[rows] += error_N1 * np.float32(np.sqrt(variance))

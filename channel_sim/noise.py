@@ -15,26 +15,27 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 import numpy as np
 import numpy.typing as npt
 
 WORDS_PER_BLOCK = 4
 PHASE_BITS = 16
+UNIFORM_STEP = 2.0**-48  # of the radius' uniform variable
 WORDS_AT_A_TIME = 2048  # transformed together: the passes over them stay in the cache
 
 ComplexArray = npt.NDArray[np.complex64]
 
 _PHASES = np.arange(2**PHASE_BITS, dtype=np.float64) * (2.0 * np.pi / 2**PHASE_BITS)
-_PHASORS = np.empty(2**PHASE_BITS, dtype=np.complex64)
-_PHASORS.real = np.cos(_PHASES)
-_PHASORS.imag = np.sin(_PHASES)
-_LN2 = 0.6931471805599453
-_SQRT_HALF_BITS = int(np.sqrt(0.5).view(np.int64))
-_MANTISSA_BITS = 52
+PHASORS = np.empty(2**PHASE_BITS, dtype=np.complex64)
+PHASORS.real = np.cos(_PHASES)
+PHASORS.imag = np.sin(_PHASES)
+LN2 = 0.6931471805599453
+SQRT_HALF_BITS = int(np.sqrt(0.5).view(np.int64))
+MANTISSA_BITS = 52
 # atanh series: ln m = 2 (s + s^3/3 + s^5/5 + ...), s = (m - 1)/(m + 1), |s| <= 0.1716.
-_LOG_TERMS = tuple(2.0 / n for n in (15, 13, 11, 9, 7, 5, 3, 1))
+LOG_TERMS = tuple(2.0 / n for n in (15, 13, 11, 9, 7, 5, 3, 1))
 
 
 class Items(NamedTuple):
@@ -43,6 +44,12 @@ class Items(NamedTuple):
     key: tuple[int, int]
     first: int
     number: int
+
+
+class Normals(Protocol):
+    """`complex_normals_of`, by whatever computes it: the bits are the same."""
+
+    def __call__(self, parts: Sequence[Items], *, per_item: int) -> ComplexArray: ...
 
 
 def stream_key(*, seed: int, link: str, point: str, purpose: str) -> tuple[int, int]:
@@ -96,10 +103,10 @@ def _words(parts: Sequence[Items], blocks: int) -> npt.NDArray[np.uint64]:
 def _box_muller(words: npt.NDArray[np.uint64]) -> ComplexArray:
     """One sample per word."""
     uniform = ((words >> np.uint64(PHASE_BITS)) + np.uint64(1)).astype(np.float64)
-    uniform *= 2.0**-48
+    uniform *= UNIFORM_STEP
     radius = np.sqrt(-_natural_log(uniform)).astype(np.float32)
     phase = (words & np.uint64(2**PHASE_BITS - 1)).view(np.int64)
-    samples: ComplexArray = _PHASORS.take(phase)
+    samples: ComplexArray = PHASORS.take(phase)
     samples.real *= radius
     samples.imag *= radius
     return samples
@@ -109,15 +116,15 @@ def _natural_log(x: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
     """ln x for 2^-1022 <= x <= 1 within 2e-14, by correctly rounded operations alone."""
     # x = m 2^exponent with sqrt(1/2) <= m < sqrt(2), by the bits of x.
     bits = x.view(np.int64)
-    exponent = (bits - _SQRT_HALF_BITS) >> _MANTISSA_BITS
-    m = (bits - (exponent << _MANTISSA_BITS)).view(np.float64)
+    exponent = (bits - SQRT_HALF_BITS) >> MANTISSA_BITS
+    m = (bits - (exponent << MANTISSA_BITS)).view(np.float64)
     s = (m - 1.0) / (m + 1.0)
     s2 = s * s
-    series = s2 * _LOG_TERMS[0]
-    for term in _LOG_TERMS[1:-1]:
+    series = s2 * LOG_TERMS[0]
+    for term in LOG_TERMS[1:-1]:
         series += term
         series *= s2
-    series += _LOG_TERMS[-1]
+    series += LOG_TERMS[-1]
     series *= s
-    series += exponent * _LN2
+    series += exponent * LN2
     return np.minimum(series, 0.0, out=series)

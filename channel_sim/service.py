@@ -8,6 +8,7 @@ from collections import Counter
 from collections.abc import Sequence
 
 from channel_sim.broker import Arrived, Broker, Send, batches
+from channel_sim.noise_engine import load_normals
 from channel_sim.settings import BrokerSettings
 from semcom.errors import ProtocolError
 from semcom.heartbeats import DEAD_AFTER_S, Heartbeats
@@ -38,7 +39,10 @@ class ChannelService:
         self.done = False
         self._telemetry = telemetry
         self._broker = Broker(
-            new_instance(), dead_after_s=DEAD_AFTER_S, queue_frames=settings.queue_frames
+            new_instance(),
+            dead_after_s=DEAD_AFTER_S,
+            queue_frames=settings.queue_frames,
+            normals=load_normals(settings.noise_engine),
         )
         self._uplink = Endpoint.bind(settings.uplink, name="uplink", security=security)
         self._downlink = Endpoint.bind(settings.downlink, name="downlink", security=security)

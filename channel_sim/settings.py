@@ -6,7 +6,7 @@ from pydantic import Field
 
 from semcom.messages import Name
 from semcom.points import PointSpec
-from semcom.settings import Address, ProcessSettings, Settings
+from semcom.settings import Address, NoiseEngine, ProcessSettings, Settings
 
 
 class StaticRun(Settings):
@@ -22,4 +22,5 @@ class BrokerSettings(ProcessSettings):
     uplink: Address = Field(description="where transmitters dial in")
     downlink: Address = Field(description="where receivers dial in")
     static: StaticRun | None = None
+    noise_engine: NoiseEngine = Field(default="numpy", description="what draws the noise")
     queue_frames: int = Field(default=256, ge=1, le=65536, description="at one receiver")

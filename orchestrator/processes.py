@@ -146,6 +146,7 @@ def _sections(
             **common,
             "uplink": addresses["uplink"],
             "downlink": addresses["downlink"],
+            "noise_engine": settings.noise_engine,
         },
         "receiver": {
             **common,

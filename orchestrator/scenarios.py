@@ -18,7 +18,15 @@ from orchestrator.catalog import Catalog
 from semcom.errors import ConfigurationError
 from semcom.messages import MAX_FRAME_IMAGES, MAX_ITEMS, Digest, Name
 from semcom.points import ChannelSettings, PointSpec, SnrDb
-from semcom.settings import Engine, Port, SecuritySettings, Settings, read_yaml, validate
+from semcom.settings import (
+    Engine,
+    NoiseEngine,
+    Port,
+    SecuritySettings,
+    Settings,
+    read_yaml,
+    validate,
+)
 from semcom.shards import DatasetManifest, read_manifest
 from semcom.wire import MAX_PAYLOAD_BYTES, SYMBOL_BYTES
 
@@ -101,6 +109,7 @@ class SystemSettings(Settings):
     device: str = Field(default="cpu", pattern=r"^(auto|cpu|cuda(:\d+)?)$")
     threads: Threads = Threads()
     engine: Engine = Field(default="torch", description="of the transmitters' networks")
+    noise_engine: NoiseEngine = Field(default="numpy", description="of the channel")
     ports: Ports = Ports()
     security: SecuritySettings | None = None
     log_frames: bool = Field(default=False, description="each frame in the logs, for an audit")

@@ -33,7 +33,9 @@ MODEL_MODULES = (
     "receiver.heads",
     "receiver.equalizer",
     "channel_sim.channels",
+    "channel_sim.compiled_noise",
     "channel_sim.noise",
+    "channel_sim.noise_engine",
 )
 # Where a network may be defined; a service never does.
 NETWORK_FILES = (
@@ -84,6 +86,7 @@ RULES = {
 }  # fmt: skip
 # What one module of a room may import and its neighbours may not.
 ALSO = {
+    "channel_sim.compiled_noise": ("numba", "llvmlite"),
     "semcom.sockets": ("zmq",),
     "semcom.checkpoints": ("safetensors",),
     "orchestrator.bench.raw": ("zmq",),  # the wall that the system is measured against
@@ -281,7 +284,7 @@ def test_networks_are_defined_in_model_modules_only():
 
 def test_channel_with_its_kin_draws_nothing_at_random_without_a_key():
     """Random numbers are keyed: no global generator, no seed from time or process."""
-    for name in ("channel_sim.noise", "channel_sim.channels", "channel_sim.broker"):
+    for name in (name for name in modules() if under(name, ("channel_sim",))):
         text = ast.unparse(modules()[name])
         assert "default_rng" not in text
         assert "random.seed" not in text
@@ -311,7 +314,10 @@ EDGE_FORBIDS = ("matplotlib", "timm", "torchvision", "orchestrator", "channel_si
         (LANGUAGE, ("torch", "transmitters", "channel_sim", "receiver", "orchestrator")),
         (
             "channel_sim.service",
-            ("torch", "safetensors", "transmitters", "receiver", "orchestrator", "semcom.nn"),
+            (
+                *("torch", "safetensors", "numba", "semcom.nn"),
+                *("transmitters", "receiver", "orchestrator"),
+            ),
         ),
         ("transmitters.service", (*EDGE_FORBIDS, "receiver", "torch", "onnx", "onnxruntime")),
         ("transmitters.codec", (*EDGE_FORBIDS, "receiver", "onnx", "onnxruntime")),

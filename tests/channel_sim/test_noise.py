@@ -110,10 +110,10 @@ def test_larger_draw_is_the_one_pinned():
 
 
 def test_phase_tables_are_those_pinned():
-    assert noise._PHASORS.dtype == np.complex64
+    assert noise.PHASORS.dtype == np.complex64
     digests = [
         hashlib.sha256(table.astype("<f4").tobytes()).hexdigest()
-        for table in (noise._PHASORS.real, noise._PHASORS.imag)
+        for table in (noise.PHASORS.real, noise.PHASORS.imag)
     ]
     assert digests == [
         "c70c011f1948d7bcd3034f5c416dfc63800b639c772f19294d54a70946f82641",
@@ -123,7 +123,7 @@ def test_phase_tables_are_those_pinned():
 
 def test_phase_tables_are_cosine_and_sine_rounded():
     phases = [2 * math.pi * index / 65536 for index in range(65536)]
-    for table, function in ((noise._PHASORS.real, math.cos), (noise._PHASORS.imag, math.sin)):
+    for table, function in ((noise.PHASORS.real, math.cos), (noise.PHASORS.imag, math.sin)):
         exact = np.array([function(phase) for phase in phases])
         assert np.abs(table - exact).max() < 2**-24
 

@@ -91,10 +91,17 @@ def test_predictions_are_not_trivial(finished: Path) -> None:
         {"window": 32, "receivers": 2},
         {"receivers": 3, "encode_once": False},
         {"shards": 2},
+        {"noise_engine": "numba"},
     ],
-    ids=["window-1", "two-receivers-window-32", "three-receivers-encode-each-time", "two-shards"],
+    ids=[
+        "window-1",
+        "two-receivers-window-32",
+        "three-receivers-encode-each-time",
+        "two-shards",
+        "compiled-noise",
+    ],
 )
-def test_digest_does_not_depend_on_window_receivers_shards_or_arrival(
+def test_digest_does_not_depend_on_window_receivers_shards_noise_engine_or_arrival(
     changes: dict[str, object], finished: Path, workplace: Path, tmp_path: Path
 ) -> None:
     scenario = write_scenario(tmp_path / "s.yaml", **SMALL, **changes)
