@@ -4,12 +4,14 @@
 
 It binds `DOWNLINK` and waits for the receiver's hello. Each line of standard input, "IMAGES FRAMES
 WINDOW", asks for so many frames of so many images, taken in turn from three links, and is answered
-with the seconds until all results were back.
+with a line of JSON: the seconds until all results were back, and those of them that the receiver
+spent in its decoder.
 """
 
 from __future__ import annotations
 
 import argparse
+import json
 import sys
 import time
 
@@ -36,6 +38,7 @@ class Feed:
         self._receiver = b""
         self._codec = ""
         self._next_frame = 0
+        self._decode_ms: list[float] = []  # of one forward pass after the other
 
     def wait(self) -> None:
         """Until a receiver with a codec has said hello.
@@ -46,19 +49,20 @@ class Feed:
         while not self._codec:
             self._take()
 
-    def seconds(self, images: int, frames: int, window: int) -> float:
-        """Seconds until so many frames of so many images are answered."""
+    def seconds(self, images: int, frames: int, window: int) -> tuple[float, float]:
+        """Seconds until so many frames of so many images are answered, and those of decoding."""
         phases_BK = np.random.default_rng(0).uniform(0, 2 * np.pi, (images, self._symbols))
         symbols_BK = np.exp(1j * phases_BK).astype(np.complex64)
         messages = [wire.encode(self._frame(images), symbols_BK) for _ in range(frames)]
         sent = answered = 0
+        self._decode_ms.clear()
         started_s = time.perf_counter()
         while answered < frames:
             while sent < frames and sent - answered < window:
                 self._endpoint.send_parts(messages[sent], to=self._receiver)
                 sent += 1
             answered += self._take()
-        return time.perf_counter() - started_s
+        return time.perf_counter() - started_s, sum(self._decode_ms) / 1e3
 
     def close(self) -> None:
         """Hang up."""
@@ -77,6 +81,8 @@ class Feed:
                 self._endpoint.send(self._welcome, to=received.sender)
             elif isinstance(message, TaskResult):
                 results += 1
+                if message.decode_ms not in self._decode_ms[-1:]:  # frames of a pass share theirs
+                    self._decode_ms.append(message.decode_ms)
             else:
                 raise SemcomError(f"refused: {message}")
         return results
@@ -106,7 +112,8 @@ def main() -> int:
     for line in sys.stdin:
         feed.wait()
         images, frames, window = map(int, line.split())
-        print(feed.seconds(images, frames, window), flush=True)  # noqa: T201 - the answer
+        answer = json.dumps(feed.seconds(images, frames, window))
+        print(answer, flush=True)  # noqa: T201
     feed.close()
     return 0
 

@@ -33,10 +33,10 @@ def bench_receiver(rounds: int, folders: Folders) -> Figures:
             alone.ask(f"decode {batch}")  # the first time is slower
         for _ in range(rounds):
             best = max(float(alone.ask(f"decode {batch}")) for batch in BATCHES)
-            single = _per_second(fed["throughput"], images=1, total=SINGLE_IMAGES)
-            merged = _per_second(fed["throughput"], images=FRAME_IMAGES, total=IMAGES)
-            exact = _per_second(fed["exact"], images=FRAME_IMAGES, total=IMAGES)
-            exact_single = _per_second(fed["exact"], images=1, total=SINGLE_IMAGES)
+            single, single_busy = _measured(fed["throughput"], images=1, total=SINGLE_IMAGES)
+            merged, merged_busy = _measured(fed["throughput"], images=FRAME_IMAGES, total=IMAGES)
+            exact, _ = _measured(fed["exact"], images=FRAME_IMAGES, total=IMAGES)
+            exact_single, _ = _measured(fed["exact"], images=1, total=SINGLE_IMAGES)
             rows.append(
                 {
                     "decoder alone at its best batch, images/s": best,
@@ -48,6 +48,9 @@ def bench_receiver(rounds: int, folders: Folders) -> Figures:
                     f"throughput mode, frames of {FRAME_IMAGES}: share of the decoder": merged
                     / best,
                     "exact mode: share of throughput mode": exact / merged,
+                    "throughput mode, single images: share of the time in the decoder": single_busy,
+                    f"throughput mode, frames of {FRAME_IMAGES}: "
+                    "share of the time in the decoder": merged_busy,
                 }
             )
     return Figures(
@@ -75,9 +78,11 @@ def bench_receiver(rounds: int, folders: Folders) -> Figures:
     )
 
 
-def _per_second(feed: Asked, *, images: int, total: int) -> float:
+def _measured(feed: Asked, *, images: int, total: int) -> tuple[float, float]:
+    """Images per second, and the share of the time that the decoder was at work."""
     window = max(2, WINDOW_IMAGES // images)
-    return total / float(feed.ask(f"{images} {total // images} {window}"))
+    seconds, decoding_s = feed.ask(f"{images} {total // images} {window}")
+    return total / seconds, decoding_s / seconds
 
 
 @contextmanager
