@@ -43,6 +43,7 @@ FAST: NoiseEngine = "numba"
 
 def bench_channel(rounds: int) -> Figures:
     """Frames per second to the receiver, results per second back, and their ratios."""
+    here = machine()
     rows: list[Row] = []
     with tempfile.TemporaryDirectory() as folder, ExitStack() as stack:
         forwarders = [stack.enter_context(through_forwarder(case)) for case in CASES]
@@ -80,7 +81,7 @@ def bench_channel(rounds: int) -> Figures:
                 bound=0.5,
             ),
         ],
-        facts={**machine(), "frames under way": str(WINDOW), "channel": "AWGN, 5 dB"},
+        facts={**here, "frames under way": str(WINDOW), "channel": "AWGN, 5 dB"},
     )
 
 

@@ -22,6 +22,7 @@ ENGINES = ("plain", "torch", "onnxruntime")
 
 def bench_encoder(rounds: int, folders: Folders) -> Figures:
     """Milliseconds of one image with one thread: plain PyTorch, and both engines."""
+    here = machine()
     *lines, found = _lines(rounds, folders)
     rows: list[Row] = [{} for _ in range(rounds)]
     for line in lines:
@@ -45,7 +46,7 @@ def bench_encoder(rounds: int, folders: Folders) -> Figures:
             for size in SIZES.values()
         ],
         facts={
-            **machine(),
+            **here,
             "threads": "1",
             "torch": found["torch"],
             **{

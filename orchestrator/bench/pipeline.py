@@ -23,6 +23,7 @@ def bench_pipeline(rounds: int, folders: Folders) -> Figures:
     The loop has all cores: its encoder and decoder use as many threads as there are. The
     processes use one thread each.
     """
+    here = machine()
     scenario = scenario_of(
         "pipeline", links=LINKS, images=IMAGES, frame_images=FRAME_IMAGES, snr_db=[0.0, 5.0, 10.0]
     )
@@ -46,7 +47,7 @@ def bench_pipeline(rounds: int, folders: Folders) -> Figures:
                 bound=0.9,
             )
         ],
-        facts={**machine(), "links": str(LINKS), "images in a frame": str(FRAME_IMAGES)},
+        facts={**here, "links": str(LINKS), "images in a frame": str(FRAME_IMAGES)},
     )
 
 
@@ -56,6 +57,7 @@ def bench_latency(rounds: int, folders: Folders) -> Figures:
     The way is the same: over a forwarder to the other end and back, four hops in all. At the same
     pace, it pauses before each frame for as long as a transmitter encodes.
     """
+    here = machine()
     scenario = scenario_of("latency", images=SINGLE_FRAMES, frame_images=1, window=1)
     rows: list[Row] = []
     with through_forwarder(SINGLE) as ends:
@@ -98,7 +100,7 @@ def bench_latency(rounds: int, folders: Folders) -> Figures:
                 at_least=False,
             ),
         ],
-        facts=machine(),
+        facts=here,
     )
 
 

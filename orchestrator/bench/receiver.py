@@ -23,6 +23,7 @@ MODES = ("throughput", "exact")
 
 def bench_receiver(rounds: int, folders: Folders) -> Figures:
     """Images per second of a receiver fed as fast as it takes them, in both of its modes."""
+    here = machine()
     rows: list[Row] = []
     with tempfile.TemporaryDirectory() as folder, ExitStack() as stack:
         alone = stack.enter_context(offline(folders, threads=1))
@@ -74,7 +75,7 @@ def bench_receiver(rounds: int, folders: Folders) -> Figures:
                 bound=0.75,
             ),
         ],
-        facts={**machine(), "threads": "1", "images under way": str(WINDOW_IMAGES)},
+        facts={**here, "threads": "1", "images under way": str(WINDOW_IMAGES)},
     )
 
 

@@ -28,6 +28,7 @@ POLL_S = 0.02
 
 def bench_start(rounds: int, folders: Folders) -> Figures:
     """Seconds from `semcom demo` to its first recorded frame, and of every import."""
+    here = machine()
     rows: list[Row] = []
     for _ in range(rounds):
         row: Row = {"demo sweeps after, s": _demo_s(folders)}
@@ -52,7 +53,7 @@ def bench_start(rounds: int, folders: Folders) -> Figures:
                 at_least=False,
             ),
         ],
-        facts=machine(),
+        facts=here,
     )
 
 
