@@ -57,7 +57,7 @@ def compact(manifest: DatasetManifest) -> Fields:
         ),
         "stage1": StageSettings(epochs=13, lr=2e-3, lr_end=1e-5, warmup=0.1, weight_decay=0.02),
         "head": StageSettings(epochs=1, lr=2e-3),
-        "stage2": StageSettings(epochs=10, lr=1e-3, lr_end=1e-6, warmup=0.1, weight_decay=0.02),
+        "stage2": StageSettings(epochs=10, lr=4e-4, lr_end=1e-6, warmup=0.1, weight_decay=0.02),
         "jscc": StageSettings(epochs=23, lr=2e-3, lr_end=1e-5, warmup=0.1, weight_decay=0.02),
     }
     return {
