@@ -12,14 +12,19 @@ from functools import partial
 from pathlib import Path
 
 from orchestrator.bench.figures import read_figures, target_table
+from orchestrator.codec_facts import CodecFacts
+from orchestrator.reports.claims import claims_table, evidence_of_results
+from orchestrator.reports.search_history import read_search
 from orchestrator.reports.tables import ReportTable
+from orchestrator.run_folder import RESULTS_CSV, read_run_manifest
 from semcom import errors
 from semcom.metric_table import METRICS, PROCESS_METRICS, ROLES
 
 REPO = Path(__file__).resolve().parents[1]
 PAGES = [REPO / "README.md", *sorted((REPO / "docs").glob("*.md"))]
 PERFORMANCE = REPO / "docs" / "performance"
-BLOCK = re.compile(r"(<!-- table: ([a-z-]+) -->\n).*?(<!-- end of table -->)", re.S)
+REPRODUCING = REPO / "docs" / "reproducing"  # results.csv, manifest.json and search.json of runs
+BLOCK = re.compile(r"(<!-- table: ([a-z0-9-]+) -->\n).*?(<!-- end of table -->)", re.S)
 
 
 def exit_codes() -> str:
@@ -63,11 +68,23 @@ def benchmark(name: str) -> str:
     return f"{_report_table(table)}\n{table.note}\n"
 
 
+def claims(folder: Path) -> str:
+    """The paper's claims and what an evaluation of all systems, or searches, say to them."""
+    results, manifest = folder / RESULTS_CSV, read_run_manifest(folder) or {}
+    codecs = [CodecFacts.model_validate(codec) for codec in manifest.get("codecs", [])]
+    searches = [record for path in sorted(folder.glob("search-*")) if (record := read_search(path))]
+    text = results.read_text(encoding="utf-8") if results.exists() else ""
+    table = claims_table(evidence_of_results(text, codecs, searches))
+    assert table is not None, f"{folder} answers no claim"
+    return f"{_report_table(table)}\n{table.note}\n"
+
+
 TABLES: dict[str, Callable[[], str]] = {
     "exit-codes": exit_codes,
     "metrics": metrics,
     "targets": targets,
     **{f"bench-{path.stem}": partial(benchmark, path.stem) for path in PERFORMANCE.glob("*.json")},
+    **{f"claims-{path.name}": partial(claims, path) for path in REPRODUCING.glob("*/")},
 }
 
 

@@ -10,6 +10,7 @@ from rich import box
 from rich.table import Table
 
 from orchestrator.reports import report_page
+from orchestrator.reports.claims import claims_table, evidence_of
 from orchestrator.reports.comparison import ratio_curves
 from orchestrator.reports.comparison_page import (
     RATIO_SNR_DB,
@@ -99,13 +100,22 @@ def markdown_report(sources: Sequence[Path], *, ratio_snr_db: float = RATIO_SNR_
 
 
 def source_tables(found: Sources) -> list[ReportTable]:
-    """The tables of searches and footprints.
+    """The tables of searches and footprints, and the paper's claims that all of it answers.
 
     Raises:
         ConfigurationError: one seed of a search is there twice.
     """
     groups = group_searches(found.searches)
-    return [*([search_table(groups)] if groups else []), *footprint_tables(found.footprints)]
+    claims = _claims(found)
+    return [
+        *([search_table(groups)] if groups else []),
+        *footprint_tables(found.footprints),
+        *([claims] if claims is not None else []),
+    ]
+
+
+def _claims(found: Sources) -> ReportTable | None:
+    return claims_table(evidence_of(found.runs, found.searches))
 
 
 def _sections(found: Sources, ratio_snr_db: float) -> tuple[list[str], dict[str, Picture]]:
@@ -125,6 +135,8 @@ def _sections(found: Sources, ratio_snr_db: float) -> tuple[list[str], dict[str,
     parts += _added(pictures, ratio_section(found.runs, snr_db=ratio_snr_db))
     parts += _added(pictures, search_section(found.searches))
     parts += footprint_section(found.footprints)
+    if (claims := _claims(found)) is not None:
+        parts += ["<h2>The paper</h2>", claims.html()]
     if bars:
         picture = pictures["latency"] = latency_png(bars, LIGHT), latency_png(bars, DARK)
         parts += report_page.latency(bars, picture)
