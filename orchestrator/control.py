@@ -9,13 +9,14 @@ from __future__ import annotations
 import logging
 import time
 from abc import ABC, abstractmethod
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 from orchestrator.launcher import Launcher, ProcessFailedError
 from semcom.errors import AccountingError, ConfigurationError, ProtocolError
 from semcom.heartbeats import DEAD_AFTER_S
 from semcom.messages import (
+    Arithmetic,
     CodecReport,
     Failure,
     Hello,
@@ -44,12 +45,14 @@ class ControlService(ABC):
         *,
         run: str,
         links: Collection[str],
+        arithmetic: Mapping[Role, Arithmetic],
         launcher: Launcher | None,
         telemetry: Telemetry,
     ) -> None:
         self.instance = new_instance()
         self.run = run
         self.links = links
+        self._arithmetic = arithmetic
         self.failure: Exception | None = None
         self.interrupted = False
         self.bystanders: frozenset[str] = frozenset()  # transmitters that this run leaves alone
@@ -179,6 +182,10 @@ class ControlService(ABC):
         """
 
     @abstractmethod
+    def _take_other_arithmetic(self, hello: Hello, text: str) -> None:
+        """A process would give other answers than were planned; it gets no work."""
+
+    @abstractmethod
     def _take_report(self, report: CodecReport) -> None:
         """A receiver loaded a codec, or refused it."""
 
@@ -218,6 +225,9 @@ class ControlService(ABC):
             answers: list[Message] = [Welcome(instance=self.instance)]
             if message.role == "transmitter" and message.peer in self.bystanders:
                 return answers
+            if (objection := self._objection(message)) is not None:
+                self._take_other_arithmetic(message, objection)
+                return answers
             return answers + ([] if self.interrupted else self._lacks(message))
         if isinstance(message, Results):
             if message.run != self.run:
@@ -239,6 +249,14 @@ class ControlService(ABC):
             event(logger, "refused", reason=message.reason, detail=message.detail)
             return []
         raise ProtocolError("unexpected", f"{type(message).__name__} at the orchestrator")
+
+    def _objection(self, hello: Hello) -> str | None:
+        """Why a process of this run would give other answers than were planned, if it would."""
+        wanted, here = self._arithmetic.get(hello.role), hello.arithmetic
+        stranger = hello.role == "transmitter" and hello.peer not in self.links
+        if here is None or here == wanted or stranger:
+            return None
+        return f"{hello.role} {hello.peer} computes with {here}, this run with {wanted}"
 
     def _on_failure(self, message: Failure) -> None:
         """Only a process of this run can spoil it."""

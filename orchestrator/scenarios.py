@@ -16,9 +16,10 @@ from pydantic import Field, model_validator
 
 from orchestrator.catalog import Catalog
 from semcom.errors import ConfigurationError
-from semcom.messages import MAX_FRAME_IMAGES, MAX_ITEMS, Digest, Name
+from semcom.messages import MAX_FRAME_IMAGES, MAX_ITEMS, Arithmetic, Digest, Name, Role
 from semcom.points import ChannelSettings, PointSpec, SnrDb
 from semcom.settings import (
+    Decoding,
     Engine,
     NoiseEngine,
     Port,
@@ -95,13 +96,23 @@ class Threads(Settings):
     receiver: int = Field(default=1, ge=1, le=256)
 
 
+def arithmetic_of(
+    threads: Threads, *, engine: Engine, decoding: Decoding
+) -> dict[Role, Arithmetic]:
+    """How the processes of each role must compute for a plan's answers."""
+    return {
+        "transmitter": Arithmetic(threads=threads.transmitter, engine=engine),
+        "receiver": Arithmetic(threads=threads.receiver, decoding=decoding),
+    }
+
+
 class SystemSettings(Settings):
     """What a scenario says of the processes, whether they sweep or stream."""
 
     name: Annotated[str, Field(pattern="^[a-z0-9][a-z0-9._-]{0,47}$")]
     window: int = Field(default=8, ge=1, le=1024, description="frames in flight per link")
     encode_once: bool = Field(default=True, description="encode an image once, not at every point")
-    decoding: Literal["exact", "throughput"] = "exact"
+    decoding: Decoding = "exact"
     receivers: int = Field(default=1, ge=1, le=64)
     shards: int = Field(
         default=1, ge=1, le=16, description="channels, each with links and receivers of its own"
@@ -118,6 +129,11 @@ class SystemSettings(Settings):
     def receiver_names(self) -> list[str]:
         """What the receivers are called that are started; those of a shard come together."""
         return [f"receiver-{number}" for number in range(1, self.shards * self.receivers + 1)]
+
+    @property
+    def arithmetic(self) -> dict[Role, Arithmetic]:
+        """How transmitters and receivers compute."""
+        return arithmetic_of(self.threads, engine=self.engine, decoding=self.decoding)
 
     @model_validator(mode="after")
     def _can_be_sharded(self) -> Self:
@@ -189,7 +205,7 @@ class Plan(Settings):
 
     run: Name
     frame_images: int
-    decoding: str
+    decoding: Decoding
     threads: Threads
     engine: Engine = "torch"
     links: dict[Name, PlannedLink]
@@ -207,6 +223,11 @@ class Plan(Settings):
         left_out = {"run", "engine"} if self.engine == "torch" else {"run"}
         content = self.model_dump(mode="json", exclude=left_out)
         return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
+
+    @property
+    def arithmetic(self) -> dict[Role, Arithmetic]:
+        """How transmitters and receivers must compute."""
+        return arithmetic_of(self.threads, engine=self.engine, decoding=self.decoding)
 
     def frames(self, link: str) -> int:
         """Frames of a link at each of its points."""

@@ -10,7 +10,7 @@ from orchestrator.control import ControlService
 from orchestrator.launcher import Launcher, ProcessFailedError
 from orchestrator.ledger import Ledger
 from orchestrator.sweep import Sweep
-from semcom.errors import CheckpointError
+from semcom.errors import CheckpointError, ConfigurationError
 from semcom.messages import CodecReport, Failure, Hello, Message, Results
 from semcom.sockets import Endpoint
 from semcom.telemetry import Telemetry
@@ -45,6 +45,7 @@ class SweepService(ControlService):
             control,
             run=sweep.plan.run,
             links=sweep.plan.links,
+            arithmetic=sweep.plan.arithmetic,
             launcher=launcher,
             telemetry=telemetry,
         )
@@ -68,6 +69,11 @@ class SweepService(ControlService):
 
     def _lacks(self, hello: Hello) -> list[Message]:
         return self._sweep.hello(hello)
+
+    def _take_other_arithmetic(self, hello: Hello, text: str) -> None:
+        """It ends the run: the channel sends frames to whichever receiver has the codec."""
+        del hello
+        self.failure = self.failure or ConfigurationError(text)
 
     def _take_report(self, report: CodecReport) -> None:
         self._sweep.codec_report(report)

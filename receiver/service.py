@@ -14,6 +14,7 @@ from receiver.settings import ReceiverSettings
 from semcom.errors import ProtocolError, SemcomError
 from semcom.heartbeats import Heartbeats
 from semcom.messages import (
+    Arithmetic,
     CodecReport,
     Hello,
     LoadCodec,
@@ -54,6 +55,7 @@ class ReceiverService:
         self.instance = new_instance()
         self._telemetry = telemetry
         self._log_frames = settings.log_frames
+        self._arithmetic = Arithmetic(threads=settings.threads, decoding=settings.mode)
         self._decoder = FrameDecoder(settings)
         self._batcher = Batcher(
             exact=settings.mode == "exact",
@@ -138,6 +140,7 @@ class ReceiverService:
             peer=self.peer,
             instance=self.instance,
             codecs=list(self._decoder.digests),
+            arithmetic=self._arithmetic,
         )
         for endpoint in self.endpoints:
             endpoint.send(hello)

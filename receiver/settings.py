@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Literal
 
 from pydantic import Field
 
 from semcom.messages import Name
-from semcom.settings import Address, ProcessSettings
+from semcom.settings import Address, Decoding, ProcessSettings
 
 
 class ReceiverSettings(ProcessSettings):
@@ -17,7 +16,7 @@ class ReceiverSettings(ProcessSettings):
     downlink: Address = Field(description="the channel's address for receivers")
     codec_dir: Path = Path("codecs")
     codecs: list[Name] = Field(default=[], description="loaded at start; others on request")
-    mode: Literal["exact", "throughput"] = Field(
+    mode: Decoding = Field(
         default="exact", description="exact: one frame, one forward pass; throughput: may merge"
     )
     max_batch_images: int = Field(default=256, ge=1, le=65536)

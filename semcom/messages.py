@@ -19,6 +19,7 @@ from typing import Annotated, ClassVar, Literal, Self
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from semcom.points import EqualizerMethod, PointSpec, SnrDb
+from semcom.settings import Decoding, Engine
 
 PROTOCOL_VERSION = 2
 MAX_ITEMS = 64  # of any list or map in a header
@@ -84,6 +85,18 @@ class StreamState(Part):
     refusals: Tally  # of messages, since the process started
 
 
+class Arithmetic(Part):
+    """What the answers of a process depend on beside codecs and data: how it rounds."""
+
+    threads: Annotated[int, Field(ge=1, le=256)]
+    engine: Engine | None = None  # transmitter
+    decoding: Decoding | None = None  # receiver
+
+    def __str__(self) -> str:
+        told = [each for each in (self.engine, self.decoding) if each is not None]
+        return " ".join([*told, f"on {self.threads} thread{'s' * (self.threads > 1)}"])
+
+
 class Hello(Message):
     """I am here. Sent first and then every second; silence for three seconds is death."""
 
@@ -96,6 +109,7 @@ class Hello(Message):
     busy: list[Index] = Field(default=[], max_length=MAX_ITEMS)  # transmitter: points at work
     codecs: list[Digest] = Field(default=[], max_length=MAX_ITEMS)  # receiver: loaded
     stream: StreamState | None = None  # transmitter: what it streams
+    arithmetic: Arithmetic | None = None  # transmitter, receiver
 
 
 class Welcome(Message):

@@ -30,6 +30,7 @@ Address = Annotated[
 Port = Annotated[int, Field(ge=0, le=65535)]
 # What computes a transmitter's networks; answers depend on it in their last bits.
 Engine = Literal["torch", "onnxruntime"]
+Decoding = Literal["exact", "throughput"]
 NoiseEngine = Literal["numpy", "numba"]
 
 

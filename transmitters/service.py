@@ -14,6 +14,7 @@ from semcom.checkpoints import open_checkpoint
 from semcom.errors import ProtocolError, SemcomError
 from semcom.heartbeats import Heartbeats
 from semcom.messages import (
+    Arithmetic,
     Assignment,
     Failure,
     Hello,
@@ -123,6 +124,7 @@ class TransmitterService:
         self.instance = new_instance()
         self._telemetry = telemetry
         self._log_frames = settings.log_frames
+        self._arithmetic = Arithmetic(threads=settings.threads, engine=settings.engine)
         self._sender = Sender(link, window_bytes=settings.window_bytes)
         self._streamer = Streamer(self._sender)
         self._refusals = 0
@@ -212,6 +214,7 @@ class TransmitterService:
             instance=self.instance,
             busy=self._sender.busy_points[:32],
             stream=self._streamer.state(refusals=self._refusals),
+            arithmetic=self._arithmetic,
         )
         for endpoint in self.endpoints:
             endpoint.send(hello)

@@ -32,7 +32,12 @@ class StreamService(ControlService):
         telemetry: Telemetry,
     ) -> None:
         super().__init__(
-            control, run=stream.run, links=stream.links, launcher=launcher, telemetry=telemetry
+            control,
+            run=stream.run,
+            links=stream.links,
+            arithmetic=stream.arithmetic,
+            launcher=launcher,
+            telemetry=telemetry,
         )
         self._stream = stream
         self._ending = False
@@ -75,6 +80,12 @@ class StreamService(ControlService):
             given_up = self._stream.links[hello.peer].account.lost - lost[hello.peer]
             self._telemetry.count("semcom_frames_lost_total", given_up, hello.peer)
         return answers
+
+    def _take_other_arithmetic(self, hello: Hello, text: str) -> None:
+        """Its link stands still and says why; of a receiver the log tells."""
+        event(logger, "other arithmetic", peer=hello.peer, detail=text)
+        if hello.role == "transmitter":
+            self._stream.failed(hello.peer, text)
 
     def _take_report(self, report: CodecReport) -> None:
         self._stream.codec_report(report)

@@ -67,6 +67,7 @@ class Stream:
         }
         self.paused = False
         self._scenario = scenario
+        self.arithmetic = scenario.arithmetic
         self._start_s = now_s
         self._next_course_s = self._next_sample_s = now_s
         self._points: dict[int, _Point] = {}

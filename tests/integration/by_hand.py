@@ -13,8 +13,10 @@ from semcom.sockets import free_ports
 Starter = Callable[[str, str, Path], "subprocess.Popen[bytes]"]
 
 
-def write_process_file(path: Path, workplace: Path) -> tuple[Path, int]:
-    """A file with a section for each role; returns it and the orchestrator's port."""
+def write_process_file(
+    path: Path, workplace: Path, **changes: dict[str, object]
+) -> tuple[Path, int]:
+    """A file with a section for each role and changes laid over; also the orchestrator's port."""
     control, uplink, downlink = free_ports(3)
     folders = {"data_dir": str(workplace / "data"), "codec_dir": str(workplace / "codecs")}
     address = {
@@ -30,5 +32,6 @@ def write_process_file(path: Path, workplace: Path) -> tuple[Path, int]:
             "codec_dir": folders["codec_dir"],
         },
     }
+    sections = {role: {**section, **changes.get(role, {})} for role, section in sections.items()}
     path.write_text(yaml.safe_dump(sections))
     return path, control

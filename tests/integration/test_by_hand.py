@@ -52,6 +52,43 @@ def test_process_with_a_bad_setting_names_the_key_and_exits_with_2(
     assert "Traceback" not in (tmp_path / "bad.log").read_text()
 
 
+@pytest.mark.parametrize(
+    ("package", "peer", "changes", "line"),
+    [
+        (
+            "receiver",
+            "receiver-1",
+            {"receiver": {"mode": "throughput"}},
+            "receiver receiver-1 computes with throughput on 1 thread, "
+            "this run with exact on 1 thread",
+        ),
+        (
+            "transmitters",
+            "shapes10",
+            {"transmitter": {"engine": "onnxruntime", "threads": 2}},
+            "transmitter shapes10 computes with onnxruntime on 2 threads, "
+            "this run with torch on 1 thread",
+        ),
+    ],
+)
+def test_process_that_rounds_differently_ends_the_run_with_2(
+    package: str,
+    peer: str,
+    changes: dict[str, dict[str, object]],
+    line: str,
+    start_by_hand: Starter,
+    workplace: Path,
+    tmp_path: Path,
+) -> None:
+    config, control = write_process_file(tmp_path / "processes.yaml", workplace, **changes)
+    start_by_hand(package, peer, config)
+    scenario = write_scenario(tmp_path / "s.yaml", **SMALL, ports={"control": control})
+    arguments = ("sweep", scenario, "--out", tmp_path / "run", "--no-launch")
+    code, printed = command(*arguments, cwd=workplace)
+    assert code == 2
+    assert line in " ".join(printed.split())
+
+
 def test_sweep_that_nobody_can_find_is_refused(workplace: Path, tmp_path: Path) -> None:
     scenario = write_scenario(tmp_path / "s.yaml", **SMALL)
     arguments = ("sweep", scenario, "--out", tmp_path / "run", "--no-launch")

@@ -13,6 +13,7 @@ from semcom import wire
 from semcom.errors import ProtocolError
 from semcom.messages import (
     PROTOCOL_VERSION,
+    Arithmetic,
     Assignment,
     CodecReport,
     Failure,
@@ -47,7 +48,13 @@ SYMBOLS = (np.arange(6) - 2.5j).astype(np.complex64).reshape(2, 3)
 DURATIONS = {"channel_ms": 0.25, "batch_wait_ms": 1.5, "decode_ms": 3.0}
 
 SAMPLES: list[tuple[Message, wire.Symbols]] = [
-    (Hello(role="receiver", peer="r-1", instance=INSTANCE, codecs=[DIGEST]), wire.EMPTY),
+    (
+        Hello(
+            role="receiver", peer="r-1", instance=INSTANCE, codecs=[DIGEST],
+            arithmetic=Arithmetic(threads=2, decoding="exact"),
+        ),
+        wire.EMPTY,
+    ),
     (
         Hello(role="channel", peer="channel", instance=INSTANCE, run="demo", points=9, busy=[1, 2]),
         wire.EMPTY,
