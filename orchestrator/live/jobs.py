@@ -6,24 +6,31 @@ from pathlib import Path
 from typing import Any
 
 from orchestrator.jobs.settings import JobsFolder
-from orchestrator.jobs.store import JobStore
+from orchestrator.jobs.store import Job, JobStore
 from orchestrator.jobs.view import Watched
 from semcom.errors import SemcomError
 
 
 def active_jobs(work: Path) -> list[dict[str, Any]]:
-    """Jobs of a work folder that are queued or running; none where there is no queue."""
+    """Jobs of a work folder: those that run, then the queued ones in the order of their turn.
+
+    There are none where there is no queue.
+    """
     folder = JobsFolder(work)
     try:
         store = JobStore(folder.database)
     except SemcomError:
         return []
     try:
-        return [_described(Watched(job, folder)) for job in store.active()]
+        return [_described(Watched(job, folder)) for job in sorted(store.active(), key=_turn)]
     except SemcomError:
         return []
     finally:
         store.close()
+
+
+def _turn(job: Job) -> tuple[bool, int, int]:
+    return job.state == "queued", -job.priority, job.id
 
 
 def _described(watched: Watched) -> dict[str, Any]:
