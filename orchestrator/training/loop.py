@@ -135,6 +135,9 @@ class Training:
             losses: Losses = self._model(batch)
         self._optimizer.zero_grad(set_to_none=True)
         torch.stack(list(losses.values())).sum().backward()  # type: ignore[no-untyped-call]
+        if self._settings.max_gradient_norm is not None:
+            parameters = self._stage.trained_parameters()
+            nn.utils.clip_grad_norm_(parameters, self._settings.max_gradient_norm)
         self._optimizer.step()
         return {name: term.detach() for name, term in losses.items()}
 
@@ -216,7 +219,11 @@ def make_optimizer(
     match settings.optimizer:
         case "sgd":
             return torch.optim.SGD(
-                groups, lr=settings.lr, momentum=settings.momentum, nesterov=True, fused=True
+                groups,
+                lr=settings.lr,
+                momentum=settings.momentum,
+                nesterov=settings.momentum > 0,
+                fused=True,
             )
         case "adam":
             return torch.optim.Adam(groups, lr=settings.lr, fused=True)

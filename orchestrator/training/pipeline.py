@@ -250,7 +250,10 @@ def identity(pipeline: Pipeline, name: StageName) -> dict[str, Any]:
     student = settings.architecture.encoder.model_dump(mode="json")
     if name == "search":
         student.pop("depths")
-    own: dict[str, Any] = {"schedule": settings.stages[name].model_dump(mode="json")}
+    schedule = settings.stages[name]
+    # Artefacts from before there was a limit keep their digests.
+    left_out = {"max_gradient_norm"} if schedule.max_gradient_norm is None else set()
+    own: dict[str, Any] = {"schedule": schedule.model_dump(mode="json", exclude=left_out)}
     if name == "teacher":
         own["teacher"] = settings.teacher.model_dump(mode="json", exclude={"weights"})
         own["weights"] = _file_digest(settings)

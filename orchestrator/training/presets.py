@@ -237,7 +237,12 @@ def _for_system(settings: TrainingSettings, system: System) -> TrainingSettings:
     stages = settings.stages
     if system == "jscc-teacher":
         jscc = stages["teacher"].model_copy(
-            update={"epochs": max(1, stages["teacher"].epochs // 4), "lr": 4e-3, "warmup": 0.1}
+            update={
+                "epochs": max(1, stages["teacher"].epochs // 4),
+                "lr": 0.01,
+                "warmup": 0.1,
+                "max_gradient_norm": 1.0,
+            }
         )
         stages = {**stages, "jscc": jscc}
         architecture = architecture.model_copy(update={"encoder": settings.teacher.encoder})

@@ -45,6 +45,11 @@ class StageSettings(Settings):
     warmup: float = Field(default=0.0, ge=0, lt=1)
     weight_decay: float = Field(default=0.0, ge=0)
     momentum: float = Field(default=0.9, ge=0, lt=1)
+    max_gradient_norm: float | None = Field(
+        default=None,
+        gt=0,
+        description="longer gradients are scaled down to it; zero forcing in deep fades makes some",
+    )
 
 
 class TeacherSettings(Settings):

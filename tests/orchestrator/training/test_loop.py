@@ -1,0 +1,58 @@
+"""The training loop: what a step may do to the parameters."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import torch
+
+from orchestrator.training.data import Rank
+from orchestrator.training.loop import Run, Training
+from orchestrator.training.pipeline import Pipeline, identity
+from orchestrator.training.settings import StageSettings
+from orchestrator.training.stop import StopRequest
+from tests.orchestrator.training.harness import Watcher, small_settings
+
+
+def pipeline_in(folder: Path, data_dir: Path) -> tuple[Pipeline, Run]:
+    stop = StopRequest()
+    run = Run(0, False, torch.device("cpu"), Rank(), stop, Watcher(stop), 1e9)
+    return Pipeline(small_settings(data_dir, folder), run), run
+
+
+def moved_by_a_step(folder: Path, data_dir: Path, limit: float | None) -> float:
+    """How far one step of plain gradient descent, at rate 1, moves the teacher."""
+    pipeline, run = pipeline_in(folder, data_dir)
+    stage = pipeline._make_stage("teacher", None)
+    before = {name: value.detach().clone() for name, value in stage.named_parameters()}
+    Training(
+        stage,
+        pipeline.images,
+        settings=StageSettings(
+            epochs=1, batch=128, optimizer="sgd", momentum=0.0, lr=1.0, max_gradient_norm=limit
+        ),
+        augmentation=pipeline.settings.augmentation,
+        artefact=pipeline._artefact("teacher"),
+        run=run,
+    ).run()
+    after = {name: value.detach() for name, value in stage.named_parameters()}
+    moved = [(after[name] - before[name]).square().sum() for name in after]
+    return float(torch.stack(moved).sum().sqrt())
+
+
+def test_gradients_are_kept_within_their_limit(data_dir: Path, tmp_path: Path) -> None:
+    free = moved_by_a_step(tmp_path / "free", data_dir, None)
+    assert free > 0.02
+    kept = moved_by_a_step(tmp_path / "kept", data_dir, 0.01)
+    assert kept == pytest.approx(0.01, rel=1e-3)
+    assert moved_by_a_step(tmp_path / "far", data_dir, 2 * free) == free
+
+
+def test_a_limit_is_part_of_what_a_stage_is_and_none_is_not(data_dir: Path, tmp_path: Path) -> None:
+    pipeline, _ = pipeline_in(tmp_path, data_dir)
+    assert "max_gradient_norm" not in identity(pipeline, "teacher")["schedule"]
+    limited = pipeline.settings.stages["teacher"].model_copy(update={"max_gradient_norm": 1.0})
+    stages = {**pipeline.settings.stages, "teacher": limited}
+    pipeline.settings = pipeline.settings.model_copy(update={"stages": stages})
+    assert identity(pipeline, "teacher")["schedule"]["max_gradient_norm"] == 1.0
