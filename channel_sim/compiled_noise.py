@@ -61,7 +61,7 @@ def _compiled(signature: str, **options: Any) -> Callable[[Any], Any]:
     def compile_(function: Any) -> Any:
         try:
             return njit(signature, cache=True, error_model="numpy", **options)(function)
-        except RuntimeError:  # nowhere to keep it
+        except (RuntimeError, OSError):  # nowhere to keep it, or no room
             return njit(signature, error_model="numpy", **options)(function)
 
     return compile_

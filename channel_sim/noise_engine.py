@@ -26,15 +26,15 @@ def load_normals(engine: NoiseEngine) -> Normals:
         return noise.complex_normals_of
     try:
         from channel_sim import compiled_noise
-    except ModuleNotFoundError as error:
+    except ImportError as error:  # it is missing, or does not go with this numpy
         raise ConfigurationError(
-            f"noise_engine {engine} needs the package {error.name}: "
-            "pip install '.[compiled]', or set noise_engine: numpy"
+            f"noise_engine {engine}: {error}: pip install '.[compiled]', or set noise_engine: numpy"
         ) from error
     normals: Normals = compiled_noise.complex_normals_of
     if not np.array_equal(_bits(noise.complex_normals_of), _bits(normals)):
         raise ConfigurationError(
-            f"noise_engine {engine} rounds differently on this machine; set noise_engine: numpy"
+            f"noise_engine {engine} rounds differently here; delete what it compiled before "
+            "(__pycache__), or set noise_engine: numpy"
         )
     return normals
 

@@ -60,6 +60,7 @@ class ControlService(ABC):
         self._launcher = launcher
         self._telemetry = telemetry
         self._peers: dict[tuple[Role, str], tuple[bytes, float]] = {}
+        self._objected: dict[tuple[Role, str], tuple[str, float]] = {}  # why, and heard when
         self._unrecorded: list[tuple[bytes, Results]] = []
         self._next_tick_s = 0.0
         self._begun_s = time.monotonic()
@@ -159,6 +160,10 @@ class ControlService(ABC):
             if role == "transmitter" and now_s - heard_s <= DEAD_AFTER_S
         ]
 
+    def objections(self, now_s: float) -> list[str]:
+        """Why processes that were heard of lately are no peers: they compute differently."""
+        return [why for why, at_s in self._objected.values() if now_s - at_s <= DEAD_AFTER_S]
+
     @property
     @abstractmethod
     def done(self) -> bool:
@@ -220,15 +225,7 @@ class ControlService(ABC):
 
     def _answers(self, sender: bytes, message: Message) -> list[Message]:
         if isinstance(message, Hello):
-            self._peers[message.role, message.peer] = (sender, time.monotonic())
-            self._telemetry.count("semcom_heartbeats_total", 1, message.role)
-            answers: list[Message] = [Welcome(instance=self.instance)]
-            if message.role == "transmitter" and message.peer in self.bystanders:
-                return answers
-            if (objection := self._objection(message)) is not None:
-                self._take_other_arithmetic(message, objection)
-                return answers
-            return answers + ([] if self.interrupted else self._lacks(message))
+            return self._answers_to_hello(sender, message)
         if isinstance(message, Results):
             if message.run != self.run:
                 # Left over from a run before. Its sender forgets it once it gets work of this run;
@@ -250,11 +247,31 @@ class ControlService(ABC):
             return []
         raise ProtocolError("unexpected", f"{type(message).__name__} at the orchestrator")
 
+    def _answers_to_hello(self, sender: bytes, hello: Hello) -> list[Message]:
+        """Welcome, and what the peer lacks; whoever computes differently is no peer."""
+        name, now_s = (hello.role, hello.peer), time.monotonic()
+        self._telemetry.count("semcom_heartbeats_total", 1, hello.role)
+        welcome = Welcome(instance=self.instance)
+        objection = self._objection(hello)
+        if objection is not None:
+            self._peers.pop(name, None)
+            known = name in self._objected
+            self._objected[name] = (objection, now_s)
+            if not known and not self.interrupted:
+                self._take_other_arithmetic(hello, objection)
+            return [welcome]
+        self._objected.pop(name, None)
+        self._peers[name] = (sender, now_s)
+        left_alone = hello.role == "transmitter" and hello.peer in self.bystanders
+        return [welcome] if left_alone or self.interrupted else [welcome, *self._lacks(hello)]
+
     def _objection(self, hello: Hello) -> str | None:
         """Why a process of this run would give other answers than were planned, if it would."""
         wanted, here = self._arithmetic.get(hello.role), hello.arithmetic
-        stranger = hello.role == "transmitter" and hello.peer not in self.links
-        if here is None or here == wanted or stranger:
+        stranger = hello.role == "transmitter" and (
+            hello.peer not in self.links or hello.peer in self.bystanders
+        )
+        if wanted is None or here is None or here == wanted or stranger:
             return None
         return f"{hello.role} {hello.peer} computes with {here}, this run with {wanted}"
 

@@ -17,7 +17,7 @@ from semcom.errors import StorageError
 from semcom.files import write_atomically
 from semcom.messages import PROTOCOL_VERSION
 
-VERSIONS_OF = ("rkd-sc", "numpy", "torch", "onnxruntime", "pyzmq", "msgpack", "pydantic")
+VERSIONS_OF = ("rkd-sc", "numpy", "torch", "onnxruntime", "numba", "pyzmq", "msgpack", "pydantic")
 
 
 def write_run_manifest(

@@ -72,8 +72,8 @@ class SweepService(ControlService):
 
     def _take_other_arithmetic(self, hello: Hello, text: str) -> None:
         """It ends the run: the channel sends frames to whichever receiver has the codec."""
-        del hello
-        self.failure = self.failure or ConfigurationError(text)
+        again = "" if hello.role == "transmitter" else "; begin a new run, it may have answered"
+        self.failure = self.failure or ConfigurationError(text + again)
 
     def _take_report(self, report: CodecReport) -> None:
         self._sweep.codec_report(report)

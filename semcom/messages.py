@@ -86,7 +86,7 @@ class StreamState(Part):
 
 
 class Arithmetic(Part):
-    """What the answers of a process depend on beside codecs and data: how it rounds."""
+    """How a process rounds, its device aside: answers depend on it."""
 
     threads: Annotated[int, Field(ge=1, le=256)]
     engine: Engine | None = None  # transmitter

@@ -79,6 +79,11 @@ class Job(Submission):
         return not any(word.partition("=")[0] == "--until" for word in self.arguments)
 
     @property
+    def turn(self) -> tuple[int, int]:
+        """What the queue is ordered by."""
+        return -self.priority, self.id
+
+    @property
     def ended(self) -> bool:
         """Whether nothing more happens to it by itself."""
         return self.state not in ("queued", "running")

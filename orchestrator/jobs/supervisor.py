@@ -139,7 +139,7 @@ class Supervisor:
 
     def _starts(self, waiting: Sequence[Job], free: int, now_s: float) -> list[Instruction]:
         """The first jobs in order. One that backs off keeps its place: it holds a slot."""
-        first = sorted(waiting, key=lambda job: (-job.priority, job.id))[: max(0, free)]
+        first = sorted(waiting, key=lambda job: job.turn)[: max(0, free)]
         ready = [job for job in first if self._retry_s.get(job.id, now_s) <= now_s]
         for job in ready:
             self._retry_s.pop(job.id, None)

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from orchestrator.jobs.settings import JobsFolder
-from orchestrator.jobs.store import Job, JobStore
+from orchestrator.jobs.store import JobStore
 from orchestrator.jobs.view import Watched
 from semcom.errors import SemcomError
 
@@ -22,15 +22,12 @@ def active_jobs(work: Path) -> list[dict[str, Any]]:
     except SemcomError:
         return []
     try:
-        return [_described(Watched(job, folder)) for job in sorted(store.active(), key=_turn)]
+        active = sorted(store.active(), key=lambda job: (job.state == "queued", job.turn))
+        return [_described(Watched(job, folder)) for job in active]
     except SemcomError:
         return []
     finally:
         store.close()
-
-
-def _turn(job: Job) -> tuple[bool, int, int]:
-    return job.state == "queued", -job.priority, job.id
 
 
 def _described(watched: Watched) -> dict[str, Any]:

@@ -86,6 +86,9 @@ class StreamService(ControlService):
         event(logger, "other arithmetic", peer=hello.peer, detail=text)
         if hello.role == "transmitter":
             self._stream.failed(hello.peer, text)
+            self._stream.transmitter_gone(hello.peer)
+        else:
+            self._stream.receiver_gone(hello.peer)
 
     def _take_report(self, report: CodecReport) -> None:
         self._stream.codec_report(report)

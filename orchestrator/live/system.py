@@ -237,6 +237,8 @@ class LiveSystem:
         if self._sweep is not None and not self._sweep.over:
             raise ConfigurationError("a sweep is under way; wait for its end")
         check_fits(wanted.scenario, self._scenario, list(self._scenario.links))
+        for objection in self._streaming.objections(time.monotonic()):
+            raise ConfigurationError(objection)
         self._sweep = HostedSweep(wanted, self._folders, self._worker, self._system.telemetry)
         self._sweep_asked = answer
 

@@ -31,7 +31,7 @@ def evaluation(folder, codecs=SYSTEMS):
 
 def verdicts(**evidence):
     table = claims_table([Evidence(dataset="cifar10", **evidence)])
-    return {} if table is None else {row[0]: (row[3], row[4]) for row in table.rows}
+    return {} if table is None else {row[0]: (row[3], row[5]) for row in table.rows}
 
 
 def accuracies(ours, student, teacher):
@@ -108,6 +108,31 @@ def test_a_runs_csv_and_manifest_are_the_same_evidence(tmp_path):
 def test_a_system_with_two_codecs_speaks_for_neither(tmp_path):
     run = read_run(evaluation(tmp_path, {**SYSTEMS, "other": "rkd-sc"}))
     assert set(evidence_of([run])[0].accuracies) == {"jscc-student", "jscc-teacher"}
+
+
+def test_of_results_too_a_system_with_two_codecs_speaks_for_neither(tmp_path):
+    run = read_run(evaluation(tmp_path, {**SYSTEMS, "other": "rkd-sc"}))
+    (found,) = evidence_of_results(format_results_csv(run.summary).decode(), [])
+    assert set(found.accuracies) == {"jscc-student", "jscc-teacher"}
+
+
+def test_over_a_system_that_is_always_wrong_there_is_no_gain():
+    assert verdicts(accuracies=accuracies((0.5, 0.2), (0.0, 0.5), (0.9, 0.0))) == {
+        "accuracy kept against JSCC-teacher at 25 dB": ("55.56 %", "not")
+    }
+
+
+def test_rows_say_what_they_are_from():
+    evidence = Evidence(
+        dataset="cifar10",
+        accuracies=accuracies((0.9, 0.6), (0.8, 0.5), (0.92, 0.3)),
+        images=30_000,
+        parameters=(1, 9),
+        searched={"kdl-darts": [7, 8, 9], "darts": [9, 9, 9]},
+    )
+    table = claims_table([evidence])
+    images = "30,000 images"
+    assert [row[4] for row in table.rows] == [images, "the weights", images, images, "3 seeds"]
 
 
 def test_the_report_tells_the_claims(tmp_path):
