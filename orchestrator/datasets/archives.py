@@ -10,6 +10,7 @@ import tempfile
 import zipfile
 import zlib
 from pathlib import Path
+from typing import Any
 
 from semcom.errors import ConfigurationError, StorageError
 
@@ -50,10 +51,19 @@ def _extract(archive: Path, folder: Path) -> None:
     if zipfile.is_zipfile(archive):
         with zipfile.ZipFile(archive) as zipped:
             for name in zipped.namelist():
-                if not (folder / name).resolve().is_relative_to(folder.resolve()):
-                    raise ConfigurationError(f"{archive} holds '{name}', which leads outside")
+                _check_inside(folder, name, archive)
             zipped.extractall(folder)
         return
     with tarfile.open(archive) as tar:
-        # 'data' refuses absolute paths, '..', links that lead outside, and devices.
-        tar.extractall(folder, filter="data")
+        for member in tar:
+            _check_inside(folder, member.name, archive)
+            if not (member.isfile() or member.isdir()):
+                raise ConfigurationError(f"{archive} holds '{member.name}', which is no plain file")
+        # Python before 3.11.4 has no filters; 'data' is the strictest of those that have.
+        options: Any = {"filter": "data"} if hasattr(tarfile, "data_filter") else {}
+        tar.extractall(folder, **options)
+
+
+def _check_inside(folder: Path, name: str, archive: Path) -> None:
+    if not (folder / name).resolve().is_relative_to(folder.resolve()):
+        raise ConfigurationError(f"{archive} holds '{name}', which leads outside")

@@ -134,6 +134,20 @@ def test_path_that_leads_outside_unpacks_nothing(tmp_path, write):
     assert list(work.iterdir()) == []
 
 
+@pytest.mark.parametrize("kind", [tarfile.SYMTYPE, tarfile.LNKTYPE, tarfile.FIFOTYPE])
+@pytest.mark.parametrize("filters", [True, False], ids=["with-filters", "before-3.11.4"])
+def test_links_and_pipes_are_not_unpacked(tmp_path, kind, filters, monkeypatch):
+    if not filters:
+        monkeypatch.delattr(tarfile, "data_filter", raising=False)
+    with tarfile.open(tmp_path / "archive", "w") as tar:
+        info = tarfile.TarInfo("odd")
+        info.type, info.linkname = kind, "/etc/passwd"
+        tar.addfile(info)
+    with pytest.raises(ConfigurationError, match="holds 'odd', which is no plain file"):
+        unpack(tmp_path / "archive", tmp_path / "work" / "to")
+    assert list((tmp_path / "work").iterdir()) == []
+
+
 def test_damaged_archive_unpacks_nothing(tmp_path):
     write_tar(tmp_path / "archive", {"one.txt": bytes(range(256)) * 400})
     content = (tmp_path / "archive").read_bytes()
