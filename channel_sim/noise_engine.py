@@ -1,6 +1,6 @@
 """What draws the noise: numpy, or compiled loops that give the same bits in a quarter of the time.
 
-numba is imported only where it is asked for: it takes half a second and 80 MiB.
+numba is imported only where it is asked for: it takes time and memory to start.
 """
 
 from __future__ import annotations
