@@ -147,6 +147,7 @@ class Plant:
                 **common,
                 **codecs,
                 "uplink": dialled["uplink"],
+                "engine": "onnxruntime",
                 "data_dir": str(self._workplace / "data"),
             },
             "channel": {

@@ -36,9 +36,10 @@ def eventually(condition: Callable[[], bool], what: str, deadline_s: float = DEA
 
 
 def write_scenario(path: Path, **changes: object) -> Path:
-    """A small sweep of many small frames."""
+    """A small sweep of many small frames; its transmitters start without torch, as the demo's."""
     content = {
         "name": "disturbed",
+        "engine": "onnxruntime",
         "links": {
             "shapes10": {"dataset": "shapes10", "codec": "shapes10"},
             "shapes100": {"dataset": "shapes100", "codec": "shapes100"},

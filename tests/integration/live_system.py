@@ -23,10 +23,11 @@ Status = dict[str, Any]
 
 
 def write_live_scenario(path: Path, **changes: object) -> Path:
-    """Two links at a good SNR, at a rate that leaves the machine idle."""
+    """Two links at a good SNR, at a rate that leaves the machine idle; no torch at the edge."""
     content = {
         "name": NAME,
         "mode": "live",
+        "engine": "onnxruntime",
         "links": {
             name: {"dataset": name, "codec": name, "rate_hz": 5, "frame_images": 5}
             for name in ("shapes10", "shapes100")

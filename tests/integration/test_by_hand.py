@@ -18,7 +18,12 @@ from tests.integration.harness import (
 
 pytestmark = [pytest.mark.processes, pytest.mark.timeout(900)]
 
-SMALL: dict[str, object] = {"images": 100, "frame_images": 20, "snr_db": [0, 10]}
+SMALL: dict[str, object] = {
+    "images": 100,
+    "frame_images": 20,
+    "snr_db": [0, 10],
+    "engine": "torch",
+}
 
 
 def test_processes_dial_in_in_any_order_and_give_the_launched_digest(

@@ -19,7 +19,7 @@ from tests.integration.test_exactness import predictions_of
 
 pytestmark = [pytest.mark.processes, pytest.mark.timeout(900)]
 
-SMALL = {"images": 200, "frame_images": 10, "snr_db": [-5, 0, 5]}
+SMALL = {"images": 200, "frame_images": 10, "snr_db": [-5, 0, 5], "engine": "torch"}
 EDGE = {**SMALL, "engine": "onnxruntime"}
 
 

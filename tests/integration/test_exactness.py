@@ -22,7 +22,7 @@ from tests.integration.harness import results_digest, start_sweep, write_scenari
 
 pytestmark = [pytest.mark.processes, pytest.mark.timeout(900)]
 
-SMALL = {"images": 200, "frame_images": 25, "snr_db": [-5, 5]}
+SMALL = {"images": 200, "frame_images": 25, "snr_db": [-5, 5], "engine": "torch"}
 
 
 @pytest.fixture(scope="module")

@@ -111,7 +111,7 @@ def check_sweep_has_the_digest_of_its_own_processes(live: LiveRun, place: Path) 
     for changed, complaint in (
         ({"links": stranger}, "no transmitter for link cifar10"),
         ({"threads": {"receiver": 2}}, "threads"),
-        ({"engine": "onnxruntime"}, "engine"),
+        ({"engine": "torch"}, "engine"),
     ):
         path = write_scenario(place / "wrong.yaml", **{**SMALL, **changed})
         code, printed = live.command("sweep", path, "--live")
@@ -152,7 +152,9 @@ def test_background_system_is_found_and_ended(place: Path) -> None:
 def test_system_attaches_to_processes_that_outlive_it(
     start_by_hand: Starter, place: Path, tmp_path: Path
 ) -> None:
-    config, control = write_process_file(tmp_path / "processes.yaml", place)
+    config, control = write_process_file(
+        tmp_path / "processes.yaml", place, transmitter={"engine": "onnxruntime"}
+    )
     scenario = write_live_scenario(
         tmp_path / "live.yaml", ports={"control": control, "metrics_host": "0.0.0.0"}
     )
