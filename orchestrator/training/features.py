@@ -1,4 +1,4 @@
-"""The teacher's features, computed once per image and kept view where the augmentation allows.
+"""What students follow, computed once per image and kept view where the augmentation allows.
 
 Shape legend: N images of the set, B batch, D feature width, S image size.
 """
@@ -16,13 +16,15 @@ from torch import Tensor, nn
 from orchestrator.training.data import Batch, EpochKey, ImageSet, Rank, augment, draw_shifts
 from orchestrator.training.ranks import gathered_rows, wait_for_all
 from orchestrator.training.settings import AugmentationSettings
+from orchestrator.training.whitening import Whitening, fit_whitening
 from semcom.files import write_atomically
 
 BATCH = 250
+WHITENING_IMAGES = 10_000  # that the whitening is fitted on, as they are stored
 
 
 class TeacherFeatures:
-    """h_T of a frozen teacher for any batch of an image set."""
+    """What students follow for any batch: a frozen teacher's h_T, whitened where that is asked."""
 
     def __init__(
         self,
@@ -33,6 +35,7 @@ class TeacherFeatures:
         augmentation: AugmentationSettings,
         seed: int,
         bf16: bool,
+        whitening: float | None = None,
     ) -> None:
         self._encoder = encoder.eval().requires_grad_(False)
         self._prepare = prepare
@@ -40,18 +43,25 @@ class TeacherFeatures:
         self._augmentation = augmentation
         self._seed = seed
         self._bf16 = bf16
+        self._share = whitening
+        self._whiten: Whitening | None = None
         self._kept: dict[int, Tensor] = {}
 
     @torch.no_grad()
     def of(self, batch: Batch) -> Tensor:
         """h_T (B, D) float32; looked up where the batch's view is kept, computed otherwise."""
         if batch.view is None:
-            return self._compute(batch.images_BSS3)
+            return self._target(self._compute(batch.images_BSS3))
         kept_ND = self._kept[batch.view]
         return kept_ND[batch.index_B.to(kept_ND.device)].float()
 
-    def keep_views(self, folder: Path, rank: Rank, report: Callable[[str, float], None]) -> None:
-        """Have the features of every view: from an earlier run's file, or computed by all ranks."""
+    def prepare(self, folder: Path, rank: Rank, report: Callable[[str, float], None]) -> None:
+        """Have what `of` needs: from an earlier run's files in `folder`, or computed now.
+
+        The features of kept views are computed by all ranks, the whitening by the first.
+        """
+        if self._share is not None:
+            self._whiten = self._fitted(self._share, folder, rank)
         for view in range(self._augmentation.views):
             path = folder / f"view-{view}-{self._view_name()}.safetensors"
             if not path.exists():
@@ -60,7 +70,24 @@ class TeacherFeatures:
                     folder.mkdir(parents=True, exist_ok=True)
                     write_atomically(path, format_safetensors({"features": features_ND}))
                 wait_for_all(rank)
-            self._kept[view] = parse_safetensors(path.read_bytes())["features"]
+            features_ND = parse_safetensors(path.read_bytes())["features"]
+            self._kept[view] = self._target(features_ND).half()
+
+    def _target(self, features_BD: Tensor) -> Tensor:
+        return features_BD if self._whiten is None else self._whiten(features_BD)
+
+    @torch.no_grad()
+    def _fitted(self, share: float, folder: Path, rank: Rank) -> Whitening:
+        sample_NSS3 = self._images.images_NSS3[:WHITENING_IMAGES]
+        path = folder / f"whitening-{len(sample_NSS3)}-{share}.safetensors"
+        if not path.exists():
+            if rank.index == 0:
+                parts = [self._compute(part).cpu() for part in torch.split(sample_NSS3, BATCH)]
+                folder.mkdir(parents=True, exist_ok=True)
+                whitening = fit_whitening(torch.cat(parts), share)
+                write_atomically(path, format_safetensors(whitening.tensors()))
+            wait_for_all(rank)
+        return Whitening(**parse_safetensors(path.read_bytes()))
 
     def _view_name(self) -> str:
         """What a view's pixels depend on beside the view's number."""

@@ -17,6 +17,7 @@ from torch import Tensor, nn
 from orchestrator.training.artefacts import Artefact
 from orchestrator.training.data import Epoch, EpochKey, ImageSet, Rank
 from orchestrator.training.losses import Losses
+from orchestrator.training.optimizers import make_optimizer
 from orchestrator.training.progress import Reporter
 from orchestrator.training.ranks import any_rank, spread
 from orchestrator.training.settings import AugmentationSettings, StageSettings
@@ -154,7 +155,7 @@ class Training:
 
     def _set_learning_rate(self, value: float) -> None:
         for group in self._optimizer.param_groups:
-            group["lr"] = value
+            group["lr"] = value * group.get("lr_share", 1.0)
 
     def _save(self) -> None:
         self._last_save = time.monotonic()
@@ -206,26 +207,3 @@ def learning_rate(settings: StageSettings, share: float) -> float:
     fallen = (share - settings.warmup) / (1.0 - settings.warmup)
     cosine = 0.5 * (1.0 + math.cos(math.pi * min(1.0, fallen)))
     return settings.lr_end + (settings.lr - settings.lr_end) * cosine
-
-
-def make_optimizer(
-    parameters: list[nn.Parameter], settings: StageSettings
-) -> torch.optim.Optimizer:
-    """Weight decay on matrices and kernels only: not on biases and normalisations."""
-    groups = [
-        {"params": [p for p in parameters if p.ndim > 1], "weight_decay": settings.weight_decay},
-        {"params": [p for p in parameters if p.ndim <= 1], "weight_decay": 0.0},
-    ]
-    match settings.optimizer:
-        case "sgd":
-            return torch.optim.SGD(
-                groups,
-                lr=settings.lr,
-                momentum=settings.momentum,
-                nesterov=settings.momentum > 0,
-                fused=True,
-            )
-        case "adam":
-            return torch.optim.Adam(groups, lr=settings.lr, fused=True)
-        case "adamw":
-            return torch.optim.AdamW(groups, lr=settings.lr, fused=True)

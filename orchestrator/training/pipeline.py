@@ -91,7 +91,7 @@ class Pipeline:
         """The stages of the job's system; the search where it is asked for."""
         searched = until == "search" or self.settings.depths == "search"
         names = [n for n in SYSTEM_STAGES[self.settings.system] if n != "search" or searched]
-        if until == "search" and self.settings.search.method == "darts":
+        if until == "search" and not taught(self.settings):
             names.remove("teacher")  # plain DARTS has none
         return names
 
@@ -123,7 +123,7 @@ class Pipeline:
             images, _ = halves(images, self.settings.search.held_out, self.settings.search_seed)
         if stage.uses_views and self._features is not None:
             folder = self.stages["teacher"].folder / "features"
-            self._features.keep_views(folder, self.run.rank, self.run.reporter.note)
+            self._features.prepare(folder, self.run.rank, self.run.reporter.note)
         Training(
             stage,
             images,
@@ -150,6 +150,7 @@ class Pipeline:
                 augmentation=self.settings.augmentation,
                 seed=self.settings.seed,
                 bf16=self.run.bf16,
+                whitening=self.settings.distillation.whitening,
             )
         elif name == "search":
             found = json.loads((made.folder / "search.json").read_text())["depths"]
@@ -196,7 +197,6 @@ class Pipeline:
     def _make_search(self) -> SearchStage:
         settings = self.settings
         _, held_out = halves(self.images, settings.search.held_out, settings.search_seed)
-        taught = settings.search.method == "kdl-darts"
         with seeded(f"{settings.search_seed}/search/start"):
             stage = SearchStage(
                 self._prepare,
@@ -209,7 +209,7 @@ class Pipeline:
                     schedule=settings.stages["search"],
                     rank=self.run.rank,
                     bf16=self.run.bf16,
-                    features=self._features if taught else None,
+                    features=self._features if taught(settings) else None,
                     seed=settings.search_seed,
                 ),
             )
@@ -261,13 +261,17 @@ def identity(pipeline: Pipeline, name: StageName) -> dict[str, Any]:
         own["encoder"] = student
     if name == "search":
         own["search"] = settings.search.model_dump(mode="json")
+    distillation = settings.distillation
     if name in {"stage2", "jscc"}:
         own["channel"] = settings.architecture.channel.model_dump(mode="json")
-        own["distillation"] = settings.distillation.model_dump(mode="json")
+        own["distillation"] = distillation.model_dump(mode="json", exclude={"whitening"})
+    follows = name in {"stage1", "stage2"} or (name == "search" and taught(settings))
+    if follows and distillation.whitening is not None:
+        own["whitening"] = distillation.whitening
     augmentation = settings.augmentation.model_dump(mode="json")
     if name in {"teacher", "head", "jscc"}:
         augmentation.pop("views")
-    before = () if name == "search" and settings.search.method == "darts" else INPUTS[name]
+    before = () if name == "search" and not taught(settings) else INPUTS[name]
     inputs = {n: pipeline.stages[n].digest for n in before if n in pipeline.stages}
     return {
         "data": pipeline.images.digest,
@@ -279,6 +283,11 @@ def identity(pipeline: Pipeline, name: StageName) -> dict[str, Any]:
         "inputs": inputs,
         **own,
     }
+
+
+def taught(settings: TrainingSettings) -> bool:
+    """Whether the search follows a teacher; plain DARTS has none."""
+    return settings.search.method == "kdl-darts"
 
 
 # Whose results a stage starts from. The search hands on depths, which are the student's own.

@@ -48,6 +48,7 @@ Stages = dict[StageName, StageSettings]
 
 def compact(manifest: DatasetManifest) -> Fields:
     """Native resolution with the depths of Table III, short schedules, SNR ~ U(-10, 20) dB."""
+    muon = StageSettings(epochs=1, optimizer="muon", lr=0.02, warmup=0.15, weight_decay=0.02)
     stages: Stages = {
         "teacher": StageSettings(
             epochs=20, batch=128, optimizer="sgd", lr=0.1, warmup=0.2, weight_decay=5e-4
@@ -55,10 +56,10 @@ def compact(manifest: DatasetManifest) -> Fields:
         "search": StageSettings(
             epochs=10, batch=128, optimizer="sgd", lr=0.025, lr_end=1e-4, weight_decay=1e-4
         ),
-        "stage1": StageSettings(epochs=13, lr=2e-3, lr_end=1e-5, warmup=0.1, weight_decay=0.02),
+        "stage1": muon.model_copy(update={"epochs": 13}),
         "head": StageSettings(epochs=1, lr=2e-3),
-        "stage2": StageSettings(epochs=10, lr=4e-4, lr_end=1e-6, warmup=0.1, weight_decay=0.02),
-        "jscc": StageSettings(epochs=23, lr=2e-3, lr_end=1e-5, warmup=0.1, weight_decay=0.02),
+        "stage2": muon.model_copy(update={"epochs": 10, "lr": 5e-3, "max_gradient_norm": 1.0}),
+        "jscc": muon.model_copy(update={"epochs": 23, "max_gradient_norm": 1.0}),
     }
     return {
         "architecture": _architecture(
@@ -74,7 +75,7 @@ def compact(manifest: DatasetManifest) -> Fields:
             encoder=ConvEncoderArchitecture(input=InputSpec(size=manifest.image_size)), cutout=8
         ),
         "stages": stages,
-        "distillation": ROBUST,
+        "distillation": ROBUST.model_copy(update={"whitening": 0.99}),
         "augmentation": AugmentationSettings(crop_padding=4, views=8),
         # An architecture is found in ten epochs instead of 200: alpha moves faster.
         "search": SearchSettings(lr=3e-3),

@@ -39,7 +39,10 @@ class StageSettings(Settings):
 
     epochs: int = Field(ge=1, le=10_000)
     batch: int = Field(default=128, ge=2, le=65536, description="images per step, all ranks")
-    optimizer: Literal["adamw", "adam", "sgd"] = "adamw"
+    optimizer: Literal["adamw", "adam", "sgd", "muon"] = Field(
+        default="adamw",
+        description="muon: of matrices and kernels, the rest by AdamW at a tenth of the rate",
+    )
     lr: float = Field(gt=0, le=10)
     lr_end: float = Field(default=0.0, ge=0)
     warmup: float = Field(default=0.0, ge=0, lt=1)
@@ -88,7 +91,10 @@ class AugmentationSettings(Settings):
 
 
 class DistillationSettings(Settings):
-    """Channel conditions and loss weights of stage 2, eq. (26), and of the JSCC baselines."""
+    """Channel conditions and loss weights of stage 2, eq. (26), and of the JSCC baselines.
+
+    `whitening` is of the teacher's feature wherever a student follows it.
+    """
 
     snr_db_low: float = Field(default=5.0, ge=-30, le=60)
     snr_db_high: float = Field(default=20.0, ge=-30, le=60)
@@ -96,6 +102,13 @@ class DistillationSettings(Settings):
     kd_weight: float = Field(default=1.0, ge=0)
     re_weight: float = Field(default=1.0, ge=0)
     task_weight: float = Field(default=1.0, ge=0)
+    whitening: float | None = Field(
+        default=None,
+        gt=0,
+        lt=1,
+        description="students follow the whitened feature of the teacher; the directions that "
+        "hold this share of its variance count alike. None: the feature as it is",
+    )
 
     @model_validator(mode="after")
     def _ordered(self) -> Self:

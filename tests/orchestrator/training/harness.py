@@ -72,13 +72,11 @@ def small_settings(
     return settings_from_preset("smoke", manifest, name="tiny", system=system, overrides=laid)
 
 
-def train(
-    settings: TrainingSettings, stop_after: int | None = None
-) -> tuple[Trained, list[tuple[StageName, bool]]]:
-    """Run a job here; also which stages were run (True) or taken over (False)."""
+def run_here(seed: int = 0, stop_after: int | None = None) -> Run:
+    """A run in this process that saves only when it is stopped, after some steps if told."""
     stop = StopRequest()
-    run = Run(
-        settings.seed,
+    return Run(
+        seed,
         bf16=False,
         device=torch.device("cpu"),
         rank=Rank(),
@@ -86,7 +84,14 @@ def train(
         reporter=Watcher(stop, stop_after),
         checkpoint_s=1e9,
     )
+
+
+def train(
+    settings: TrainingSettings, stop_after: int | None = None
+) -> tuple[Trained, list[tuple[StageName, bool]]]:
+    """Run a job here; also which stages were run (True) or taken over (False)."""
     told: list[tuple[StageName, bool]] = []
+    run = run_here(settings.seed, stop_after)
     trained = Pipeline(settings, run).train(lambda stage, ran: told.append((stage, ran)))
     assert trained is not None
     return trained, told

@@ -110,7 +110,7 @@ def test_kept_features_are_those_computed_for_the_same_view(
         )
 
     kept = features()
-    kept.keep_views(tmp_path, Rank(), lambda what, share: None)
+    kept.prepare(tmp_path, Rank(), lambda what, share: None)
     for number in (2, 3, 4):
         batch = epoch(images, key=EpochKey(0, "stage1", number), views=2)[0]
         assert batch.view == number % 2
@@ -119,5 +119,5 @@ def test_kept_features_are_those_computed_for_the_same_view(
     assert len(list(tmp_path.glob("view-*.safetensors"))) == 2
     encoder[1].weight.data.zero_()  # files are taken over, not computed again
     again = features()
-    again.keep_views(tmp_path, Rank(), lambda what, share: None)
+    again.prepare(tmp_path, Rank(), lambda what, share: None)
     assert torch.equal(again.of(batch), kept.of(batch))

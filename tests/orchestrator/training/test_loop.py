@@ -7,17 +7,14 @@ from pathlib import Path
 import pytest
 import torch
 
-from orchestrator.training.data import Rank
 from orchestrator.training.loop import Run, Training
 from orchestrator.training.pipeline import Pipeline, identity
 from orchestrator.training.settings import StageSettings
-from orchestrator.training.stop import StopRequest
-from tests.orchestrator.training.harness import Watcher, small_settings
+from tests.orchestrator.training.harness import run_here, small_settings
 
 
 def pipeline_in(folder: Path, data_dir: Path) -> tuple[Pipeline, Run]:
-    stop = StopRequest()
-    run = Run(0, False, torch.device("cpu"), Rank(), stop, Watcher(stop), 1e9)
+    run = run_here()
     return Pipeline(small_settings(data_dir, folder), run), run
 
 

@@ -16,7 +16,7 @@ from orchestrator.training.stop import StoppedError
 from semcom.checkpoints import open_checkpoint
 from semcom.errors import CheckpointError, ConfigurationError, StorageError
 from semcom.shards import read_manifest
-from tests.orchestrator.training.harness import STAGES, parameters, small_settings, train
+from tests.orchestrator.training.harness import BATCH, STAGES, parameters, small_settings, train
 
 
 def test_stages_run_in_order_once_and_are_taken_over_by_the_next_run(
@@ -42,6 +42,22 @@ def test_a_run_stopped_in_the_middle_of_an_epoch_resumes_to_the_same_bits(
     resumed, told = train(settings)
     assert told[-1] == ("stage2", True)
     np.testing.assert_array_equal(parameters(resumed), whole_run)
+
+
+@pytest.mark.parametrize("steps", [3, 25])
+def test_muon_on_whitened_targets_resumes_to_the_same_bits(
+    steps: int, data_dir: Path, tmp_path: Path
+) -> None:
+    muon = {"epochs": 2, "batch": BATCH, "optimizer": "muon"}
+    changed = {
+        "stages": dict.fromkeys(STAGES, muon),
+        "distillation": {"whitening": 0.99},
+    }
+    whole, _ = train(small_settings(data_dir, tmp_path / "whole", **changed))
+    settings = small_settings(data_dir, tmp_path / "stopped", **changed)
+    with pytest.raises(StoppedError):
+        train(settings, stop_after=steps)
+    np.testing.assert_array_equal(parameters(train(settings)[0]), parameters(whole))
 
 
 @pytest.fixture(scope="module")

@@ -1,0 +1,125 @@
+"""The optimisers that stages name, each with weight decay on matrices and kernels only.
+
+Muon (Jordan et al., 2024, https://kellerjordan.github.io/posts/muon) orthogonalises the momentum of
+a matrix; torch's own takes matrices and nothing else. Here it sees a kernel as the matrix (outputs,
+inputs x height x width), and AdamW moves what is a vector: biases, normalisations, the SNR code.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Protocol
+
+import torch
+from torch import Tensor, nn
+
+from orchestrator.training.settings import StageSettings
+
+VECTOR_LR_SHARE = 0.1
+
+
+class Optimizer(Protocol):
+    """What the loop asks of an optimiser."""
+
+    @property
+    def param_groups(self) -> list[dict[str, Any]]:
+        """Groups whose `lr` the schedule sets; one with an `lr_share` takes that share of it."""
+
+    def zero_grad(self, set_to_none: bool = True) -> None:
+        """Forget the gradients."""
+
+    def step(self) -> Any:
+        """Move the parameters along their gradients."""
+
+    def state_dict(self) -> dict[str, Any]:
+        """All there is to resume from."""
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """Go on from there."""
+
+
+class MuonAndAdamW:
+    """torch's Muon for matrices and kernels, AdamW at a tenth of its rate for the rest."""
+
+    def __init__(self, parameters: list[nn.Parameter], settings: StageSettings) -> None:
+        self._matrices = [p for p in parameters if _is_matrix(p)]
+        rest = [p for p in parameters if not _is_matrix(p)]
+        # Parameters of their own on the same storage: what Muon writes, the model has.
+        self._views = [nn.Parameter(_as_matrix(p.detach(), like=p)) for p in self._matrices]
+        for parameter, view in zip(self._matrices, self._views, strict=True):
+            if parameter.data_ptr() != view.data_ptr():
+                raise ValueError(f"a parameter of shape {tuple(parameter.shape)} is not dense")
+        self._muon = torch.optim.Muon(
+            self._views,
+            lr=settings.lr,
+            weight_decay=settings.weight_decay,
+            momentum=settings.momentum,
+        )
+        vectors = {"params": rest, "lr_share": VECTOR_LR_SHARE}
+        self._adamw = torch.optim.AdamW(
+            [vectors], lr=settings.lr * VECTOR_LR_SHARE, weight_decay=0.0, fused=True
+        )
+
+    @property
+    def param_groups(self) -> list[dict[str, Any]]:
+        """Those of both."""
+        groups: list[dict[str, Any]] = [*self._muon.param_groups, *self._adamw.param_groups]
+        return groups
+
+    def zero_grad(self, set_to_none: bool = True) -> None:
+        """Forget the gradients, of the model and of the views."""
+        for parameter in self._matrices:
+            parameter.grad = None
+        self._muon.zero_grad(set_to_none)
+        self._adamw.zero_grad(set_to_none)
+
+    def step(self) -> None:
+        """Muon's step on matrices, AdamW's on the rest."""
+        for parameter, view in zip(self._matrices, self._views, strict=True):
+            gradient = parameter.grad
+            view.grad = None if gradient is None else _as_matrix(gradient, like=parameter)
+        self._muon.step()  # type: ignore[no-untyped-call]
+        self._adamw.step()
+
+    def state_dict(self) -> dict[str, Any]:
+        """Both states."""
+        return {"muon": self._muon.state_dict(), "adamw": self._adamw.state_dict()}
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """Take both back."""
+        self._muon.load_state_dict(state_dict["muon"])
+        self._adamw.load_state_dict(state_dict["adamw"])
+
+
+def make_optimizer(parameters: list[nn.Parameter], settings: StageSettings) -> Optimizer:
+    """The optimiser a stage's settings name, over its trained parameters."""
+    groups = [
+        {"params": [p for p in parameters if p.ndim > 1], "weight_decay": settings.weight_decay},
+        {"params": [p for p in parameters if p.ndim <= 1], "weight_decay": 0.0},
+    ]
+    match settings.optimizer:
+        case "muon":
+            return MuonAndAdamW(parameters, settings)
+        case "sgd":
+            return torch.optim.SGD(
+                groups,
+                lr=settings.lr,
+                momentum=settings.momentum,
+                nesterov=settings.momentum > 0,
+                fused=True,
+            )
+        case "adam":
+            return torch.optim.Adam(groups, lr=settings.lr, fused=True)
+        case "adamw":
+            return torch.optim.AdamW(groups, lr=settings.lr, fused=True)
+
+
+def _is_matrix(parameter: Tensor) -> bool:
+    """Whether it has several rows and several columns."""
+    return parameter.ndim > 1 and 1 < len(parameter) < parameter.numel()
+
+
+def _as_matrix(tensor: Tensor, *, like: Tensor) -> Tensor:
+    """(outputs, everything else) in the order in which `like` lies in memory."""
+    if like.ndim == 4 and not like.is_contiguous():
+        tensor = tensor.permute(0, 2, 3, 1)  # channels last
+    return tensor.reshape(len(tensor), -1)
