@@ -30,6 +30,7 @@ CREATE TABLE IF NOT EXISTS frames (
     encode_ms REAL NOT NULL, channel_ms REAL NOT NULL, batch_wait_ms REAL NOT NULL,
     decode_ms REAL NOT NULL, round_trip_ms REAL NOT NULL,
     PRIMARY KEY (point, link, frame)) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS doubts (text TEXT NOT NULL);
 """
 INSERT = "INSERT INTO frames VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?)"
 
@@ -60,7 +61,8 @@ class Ledger:
         """Open `path`; with a plan it is created where absent and must be for that plan.
 
         Raises:
-            ConfigurationError: there is none, or it was made for another plan.
+            ConfigurationError: there is none, it was made for another plan, or it holds answers
+                in doubt and more are to come.
             StorageError: the disk refuses.
         """
         if plan is None and not path.exists():
@@ -73,6 +75,10 @@ class Ledger:
         self.path = path
         try:
             self.plan = self._hold(plan)
+            if plan is not None and self.doubt is not None:
+                raise ConfigurationError(
+                    f"{path} may hold wrong answers ({self.doubt}); choose another --out"
+                )
         except BaseException:
             self._database.close()
             raise
@@ -152,6 +158,21 @@ class Ledger:
             digest.update(f"{row.point}/{row.link}/{row.frame}/{row.codec}/".encode())
             digest.update(row.predictions)
         return digest.hexdigest()
+
+    @property
+    def doubt(self) -> str | None:
+        """Why some of the answers may not be the plan's; None if nobody doubts them."""
+        row = self._database.execute("SELECT text FROM doubts LIMIT 1").fetchone()
+        return None if row is None else str(row[0])
+
+    def cast_doubt(self, text: str) -> None:
+        """From now on the run can neither be resumed nor verified.
+
+        Raises:
+            StorageError: the disk refuses.
+        """
+        with _storage_errors(self.path):
+            self._database.execute("INSERT INTO doubts VALUES (?)", (text,))
 
     def close(self) -> None:
         """Close the file; the write-ahead log is merged into it."""

@@ -71,8 +71,11 @@ class SweepService(ControlService):
         return self._sweep.hello(hello)
 
     def _take_other_arithmetic(self, hello: Hello, text: str) -> None:
-        """It ends the run: the channel sends frames to whichever receiver has the codec."""
-        again = "" if hello.role == "transmitter" else "; begin a new run, it may have answered"
+        """It ends the run, for good if a receiver may have answered before its hello was read."""
+        again = ""
+        if hello.role == "receiver":
+            self._ledger.cast_doubt(text)
+            again = "; it may have answered, so this run cannot be resumed"
         self.failure = self.failure or ConfigurationError(text + again)
 
     def _take_report(self, report: CodecReport) -> None:

@@ -58,7 +58,9 @@ def compact(manifest: DatasetManifest) -> Fields:
         ),
         "stage1": muon.model_copy(update={"epochs": 13}),
         "head": StageSettings(epochs=1, lr=2e-3),
-        "stage2": muon.model_copy(update={"epochs": 10, "lr": 5e-3, "max_gradient_norm": 1.0}),
+        "stage2": muon.model_copy(
+            update={"epochs": 8, "batch": 256, "lr": 5e-3, "max_gradient_norm": 1.0}
+        ),
         "jscc": muon.model_copy(update={"epochs": 23, "max_gradient_norm": 1.0}),
     }
     return {

@@ -92,6 +92,13 @@ def test_process_that_rounds_differently_ends_the_run_with_2(
     code, printed = command(*arguments, cwd=workplace)
     assert code == 2
     assert line in " ".join(printed.split())
+    # A transmitter that computes differently got no work; a receiver may have answered.
+    doubted = package == "receiver"
+    code, printed = command("verify", tmp_path / "run", cwd=workplace)
+    assert (code, "in doubt" in printed) == (8, doubted), printed
+    if doubted:
+        code, printed = command(*arguments, "--resume", cwd=workplace)
+        assert (code, "choose another --out" in printed) == (2, True), printed
 
 
 def test_sweep_that_nobody_can_find_is_refused(workplace: Path, tmp_path: Path) -> None:

@@ -116,3 +116,16 @@ def test_plan_for_torch_has_the_digest_of_before_there_was_a_choice(plan, tmp_pa
     Ledger(tmp_path / "l.sqlite", plan).close()
     with pytest.raises(ConfigurationError):
         Ledger(tmp_path / "l.sqlite", edge)
+
+
+def test_doubted_answers_are_never_added_to(tmp_path, plan):
+    path = tmp_path / "l.sqlite"
+    first = Ledger(path, plan)
+    assert first.doubt is None
+    first.cast_doubt("receiver-1 rounds otherwise")
+    first.close()
+    with pytest.raises(ConfigurationError, match="receiver-1 rounds otherwise"):
+        Ledger(path, plan)
+    kept = Ledger(path)  # to look at it is allowed
+    assert kept.doubt == "receiver-1 rounds otherwise"
+    kept.close()
