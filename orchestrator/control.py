@@ -257,7 +257,7 @@ class ControlService(ABC):
             self._peers.pop(name, None)
             known = name in self._objected
             self._objected[name] = (objection, now_s)
-            if not known and not self.interrupted:
+            if not known:
                 self._take_other_arithmetic(hello, objection)
             return [welcome]
         self._objected.pop(name, None)

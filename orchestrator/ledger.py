@@ -30,8 +30,9 @@ CREATE TABLE IF NOT EXISTS frames (
     encode_ms REAL NOT NULL, channel_ms REAL NOT NULL, batch_wait_ms REAL NOT NULL,
     decode_ms REAL NOT NULL, round_trip_ms REAL NOT NULL,
     PRIMARY KEY (point, link, frame)) WITHOUT ROWID;
-CREATE TABLE IF NOT EXISTS doubts (text TEXT NOT NULL);
 """
+# Made when there is a doubt: old ledgers, and those on read-only media, stay as they are.
+DOUBTS = "CREATE TABLE IF NOT EXISTS doubts (text TEXT NOT NULL)"
 INSERT = "INSERT INTO frames VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?)"
 
 
@@ -162,16 +163,20 @@ class Ledger:
     @property
     def doubt(self) -> str | None:
         """Why some of the answers may not be the plan's; None if nobody doubts them."""
+        known = "SELECT 1 FROM sqlite_master WHERE name = 'doubts'"
+        if self._database.execute(known).fetchone() is None:
+            return None
         row = self._database.execute("SELECT text FROM doubts LIMIT 1").fetchone()
         return None if row is None else str(row[0])
 
     def cast_doubt(self, text: str) -> None:
-        """From now on the run can neither be resumed nor verified.
+        """From now on the run can be neither resumed nor read.
 
         Raises:
             StorageError: the disk refuses.
         """
         with _storage_errors(self.path):
+            self._database.execute(DOUBTS)
             self._database.execute("INSERT INTO doubts VALUES (?)", (text,))
 
     def close(self) -> None:

@@ -12,7 +12,7 @@ from typing import Any
 
 from orchestrator.ledger import Ledger
 from orchestrator.summary import Summary, summarize
-from semcom.errors import ConfigurationError, StorageError
+from semcom.errors import AccountingError, ConfigurationError, StorageError
 
 LEDGER = "ledger.sqlite"
 RUN_MANIFEST = "manifest.json"
@@ -60,12 +60,17 @@ def open_ledger(folder: Path) -> Iterator[Ledger]:
 
     Raises:
         ConfigurationError: the folder holds no run.
+        AccountingError: some of its answers are in doubt.
         StorageError: the ledger is damaged, found so now or while it is read.
     """
     path = folder / LEDGER
     try:
         ledger = Ledger(path)
         try:
+            if ledger.doubt is not None:
+                raise AccountingError(
+                    f"answers of {folder} are in doubt: {ledger.doubt}; run it anew"
+                )
             yield ledger
         finally:
             ledger.close()

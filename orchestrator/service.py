@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import suppress
 from typing import Protocol
 
 from orchestrator.accuracy import SweepAccuracy
@@ -10,7 +11,7 @@ from orchestrator.control import ControlService
 from orchestrator.launcher import Launcher, ProcessFailedError
 from orchestrator.ledger import Ledger
 from orchestrator.sweep import Sweep
-from semcom.errors import CheckpointError, ConfigurationError
+from semcom.errors import CheckpointError, ConfigurationError, StorageError
 from semcom.messages import CodecReport, Failure, Hello, Message, Results
 from semcom.sockets import Endpoint
 from semcom.telemetry import Telemetry
@@ -72,11 +73,14 @@ class SweepService(ControlService):
 
     def _take_other_arithmetic(self, hello: Hello, text: str) -> None:
         """It ends the run, for good if a receiver may have answered before its hello was read."""
-        again = ""
         if hello.role == "receiver":
-            self._ledger.cast_doubt(text)
-            again = "; it may have answered, so this run cannot be resumed"
-        self.failure = self.failure or ConfigurationError(text + again)
+            text += "; it may have answered, so this run cannot be resumed"
+        elif self.interrupted:
+            return
+        self.failure = self.failure or ConfigurationError(text)
+        if hello.role == "receiver":
+            with suppress(StorageError):  # a full disk does not hide why the run ends
+                self._ledger.cast_doubt(text)
 
     def _take_report(self, report: CodecReport) -> None:
         self._sweep.codec_report(report)

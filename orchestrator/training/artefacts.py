@@ -101,13 +101,7 @@ class Artefact:
         self._write(name, content)
 
     def _write(self, name: str, content: bytes) -> None:
-        try:
-            self.folder.mkdir(parents=True, exist_ok=True)
-            write_atomically(self.folder / name, content)
-        except OSError as error:
-            raise StorageError(
-                f"cannot write {self.folder / name}: {error.strerror}; the last save is kept"
-            ) from error
+        save_file(self.folder / name, content)
 
     @contextmanager
     def lock(self) -> Iterator[None]:
@@ -116,6 +110,21 @@ class Artefact:
         with (self.folder / ".lock").open("w") as file:
             fcntl.flock(file, fcntl.LOCK_EX)
             yield
+
+
+def save_file(path: Path, content: bytes) -> None:
+    """Write a file whole, and its folder where there is none; an old one stays until then.
+
+    Raises:
+        StorageError: the disk refuses.
+    """
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        write_atomically(path, content)
+    except OSError as error:
+        raise StorageError(
+            f"cannot write {path}: {error.strerror}; the last save is kept"
+        ) from error
 
 
 def artefact(root: Path, stage: str, identity: dict[str, Any]) -> Artefact:

@@ -13,14 +13,14 @@ from safetensors.torch import load as parse_safetensors
 from safetensors.torch import save as format_safetensors
 from torch import Tensor, nn
 
+from orchestrator.training.artefacts import save_file
 from orchestrator.training.data import Batch, EpochKey, ImageSet, Rank, augment, draw_shifts
-from orchestrator.training.ranks import gathered_rows, wait_for_all
+from orchestrator.training.ranks import any_rank, gathered_rows, wait_for_all
 from orchestrator.training.settings import AugmentationSettings
-from orchestrator.training.whitening import Whitening, fit_whitening
-from semcom.files import write_atomically
+from orchestrator.training.whitening import FeatureWhitening, fit_feature_whitening
 
 BATCH = 250
-WHITENING_IMAGES = 10_000  # that the whitening is fitted on, as they are stored
+FEATURE_WHITENING_IMAGES = 10_000  # the first ones, as they are stored
 
 
 class TeacherFeatures:
@@ -43,8 +43,8 @@ class TeacherFeatures:
         self._augmentation = augmentation
         self._seed = seed
         self._bf16 = bf16
-        self._share = whitening
-        self._whiten: Whitening | None = None
+        self._variance_share = whitening
+        self._whiten: FeatureWhitening | None = None
         self._kept: dict[int, Tensor] = {}
 
     @torch.no_grad()
@@ -59,16 +59,18 @@ class TeacherFeatures:
         """Have what `of` needs: from an earlier run's files in `folder`, or computed now.
 
         The features of kept views are computed by all ranks, the whitening by the first.
+
+        Raises:
+            StorageError: the disk refuses.
         """
-        if self._share is not None:
-            self._whiten = self._fitted(self._share, folder, rank)
+        if self._variance_share is not None:
+            self._whiten = self._fitted(self._variance_share, folder, rank)
         for view in range(self._augmentation.views):
             path = folder / f"view-{view}-{self._view_name()}.safetensors"
-            if not path.exists():
+            if any_rank(not path.exists(), rank, self._device):
                 features_ND = self._compute_view(view, rank, report)
                 if rank.index == 0:
-                    folder.mkdir(parents=True, exist_ok=True)
-                    write_atomically(path, format_safetensors({"features": features_ND}))
+                    save_file(path, format_safetensors({"features": features_ND}))
                 wait_for_all(rank)
             features_ND = parse_safetensors(path.read_bytes())["features"]
             self._kept[view] = self._target(features_ND).half()
@@ -77,17 +79,20 @@ class TeacherFeatures:
         return features_BD if self._whiten is None else self._whiten(features_BD)
 
     @torch.no_grad()
-    def _fitted(self, share: float, folder: Path, rank: Rank) -> Whitening:
-        sample_NSS3 = self._images.images_NSS3[:WHITENING_IMAGES]
-        path = folder / f"whitening-{len(sample_NSS3)}-{share}.safetensors"
-        if not path.exists():
+    def _fitted(self, variance_share: float, folder: Path, rank: Rank) -> FeatureWhitening:
+        sample_NSS3 = self._images.images_NSS3[:FEATURE_WHITENING_IMAGES]
+        path = folder / f"whitening-{len(sample_NSS3)}-{variance_share}.safetensors"
+        if any_rank(not path.exists(), rank, self._device):
             if rank.index == 0:
                 parts = [self._compute(part).cpu() for part in torch.split(sample_NSS3, BATCH)]
-                folder.mkdir(parents=True, exist_ok=True)
-                whitening = fit_whitening(torch.cat(parts), share)
-                write_atomically(path, format_safetensors(whitening.tensors()))
+                whitening = fit_feature_whitening(torch.cat(parts), variance_share)
+                save_file(path, format_safetensors(whitening.tensors()))
             wait_for_all(rank)
-        return Whitening(**parse_safetensors(path.read_bytes()))
+        return FeatureWhitening(**parse_safetensors(path.read_bytes()))
+
+    @property
+    def _device(self) -> torch.device:
+        return next(self._encoder.parameters()).device
 
     def _view_name(self) -> str:
         """What a view's pixels depend on beside the view's number."""

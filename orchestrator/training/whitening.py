@@ -2,8 +2,8 @@
 
 A feature that is standardised per dimension may still have most of its variance in one direction
 (in the CIFAR-10 teacher trained here, the one that tells automobiles from the rest). The squared
-error of eq. (23) then asks for that direction and for little else. Whitening turns the feature so
-that its leading directions count alike; it is linear, so the task's head loses nothing.
+error of eq. (23) then asks for that direction and for little else. Whitening scales the feature so
+that its leading directions count about alike; it is linear, so the task's head loses nothing.
 
 Shape legend: N images, D feature width.
 """
@@ -17,7 +17,7 @@ from torch import Tensor
 
 
 @dataclass(frozen=True)
-class Whitening:
+class FeatureWhitening:
     """h -> (h - mean_D) matrix_DD, symmetric; a mean variance of 1 per dimension."""
 
     mean_D: Tensor
@@ -31,16 +31,17 @@ class Whitening:
             return centred_BD @ self.matrix_DD.to(device)
 
     def tensors(self) -> dict[str, Tensor]:
-        """What `Whitening(**tensors)` makes this from."""
+        """What `FeatureWhitening(**tensors)` makes this from."""
         return {"mean_D": self.mean_D, "matrix_DD": self.matrix_DD}
 
 
 @torch.no_grad()
-def fit_whitening(features_ND: Tensor, share: float) -> Whitening:
-    """ZCA with the eigenvalue as floor at which `share` (0..1) of the variance is reached.
+def fit_feature_whitening(features_ND: Tensor, variance_share: float) -> FeatureWhitening:
+    """ZCA with the eigenvalue as floor at which `variance_share` (0..1) of the variance is reached.
 
-    A direction of variance v is scaled by 1 / sqrt(v + floor): the leading ones come out alike,
-    and those that carry the last `1 - share` of the variance, mostly noise, are not blown up.
+    A direction of variance v is scaled by 1 / sqrt(v + floor): those above the floor come out
+    within a factor of two in variance, and those that carry the last `1 - variance_share`, mostly
+    noise, are not blown up. The loudest direction is never the floor.
 
     Raises:
         ValueError: the features do not vary.
@@ -53,9 +54,10 @@ def fit_whitening(features_ND: Tensor, share: float) -> Whitening:
     total = float(variances_D.sum())
     if total <= 0:
         raise ValueError("features that do not vary cannot be whitened")
-    reached = int((variances_D.cumsum(0) < share * total).sum())
-    floor = variances_D[min(reached, len(variances_D) - 1)].clamp(min=1e-12 * total)
+    reached = int((variances_D.cumsum(0) < variance_share * total).sum())
+    floor_at = min(max(reached, 1), len(variances_D) - 1)
+    floor = variances_D[floor_at].clamp(min=1e-12 * total)
     scales_D = 1.0 / torch.sqrt(variances_D + floor)
     scales_D *= torch.sqrt(len(scales_D) / (variances_D * scales_D**2).sum())
     matrix_DD = (directions_DD * scales_D) @ directions_DD.T
-    return Whitening(mean_D.float(), matrix_DD.float())
+    return FeatureWhitening(mean_D.float(), matrix_DD.float())

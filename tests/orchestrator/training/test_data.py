@@ -20,6 +20,7 @@ from orchestrator.training.data import (
 )
 from orchestrator.training.features import TeacherFeatures
 from orchestrator.training.settings import AugmentationSettings
+from orchestrator.training.whitening import fit_feature_whitening
 
 ALONE = Rank()
 KEY = EpochKey(seed=0, stage="stage1", epoch=3)
@@ -93,23 +94,46 @@ def test_no_augmentation_leaves_the_pixels_alone(images: ImageSet) -> None:
     assert torch.equal(augment(images.images_NSS3, shifts), images.images_NSS3)
 
 
-def test_kept_features_are_those_computed_for_the_same_view(
-    images: ImageSet, tmp_path: Path
+@pytest.fixture
+def encoder() -> torch.nn.Sequential:
+    """A teacher of one layer."""
+    return torch.nn.Sequential(torch.nn.Flatten(), torch.nn.Linear(3072, 8))
+
+
+def teacher_features(
+    encoder: torch.nn.Module, images: ImageSet, *, views: int, whitening: float | None = None
+) -> TeacherFeatures:
+    return TeacherFeatures(
+        encoder,
+        lambda pixels: pixels.float() / 255.0,
+        images=images,
+        augmentation=SETTINGS.model_copy(update={"views": views}),
+        seed=0,
+        bf16=False,
+        whitening=whitening,
+    )
+
+
+@pytest.mark.parametrize("views", [0, 2])
+def test_students_follow_the_whitened_feature_where_it_is_asked_for(
+    views: int, encoder: torch.nn.Sequential, images: ImageSet, tmp_path: Path
 ) -> None:
-    encoder = torch.nn.Sequential(torch.nn.Flatten(), torch.nn.Linear(3072, 8))
-    settings = SETTINGS.model_copy(update={"views": 2})
+    raw = teacher_features(encoder, images, views=views)
+    whitened = teacher_features(encoder, images, views=views, whitening=0.99)
+    for features in (raw, whitened):
+        features.prepare(tmp_path, Rank(), lambda what, share: None)
+    plain = encoder(images.images_NSS3.float() / 255.0).detach()
+    whitening = fit_feature_whitening(plain, 0.99)
+    batch = epoch(images, key=EpochKey(0, "stage1", 1), views=views)[0]
+    expected = whitening(raw.of(batch))
+    assert (expected - raw.of(batch)).abs().mean() > 0.1
+    torch.testing.assert_close(whitened.of(batch), expected, rtol=1e-2, atol=1e-2)
 
-    def features() -> TeacherFeatures:
-        return TeacherFeatures(
-            encoder,
-            lambda pixels: pixels.float() / 255.0,
-            images=images,
-            augmentation=settings,
-            seed=0,
-            bf16=False,
-        )
 
-    kept = features()
+def test_kept_features_are_those_computed_for_the_same_view(
+    encoder: torch.nn.Sequential, images: ImageSet, tmp_path: Path
+) -> None:
+    kept = teacher_features(encoder, images, views=2)
     kept.prepare(tmp_path, Rank(), lambda what, share: None)
     for number in (2, 3, 4):
         batch = epoch(images, key=EpochKey(0, "stage1", number), views=2)[0]
@@ -118,6 +142,6 @@ def test_kept_features_are_those_computed_for_the_same_view(
         torch.testing.assert_close(kept.of(batch), fresh.detach(), rtol=2e-3, atol=2e-3)
     assert len(list(tmp_path.glob("view-*.safetensors"))) == 2
     encoder[1].weight.data.zero_()  # files are taken over, not computed again
-    again = features()
+    again = teacher_features(encoder, images, views=2)
     again.prepare(tmp_path, Rank(), lambda what, share: None)
     assert torch.equal(again.of(batch), kept.of(batch))

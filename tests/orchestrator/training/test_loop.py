@@ -53,3 +53,18 @@ def test_a_limit_is_part_of_what_a_stage_is_and_none_is_not(data_dir: Path, tmp_
     stages = {**pipeline.settings.stages, "teacher": limited}
     pipeline.settings = pipeline.settings.model_copy(update={"stages": stages})
     assert identity(pipeline, "teacher")["schedule"]["max_gradient_norm"] == 1.0
+
+
+def test_vectors_under_muon_take_a_tenth_of_the_rate(data_dir: Path, tmp_path: Path) -> None:
+    pipeline, run = pipeline_in(tmp_path, data_dir)
+    training = Training(
+        pipeline._make_stage("teacher", None),
+        pipeline.images,
+        settings=StageSettings(epochs=1, optimizer="muon", lr=1.0),
+        augmentation=pipeline.settings.augmentation,
+        artefact=pipeline._artefact("teacher"),
+        run=run,
+    )
+    training._set_learning_rate(0.5)
+    rates = [group["lr"] for group in training._optimizer.param_groups]
+    assert rates == [0.5, pytest.approx(0.05)]

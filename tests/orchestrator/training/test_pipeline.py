@@ -44,7 +44,7 @@ def test_a_run_stopped_in_the_middle_of_an_epoch_resumes_to_the_same_bits(
     np.testing.assert_array_equal(parameters(resumed), whole_run)
 
 
-@pytest.mark.parametrize("steps", [3, 25])
+@pytest.mark.parametrize("steps", [3, 15, 25])  # teacher, stage 1, stage 2
 def test_muon_on_whitened_targets_resumes_to_the_same_bits(
     steps: int, data_dir: Path, tmp_path: Path
 ) -> None:

@@ -66,7 +66,10 @@ def assert_same_teacher(one_folder: Path, other_folder: Path) -> None:
 def test_the_whole_smoke_pipeline_runs_and_exports(
     nproc: int, data_dir: Path, tmp_path: Path
 ) -> None:
-    process = start_training(data_dir, tmp_path, "--set", "images=256", nproc=nproc)
+    changes = ("images=256", "augmentation.views=2", "distillation.whitening=0.99")
+    changes += ("stages.stage1.optimizer=muon", "stages.stage2.optimizer=muon")
+    words = [word for change in changes for word in ("--set", change)]
+    process = start_training(data_dir, tmp_path, *words, nproc=nproc)
     output = finish(process)
     assert process.returncode == 0, output
     for stage in ("teacher", "search", "stage1", "head", "stage2"):
