@@ -132,7 +132,7 @@ def embedded(manifest: DatasetManifest) -> Fields:
 def smoke(manifest: DatasetManifest) -> Fields:
     """The shortest schedules that still learn something, the search included."""
     fields = embedded(manifest)
-    epochs = {"teacher": 4, "search": 1, "stage1": 4, "head": 1, "stage2": 3, "jscc": 6}
+    epochs = {"teacher": 4, "search": 1, "stage1": 4, "head": 1, "stage2": 3, "jscc": 7}
     fields["stages"] = {
         name: stage.model_copy(update={"epochs": epochs[name], "batch": 64})
         for name, stage in fields["stages"].items()
