@@ -84,17 +84,28 @@ def test_the_whole_smoke_pipeline_runs_and_exports(
     }  # fmt: skip
 
 
-def test_two_ranks_compute_what_one_rank_computes(data_dir: Path, tmp_path: Path) -> None:
-    script = ["-m", "tests.orchestrator.training.float64_ranks", str(data_dir)]
+def run_on_ranks(ranks: int, script: str, *arguments: Path) -> None:
+    """Run a script of these tests, under torchrun if there are several ranks."""
     torchrun = ["-m", "torch.distributed.run", "--standalone", "--local-addr", "127.0.0.1"]
-    torchrun += ["--nproc-per-node", "2"]
-    for ranks, before in (("1", []), ("2", torchrun)):
-        subprocess.run(
-            [sys.executable, "-W", "ignore", *before, *script, str(tmp_path / ranks)],
-            check=True,
-            timeout=DEADLINE_S,
-            env={**os.environ, "OMP_NUM_THREADS": "1", "GLOO_SOCKET_IFNAME": "lo"},
-        )
+    before = [*torchrun, "--nproc-per-node", str(ranks)] if ranks > 1 else []
+    words = ["-m", f"tests.orchestrator.training.{script}", *map(str, arguments)]
+    subprocess.run(
+        [sys.executable, "-W", "ignore", *before, *words],
+        check=True,
+        timeout=DEADLINE_S,
+        env={**os.environ, "OMP_NUM_THREADS": "1", "GLOO_SOCKET_IFNAME": "lo"},
+    )
+
+
+def test_a_rank_that_comes_late_meets_the_others(data_dir: Path, tmp_path: Path) -> None:
+    run_on_ranks(2, "late_rank", data_dir, tmp_path)
+    first, late = (float((tmp_path / f"rank-{n}").read_text()) for n in (0, 1))
+    assert first == late > 0
+
+
+def test_two_ranks_compute_what_one_rank_computes(data_dir: Path, tmp_path: Path) -> None:
+    for ranks in (1, 2):
+        run_on_ranks(ranks, "float64_ranks", data_dir, tmp_path / str(ranks))
     for stage in ("teacher", "search"):
         one, two = (load_file(tmp_path / n / f"{stage}.safetensors") for n in ("1", "2"))
         assert one.keys() == two.keys()
