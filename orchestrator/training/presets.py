@@ -49,9 +49,11 @@ Stages = dict[StageName, StageSettings]
 def compact(manifest: DatasetManifest) -> Fields:
     """Native resolution with the depths of Table III, short schedules, SNR ~ U(-10, 20) dB."""
     muon = StageSettings(epochs=1, optimizer="muon", lr=0.02, warmup=0.15, weight_decay=0.02)
+    # More classes have larger students (Table III) and take longer: so does their teacher.
+    epochs, hidden = (20, 3072) if len(manifest.classes) <= 10 else (24, 4096)
     stages: Stages = {
         "teacher": StageSettings(
-            epochs=20, batch=128, optimizer="sgd", lr=0.1, warmup=0.2, weight_decay=5e-4
+            epochs=epochs, batch=128, optimizer="sgd", lr=0.1, warmup=0.2, weight_decay=5e-4
         ),
         "search": StageSettings(
             epochs=10, batch=128, optimizer="sgd", lr=0.025, lr_end=1e-4, weight_decay=1e-4
@@ -74,7 +76,10 @@ def compact(manifest: DatasetManifest) -> Fields:
             ffn_dim=512,
         ),
         "teacher": TeacherSettings(
-            encoder=ConvEncoderArchitecture(input=InputSpec(size=manifest.image_size)), cutout=8
+            encoder=ConvEncoderArchitecture(
+                input=InputSpec(size=manifest.image_size), hidden=hidden
+            ),
+            cutout=8,
         ),
         "stages": stages,
         "distillation": ROBUST.model_copy(update={"whitening": 0.99}),
