@@ -12,6 +12,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from typing import Any
 
@@ -41,6 +42,7 @@ from semcom.shards import DatasetManifest
 # Table III and section IV-A; the drawn sets stand in for the data set of the same difficulty.
 STANDS_FOR = {"shapes10": "cifar10", "shapes100": "cifar100", "shapes200": "tiny-imagenet"}
 COMPRESSION_RATIO = {"cifar10": 0.8, "cifar100": 0.2, "tiny-imagenet": 0.1}
+CIFAR_IMAGES = 50_000
 ROBUST = DistillationSettings(snr_db_low=-10.0, snr_db_high=20.0)
 Fields = dict[str, Any]
 Stages = dict[StageName, StageSettings]
@@ -81,11 +83,21 @@ def compact(manifest: DatasetManifest) -> Fields:
             ),
             cutout=8,
         ),
-        "stages": stages,
+        "stages": _as_many_images(stages, manifest),
         "distillation": ROBUST.model_copy(update={"whitening": 0.99}),
         "augmentation": AugmentationSettings(crop_padding=4, views=8),
         # An architecture is found in ten epochs instead of 200: alpha moves faster.
         "search": SearchSettings(lr=3e-3),
+    }
+
+
+def _as_many_images(stages: Stages, manifest: DatasetManifest) -> Stages:
+    """The same steps with a larger set: epochs are stated for the 50,000 images of CIFAR."""
+    train = manifest.splits.get("train")
+    share = min(1.0, CIFAR_IMAGES / train.images) if train else 1.0
+    return {
+        name: stage.model_copy(update={"epochs": math.ceil(stage.epochs * share)})
+        for name, stage in stages.items()
     }
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 from typing import Any
 
@@ -11,12 +12,12 @@ from safetensors.torch import save_file
 
 from orchestrator.training.data import AugmentationSettings, Epoch, EpochKey, ImageSet
 from orchestrator.training.presets import settings_from_preset
-from orchestrator.training.settings import TeacherSettings
+from orchestrator.training.settings import TeacherSettings, TrainingSettings
 from orchestrator.training.stages import cut_out
 from orchestrator.training.teacher import Teacher, make_teacher_encoder
 from semcom.architecture import ConvEncoderArchitecture, InputSpec, TimmEncoderArchitecture
 from semcom.errors import CheckpointError, ConfigurationError
-from semcom.shards import read_manifest
+from semcom.shards import DatasetManifest, SplitManifest
 from transmitters.conv_encoder import ConvEncoder, Whitening
 
 pytest.importorskip("timm")
@@ -50,18 +51,44 @@ def test_identity_start_hands_the_first_channels_on() -> None:
     torch.testing.assert_close(second(x)[:, : second.in_channels], x)
 
 
+@pytest.mark.parametrize(
+    ("dataset", "classes", "size"),
+    [("cifar10", 10, 32), ("cifar100", 100, 32), ("tiny-imagenet", 200, 64)],
+)
 def test_the_compact_teacher_is_clearly_larger_than_all_that_a_transmitter_runs(
-    data_dir: Path,
+    dataset: str, classes: int, size: int
 ) -> None:
     from transmitters.codec import TransmitterCodec  # noqa: PLC0415
 
-    settings = settings_from_preset(
-        "compact", read_manifest(data_dir / "shapes10"), name="x", overrides={}
-    )
-    teacher = Teacher(settings.teacher, classes=10).encoder
+    settings = compact_settings(dataset, classes=classes, size=size)
+    teacher = Teacher(settings.teacher, classes=classes).encoder
     codec = TransmitterCodec(settings.architecture)
     both = sum(p.numel() for m in codec.modules.values() for p in m.parameters())
     assert both < 0.15 * sum(p.numel() for p in teacher.parameters())
+
+
+def test_compact_takes_as_many_steps_with_a_larger_set() -> None:
+    def epochs(images: int) -> dict[str, int]:
+        settings = compact_settings("cifar100", classes=100, size=32, images=images)
+        return {name: stage.epochs for name, stage in settings.stages.items()}
+
+    assert epochs(3_000) == epochs(50_000)
+    halved = {name: math.ceil(count / 2) for name, count in epochs(50_000).items()}
+    assert epochs(100_000) == halved
+
+
+def compact_settings(
+    dataset: str, *, classes: int, size: int, images: int = 50_000
+) -> TrainingSettings:
+    """The preset for a set of that shape."""
+    manifest = DatasetManifest(
+        name=dataset,
+        image_size=size,
+        classes=[f"class {number}" for number in range(classes)],
+        source="a test",
+        splits={"train": SplitManifest(images=images, sha256="0" * 64)},
+    )
+    return settings_from_preset("compact", manifest, name="x", overrides={})
 
 
 def test_cut_outs_remove_one_keyed_square(data_dir: Path) -> None:
