@@ -97,12 +97,21 @@ def draw_fading(frames: Sequence[Codewords], normals: Normals = complex_normals_
     scattered = _gains(blocks, normals)
     for (rows, frame), own, scattered_N1 in zip(faded, blocks, scattered, strict=True):
         channel = frame.point.channel
-        gains_N1 = _line_of_sight(channel, scattered_N1)
+        gains_N1 = with_line_of_sight(channel, scattered_N1)
         if channel.coherence > 1:
             images = frame.first_image + np.arange(frame.images)
             gains_N1 = gains_N1[images // channel.coherence - own.first]
         fading_B1[rows] = gains_N1
     return fading_B1
+
+
+def with_line_of_sight(channel: ChannelSettings, scattered_N1: ComplexArray) -> ComplexArray:
+    """Gains of a fading channel from draws of CN(0, 1), both complex64 (N, 1)."""
+    if channel.model == "rayleigh":
+        return scattered_N1
+    k = channel.rician_k
+    scaled = scattered_N1 * np.float32(np.sqrt(1.0 / (k + 1.0)))
+    return scaled + np.complex64(np.sqrt(k / (k + 1.0)))
 
 
 def apply_channel(
@@ -177,14 +186,6 @@ def _gains(items: Sequence[Items], normals: Normals) -> list[ComplexArray]:
         return []
     ends = np.cumsum([each.number for each in items])[:-1]
     return np.split(normals(items, per_item=1), ends)
-
-
-def _line_of_sight(channel: ChannelSettings, scattered_N1: ComplexArray) -> ComplexArray:
-    if channel.model == "rayleigh":
-        return scattered_N1
-    k = channel.rician_k
-    scaled = scattered_N1 * np.float32(np.sqrt(1.0 / (k + 1.0)))
-    return scaled + np.complex64(np.sqrt(k / (k + 1.0)))
 
 
 def _csi(

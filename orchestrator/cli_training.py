@@ -9,7 +9,7 @@ from typing import Any
 
 import typer
 
-from orchestrator.datasets.prepare import DATASETS, ensure
+from orchestrator.datasets.prepare import ensure
 from orchestrator.datasets.procedural import DRAWN_SETS
 
 # The training's own parser knows its options, and answers --help.
@@ -32,16 +32,27 @@ def search(context: typer.Context) -> None:
 
 
 def _draw_missing(words: list[str]) -> None:
-    """Draw the set that is asked for, if it is one that is drawn and is not there yet."""
-    folder = Path("data")
-    for word, following in zip(words, [*words[1:], ""], strict=True):
-        name, _, value = word.partition("=")
-        if name == "--data":
-            folder = Path(value or following)
-    wanted = [word for word in words if word in DATASETS] or ["shapes10"]
-    for name in wanted:
-        if name in DRAWN_SETS:
-            ensure(name, folder / name)
+    """Draw the set that is asked for, if it is one that is drawn and is not there yet.
+
+    Every option of a training but --help takes a value; what is no option's is the data set.
+    """
+    if "--help" in words or "-h" in words:
+        return
+    folder, dataset = Path("data"), ""
+    option = ""
+    for word in words:
+        name, is_whole, value = word.partition("=")
+        if option:
+            name, value, option = option, word, ""
+        elif word.startswith("-") and not is_whole:
+            option = word
+        elif not word.startswith("-"):
+            dataset = dataset or word
+        if name == "--data" and value:
+            folder = Path(value)
+    dataset = dataset or "shapes10"
+    if dataset in DRAWN_SETS:
+        ensure(dataset, folder / dataset)
 
 
 def become(module: str, *words: str) -> None:

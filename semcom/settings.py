@@ -89,17 +89,28 @@ def read_yaml(path: Path) -> dict[str, Any]:
     try:
         if path.stat().st_size > MAX_SETTINGS_BYTES:
             raise ConfigurationError(f"{path} is larger than {MAX_SETTINGS_BYTES} bytes")
-        content = yaml.load(path.read_text(encoding="utf-8"), Loader=UniqueKeys)
+        text = path.read_text(encoding="utf-8")
     except FileNotFoundError as error:
         raise ConfigurationError(f"no such file: {path}") from error
     except (OSError, UnicodeDecodeError) as error:
         raise ConfigurationError(f"cannot read {path}: {error}") from error
-    except UNREADABLE as error:
-        first = str(error).splitlines()[0] if str(error) else "too deep"
-        raise ConfigurationError(f"{path} is not YAML: {first}") from error
+    content = parse_yaml(text, where=str(path))
     if not isinstance(content, dict):
         raise ConfigurationError(f"{path} must hold a map of settings")
     return content
+
+
+def parse_yaml(text: str, *, where: str) -> Any:
+    """What a text in YAML says.
+
+    Raises:
+        ConfigurationError: not YAML; `where` says what held the text.
+    """
+    try:
+        return yaml.load(text, Loader=UniqueKeys)
+    except UNREADABLE as error:
+        first = str(error).splitlines()[0] if str(error) else "too deep"
+        raise ConfigurationError(f"{where} is not YAML: {first}") from error
 
 
 def validate(model: type[SettingsT], content: Any, *, where: str) -> SettingsT:

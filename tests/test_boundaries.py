@@ -27,6 +27,7 @@ MODEL_MODULES = (
     "transmitters.onnx_graph",
     "transmitters.onnx_model",
     "transmitters.onnx_resize",
+    "transmitters.timm_encoder",
     "transmitters.weight_table",
     "receiver.codec",
     "receiver.channel_decoder",
@@ -91,6 +92,7 @@ ALSO = {
     "semcom.checkpoints": ("safetensors",),
     "orchestrator.bench.raw": ("zmq",),  # the wall that the system is measured against
     "transmitters.onnx_engine": ("onnxruntime",),
+    "transmitters.timm_encoder": ("timm",),
     "transmitters.onnx_graph": ("onnx",),
 }
 # The only modules of the transmitter that know torch; an edge device with ONNX Runtime has none.
@@ -100,6 +102,7 @@ WITH_TORCH = (
     "transmitters.conv_encoder",
     "transmitters.encoder",
     "transmitters.engine",
+    "transmitters.timm_encoder",
 )
 
 

@@ -81,7 +81,7 @@ def make_encoder(architecture: AnyEncoderArchitecture) -> nn.Module:
     """The encoder of the kind that the architecture names.
 
     Raises:
-        ConfigurationError: a timm model, which nothing but training hosts.
+        ConfigurationError: a model of timm that it does not know, or timm is not installed.
     """
     match architecture:
         case EncoderArchitecture():
@@ -89,6 +89,10 @@ def make_encoder(architecture: AnyEncoderArchitecture) -> nn.Module:
         case ConvEncoderArchitecture():
             return ConvEncoder(architecture)
         case TimmEncoderArchitecture():
-            raise ConfigurationError(
-                f"encoder '{architecture.model}' is a model of timm: only training runs it"
-            )
+            try:
+                from transmitters.timm_encoder import make_timm_encoder  # noqa: PLC0415 - few need it
+            except ImportError as error:
+                raise ConfigurationError(
+                    f"encoder '{architecture.model}' needs timm: pip install 'rkd-sc[training]'"
+                ) from error
+            return make_timm_encoder(architecture)

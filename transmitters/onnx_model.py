@@ -37,7 +37,7 @@ def build_model(architecture: CodecArchitecture, arrays: Arrays) -> bytes:
 
     Raises:
         CheckpointError: arrays that do not fit the architecture.
-        ConfigurationError: a timm model, which nothing but training hosts.
+        ConfigurationError: a model of timm, which torch runs.
     """
     weights = WeightTable(arrays)
     graph = Graph(weights)
@@ -50,7 +50,7 @@ def build_model(architecture: CodecArchitecture, arrays: Arrays) -> bytes:
             features = add_conv_encoder(graph, images, encoder)
         case TimmEncoderArchitecture():
             raise ConfigurationError(
-                f"encoder '{encoder.model}' is a model of timm: only training runs it"
+                f"encoder '{encoder.model}' is a model of timm: set engine torch"
             )
     codeword = features if channel.is_direct else _add_channel_encoder(graph, channel, features)
     codeword = _add_power_normalization(graph, codeword)

@@ -10,6 +10,7 @@ import json
 import os
 import shlex
 import sys
+import traceback
 from pathlib import Path
 
 import torch
@@ -35,8 +36,8 @@ def main(argv: list[str] | None = None) -> int:
     arguments = parse(sys.argv[1:] if argv is None else argv)
     try:
         if "RANK" not in os.environ and (arguments.nproc > 1 or arguments.rendezvous):
-            settings_of(arguments)  # what is wrong is said once, before the ranks start
-            return run_ranks(arguments)
+            settings = settings_of(arguments)  # what is wrong is said once, before the ranks start
+            return run_ranks(arguments, settings.name)
         _run(arguments)
     except SemcomError as error:
         console.print(f"error: {error}", style="red", markup=False, highlight=False, soft_wrap=True)
@@ -44,6 +45,9 @@ def main(argv: list[str] | None = None) -> int:
     except StoppedError as stopped:
         console.print(str(stopped))
         return stopped.exit_code
+    except Exception:
+        traceback.print_exc()
+        return SemcomError.exit_code
     return 0
 
 
@@ -69,7 +73,13 @@ def _run(arguments: argparse.Namespace) -> None:
         if trained is not None and rank.index == 0:
             out = arguments.out or Path("codecs") / settings.name
             command = "semcom train " + shlex.join(arguments.words)
-            checkpoint = export_codec(trained, out, command=command, bf16=bf16)
+
+            def between(done: int, total: int) -> None:
+                reporter.note("export", done, total)
+                if stop.signal:  # the other ranks have ended their part
+                    raise StoppedError(stop.exit_code)
+
+            checkpoint = export_codec(trained, out, command=command, bf16=bf16, report=between)
             results = checkpoint.manifest.results
             console.print(
                 f"wrote {checkpoint.folder}: noise-free accuracy "

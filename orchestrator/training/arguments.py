@@ -6,13 +6,11 @@ import argparse
 from pathlib import Path
 from typing import Any, get_args
 
-import yaml
-from pydantic import ValidationError
-
 from orchestrator.training.presets import PRESETS, settings_from_preset
 from orchestrator.training.settings import StageName, TrainingSettings
 from semcom.architecture import System
 from semcom.errors import ConfigurationError
+from semcom.settings import parse_yaml, read_yaml
 from semcom.shards import read_manifest
 
 
@@ -22,6 +20,11 @@ def parse(argv: list[str]) -> argparse.Namespace:
     ranks.add_argument("--nproc", type=int, default=1, help="ranks on this host")
     ranks.add_argument("--nnodes", type=int, default=1, help="hosts")
     ranks.add_argument("--rendezvous", metavar="HOST:PORT", help="where several hosts meet")
+    ranks.add_argument(
+        "--local-addr",
+        metavar="HOST",
+        help="this host as the others reach it; the one named in the rendezvous keeps the store",
+    )
     placed, words = ranks.parse_known_args(argv)
     parser = argparse.ArgumentParser(
         prog="semcom train",
@@ -59,21 +62,18 @@ def settings_of(arguments: argparse.Namespace) -> TrainingSettings:
         ConfigurationError: an unknown preset, key or value, or no such data set.
     """
     manifest = read_manifest(arguments.data / arguments.dataset)
-    overrides: dict[str, Any] = _read_config(arguments.config)
+    overrides = {} if arguments.config is None else read_yaml(arguments.config)
     overrides |= {"data_dir": arguments.data, "work_dir": arguments.work}
     for assignment in arguments.set:
         _assign(overrides, assignment)
     name = arguments.name or f"{arguments.dataset}-{arguments.preset.replace('_', '-')}"
     if arguments.system != "rkd-sc" and not arguments.name:
         name += f"-{arguments.system}"
-    try:
-        settings = settings_from_preset(
-            arguments.preset, manifest, name=name, system=arguments.system, overrides=overrides
-        )
-    except ValidationError as error:
-        first = error.errors()[0]
-        where = ".".join(str(part) for part in first["loc"])
-        raise ConfigurationError(f"{where}: {first['msg']}") from error
+    settings = settings_from_preset(
+        arguments.preset, manifest, name=name, system=arguments.system, overrides=overrides
+    )
+    if arguments.nnodes > 1 and not arguments.rendezvous:
+        raise ConfigurationError("--nnodes: several hosts need --rendezvous HOST:PORT")
     _check_ranks(settings, arguments.nproc * arguments.nnodes)
     return settings
 
@@ -84,18 +84,6 @@ def _check_ranks(settings: TrainingSettings, ranks: int) -> None:
             raise ConfigurationError(
                 f"stages.{name}.batch: {stage.batch} images over {ranks} ranks leave a rest"
             )
-
-
-def _read_config(path: Path | None) -> dict[str, Any]:
-    if path is None:
-        return {}
-    try:
-        content = yaml.safe_load(path.read_text())
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-        raise ConfigurationError(f"{path}: {str(error).splitlines()[0]}") from error
-    if not isinstance(content, dict):
-        raise ConfigurationError(f"{path}: expected settings as in `--set`, nested")
-    return content
 
 
 def _assign(overrides: dict[str, Any], assignment: str) -> None:
@@ -110,7 +98,4 @@ def _assign(overrides: dict[str, Any], assignment: str) -> None:
         overrides = overrides.setdefault(parent, {})
         if not isinstance(overrides, dict):
             raise ConfigurationError(f"--set {assignment}: {parent} is a value, not a group")
-    try:
-        overrides[last] = yaml.safe_load(text)
-    except yaml.YAMLError as error:
-        raise ConfigurationError(f"--set {assignment}: {str(error).splitlines()[0]}") from error
+    overrides[last] = parse_yaml(text, where=f"--set {assignment}")

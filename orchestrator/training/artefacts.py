@@ -14,11 +14,10 @@ import fcntl
 import hashlib
 import io
 import json
-from collections.abc import Iterator
-from contextlib import contextmanager
+import pickle
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import torch
 from safetensors import SafetensorError
@@ -66,10 +65,7 @@ class Artefact:
             state = parse_safetensors(self.weights_path.read_bytes())
             module.load_state_dict(state)
         except (SafetensorError, RuntimeError) as error:
-            raise CheckpointError(
-                f"{self.weights_path} is damaged; remove it and run again: "
-                f"{str(error).splitlines()[0]}"
-            ) from error
+            raise _damaged(self.weights_path, error) from error
 
     def save(self, module: nn.Module) -> None:
         """Finish the stage; the weights arrive last and whole."""
@@ -90,10 +86,18 @@ class Artefact:
         self._write(self.resume_path.name, buffer.getvalue())
 
     def load_resume(self) -> dict[str, Any] | None:
-        """The state of a stopped stage; None where there is none."""
+        """The state of a stopped stage, in main memory; None where there is none.
+
+        Raises:
+            CheckpointError: the file is damaged.
+        """
         if not self.resume_path.exists():
             return None
-        state: dict[str, Any] = torch.load(self.resume_path, weights_only=True)
+        try:
+            content = io.BytesIO(self.resume_path.read_bytes())
+            state: dict[str, Any] = torch.load(content, weights_only=True, map_location="cpu")
+        except (RuntimeError, EOFError, ValueError, pickle.UnpicklingError) as error:
+            raise _damaged(self.resume_path, error) from error
         return state
 
     def write(self, name: str, content: bytes) -> None:
@@ -103,13 +107,28 @@ class Artefact:
     def _write(self, name: str, content: bytes) -> None:
         save_file(self.folder / name, content)
 
-    @contextmanager
-    def lock(self) -> Iterator[None]:
-        """Keep other jobs out of this stage; waits for the one that is in it."""
-        self.folder.mkdir(parents=True, exist_ok=True)
-        with (self.folder / ".lock").open("w") as file:
-            fcntl.flock(file, fcntl.LOCK_EX)
-            yield
+    def lock(self) -> BinaryIO | None:
+        """Keep other jobs out of this stage until the file is closed; None if one is in it.
+
+        Raises:
+            StorageError: the disk refuses.
+        """
+        try:
+            self.folder.mkdir(parents=True, exist_ok=True)
+            file = (self.folder / ".lock").open("wb")
+        except OSError as error:
+            raise StorageError(f"cannot write in {self.folder}: {error.strerror}") from error
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            file.close()
+            return None
+        return file
+
+
+def _damaged(path: Path, error: Exception) -> CheckpointError:
+    reason = (str(error).splitlines() or [type(error).__name__])[0]
+    return CheckpointError(f"{path} is damaged; remove it and run again: {reason}")
 
 
 def save_file(path: Path, content: bytes) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import platform
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,7 @@ import numpy as np
 import torch
 
 from orchestrator.training.evaluate import evaluate
+from orchestrator.training.identity import weights_digest
 from orchestrator.training.pipeline import Trained
 from orchestrator.training.teacher import Teacher
 from semcom.checkpoints import Checkpoint, write_checkpoint
@@ -21,8 +23,13 @@ from semcom.shards import Shard
 CHECK_SNR_DB = (-10.0, 0.0, 10.0, 25.0)
 
 
-def export_codec(trained: Trained, folder: Path, *, command: str, bf16: bool) -> Checkpoint:
-    """Write both ends as fp16 safetensors, evaluate what was written, and record it."""
+def export_codec(
+    trained: Trained, folder: Path, *, command: str, bf16: bool, report: Callable[[int, int], None]
+) -> Checkpoint:
+    """Write both ends as fp16 safetensors, evaluate what was written, and record it.
+
+    `report` is called before each of the evaluations, as (done, total).
+    """
     settings = trained.settings
     link = trained.link.cpu()
     weights = {
@@ -37,21 +44,25 @@ def export_codec(trained: Trained, folder: Path, *, command: str, bf16: bool) ->
         "training": _provenance(trained, command=command, bf16=bf16),
     }
     draft = write_checkpoint(folder, results={}, **fields)
-    return write_checkpoint(folder, results=measure(draft, settings.dataset_dir), **fields)
+    results = measure(draft, settings.dataset_dir, report)
+    return write_checkpoint(folder, results=results, **fields)
 
 
-def measure(checkpoint: Checkpoint, dataset_dir: Path) -> dict[str, Any]:
+def measure(
+    checkpoint: Checkpoint, dataset_dir: Path, report: Callable[[int, int], None]
+) -> dict[str, Any]:
     """Accuracy on the whole test split: without noise, and at a few SNRs over AWGN."""
     shard = Shard(dataset_dir, "test")
-    link = checkpoint.manifest.dataset
-    clean = evaluate(checkpoint, shard, None, link=link)
-    awgn = {
-        f"{snr_db:g}": evaluate(checkpoint, shard, PointSpec(snr_db=snr_db), link=link).accuracy
-        for snr_db in CHECK_SNR_DB
-    }
+    points = [None, *(PointSpec(snr_db=snr_db) for snr_db in CHECK_SNR_DB)]
+    accuracies: list[float] = []
+    for done, point in enumerate(points):
+        report(done, len(points))
+        link = checkpoint.manifest.dataset
+        accuracies.append(evaluate(checkpoint, shard, point, link=link).accuracy)
+    awgn = {f"{snr_db:g}": a for snr_db, a in zip(CHECK_SNR_DB, accuracies[1:], strict=True)}
     return {
         "test_images": len(shard),
-        "noise_free_accuracy": clean.accuracy,
+        "noise_free_accuracy": accuracies[0],
         "awgn_accuracy_by_snr_db": awgn,
     }
 
@@ -93,9 +104,15 @@ def _provenance(trained: Trained, *, command: str, bf16: bool) -> dict[str, Any]
         "torch": torch.__version__,
         "python": platform.python_version(),
     }
+    if settings.depths == "search":
+        provenance["search"] = {
+            **settings.search.model_dump(mode="json"),
+            "seed": settings.search_seed,
+        }
     if trained.teacher is not None:
         provenance |= {
             "teacher": settings.teacher.model_dump(mode="json", exclude={"weights"}),
+            "teacher_weights_sha256": weights_digest(settings),
             "teacher_parameters": sum(p.numel() for p in trained.teacher.parameters()),
             "teacher_accuracy": teacher_accuracy(trained.teacher, trained),
         }

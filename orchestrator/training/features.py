@@ -55,10 +55,11 @@ class TeacherFeatures:
         kept_ND = self._kept[batch.view]
         return kept_ND[batch.index_B.to(kept_ND.device)].float()
 
-    def prepare(self, folder: Path, rank: Rank, report: Callable[[str, float], None]) -> None:
+    def prepare(self, folder: Path, rank: Rank, report: Callable[[int, int], None]) -> None:
         """Have what `of` needs: from an earlier run's files in `folder`, or computed now.
 
-        The features of kept views are computed by all ranks, the whitening by the first.
+        The features of kept views are computed by all ranks, the whitening by the first. `report`
+        is called by all ranks after the same batches, as (done, total).
 
         Raises:
             StorageError: the disk refuses.
@@ -99,19 +100,21 @@ class TeacherFeatures:
         padding, flip = self._augmentation.crop_padding, self._augmentation.flip
         return f"{len(self._images.labels_N)}-{self._seed}-{padding}-{flip}"
 
-    def _compute_view(self, view: int, rank: Rank, report: Callable[[str, float], None]) -> Tensor:
+    def _compute_view(self, view: int, rank: Rank, report: Callable[[int, int], None]) -> Tensor:
         """(N, D) float16: each rank computes every count-th image."""
         key = EpochKey(self._seed, "view", view)
         shifts = draw_shifts(self._images, self._augmentation, key=key, view=view)
         total = len(self._images.labels_N)
         mine = torch.arange(rank.index, total, rank.count)
         parts: list[Tensor] = []
-        for first in range(0, len(mine), BATCH):
+        batches = total // (rank.count * BATCH)  # of every rank; one may have a last one more
+        for number, first in enumerate(range(0, len(mine), BATCH)):
+            if number < batches:
+                report(view * batches + number, self._augmentation.views * batches)
             chosen = mine[first : first + BATCH]
             images_BSS3 = augment(self._images.images_NSS3[chosen], shifts.of(chosen))
             with torch.no_grad():
                 parts.append(self._compute(images_BSS3).half())
-            report(f"teacher's view {view}", first / len(mine))
         return gathered_rows(torch.cat(parts), rank, total).cpu()
 
     def _compute(self, images_BSS3: Tensor) -> Tensor:

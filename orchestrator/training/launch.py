@@ -1,6 +1,7 @@
 """Several ranks of one job: torchrun in this process, the ranks as its children.
 
-On one host, or with a rendezvous (HOST:PORT, the same on all) as one of several hosts.
+On one host, or with a rendezvous (HOST:PORT, the same on all) as one of several hosts. On a host
+with several interfaces GLOO_SOCKET_IFNAME names the one that the ranks talk over.
 torch.distributed authenticates nobody: internal networks only.
 """
 
@@ -16,8 +17,8 @@ from torch.distributed.run import main as torchrun
 MAX_RESTARTS = 3
 
 
-def run_ranks(arguments: argparse.Namespace) -> int:
-    """Run the job's ranks to their end; the exit code of the job.
+def run_ranks(arguments: argparse.Namespace, name: str) -> int:
+    """Run the ranks of the job of that name to their end; the exit code of the job.
 
     When a rank dies, all are started again from the last save, at most three times.
     """
@@ -27,13 +28,19 @@ def run_ranks(arguments: argparse.Namespace) -> int:
         os.environ.setdefault("GLOO_SOCKET_IFNAME", "lo")
     else:
         place = ["--nnodes", str(arguments.nnodes), "--rdzv-backend", "c10d"]
-        place += ["--rdzv-endpoint", arguments.rendezvous, "--rdzv-id", arguments.dataset]
+        place += ["--rdzv-endpoint", arguments.rendezvous, "--rdzv-id", name]
+        if arguments.local_addr:
+            is_host = arguments.rendezvous.rpartition(":")[0] == arguments.local_addr
+            place += ["--local-addr", arguments.local_addr]
+            place += ["--rdzv-conf", f"is_host={str(is_host).lower()}"]
     command = [*place, "--nproc-per-node", str(arguments.nproc)]
     command += ["--max-restarts", str(MAX_RESTARTS)]
     command += ["-m", "orchestrator.training", *arguments.words]
     # With the shared store a restart after a killed worker hangs in four of ten cases.
     os.environ.setdefault("TORCH_DISABLE_SHARE_RDZV_TCP_STORE", "1")
     os.environ.setdefault("OMP_NUM_THREADS", "1")  # the ranks set their own number
+    # DDP warns of every rank's parameters that are all used; see ranks.spread.
+    os.environ.setdefault("TORCH_CPP_LOG_LEVEL", "ERROR")
     try:
         torchrun(command)
     except SignalException as asked:

@@ -11,12 +11,12 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from channel_sim.channels import apply_channel
+from channel_sim.channels import apply_channel, with_line_of_sight
 from channel_sim.noise import complex_normals, stream_key
 from receiver.codec import ReceiverCodec
 from receiver.equalizer import equalize
 from semcom.architecture import CodecArchitecture
-from semcom.points import ChannelModel
+from semcom.points import ChannelSettings
 from transmitters.codec import TransmitterCodec
 
 
@@ -43,18 +43,18 @@ class TrainingLink(nn.Module):
         images_B3SS: Tensor,
         *,
         snr_db_B: Tensor,
-        model: ChannelModel,
+        channel: ChannelSettings,
         key: str,
         first: int = 0,
     ) -> LinkOutput:
-        """Send a batch through one draw of the channel, perfect CSI, zero forcing.
+        """Send a batch through one draw of the channel, perfect CSI, zero forcing, a fade an image.
 
         The images are numbers `first`.. of the draw that `key` names.
         """
         device = images_B3SS.device
-        snr_db_B = snr_db_B.to(device)
+        snr_db_B = snr_db_B.to(images_B3SS)
         features_BD, symbols_BK = self.transmitter.forward(images_B3SS, snr_db_B)
-        drawn = _draw(symbols_BK.shape, model=model, key=key, first=first)
+        drawn = _draw(symbols_BK.shape, channel=channel, key=key, first=first)
         fading_B1, noise_BK = (value.to(device, non_blocking=True) for value in drawn)
         noise_BK = noise_BK * torch.pow(10.0, -snr_db_B / 20.0).unsqueeze(1)
         real, imag = apply_channel(_parts(symbols_BK), _parts(fading_B1), _parts(noise_BK))
@@ -70,7 +70,7 @@ def _parts(symbols: Tensor) -> tuple[Tensor, Tensor]:
 
 
 def _draw(
-    shape: torch.Size, *, model: ChannelModel, key: str, first: int = 0
+    shape: torch.Size, *, channel: ChannelSettings, key: str, first: int = 0
 ) -> tuple[Tensor, Tensor]:
     """Fading (B, 1) and noise (B, K) of unit power, as the channel process draws them."""
     batch, symbols = shape
@@ -81,11 +81,12 @@ def _draw(
         per_item=symbols,
     )
     fading = np.ones((batch, 1), dtype=np.complex64)
-    if model != "awgn":
-        fading = complex_normals(
+    if channel.model != "awgn":
+        scattered = complex_normals(
             stream_key(seed=0, link="training", point=key, purpose="fading"),
             first_item=first,
             items=batch,
             per_item=1,
         )
+        fading = with_line_of_sight(channel, scattered)
     return torch.from_numpy(fading), torch.from_numpy(noise)

@@ -40,6 +40,15 @@ class Run:
     reporter: Reporter
     checkpoint_s: float
 
+    def stop_if_asked(self) -> None:
+        """End here, on all ranks, if one was asked to; for where there is nothing to save.
+
+        Raises:
+            StoppedError: it was.
+        """
+        if any_rank(self.stop.signal != 0, self.rank, self.device):
+            raise StoppedError(self.stop.exit_code)
+
 
 @dataclass
 class Position:

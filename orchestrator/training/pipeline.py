@@ -11,10 +11,11 @@ stages that depend on it and of no others.
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
-from typing import Any, TypeVar
+from typing import TypeVar
 
 import torch
 from torch import Tensor, nn
@@ -22,6 +23,7 @@ from torch import Tensor, nn
 from orchestrator.training.artefacts import Artefact, artefact
 from orchestrator.training.data import ImageSet, keyed_generator
 from orchestrator.training.features import TeacherFeatures
+from orchestrator.training.identity import identity, taught
 from orchestrator.training.link import TrainingLink
 from orchestrator.training.loop import Run, Training
 from orchestrator.training.ranks import any_rank, wait_for_all
@@ -42,6 +44,7 @@ from semcom.nn.images import prepare_images
 from transmitters.conv_encoder import ConvEncoder
 
 WHITENING_IMAGES = 5000
+WAIT_S = 0.5  # between two looks at a stage that another job is in
 Module = TypeVar("Module", bound=nn.Module)
 Told = Callable[[StageName, bool], None]  # (stage, was it run)
 
@@ -72,11 +75,14 @@ class Pipeline:
         """Run what has not run; with `until`, end after that stage and give nothing.
 
         Raises:
+            ConfigurationError: no such stage, or too few images for a step of one.
             StoppedError: it was asked to stop, and has saved.
         """
         names = self.stage_names(until)
         if until is not None and until not in names:
             raise ConfigurationError(f"no stage '{until}' here; there are: {', '.join(names)}")
+        for name in names:
+            self._check_images(name)
         link: TrainingLink | None = None
         for name in names:
             if name not in {"teacher", "search"} and link is None:
@@ -86,6 +92,17 @@ class Pipeline:
                 return None
         assert link is not None
         return Trained(self.settings, self.images, link, self._teacher, self.stages)
+
+    def _check_images(self, name: StageName) -> None:
+        """Whether a stage has the images of one step; the search in both of its parts."""
+        parts = [self.images]
+        if name == "search":
+            parts = [*halves(self.images, self.settings.search.held_out, 0)]
+        fewest, batch = min(map(len, parts)), self.settings.stages[name].batch
+        if fewest < batch:
+            raise ConfigurationError(
+                f"stages.{name}.batch: a step takes {batch} images, and there are {fewest}"
+            )
 
     def stage_names(self, until: StageName | None = None) -> list[StageName]:
         """The stages of the job's system; the search where it is asked for."""
@@ -109,10 +126,28 @@ class Pipeline:
 
     def _run_stage(self, stage: Stage, made: Artefact) -> bool:
         """Train a stage unless it is finished; one job at a time, all ranks alike."""
-        if self.run.rank.index == 0:
-            with made.lock():
-                return self._run_unless_finished(stage, made)
-        return self._run_unless_finished(stage, made)
+        with self._alone_in(made):
+            return self._run_unless_finished(stage, made)
+
+    @contextmanager
+    def _alone_in(self, made: Artefact) -> Iterator[None]:
+        """Wait until no other job is in the stage, and keep others out of it.
+
+        Raises:
+            StoppedError: it was asked to stop meanwhile.
+        """
+        rank, device = self.run.rank, self.run.device
+        with ExitStack() as held:
+            while True:
+                file = made.lock() if rank.index == 0 else None
+                if file is not None:
+                    held.enter_context(file)
+                if any_rank(file is not None, rank, device):
+                    break
+                self.run.reporter.note("waiting", 0, 1)  # for the job that trains the same
+                self.run.stop_if_asked()
+                time.sleep(WAIT_S)
+            yield
 
     def _run_unless_finished(self, stage: Stage, made: Artefact) -> bool:
         finished = self.run.rank.index == 0 and made.is_finished
@@ -123,7 +158,7 @@ class Pipeline:
             images, _ = halves(images, self.settings.search.held_out, self.settings.search_seed)
         if stage.uses_views and self._features is not None:
             folder = self.stages["teacher"].folder / "features"
-            self._features.prepare(folder, self.run.rank, self.run.reporter.note)
+            self._features.prepare(folder, self.run.rank, self._computing_features)
         Training(
             stage,
             images,
@@ -138,6 +173,10 @@ class Pipeline:
             made.save(stage)
         wait_for_all(self.run.rank)
         return True
+
+    def _computing_features(self, done: int, total: int) -> None:
+        self.run.reporter.note("features", done, total)
+        self.run.stop_if_asked()
 
     def _take_over(self, name: StageName, stage: Stage, made: Artefact) -> None:
         """What later stages take from this one."""
@@ -241,70 +280,10 @@ class Pipeline:
 
     def _artefact(self, name: StageName) -> Artefact:
         root = self.settings.work_dir / "artefacts" / self.settings.dataset
-        return artefact(root, name, identity(self, name))
-
-
-def identity(pipeline: Pipeline, name: StageName) -> dict[str, Any]:
-    """All that decides what a stage leaves behind: its settings and the stages before it."""
-    settings = pipeline.settings
-    student = settings.architecture.encoder.model_dump(mode="json")
-    if name == "search":
-        student.pop("depths")
-    schedule = settings.stages[name]
-    # Artefacts from before there was a limit keep their digests.
-    left_out = {"max_gradient_norm"} if schedule.max_gradient_norm is None else set()
-    own: dict[str, Any] = {"schedule": schedule.model_dump(mode="json", exclude=left_out)}
-    if name == "teacher":
-        own["teacher"] = settings.teacher.model_dump(mode="json", exclude={"weights"})
-        own["weights"] = _file_digest(settings)
-    else:
-        own["encoder"] = student
-    if name == "search":
-        own["search"] = settings.search.model_dump(mode="json")
-    distillation = settings.distillation
-    if name in {"stage2", "jscc"}:
-        own["channel"] = settings.architecture.channel.model_dump(mode="json")
-        own["distillation"] = distillation.model_dump(mode="json", exclude={"whitening"})
-    follows = name in {"stage1", "stage2"} or (name == "search" and taught(settings))
-    if follows and distillation.whitening is not None:
-        own["whitening"] = distillation.whitening
-    augmentation = settings.augmentation.model_dump(mode="json")
-    if name in {"teacher", "head", "jscc"}:
-        augmentation.pop("views")
-    before = () if name == "search" and not taught(settings) else INPUTS[name]
-    inputs = {n: pipeline.stages[n].digest for n in before if n in pipeline.stages}
-    return {
-        "data": pipeline.images.digest,
-        "images": len(pipeline.images),
-        "classes": settings.architecture.classes,
-        "seed": settings.seed,
-        "precision": "bf16" if pipeline.run.bf16 else "fp32",
-        "augmentation": augmentation,
-        "inputs": inputs,
-        **own,
-    }
-
-
-def taught(settings: TrainingSettings) -> bool:
-    """Whether the search follows a teacher; plain DARTS has none."""
-    return settings.search.method == "kdl-darts"
-
-
-# Whose results a stage starts from. The search hands on depths, which are the student's own.
-INPUTS: dict[StageName, tuple[StageName, ...]] = {
-    "teacher": (),
-    "search": ("teacher",),
-    "stage1": ("teacher",),
-    "head": ("stage1",),
-    "stage2": ("teacher", "head"),
-    "jscc": ("teacher",),
-}
-
-
-def _file_digest(settings: TrainingSettings) -> str | None:
-    """Name and size of a local file of weights; its content is timm's to check."""
-    path = settings.teacher.weights
-    return None if path is None or not path.exists() else f"{path.name}/{path.stat().st_size}"
+        made_of = identity(
+            name, self.settings, images=self.images, before=self.stages, bf16=self.run.bf16
+        )
+        return artefact(root, name, made_of)
 
 
 @contextmanager

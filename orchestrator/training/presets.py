@@ -37,6 +37,7 @@ from semcom.architecture import (
     TimmEncoderArchitecture,
 )
 from semcom.errors import ConfigurationError
+from semcom.settings import validate
 from semcom.shards import DatasetManifest
 
 # Table III and section IV-A; the drawn sets stand in for the data set of the same difficulty.
@@ -245,7 +246,12 @@ def settings_from_preset(
         raise ConfigurationError(f"unknown preset '{preset}'; there are: {', '.join(PRESETS)}")
     base = TrainingSettings(name=name, dataset=manifest.name, **PRESETS[preset](manifest))
     merged = _laid_over(_for_system(base, system).model_dump(), overrides)
-    return TrainingSettings.model_validate(merged)
+    encoder = merged["architecture"]["encoder"]
+    if system == "jscc-teacher":
+        merged["architecture"]["encoder"] = merged["teacher"]["encoder"]
+    elif merged["depths"] == "darts":
+        encoder["depths"] = TABLE_III_DEPTHS["darts", _stands_for(manifest)]
+    return validate(TrainingSettings, merged, where="settings")
 
 
 def _for_system(settings: TrainingSettings, system: System) -> TrainingSettings:
@@ -256,16 +262,13 @@ def _for_system(settings: TrainingSettings, system: System) -> TrainingSettings:
     channel = architecture.channel.model_copy(update={"system": system})
     stages = settings.stages
     if system == "jscc-teacher":
-        jscc = stages["teacher"].model_copy(
-            update={
-                "epochs": max(1, stages["teacher"].epochs // 4),
-                "lr": 0.01,
-                "warmup": 0.1,
-                "max_gradient_norm": 1.0,
-            }
-        )
+        teacher = stages["teacher"]
+        # Tuned, not trained: at a tenth of the rate, or what does not harm a pretrained model.
+        tuned: Fields = {"epochs": max(1, teacher.epochs // 4), "lr": 0.01, "warmup": 0.1}
+        if isinstance(settings.teacher.encoder, TimmEncoderArchitecture):
+            tuned = {"epochs": teacher.epochs, "lr": 1e-5, "lr_end": 0.0, "warmup": 0.1}
+        jscc = teacher.model_copy(update={**tuned, "max_gradient_norm": 1.0})
         stages = {**stages, "jscc": jscc}
-        architecture = architecture.model_copy(update={"encoder": settings.teacher.encoder})
     architecture = architecture.model_copy(update={"channel": channel})
     return settings.model_copy(
         update={"architecture": architecture, "stages": stages, "depths": "preset"}
@@ -295,6 +298,15 @@ def _laid_over(base: dict[str, Any], overrides: dict[str, Any]) -> dict[str, Any
     merged = dict(base)
     for key, value in overrides.items():
         inner = merged.get(key)
-        both = isinstance(inner, dict) and isinstance(value, dict)
-        merged[key] = _laid_over(inner, value) if both and inner is not None else value
+        if isinstance(inner, dict) and isinstance(value, dict):
+            merged[key] = _laid_over(_of_kind(inner, value.get("kind")), value)
+        else:
+            merged[key] = value
     return merged
+
+
+def _of_kind(encoder: dict[str, Any], kind: str | None) -> dict[str, Any]:
+    """What stays of an encoder's settings where another kind of encoder is laid over them."""
+    if kind is None or encoder.get("kind") == kind:
+        return encoder
+    return {name: encoder[name] for name in ("input", "feature_dim") if name in encoder}

@@ -33,8 +33,8 @@ class Reporter(Protocol):
         """How it stands: images_per_s, lr, losses, checkpoint_s."""
         ...
 
-    def note(self, what: str, share: float) -> None:
-        """Something beside the steps that takes long is `share` (0..1) done."""
+    def note(self, what: str, done: int, total: int) -> None:
+        """Something between the stages that takes long: `done` of `total` parts are."""
         ...
 
 
@@ -49,7 +49,7 @@ class Silent:
     def step(self, epoch: int, step: int, **values: Any) -> None:
         """Say nothing."""
 
-    def note(self, what: str, share: float) -> None:
+    def note(self, what: str, done: int, total: int) -> None:
         """Say nothing."""
 
 
@@ -69,9 +69,7 @@ class JobReporter:
 
     def start(self, stage: str, *, epochs: int, steps: int, done: int) -> None:
         """A new bar for a new stage."""
-        self._stage, self._epochs, self._steps = stage, epochs, steps
-        self._bar = self._progress.add_task(stage, total=epochs * steps, completed=done, note="")
-        self._next_s = 0.0
+        self._begin(stage, epochs=epochs, steps=steps, done=done)
 
     @property
     def is_due(self) -> bool:
@@ -87,6 +85,25 @@ class JobReporter:
         if self._bar is not None:
             note = f"epoch {epoch + 1}/{self._epochs} {text} {values['images_per_s']:.0f} images/s"
             self._progress.update(self._bar, completed=done, note=note)
+        self._line(epoch, step, **values)
+        for name, value in {**losses, "lr": values["lr"]}.items():
+            self._scalar(f"{self._stage}/{name}", value, done)
+
+    def note(self, what: str, done: int, total: int) -> None:
+        """A bar of its own, and a line."""
+        if what != self._stage or total != self._steps:
+            self._begin(what, epochs=1, steps=total, done=done)
+        if self._bar is not None and (self.is_due or done == total):
+            self._next_s = time.monotonic() + EVERY_S
+            self._progress.update(self._bar, completed=done)
+            self._line(0, done)
+
+    def _begin(self, stage: str, *, epochs: int, steps: int, done: int) -> None:
+        self._stage, self._epochs, self._steps = stage, epochs, steps
+        self._bar = self._progress.add_task(stage, total=epochs * steps, completed=done, note="")
+        self._next_s = 0.0
+
+    def _line(self, epoch: int, step: int, **values: Any) -> None:
         record = {
             "time": round(time.time(), 3),
             "stage": self._stage,
@@ -98,16 +115,6 @@ class JobReporter:
         }
         with self._lines.open("a") as file:
             file.write(json.dumps(record) + "\n")
-        for name, value in {**losses, "lr": values["lr"]}.items():
-            self._scalar(f"{self._stage}/{name}", value, done)
-
-    def note(self, what: str, share: float) -> None:
-        """A line beside the bars."""
-        if self._bar is None:
-            self._bar = self._progress.add_task(what, total=1.0, note="")
-        if self.is_due:
-            self._next_s = time.monotonic() + EVERY_S
-            self._progress.update(self._bar, note=f"{what} {100 * share:.0f} %")
 
     def _scalar(self, name: str, value: float, step: int) -> None:
         if self._writer is None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import Field, model_validator
 
 from semcom.architecture import (
     CodecArchitecture,
@@ -14,6 +14,7 @@ from semcom.architecture import (
     TimmEncoderArchitecture,
 )
 from semcom.points import ChannelModel
+from semcom.settings import Settings
 
 StageName = Literal["teacher", "search", "stage1", "head", "stage2", "jscc"]
 # What each system trains, in order; `search` only where the depths are to be searched.
@@ -22,12 +23,6 @@ SYSTEM_STAGES: dict[System, tuple[StageName, ...]] = {
     "jscc-student": ("jscc",),
     "jscc-teacher": ("teacher", "jscc"),
 }
-
-
-class Settings(BaseModel):
-    """Base: unknown keys are errors."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
 
 class StageSettings(Settings):
@@ -98,7 +93,10 @@ class DistillationSettings(Settings):
 
     snr_db_low: float = Field(default=5.0, ge=-30, le=60)
     snr_db_high: float = Field(default=20.0, ge=-30, le=60)
-    channels: tuple[ChannelModel, ...] = Field(default=("awgn", "rayleigh"), min_length=1)
+    channels: tuple[ChannelModel, ...] = Field(
+        default=("awgn", "rayleigh"), min_length=1, description="one of them for every batch"
+    )
+    rician_k: float = Field(default=4.0, ge=0, le=1e4, description="where one of them is Rician")
     kd_weight: float = Field(default=1.0, ge=0)
     re_weight: float = Field(default=1.0, ge=0)
     task_weight: float = Field(default=1.0, ge=0)
@@ -155,7 +153,9 @@ class TrainingSettings(Settings):
         default=None, ge=2, description="train on the first so many images; all if none"
     )
     architecture: CodecArchitecture
-    depths: Literal["preset", "search"] = "preset"
+    depths: Literal["preset", "search", "darts"] = Field(
+        default="preset", description="darts: those of plain DARTS in Table III"
+    )
     teacher: TeacherSettings
     augmentation: AugmentationSettings = AugmentationSettings()
     distillation: DistillationSettings = DistillationSettings()

@@ -21,6 +21,7 @@ from orchestrator.training.link import LinkOutput, TrainingLink
 from orchestrator.training.losses import Losses
 from orchestrator.training.settings import DistillationSettings, StageName, TeacherSettings
 from orchestrator.training.teacher import Teacher
+from semcom.points import ChannelSettings
 
 Prepare = Callable[[Tensor], Tensor]  # stored pixels (B, S, S, 3) uint8 -> networks' input
 
@@ -154,7 +155,10 @@ class ThroughChannel(Stage):
         output: LinkOutput = self.link(
             self.prepare(batch.images_BSS3),
             snr_db_B=low + (high - low) * batch.uniform("snr"),
-            model=models[batch.choice(len(models), "model")],
+            channel=ChannelSettings(
+                model=models[batch.choice(len(models), "model")],
+                rician_k=self._settings.rician_k,
+            ),
             key=batch.key,
             first=batch.first,
         )

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 
 from orchestrator.training.settings import TeacherSettings
 from semcom.architecture import TimmEncoderArchitecture
-from semcom.errors import CheckpointError, ConfigurationError
+from semcom.errors import CheckpointError
 from transmitters.codec import make_encoder
 from transmitters.conv_encoder import ConvEncoder
 
@@ -53,44 +53,27 @@ def make_teacher_encoder(settings: TeacherSettings) -> nn.Module:
 def timm_encoder(
     architecture: TimmEncoderArchitecture, weights: Path | None, *, pretrained: bool
 ) -> nn.Module:
-    """A model of timm whose output is the feature (B, D); CLIP's own projection where it has one.
+    """A model of timm with its published weights, or those of a local file, or as it is drawn.
 
-    `weights` is a local file in any layout that timm converts, OpenAI's CLIP included; without
-    it, `pretrained` takes the weights of timm's hub.
+    `weights` is a file in any layout that timm converts, OpenAI's CLIP included; without it,
+    `pretrained` takes the weights of timm's hub.
     """
-    try:
-        import timm  # noqa: PLC0415 - only this kind of teacher needs it
-    except ImportError as error:
-        raise ConfigurationError(
-            f"teacher '{architecture.model}' needs timm: pip install 'rkd-sc[training]'"
-        ) from error
+    drawn = make_encoder(architecture)  # says what is missing
+    if weights is None and not pretrained:
+        return drawn
+    from transmitters.timm_encoder import make_timm_encoder  # noqa: PLC0415 - needs timm
+
     if weights is not None and not weights.exists():
         raise CheckpointError(f"no file of weights at {weights}")
-    if not timm.is_model(architecture.model.split(".")[0]):
-        raise ConfigurationError(f"timm knows no model '{architecture.model}'")
-    published = timm.get_pretrained_cfg(architecture.model)
-    sizes = {"img_size": architecture.input.size} if published.fixed_input_size else {}
-
-    def create(*, pretrained: bool) -> nn.Module:
-        with torch.random.fork_rng(devices=[]):
-            model: nn.Module = timm.create_model(
-                architecture.model,
-                pretrained=pretrained,
-                pretrained_cfg_overlay=None if weights is None else {"file": str(weights)},
-                num_classes=architecture.feature_dim,
-                **sizes,
-            )
-        return model
-
     try:
-        encoder = create(pretrained=pretrained or weights is not None)
+        encoder = make_timm_encoder(architecture, pretrained=True, weights=weights)
     except (RuntimeError, KeyError, OSError, SafetensorError) as error:
         where = weights or "timm's hub"
         raise CheckpointError(
             f"weights of '{architecture.model}' from {where}: {str(error).splitlines()[0]}"
         ) from error
     if weights is not None:
-        _check_all_loaded(create(pretrained=False), encoder, weights)
+        _check_all_loaded(drawn, encoder, weights)
     return encoder
 
 

@@ -38,7 +38,14 @@ def drawn(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, Path]]:
             ["shapes100", "--data", "d", "--nproc", "2"],
             [("shapes100", "d/shapes100")],
         ),
-        (["train", "--data=d", "--help"], ["--data=d", "--help"], [("shapes10", "d/shapes10")]),
+        (["train", "--data=d"], ["--data=d"], [("shapes10", "d/shapes10")]),
+        (
+            ["train", "--name", "shapes100", "--data", "d", "shapes200"],
+            ["--name", "shapes100", "--data", "d", "shapes200"],
+            [("shapes200", "d/shapes200")],
+        ),
+        (["train", "--data=d", "--help"], ["--data=d", "--help"], []),
+        (["train", "my-own-set"], ["my-own-set"], []),
         (["search", "cifar100"], ["cifar100", "--until", "search"], []),
     ],
 )

@@ -237,7 +237,7 @@ def test_single_and_half_precision_arrays_mean_what_they_mean_to_torch(small):
 def test_refuses_a_model_of_timm():
     encoder = TimmEncoderArchitecture(input=InputSpec(size=224), model="vit", feature_dim=DIM)
     architecture = CodecArchitecture(encoder=encoder, channel=CHANNELS["cat"], classes=5)
-    with pytest.raises(ConfigurationError, match="only training runs it"):
+    with pytest.raises(ConfigurationError, match="set engine torch"):
         build_model(architecture, {})
 
 

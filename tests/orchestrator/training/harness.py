@@ -41,6 +41,7 @@ class Watcher:
     stop_after: int | None = None
     steps: int = 0
     seen: list[dict[str, Any]] = field(default_factory=list)
+    noted: list[tuple[str, int, int]] = field(default_factory=list)
 
     def start(self, stage: str, *, epochs: int, steps: int, done: int) -> None:
         """A stage starts."""
@@ -57,8 +58,9 @@ class Watcher:
         """An epoch ends."""
         self.seen.append({"epoch": epoch, "step": step, **values})
 
-    def note(self, what: str, share: float) -> None:
-        """Features are computed."""
+    def note(self, what: str, done: int, total: int) -> None:
+        """Features are computed, or another job is waited for."""
+        self.noted.append((what, done, total))
 
 
 def small_settings(

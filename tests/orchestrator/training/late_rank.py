@@ -37,7 +37,7 @@ def main(data_dir: Path, out: Path) -> None:
             whitening=0.99,
         )
         time.sleep(LATE_S * rank.index)
-        features.prepare(out / "features", rank, lambda what, share: None)
+        features.prepare(out / "features", rank, lambda done, total: None)
         key = EpochKey(0, "stage1", 0)
         batch = Epoch(images, AUGMENTATION, key=key, batch=64, views=True)[0]
         (out / f"rank-{rank.index}").write_text(str(float(features.of(batch).abs().sum())))

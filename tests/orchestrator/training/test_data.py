@@ -121,7 +121,7 @@ def test_students_follow_the_whitened_feature_where_it_is_asked_for(
     raw = teacher_features(encoder, images, views=views)
     whitened = teacher_features(encoder, images, views=views, whitening=0.99)
     for features in (raw, whitened):
-        features.prepare(tmp_path, Rank(), lambda what, share: None)
+        features.prepare(tmp_path, Rank(), lambda done, total: None)
     plain = encoder(images.images_NSS3.float() / 255.0).detach()
     whitening = fit_feature_whitening(plain, 0.99)
     batch = epoch(images, key=EpochKey(0, "stage1", 1), views=views)[0]
@@ -134,7 +134,7 @@ def test_kept_features_are_those_computed_for_the_same_view(
     encoder: torch.nn.Sequential, images: ImageSet, tmp_path: Path
 ) -> None:
     kept = teacher_features(encoder, images, views=2)
-    kept.prepare(tmp_path, Rank(), lambda what, share: None)
+    kept.prepare(tmp_path, Rank(), lambda done, total: None)
     for number in (2, 3, 4):
         batch = epoch(images, key=EpochKey(0, "stage1", number), views=2)[0]
         assert batch.view == number % 2
@@ -143,5 +143,5 @@ def test_kept_features_are_those_computed_for_the_same_view(
     assert len(list(tmp_path.glob("view-*.safetensors"))) == 2
     encoder[1].weight.data.zero_()  # files are taken over, not computed again
     again = teacher_features(encoder, images, views=2)
-    again.prepare(tmp_path, Rank(), lambda what, share: None)
+    again.prepare(tmp_path, Rank(), lambda done, total: None)
     assert torch.equal(again.of(batch), kept.of(batch))

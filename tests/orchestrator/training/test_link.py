@@ -18,6 +18,7 @@ from semcom.architecture import (
     InputSpec,
 )
 from semcom.nn.images import prepare_images
+from semcom.points import ChannelModel, ChannelSettings
 
 
 def small_link(system: str = "rkd-sc") -> TrainingLink:
@@ -41,18 +42,20 @@ def small_link(system: str = "rkd-sc") -> TrainingLink:
 
 
 @pytest.mark.parametrize("system", ["rkd-sc", "jscc-student"])
-@pytest.mark.parametrize("model", ["awgn", "rayleigh"])
-def test_training_link_gives_the_logits_of_the_deployed_path(system: str, model: str) -> None:
-    link = small_link(system)
+@pytest.mark.parametrize("model", ["awgn", "rayleigh", "rician"])
+def test_training_link_gives_the_logits_of_the_deployed_path(
+    system: str, model: ChannelModel
+) -> None:
+    link, channel = small_link(system), ChannelSettings(model=model)
     images = np.random.default_rng(1).integers(0, 256, (16, 32, 32, 3), dtype=np.uint8)
     snr_db = 7.0
     snr_db_B = torch.full((16,), snr_db)
     with torch.inference_mode():
         prepared = prepare_images(torch.from_numpy(images), InputSpec(size=32))
-        trained = link(prepared, snr_db_B=snr_db_B, model=model, key="test").logits_BT.numpy()
+        trained = link(prepared, snr_db_B=snr_db_B, channel=channel, key="test").logits_BT.numpy()
 
     symbols_BK = link.transmitter.encode(images, snr_db=snr_db)
-    fading, unit_noise = _draw(torch.Size(symbols_BK.shape), model=model, key="test")
+    fading, unit_noise = _draw(torch.Size(symbols_BK.shape), channel=channel, key="test")
     noise = unit_noise * torch.pow(10.0, -snr_db_B / 20.0).unsqueeze(1)
     draw = ChannelDraw(fading.numpy(), noise.numpy(), fading.numpy())
     served = link.receiver.decode(
@@ -69,7 +72,7 @@ def test_noise_of_a_sample_follows_its_own_snr() -> None:
     images = torch.randn(1, 3, 32, 32).expand(200, -1, -1, -1)
     snr_db_B = torch.tensor([0.0, 20.0]).repeat(100)
     with torch.no_grad():
-        output = link(images, snr_db_B=snr_db_B, model="awgn", key="k")
+        output = link(images, snr_db_B=snr_db_B, channel=ChannelSettings(), key="k")
         sent = link.transmitter.forward(images, snr_db_B)[1]
     error = torch.view_as_complex(output.recovered_BD.unflatten(1, (-1, 2))) - sent
     power = error.abs().square().mean(dim=1)
@@ -78,17 +81,25 @@ def test_noise_of_a_sample_follows_its_own_snr() -> None:
 
 
 def test_ranks_draw_their_images_part_of_one_channel() -> None:
-    whole = _draw(torch.Size((8, 6)), model="rayleigh", key="k")
-    parts = [_draw(torch.Size((4, 6)), model="rayleigh", key="k", first=first) for first in (0, 4)]
+    channel = ChannelSettings(model="rayleigh")
+    whole = _draw(torch.Size((8, 6)), channel=channel, key="k")
+    parts = [_draw(torch.Size((4, 6)), channel=channel, key="k", first=first) for first in (0, 4)]
     for index in range(2):
         assert torch.equal(torch.cat([part[index] for part in parts]), whole[index])
+
+
+def test_rician_fades_have_a_line_of_sight() -> None:
+    channel = ChannelSettings(model="rician", rician_k=9.0)
+    fading, _ = _draw(torch.Size((20_000, 1)), channel=channel, key="k")
+    assert abs(fading.mean() - 0.9**0.5) < 0.01
+    assert fading.abs().square().mean().item() == pytest.approx(1.0, abs=0.02)
 
 
 def test_joint_loss_has_the_three_terms_of_equation_26_and_stops_the_gradient_at_h() -> None:
     link = small_link()
     link.train()
     images = torch.randn(8, 3, 32, 32)
-    output = link(images, snr_db_B=torch.full((8,), 10.0), model="awgn", key="k")
+    output = link(images, snr_db_B=torch.full((8,), 10.0), channel=ChannelSettings(), key="k")
     labels = torch.arange(8)
     settings = DistillationSettings(kd_weight=0.0, re_weight=2.0, task_weight=0.0)
     terms = joint(output, torch.zeros(8, 64), labels, settings)

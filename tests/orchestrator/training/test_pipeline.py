@@ -182,6 +182,10 @@ def test_settings_come_from_a_file_under_those_of_the_command_line(
         (["shapes10", "--set", "device=cuda"], "no GPU"),
         (["shapes10", "--set", "distillation.snr_db_low=30"], "above snr_db_high"),
         (["shapes10", "--until", "jscc"], "no stage 'jscc'"),
+        (["shapes10", "--nnodes", "2"], "--rendezvous"),
+        (["shapes10", "--set", "name=2024-13-45"], "is not YAML"),
+        (["shapes10", "--set", "seeds=1"], "allowed: architecture, "),
+        (["shapes10", "--set", "teacher.weights=none.pt"], "timm"),
     ],
 )
 def test_wrong_arguments_are_one_line_and_exit_code_2(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -18,14 +19,21 @@ import pytest
 from safetensors.numpy import load_file
 
 from semcom.checkpoints import open_checkpoint
-from tests.orchestrator.training.harness import start_training
+from tests.orchestrator.training.harness import STAGES, start_training
 
 pytestmark = [pytest.mark.processes, pytest.mark.timeout(900)]
 
 DEADLINE_S = 400.0
-# One stage is enough to be stopped in; the pipeline's own test goes through all.
-TEACHER = ("--until", "teacher", "--set", "stages.teacher.batch=32", "--set", "images=256")
-LONG = (*TEACHER, "--set", "stages.teacher.epochs=12")
+# One stage is enough to be stopped in; the pipeline's own test goes through all. On several ranks
+# it is the one through the channel, whose noise belongs to the image.
+SHORT_TEACHER = ("--until", "teacher", "--set", "stages.teacher.batch=32", "--set", "images=256")
+LONG = {
+    1: (*SHORT_TEACHER, "--set", "stages.teacher.epochs=12"),
+    2: (
+        "--system", "jscc-student", "--until", "jscc", "--set", "images=256",
+        "--set", "stages.jscc.batch=32", "--set", "stages.jscc.epochs=12",
+    ),
+}  # fmt: skip
 
 
 def finish(process: subprocess.Popen[str]) -> str:
@@ -48,15 +56,15 @@ def wait_for_save(process: subprocess.Popen[str], folder: Path) -> None:
         time.sleep(0.02)
 
 
-def weights(folder: Path, stage: str) -> dict[str, np.ndarray]:
-    """What a stage left behind."""
-    (path,) = folder.glob(f"work/artefacts/*/{stage}-*/weights.safetensors")
+def weights(folder: Path) -> dict[str, np.ndarray]:
+    """What a job's only stage left behind."""
+    (path,) = folder.glob("work/artefacts/*/*/weights.safetensors")
     return load_file(path)
 
 
-def assert_same_teacher(one_folder: Path, other_folder: Path) -> None:
+def assert_same_weights(one_folder: Path, other_folder: Path) -> None:
     """Two jobs ended with the same bits."""
-    one, other = weights(one_folder, "teacher"), weights(other_folder, "teacher")
+    one, other = weights(one_folder), weights(other_folder)
     assert one.keys() == other.keys()
     for name, value in one.items():
         np.testing.assert_array_equal(value, other[name], err_msg=name)
@@ -80,7 +88,7 @@ def test_the_whole_smoke_pipeline_runs_and_exports(
     assert set(checkpoint.manifest.results["awgn_accuracy_by_snr_db"]) == {"-10", "0", "10", "25"}
     records = (tmp_path / "work" / "tiny" / "progress.jsonl").read_text().splitlines()
     assert {json.loads(line)["stage"] for line in records} == {
-        "teacher", "search", "stage1", "head", "stage2",
+        "teacher", "features", "search", "stage1", "head", "stage2", "export",
     }  # fmt: skip
 
 
@@ -106,7 +114,7 @@ def test_a_rank_that_comes_late_meets_the_others(data_dir: Path, tmp_path: Path)
 def test_two_ranks_compute_what_one_rank_computes(data_dir: Path, tmp_path: Path) -> None:
     for ranks in (1, 2):
         run_on_ranks(ranks, "float64_ranks", data_dir, tmp_path / str(ranks))
-    for stage in ("teacher", "search"):
+    for stage in (*STAGES, "darts", "jscc"):
         one, two = (load_file(tmp_path / n / f"{stage}.safetensors") for n in ("1", "2"))
         assert one.keys() == two.keys()
         for name, value in one.items():
@@ -120,7 +128,7 @@ def undisturbed(data_dir: Path, tmp_path_factory: pytest.TempPathFactory) -> Cal
     @cache
     def run(nproc: int) -> Path:
         folder = tmp_path_factory.mktemp(f"undisturbed-{nproc}")
-        process = start_training(data_dir, folder, *LONG, nproc=nproc)
+        process = start_training(data_dir, folder, *LONG[nproc], nproc=nproc)
         output = finish(process)
         assert process.returncode == 0, output
         return folder
@@ -132,7 +140,7 @@ def undisturbed(data_dir: Path, tmp_path_factory: pytest.TempPathFactory) -> Cal
 def test_sigterm_saves_and_the_resumed_run_has_the_same_bits(
     nproc: int, data_dir: Path, tmp_path: Path, undisturbed: Callable[[int], Path]
 ) -> None:
-    stopped = start_training(data_dir, tmp_path / "stopped", *LONG, nproc=nproc)
+    stopped = start_training(data_dir, tmp_path / "stopped", *LONG[nproc], nproc=nproc)
     wait_for_save(stopped, tmp_path / "stopped")
     stopped.send_signal(signal.SIGTERM)
     output = finish(stopped)
@@ -140,20 +148,38 @@ def test_sigterm_saves_and_the_resumed_run_has_the_same_bits(
     assert "the same command goes on from here" in output
     assert not list((tmp_path / "stopped").glob("work/artefacts/*/*/weights.safetensors"))
 
-    resumed = start_training(data_dir, tmp_path / "stopped", *LONG, nproc=nproc)
+    resumed = start_training(data_dir, tmp_path / "stopped", *LONG[nproc], nproc=nproc)
     output = finish(resumed)
     assert resumed.returncode == 0, output
-    assert_same_teacher(undisturbed(nproc), tmp_path / "stopped")
+    assert_same_weights(undisturbed(nproc), tmp_path / "stopped")
 
 
 def test_a_killed_worker_is_started_again_from_the_last_save(
     data_dir: Path, tmp_path: Path, undisturbed: Callable[[int], Path]
 ) -> None:
-    hit = start_training(data_dir, tmp_path / "hit", *LONG, nproc=2)
+    hit = start_training(data_dir, tmp_path / "hit", *LONG[2], nproc=2)
     wait_for_save(hit, tmp_path / "hit")
     workers = [child for child in psutil.Process(hit.pid).children() if "RANK" in child.environ()]
     assert len(workers) == 2
     workers[1].kill()
     output = finish(hit)
     assert hit.returncode == 0, output
-    assert_same_teacher(undisturbed(2), tmp_path / "hit")
+    assert_same_weights(undisturbed(2), tmp_path / "hit")
+
+
+def test_two_hosts_meet_and_train_one_job(
+    data_dir: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("GLOO_SOCKET_IFNAME", "lo")
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    meeting = ("--nnodes", "2", "--rendezvous", f"127.0.0.1:{port}")
+    hosts = [
+        start_training(data_dir, tmp_path, *SHORT_TEACHER, *meeting, "--local-addr", address)
+        for address in ("127.0.0.1", "127.0.0.2")
+    ]
+    outputs = [finish(host) for host in hosts]
+    assert [host.returncode for host in hosts] == [0, 0], outputs
+    assert "2 rank(s)" in "".join(outputs)
+    assert weights(tmp_path)

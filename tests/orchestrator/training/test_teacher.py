@@ -6,18 +6,28 @@ import math
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 from safetensors.torch import save_file
 
 from orchestrator.training.data import AugmentationSettings, Epoch, EpochKey, ImageSet
+from orchestrator.training.export import export_codec
+from orchestrator.training.identity import weights_digest
 from orchestrator.training.presets import settings_from_preset
 from orchestrator.training.settings import TeacherSettings, TrainingSettings
 from orchestrator.training.stages import cut_out
 from orchestrator.training.teacher import Teacher, make_teacher_encoder
-from semcom.architecture import ConvEncoderArchitecture, InputSpec, TimmEncoderArchitecture
+from semcom.architecture import (
+    TABLE_III_DEPTHS,
+    ConvEncoderArchitecture,
+    InputSpec,
+    TimmEncoderArchitecture,
+)
 from semcom.errors import CheckpointError, ConfigurationError
 from semcom.shards import DatasetManifest, SplitManifest
+from tests.orchestrator.training.harness import small_settings, train
+from transmitters.codec import TransmitterCodec
 from transmitters.conv_encoder import ConvEncoder, Whitening
 
 pytest.importorskip("timm")
@@ -58,13 +68,59 @@ def test_identity_start_hands_the_first_channels_on() -> None:
 def test_the_compact_teacher_is_clearly_larger_than_all_that_a_transmitter_runs(
     dataset: str, classes: int, size: int
 ) -> None:
-    from transmitters.codec import TransmitterCodec  # noqa: PLC0415
-
     settings = compact_settings(dataset, classes=classes, size=size)
     teacher = Teacher(settings.teacher, classes=classes).encoder
     codec = TransmitterCodec(settings.architecture)
     both = sum(p.numel() for m in codec.modules.values() for p in m.parameters())
     assert both < 0.15 * sum(p.numel() for p in teacher.parameters())
+
+
+def test_any_timm_model_teaches_and_sends_as_jscc_teacher(data_dir: Path, tmp_path: Path) -> None:
+    encoder = {"kind": "timm", "model": "test_resnet"}
+    teacher = {"encoder": encoder, "pretrained": False}
+    settings = small_settings(data_dir, tmp_path, system="jscc-teacher", teacher=teacher)
+    assert settings.architecture.encoder == settings.teacher.encoder
+    assert settings.teacher.encoder.feature_dim == 128  # the preset's, as its input
+    trained, told = train(settings)
+    assert [stage for stage, ran in told if ran] == ["teacher", "jscc"]
+    codec = export_codec(
+        trained, tmp_path / "codec", command="", bf16=False, report=lambda done, total: None
+    )
+    images = np.random.default_rng(0).integers(0, 256, (3, 32, 32, 3), dtype=np.uint8)
+    sent = TransmitterCodec.load(codec).encode(images, snr_db=0.0)
+    assert sent.shape == (3, 64)
+    np.testing.assert_allclose((np.abs(sent) ** 2).mean(axis=1), 1.0, rtol=1e-4)
+
+
+def test_a_pretrained_teacher_is_tuned_gently_as_jscc_teacher() -> None:
+    settings = compact_settings("cifar10", classes=10, size=32, system="jscc-teacher")
+    tuned = compact_settings(
+        "cifar10", classes=10, size=32, system="jscc-teacher", preset="paper"
+    ).stages["jscc"]
+    assert settings.stages["jscc"].lr == 0.01
+    assert (tuned.optimizer, tuned.lr, tuned.epochs) == ("adam", 1e-5, 10)
+
+
+def test_the_depths_of_plain_darts_are_a_setting() -> None:
+    overrides = {"depths": "darts"}
+    settings = compact_settings("cifar10", classes=10, size=32, overrides=overrides)
+    assert settings.architecture.encoder.depths == TABLE_III_DEPTHS["darts", "cifar10"]
+
+
+def test_another_file_of_weights_is_another_teacher(tmp_path: Path) -> None:
+    paths = [tmp_path / folder / "clip.pt" for folder in "ab"]
+    for path in paths:
+        path.parent.mkdir()
+        path.write_bytes(path.parent.name.encode() * 9)
+    digests = {
+        weights_digest(
+            compact_settings(
+                "cifar10", classes=10, size=32, overrides={"teacher": {"weights": path}}
+            )
+        )
+        for path in paths
+    }
+    assert len(digests) == 2
 
 
 def test_compact_takes_as_many_steps_with_a_larger_set() -> None:
@@ -78,9 +134,9 @@ def test_compact_takes_as_many_steps_with_a_larger_set() -> None:
 
 
 def compact_settings(
-    dataset: str, *, classes: int, size: int, images: int = 50_000
+    dataset: str, *, classes: int, size: int, images: int = 50_000, **options: Any
 ) -> TrainingSettings:
-    """The preset for a set of that shape."""
+    """The preset, `compact` where none is named, for a set of that shape."""
     manifest = DatasetManifest(
         name=dataset,
         image_size=size,
@@ -88,7 +144,8 @@ def compact_settings(
         source="a test",
         splits={"train": SplitManifest(images=images, sha256="0" * 64)},
     )
-    return settings_from_preset("compact", manifest, name="x", overrides={})
+    options = {"preset": "compact", "overrides": {}, **options}
+    return settings_from_preset(manifest=manifest, name="x", **options)
 
 
 def test_cut_outs_remove_one_keyed_square(data_dir: Path) -> None:

@@ -1,0 +1,93 @@
+"""What decides a stage's result: settings, data and earlier stages, as its digest stands for."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from typing import Any
+
+from orchestrator.training.artefacts import Artefact
+from orchestrator.training.data import ImageSet
+from orchestrator.training.settings import StageName, TrainingSettings
+from semcom.errors import CheckpointError
+
+# Whose results a stage starts from. The search hands on depths, which are the student's own.
+INPUTS: dict[StageName, tuple[StageName, ...]] = {
+    "teacher": (),
+    "search": ("teacher",),
+    "stage1": ("teacher",),
+    "head": ("stage1",),
+    "stage2": ("teacher", "head"),
+    "jscc": ("teacher",),
+}
+
+
+def identity(
+    name: StageName,
+    settings: TrainingSettings,
+    *,
+    images: ImageSet,
+    before: Mapping[StageName, Artefact],
+    bf16: bool,
+) -> dict[str, Any]:
+    """All that decides what a stage leaves behind: its settings and the stages `before` it."""
+    student = settings.architecture.encoder.model_dump(mode="json")
+    if name == "search":
+        student.pop("depths")
+    schedule = settings.stages[name]
+    # Artefacts from before there was a limit keep their digests.
+    left_out = {"max_gradient_norm"} if schedule.max_gradient_norm is None else set()
+    own: dict[str, Any] = {"schedule": schedule.model_dump(mode="json", exclude=left_out)}
+    if name == "teacher":
+        own["teacher"] = settings.teacher.model_dump(mode="json", exclude={"weights"})
+        own["weights"] = weights_digest(settings)
+    else:
+        own["encoder"] = student
+    if name == "search":
+        own["search"] = settings.search.model_dump(mode="json")
+    distillation = settings.distillation
+    if name in {"stage2", "jscc"}:
+        own["channel"] = settings.architecture.channel.model_dump(mode="json")
+        left_out = {"whitening"} | (
+            {"rician_k"} if "rician" not in distillation.channels else set()
+        )
+        own["distillation"] = distillation.model_dump(mode="json", exclude=left_out)
+    follows = name in {"stage1", "stage2"} or (name == "search" and taught(settings))
+    if follows and distillation.whitening is not None:
+        own["whitening"] = distillation.whitening
+    augmentation = settings.augmentation.model_dump(mode="json")
+    if name in {"teacher", "head", "jscc"}:
+        augmentation.pop("views")
+    taken = () if name == "search" and not taught(settings) else INPUTS[name]
+    inputs = {stage: before[stage].digest for stage in taken if stage in before}
+    return {
+        "data": images.digest,
+        "images": len(images),
+        "classes": settings.architecture.classes,
+        "seed": settings.seed,
+        "precision": "bf16" if bf16 else "fp32",
+        "augmentation": augmentation,
+        "inputs": inputs,
+        **own,
+    }
+
+
+def taught(settings: TrainingSettings) -> bool:
+    """Whether the search follows a teacher; plain DARTS has none."""
+    return settings.search.method == "kdl-darts"
+
+
+def weights_digest(settings: TrainingSettings) -> str | None:
+    """SHA-256 of a local file of the teacher's weights; None without one.
+
+    Raises:
+        CheckpointError: it cannot be read.
+    """
+    path = settings.teacher.weights
+    if path is None:
+        return None
+    try:
+        with path.open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+    except OSError as error:
+        raise CheckpointError(f"teacher.weights: {path}: {error.strerror}") from error

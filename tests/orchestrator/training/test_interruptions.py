@@ -1,0 +1,129 @@
+"""What ends a job before its time: signals between the steps, damage, and errors of our own."""
+
+from __future__ import annotations
+
+import signal
+import threading
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from orchestrator.training import __main__ as command
+from orchestrator.training import export, features
+from orchestrator.training.pipeline import Pipeline
+from orchestrator.training.stop import StoppedError
+from semcom.errors import CheckpointError
+from tests.orchestrator.training.harness import run_here, small_settings, train
+
+WORDS = ("shapes10", "--preset", "smoke", "--name", "tiny", "--set", "images=64")
+
+
+def run_command(data_dir: Path, folder: Path, *words: str) -> int:
+    """The command in this process, on one stage where not told otherwise."""
+    places = ["--data", str(data_dir), "--work", str(folder), "--out", str(folder / "codec")]
+    return command.main([*WORDS, *places, *words])
+
+
+def test_a_job_that_waits_for_another_says_so_and_can_be_stopped(
+    data_dir: Path, tmp_path: Path
+) -> None:
+    settings, run = small_settings(data_dir, tmp_path), run_here()
+    held = Pipeline(settings, run_here())._artefact("teacher").lock()
+    assert held is not None
+
+    def ask_when_it_waits() -> None:
+        while not run.reporter.noted:  # type: ignore[attr-defined]
+            time.sleep(0.01)
+        run.stop.signal = signal.SIGTERM
+
+    asking = threading.Thread(target=ask_when_it_waits)
+    asking.start()
+    with held, pytest.raises(StoppedError):
+        Pipeline(settings, run).train(lambda stage, ran: None)
+    asking.join()
+    assert run.reporter.noted[0] == ("waiting", 0, 1)  # type: ignore[attr-defined]
+    free = Pipeline(settings, run_here())._artefact("teacher").lock()
+    assert free is not None
+    free.close()
+
+
+def test_a_stop_while_features_are_computed_ends_the_job_and_it_goes_on(
+    data_dir: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(features, "BATCH", 32)
+    settings, run = small_settings(data_dir, tmp_path), run_here()
+    note = run.reporter.note
+
+    def stop_at_the_second_view(what: str, done: int, total: int) -> None:
+        note(what, done, total)
+        if (what, done) == ("features", total // 2):
+            run.stop.signal = signal.SIGTERM
+
+    run.reporter.note = stop_at_the_second_view  # type: ignore[method-assign]
+    with pytest.raises(StoppedError):
+        Pipeline(settings, run).train(lambda stage, ran: None)
+    kept = list(tmp_path.glob("artefacts/*/teacher-*/features/view-*"))
+    assert len(kept) == 1  # of two
+    assert dict(train(settings)[1])["teacher"] is False
+
+
+def test_a_stop_while_the_codec_is_evaluated_leaves_its_stages(
+    data_dir: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real, seen = export.evaluate, 0
+
+    def evaluate_and_ask(*arguments: Any, **options: Any) -> Any:
+        nonlocal seen
+        seen += 1
+        signal.raise_signal(signal.SIGTERM)
+        return real(*arguments, **options)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(export, "evaluate", evaluate_and_ask)
+        code = run_command(data_dir, tmp_path, "--system", "jscc-student")
+    assert (code, seen) == (143, 1)
+    assert run_command(data_dir, tmp_path, "--system", "jscc-student") == 0
+
+
+def test_damaged_saves_are_one_line_that_says_what_to_do(data_dir: Path, tmp_path: Path) -> None:
+    settings = small_settings(data_dir, tmp_path)
+    with pytest.raises(StoppedError):
+        train(settings, stop_after=6)
+    (saved,) = tmp_path.glob("artefacts/*/teacher-*/resume.pt")
+    for content in (saved.read_bytes()[:5000], b"", b"nothing"):
+        saved.write_bytes(content)
+        with pytest.raises(CheckpointError, match="is damaged; remove it and run again"):
+            train(settings)
+
+
+def test_an_error_of_our_own_ends_with_70_so_that_a_job_is_started_again(
+    data_dir: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    def broken(*arguments: Any, **options: Any) -> None:
+        raise RuntimeError("a bug")
+
+    monkeypatch.setattr(Pipeline, "train", broken)
+    assert run_command(data_dir, tmp_path) == 70
+    assert "RuntimeError: a bug" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("images", "until", "stage"), [(63, "teacher", "teacher"), (100, "search", "search")]
+)
+def test_fewer_images_than_a_step_takes_are_refused(
+    images: int,
+    until: str,
+    stage: str,
+    data_dir: Path,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    words = ("--set", f"images={images}", "--until", until)
+    assert run_command(data_dir, tmp_path, *words) == 2
+    assert f"stages.{stage}.batch: a step takes 64 images" in capsys.readouterr().err
+    assert not list(tmp_path.glob("artefacts/*/*/weights.safetensors"))
