@@ -107,7 +107,7 @@ class TeacherFeatures:
         total = len(self._images.labels_N)
         mine = torch.arange(rank.index, total, rank.count)
         parts: list[Tensor] = []
-        batches = total // (rank.count * BATCH)  # of every rank; one may have a last one more
+        batches = max(1, total // (rank.count * BATCH))  # that every rank has
         for number, first in enumerate(range(0, len(mine), BATCH)):
             if number < batches:
                 report(view * batches + number, self._augmentation.views * batches)

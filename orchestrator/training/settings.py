@@ -67,6 +67,12 @@ class TeacherSettings(Settings):
         default=0, ge=0, le=512, description="side in pixels of a square left out of each image"
     )
 
+    @model_validator(mode="after")
+    def _takes_weights(self) -> Self:
+        if self.weights is not None and not isinstance(self.encoder, TimmEncoderArchitecture):
+            raise ValueError("weights: only an encoder of kind timm starts from a file")
+        return self
+
 
 class AugmentationSettings(Settings):
     """Random crop after reflection padding, and horizontal flips."""

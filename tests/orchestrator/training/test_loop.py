@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from orchestrator.training.loop import Run, Training
-from orchestrator.training.pipeline import Pipeline, identity
+from orchestrator.training.pipeline import Pipeline
 from orchestrator.training.settings import StageSettings
 from tests.orchestrator.training.harness import run_here, small_settings
 
@@ -48,11 +48,11 @@ def test_gradients_are_kept_within_their_limit(data_dir: Path, tmp_path: Path) -
 
 def test_a_limit_is_part_of_what_a_stage_is_and_none_is_not(data_dir: Path, tmp_path: Path) -> None:
     pipeline, _ = pipeline_in(tmp_path, data_dir)
-    assert "max_gradient_norm" not in identity(pipeline, "teacher")["schedule"]
+    assert "max_gradient_norm" not in pipeline._artefact("teacher").identity["schedule"]
     limited = pipeline.settings.stages["teacher"].model_copy(update={"max_gradient_norm": 1.0})
     stages = {**pipeline.settings.stages, "teacher": limited}
     pipeline.settings = pipeline.settings.model_copy(update={"stages": stages})
-    assert identity(pipeline, "teacher")["schedule"]["max_gradient_norm"] == 1.0
+    assert pipeline._artefact("teacher").identity["schedule"]["max_gradient_norm"] == 1.0
 
 
 def test_vectors_under_muon_take_a_tenth_of_the_rate(data_dir: Path, tmp_path: Path) -> None:

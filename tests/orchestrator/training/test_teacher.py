@@ -115,7 +115,11 @@ def test_another_file_of_weights_is_another_teacher(tmp_path: Path) -> None:
     digests = {
         weights_digest(
             compact_settings(
-                "cifar10", classes=10, size=32, overrides={"teacher": {"weights": path}}
+                "cifar10",
+                classes=10,
+                size=32,
+                preset="paper",
+                overrides={"teacher": {"weights": path}},
             )
         )
         for path in paths

@@ -8,7 +8,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from orchestrator.training.pipeline import Pipeline, identity
+from orchestrator.training.pipeline import Pipeline
 from orchestrator.training.whitening import FeatureWhitening, fit_feature_whitening
 from tests.orchestrator.training.harness import run_here, small_settings
 
@@ -75,7 +75,10 @@ def test_whitening_belongs_to_the_stages_that_follow_the_teacher(
     whitened = plain.model_copy(update={"distillation": distillation})
     before, after = (Pipeline(settings, run_here()) for settings in (plain, whitened))
     for stage in ("teacher", "head", "jscc"):
-        assert identity(before, stage) == identity(after, stage), stage
+        assert before._artefact(stage).identity == after._artefact(stage).identity, stage
     for stage in ("search", "stage1", "stage2"):
-        assert "whitening" not in identity(before, stage)
-        assert identity(after, stage) == {**identity(before, stage), "whitening": 0.99}
+        assert "whitening" not in before._artefact(stage).identity
+        assert after._artefact(stage).identity == {
+            **before._artefact(stage).identity,
+            "whitening": 0.99,
+        }
