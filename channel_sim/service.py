@@ -12,7 +12,7 @@ from channel_sim.noise_engine import load_normals
 from channel_sim.settings import BrokerSettings
 from semcom.errors import ProtocolError
 from semcom.heartbeats import DEAD_AFTER_S, Heartbeats
-from semcom.messages import Hello, PointTable, ReceivedFrame, SymbolFrame, Welcome
+from semcom.messages import Hello, PointTable, ReceivedFrame, Refusal, SymbolFrame, Welcome
 from semcom.security import Security
 from semcom.service import HEARTBEAT_S, new_instance
 from semcom.sockets import Endpoint, Received
@@ -164,6 +164,8 @@ class ChannelService:
                 taken[link] += 1
                 latest[link] = message
                 self._telemetry.observe("semcom_stage_seconds", message.channel_ms / 1e3, "channel")
+            elif isinstance(message, Refusal):
+                self._telemetry.count("semcom_messages_refused_total", 1, message.reason)
             self._send(send)
         for link, message in latest.items():
             self._telemetry.count("semcom_frames_received_total", taken[link], link)

@@ -24,6 +24,7 @@ class SweepAccuracy:
         self._totals: dict[Place, tuple[int, int]] = {}
         self._skipped = 0
         telemetry.forget("semcom_sweep_accuracy_ratio")  # of an earlier sweep of this process
+        telemetry.set("semcom_sweep_accuracy_skipped", 0)
         for link in sweep.plan.links:  # a resumed sweep has some already
             self.recorded(link, sweep.plan.points_of(link))
 

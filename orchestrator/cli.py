@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import sys
 from pathlib import Path
 from typing import Annotated
@@ -111,7 +112,11 @@ def sweep(  # noqa: PLR0913 - the options of a command
     folders = Folders(data=data, codecs=codecs, runs=runs)
     folder = out if out is not None else runs / wanted.name
     draw_missing((link.dataset for link in wanted.links.values()), folders.data)
-    again = f"semcom sweep {scenario} --out {folder} --resume"
+    words: list[object] = ["semcom", "sweep", scenario, "--out", folder, "--resume"]
+    words += ["--data", data] if data != Path("data") else []
+    words += ["--codecs", codecs] if codecs != CODECS else []
+    words += [] if launch else ["--no-launch"]
+    again = shlex.join(map(str, words))
     outcome = _sweep(
         wanted, folder, folders, resume=resume, launch=launch, again=again, report=report
     )
@@ -233,7 +238,7 @@ def _sweep(
                 report=write_report if report else None,
             )
     except InterruptedRunError as error:
-        raise InterruptedRunError(f"{error}; go on with: {again}") from error
+        raise InterruptedRunError(f"{error}; go on with: {again}", error.exit_code) from error
 
 
 def _finish(outcome: RunOutcome) -> None:

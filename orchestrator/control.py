@@ -13,7 +13,7 @@ from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 from orchestrator.launcher import Launcher, ProcessFailedError
-from semcom.errors import AccountingError, ConfigurationError, ProtocolError
+from semcom.errors import AccountingError, ConfigurationError, ProtocolError, StorageError
 from semcom.heartbeats import DEAD_AFTER_S
 from semcom.messages import (
     Arithmetic,
@@ -191,7 +191,7 @@ class ControlService(ABC):
         """A process would give other answers than were planned; it gets no work."""
 
     @abstractmethod
-    def _take_report(self, report: CodecReport) -> None:
+    def _take_report(self, peer: str, report: CodecReport) -> None:
         """A receiver loaded a codec, or refused it."""
 
     @abstractmethod
@@ -237,7 +237,9 @@ class ControlService(ABC):
             self._unrecorded.append((sender, message))
             return []
         if isinstance(message, CodecReport):
-            self._take_report(message)
+            for (role, peer), (known_as, _) in self._peers.items():
+                if role == "receiver" and known_as == sender:
+                    self._take_report(peer, message)
             return []
         if isinstance(message, Failure):
             self._on_failure(message)
@@ -288,7 +290,7 @@ class ControlService(ABC):
         batch, self._unrecorded = self._unrecorded, []
         try:
             new = self._commit([message for _, message in batch])
-        except AccountingError as error:
+        except (AccountingError, StorageError) as error:
             self.failure = error
             return
         for (sender, message), recorded in zip(batch, new, strict=True):

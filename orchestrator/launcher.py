@@ -117,6 +117,7 @@ class Launcher:
         for child in self.children:
             if child.role == role and child.process is not None and child.process.poll() is None:
                 child.process.send_signal(signal.SIGTERM)
+                child.process.send_signal(signal.SIGCONT)  # a stopped process could not end
 
     def running(self, role: Role) -> int:
         """How many processes of a role run."""

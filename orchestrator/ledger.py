@@ -99,7 +99,8 @@ class Ledger:
             try:
                 yield
             except BaseException:
-                self._database.execute("ROLLBACK")
+                if self._database.in_transaction:  # a full disk has ended it already
+                    self._database.execute("ROLLBACK")
                 raise
             self._database.execute("COMMIT")
 
@@ -131,8 +132,10 @@ class Ledger:
     def recorded_frames(self) -> dict[tuple[int, str], set[int]]:
         """Frames that are there, by (point, link)."""
         found: dict[tuple[int, str], set[int]] = defaultdict(set)
-        for point, link, frame in self._database.execute("SELECT point, link, frame FROM frames"):
-            found[point, link].add(frame)
+        with _storage_errors(self.path):
+            rows = self._database.execute("SELECT point, link, frame FROM frames")
+            for point, link, frame in rows:
+                found[point, link].add(frame)
         return found
 
     def totals(self, link: str, point: int) -> tuple[int, int]:

@@ -34,6 +34,7 @@ class System:
     telemetry: Telemetry
     wakeup: Wakeup
     page_port: int = 0
+    _asked: Sequence[int] = ()  # the signals that asked for the end
 
     def run(
         self,
@@ -68,8 +69,14 @@ class System:
             if self.launcher is not None:
                 self._start(self.launcher, transmitters)
             opened()
-            with _interruptions(self.wakeup) as interrupted:
-                serve(service, self.wakeup, interrupted)
+            with _interruptions(self.wakeup) as asked:
+                self._asked = asked
+                serve(service, self.wakeup, lambda: bool(asked))
+
+    @property
+    def exit_code(self) -> int:
+        """As a shell reports a process that the signal ended: 130, or 143 for SIGTERM."""
+        return 128 + (self._asked[0] if self._asked else signal.SIGINT)
 
     def _start(self, launcher: Launcher, transmitters: Sequence[str]) -> None:
         """Every shard's channel and receivers, then the transmitters, to each shard in turn."""
@@ -161,7 +168,7 @@ def _sections(
 
 
 @contextmanager
-def _interruptions(wakeup: Wakeup) -> Iterator[Callable[[], bool]]:
+def _interruptions(wakeup: Wakeup) -> Iterator[Sequence[int]]:
     """SIGINT and SIGTERM ask for the end instead of raising; a second one raises."""
     asked: list[int] = []
 
@@ -175,7 +182,7 @@ def _interruptions(wakeup: Wakeup) -> Iterator[Callable[[], bool]]:
         number: signal.signal(number, on_signal) for number in (signal.SIGINT, signal.SIGTERM)
     }
     try:
-        yield lambda: bool(asked)
+        yield asked
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)

@@ -27,9 +27,11 @@ Reporter = Callable[[Path, Sequence[Path]], Path]  # draws the report of folders
 
 
 class InterruptedRunError(SemcomError):
-    """Ctrl-C; what was recorded stays."""
+    """Ctrl-C or SIGTERM; what was recorded stays."""
 
-    exit_code = INTERRUPTED
+    def __init__(self, text: str, exit_code: int = INTERRUPTED) -> None:
+        super().__init__(text)
+        self.exit_code = exit_code
 
 
 @dataclass(frozen=True)
@@ -58,11 +60,11 @@ class BegunRun:
         """What is to be sent, as the ledger holds it."""
         return self.sweep.plan
 
-    @property
-    def interrupted(self) -> InterruptedRunError:
+    def interrupted(self, exit_code: int = INTERRUPTED) -> InterruptedRunError:
         """The error that says how far it has come."""
         missing, total = self.sweep.missing_frames, self.plan.total_frames
-        return InterruptedRunError(f"interrupted with {missing} of {total} frames to go")
+        text = f"interrupted with {missing} of {total} frames to go"
+        return InterruptedRunError(text, exit_code)
 
 
 def run_sweep(
@@ -155,6 +157,14 @@ def finish_run(begun: BegunRun, report: Reporter | None) -> RunOutcome:
     return RunOutcome(folder, digest, page, seconds)
 
 
+def last_folder(folder: Path) -> Path:
+    """The last of `folder`, folder-2, folder-3, ... that exists; `folder` if none does."""
+    last, number = folder, 2
+    while (candidate := folder.with_name(f"{folder.name}-{number}")).exists():
+        last, number = candidate, number + 1
+    return last
+
+
 def free_folder(folder: Path) -> Path:
     """`folder`, or the first of folder-2, folder-3, ... that does not exist."""
     candidate, number = folder, 2
@@ -177,7 +187,7 @@ def _serve(begun: BegunRun, folders: Folders, *, watcher: Watcher, launch: bool)
         if service.failure is not None:
             raise service.failure
         if not begun.sweep.complete:
-            raise begun.interrupted
+            raise begun.interrupted(system.exit_code)
 
 
 def _open_ledger(folder: Path, plan: Plan, *, resume: bool) -> Ledger:

@@ -82,8 +82,8 @@ class SweepService(ControlService):
             with suppress(StorageError):  # a full disk does not hide why the run ends
                 self._ledger.cast_doubt(text)
 
-    def _take_report(self, report: CodecReport) -> None:
-        self._sweep.codec_report(report)
+    def _take_report(self, peer: str, report: CodecReport) -> None:
+        self._sweep.codec_report(peer, report)
 
     def _receiver_gone(self, peer: str) -> None:
         self._sweep.receiver_gone(peer)

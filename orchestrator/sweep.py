@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
+from orchestrator.codec_holders import CodecHolders
 from orchestrator.scenarios import Plan
 from semcom.errors import ConfigurationError
 from semcom.messages import (
@@ -17,7 +18,6 @@ from semcom.messages import (
     Assignment,
     CodecReport,
     Hello,
-    LoadCodec,
     Message,
     PointTable,
 )
@@ -52,8 +52,7 @@ class Sweep:
         self._window = window
         self._encode_once = encode_once
         self._links: dict[str, _Link] = {}
-        self._held: dict[str, set[str]] = {}  # receiver -> digests of the codecs it has loaded
-        self.refused: dict[str, str] = {}  # digest -> why no receiver takes the codec
+        self._holders = CodecHolders()
         for name in plan.links:
             every = set(range(plan.frames(name)))
             missing = {
@@ -67,12 +66,18 @@ class Sweep:
         return not any(link.missing for link in self._links.values())
 
     @property
+    def refused(self) -> dict[str, str]:
+        """Digests of codecs that a receiver refused, and why."""
+        return self._holders.refused
+
+    @property
     def stuck(self) -> bool:
-        """Whether all that is missing needs a codec that was refused."""
+        """Whether all that is missing needs a codec that no receiver takes."""
         if self.complete or not self.refused:
             return False
+        blocked = self._blocked
         return all(
-            self.plan.codec_at(name, point).digest in self._blocked
+            self.plan.codec_at(name, point).digest in blocked
             for name, link in self._links.items()
             for point in link.missing
         )
@@ -95,20 +100,19 @@ class Sweep:
         if hello.role == "channel":
             return self._points_for(hello)
         if hello.role == "receiver":
-            self._held[hello.peer] = set(hello.codecs)
+            self._holders.hello(hello)
             return self._codecs_for(hello)
         if hello.role == "transmitter":
             return self._assignments_for(hello)
         return []
 
-    def codec_report(self, report: CodecReport) -> None:
-        """A receiver refused a codec; of those it loaded its next Hello tells."""
-        if not report.loaded:
-            self.refused[report.digest] = report.detail
+    def codec_report(self, peer: str, report: CodecReport) -> None:
+        """A receiver loaded a codec, or refused it."""
+        self._holders.report(peer, report)
 
     def receiver_gone(self, peer: str) -> None:
-        """A receiver has been silent for too long: what it held serves nobody."""
-        self._held.pop(peer, None)
+        """A receiver has been silent for too long."""
+        self._holders.gone(peer)
 
     def recorded(self, link: str, frames: Iterable[tuple[int, int]]) -> list[Message]:
         """Frames (point, frame) of a link are in the ledger; more work for it, if it needs any."""
@@ -124,11 +128,13 @@ class Sweep:
 
     @property
     def _blocked(self) -> set[str]:
-        return set(self.refused) - (set() if self._sharded else self._loaded)
-
-    @property
-    def _loaded(self) -> set[str]:
-        return set().union(*self._held.values())
+        if self._sharded:
+            return set(self.refused)
+        return {
+            digest
+            for digest in self.refused
+            if self._holders.decided(digest) and not self._holders.loaded(digest)
+        }
 
     def _points_for(self, hello: Hello) -> list[Message]:
         points = [point.spec for point in self.plan.points]
@@ -148,11 +154,7 @@ class Sweep:
         planned = {
             codec.digest: codec.name for link in self.plan.links.values() for codec in link.codecs
         }
-        return [
-            LoadCodec(codec=name, digest=digest)
-            for digest, name in planned.items()
-            if digest not in hello.codecs and digest not in self.refused
-        ]
+        return [*self._holders.offers(hello, planned)]
 
     def _assignments_for(self, hello: Hello) -> list[Message]:
         state = self._links.get(hello.peer)
@@ -182,7 +184,7 @@ class Sweep:
         return messages
 
     def _servable(self, link: str, point: int) -> bool:
-        return self.plan.codec_at(link, point).digest in self._loaded
+        return self._holders.loaded(self.plan.codec_at(link, point).digest)
 
     def _assignment(self, link: str, point: int) -> Assignment:
         planned, codec = self.plan.links[link], self.plan.codec_at(link, point)

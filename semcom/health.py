@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import logging
 import threading
 from collections.abc import Callable, Mapping
@@ -10,7 +11,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
-from semcom.errors import PortInUseError
+from semcom.errors import ConfigurationError, PortInUseError
 from semcom.telemetry import Telemetry
 
 logger = logging.getLogger("semcom.health")
@@ -111,9 +112,11 @@ class HealthServer:
         try:
             self._server = ThreadingHTTPServer((host, port), Handler)
         except OSError as error:
-            raise PortInUseError(
-                f"metrics address {host}:{port} is in use; set another metrics_port"
-            ) from error
+            if error.errno == errno.EADDRINUSE:
+                raise PortInUseError(
+                    f"metrics address {host}:{port} is in use; set another metrics_port"
+                ) from error
+            raise ConfigurationError(f"cannot bind metrics to {host}:{port}: {error}") from error
         self._server.daemon_threads = True
         self.port = int(self._server.server_address[1])
         self._thread = threading.Thread(

@@ -86,7 +86,7 @@ METRICS: dict[str, Metric] = {
         "counter", "Frames committed to the ledger", (ORC,), LINK
     ),
     "semcom_frames_lost_total": Metric(
-        "counter", "Frames of a stream that were given up with their transmitter", (ORC,), LINK
+        "counter", "Frames of a stream that were given up", (ORC,), LINK
     ),
     "semcom_frames_duplicate_total": Metric(
         "counter", "Frames or answers that had been there already", (TX, RX, ORC), LINK

@@ -171,15 +171,19 @@ def write_dataset(
         )
         write_atomically(root / MANIFEST, json.dumps(manifest.model_dump(), indent=1).encode())
     except OSError as error:
-        raise StorageError(f"cannot write data set {root}: {error.strerror}") from error
+        reason = error.strerror or error  # a short write has no number
+        raise StorageError(f"cannot write data set {root}: {reason}") from error
     return manifest
 
 
 def _save(path: Path, array: npt.NDArray[np.generic]) -> None:
     temporary = path.with_name(f".{path.name}")
-    with temporary.open("wb") as file:
-        np.save(file, array, allow_pickle=False)
-    temporary.replace(path)
+    try:
+        with temporary.open("wb") as file:
+            np.save(file, array, allow_pickle=False)
+        temporary.replace(path)
+    finally:
+        temporary.unlink(missing_ok=True)
 
 
 def _check_split(images: ImageArray, labels: LabelArray, classes: int, what: str) -> None:

@@ -118,6 +118,7 @@ class Sender:
         self._answers: OrderedDict[Key, bytes] = OrderedDict()
         self._smoothed_round_trip_s: float | None = None
         self._timeout_s = FIRST_TIMEOUT_S
+        self._doubled_s = -np.inf  # when the time-out was doubled last
         self._frame_bytes: int | None = None  # of the last frame encoded
 
     @property
@@ -282,10 +283,12 @@ class Sender:
     def frames_to_resend(self, now_s: float) -> list[InFlight]:
         """Frames whose answer is overdue; each counts as sent again now."""
         due = [flight for flight in self._in_flight.values() if flight.retry_at_s <= now_s]
-        if not all(flight.told for flight in due):
-            # Kept until a frame that was sent only once is answered (RFC 6298, section 5): else
-            # a link slower than the time-out would send everything twice for ever.
+        if any(not flight.told and flight.last_sent_s >= self._doubled_s for flight in due):
+            # Once for all frames that were sent with one time-out, and kept until a frame that was
+            # sent only once is answered (RFC 6298, section 5): else a link slower than the
+            # time-out would send everything twice for ever.
             self._timeout_s = min(MAX_TIMEOUT_S, 2.0 * self._timeout_s)
+            self._doubled_s = now_s
         for flight in due:
             flight.attempts += 1
             flight.told = False

@@ -174,9 +174,8 @@ class TransmitterService:
             else:
                 self._send_encoded(outcome.value)
         if self._draining:
-            self.done = not (
-                self._sender.in_flight or self._worker.pending or self._sender.unrecorded
-            )
+            waits = self._failure is None and (self._sender.in_flight or self._worker.pending)
+            self.done = not (waits or self._sender.unrecorded)
         elif self._failure is None:
             offered, shed = self._streamer.offer(now_s)
             self._telemetry.count("semcom_frames_offered_total", offered, self.link)
@@ -192,7 +191,9 @@ class TransmitterService:
         self._telemetry.set("semcom_frames_in_flight", self._sender.in_flight, self.link)
         self._telemetry.set("semcom_frames_open", self._sender.open_frames, self.link)
         idle_s = max(0.0, self._next_hello_s - now_s)
-        if self._failure is None and not self._draining:
+        if self._failure is not None:
+            return idle_s  # nothing is sent again before there is other work
+        if not self._draining:
             idle_s = self._streamer.wait_s(now_s, idle_s)
         return self._sender.next_deadline_s(now_s, idle_s)
 

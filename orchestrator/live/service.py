@@ -41,6 +41,7 @@ class StreamService(ControlService):
         )
         self._stream = stream
         self._ending = False
+        self._lost: dict[str, int] = {}  # as counted so far
 
     @property
     def done(self) -> bool:
@@ -52,6 +53,11 @@ class StreamService(ControlService):
     def tick(self, now_s: float) -> float:
         """Record, watch, move links along their courses."""
         wait_s = super().tick(now_s)
+        for name, link in self._stream.links.items():
+            given_up = link.account.lost - self._lost.get(name, 0)
+            if given_up:
+                self._lost[name] = link.account.lost
+                self._telemetry.count("semcom_frames_lost_total", given_up, name)
         if not self.interrupted:
             self.send(self._stream.tick(now_s))
         return min(wait_s, max(0.0, self._stream.next_s - now_s))
@@ -72,13 +78,9 @@ class StreamService(ControlService):
                     self._control.send(order.message, to=identity)
 
     def _lacks(self, hello: Hello) -> list[Message]:
-        lost = {name: link.account.lost for name, link in self._stream.links.items()}
         answers = self._stream.hello(hello)
         if hello.role == "channel":
             self.send(self._stream.moves())
-        elif hello.role == "transmitter":
-            given_up = self._stream.links[hello.peer].account.lost - lost[hello.peer]
-            self._telemetry.count("semcom_frames_lost_total", given_up, hello.peer)
         return answers
 
     def _take_other_arithmetic(self, hello: Hello, text: str) -> None:
@@ -90,8 +92,8 @@ class StreamService(ControlService):
         else:
             self._stream.receiver_gone(hello.peer)
 
-    def _take_report(self, report: CodecReport) -> None:
-        self._stream.codec_report(report)
+    def _take_report(self, peer: str, report: CodecReport) -> None:
+        self._stream.codec_report(peer, report)
 
     def _receiver_gone(self, peer: str) -> None:
         self._stream.receiver_gone(peer)

@@ -11,6 +11,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from orchestrator.codec_holders import CodecHolders
 from orchestrator.live.links import CodecChange, Link
 from orchestrator.live.scenario import LiveScenario
 from orchestrator.scenarios import PlannedCodec, PlannedLink
@@ -73,9 +74,7 @@ class Stream:
         self._points: dict[int, _Point] = {}
         self._lowest = self._total = 0
         self._known = 0  # points that the channel knows
-        self._held: dict[str, set[str]] = {}  # receiver -> digests of the codecs it has loaded
-        self._receivers: dict[str, str] = {}  # receiver -> instance
-        self._refused: dict[str, str] = {}  # digest -> why a receiver does not take the codec
+        self._holders = CodecHolders()
         self._away: set[str] = set()  # links whose transmitter has been silent for too long
 
     @property
@@ -102,10 +101,7 @@ class Stream:
             self._known = min(known, self._total)
             return [] if known >= self._total else self._table(self._lowest)
         if hello.role == "receiver":
-            self._held[hello.peer] = set(hello.codecs)
-            if self._receivers.get(hello.peer) != hello.instance:
-                self._receivers[hello.peer] = hello.instance
-                self._refused.clear()  # it may lie right where this one looks
+            self._holders.hello(hello)
             return self._codecs_for(hello)
         if hello.role == "transmitter":
             return self._stream_for(hello)
@@ -169,15 +165,13 @@ class Stream:
                     change.outcome, state.change = "", None
         return new
 
-    def codec_report(self, report: CodecReport) -> None:
-        """A receiver refused a codec; of those it loaded its next Hello tells."""
-        if not report.loaded:
-            self._refused[report.digest] = report.detail
+    def codec_report(self, peer: str, report: CodecReport) -> None:
+        """A receiver loaded a codec, or refused it."""
+        self._holders.report(peer, report)
 
     def receiver_gone(self, peer: str) -> None:
-        """A receiver has been silent for too long: what it held serves nobody."""
-        self._held.pop(peer, None)
-        self._receivers.pop(peer, None)
+        """A receiver has been silent for too long."""
+        self._holders.gone(peer)
 
     def transmitter_gone(self, link: str) -> None:
         """A transmitter has been silent for too long: its link needs no new points."""
@@ -218,7 +212,7 @@ class Stream:
             change.outcome = ""
             return change, []
         state.change = change
-        self._refused.pop(codec.digest, None)
+        self._holders.forget_refusals(codec.digest)
         return change, [Order("receiver", None, LoadCodec(codec=codec.name, digest=codec.digest))]
 
     def pause(self) -> list[Order]:
@@ -237,7 +231,7 @@ class Stream:
         """A row for each link."""
         return [
             link.status(now_s, streaming=not self.paused, heard=name in heard)
-            | {"failure": link.failure or self._refused.get(link.codec.digest, "")}
+            | {"failure": link.failure or self._holders.why_refused(link.codec.digest)}
             for name, link in self.links.items()
         ]
 
@@ -294,11 +288,7 @@ class Stream:
     def _codecs_for(self, hello: Hello) -> list[Message]:
         wanted = [link.codec for link in self.links.values()]
         wanted += [link.change.codec for link in self.links.values() if link.change is not None]
-        return [
-            LoadCodec(codec=name, digest=digest)
-            for digest, name in {codec.digest: codec.name for codec in wanted}.items()
-            if digest not in hello.codecs and digest not in self._refused
-        ]
+        return [*self._holders.offers(hello, {codec.digest: codec.name for codec in wanted})]
 
     def _stream_for(self, hello: Hello) -> list[Message]:
         if hello.peer not in self.links:
@@ -334,7 +324,7 @@ class Stream:
         """What a link should do now; None before channel and receivers are ready for it."""
         if link.point is None or link.epoch is None or link.spec is None:
             return None
-        if link.point >= self._known or not self._servable(link.codec.digest):
+        if link.point >= self._known or not self._holders.loaded(link.codec.digest):
             return None
         return StreamAssignment(
             run=self.run,
@@ -354,20 +344,17 @@ class Stream:
             paused=self.paused,
         )
 
-    def _servable(self, digest: str) -> bool:
-        return any(digest in held for held in self._held.values())
-
     def _further_change(self, link: Link) -> None:
         """Once all receivers have loaded or refused the new codec, change over or give up."""
         change = link.change
         if change is None or change.point is not None or link.codec is change.codec:
             return
         digest = change.codec.digest
-        able = [peer for peer, held in self._held.items() if digest in held]
-        refused = self._refused.get(digest)
-        if able and (refused is not None or len(able) == len(self._held)):
+        if not self._holders.decided(digest):
+            return
+        if self._holders.loaded(digest):
             link.codec = change.codec
-        elif refused is not None and not able:
+        elif refused := self._holders.why_refused(digest):
             change.outcome, link.change = refused, None
 
     def _check(self, link: Link, codec: str, result: FrameResult) -> None:

@@ -17,6 +17,7 @@ from orchestrator.runs import (
     begin_run,
     finish_run,
     free_folder,
+    last_folder,
     plan_run,
 )
 from orchestrator.scenarios import Plan, Scenario, SystemSettings
@@ -69,8 +70,9 @@ class HostedSweep:
         self._outcome: RunOutcome | None = None
         self._open = ExitStack()
         wanted = folders.runs / (request.name or request.scenario.name)
-        keep = request.resume or request.name is not None
-        self.folder: Path = wanted if keep else free_folder(wanted)
+        if request.name is None:  # an own folder for each; resumed is the last of them
+            wanted = last_folder(wanted) if request.resume else free_folder(wanted)
+        self.folder: Path = wanted
         self._start(self._make_plan)
 
     @property
@@ -113,7 +115,7 @@ class HostedSweep:
         if self.service.failure is not None:
             self.fail(self.service.failure)
         elif not self._begun.sweep.complete:
-            self.fail(self._begun.interrupted)
+            self.fail(self._begun.interrupted())
         else:
             self.state, begun = "reporting", self._begun
             report = write_report_apart if self._request.report else None

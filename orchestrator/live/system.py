@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import math
 import os
 import time
 from collections.abc import Callable, Sequence
@@ -38,6 +39,7 @@ from semcom.worker import Worker
 logger = logging.getLogger("orchestrator.live")
 
 DRAIN_S = 10.0  # until a sweep begins although frames of the stream are still under way
+STOP_S = 10.0  # until the system ends although some still are
 
 
 class LiveSystem:
@@ -71,7 +73,7 @@ class LiveSystem:
         self._sweep_asked: Future[Answer] | None = None
         self._drain_until_s = 0.0
         self._changes: list[tuple[CodecChange, Future[Answer]]] = []
-        self._stopping = False
+        self._stop_by_s = math.inf
         self._start_s = time.monotonic()
         self._next_watch_s = self._start_s
 
@@ -93,7 +95,9 @@ class LiveSystem:
     @property
     def done(self) -> bool:
         """Whether all has come to its end."""
-        return self.failure is not None or (self._stopping and self._active.done)
+        if self.failure is not None or time.monotonic() >= self._stop_by_s:
+            return True
+        return self._stopping and self._active.done
 
     def handle(self, endpoint: Endpoint, received: Received) -> None:
         """Take a message from a process."""
@@ -114,8 +118,8 @@ class LiveSystem:
         return min(wait_s, max(0.0, self._next_watch_s - now_s))
 
     def drain(self) -> None:
-        """Stop: finish what is on its way."""
-        self._stopping = True
+        """Stop: finish what is on its way, if it comes to its end soon."""
+        self._stop_by_s = min(self._stop_by_s, time.monotonic() + STOP_S)
         self._active.drain()
 
     def close(self) -> None:
@@ -148,6 +152,10 @@ class LiveSystem:
             "processes": self._active.processes(now_s),
             "sweep": None if sweep is None else sweep.status(),
         }
+
+    @property
+    def _stopping(self) -> bool:
+        return self._stop_by_s < math.inf
 
     @property
     def _phase(self) -> str:

@@ -109,15 +109,21 @@ def test_one_of_two_receivers_killed_changes_no_answer(
     assert results_digest(tmp_path / "run") == undisturbed
 
 
+@pytest.mark.parametrize(("asked", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
 def test_ctrl_c_drains_says_how_to_resume_and_loses_nothing(
-    undisturbed: str, disturb: Callable[[Path], Run], workplace: Path, tmp_path: Path
+    asked: signal.Signals,
+    code: int,
+    undisturbed: str,
+    disturb: Callable[[Path], Run],
+    workplace: Path,
+    tmp_path: Path,
 ) -> None:
     scenario = write_scenario(tmp_path / "s.yaml")
     run = disturb(scenario)
-    os.kill(run.process.pid, signal.SIGINT)
+    os.kill(run.process.pid, asked)
     check_mid_sweep(run)
     printed = run.output()
-    assert run.process.returncode == 130
+    assert run.process.returncode == code
     assert "--resume" in printed
     assert "Traceback" not in printed
     start_sweep(scenario, tmp_path / "run", "--resume", workplace=workplace).finish()

@@ -8,7 +8,7 @@ import json
 import pytest
 
 from orchestrator.ledger import Ledger
-from semcom.errors import AccountingError, ConfigurationError
+from semcom.errors import AccountingError, ConfigurationError, StorageError
 from tests.orchestrator.ledgers import fake_plan, fake_result, fill_ledger
 
 LINK = "shapes10"
@@ -44,6 +44,25 @@ def test_second_answer_that_differs_is_refused_and_the_first_one_stays(ledger, p
     with pytest.raises(AccountingError, match="two ways"):
         ledger.record(LINK, codec_of(plan), [other])
     assert [row.predictions for row in ledger.rows()] == [result.predictions]
+
+
+def test_a_full_disk_is_told_as_such_and_nothing_of_the_batch_stays(ledger, plan):
+    database, result = ledger._database, fake_result(plan, LINK, 0, 0)
+    database.execute("CREATE TABLE filler (content BLOB)")
+    pages = database.execute("PRAGMA page_count").fetchone()[0]
+    database.execute(f"PRAGMA max_page_count={pages + 2}")
+
+    def record_and_fill():
+        with ledger.transaction():
+            ledger.record(LINK, codec_of(plan), [result])
+            database.execute("INSERT INTO filler VALUES (zeroblob(1000000))")
+
+    with pytest.raises(StorageError, match="full; free the disk and resume"):
+        record_and_fill()
+    assert ledger.recorded_frames() == {}
+    database.execute("PRAGMA max_page_count=1000000")
+    record_and_fill()
+    assert ledger.recorded_frames() == {(0, LINK): {0}}
 
 
 @pytest.mark.parametrize(

@@ -66,5 +66,5 @@ def test_codec_that_one_shard_refuses_ends_the_run_though_another_has_it():
             sweep.hello(hello)
         for refused in (codec, other):
             report = CodecReport(codec=refused.name, digest=refused.digest, loaded=False)
-            sweep.codec_report(report)
+            sweep.codec_report("receiver-2", report)
         assert sweep.stuck is sharded

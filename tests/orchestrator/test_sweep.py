@@ -105,7 +105,7 @@ def test_receiver_is_asked_for_the_codecs_it_lacks_and_not_for_those_it_refused(
     assert [type(message) for message in asked] == [LoadCodec, LoadCodec]
     first, second = asked
     refused = {"codec": first.codec, "digest": first.digest, "loaded": False, "detail": "damaged"}
-    sweep.codec_report(CodecReport(**refused))
+    sweep.codec_report("receiver-1", CodecReport(**refused))
     left = sweep.hello(hello("receiver", "receiver-1", codecs=[second.digest]))
     assert left == []
 
@@ -114,7 +114,8 @@ def test_sweep_is_stuck_once_only_points_of_a_refused_codec_are_left():
     good, bad = fake_codec("good"), fake_codec("bad")
     sweep = sweep_of(fake_plan({LINK: fake_link(LINK, good, bad)}))
     sweep.hello(hello("receiver", "receiver-1", codecs=[good.digest]))
-    sweep.codec_report(CodecReport(codec="bad", digest=bad.digest, loaded=False, detail="damaged"))
+    refusal = CodecReport(codec="bad", digest=bad.digest, loaded=False, detail="damaged")
+    sweep.codec_report("receiver-1", refusal)
     sweep.hello(hello())
     for point in sweep.plan.points_of(LINK):
         if sweep.plan.codec_at(LINK, point) == good:
@@ -123,6 +124,26 @@ def test_sweep_is_stuck_once_only_points_of_a_refused_codec_are_left():
     assert sweep.stuck
     assert not sweep.complete
     assert sweep.refused == {bad.digest: "damaged"}
+
+
+def test_what_one_receiver_refuses_another_is_still_asked_for():
+    sweep = sweep_of(fake_plan({LINK: fake_link(LINK, fake_codec("first"))}))
+    (asked,) = sweep.hello(hello("receiver", "receiver-1"))
+    sweep.hello(hello("receiver", "receiver-2"))  # is loading it
+    refusal = CodecReport(codec=asked.codec, digest=asked.digest, loaded=False, detail="no room")
+    sweep.codec_report("receiver-1", refusal)
+    assert not sweep.stuck, "another may take it"
+    assert sweep.hello(hello("receiver", "receiver-1")) == []
+    assert sweep.hello(hello("receiver", "receiver-3")) == [asked]
+    sweep.hello(hello("receiver", "receiver-2", codecs=[asked.digest]))
+    assert not sweep.stuck
+    assert any(isinstance(message, Assignment) for message in sweep.hello(hello()))
+    for peer in ("receiver-2", "receiver-3"):
+        sweep.receiver_gone(peer)
+    assert sweep.stuck
+    again = hello("receiver", "receiver-1").model_copy(update={"instance": "1" * 16})
+    assert sweep.hello(again) == [asked], "a new life may find room"
+    assert not sweep.stuck
 
 
 def test_codec_of_a_receiver_that_is_gone_serves_nobody():

@@ -6,7 +6,7 @@ import http.client
 
 import pytest
 
-from semcom.errors import PortInUseError
+from semcom.errors import ConfigurationError, PortInUseError
 from semcom.health import HealthServer, Pages
 from semcom.sockets import free_ports
 from semcom.telemetry import Telemetry
@@ -98,6 +98,11 @@ def test_port_in_use_is_said_with_the_setting(process):
             "127.0.0.1", process.server.port, telemetry=process.telemetry, ready=lambda: True
         )
     assert caught.value.exit_code == 3
+
+
+def test_an_address_that_is_none_is_no_port_in_use(process):
+    with pytest.raises(ConfigurationError, match=r"cannot bind metrics to no\.such\.host"):
+        HealthServer("no.such.host.invalid", 0, telemetry=process.telemetry, ready=lambda: True)
 
 
 def test_closed_server_frees_its_port():

@@ -181,5 +181,13 @@ def test_data_set_that_is_written_again_is_absent_until_it_is_whole(tmp_path, mo
     monkeypatch.setattr(os, "fsync", full)
     with pytest.raises(StorageError, match=r"cannot write data set .*: No space left on device"):
         written(tmp_path)
+
+    def short(*_arguments: object, **_options: object) -> None:
+        raise OSError("3 requested and 1 written")
+
+    monkeypatch.setattr(np, "save", short)
+    with pytest.raises(StorageError, match=r"cannot write data set .*: 3 requested and 1 written"):
+        written(tmp_path)
+    assert not list(tmp_path.glob("*/.*"))
     with pytest.raises(ConfigurationError, match="no data set at"):
         read_manifest(tmp_path)

@@ -72,3 +72,19 @@ def test_refusal_of_the_link_itself_ends_its_part(orchestrator: Orchestrator) ->
     orchestrator.exchange(Failure, 1)
     (failure,) = [message for message in orchestrator.got if isinstance(message, Failure)][:1]
     assert failure.exit_code == 5
+
+
+def test_a_link_that_has_failed_waits_for_other_work(orchestrator: Orchestrator) -> None:
+    orchestrator.exchange(Hello, 1)
+    sender = orchestrator.service._sender
+    sender.next_deadline_s = lambda now_s, idle_s: 0.0  # type: ignore[method-assign]
+    assert orchestrator.service.tick(time.monotonic()) == 0.0, "a frame is overdue"
+    orchestrator.control.send(
+        Refusal(reason="unexpected", detail="not a link"), to=orchestrator.sender
+    )
+    orchestrator.exchange(Failure, 1)
+    now_s = time.monotonic()
+    assert max(orchestrator.service.tick(now_s) for _ in range(2)) > 0.01
+    orchestrator.service.drain()
+    orchestrator.service.tick(now_s)
+    assert orchestrator.service.done, "nothing comes back for what is in flight"

@@ -38,6 +38,17 @@ def test_unanswered_frame_is_sent_again_later_and_later():
     assert flight.last_sent_s == due_s
 
 
+def test_frames_sent_with_one_time_out_double_it_once():
+    sender = sender_of(assignment(window=3))
+    for number, flight in enumerate(fly(sender, now_s=0.0)):
+        flight.last_sent_s += 0.25 * number
+        flight.retry_at_s += 0.25 * number
+    assert [resent(sender, at_s) for at_s in (2.0, 2.25, 2.5)] == [[0], [1], [2]]
+    assert [resent(sender, at_s) for at_s in (6.0, 6.25, 6.5)] == [[0], [1], [2]]
+    assert resent(sender, 13.9) == []
+    assert resent(sender, 14.0) == [0]
+
+
 def test_frame_is_sent_again_as_it_was():
     sender = sender_of(assignment((0, 1)))
     first = fly(sender)[0]

@@ -30,11 +30,11 @@ def stream_of(*links: str, **settings: Any) -> Stream:
     return Stream(scenario, planned, run=RUN, now_s=0.0)
 
 
-def receiver_greets(stream: Stream, *codecs: str, instance: str = INSTANCE) -> list[Any]:
+def receiver_greets(
+    stream: Stream, *codecs: str, peer: str = "receiver-1", instance: str = INSTANCE
+) -> list[Any]:
     loaded = codecs or tuple(link.codec.digest for link in stream.links.values())
-    return stream.hello(
-        Hello(role="receiver", peer="receiver-1", instance=instance, codecs=list(loaded))
-    )
+    return stream.hello(Hello(role="receiver", peer=peer, instance=instance, codecs=list(loaded)))
 
 
 class Channel:

@@ -87,7 +87,7 @@ def test_once_it_computes_as_planned_it_works_again(system):
 def test_a_receiver_in_another_mode_serves_nobody(system):
     merged = Arithmetic(threads=1, decoding="throughput")
     assert system.hears("receiver", "receiver-1", codecs=[], arithmetic=merged) == [Welcome]
-    assert system.stream._held == {}
+    assert system.stream._holders.peers == []
     assert LoadCodec in system.hears("receiver", "receiver-2", codecs=[], arithmetic=EXACT)
 
 

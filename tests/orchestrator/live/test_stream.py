@@ -231,9 +231,12 @@ def test_refused_codec_leaves_the_old_one_serving():
     stream = stream_of()
     channel, told = streaming(stream)
     change, _ = stream.change_codec(LINK, NEW)
-    stream.codec_report(
-        CodecReport(codec="second", digest=NEW.digest, loaded=False, detail="damaged")
-    )
+    refusal = CodecReport(codec="second", digest=NEW.digest, loaded=False, detail="damaged")
+    receiver_greets(stream, told.codec_digest, peer="receiver-2")
+    for peer in ("receiver-1", "receiver-2"):
+        channel.tick(1.0)
+        assert change.outcome is None, "the others have not decided"
+        stream.codec_report(peer, refusal)
     channel.tick(1.0)
     assert change.outcome == "damaged"
     assert transmitter_greets(stream, told) is None

@@ -1,0 +1,75 @@
+"""Which receivers hold which codecs, and which have refused one: what sweep and stream ask."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from semcom.messages import CodecReport, Hello, LoadCodec
+
+
+class CodecHolders:
+    """What receivers said of codecs, each for itself: what one refuses another may take."""
+
+    def __init__(self) -> None:
+        self._instances: dict[str, str] = {}  # receiver -> its life
+        self._held: dict[str, set[str]] = {}  # receiver -> digests that it has loaded
+        self._refusals: dict[str, dict[str, str]] = {}  # digest -> receiver -> why
+
+    def hello(self, hello: Hello) -> None:
+        """A receiver says what it has loaded; a new life may take what the last one refused."""
+        if self._instances.get(hello.peer) != hello.instance:
+            self._drop(hello.peer)
+            self._instances[hello.peer] = hello.instance
+        self._held[hello.peer] = set(hello.codecs)
+
+    def report(self, peer: str, report: CodecReport) -> None:
+        """A receiver refused a codec; of those it loaded its next Hello tells."""
+        if not report.loaded and peer in self._held:
+            self._refusals.setdefault(report.digest, {})[peer] = report.detail
+
+    def gone(self, peer: str) -> None:
+        """A receiver has been silent for too long: what it held serves nobody."""
+        self._drop(peer)
+
+    def forget_refusals(self, digest: str) -> None:
+        """It is asked for anew."""
+        self._refusals.pop(digest, None)
+
+    def offers(self, hello: Hello, wanted: Mapping[str, str]) -> list[LoadCodec]:
+        """Of the wanted codecs (digest -> name), those a receiver neither has nor refused."""
+        return [
+            LoadCodec(codec=name, digest=digest)
+            for digest, name in wanted.items()
+            if digest not in hello.codecs and hello.peer not in self._refusals.get(digest, {})
+        ]
+
+    @property
+    def peers(self) -> list[str]:
+        """Receivers that are there."""
+        return [*self._held]
+
+    def loaded(self, digest: str) -> bool:
+        """Whether a receiver has it."""
+        return any(digest in held for held in self._held.values())
+
+    def decided(self, digest: str) -> bool:
+        """Whether every receiver there is has either loaded or refused it."""
+        refused = self._refusals.get(digest, {})
+        return all(digest in held or peer in refused for peer, held in self._held.items())
+
+    def why_refused(self, digest: str) -> str:
+        """What the receivers that refused it said; empty if none did."""
+        return "; ".join(sorted(set(self._refusals.get(digest, {}).values())))
+
+    @property
+    def refused(self) -> dict[str, str]:
+        """Digests that a receiver refused, and why."""
+        return {digest: self.why_refused(digest) for digest in self._refusals}
+
+    def _drop(self, peer: str) -> None:
+        self._instances.pop(peer, None)
+        self._held.pop(peer, None)
+        for digest, by in list(self._refusals.items()):
+            by.pop(peer, None)
+            if not by:
+                del self._refusals[digest]
