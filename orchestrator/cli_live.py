@@ -23,14 +23,14 @@ from orchestrator.cli_options import (
     frame_progress,
 )
 from orchestrator.datasets.prepare import draw_missing
-from orchestrator.live.client import RefusedError, change, read_status
+from orchestrator.live.client import change, read_status
 from orchestrator.live.home import Found, Home, find_system
 from orchestrator.live.run import run_live
 from orchestrator.live.scenario import LiveScenario, read_live_scenario
 from orchestrator.live.view import view
 from orchestrator.scenarios import Scenario
 from orchestrator.settings import Folders
-from semcom.errors import ConfigurationError, SemcomError
+from semcom.errors import ConfigurationError, ProcessFailedError, SemcomError
 
 LIVE_SCENARIO = PROJECT / "scenarios" / "live.yaml"
 POLL_S = 0.5
@@ -167,7 +167,7 @@ def sweep_live(
             time.sleep(POLL_S)
     if found["state"] == "failed":
         again = f"go on with: semcom sweep {path} --live --resume"
-        raise RefusedError(f"{found['error']}; {again}", found["exit_code"])
+        raise ProcessFailedError(f"{found['error']}; {again}", found["exit_code"])
     console.print(f"results digest {found['results_digest']} in {found['seconds']:.0f} s")
     if found["report"] is not None:
         console.print(f"report: {found['report']}")
@@ -208,7 +208,7 @@ def _detach(home: Home, arguments: list[str]) -> None:
     """Start the same command in the background; return when every link streams.
 
     Raises:
-        RefusedError: it ended before, with its error and exit code.
+        ProcessFailedError: it ended before, with its error and exit code.
     """
     if home.find() is not None:
         raise ConfigurationError(f"live system '{home.name}' is up; semcom down ends it")
@@ -227,7 +227,7 @@ def _detach(home: Home, arguments: list[str]) -> None:
         while not _streams(home.find()):
             code = process.poll()
             if code is not None:
-                raise RefusedError(_last_line(log), code or SemcomError.exit_code)
+                raise ProcessFailedError(_last_line(log), code)
             if time.monotonic() > deadline_s:
                 raise SemcomError(f"not every link streams; see semcom status and {home.logs}")
             time.sleep(POLL_S / 5)

@@ -12,8 +12,14 @@ from abc import ABC, abstractmethod
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
-from orchestrator.launcher import Launcher, ProcessFailedError
-from semcom.errors import AccountingError, ConfigurationError, ProtocolError, StorageError
+from orchestrator.launcher import Launcher
+from semcom.errors import (
+    AccountingError,
+    ConfigurationError,
+    ProcessFailedError,
+    ProtocolError,
+    StorageError,
+)
 from semcom.heartbeats import DEAD_AFTER_S
 from semcom.messages import (
     Arithmetic,

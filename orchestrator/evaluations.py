@@ -26,7 +26,7 @@ from orchestrator.runs import InterruptedRunError, RunOutcome
 from orchestrator.scenarios import Plan, Scenario, make_plan
 from orchestrator.settings import Folders
 from orchestrator.summary import summarize, write_results_csv
-from semcom.errors import ConfigurationError, SemcomError, StorageError
+from semcom.errors import ConfigurationError, ProcessFailedError, SemcomError, StorageError
 from semcom.evaluation import (
     EncodedImages,
     EvaluatedPoint,
@@ -50,14 +50,6 @@ class EvaluationWatcher(Protocol):
 
     def encoding(self, codec: str, images: int, total: int) -> None:
         """So many images of `total` have been encoded by a codec."""
-
-
-class FailedEvaluationError(SemcomError):
-    """The evaluating process gave up; its exit code is the command's."""
-
-    def __init__(self, detail: str, exit_code: int) -> None:
-        super().__init__(detail)
-        self.exit_code = exit_code
 
 
 def run_evaluation(
@@ -107,7 +99,7 @@ class _Recorder:
         self._recorded = sum(map(len, ledger.recorded_frames().values()))
 
     def run(self) -> None:
-        """Raises FailedEvaluationError, InterruptedRunError."""
+        """Raises ProcessFailedError, InterruptedRunError."""
         self._watcher.progress(self._recorded)
         if not self._tasks:
             return
@@ -133,7 +125,7 @@ class _Recorder:
                 self._recorded += self._ledger.record(task.link, task.codec_digest, results)
                 self._watcher.progress(self._recorded)
             case EvaluationError():
-                raise FailedEvaluationError(line.detail, line.exit_code)
+                raise ProcessFailedError(line.detail, line.exit_code)
 
 
 def missing_tasks(

@@ -16,7 +16,7 @@ from typing import Any, Literal
 
 import yaml
 
-from semcom.errors import SemcomError, StorageError
+from semcom.errors import ProcessFailedError, StorageError
 from semcom.telemetry import event
 
 logger = logging.getLogger("orchestrator.launcher")
@@ -29,14 +29,6 @@ FINAL_EXIT_CODES = {2, 3, 4, 5, 6, 7}
 RESTART_AFTER_S = 0.5
 MAX_RESTARTS_PER_MINUTE = 10
 STOP_GRACE_S = 10.0
-
-
-class ProcessFailedError(SemcomError):
-    """A process ended in a way that starting it again cannot mend; keeps its exit code."""
-
-    def __init__(self, text: str, exit_code: int) -> None:
-        super().__init__(text)
-        self.exit_code = exit_code
 
 
 @dataclass

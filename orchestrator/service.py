@@ -8,10 +8,10 @@ from typing import Protocol
 
 from orchestrator.accuracy import SweepAccuracy
 from orchestrator.control import ControlService
-from orchestrator.launcher import Launcher, ProcessFailedError
+from orchestrator.launcher import Launcher
 from orchestrator.ledger import Ledger
 from orchestrator.sweep import Sweep
-from semcom.errors import CheckpointError, ConfigurationError, StorageError
+from semcom.errors import CheckpointError, ConfigurationError, ProcessFailedError, StorageError
 from semcom.messages import CodecReport, Failure, Hello, Message, Results
 from semcom.sockets import Endpoint
 from semcom.telemetry import Telemetry

@@ -7,7 +7,8 @@ SemcomError (70)
 ├── ProtocolError (5)           bytes that are not a message, or a message out of place
 ├── CheckpointError (6)         a codec that cannot be trusted or does not fit
 ├── StorageError (7)            the disk refused
-└── AccountingError (8)         images missing, duplicated, or answered in two ways
+├── AccountingError (8)         images missing, duplicated, or answered in two ways
+└── ProcessFailedError          another process failed: with its exit code
 """
 
 from __future__ import annotations
@@ -72,3 +73,12 @@ class AccountingError(SemcomError):
     """Images missing, duplicated or answered in two ways."""
 
     exit_code = 8
+
+
+class ProcessFailedError(SemcomError):
+    """Another process failed in a way that starting it again cannot mend; keeps its exit code."""
+
+    def __init__(self, text: str, exit_code: int) -> None:
+        super().__init__(text)
+        # A process that a signal ended has no code of its own.
+        self.exit_code = exit_code if exit_code > 0 else SemcomError.exit_code

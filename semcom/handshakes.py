@@ -96,7 +96,7 @@ class HandshakeWatch:
 
 
 def greets_with_curve(address: str) -> bool:
-    """Whether a ZeroMQ server with CURVE answers at `tcp://host:port`, within a second."""
+    """Whether a ZeroMQ server with CURVE answers at `tcp://host:port`; waits a second a time."""
     host, _, port = address.removeprefix("tcp://").rpartition(":")
     heard = b""
     try:

@@ -1,4 +1,4 @@
-"""ZeroMQ endpoints that speak messages. The only module of the system that imports zmq.
+"""ZeroMQ endpoints that speak messages. Of the system, no other module imports zmq.
 
 Channel and orchestrator bind ROUTER sockets; everyone else dials out with a DEALER and may start
 in any order. Routing ids are chosen by ROUTER, never fixed. One thread owns an endpoint.

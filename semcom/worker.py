@@ -6,6 +6,7 @@ import queue
 import threading
 from collections import deque
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
@@ -47,7 +48,10 @@ class Worker(Generic[T]):
         return finished
 
     def close(self) -> None:
-        """Finish what is running and stop."""
+        """Finish what is running, drop what waits, and stop."""
+        with suppress(queue.Empty):
+            while True:
+                self._work.get_nowait()
         self._work.put(None)
         self._thread.join(timeout=30)
 

@@ -9,9 +9,8 @@ from typing import Any
 
 from orchestrator.bench.figures import Figures, Row, Target, machine
 from orchestrator.bench.sweeps import CODEC, DATASET
-from orchestrator.launcher import ProcessFailedError
 from orchestrator.settings import Folders
-from semcom.errors import SemcomError
+from semcom.errors import ProcessFailedError
 
 PAPER = "cifar10"
 SIZES = {f"Table I, {PAPER}": "224x224", CODEC: "32x32"}  # of the images, by codec
@@ -73,6 +72,5 @@ def _lines(rounds: int, folders: Folders) -> list[dict[str, Any]]:
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     if done.returncode:
         last = (done.stderr.strip().splitlines() or ["nothing was said"])[-1]
-        code = done.returncode if done.returncode > 0 else SemcomError.exit_code
-        raise ProcessFailedError(f"encoder_bench: {last.removeprefix('error: ')}", code)
+        raise ProcessFailedError(f"encoder_bench: {last.removeprefix('error: ')}", done.returncode)
     return [json.loads(line) for line in done.stdout.splitlines()]

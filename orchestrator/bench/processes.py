@@ -13,8 +13,8 @@ from typing import Any
 
 import yaml
 
-from orchestrator.launcher import ProcessFailedError, last_error
-from semcom.errors import SemcomError
+from orchestrator.launcher import last_error
+from semcom.errors import ProcessFailedError
 from semcom.sockets import free_ports
 
 END_S = 30.0
@@ -96,5 +96,4 @@ def addresses(count: int) -> list[str]:
 
 
 def _failed(what: str, code: int, detail: str) -> ProcessFailedError:
-    exit_code = code if code > 0 else SemcomError.exit_code
-    return ProcessFailedError(f"{what} ended with {code}: {detail}", exit_code)
+    return ProcessFailedError(f"{what} ended with {code}: {detail}", code)

@@ -10,17 +10,9 @@ from typing import Any
 
 from orchestrator.live.api import CHANGE_DEADLINE_S, STATUS
 from orchestrator.live.home import Found
-from semcom.errors import ConfigurationError, SemcomError
+from semcom.errors import ConfigurationError, ProcessFailedError, SemcomError
 
 DEADLINE_S = CHANGE_DEADLINE_S + 10.0
-
-
-class RefusedError(SemcomError):
-    """The live system said no; keeps its exit code."""
-
-    def __init__(self, text: str, exit_code: int) -> None:
-        super().__init__(text)
-        self.exit_code = exit_code
 
 
 def read_status(system: Found) -> dict[str, Any]:
@@ -28,7 +20,7 @@ def read_status(system: Found) -> dict[str, Any]:
 
     Raises:
         ConfigurationError: nobody answers there.
-        RefusedError: it does not tell.
+        ProcessFailedError: it does not tell.
     """
     return _ask(system, urllib.request.Request(system.url + STATUS))
 
@@ -38,7 +30,7 @@ def change(system: Found, path: str, content: dict[str, Any]) -> dict[str, Any]:
 
     Raises:
         ConfigurationError: nobody answers there.
-        RefusedError: it was refused, with the reason.
+        ProcessFailedError: it was refused, with the reason.
     """
     headers = {"Content-Type": "application/json"}
     if system.token:
@@ -63,9 +55,9 @@ def _ask(system: Found, request: urllib.request.Request) -> dict[str, Any]:
     return answer
 
 
-def _refused(body: bytes, status: int) -> RefusedError:
+def _refused(body: bytes, status: int) -> ProcessFailedError:
     try:
         content = json.loads(body)
-        return RefusedError(str(content["error"]), int(content["exit_code"]))
+        return ProcessFailedError(str(content["error"]), int(content["exit_code"]))
     except (ValueError, KeyError, TypeError):
-        return RefusedError(f"refused with HTTP status {status}", SemcomError.exit_code)
+        return ProcessFailedError(f"refused with HTTP status {status}", SemcomError.exit_code)

@@ -101,7 +101,7 @@ class RandomWalk(Settings):
         return self
 
     def raw_db(self, at_s: float, seed: int) -> float:
-        """SNR at a time, dB. Seconds beyond the last block cost one block more, not the past."""
+        """SNR at a time, dB. Time beyond the last block costs one block more, not the past."""
         step = int(at_s / self.every_s)
         block, within = divmod(step, WALK_BLOCK)
         walked = _walked(seed, self.step_db, block)
@@ -178,12 +178,18 @@ def _walked(seed: int, step_db: float, block: int) -> np.ndarray:
     return walked
 
 
+_LAST_WALKED: dict[tuple[int, float], tuple[int, float]] = {}  # (block, dB before it)
+
+
 @lru_cache(maxsize=256)
 def _walked_before(seed: int, step_db: float, block: int) -> float:
-    """How far all blocks before this one lead, dB."""
-    total = 0.0
-    for earlier in range(block):
+    """How far all blocks before this one lead, dB; from where an earlier call came to."""
+    known, total = _LAST_WALKED.get((seed, step_db), (0, 0.0))
+    if known > block:
+        known, total = 0, 0.0
+    for earlier in range(known, block):
         total += float(_walked.__wrapped__(seed, step_db, earlier)[-1])
+    _LAST_WALKED[seed, step_db] = (block, total)
     return total
 
 

@@ -7,9 +7,8 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from orchestrator.launcher import ProcessFailedError
 from orchestrator.reports.report import REPORT
-from semcom.errors import SemcomError
+from semcom.errors import ProcessFailedError
 
 
 def write_report_apart(folder: Path, sources: Sequence[Path]) -> Path:
@@ -31,6 +30,5 @@ def write_report_apart(folder: Path, sources: Sequence[Path]) -> Path:
     if done.returncode:
         last = (done.stderr.strip().splitlines() or [f"exit code {done.returncode}"])[-1]
         text = f"no report of {folder}: {last.removeprefix('error: ')}"
-        code = done.returncode if done.returncode > 0 else SemcomError.exit_code
-        raise ProcessFailedError(text, code)
+        raise ProcessFailedError(text, done.returncode)
     return folder / REPORT

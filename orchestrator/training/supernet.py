@@ -12,7 +12,13 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from semcom.architecture import MAX_DEPTH, Depths, EncoderArchitecture
+from semcom.architecture import (
+    EXPANSION,
+    MAX_DEPTH,
+    STAGE_STRIDES,
+    Depths,
+    EncoderArchitecture,
+)
 from semcom.nn.blocks import Bottleneck
 from transmitters.encoder import SemanticEncoder
 
@@ -65,9 +71,9 @@ def stage_parameters(architecture: EncoderArchitecture) -> list[list[int]]:
     """Parameters of each stage at each depth 1..5: what eq. (17) penalises (Table I)."""
     counts: list[list[int]] = []
     channels = architecture.stem_channels[-1]
-    for planes, stride in zip(architecture.stage_planes, (1, 2, 2, 2), strict=True):
+    for planes, stride in zip(architecture.stage_planes, STAGE_STRIDES, strict=True):
         first = _count(Bottleneck(channels, planes, stride))
-        channels = planes * 4
+        channels = planes * EXPANSION
         further = _count(Bottleneck(channels, planes))
         counts.append([first + further * (depth - 1) for depth in DEPTHS])
     return counts

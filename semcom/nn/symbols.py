@@ -12,11 +12,6 @@ import torch.nn.functional as F
 from torch import Tensor
 
 
-def symbol_count(real_dims: int) -> int:
-    """K = ceil(c / 2) complex symbols (channel uses) for c reals."""
-    return (real_dims + 1) // 2
-
-
 def normalize_power(codeword_Bc: Tensor) -> Tensor:
     """Scale each row to mean square 1/2 per real, that is mean |z|^2 = 1 per complex symbol.
 

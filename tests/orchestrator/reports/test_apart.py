@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from orchestrator.launcher import ProcessFailedError
 from orchestrator.reports.apart import write_report_apart
 from orchestrator.reports.report import write_report
+from semcom.errors import ProcessFailedError
 from tests.orchestrator.ledgers import fake_plan, fill_ledger
 
 
