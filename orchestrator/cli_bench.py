@@ -16,6 +16,7 @@ from orchestrator.bench.pipeline import bench_latency, bench_pipeline
 from orchestrator.bench.receiver import bench_receiver
 from orchestrator.bench.start import bench_start
 from orchestrator.bench.sweeps import CODEC, DATASET
+from orchestrator.bench.training import bench_training
 from orchestrator.catalog import Catalog
 from orchestrator.cli_options import CODECS, CodecDir, DataDir, console
 from orchestrator.cli_training import HANDED_ON, become
@@ -29,6 +30,7 @@ BENCHES: dict[str, Bench] = {
     "pipeline": bench_pipeline,
     "receiver": bench_receiver,
     "encoder": bench_encoder,
+    "training": bench_training,
     "start": bench_start,
     "growth": lambda _, folders: bench_growth(folders),
 }
@@ -39,7 +41,7 @@ bench_app = typer.Typer(
 
 
 @bench_app.command("training", **HANDED_ON)
-def bench_training(context: typer.Context) -> None:
+def bench_training_alone(context: typer.Context) -> None:
     """The training loop beside a straightforward PyTorch one: images per second."""
     become("orchestrator.training.bench", *context.args)
 

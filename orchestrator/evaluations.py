@@ -26,6 +26,7 @@ from orchestrator.runs import InterruptedRunError, RunOutcome
 from orchestrator.scenarios import Plan, Scenario, make_plan
 from orchestrator.settings import Folders
 from orchestrator.summary import summarize, write_results_csv
+from semcom.allocator import keeping_memory
 from semcom.errors import ConfigurationError, ProcessFailedError, SemcomError, StorageError
 from semcom.evaluation import (
     EncodedImages,
@@ -186,7 +187,9 @@ def evaluating_process(job: EvaluationJob) -> Iterator[Iterator[EvaluationLine]]
     Raises:
         InterruptedRunError: Ctrl-C inside the block.
     """
-    process = subprocess.Popen(COMMAND, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+    process = subprocess.Popen(
+        COMMAND, stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=keeping_memory()
+    )
     try:
         yield _lines(process, job)
     except KeyboardInterrupt as error:

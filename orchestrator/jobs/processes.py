@@ -21,6 +21,7 @@ import psutil
 from orchestrator.jobs.runner import BUSY, read_exit
 from orchestrator.jobs.settings import JobsFolder
 from orchestrator.jobs.store import Job
+from semcom.allocator import keeping_memory
 
 MARK = "SEMCOM_JOB"
 SAME_START_S = 1.0  # the start time follows the system's clock, which may be adjusted
@@ -65,7 +66,7 @@ class JobProcesses:
         folder.mkdir(parents=True, exist_ok=True)
         runner = [sys.executable, "-m", "orchestrator.jobs.runner", str(folder), str(job.attempts)]
         environment = {
-            **os.environ,
+            **keeping_memory(),
             MARK: str(folder),
             "PYTHONUNBUFFERED": "1",
             "COLUMNS": "1000",  # rich breaks the lines of a log, errors too, at 80 otherwise

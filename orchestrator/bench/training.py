@@ -1,0 +1,52 @@
+"""`semcom bench run training`: the training loop beside a straightforward PyTorch one."""
+
+from __future__ import annotations
+
+import csv
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+from orchestrator.bench.figures import Figures, Target, machine
+from orchestrator.bench.sweeps import DATASET
+from orchestrator.settings import Folders
+from semcom.errors import ProcessFailedError
+
+STEPS = 32  # of 128 images, in every round
+
+
+def bench_training(rounds: int, folders: Folders) -> Figures:
+    """Images per second of both loops over the same student and images, all cores."""
+    with tempfile.TemporaryDirectory() as folder:
+        table = Path(folder) / "rounds.csv"
+        command = [sys.executable, "-m", "orchestrator.training.bench", DATASET]
+        command += ["--data", str(folders.data), "--steps", str(STEPS)]
+        command += ["--rounds", str(rounds), "--out", str(table)]
+        done = subprocess.run(command, capture_output=True, text=True, check=False)
+        if done.returncode:
+            last = (done.stderr.strip().splitlines() or ["nothing was said"])[-1]
+            text = f"training.bench: {last.removeprefix('error: ')}"
+            raise ProcessFailedError(text, done.returncode)
+        with table.open(newline="") as file:
+            measured = [*csv.DictReader(file)]
+    return Figures(
+        name="training",
+        title="Training the compact student, images per second",
+        rounds=[
+            {
+                "our loop, images/s": float(row["ours"]),
+                "plain loop, images/s": float(row["plain"]),
+                "ours over plain": float(row["ratio"]),
+            }
+            for row in measured
+        ],
+        targets=[
+            Target(
+                claim="training loop: times as fast as a plain PyTorch loop",
+                column="ours over plain",
+                bound=3.0,
+            )
+        ],
+        facts={**machine(), "images in a round": str(128 * STEPS)},
+    )
