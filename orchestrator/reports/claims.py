@@ -77,6 +77,16 @@ def _gain_over(other: str, snr_db: float) -> Callable[[Evidence], float | None]:
     return gain
 
 
+def _least_gain_over(other: str) -> Callable[[Evidence], float | None]:
+    def gain(evidence: Evidence) -> float | None:
+        snrs_db = evidence.accuracies.get(OURS, {})
+        ratios = (evidence.ratio(OURS, other, snr_db) for snr_db in snrs_db)
+        known = [ratio for ratio in ratios if ratio is not None]
+        return min(known) - 1 if known else None
+
+    return gain
+
+
 def _saved_parameters(evidence: Evidence) -> float | None:
     if evidence.parameters is None:
         return None
@@ -126,6 +136,12 @@ CLAIMS = (
         text="gain over JSCC-student at 25 dB",
         paper={"cifar10": 3.41, "cifar100": 5.10, "tiny-imagenet": 12.25},
         measure=_gain_over(STUDENT, HIGH_DB),
+        basis=_images,
+    ),
+    Claim(
+        text="least gain over JSCC-student, at any SNR",
+        paper={"cifar10": 0.0, "cifar100": 0.0, "tiny-imagenet": 0.0},
+        measure=_least_gain_over(STUDENT),
         basis=_images,
     ),
     Claim(

@@ -129,7 +129,10 @@ def search_table(groups: Sequence[SearchGroup]) -> ReportTable:
         "data set", "search", "seed", "depths", "parameters", "validation accuracy, %",
         "depths in Table III", "their parameters",
     ]  # fmt: skip
-    note = "Parameters are those of the four searched stages; for Table III at full width."
+    note = (
+        "Parameters are those of the four searched stages; for Table III at full width. The "
+        "accuracy is that of the supernet, all depths mixed, on the held-out images of alpha."
+    )
     return ReportTable(title="Selected architectures", head=head, rows=rows, note=note)
 
 

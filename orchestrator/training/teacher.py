@@ -20,17 +20,21 @@ from transmitters.conv_encoder import ConvEncoder
 
 
 class Teacher(nn.Module):
-    """Encoder -> feature h_T (B, D) -> linear head on the rectified feature (B, T)."""
+    """Encoder -> feature h_T (B, D) -> linear head (B, T).
+
+    The head of the project's own encoder sees the rectified feature, that of timm's the feature.
+    """
 
     def __init__(self, settings: TeacherSettings, *, classes: int) -> None:
         super().__init__()
         self.encoder = make_teacher_encoder(settings)
         self.head = nn.Linear(settings.encoder.feature_dim, classes)
+        self._rectifies = not isinstance(settings.encoder, TimmEncoderArchitecture)
 
     def forward(self, images_B3SS: Tensor) -> tuple[Tensor, Tensor]:
         """Prepared images -> (features h_T (B, D), logits (B, T))."""
         features_BD: Tensor = self.encoder(images_B3SS)
-        logits_BT: Tensor = self.head(F.relu(features_BD))
+        logits_BT: Tensor = self.head(F.relu(features_BD) if self._rectifies else features_BD)
         return features_BD, logits_BT
 
 
