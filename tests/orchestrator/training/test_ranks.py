@@ -28,10 +28,10 @@ DEADLINE_S = 400.0
 # it is the one through the channel, whose noise belongs to the image.
 SHORT_TEACHER = ("--until", "teacher", "--set", "stages.teacher.batch=32", "--set", "images=256")
 LONG = {
-    1: (*SHORT_TEACHER, "--set", "stages.teacher.epochs=12"),
+    1: (*SHORT_TEACHER, "--set", "stages.teacher.epochs=6"),
     2: (
         "--system", "jscc-student", "--until", "jscc", "--set", "images=256",
-        "--set", "stages.jscc.batch=32", "--set", "stages.jscc.epochs=12",
+        "--set", "stages.jscc.batch=32", "--set", "stages.jscc.epochs=5",
     ),
 }  # fmt: skip
 
