@@ -8,7 +8,7 @@ SemcomError (70)
 ├── CheckpointError (6)         a codec that cannot be trusted or does not fit
 ├── StorageError (7)            the disk refused
 ├── AccountingError (8)         images missing, duplicated, or answered in two ways
-└── ProcessFailedError          another process failed: with its exit code
+└── ProcessFailedError          another process failed or refused: with its exit code
 """
 
 from __future__ import annotations
@@ -76,7 +76,7 @@ class AccountingError(SemcomError):
 
 
 class ProcessFailedError(SemcomError):
-    """Another process failed in a way that starting it again cannot mend; keeps its exit code."""
+    """Another process failed, or refused what was asked of it; keeps its exit code."""
 
     def __init__(self, text: str, exit_code: int) -> None:
         super().__init__(text)

@@ -28,7 +28,7 @@ def export_codec(
 ) -> Checkpoint:
     """Write both ends as fp16 safetensors, evaluate what was written, and record it.
 
-    `report` is called before each of the evaluations, as (done, total).
+    `report` is called before each of the evaluations and at the end, as (done, total).
     """
     settings = trained.settings
     link = trained.link.cpu()
@@ -59,6 +59,7 @@ def measure(
         report(done, len(points))
         link = checkpoint.manifest.dataset
         accuracies.append(evaluate(checkpoint, shard, point, link=link).accuracy)
+    report(len(points), len(points))
     awgn = {f"{snr_db:g}": a for snr_db, a in zip(CHECK_SNR_DB, accuracies[1:], strict=True)}
     return {
         "test_images": len(shard),
