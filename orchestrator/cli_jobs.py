@@ -18,13 +18,13 @@ from orchestrator.jobs.logs import read_along
 from orchestrator.jobs.service import supervise
 from orchestrator.jobs.settings import JobsFolder, read_settings
 from orchestrator.jobs.store import JobStore, Submission
+from semcom.checkpoints import default_name
 from semcom.errors import ConfigurationError
 from semcom.messages import NAME_PATTERN
 from semcom.shards import read_manifest
 from semcom.telemetry import log_json
 
 POLL_S = 0.5
-RKD_SC = "rkd-sc"
 # What the queue itself tells a training job.
 OURS = (
     "--work", "--out", "--progress", "--nproc", "--name", "--data", "--preset", "--system",
@@ -45,7 +45,7 @@ def submit(  # noqa: PLR0913 - the options of a command
     dataset: Annotated[str, typer.Argument(help="A prepared data set.")],
     *,
     preset: Annotated[str, typer.Option(help="See `semcom train --help`.")] = "compact",
-    system: Annotated[str, typer.Option(help="See `semcom train --help`.")] = RKD_SC,
+    system: Annotated[str, typer.Option(help="See `semcom train --help`.")] = "rkd-sc",
     name: Annotated[
         str | None, typer.Option(help="Of the codec (DATASET-PRESET[-SYSTEM]).")
     ] = None,
@@ -60,9 +60,7 @@ def submit(  # noqa: PLR0913 - the options of a command
     work: WorkDir = Path("training"),
 ) -> None:
     """Queue a training job; further options, as --set KEY=VALUE, go to the training as they are."""
-    if name is None:  # as the training would call it
-        name = f"{dataset}-{preset.replace('_', '-')}"
-        name += "" if system == RKD_SC else f"-{system}"
+    name = name or default_name(dataset, preset, system)
     for what, value in (("data set", dataset), ("name", name)):
         if not re.fullmatch(NAME_PATTERN, value):
             raise ConfigurationError(f"{what} {value!r}: must match {NAME_PATTERN}")

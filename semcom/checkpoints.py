@@ -36,6 +36,12 @@ End = Literal["transmitter", "receiver"]
 Arrays = dict[str, npt.NDArray[np.generic]]
 
 
+def default_name(dataset: str, preset: str, system: str) -> str:
+    """What a codec is called that nobody named: DATASET-PRESET[-SYSTEM]."""
+    name = f"{dataset}-{preset.replace('_', '-')}"
+    return name if system == "rkd-sc" else f"{name}-{system}"
+
+
 class WeightFile(BaseModel):
     """Size and identity of one file of weights."""
 

@@ -9,6 +9,7 @@ from typing import Any, get_args
 from orchestrator.training.presets import PRESETS, settings_from_preset
 from orchestrator.training.settings import StageName, TrainingSettings
 from semcom.architecture import System
+from semcom.checkpoints import default_name
 from semcom.errors import ConfigurationError
 from semcom.settings import parse_yaml, read_yaml
 from semcom.shards import read_manifest
@@ -66,12 +67,9 @@ def settings_of(arguments: argparse.Namespace) -> TrainingSettings:
     overrides |= {"data_dir": arguments.data, "work_dir": arguments.work}
     for assignment in arguments.set:
         _assign(overrides, assignment)
-    name = arguments.name or f"{arguments.dataset}-{arguments.preset.replace('_', '-')}"
-    if arguments.system != "rkd-sc" and not arguments.name:
-        name += f"-{arguments.system}"
-    settings = settings_from_preset(
-        arguments.preset, manifest, name=name, system=arguments.system, overrides=overrides
-    )
+    dataset, preset, system = arguments.dataset, arguments.preset, arguments.system
+    name = arguments.name or default_name(dataset, preset, system)
+    settings = settings_from_preset(preset, manifest, name=name, system=system, overrides=overrides)
     if arguments.nnodes > 1 and not arguments.rendezvous:
         raise ConfigurationError("--nnodes: several hosts need --rendezvous HOST:PORT")
     _check_ranks(settings, arguments.nproc * arguments.nnodes)
