@@ -8,12 +8,14 @@ of their own (`orchestrator/training/evaluation.py`); this one plans and records
 from __future__ import annotations
 
 import secrets
+import signal
 import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from types import FrameType
 from typing import Protocol
 
 from orchestrator.catalog import Catalog
@@ -27,7 +29,13 @@ from orchestrator.scenarios import Plan, Scenario, make_plan
 from orchestrator.settings import Folders
 from orchestrator.summary import summarize, write_results_csv
 from semcom.allocator import keeping_memory
-from semcom.errors import ConfigurationError, ProcessFailedError, SemcomError, StorageError
+from semcom.errors import (
+    INTERRUPTED,
+    ConfigurationError,
+    ProcessFailedError,
+    SemcomError,
+    StorageError,
+)
 from semcom.evaluation import (
     EncodedImages,
     EvaluatedPoint,
@@ -185,20 +193,38 @@ def evaluating_process(job: EvaluationJob) -> Iterator[Iterator[EvaluationLine]]
     """The lines of an evaluating process, which ends with the block.
 
     Raises:
-        InterruptedRunError: Ctrl-C inside the block.
+        InterruptedRunError: Ctrl-C or SIGTERM inside the block.
     """
     process = subprocess.Popen(
         COMMAND, stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=keeping_memory()
     )
     try:
-        yield _lines(process, job)
+        with _termination_interrupts():
+            yield _lines(process, job)
     except KeyboardInterrupt as error:
-        raise InterruptedRunError("interrupted; the same command goes on from here") from error
+        code = error.args[0] if error.args else INTERRUPTED
+        text = "interrupted; the same command goes on from here"
+        raise InterruptedRunError(text, code) from error
     finally:
         process.terminate()
         if process.stdout is not None:
             process.stdout.close()
         process.wait()
+
+
+@contextmanager
+def _termination_interrupts() -> Iterator[None]:
+    """SIGTERM raises what Ctrl-C raises, with the exit code as its argument."""
+
+    def on_signal(number: int, frame: FrameType | None) -> None:
+        del frame
+        raise KeyboardInterrupt(128 + number)
+
+    before = signal.signal(signal.SIGTERM, on_signal)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 def _lines(process: subprocess.Popen[bytes], job: EvaluationJob) -> Iterator[EvaluationLine]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import signal
 from contextlib import contextmanager
 
 import numpy as np
@@ -218,6 +219,25 @@ class TestWork:
         assert stopped.results_digest == whole.results_digest
         run_evaluation(wanted, tmp_path / "w", folders=folders, watcher=Silent)
         assert len(jobs) == 3, "a finished evaluation asks for nothing"
+
+    @pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+    def test_a_signal_ends_it_with_its_exit_code_and_keeps_what_is_there(
+        self, number, code, undrawn, folders, tmp_path
+    ):
+        class Asking(Silent):
+            def progress(self, recorded):
+                if recorded:
+                    signal.raise_signal(number)
+
+        wanted = scenario(folders, "cat")
+        with pytest.raises(InterruptedRunError, match="goes on from here") as caught:
+            run_evaluation(wanted, tmp_path / "e", folders=folders, watcher=Asking)
+        assert caught.value.exit_code == code
+        with open_ledger(tmp_path / "e") as ledger:
+            assert len(ledger.recorded_frames()) == 1
+        stopped = run_evaluation(wanted, tmp_path / "e", folders=folders, watcher=Silent)
+        whole = run_evaluation(wanted, tmp_path / "w", folders=folders, watcher=Silent)
+        assert stopped.results_digest == whole.results_digest
 
 
 class TestRefusals:
