@@ -6,6 +6,7 @@ Shape legend: N images of the set, B batch, D feature width, S image size.
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import torch
@@ -58,38 +59,89 @@ class TeacherFeatures:
     def prepare(self, folder: Path, rank: Rank, report: Callable[[int, int], None]) -> None:
         """Have what `of` needs: from an earlier run's files in `folder`, or computed now.
 
-        The features of kept views are computed by all ranks, the whitening by the first. `report`
-        is called by all ranks after the same batches, as (done, total).
+        All ranks compute, and call `report` before the same images, as (done, total), and at the
+        end; not at all where everything is there.
 
         Raises:
             StorageError: the disk refuses.
         """
-        if self._variance_share is not None:
-            self._whiten = self._fitted(self._variance_share, folder, rank)
-        for view in range(self._augmentation.views):
+        images = len(self._images.labels_N)
+        share, views = self._variance_share, self._augmentation.views
+        sample = 0 if share is None else min(images, FEATURE_WHITENING_IMAGES)
+
+        total = sample + views * images
+        computed = False
+
+        def after(before: int) -> Callable[[int], None]:
+            def report_part(done: int) -> None:
+                nonlocal computed
+                computed = True
+                report(before + done, total)
+
+            return report_part
+
+        if share is not None:
+            path = folder / f"whitening-{sample}-{share}.safetensors"
+            compute = partial(self._fit, sample, share, rank, after(0))
+            self._whiten = FeatureWhitening(**self._kept_file(path, rank, compute))
+        for view in range(views):
             path = folder / f"view-{view}-{self._view_name()}.safetensors"
-            if any_rank(not path.exists(), rank, self._device):
-                features_ND = self._compute_view(view, rank, report)
-                if rank.index == 0:
-                    save_file(path, format_safetensors({"features": features_ND}))
-                wait_for_all(rank)
-            features_ND = parse_safetensors(path.read_bytes())["features"]
+            compute = partial(self._compute_view, view, rank, after(sample + view * images))
+            features_ND = self._kept_file(path, rank, compute)["features"]
             self._kept[view] = self._target(features_ND).half()
+        if computed:
+            report(total, total)
+
+    def _kept_file(
+        self, path: Path, rank: Rank, compute: Callable[[], dict[str, Tensor]]
+    ) -> dict[str, Tensor]:
+        """Tensors of a file; computed by all ranks and written by the first where it is not."""
+        if any_rank(not path.exists(), rank, self._device):
+            tensors = compute()
+            if rank.index == 0:
+                save_file(path, format_safetensors(tensors))
+            wait_for_all(rank)
+        return parse_safetensors(path.read_bytes())
 
     def _target(self, features_BD: Tensor) -> Tensor:
         return features_BD if self._whiten is None else self._whiten(features_BD)
 
+    def _fit(
+        self, sample: int, variance_share: float, rank: Rank, report: Callable[[int], None]
+    ) -> dict[str, Tensor]:
+        """Whitening of the first `sample` images, as they are stored."""
+        features_ND = self._of_all(sample, rank, report, lambda at: self._images.images_NSS3[at])
+        return fit_feature_whitening(features_ND, variance_share).tensors()
+
+    def _compute_view(
+        self, view: int, rank: Rank, report: Callable[[int], None]
+    ) -> dict[str, Tensor]:
+        """Features (N, D) float16 of a kept view."""
+        key = EpochKey(self._seed, "view", view)
+        shifts = draw_shifts(self._images, self._augmentation, key=key, view=view)
+        images_NSS3 = self._images.images_NSS3
+        features_ND = self._of_all(
+            len(images_NSS3), rank, report, lambda at: augment(images_NSS3[at], shifts.of(at))
+        )
+        return {"features": features_ND.half()}
+
     @torch.no_grad()
-    def _fitted(self, variance_share: float, folder: Path, rank: Rank) -> FeatureWhitening:
-        sample_NSS3 = self._images.images_NSS3[:FEATURE_WHITENING_IMAGES]
-        path = folder / f"whitening-{len(sample_NSS3)}-{variance_share}.safetensors"
-        if any_rank(not path.exists(), rank, self._device):
-            if rank.index == 0:
-                parts = [self._compute(part).cpu() for part in torch.split(sample_NSS3, BATCH)]
-                whitening = fit_feature_whitening(torch.cat(parts), variance_share)
-                save_file(path, format_safetensors(whitening.tensors()))
-            wait_for_all(rank)
-        return FeatureWhitening(**parse_safetensors(path.read_bytes()))
+    def _of_all(
+        self,
+        total: int,
+        rank: Rank,
+        report: Callable[[int], None],
+        images_at: Callable[[Tensor], Tensor],
+    ) -> Tensor:
+        """(total, D) float32 of the first images: each rank computes every count-th."""
+        mine = torch.arange(rank.index, total, rank.count)
+        batches = max(1, total // (rank.count * BATCH))  # that every rank has
+        parts: list[Tensor] = []
+        for chosen in torch.split(mine, BATCH):
+            if len(parts) < batches:
+                report(len(parts) * BATCH * rank.count)
+            parts.append(self._compute(images_at(chosen)))
+        return gathered_rows(torch.cat(parts), rank, total).cpu()
 
     @property
     def _device(self) -> torch.device:
@@ -99,23 +151,6 @@ class TeacherFeatures:
         """What a view's pixels depend on beside the view's number."""
         padding, flip = self._augmentation.crop_padding, self._augmentation.flip
         return f"{len(self._images.labels_N)}-{self._seed}-{padding}-{flip}"
-
-    def _compute_view(self, view: int, rank: Rank, report: Callable[[int, int], None]) -> Tensor:
-        """(N, D) float16: each rank computes every count-th image."""
-        key = EpochKey(self._seed, "view", view)
-        shifts = draw_shifts(self._images, self._augmentation, key=key, view=view)
-        total = len(self._images.labels_N)
-        mine = torch.arange(rank.index, total, rank.count)
-        parts: list[Tensor] = []
-        batches = max(1, total // (rank.count * BATCH))  # that every rank has
-        for number, first in enumerate(range(0, len(mine), BATCH)):
-            if number < batches:
-                report(view * batches + number, self._augmentation.views * batches)
-            chosen = mine[first : first + BATCH]
-            images_BSS3 = augment(self._images.images_NSS3[chosen], shifts.of(chosen))
-            with torch.no_grad():
-                parts.append(self._compute(images_BSS3).half())
-        return gathered_rows(torch.cat(parts), rank, total).cpu()
 
     def _compute(self, images_BSS3: Tensor) -> Tensor:
         prepared = self._prepare(images_BSS3)

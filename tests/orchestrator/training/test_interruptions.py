@@ -5,6 +5,7 @@ from __future__ import annotations
 import signal
 import threading
 import time
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -53,20 +54,29 @@ def test_a_stop_while_features_are_computed_ends_the_job_and_it_goes_on(
     data_dir: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(features, "BATCH", 32)
-    settings, run = small_settings(data_dir, tmp_path), run_here()
-    note = run.reporter.note
+    settings = small_settings(data_dir, tmp_path, distillation={"whitening": 0.99})
 
-    def stop_at_the_second_view(what: str, done: int, total: int) -> None:
-        note(what, done, total)
-        if (what, done) == ("features", total // 2):
-            run.stop.signal = signal.SIGTERM
+    def kept_when_stopped_after(images: int | None) -> list[str]:
+        run = run_here()
+        note = run.reporter.note
 
-    run.reporter.note = stop_at_the_second_view  # type: ignore[method-assign]
-    with pytest.raises(StoppedError):
-        Pipeline(settings, run).train(lambda stage, ran: None)
-    kept = list(tmp_path.glob("artefacts/*/teacher-*/features/view-*"))
-    assert len(kept) == 1  # of two
-    assert dict(train(settings)[1])["teacher"] is False
+        def stop_there(what: str, done: int, total: int) -> None:
+            note(what, done, total)
+            if what == "features" and done == images:
+                run.stop.signal = signal.SIGTERM
+
+        run.reporter.note = stop_there  # type: ignore[method-assign]
+        with nullcontext() if images is None else pytest.raises(StoppedError):
+            Pipeline(settings, run).train(lambda stage, ran: None, until="search")
+        assert run.reporter.noted[-1] == ("features", images or 384, 384)  # type: ignore[attr-defined]
+        return sorted(
+            path.name.partition("-")[0]
+            for path in tmp_path.glob("artefacts/*/teacher-*/features/*")
+        )
+
+    assert kept_when_stopped_after(64) == []  # of 128 images to fit the whitening to
+    assert kept_when_stopped_after(256) == ["view", "whitening"]
+    assert kept_when_stopped_after(None) == ["view", "view", "whitening"]
 
 
 def test_a_stop_while_the_codec_is_evaluated_leaves_its_stages(
