@@ -15,13 +15,14 @@ from pathlib import Path
 
 import torch
 from rich.console import Console
+from rich.progress import Progress
 
 from orchestrator.training.arguments import parse, settings_of
 from orchestrator.training.artefacts import Artefact
 from orchestrator.training.export import export_codec
 from orchestrator.training.launch import run_ranks
 from orchestrator.training.loop import Run
-from orchestrator.training.pipeline import Pipeline
+from orchestrator.training.pipeline import Pipeline, Trained
 from orchestrator.training.progress import JobReporter, Silent, progress_bars
 from orchestrator.training.ranks import joined_ranks
 from orchestrator.training.settings import StageName, TrainingSettings
@@ -56,36 +57,52 @@ def _run(arguments: argparse.Namespace) -> None:
     device = torch.device(_device(settings))
     bf16 = settings.precision == "bf16" or (settings.precision == "auto" and has_bf16(device))
     _share_cores(settings)
-    with joined_ranks(device) as rank, stop_requests() as stop, progress_bars(console) as bars:
-        folder = settings.work_dir / settings.name
-        lines = arguments.progress or folder / "progress.jsonl"
-        reporter = JobReporter(bars, lines, folder / "events") if rank.index == 0 else Silent()
-        run = Run(settings.seed, bf16, device, rank, stop, reporter, settings.checkpoint_s)
-        pipeline = Pipeline(settings, run)
+    with stop_requests() as stop, progress_bars(console) as bars:
+        with joined_ranks(device) as rank:
+            reporter = _reporter(arguments, settings, bars) if rank.index == 0 else Silent()
+            run = Run(settings.seed, bf16, device, rank, stop, reporter, settings.checkpoint_s)
+            pipeline = Pipeline(settings, run)
+            if rank.index == 0:
+                console.print(
+                    f"{settings.name}: {settings.system}, {len(pipeline.images)} images of "
+                    f"{settings.dataset}, {rank.count} rank(s), {device}, "
+                    f"{'bf16' if bf16 else 'fp32'}"
+                )
+            trained = pipeline.train(_told if rank.index == 0 else _untold, arguments.until)
+        # From here on the ranks go their own ways: none waits while the first evaluates the codec.
         if rank.index == 0:
-            console.print(
-                f"{settings.name}: {settings.system}, {len(pipeline.images)} images of "
-                f"{settings.dataset}, {rank.count} rank(s), {device}, {'bf16' if bf16 else 'fp32'}"
-            )
-        trained = pipeline.train(_told if rank.index == 0 else _untold, arguments.until)
-        if "search" in pipeline.stages and rank.index == 0:
-            _show_search(pipeline.stages["search"])
-        if trained is not None and rank.index == 0:
-            out = arguments.out or Path("codecs") / settings.name
-            command = "semcom train " + shlex.join(arguments.words)
+            if "search" in pipeline.stages:
+                _show_search(pipeline.stages["search"])
+            if trained is not None:
+                _export(trained, arguments, run)
 
-            def between(done: int, total: int) -> None:
-                reporter.note("export", done, total)
-                if stop.signal:  # the other ranks have ended their part
-                    raise StoppedError(stop.exit_code)
 
-            checkpoint = export_codec(trained, out, command=command, bf16=bf16, report=between)
-            results = checkpoint.manifest.results
-            console.print(
-                f"wrote {checkpoint.folder}: noise-free accuracy "
-                f"{results['noise_free_accuracy']:.4f}, "
-                f"AWGN by SNR {results['awgn_accuracy_by_snr_db']}"
-            )
+def _reporter(
+    arguments: argparse.Namespace, settings: TrainingSettings, bars: Progress
+) -> JobReporter:
+    folder = settings.work_dir / settings.name
+    lines = arguments.progress or folder / "progress.jsonl"
+    return JobReporter(bars, lines, folder / "events")
+
+
+def _export(trained: Trained, arguments: argparse.Namespace, run: Run) -> None:
+    def between(done: int, total: int) -> None:
+        run.reporter.note("export", done, total)
+        if run.stop.signal:
+            raise StoppedError(run.stop.exit_code)
+
+    checkpoint = export_codec(
+        trained,
+        arguments.out or Path("codecs") / trained.settings.name,
+        command="semcom train " + shlex.join(arguments.words),
+        bf16=run.bf16,
+        report=between,
+    )
+    results = checkpoint.manifest.results
+    console.print(
+        f"wrote {checkpoint.folder}: noise-free accuracy {results['noise_free_accuracy']:.4f}, "
+        f"AWGN by SNR {results['awgn_accuracy_by_snr_db']}"
+    )
 
 
 def _told(stage: StageName, was_run: bool) -> None:
