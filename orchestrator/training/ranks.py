@@ -110,20 +110,14 @@ class SharedBatchNorm(nn.BatchNorm2d):
         if not (self.training and dist.is_initialized()):
             return super().forward(input)
         values = input.to(torch.promote_types(input.dtype, torch.float32))
-        shape = (1, -1, *[1] * (values.ndim - 2))
-        over = [0, *range(2, values.ndim)]
+        output, mean, variance = _NormaliseOverRanks.apply(values, self.eps)
         count = values.numel() / values.shape[1] * dist.get_world_size()
-        mean = _sum_over_ranks(values.sum(over)) / count
-        centred = values - mean.view(shape)
-        variance = _sum_over_ranks(centred.square().sum(over)) / count
-        self._remember(mean.detach(), variance.detach() * count / (count - 1))
-        scale = torch.rsqrt(variance + self.eps)
+        self._remember(mean, variance * count / (count - 1))
         if self.affine:
-            scale = scale * self.weight
-        output: Tensor = centred * scale.view(shape)
-        if self.affine:
-            output = output + self.bias.view(shape)
-        return output.to(input.dtype)
+            shape = _of_channels(values)
+            output = output * self.weight.view(shape) + self.bias.view(shape)
+        normalised: Tensor = output.to(input.dtype)
+        return normalised
 
     @torch.no_grad()
     def _remember(self, mean: Tensor, variance: Tensor) -> None:
@@ -135,24 +129,40 @@ class SharedBatchNorm(nn.BatchNorm2d):
             self.num_batches_tracked.add_(1)
 
 
-def _sum_over_ranks(x: Tensor) -> Tensor:
-    summed: Tensor = _SumOverRanks.apply(x)
-    return summed
+def _of_channels(x: Tensor) -> tuple[int, ...]:
+    """The shape in which a value per channel is broadcast over x (B, C, ...)."""
+    return (1, -1, *[1] * (x.ndim - 2))
 
 
-class _SumOverRanks(torch.autograd.Function):
-    """y = sum of x over the ranks; the gradient of x is the sum of the ranks' gradients of y."""
+class _NormaliseOverRanks(torch.autograd.Function):
+    """x (B, C, ...) of every rank -> (x - mean_C) / sqrt(variance_C + eps), mean_C, variance_C.
 
-    @staticmethod
-    def forward(context: Any, x: Tensor) -> Tensor:
-        del context
-        y = x.clone()
-        dist.all_reduce(y)
-        return y
+    Mean and variance are those of all ranks' x together, put together from each rank's (Chan et
+    al.) in one message; so is the gradient: what is asked of every rank's output moves the
+    statistics, and with them every rank's x. The ranks have equally many rows.
+    """
 
     @staticmethod
-    def backward(context: Any, gradient: Tensor) -> Tensor:
-        del context
-        gradient = gradient.contiguous().clone()
-        dist.all_reduce(gradient)
-        return gradient
+    def forward(context: Any, x: Tensor, eps: float) -> tuple[Tensor, Tensor, Tensor]:
+        over, shape = [0, *range(2, x.ndim)], _of_channels(x)
+        own = torch.stack(torch.var_mean(x, over, correction=0))
+        parts = [torch.empty_like(own) for _ in range(dist.get_world_size())]
+        dist.all_gather(parts, own)
+        variances, means = torch.stack(parts).unbind(1)
+        mean = means.mean(0)
+        variance = variances.mean(0) + (means - mean).square().mean(0)
+        scale = torch.rsqrt(variance + eps).view(shape)
+        output = (x - mean.view(shape)) * scale
+        context.save_for_backward(output, scale)
+        context.mark_non_differentiable(mean, variance)
+        return output, mean, variance
+
+    @staticmethod
+    def backward(context: Any, gradient: Tensor, *of_statistics: Tensor) -> tuple[Tensor, None]:
+        del of_statistics
+        output, scale = context.saved_tensors
+        over, shape = [0, *range(2, output.ndim)], _of_channels(output)
+        means = torch.stack((gradient.mean(over), (gradient * output).mean(over)))
+        dist.all_reduce(means)
+        shift, tilt = (means / dist.get_world_size()).unbind(0)
+        return (gradient - shift.view(shape) - output * tilt.view(shape)) * scale, None
