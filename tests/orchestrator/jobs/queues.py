@@ -102,8 +102,13 @@ class Queue:
             raise AssertionError(f"{error}\n{self.folder.log.read_text()[-3000:]}") from error
 
     def wait_waiting(self, name: str, times: int = 1) -> None:
-        """Wait until a job stands before its gate."""
-        self.wait(lambda: self.did(name, "waits") >= times, f"{name} waits")
+        """Wait until a job stands before its gate, and the store knows its process."""
+
+        def there() -> bool:
+            known = {job.name for job in self.store.active() if job.pid is not None}
+            return self.did(name, "waits") >= times and name in known
+
+        self.wait(there, f"{name} waits")
 
     def wait_state(self, job_id: int, state: State) -> Job:
         """Wait until a job is in a state; another final one fails at once."""
