@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from orchestrator.datasets.prepare import ensure
+from orchestrator.datasets.prepare import prepare
 
 REPO = Path(__file__).resolve().parents[1]
 # Results depend on the number of threads in their last bits, and workers share the cores.
@@ -16,10 +16,10 @@ os.environ["OMP_NUM_THREADS"] = "1"
 
 @pytest.fixture(scope="session")
 def workplace(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with the shipped codecs and freshly drawn test images."""
+    """A folder with the shipped codecs and freshly drawn test images (nothing trains on them)."""
     folder = tmp_path_factory.mktemp("workplace")
     codecs = Path(os.environ.get("SEMCOM_TEST_CODECS", REPO / "codecs"))
     (folder / "codecs").symlink_to(codecs)
     for name in ("shapes10", "shapes100"):
-        ensure(name, folder / "data" / name)
+        prepare(name, root=folder / "data" / name, source=None, train_images=1)
     return folder

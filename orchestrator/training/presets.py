@@ -151,11 +151,13 @@ def smoke(manifest: DatasetManifest) -> Fields:
     """The shortest schedules that still learn something, the search included."""
     fields = embedded(manifest)
     epochs = {"teacher": 4, "search": 1, "stage1": 4, "head": 1, "stage2": 3, "jscc": 7}
-    fields["stages"] = {
-        name: stage.model_copy(update={"epochs": epochs[name], "batch": 64})
-        for name, stage in fields["stages"].items()
-    }
-    return {**fields, "depths": "search", "images": 3000}
+    muon = {"teacher": 0.02, "stage1": 0.02, "stage2": 0.005, "jscc": 0.02}  # learns in few steps
+    for name, stage in fields["stages"].items():
+        changes: Fields = {"epochs": epochs[name], "batch": 64}
+        if name in muon:
+            changes |= {"optimizer": "muon", "lr": muon[name]}
+        fields["stages"][name] = stage.model_copy(update=changes)
+    return {**fields, "depths": "search", "images": 1000}
 
 
 def paper(manifest: DatasetManifest) -> Fields:

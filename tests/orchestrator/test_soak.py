@@ -69,7 +69,7 @@ def test_soak_ends_with_every_frame_accounted_for(workplace: Path, tmp_path: Pat
     scenario = write_scenario(tmp_path / "s.yaml", security={"keys": str(keys)})
     code, printed = command("keys", keys, "--scenario", scenario, cwd=workplace)
     assert code == 0, printed
-    options = ("--minutes", "1", "--seed", "1", "--scenario", scenario, "--out")
+    options = ("--minutes", "0.5", "--seed", "1", "--scenario", scenario, "--out")
     code, printed = command("soak", *options, tmp_path / "soak", cwd=workplace)
     assert code == 0, printed
     for line in ("lost: 0", "duplicated: 0", "unexpected: 0", "mismatching: 0"):

@@ -9,6 +9,7 @@ import pytest
 from orchestrator.bench import channel, encoder, growth, pipeline, receiver, start
 from orchestrator.bench.channel import Case, bench_channel
 from orchestrator.bench.figures import Figures
+from orchestrator.datasets.prepare import prepare
 from orchestrator.settings import Folders
 from tests.integration.harness import command
 
@@ -74,6 +75,7 @@ def test_growth(monkeypatch, folders):
 
 
 def test_start(folders):
+    prepare("shapes200", root=folders.data / "shapes200", source=None, train_images=1)
     measured(start.bench_start(1, folders))
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import subprocess
 import sys
 from dataclasses import dataclass, field
@@ -18,19 +17,25 @@ from orchestrator.training.pipeline import Pipeline, Trained
 from orchestrator.training.presets import settings_from_preset
 from orchestrator.training.settings import StageName, TrainingSettings
 from orchestrator.training.stop import StopRequest
+from semcom.allocator import keeping_memory
 from semcom.architecture import System
 from semcom.shards import read_manifest
 
 STAGES: tuple[StageName, ...] = ("teacher", "search", "stage1", "head", "stage2")
 BATCH = 32
 SHORT = {name: {"epochs": 2, "batch": BATCH} for name in (*STAGES, "jscc")}
+BLOCKS = [[16], [32], [32], [64]]  # of a small teacher
+WIDTH = 0.25
 SMALL = {
     "stages": SHORT,
     "images": 128,
     "precision": "fp32",
-    "architecture": {"encoder": {"width": 0.25}},
+    "architecture": {"encoder": {"width": WIDTH}},
+    "teacher": {"encoder": {"blocks": BLOCKS}},
     "augmentation": {"views": 2},
 }
+SMALL_WORDS = ("precision=fp32", f"architecture.encoder.width={WIDTH}")
+SMALL_WORDS += (f"teacher.encoder.blocks={BLOCKS}",)
 
 
 @dataclass
@@ -99,6 +104,18 @@ def train(
     return trained, told
 
 
+def train_until(settings: TrainingSettings, stage: StageName) -> Pipeline:
+    """The pipeline of a job that ended after a stage."""
+    pipeline = Pipeline(settings, run_here(settings.seed))
+    assert pipeline.train(lambda stage, ran: None, until=stage) is None
+    return pipeline
+
+
+def setting_words(*assignments: str) -> list[str]:
+    """`--set` before each."""
+    return [word for assignment in assignments for word in ("--set", assignment)]
+
+
 def parameters(trained: Trained) -> np.ndarray:
     """All weights and statistics of a link in one vector."""
     state = trained.link.state_dict()
@@ -112,12 +129,12 @@ def start_training(
     command = [sys.executable, "-m", "orchestrator.training", "shapes10", "--preset", "smoke"]
     command += ["--name", "tiny", "--data", str(data_dir), "--work", str(folder / "work")]
     command += ["--out", str(folder / "codec"), "--nproc", str(nproc)]
-    command += ["--set", "threads=1", "--set", "precision=fp32", *words]
+    command += [*setting_words("threads=1", *SMALL_WORDS), *words]
     return subprocess.Popen(
         command,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
-        env={**os.environ, "OMP_NUM_THREADS": "1"},
+        env={**keeping_memory(), "OMP_NUM_THREADS": "1"},
         start_new_session=True,
     )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import json
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -12,22 +13,51 @@ import pytest
 from orchestrator.training import __main__ as command
 from orchestrator.training import artefacts
 from orchestrator.training.presets import PRESETS, settings_from_preset
+from orchestrator.training.settings import TrainingSettings
 from orchestrator.training.stop import StoppedError
 from semcom.checkpoints import open_checkpoint
 from semcom.errors import CheckpointError, ConfigurationError, StorageError
 from semcom.shards import read_manifest
-from tests.orchestrator.training.harness import BATCH, STAGES, parameters, small_settings, train
+from tests.orchestrator.training.harness import (
+    BATCH,
+    SMALL_WORDS,
+    STAGES,
+    parameters,
+    setting_words,
+    small_settings,
+    train,
+)
 
 
-def test_stages_run_in_order_once_and_are_taken_over_by_the_next_run(
-    data_dir: Path, tmp_path: Path
-) -> None:
-    first, told = train(small_settings(data_dir, tmp_path))
+@pytest.fixture(scope="module")
+def whole(data_dir: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of a job that was never stopped."""
+    folder = tmp_path_factory.mktemp("whole")
+    _, told = train(small_settings(data_dir, folder))
     assert told == [(stage, True) for stage in STAGES]
-    again, told = train(small_settings(data_dir, tmp_path))
+    return folder
+
+
+@pytest.fixture(scope="module")
+def whole_run(data_dir: Path, whole: Path) -> np.ndarray:
+    """Its weights."""
+    return parameters(train(small_settings(data_dir, whole))[0])
+
+
+@pytest.fixture
+def finished(data_dir: Path, whole: Path, tmp_path: Path) -> TrainingSettings:
+    """That job in a folder of the test's own."""
+    folder = tmp_path / "finished"
+    shutil.copytree(whole, folder)
+    return small_settings(data_dir, folder)
+
+
+def test_finished_stages_are_taken_over_by_the_next_run(
+    finished: TrainingSettings, whole_run: np.ndarray
+) -> None:
+    again, told = train(finished)
     assert told == [(stage, False) for stage in STAGES]
-    np.testing.assert_array_equal(parameters(first), parameters(again))
-    assert first.settings.architecture.encoder == again.settings.architecture.encoder
+    np.testing.assert_array_equal(parameters(again), whole_run)
 
 
 @pytest.mark.parametrize("steps", [3, 11, 17, 34])
@@ -44,26 +74,27 @@ def test_a_run_stopped_in_the_middle_of_an_epoch_resumes_to_the_same_bits(
     np.testing.assert_array_equal(parameters(resumed), whole_run)
 
 
-@pytest.mark.parametrize("steps", [3, 15, 25])  # teacher, stage 1, stage 2
-def test_muon_on_whitened_targets_resumes_to_the_same_bits(
-    steps: int, data_dir: Path, tmp_path: Path
-) -> None:
-    muon = {"epochs": 2, "batch": BATCH, "optimizer": "muon"}
-    changed = {
-        "stages": dict.fromkeys(STAGES, muon),
-        "distillation": {"whitening": 0.99},
-    }
-    whole, _ = train(small_settings(data_dir, tmp_path / "whole", **changed))
-    settings = small_settings(data_dir, tmp_path / "stopped", **changed)
-    with pytest.raises(StoppedError):
-        train(settings, stop_after=steps)
-    np.testing.assert_array_equal(parameters(train(settings)[0]), parameters(whole))
+MUON = {
+    "stages": {name: {"epochs": 2, "batch": BATCH, "optimizer": "muon"} for name in STAGES},
+    "distillation": {"whitening": 0.99},
+    "depths": "preset",
+}
 
 
 @pytest.fixture(scope="module")
-def whole_run(data_dir: Path, tmp_path_factory: pytest.TempPathFactory) -> np.ndarray:
-    """The weights of a job that was never stopped."""
-    return parameters(train(small_settings(data_dir, tmp_path_factory.mktemp("whole")))[0])
+def whole_muon_run(data_dir: Path, tmp_path_factory: pytest.TempPathFactory) -> np.ndarray:
+    """The weights of a job with Muon and whitened targets that was never stopped."""
+    return parameters(train(small_settings(data_dir, tmp_path_factory.mktemp("muon"), **MUON))[0])
+
+
+@pytest.mark.parametrize("steps", [3, 11, 27])  # teacher, stage 1, stage 2
+def test_muon_on_whitened_targets_resumes_to_the_same_bits(
+    steps: int, data_dir: Path, tmp_path: Path, whole_muon_run: np.ndarray
+) -> None:
+    settings = small_settings(data_dir, tmp_path, **MUON)
+    with pytest.raises(StoppedError):
+        train(settings, stop_after=steps)
+    np.testing.assert_array_equal(parameters(train(settings)[0]), whole_muon_run)
 
 
 @pytest.mark.parametrize(
@@ -82,10 +113,9 @@ def test_baselines_train_end_to_end_and_resume(
 
 
 def test_the_jscc_teacher_sends_with_the_teachers_own_encoder(
-    data_dir: Path, tmp_path: Path
+    data_dir: Path, finished: TrainingSettings
 ) -> None:
-    train(small_settings(data_dir, tmp_path))
-    settings = small_settings(data_dir, tmp_path, system="jscc-teacher")
+    settings = small_settings(data_dir, finished.work_dir, system="jscc-teacher")
     trained, told = train(settings)
     assert told[0] == ("teacher", False)  # the one that the student learnt from
     assert settings.architecture.encoder == settings.teacher.encoder
@@ -98,11 +128,9 @@ def test_the_jscc_teacher_sends_with_the_teachers_own_encoder(
     assert np.abs(started.numpy() - ended.numpy()).mean() < 0.5 * np.abs(started.numpy()).mean()
 
 
-def test_changing_a_stage_reruns_it_and_what_follows(data_dir: Path, tmp_path: Path) -> None:
-    settings = small_settings(data_dir, tmp_path)
-    train(settings)
-    head = settings.stages["head"].model_copy(update={"lr": 1e-3})
-    changed = settings.model_copy(update={"stages": {**settings.stages, "head": head}})
+def test_changing_a_stage_reruns_it_and_what_follows(finished: TrainingSettings) -> None:
+    head = finished.stages["head"].model_copy(update={"lr": 1e-3})
+    changed = finished.model_copy(update={"stages": {**finished.stages, "head": head}})
     _, told = train(changed)
     assert [stage for stage, ran in told if ran] == ["head", "stage2"]
 
@@ -127,22 +155,17 @@ def test_a_full_disk_ends_the_job_and_keeps_the_last_good_save(
     np.testing.assert_array_equal(parameters(train(settings)[0]), whole_run)
 
 
-def test_a_damaged_artefact_is_one_line_that_says_what_to_do(
-    data_dir: Path, tmp_path: Path
-) -> None:
-    settings = small_settings(data_dir, tmp_path)
-    train(settings)
-    (weights,) = tmp_path.glob("artefacts/*/head-*/weights.safetensors")
+def test_a_damaged_artefact_is_one_line_that_says_what_to_do(finished: TrainingSettings) -> None:
+    (weights,) = finished.work_dir.glob("artefacts/*/head-*/weights.safetensors")
     weights.write_bytes(weights.read_bytes()[:-7])
     with pytest.raises(CheckpointError, match="is damaged; remove it and run again"):
-        train(settings)
+        train(finished)
 
 
 def test_command_trains_exports_and_records_what_it_did(data_dir: Path, tmp_path: Path) -> None:
     arguments = ["shapes10", "--preset", "smoke", "--name", "tiny", "--data", str(data_dir)]
     arguments += ["--work", str(tmp_path / "work"), "--out", str(tmp_path / "codec")]
-    arguments += ["--set", "stages.teacher.epochs=4", "--set", "precision=fp32"]
-    arguments += ["--set", "images=128", "--set", "depths=preset"]
+    arguments += setting_words(*SMALL_WORDS, "images=128", "depths=preset")
     assert command.main(arguments) == 0
     checkpoint = open_checkpoint(tmp_path / "codec")
     checkpoint.verify()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import signal
 import socket
@@ -18,7 +17,6 @@ import psutil
 import pytest
 from safetensors.numpy import load_file
 
-from semcom.checkpoints import open_checkpoint
 from tests.orchestrator.training.harness import STAGES, start_training
 
 pytestmark = [pytest.mark.processes, pytest.mark.timeout(900)]
@@ -68,28 +66,6 @@ def assert_same_weights(one_folder: Path, other_folder: Path) -> None:
     assert one.keys() == other.keys()
     for name, value in one.items():
         np.testing.assert_array_equal(value, other[name], err_msg=name)
-
-
-@pytest.mark.parametrize("nproc", [1, 2])
-def test_the_whole_smoke_pipeline_runs_and_exports(
-    nproc: int, data_dir: Path, tmp_path: Path
-) -> None:
-    changes = ("images=256", "augmentation.views=2", "distillation.whitening=0.99")
-    changes += ("stages.stage1.optimizer=muon", "stages.stage2.optimizer=muon")
-    words = [word for change in changes for word in ("--set", change)]
-    process = start_training(data_dir, tmp_path, *words, nproc=nproc)
-    output = finish(process)
-    assert process.returncode == 0, output
-    for stage in ("teacher", "search", "stage1", "head", "stage2"):
-        assert f"{stage}: done" in output
-    checkpoint = open_checkpoint(tmp_path / "codec")
-    checkpoint.verify()
-    assert checkpoint.manifest.training["depths"] == "search"
-    assert set(checkpoint.manifest.results["awgn_accuracy_by_snr_db"]) == {"-10", "0", "10", "25"}
-    records = (tmp_path / "work" / "tiny" / "progress.jsonl").read_text().splitlines()
-    assert {json.loads(line)["stage"] for line in records} == {
-        "teacher", "features", "search", "stage1", "head", "stage2", "export",
-    }  # fmt: skip
 
 
 def run_on_ranks(ranks: int, script: str, *arguments: Path) -> None:

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
 from safetensors.torch import load_file
 
+from orchestrator.training.pipeline import Pipeline, Trained
 from orchestrator.training.search import halves
 from orchestrator.training.settings import SearchSettings
 from orchestrator.training.supernet import (
@@ -19,10 +21,17 @@ from orchestrator.training.supernet import (
     stage_parameters,
 )
 from semcom.architecture import TABLE_III_DEPTHS, EncoderArchitecture, InputSpec
-from tests.orchestrator.training.harness import small_settings, train
+from tests.orchestrator.training.harness import run_here, small_settings, train, train_until
 from transmitters.encoder import SemanticEncoder
 
 TABLE_I = EncoderArchitecture(input=InputSpec(size=224), depths=(1, 1, 1, 1))
+
+
+def record_of(searched: Pipeline | Trained) -> dict[str, Any]:
+    """What a search leaves behind."""
+    text = (searched.stages["search"].folder / "search.json").read_text()
+    record: dict[str, Any] = json.loads(text)
+    return record
 
 
 def test_candidates_have_the_parameters_of_table_i() -> None:
@@ -87,8 +96,8 @@ def test_a_search_moves_alpha_keeps_its_history_and_hands_on_its_depths(
     method: str, data_dir: Path, tmp_path: Path
 ) -> None:
     settings = small_settings(data_dir, tmp_path, search={"method": method, "lr": 0.05})
-    trained, _ = train(settings)
-    record = json.loads((trained.stages["search"].folder / "search.json").read_text())
+    searched = train_until(settings, "search")
+    record = record_of(searched)
     assert (record["method"], record["seed"], record["dataset"]) == (method, 0, "shapes10")
     assert [entry["epoch"] for entry in record["epochs"]] == [0, 1]
     last = record["epochs"][-1]
@@ -96,7 +105,7 @@ def test_a_search_moves_alpha_keeps_its_history_and_hands_on_its_depths(
     assert all(abs(sum(row) - 1.0) < 1e-4 for row in last["probabilities"])
     assert set(last["losses"]) == ({"kd", "task"} if method == "kdl-darts" else {"task"})
     assert 0.0 <= last["validation_accuracy"] <= 1.0
-    assert list(trained.settings.architecture.encoder.depths) == record["depths"]  # type: ignore[union-attr]
+    assert list(searched.settings.architecture.encoder.depths) == record["depths"]  # type: ignore[union-attr]
     counts = stage_parameters(settings.architecture.encoder)  # type: ignore[arg-type]
     assert record["parameters"] == parameters_of(tuple(record["depths"]), counts)
 
@@ -105,31 +114,27 @@ def test_the_penalty_alone_drives_alpha_to_the_shallowest_stages(
     data_dir: Path, tmp_path: Path
 ) -> None:
     search = SearchSettings(kd_weight=0.0, task_weight=0.0, penalty_weight=1.0, lr=0.05)
-    trained, _ = train(small_settings(data_dir, tmp_path, search=search.model_dump()))
-    record = json.loads((trained.stages["search"].folder / "search.json").read_text())
-    assert record["depths"] == [1, 1, 1, 1]
+    settings = small_settings(data_dir, tmp_path, search=search.model_dump())
+    assert record_of(train_until(settings, "search"))["depths"] == [1, 1, 1, 1]
 
 
 def test_weights_and_alpha_learn_from_different_halves(data_dir: Path, tmp_path: Path) -> None:
-    trained, _ = train(small_settings(data_dir, tmp_path))
-    for_weights, for_alpha = halves(trained.images, held_out=0.5, seed=0)
+    images = Pipeline(small_settings(data_dir, tmp_path), run_here()).images
+    for_weights, for_alpha = halves(images, held_out=0.5, seed=0)
     first, second = set(for_weights.members_M.tolist()), set(for_alpha.members_M.tolist())
     assert not first & second
     assert first | second == set(range(128))
-    again, _ = halves(trained.images, held_out=0.5, seed=0)
+    again, _ = halves(images, held_out=0.5, seed=0)
     assert torch.equal(again.members_M, for_weights.members_M)
 
 
 def test_searches_with_seeds_of_their_own_share_a_teacher(data_dir: Path, tmp_path: Path) -> None:
-    first, _ = train(small_settings(data_dir, tmp_path))
-    settings = small_settings(data_dir, tmp_path, search={"seed": 7})
-    second, ran = train(settings)
+    first = train_until(small_settings(data_dir, tmp_path), "search")
+    second, ran = train(small_settings(data_dir, tmp_path, search={"seed": 7}))
     assert ("teacher", False) in ran
     assert ("search", True) in ran
-    record = json.loads((second.stages["search"].folder / "search.json").read_text())
-    assert record["seed"] == 7
+    assert record_of(second)["seed"] == 7
     alphas = [
-        load_file(trained.stages["search"].weights_path)["supernet.alpha_LK"]
-        for trained in (first, second)
+        load_file(job.stages["search"].weights_path)["supernet.alpha_LK"] for job in (first, second)
     ]
     assert not torch.equal(*alphas)
