@@ -14,11 +14,12 @@ from pathlib import Path
 from orchestrator.bench.figures import read_figures, target_table
 from orchestrator.codec_facts import CodecFacts
 from orchestrator.reports.claims import claims_table, evidence_of_results
-from orchestrator.reports.search_history import read_search
+from orchestrator.reports.search_history import group_searches, read_search, search_table
 from orchestrator.reports.tables import ReportTable
 from orchestrator.run_folder import RESULTS_CSV, read_run_manifest
 from semcom import errors
 from semcom.metric_table import METRICS, PROCESS_METRICS, ROLES
+from semcom.records import SearchRecord
 
 REPO = Path(__file__).resolve().parents[1]
 PAGES = [REPO / "README.md", *sorted((REPO / "docs").glob("*.md"))]
@@ -72,11 +73,20 @@ def claims(folder: Path) -> str:
     """The paper's claims and what an evaluation of all systems, or searches, say to them."""
     results, manifest = folder / RESULTS_CSV, read_run_manifest(folder) or {}
     codecs = [CodecFacts.model_validate(codec) for codec in manifest.get("codecs", [])]
-    searches = [record for path in sorted(folder.glob("search-*")) if (record := read_search(path))]
     text = results.read_text(encoding="utf-8") if results.exists() else ""
-    table = claims_table(evidence_of_results(text, codecs, searches))
+    table = claims_table(evidence_of_results(text, codecs, _searches_in(folder)))
     assert table is not None, f"{folder} answers no claim"
     return f"{_report_table(table)}\n{table.note}\n"
+
+
+def searches(folder: Path) -> str:
+    """What the searches of a folder found."""
+    table = search_table(group_searches(_searches_in(folder)))
+    return f"{_report_table(table)}\n{table.note}\n"
+
+
+def _searches_in(folder: Path) -> list[SearchRecord]:
+    return [record for path in sorted(folder.glob("search-*")) if (record := read_search(path))]
 
 
 TABLES: dict[str, Callable[[], str]] = {
@@ -85,6 +95,10 @@ TABLES: dict[str, Callable[[], str]] = {
     "targets": targets,
     **{f"bench-{path.stem}": partial(benchmark, path.stem) for path in PERFORMANCE.glob("*.json")},
     **{f"claims-{path.name}": partial(claims, path) for path in REPRODUCING.glob("*/")},
+    **{
+        f"searches-{path.name}": partial(searches, path)
+        for path in {found.parent for found in REPRODUCING.glob("*/search-*")}
+    },
 }
 
 

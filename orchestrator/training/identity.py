@@ -44,7 +44,8 @@ def identity(
     else:
         own["encoder"] = student
     if name == "search":
-        own["search"] = settings.search.model_dump(mode="json")
+        left_out = {"warmup_epochs"} if settings.search.warmup_epochs is None else set()
+        own["search"] = settings.search.model_dump(mode="json", exclude=left_out)
     distillation = settings.distillation
     if name in {"stage2", "jscc"}:
         own["channel"] = settings.architecture.channel.model_dump(mode="json")

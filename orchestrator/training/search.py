@@ -100,8 +100,10 @@ class SearchStage(Stage):
         )
 
     def before_step(self, step: int) -> None:
-        """One step of alpha, eq. (19), the weights held still."""
+        """One step of alpha, eq. (19), the weights held still; none while alpha rests."""
         assert self._held_out is not None
+        if self._epoch < (self._settings.warmup_epochs or 0):
+            return
         alpha_LK = self.supernet.alpha_LK
         weights = self.supernet.weights()
         _require_grad(weights, False)

@@ -145,6 +145,12 @@ class SearchSettings(Settings):
     lr: float = Field(default=3e-4, gt=0, le=10, description="of alpha")
     lr_end: float | None = Field(default=None, ge=0, description="of alpha; None: constant")
     weight_decay: float = Field(default=1e-5, ge=0, description="of alpha")
+    warmup_epochs: int | None = Field(
+        default=None,
+        ge=1,
+        description="epochs in which alpha rests: before deep blocks have learnt anything, the "
+        "shallowest candidate wins whatever it is worth; None: it moves from the start, as printed",
+    )
     held_out: float = Field(default=0.5, gt=0, lt=1, description="share of images for alpha")
 
 

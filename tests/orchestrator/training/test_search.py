@@ -110,6 +110,15 @@ def test_a_search_moves_alpha_keeps_its_history_and_hands_on_its_depths(
     assert record["parameters"] == parameters_of(tuple(record["depths"]), counts)
 
 
+def test_alpha_rests_while_the_weights_warm_up(data_dir: Path, tmp_path: Path) -> None:
+    search = {"method": "darts", "lr": 0.05, "warmup_epochs": 1}
+    resting, moving = record_of(
+        train_until(small_settings(data_dir, tmp_path, search=search), "search")
+    )["epochs"]
+    assert not any(value for row in resting["alpha"] for value in row)
+    assert all(any(row) for row in moving["alpha"])
+
+
 def test_the_penalty_alone_drives_alpha_to_the_shallowest_stages(
     data_dir: Path, tmp_path: Path
 ) -> None:
