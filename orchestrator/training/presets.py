@@ -157,7 +157,8 @@ def smoke(manifest: DatasetManifest) -> Fields:
         if name in muon:
             changes |= {"optimizer": "muon", "lr": muon[name]}
         fields["stages"][name] = stage.model_copy(update=changes)
-    return {**fields, "depths": "search", "images": 1000}
+    augmentation = fields["augmentation"].model_copy(update={"views": 2})
+    return {**fields, "augmentation": augmentation, "depths": "search", "images": 1000}
 
 
 def paper(manifest: DatasetManifest) -> Fields:

@@ -32,7 +32,7 @@ def measured(figures: Figures, rounds: int = 1) -> None:
 def test_channel(monkeypatch):
     monkeypatch.setattr(channel, "SINGLE", Case("single", images=1, frames=300))
     monkeypatch.setattr(channel, "LARGE", Case("64 KiB", images=160, frames=20))
-    measured(bench_channel(rounds=2), rounds=2)
+    measured(bench_channel(rounds=1))
 
 
 def test_pipeline(monkeypatch, folders):
@@ -68,7 +68,7 @@ def test_encoder(monkeypatch, folders):
 def test_growth(monkeypatch, folders):
     monkeypatch.setattr(growth, "LINKS", (1, 2))
     monkeypatch.setattr(growth, "RECEIVERS", (1,))
-    monkeypatch.setattr(growth, "IMAGES", 200)
+    monkeypatch.setattr(growth, "IMAGES", 100)
     figures = growth.bench_growth(folders)
     measured(figures, rounds=2)
     assert [row["links"] for row in figures.rounds] == [1, 2]

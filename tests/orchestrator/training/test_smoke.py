@@ -32,4 +32,4 @@ def test_smoke_runs_the_whole_pipeline_and_learns_something(nproc: int, tmp_path
     assert manifest.results["noise_free_accuracy"] > 1.5 * CHANCE
     lines = (tmp_path / "training" / "shapes10-smoke" / "progress.jsonl").read_text().splitlines()
     told = list(dict.fromkeys(json.loads(line)["stage"] for line in lines))
-    assert told == ["teacher", "search", "stage1", "head", "stage2", "export"]
+    assert told == ["teacher", "features", "search", "stage1", "head", "stage2", "export"]
