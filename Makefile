@@ -28,7 +28,7 @@ SPREAD = --dist loadfile --no-loadscope-reorder
 unit: $(VENV)/.dev
 	$(BIN)/python -m pytest -n auto --maxprocesses 4 $(SPREAD)
 
-# Every fault of docs/operations.md, again and again: make faults TIMES=20
+# The faults of sweeps in docs/operations.md, again and again: make faults TIMES=20
 TIMES ?= 20
 FAULTS = tests/faults tests/integration/test_kill.py tests/integration/test_security.py \
          tests/integration/test_plain_refusals.py tests/integration/test_hot_swap.py

@@ -89,6 +89,20 @@ class System:
             launcher.start("transmitter", link, shard=index % shards)
 
 
+def check_places(settings: SystemSettings, *, launch: bool) -> None:
+    """Whether processes that are started elsewhere can find this one.
+
+    Raises:
+        ConfigurationError: they could not know where to dial.
+    """
+    if not launch and settings.shards > 1:
+        raise ConfigurationError("shards are for processes that are started here")
+    if not launch and not settings.ports.control:
+        raise ConfigurationError(
+            "processes that are started elsewhere must know where to dial: set ports.control"
+        )
+
+
 @contextmanager
 def open_system(
     settings: SystemSettings, folder: Path, folders: Folders, *, launch: bool
@@ -99,12 +113,7 @@ def open_system(
         ConfigurationError: processes of other machines could not know where to dial.
         PortInUseError: the port is taken.
     """
-    if not launch and settings.shards > 1:
-        raise ConfigurationError("shards are for processes that are started here")
-    if not launch and not settings.ports.control:
-        raise ConfigurationError(
-            "processes that are started elsewhere must know where to dial: set ports.control"
-        )
+    check_places(settings, launch=launch)
     free = iter(sockets.free_ports(3 * settings.shards))
     shards = [_addresses(settings, free) for _ in range(settings.shards)]
     addresses = shards[0]

@@ -11,7 +11,7 @@ from pathlib import Path
 from orchestrator.catalog import Catalog
 from orchestrator.codec_facts import CodecFacts, facts_of_plan
 from orchestrator.ledger import Ledger
-from orchestrator.processes import open_system
+from orchestrator.processes import check_places, open_system
 from orchestrator.reports.report import write_report
 from orchestrator.run_folder import LEDGER, RESULTS_CSV, is_evaluation, open_ledger
 from orchestrator.run_manifest import write_run_manifest
@@ -91,6 +91,7 @@ def run_sweep(
     Raises:
         SemcomError: with the exit code that system.md names.
     """
+    check_places(scenario, launch=launch)  # before there is a folder
     folders = folders.absolute()
     plan = plan_run(scenario, folders)
     begun = begin_run(scenario, plan, folder, folders, resume=resume)

@@ -68,6 +68,7 @@ def compact(manifest: DatasetManifest) -> Fields:
         ),
         "jscc": muon.model_copy(update={"epochs": 23, "max_gradient_norm": 1.0}),
     }
+    stages = _as_many_images(stages, manifest)
     return {
         "architecture": _architecture(
             manifest,
@@ -84,11 +85,11 @@ def compact(manifest: DatasetManifest) -> Fields:
             ),
             cutout=8,
         ),
-        "stages": _as_many_images(stages, manifest),
+        "stages": stages,
         "distillation": ROBUST.model_copy(update={"whitening": 0.99}),
         "augmentation": AugmentationSettings(crop_padding=4, views=8),
         # An architecture is found in ten epochs instead of 200: alpha moves faster, and later.
-        "search": SearchSettings(lr=3e-3, warmup_epochs=4),
+        "search": SearchSettings(lr=3e-3, warmup_epochs=2 * stages["search"].epochs // 5),
     }
 
 

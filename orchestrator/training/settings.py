@@ -201,6 +201,12 @@ class TrainingSettings(Settings):
             needed.discard("search")
         if missing := sorted(needed - set(self.stages)):
             raise ValueError(f"system '{self.system}' needs settings of stage {missing[0]}")
+        search = self.stages.get("search")
+        if search is not None and (self.search.warmup_epochs or 0) >= search.epochs:
+            raise ValueError(
+                f"search.warmup_epochs: leaves alpha none of the {search.epochs} epochs "
+                "(stages.search.epochs)"
+            )
         if self.teacher.encoder.feature_dim != self.architecture.channel.feature_dim:
             raise ValueError("teacher and student differ in feature_dim")
         return self

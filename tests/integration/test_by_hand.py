@@ -106,4 +106,5 @@ def test_sweep_that_nobody_can_find_is_refused(workplace: Path, tmp_path: Path) 
     arguments = ("sweep", scenario, "--out", tmp_path / "run", "--no-launch")
     code, printed = command(*arguments, cwd=workplace)
     assert code == 2
+    assert not (tmp_path / "run").exists()
     assert "ports.control" in printed

@@ -204,6 +204,7 @@ def test_settings_come_from_a_file_under_those_of_the_command_line(
         (["shapes10", "--nproc", "3"], "over 3 ranks"),
         (["shapes10", "--set", "device=cuda"], "no GPU"),
         (["shapes10", "--set", "distillation.snr_db_low=30"], "above snr_db_high"),
+        (["shapes10", "--set", "stages.search.epochs=4"], "leaves alpha none of the 4 epochs"),
         (["shapes10", "--until", "jscc"], "no stage 'jscc'"),
         (["shapes10", "--nnodes", "2"], "--rendezvous"),
         (["shapes10", "--set", "name=2024-13-45"], "is not YAML"),
