@@ -19,12 +19,18 @@ from rich.progress import Progress
 
 from orchestrator.training.arguments import parse, settings_of
 from orchestrator.training.artefacts import Artefact
+from orchestrator.training.data import Rank
 from orchestrator.training.export import export_codec
 from orchestrator.training.launch import run_ranks
 from orchestrator.training.loop import Run
 from orchestrator.training.pipeline import Pipeline, Trained
 from orchestrator.training.progress import JobReporter, Silent, progress_bars
-from orchestrator.training.ranks import joined_ranks
+from orchestrator.training.ranks import (
+    any_rank,
+    joined_ranks,
+    patient_ranks,
+    spans_hosts,
+)
 from orchestrator.training.settings import StageName, TrainingSettings
 from orchestrator.training.stop import StoppedError, stop_requests
 from semcom.errors import ConfigurationError, SemcomError
@@ -55,10 +61,11 @@ def main(argv: list[str] | None = None) -> int:
 def _run(arguments: argparse.Namespace) -> None:
     settings = settings_of(arguments)
     device = torch.device(_device(settings))
-    bf16 = settings.precision == "bf16" or (settings.precision == "auto" and has_bf16(device))
+    first = os.environ.get("RANK", "0") == "0"
     _share_cores(settings)
-    with stop_requests() as stop, progress_bars(console) as bars:
+    with stop_requests() as stop, progress_bars(console, shown=first) as bars:
         with joined_ranks(device) as rank:
+            bf16 = _in_bf16(settings, device, rank)
             reporter = _reporter(arguments, settings, bars) if rank.index == 0 else Silent()
             run = Run(settings.seed, bf16, device, rank, stop, reporter, settings.checkpoint_s)
             pipeline = Pipeline(settings, run)
@@ -69,12 +76,28 @@ def _run(arguments: argparse.Namespace) -> None:
                     f"{'bf16' if bf16 else 'fp32'}"
                 )
             trained = pipeline.train(_told if rank.index == 0 else _untold, arguments.until)
-        # From here on the ranks go their own ways: none waits while the first evaluates the codec.
-        if rank.index == 0:
-            if "search" in pipeline.stages:
-                _show_search(pipeline.stages["search"])
-            if trained is not None:
-                _export(trained, arguments, run)
+            if spans_hosts():  # torchrun ends a host's ranks minutes after another host's ended
+                with patient_ranks():
+                    _finish(pipeline, trained, arguments)
+        if not spans_hosts():  # the ranks part: none waits while the first evaluates the codec
+            _finish(pipeline, trained, arguments)
+
+
+def _finish(pipeline: Pipeline, trained: Trained | None, arguments: argparse.Namespace) -> None:
+    """What is left to do when all stages are there; the first rank does it."""
+    if pipeline.run.rank.index:
+        return
+    if "search" in pipeline.stages:
+        _show_search(pipeline.stages["search"])
+    if trained is not None:
+        _export(trained, arguments, pipeline.run)
+
+
+def _in_bf16(settings: TrainingSettings, device: torch.device, rank: Rank) -> bool:
+    """Whether to compute in bf16: with `auto` where all ranks' processors can."""
+    if settings.precision != "auto":
+        return settings.precision == "bf16"
+    return not any_rank(not has_bf16(device), rank, device)
 
 
 def _reporter(
@@ -124,7 +147,8 @@ def _untold(stage: StageName, was_run: bool) -> None:
 
 def _share_cores(settings: TrainingSettings) -> None:
     ranks_here = int(os.environ.get("LOCAL_WORLD_SIZE", "1"))
-    cores = len(os.sched_getaffinity(0)) if ranks_here > 1 else torch.get_num_threads()
+    # torchrun's ranks are started with one thread each, whatever their number.
+    cores = len(os.sched_getaffinity(0)) if "RANK" in os.environ else torch.get_num_threads()
     torch.set_num_threads(settings.threads or max(1, cores // ranks_here))
 
 

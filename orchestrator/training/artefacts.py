@@ -23,7 +23,7 @@ import torch
 from safetensors import SafetensorError
 from safetensors.torch import load as parse_safetensors
 from safetensors.torch import save as format_safetensors
-from torch import nn
+from torch import Tensor, nn
 
 from semcom.errors import CheckpointError, StorageError
 from semcom.files import write_atomically
@@ -62,9 +62,8 @@ class Artefact:
             CheckpointError: the file is damaged or holds other modules.
         """
         try:
-            state = parse_safetensors(self.weights_path.read_bytes())
-            module.load_state_dict(state)
-        except (SafetensorError, RuntimeError) as error:
+            module.load_state_dict(read_tensors(self.weights_path))
+        except RuntimeError as error:
             raise _damaged(self.weights_path, error) from error
 
     def save(self, module: nn.Module) -> None:
@@ -129,6 +128,18 @@ class Artefact:
 def _damaged(path: Path, error: Exception) -> CheckpointError:
     reason = (str(error).splitlines() or [type(error).__name__])[0]
     return CheckpointError(f"{path} is damaged; remove it and run again: {reason}")
+
+
+def read_tensors(path: Path) -> dict[str, Tensor]:
+    """The tensors of a file of safetensors.
+
+    Raises:
+        CheckpointError: it is damaged, or another host's work folder is not this one's.
+    """
+    try:
+        return parse_safetensors(path.read_bytes())
+    except (SafetensorError, OSError) as error:
+        raise _damaged(path, error) from error
 
 
 def save_file(path: Path, content: bytes) -> None:

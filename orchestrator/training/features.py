@@ -10,11 +10,10 @@ from functools import partial
 from pathlib import Path
 
 import torch
-from safetensors.torch import load as parse_safetensors
 from safetensors.torch import save as format_safetensors
 from torch import Tensor, nn
 
-from orchestrator.training.artefacts import save_file
+from orchestrator.training.artefacts import read_tensors, save_file
 from orchestrator.training.data import Batch, EpochKey, ImageSet, Rank, augment, draw_shifts
 from orchestrator.training.ranks import any_rank, gathered_rows, wait_for_all
 from orchestrator.training.settings import AugmentationSettings
@@ -47,6 +46,7 @@ class TeacherFeatures:
         self._variance_share = whitening
         self._whiten: FeatureWhitening | None = None
         self._kept: dict[int, Tensor] = {}
+        self._prepared = False
 
     @torch.no_grad()
     def of(self, batch: Batch) -> Tensor:
@@ -65,6 +65,8 @@ class TeacherFeatures:
         Raises:
             StorageError: the disk refuses.
         """
+        if self._prepared:
+            return
         images = len(self._images.labels_N)
         share, views = self._variance_share, self._augmentation.views
         sample = 0 if share is None else min(images, FEATURE_WHITENING_IMAGES)
@@ -89,6 +91,7 @@ class TeacherFeatures:
             compute = partial(self._compute_view, view, rank, after(sample + view * images))
             features_ND = self._kept_file(path, rank, compute)["features"]
             self._kept[view] = self._target(features_ND).half()
+        self._prepared = True
         if computed:
             report(total, total)
 
@@ -101,7 +104,7 @@ class TeacherFeatures:
             if rank.index == 0:
                 save_file(path, format_safetensors(tensors))
             wait_for_all(rank)
-        return parse_safetensors(path.read_bytes())
+        return read_tensors(path)
 
     def _target(self, features_BD: Tensor) -> Tensor:
         return features_BD if self._whiten is None else self._whiten(features_BD)
@@ -121,9 +124,13 @@ class TeacherFeatures:
         shifts = draw_shifts(self._images, self._augmentation, key=key, view=view)
         images_NSS3 = self._images.images_NSS3
         features_ND = self._of_all(
-            len(images_NSS3), rank, report, lambda at: augment(images_NSS3[at], shifts.of(at))
+            len(images_NSS3),
+            rank,
+            report,
+            lambda at: augment(images_NSS3[at], shifts.of(at)),
+            torch.float16,
         )
-        return {"features": features_ND.half()}
+        return {"features": features_ND}
 
     @torch.no_grad()
     def _of_all(
@@ -132,15 +139,16 @@ class TeacherFeatures:
         rank: Rank,
         report: Callable[[int], None],
         images_at: Callable[[Tensor], Tensor],
+        kept_as: torch.dtype = torch.float32,
     ) -> Tensor:
-        """(total, D) float32 of the first images: each rank computes every count-th."""
+        """(total, D) of the first images: each rank computes every count-th."""
         mine = torch.arange(rank.index, total, rank.count)
         batches = max(1, total // (rank.count * BATCH))  # that every rank has
         parts: list[Tensor] = []
         for chosen in torch.split(mine, BATCH):
             if len(parts) < batches:
                 report(len(parts) * BATCH * rank.count)
-            parts.append(self._compute(images_at(chosen)))
+            parts.append(self._compute(images_at(chosen)).to(kept_as))
         return gathered_rows(torch.cat(parts), rank, total).cpu()
 
     @property

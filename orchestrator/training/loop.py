@@ -23,6 +23,7 @@ from orchestrator.training.ranks import any_rank, spread
 from orchestrator.training.settings import AugmentationSettings, StageSettings
 from orchestrator.training.stages import Stage
 from orchestrator.training.stop import StoppedError, StopRequest
+from semcom.errors import ConfigurationError
 
 # Ranks agree on stopping and saving every so many steps: agreeing waits for the slowest.
 AGREE_EVERY = 8
@@ -105,6 +106,7 @@ class Training:
         Raises:
             StoppedError: it was asked to stop, and has saved.
             StorageError: the disk refuses; the last save is kept.
+            ConfigurationError: the training has diverged; the last save is from before.
         """
         self._resume()
         at, name = self._position, self._stage.name
@@ -114,6 +116,7 @@ class Training:
         while at.epoch < self._settings.epochs:
             self._run_epoch(at)
             self._report(at)
+            self._check_finite(at)
             at.epoch, at.step, at.sums = at.epoch + 1, 0, {}
             self._save()
         self._stage.finish()
@@ -139,6 +142,16 @@ class Training:
             self._stop_or_save(at)
         self._stage.end_epoch(key, at.means())
 
+    def _check_finite(self, at: Position) -> None:
+        """Refuse to keep what has diverged; the ranks' weights are equal, so they agree."""
+        for value in self._stage.state_dict().values():
+            if value.is_floating_point() and not value.isfinite().all():
+                name = self._stage.name
+                raise ConfigurationError(
+                    f"stage {name} diverged in epoch {at.epoch + 1}: lower stages.{name}.lr or "
+                    f"set stages.{name}.max_gradient_norm"
+                )
+
     def _update(self, batch: Any) -> Losses:
         device = self._run.device
         with torch.autocast(device.type, dtype=torch.bfloat16, enabled=self._run.bf16):
@@ -153,7 +166,8 @@ class Training:
 
     def _stop_or_save(self, at: Position) -> None:
         """Between steps: save from time to time, and end when asked to."""
-        if self._run.rank.count > 1 and at.step % AGREE_EVERY:
+        done = at.epoch * self._steps + at.step
+        if self._run.rank.count > 1 and done % AGREE_EVERY:
             return
         late = time.monotonic() - self._last_save >= self._run.checkpoint_s
         asked = any_rank(self._run.stop.signal != 0, self._run.rank, self._run.device)

@@ -81,6 +81,8 @@ class Pipeline:
         names = self.stage_names(until)
         if until is not None and until not in names:
             raise ConfigurationError(f"no stage '{until}' here; there are: {', '.join(names)}")
+        if until is not None:
+            names = names[: names.index(until) + 1]
         for name in names:
             self._check_images(name)
         link: TrainingLink | None = None
@@ -137,6 +139,7 @@ class Pipeline:
             StoppedError: it was asked to stop meanwhile.
         """
         rank, device = self.run.rank, self.run.device
+        waited = False
         with ExitStack() as held:
             while True:
                 file = made.lock() if rank.index == 0 else None
@@ -144,9 +147,12 @@ class Pipeline:
                     held.enter_context(file)
                 if any_rank(file is not None, rank, device):
                     break
+                waited = True
                 self.run.reporter.note("waiting", 0, 1)  # for the job that trains the same
                 self.run.stop_if_asked()
                 time.sleep(WAIT_S)
+            if waited:
+                self.run.reporter.note("waiting", 1, 1)
             yield
 
     def _run_unless_finished(self, stage: Stage, made: Artefact) -> bool:

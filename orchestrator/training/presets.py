@@ -252,6 +252,10 @@ def settings_from_preset(
     merged = _laid_over(_for_system(base, system).model_dump(), overrides)
     encoder = merged["architecture"]["encoder"]
     if system == "jscc-teacher":
+        if "encoder" in (overrides.get("architecture") or {}):
+            raise ConfigurationError(
+                "architecture.encoder: the JSCC-teacher sends with teacher.encoder; change that"
+            )
         merged["architecture"]["encoder"] = merged["teacher"]["encoder"]
     elif merged["depths"] == "darts":
         encoder["depths"] = TABLE_III_DEPTHS["darts", _stands_for(manifest)]
@@ -268,7 +272,11 @@ def _for_system(settings: TrainingSettings, system: System) -> TrainingSettings:
     if system == "jscc-teacher":
         teacher = stages["teacher"]
         # Tuned, not trained: at a tenth of the rate, or what does not harm a pretrained model.
-        tuned: Fields = {"epochs": max(1, teacher.epochs // 4), "lr": 0.01, "warmup": 0.1}
+        tuned: Fields = {
+            "epochs": max(1, teacher.epochs // 4),
+            "lr": round(teacher.lr / 10, 6),
+            "warmup": 0.1,
+        }
         if isinstance(settings.teacher.encoder, TimmEncoderArchitecture):
             tuned = {"epochs": teacher.epochs, "lr": 1e-5, "lr_end": 0.0, "warmup": 0.1}
         jscc = teacher.model_copy(update={**tuned, "max_gradient_norm": 1.0})

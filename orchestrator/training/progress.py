@@ -6,11 +6,15 @@ import json
 import logging
 import time
 import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Protocol
 
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
+
+from semcom.errors import StorageError
 
 logger = logging.getLogger("orchestrator.training")
 
@@ -65,7 +69,8 @@ class JobReporter:
         self._stage = ""
         self._epochs = self._steps = 0
         self._next_s = 0.0
-        lines.parent.mkdir(parents=True, exist_ok=True)
+        with _storage_errors(lines):
+            lines.parent.mkdir(parents=True, exist_ok=True)
 
     def start(self, stage: str, *, epochs: int, steps: int, done: int) -> None:
         """A new bar for a new stage."""
@@ -113,13 +118,23 @@ class JobReporter:
             "steps": self._steps,
             **values,
         }
-        with self._lines.open("a") as file:
+        with _storage_errors(self._lines), self._lines.open("a") as file:
             file.write(json.dumps(record) + "\n")
 
     def _scalar(self, name: str, value: float, step: int) -> None:
         if self._writer is None:
             self._writer = _event_writer(self._events)
         self._writer.add_scalar(name, value, step)
+
+
+@contextmanager
+def _storage_errors(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise StorageError(
+            f"cannot write {path}: {error.strerror}; the last save is kept"
+        ) from error
 
 
 class _NoEvents:
@@ -141,8 +156,8 @@ def _event_writer(folder: Path) -> Any:
     return SummaryWriter(str(folder))
 
 
-def progress_bars(console: Console) -> Progress:
-    """The bars of a job."""
+def progress_bars(console: Console, *, shown: bool) -> Progress:
+    """The bars of a job; of several ranks in one terminal only the first one's are shown."""
     return Progress(
         TextColumn("{task.description:8}"),
         BarColumn(),
@@ -150,4 +165,5 @@ def progress_bars(console: Console) -> Progress:
         TimeRemainingColumn(),
         TextColumn("{task.fields[note]}"),
         console=console,
+        disable=not shown,
     )

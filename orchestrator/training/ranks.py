@@ -12,16 +12,20 @@ import time
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import timedelta
 from typing import Any
 
 import torch
 import torch.distributed as dist
 from torch import Tensor, nn
+from torch.nn.modules.batchnorm import _BatchNorm
 from torch.nn.parallel import DistributedDataParallel
 
 from orchestrator.training.data import Rank
+from semcom.errors import ConfigurationError
 
 GRACE_S = 2.0
+PATIENCE = timedelta(days=2)
 
 
 @contextmanager
@@ -91,11 +95,37 @@ def wait_for_all(rank: Rank) -> None:
         dist.barrier()
 
 
+@contextmanager
+def patient_ranks() -> Iterator[None]:
+    """All ranks leave the block together, however long the first one needs in it."""
+    group = dist.new_group(backend="gloo", timeout=PATIENCE)
+    assert isinstance(group, dist.ProcessGroup)
+    yield
+    dist.barrier(group)
+
+
+def spans_hosts() -> bool:
+    """Whether torchrun runs ranks on other hosts, too."""
+    return int(os.environ.get("GROUP_WORLD_SIZE", "1")) > 1
+
+
 def share_batch_norms(module: nn.Module) -> None:
-    """Turn batch norms into ones that normalise with the statistics of all ranks' images."""
+    """Turn batch norms into ones that normalise with the statistics of all ranks' images.
+
+    Raises:
+        ConfigurationError: there are trained ones of another kind.
+    """
     for layer in module.modules():
         if type(layer) is nn.BatchNorm2d or type(layer) is nn.BatchNorm1d:
             layer.__class__ = SharedBatchNorm
+            continue
+        if not isinstance(layer, _BatchNorm) or isinstance(layer, SharedBatchNorm):
+            continue
+        if any(p.requires_grad for p in layer.parameters()):
+            raise ConfigurationError(
+                f"several ranks cannot share a {type(layer).__name__}: train this network on one "
+                "rank, or frozen"
+            )
 
 
 class SharedBatchNorm(nn.BatchNorm2d):
@@ -121,7 +151,8 @@ class SharedBatchNorm(nn.BatchNorm2d):
 
     @torch.no_grad()
     def _remember(self, mean: Tensor, variance: Tensor) -> None:
-        momentum = 0.1 if self.momentum is None else self.momentum
+        assert self.momentum is not None
+        momentum = self.momentum
         if self.running_mean is not None and self.running_var is not None:
             self.running_mean.lerp_(mean, momentum)
             self.running_var.lerp_(variance, momentum)

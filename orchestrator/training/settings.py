@@ -197,6 +197,8 @@ class TrainingSettings(Settings):
     @model_validator(mode="after")
     def _complete(self) -> Self:
         needed = set(SYSTEM_STAGES[self.system])
+        if self.depths == "search" and "search" not in needed:
+            raise ValueError(f"depths: system '{self.system}' has no search; give it the depths")
         if self.depths != "search":
             needed.discard("search")
         if missing := sorted(needed - set(self.stages)):

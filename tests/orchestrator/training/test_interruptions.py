@@ -12,11 +12,11 @@ from typing import Any
 import pytest
 
 from orchestrator.training import __main__ as command
-from orchestrator.training import export, features
+from orchestrator.training import export, features, loop
 from orchestrator.training.pipeline import Pipeline
 from orchestrator.training.stop import StoppedError
 from semcom.errors import CheckpointError
-from tests.orchestrator.training.harness import run_here, small_settings, train
+from tests.orchestrator.training.harness import run_here, small_settings, train, train_until
 
 WORDS = ("shapes10", "--preset", "smoke", "--name", "tiny", "--set", "images=64")
 
@@ -106,6 +106,48 @@ def test_damaged_saves_are_one_line_that_says_what_to_do(data_dir: Path, tmp_pat
         saved.write_bytes(content)
         with pytest.raises(CheckpointError, match="is damaged; remove it and run again"):
             train(settings)
+
+
+def test_damaged_features_are_one_line_that_says_what_to_do(data_dir: Path, tmp_path: Path) -> None:
+    settings = small_settings(data_dir, tmp_path, depths="preset")
+    train_until(settings, "stage1")
+    (view, _) = sorted(tmp_path.glob("artefacts/*/teacher-*/features/view-*"))
+    view.write_bytes(view.read_bytes()[:5000])
+    head = settings.stages["stage1"].model_copy(update={"lr": 1e-3})
+    changed = settings.model_copy(update={"stages": {**settings.stages, "stage1": head}})
+    with pytest.raises(CheckpointError, match="is damaged; remove it and run again"):
+        train(changed)
+
+
+def test_a_training_that_diverges_is_refused_and_leaves_nothing_to_be_taken_over(
+    data_dir: Path,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    real = loop.Training._update
+
+    def diverging(training: loop.Training, batch: Any) -> Any:
+        terms = real(training, batch)
+        next(training._stage.parameters()).data.fill_(float("inf"))
+        return terms
+
+    monkeypatch.setattr(loop.Training, "_update", diverging)
+    assert run_command(data_dir, tmp_path, "--until", "teacher") == 2
+    assert "stage teacher diverged in epoch 1: lower stages.teacher.lr" in _one_line(capsys)
+    assert not list(tmp_path.glob("artefacts/*/*/weights.safetensors"))
+    assert not list(tmp_path.glob("artefacts/*/*/resume.pt"))
+
+
+def test_a_disk_that_is_full_for_the_progress_is_one_line_and_exit_code_7(
+    data_dir: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run_command(data_dir, tmp_path, "--progress", "/dev/full", "--until", "teacher") == 7
+    assert "cannot write /dev/full: No space left on device" in _one_line(capsys)
+
+
+def _one_line(capsys: pytest.CaptureFixture[str]) -> str:
+    return capsys.readouterr().err.replace("\n", " ")
 
 
 def test_an_error_of_our_own_ends_with_70_so_that_a_job_is_started_again(

@@ -205,6 +205,11 @@ def test_settings_come_from_a_file_under_those_of_the_command_line(
         (["shapes10", "--set", "device=cuda"], "no GPU"),
         (["shapes10", "--set", "distillation.snr_db_low=30"], "above snr_db_high"),
         (["shapes10", "--set", "stages.search.epochs=4"], "leaves alpha none of the 4 epochs"),
+        (["shapes10", "--system", "jscc-student", "--set", "depths=search"], "has no search"),
+        (
+            ["shapes10", "--system", "jscc-teacher", "--set", "architecture.encoder.width=0.5"],
+            "sends with teacher.encoder",
+        ),
         (["shapes10", "--until", "jscc"], "no stage 'jscc'"),
         (["shapes10", "--nnodes", "2"], "--rendezvous"),
         (["shapes10", "--set", "name=2024-13-45"], "is not YAML"),
@@ -223,6 +228,24 @@ def test_wrong_arguments_are_one_line_and_exit_code_2(
     monkeypatch.chdir(tmp_path)
     assert command.main([*arguments, "--data", str(data_dir)]) == 2
     assert words in capsys.readouterr().err.replace("\n", " ")
+
+
+@pytest.mark.parametrize("preset", ["compact", "embedded", "smoke"])
+def test_the_jscc_teacher_is_tuned_at_a_tenth_of_the_teachers_rate(
+    preset: str, data_dir: Path
+) -> None:
+    manifest = read_manifest(data_dir / "shapes10")
+    settings = settings_from_preset(preset, manifest, name="x", system="jscc-teacher", overrides={})
+    assert settings.stages["jscc"].lr == pytest.approx(settings.stages["teacher"].lr / 10)
+
+
+def test_larger_sets_rest_alpha_for_the_same_share(data_dir: Path) -> None:
+    small = read_manifest(data_dir / "shapes10")
+    train = small.splits["train"].model_copy(update={"images": 100_000})
+    large = small.model_copy(update={"splits": {**small.splits, "train": train}})
+    for manifest, epochs, rest in ((small, 10, 4), (large, 5, 2)):
+        settings = settings_from_preset("compact", manifest, name="x", overrides={})
+        assert (settings.stages["search"].epochs, settings.search.warmup_epochs) == (epochs, rest)
 
 
 @pytest.mark.parametrize("preset", sorted(PRESETS))

@@ -17,7 +17,8 @@ import psutil
 import pytest
 from safetensors.numpy import load_file
 
-from tests.orchestrator.training.harness import STAGES, start_training
+from semcom.checkpoints import open_checkpoint
+from tests.orchestrator.training.harness import STAGES, setting_words, start_training
 
 pytestmark = [pytest.mark.processes, pytest.mark.timeout(900)]
 
@@ -28,7 +29,7 @@ SHORT_TEACHER = ("--until", "teacher", "--set", "stages.teacher.batch=32", "--se
 LONG = {
     1: (*SHORT_TEACHER, "--set", "stages.teacher.epochs=6"),
     2: (
-        "--system", "jscc-student", "--until", "jscc", "--set", "images=256",
+        "--system", "jscc-student", "--until", "jscc", "--set", "images=224",
         "--set", "stages.jscc.batch=32", "--set", "stages.jscc.epochs=5",
     ),
 }  # fmt: skip
@@ -151,11 +152,13 @@ def test_two_hosts_meet_and_train_one_job(
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
     meeting = ("--nnodes", "2", "--rendezvous", f"127.0.0.1:{port}")
+    job = ("--system", "jscc-student", *setting_words("images=64", "stages.jscc.epochs=1"))
     hosts = [
-        start_training(data_dir, tmp_path, *SHORT_TEACHER, *meeting, "--local-addr", address)
+        start_training(data_dir, tmp_path, *job, *meeting, "--local-addr", address)
         for address in ("127.0.0.1", "127.0.0.2")
     ]
     outputs = [finish(host) for host in hosts]
     assert [host.returncode for host in hosts] == [0, 0], outputs
     assert "2 rank(s)" in "".join(outputs)
     assert weights(tmp_path)
+    open_checkpoint(tmp_path / "codec").verify()

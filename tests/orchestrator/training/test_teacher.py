@@ -15,6 +15,7 @@ from orchestrator.training.data import AugmentationSettings, Epoch, EpochKey, Im
 from orchestrator.training.export import export_codec
 from orchestrator.training.identity import weights_digest
 from orchestrator.training.presets import settings_from_preset
+from orchestrator.training.ranks import share_batch_norms
 from orchestrator.training.settings import TeacherSettings, TrainingSettings
 from orchestrator.training.stages import cut_out
 from orchestrator.training.teacher import Teacher, make_teacher_encoder
@@ -30,7 +31,7 @@ from tests.orchestrator.training.harness import small_settings, train
 from transmitters.codec import TransmitterCodec
 from transmitters.conv_encoder import ConvEncoder, Whitening
 
-pytest.importorskip("timm")
+timm = pytest.importorskip("timm")
 
 SMALL = ConvEncoderArchitecture(
     input=InputSpec(size=32), blocks=((8,), (16, 16)), hidden=32, feature_dim=16
@@ -231,3 +232,10 @@ def test_wrong_weights_and_models_are_one_line(tmp_path: Path) -> None:
     unknown = CLIP.model_copy(update={"model": "vit_unheard_of"})
     with pytest.raises(ConfigurationError, match="knows no model 'vit_unheard_of'"):
         make_teacher_encoder(TeacherSettings(encoder=unknown))
+
+
+def test_batch_norms_that_ranks_cannot_share_are_refused_where_they_are_trained() -> None:
+    network = timm.create_model("mobilenetv3_small_050", pretrained=False)
+    with pytest.raises(ConfigurationError, match="cannot share a BatchNormAct2d"):
+        share_batch_norms(network)
+    share_batch_norms(network.requires_grad_(False))
