@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable
 from functools import partial
 from pathlib import Path
 
+from docs.settings_tables import HEAD, MODELS, settings_rows
 from orchestrator.bench.figures import read_figures, target_table
 from orchestrator.codec_facts import CodecFacts
 from orchestrator.reports.claims import claims_table, evidence_of_results
@@ -79,6 +80,11 @@ def claims(folder: Path) -> str:
     return f"{_report_table(table)}\n{table.note}\n"
 
 
+def settings(name: str) -> str:
+    """Every key of a model of settings."""
+    return _table(HEAD, settings_rows(name))
+
+
 def searches(folder: Path) -> str:
     """What the searches of a folder found."""
     table = search_table(group_searches(_searches_in(folder)))
@@ -93,6 +99,7 @@ TABLES: dict[str, Callable[[], str]] = {
     "exit-codes": exit_codes,
     "metrics": metrics,
     "targets": targets,
+    **{f"settings-{name}": partial(settings, name) for name in MODELS},
     **{f"bench-{path.stem}": partial(benchmark, path.stem) for path in PERFORMANCE.glob("*.json")},
     **{f"claims-{path.name}": partial(claims, path) for path in REPRODUCING.glob("*/")},
     **{

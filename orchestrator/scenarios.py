@@ -38,9 +38,11 @@ LIVE = "live"  # the mode of scenarios that `semcom up` takes
 class LinkSettings(Settings):
     """One transmitter: its images, and the codec or codecs to send them with."""
 
-    dataset: Name
-    codec: Name | None = None
-    codecs: list[Name] = Field(default=[], max_length=16)
+    dataset: Name = Field(description="a prepared data set")
+    codec: Name | None = Field(default=None, description="one codec")
+    codecs: list[Name] = Field(
+        default=[], max_length=16, description="or several, swept on the same noise"
+    )
 
     @property
     def all_codecs(self) -> list[str]:
@@ -59,9 +61,9 @@ class LinkSettings(Settings):
 class SnrRange(Settings):
     """SNR points from `start` to `stop`, both included, `step` apart; dB."""
 
-    start: SnrDb
-    stop: SnrDb
-    step: float = Field(gt=0, le=100, allow_inf_nan=False)
+    start: SnrDb = Field(description="dB, included")
+    stop: SnrDb = Field(description="dB, included")
+    step: float = Field(gt=0, le=100, allow_inf_nan=False, description="dB")
 
     @model_validator(mode="after")
     def _rises(self) -> Self:
@@ -81,19 +83,21 @@ class SnrRange(Settings):
 class Ports(Settings):
     """Where channel and orchestrator listen; 0 takes any free port, which others cannot know."""
 
-    host: str = Field(default="127.0.0.1", pattern=r"^([A-Za-z0-9.\-]+|\*)$")
-    control: Port = 0
-    uplink: Port = 0
-    downlink: Port = 0
-    metrics: Port = 0
-    metrics_host: str = Field(default="127.0.0.1", description="the orchestrator's own pages")
+    host: str = Field(
+        default="127.0.0.1", pattern=r"^([A-Za-z0-9.\-]+|\*)$", description="`*`: all interfaces"
+    )
+    control: Port = Field(default=0, description="of the orchestrator, for everybody")
+    uplink: Port = Field(default=0, description="of the channel, for transmitters")
+    downlink: Port = Field(default=0, description="of the channel, for receivers")
+    metrics: Port = Field(default=0, description="of the orchestrator's metrics and live page")
+    metrics_host: str = Field(default="127.0.0.1", description="of those pages: where they listen")
 
 
 class Threads(Settings):
     """Threads of the networks, per process. The answers of exact mode depend on them."""
 
-    transmitter: int = Field(default=1, ge=1, le=256)
-    receiver: int = Field(default=1, ge=1, le=256)
+    transmitter: int = Field(default=1, ge=1, le=256, description="of the encoders")
+    receiver: int = Field(default=1, ge=1, le=256, description="of the decoders")
 
 
 def arithmetic_of(
@@ -109,20 +113,26 @@ def arithmetic_of(
 class SystemSettings(Settings):
     """What a scenario says of the processes, whether they sweep or stream."""
 
-    name: Annotated[str, Field(pattern="^[a-z0-9][a-z0-9._-]{0,47}$")]
+    name: str = Field(pattern="^[a-z0-9][a-z0-9._-]{0,47}$", description="of the run's folder")
     window: int = Field(default=8, ge=1, le=1024, description="frames in flight per link")
     encode_once: bool = Field(default=True, description="encode an image once, not at every point")
-    decoding: Decoding = "exact"
-    receivers: int = Field(default=1, ge=1, le=64)
+    decoding: Decoding = Field(
+        default="exact", description="throughput: receivers merge frames that wait, near ties vary"
+    )
+    receivers: int = Field(default=1, ge=1, le=64, description="processes, of every shard")
     shards: int = Field(
         default=1, ge=1, le=16, description="channels, each with links and receivers of its own"
     )
-    device: str = Field(default="cpu", pattern=r"^(auto|cpu|cuda(:\d+)?)$")
-    threads: Threads = Threads()
+    device: str = Field(
+        default="cpu", pattern=r"^(auto|cpu|cuda(:\d+)?)$", description="of the receivers"
+    )
+    threads: Threads = Field(default=Threads(), description="of the networks")
     engine: Engine = Field(default="torch", description="of the transmitters' networks")
     noise_engine: NoiseEngine = Field(default="numpy", description="of the channel")
-    ports: Ports = Ports()
-    security: SecuritySettings | None = None
+    ports: Ports = Field(default=Ports(), description="fixed ones, for processes elsewhere")
+    security: SecuritySettings | None = Field(
+        default=None, description="keys of all processes, see operations.md"
+    )
     log_frames: bool = Field(default=False, description="each frame in the logs, for an audit")
 
     @property
@@ -145,15 +155,25 @@ class SystemSettings(Settings):
 class Scenario(SystemSettings):
     """A sweep: every link over every channel, SNR and seed."""
 
-    mode: Literal["sweep"] = "sweep"
-    links: dict[Name, LinkSettings] = Field(min_length=1, max_length=256)
-    channels: list[ChannelSettings] = Field(default=[ChannelSettings()], min_length=1)
-    snr_db: Annotated[list[SnrDb], Field(min_length=1)] | SnrRange
-    seeds: list[Annotated[int, Field(ge=0, lt=2**63)]] = Field(default=[0], min_length=1)
+    mode: Literal["sweep"] = Field(default="sweep", description="else it is a live scenario")
+    links: dict[Name, LinkSettings] = Field(
+        min_length=1, max_length=256, description="a transmitter each"
+    )
+    channels: list[ChannelSettings] = Field(
+        default=[ChannelSettings()], min_length=1, description="all are swept"
+    )
+    snr_db: Annotated[list[SnrDb], Field(min_length=1)] | SnrRange = Field(
+        description="Es/N0 per complex symbol"
+    )
+    seeds: list[Annotated[int, Field(ge=0, lt=2**63)]] = Field(
+        default=[0], min_length=1, description="of the channel, all are swept"
+    )
     images: int | None = Field(
         default=None, ge=1, description="per point and link; all if left out"
     )
-    frame_images: int = Field(default=100, ge=1, le=MAX_FRAME_IMAGES)
+    frame_images: int = Field(
+        default=100, ge=1, le=MAX_FRAME_IMAGES, description="images of a frame"
+    )
 
     @property
     def snr_points_db(self) -> list[float]:

@@ -14,13 +14,17 @@ class ReceiverSettings(ProcessSettings):
     """The `receiver` section of a process file."""
 
     downlink: Address = Field(description="the channel's address for receivers")
-    codec_dir: Path = Path("codecs")
+    codec_dir: Path = Field(default=Path("codecs"), description="of the codecs")
     codecs: list[Name] = Field(default=[], description="loaded at start; others on request")
     mode: Decoding = Field(
         default="exact", description="exact: one frame, one forward pass; throughput: may merge"
     )
-    max_batch_images: int = Field(default=256, ge=1, le=65536)
-    max_delay_ms: float = Field(default=2.0, ge=0, le=1000)
-    device: str = Field(default="cpu", pattern=r"^(auto|cpu|cuda(:\d+)?)$")
-    threads: int = Field(default=1, ge=1, le=256)
+    max_batch_images: int = Field(default=256, ge=1, le=65536, description="of merged frames")
+    max_delay_ms: float = Field(
+        default=2.0, ge=0, le=1000, description="how long a frame may wait for others"
+    )
+    device: str = Field(
+        default="cpu", pattern=r"^(auto|cpu|cuda(:\d+)?)$", description="auto: a GPU where one is"
+    )
+    threads: int = Field(default=1, ge=1, le=256, description="of the networks")
     log_frames: bool = Field(default=False, description="each answer in the log, for an audit")

@@ -23,12 +23,16 @@ class ChannelSettings(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
 
-    model: ChannelModel = "awgn"
-    rician_k: float = Field(default=4.0, ge=0, le=1e4, allow_inf_nan=False)
+    model: ChannelModel = Field(default="awgn", description="of the fading")
+    rician_k: float = Field(
+        default=4.0, ge=0, le=1e4, allow_inf_nan=False, description="line of sight over scattered"
+    )
     coherence: int = Field(default=1, ge=1, le=1_000_000, description="codewords per fading draw")
-    csi: Csi = "perfect"
-    csi_error_variance: float = Field(default=0.0, ge=0, le=10, allow_inf_nan=False)
-    equalizer: EqualizerMethod = "zero_forcing"
+    csi: Csi = Field(default="perfect", description="what the receiver knows of the fading")
+    csi_error_variance: float = Field(
+        default=0.0, ge=0, le=10, allow_inf_nan=False, description="of csi: mismatch"
+    )
+    equalizer: EqualizerMethod = Field(default="zero_forcing", description="at the receiver")
 
     @property
     def label(self) -> str:

@@ -50,10 +50,10 @@ class ProcessSettings(Settings):
     """What every process is told."""
 
     control: Address | None = Field(default=None, description="the orchestrator's address")
-    metrics_host: str = "127.0.0.1"
+    metrics_host: str = Field(default="127.0.0.1", description="where /metrics listens")
     metrics_port: Port = Field(default=0, description="0: any free port, see the log")
     parent_pid: int | None = Field(default=None, description="end when this parent is gone")
-    security: SecuritySettings | None = None
+    security: SecuritySettings | None = Field(default=None, description="keys of all processes")
 
 
 SettingsT = TypeVar("SettingsT", bound=BaseModel)

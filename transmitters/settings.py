@@ -12,11 +12,11 @@ from semcom.settings import Address, Engine, ProcessSettings
 class TransmitterSettings(ProcessSettings):
     """The `transmitter` section of a process file."""
 
-    control: Address
+    control: Address = Field(description="the orchestrator's address")
     uplink: Address = Field(description="the channel's address for transmitters")
-    data_dir: Path = Path("data")
-    codec_dir: Path = Path("codecs")
-    threads: int = Field(default=1, ge=1, le=256)
+    data_dir: Path = Field(default=Path("data"), description="of the data sets")
+    codec_dir: Path = Field(default=Path("codecs"), description="of the codecs")
+    threads: int = Field(default=1, ge=1, le=256, description="of the networks")
     engine: Engine = Field(default="torch", description="what computes the networks")
     log_frames: bool = Field(default=False, description="each answer in the log, for an audit")
     cache_bytes: int = Field(default=256 << 20, ge=0, description="codewords kept, see encode_once")

@@ -19,24 +19,33 @@ from semcom.settings import Settings, read_yaml, validate
 class LiveLink(Settings):
     """One transmitter: what it sends, how often, and over which channel."""
 
-    dataset: Name
-    codec: Name
-    rate_hz: float = Field(default=5.0, gt=0, le=1000, allow_inf_nan=False, description="frames")
-    arrivals: Arrivals = "fixed"
-    frame_images: int = Field(default=1, ge=1, le=MAX_FRAME_IMAGES)
-    channel: ChannelSettings = ChannelSettings()
-    seed: int = Field(default=0, ge=0, lt=2**62)
-    course: Course = Constant(kind="constant", snr_db=10.0)
+    dataset: Name = Field(description="a prepared data set")
+    codec: Name = Field(description="to begin with")
+    rate_hz: float = Field(
+        default=5.0, gt=0, le=1000, allow_inf_nan=False, description="frames a second"
+    )
+    arrivals: Arrivals = Field(default="fixed", description="when frames come")
+    frame_images: int = Field(default=1, ge=1, le=MAX_FRAME_IMAGES, description="images of a frame")
+    channel: ChannelSettings = Field(default=ChannelSettings(), description="to begin with")
+    seed: int = Field(default=0, ge=0, lt=2**62, description="of channel and arrivals")
+    course: Course = Field(
+        default=Constant(kind="constant", snr_db=10.0), description="how the SNR changes"
+    )
 
 
 class LiveScenario(SystemSettings):
     """Links that stream without end."""
 
-    mode: Literal["live"]
-    shards: Literal[1] = 1  # whoever moves a link to a point must know the channel that has it
-    links: dict[Name, LiveLink] = Field(min_length=1, max_length=256)
+    mode: Literal["live"] = Field(description="else it is a sweep")
+    # Whoever moves a link to a point must know the channel that has it.
+    shards: Literal[1] = Field(default=1, description="a live system has one channel")
+    links: dict[Name, LiveLink] = Field(
+        min_length=1, max_length=256, description="a transmitter each"
+    )
     window_s: float = Field(default=10.0, ge=1, le=600, description="of rolling statistics")
-    course_every_s: float = Field(default=1.0, ge=0.1, le=3600, description="SNRs are moved")
+    course_every_s: float = Field(
+        default=1.0, ge=0.1, le=3600, description="how often SNRs are moved"
+    )
 
 
 def read_live_scenario(path: Path) -> LiveScenario:

@@ -1,0 +1,126 @@
+"""Tables of settings, made from the pydantic models that read them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from pydantic import BaseModel
+
+from channel_sim.settings import BrokerSettings
+from orchestrator.live.scenario import LiveLink, LiveScenario
+from orchestrator.scenarios import LinkSettings, Ports, Scenario, SnrRange, Threads
+from receiver.settings import ReceiverSettings
+from semcom.points import ChannelSettings
+from transmitters.settings import TransmitterSettings
+
+HEAD = ("key", "default", "allowed", "means")
+# Headings of docs/settings.md that "see NAME" leads to.
+NAMED = {
+    "ChannelSettings": "channel",
+    "LinkSettings": "link of a sweep",
+    "LiveLink": "link of a live system",
+    "Ports": "ports",
+    "SnrRange": "range",
+    "Threads": "threads",
+}
+MODELS: dict[str, type[BaseModel]] = {
+    "scenario": Scenario,
+    "link": LinkSettings,
+    "channel": ChannelSettings,
+    "range": SnrRange,
+    "threads": Threads,
+    "ports": Ports,
+    "live": LiveScenario,
+    "live-link": LiveLink,
+    "transmitter": TransmitterSettings,
+    "channel-process": BrokerSettings,
+    "receiver": ReceiverSettings,
+}
+SHARED_WITH = {"live": Scenario}  # keys that another table has already
+NOT_FOR_HAND = {"parent_pid", "static"}  # what processes tell each other
+
+
+def settings_rows(name: str) -> Iterator[tuple[str, ...]]:
+    """(key, default, what is allowed, meaning) of every setting of a model."""
+    schema = MODELS[name].model_json_schema()
+    shared = SHARED_WITH.get(name)
+    known = shared.model_fields if shared is not None else {}
+    for key, field in schema["properties"].items():
+        model_field = MODELS[name].model_fields[key]
+        if key in NOT_FOR_HAND or (
+            key in known and known[key].annotation == model_field.annotation
+        ):
+            continue
+        required = key in schema.get("required", ())
+        default = "required" if required else _default(field.get("default"))
+        yield f"`{key}`", default, _allowed(field), field.get("description", "")
+
+
+def _default(value: Any) -> str:
+    if value is None:
+        return "none"
+    if isinstance(value, dict):
+        return "its defaults"
+    if isinstance(value, list):
+        return f"`{_plain(value)}`"
+    return f"`{str(value).lower() if isinstance(value, bool) else value}`"
+
+
+def _plain(values: list[Any]) -> str:
+    shown = ("defaults" if isinstance(value, dict) else str(value) for value in values)
+    return f"[{', '.join(shown)}]"
+
+
+def _allowed(field: dict[str, Any]) -> str:
+    """What a JSON schema lets through, in words."""
+    if "$ref" in field:
+        return _reference(field["$ref"])
+    if "anyOf" in field:
+        kinds = [_allowed(kind) for kind in field["anyOf"] if kind.get("type") != "null"]
+        return " or ".join(kinds)
+    if "oneOf" in field:
+        return "see [live.md](live.md)"
+    if "enum" in field or "const" in field:
+        values = field.get("enum", [field.get("const")])
+        return ", ".join(f"`{value}`" for value in values)
+    kind = field.get("type")
+    if kind == "array":
+        return f"list: {_allowed(field['items'])}"
+    if kind == "object":
+        (values,) = field.get("patternProperties", {"": field.get("additionalProperties")}).values()
+        return f"NAME: {_allowed(values)}"
+    if kind in {"integer", "number"}:
+        return _bounds(field, "whole number" if kind == "integer" else "number")
+    return {"boolean": "`true`, `false`", "string": _text(field)}.get(str(kind), "")
+
+
+def _reference(reference: str) -> str:
+    name = reference.rpartition("/")[2]
+    return f"see {NAMED[name]}" if name in NAMED else "`{keys: DIR}`"
+
+
+def _bounds(field: dict[str, Any], kind: str) -> str:
+    low = field.get("minimum", field.get("exclusiveMinimum"))
+    high = field.get("maximum", field.get("exclusiveMaximum"))
+    above = "above " if "exclusiveMinimum" in field else ""
+    if low is None:
+        return kind
+    if high is None:
+        return f"{above or 'from '}{_number(low)}"
+    if high >= 2**62:
+        return f"{kind}, {_number(low)} or more"
+    return f"{above}{_number(low)} to {_number(high)}"
+
+
+def _number(value: float) -> str:
+    return f"{int(value):,}" if value == int(value) else f"{value:g}"
+
+
+def _text(field: dict[str, Any]) -> str:
+    if field.get("format") == "path":
+        return "folder"
+    pattern = field.get("pattern", "")
+    if pattern.startswith("^tcp"):
+        return "`tcp://HOST:PORT`"
+    return {r"^(auto|cpu|cuda(:\d+)?)$": "`auto`, `cpu`, `cuda`, `cuda:N`"}.get(pattern, "name")
