@@ -54,13 +54,37 @@ def evaluate(
 
     One frame is one forward pass, as in the processes' exact mode.
     """
+    points = evaluate_points(
+        checkpoint, shard, [point], link=link, images=images, frame_images=frame_images
+    )
+    return next(points)
+
+
+def evaluate_points(
+    checkpoint: Checkpoint,
+    shard: Shard,
+    points: Sequence[PointSpec | None],
+    *,
+    link: str,
+    images: int | None = None,
+    frame_images: int = 100,
+) -> Iterator[Evaluation]:
+    """The same for several points, each when it is asked for; images are encoded once for all.
+
+    With `tx_csi` they are encoded for every point.
+    """
     total = len(shard) if images is None else min(images, len(shard))
-    snr_db = NOISE_FREE_SNR_DB if point is None else point.snr_db
-    codec = TransmitterCodec.load(checkpoint)
-    frames = encode_frames(codec, shard, images=total, frame_images=frame_images, snr_db=snr_db)
-    answers = decode_frames(ReceiverCodec.load(checkpoint), list(frames), point, link=link)
-    joined = np.concatenate(answers)
-    return Evaluation(joined, int((joined == shard.labels_N[:total]).sum()))
+    codec, receiver = TransmitterCodec.load(checkpoint), ReceiverCodec.load(checkpoint)
+    frames: list[Symbols] = []
+    for point in points:
+        if not frames or codec.architecture.channel.tx_csi:
+            snr_db = NOISE_FREE_SNR_DB if point is None else point.snr_db
+            encoded = encode_frames(
+                codec, shard, images=total, frame_images=frame_images, snr_db=snr_db
+            )
+            frames = list(encoded)
+        joined = np.concatenate(decode_frames(receiver, frames, point, link=link))
+        yield Evaluation(joined, int((joined == shard.labels_N[:total]).sum()))
 
 
 def encode_frames(

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from orchestrator.training.evaluate import evaluate
+from orchestrator.training.evaluate import evaluate_points
 from orchestrator.training.identity import weights_digest
 from orchestrator.training.pipeline import Trained
 from orchestrator.training.teacher import Teacher
@@ -54,11 +54,11 @@ def measure(
     """Accuracy on the whole test split: without noise, and at a few SNRs over AWGN."""
     shard = Shard(dataset_dir, "test")
     points = [None, *(PointSpec(snr_db=snr_db) for snr_db in CHECK_SNR_DB)]
+    evaluations = evaluate_points(checkpoint, shard, points, link=checkpoint.manifest.dataset)
     accuracies: list[float] = []
-    for done, point in enumerate(points):
+    for done in range(len(points)):
         report(done, len(points))
-        link = checkpoint.manifest.dataset
-        accuracies.append(evaluate(checkpoint, shard, point, link=link).accuracy)
+        accuracies.append(next(evaluations).accuracy)
     report(len(points), len(points))
     awgn = {f"{snr_db:g}": a for snr_db, a in zip(CHECK_SNR_DB, accuracies[1:], strict=True)}
     return {

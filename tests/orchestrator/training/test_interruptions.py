@@ -82,16 +82,17 @@ def test_a_stop_while_features_are_computed_ends_the_job_and_it_goes_on(
 def test_a_stop_while_the_codec_is_evaluated_leaves_its_stages(
     data_dir: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    real, seen = export.evaluate, 0
+    real, seen = export.evaluate_points, 0
 
     def evaluate_and_ask(*arguments: Any, **options: Any) -> Any:
         nonlocal seen
-        seen += 1
-        signal.raise_signal(signal.SIGTERM)
-        return real(*arguments, **options)
+        for evaluation in real(*arguments, **options):
+            seen += 1
+            signal.raise_signal(signal.SIGTERM)
+            yield evaluation
 
     with monkeypatch.context() as patch:
-        patch.setattr(export, "evaluate", evaluate_and_ask)
+        patch.setattr(export, "evaluate_points", evaluate_and_ask)
         code = run_command(data_dir, tmp_path, "--system", "jscc-student")
     assert (code, seen) == (143, 1)
     assert run_command(data_dir, tmp_path, "--system", "jscc-student") == 0
