@@ -116,7 +116,6 @@ class Training:
         while at.epoch < self._settings.epochs:
             self._run_epoch(at)
             self._report(at)
-            self._check_finite(at)
             at.epoch, at.step, at.sums = at.epoch + 1, 0, {}
             self._save()
         self._stage.finish()
@@ -142,13 +141,14 @@ class Training:
             self._stop_or_save(at)
         self._stage.end_epoch(key, at.means())
 
-    def _check_finite(self, at: Position) -> None:
+    def _check_finite(self) -> None:
         """Refuse to keep what has diverged; the ranks' weights are equal, so they agree."""
+        epoch = self._position.epoch + (self._position.step > 0)
         for value in self._stage.state_dict().values():
             if value.is_floating_point() and not value.isfinite().all():
                 name = self._stage.name
                 raise ConfigurationError(
-                    f"stage {name} diverged in epoch {at.epoch + 1}: lower stages.{name}.lr or "
+                    f"stage {name} diverged in epoch {epoch}: lower stages.{name}.lr or "
                     f"set stages.{name}.max_gradient_norm"
                 )
 
@@ -181,6 +181,7 @@ class Training:
             group["lr"] = value * group.get("lr_share", 1.0)
 
     def _save(self) -> None:
+        self._check_finite()
         self._last_save = time.monotonic()
         if self._run.rank.index:
             return
