@@ -44,8 +44,9 @@ def identity(
     else:
         own["encoder"] = student
     if name == "search":
-        left_out = {"warmup_epochs"} if settings.search.warmup_epochs is None else set()
-        own["search"] = settings.search.model_dump(mode="json", exclude=left_out)
+        search = settings.search
+        left_out = {key for key in ("warmup_epochs", "images") if getattr(search, key) is None}
+        own["search"] = search.model_dump(mode="json", exclude=left_out)
     distillation = settings.distillation
     if name in {"stage2", "jscc"}:
         own["channel"] = settings.architecture.channel.model_dump(mode="json")

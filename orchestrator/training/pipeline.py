@@ -99,7 +99,7 @@ class Pipeline:
         """Whether a stage has the images of one step; the search in both of its parts."""
         parts = [self.images]
         if name == "search":
-            parts = [*halves(self.images, self.settings.search.held_out, 0)]
+            parts = [*halves(self.images, self.settings.search, 0)]
         fewest, batch = min(map(len, parts)), self.settings.stages[name].batch
         if fewest < batch:
             raise ConfigurationError(
@@ -161,7 +161,7 @@ class Pipeline:
             return False
         images = self.images
         if stage.name == "search":
-            images, _ = halves(images, self.settings.search.held_out, self.settings.search_seed)
+            images, _ = halves(images, self.settings.search, self.settings.search_seed)
         if stage.uses_views and self._features is not None:
             folder = self.stages["teacher"].folder / "features"
             self._features.prepare(folder, self.run.rank, self._computing_features)
@@ -241,7 +241,7 @@ class Pipeline:
 
     def _make_search(self) -> SearchStage:
         settings = self.settings
-        _, held_out = halves(self.images, settings.search.held_out, settings.search_seed)
+        _, held_out = halves(self.images, settings.search, settings.search_seed)
         with seeded(f"{settings.search_seed}/search/start"):
             stage = SearchStage(
                 self._prepare,

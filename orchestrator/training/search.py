@@ -196,11 +196,12 @@ class SearchStage(Stage):
             group["lr"] = settings.lr_end + (settings.lr - settings.lr_end) * cosine
 
 
-def halves(images: ImageSet, held_out: float, seed: int) -> tuple[ImageSet, ImageSet]:
+def halves(images: ImageSet, settings: SearchSettings, seed: int) -> tuple[ImageSet, ImageSet]:
     """(images of the weights, images of alpha), by a draw that the seed decides."""
     generator = keyed_generator(f"{seed}/search/halves")
     order_M = images.members_M[torch.randperm(len(images), generator=generator)]
-    count = round(len(images) * held_out)
+    order_M = order_M[: settings.images]
+    count = round(len(order_M) * settings.held_out)
     return images.part(order_M[count:]), images.part(order_M[:count])
 
 

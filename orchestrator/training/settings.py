@@ -151,6 +151,12 @@ class SearchSettings(Settings):
         description="epochs in which alpha rests: before deep blocks have learnt anything, the "
         "shallowest candidate wins whatever it is worth; None: it moves from the start, as printed",
     )
+    images: int | None = Field(
+        default=None,
+        ge=4,
+        description="search on so many of the images, drawn by the seed, though the teacher has "
+        "learnt from all of them; None: on all",
+    )
     held_out: float = Field(default=0.5, gt=0, lt=1, description="share of images for alpha")
 
 

@@ -53,7 +53,7 @@ def train(
     link = None if name in {"teacher", "search"} else pipeline._make_link().double()
     stage = pipeline._make_stage(name, link).double()
     stage.prepare = doubled(stage.prepare)
-    images, _ = halves(pipeline.images, 0.5, 0)
+    images, _ = halves(pipeline.images, pipeline.settings.search, 0)
     Training(
         stage,
         images,

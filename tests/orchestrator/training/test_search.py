@@ -129,12 +129,27 @@ def test_the_penalty_alone_drives_alpha_to_the_shallowest_stages(
 
 def test_weights_and_alpha_learn_from_different_halves(data_dir: Path, tmp_path: Path) -> None:
     images = Pipeline(small_settings(data_dir, tmp_path), run_here()).images
-    for_weights, for_alpha = halves(images, held_out=0.5, seed=0)
+    for_weights, for_alpha = halves(images, SearchSettings(), seed=0)
     first, second = set(for_weights.members_M.tolist()), set(for_alpha.members_M.tolist())
     assert not first & second
     assert first | second == set(range(128))
-    again, _ = halves(images, held_out=0.5, seed=0)
+    again, _ = halves(images, SearchSettings(), seed=0)
     assert torch.equal(again.members_M, for_weights.members_M)
+
+
+def test_a_search_on_some_of_the_images_draws_others_with_another_seed(
+    data_dir: Path, tmp_path: Path
+) -> None:
+    images = Pipeline(small_settings(data_dir, tmp_path), run_here()).images
+    settings = SearchSettings(images=40, held_out=0.25)
+    parts = halves(images, settings, seed=0)
+    assert [len(part) for part in parts] == [30, 10]
+    drawn, others = (
+        {place for part in halves(images, settings, seed) for place in part.members_M.tolist()}
+        for seed in (0, 1)
+    )
+    assert len(drawn) == 40
+    assert drawn != others
 
 
 def test_searches_with_seeds_of_their_own_share_a_teacher(data_dir: Path, tmp_path: Path) -> None:
