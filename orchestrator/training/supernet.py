@@ -34,6 +34,7 @@ class Supernet(nn.Module):
         super().__init__()
         deepest = architecture.model_copy(update={"depths": (MAX_DEPTH,) * 4})
         self.encoder = SemanticEncoder(deepest)
+        _start_as_shortcuts(self.encoder)
         self.head = nn.Linear(architecture.feature_dim, classes)
         self.alpha_LK = nn.Parameter(torch.zeros(len(self.encoder.stages), MAX_DEPTH))
         self._temperature = temperature
@@ -54,6 +55,17 @@ class Supernet(nn.Module):
     def weights(self) -> list[nn.Parameter]:
         """All parameters but alpha."""
         return [*self.encoder.parameters(), *self.head.parameters()]
+
+
+def _start_as_shortcuts(encoder: SemanticEncoder) -> None:
+    """Have every bottleneck hand on its shortcut at first, as in CLIP's own ResNets.
+
+    So the candidates of a stage begin as equals. Drawn as usual, every further block would add
+    noise until it has learnt something, and alpha would leave it before it has.
+    """
+    for block in encoder.modules():
+        if isinstance(block, Bottleneck):
+            nn.init.zeros_(block.bn3.weight)
 
 
 def _mixed(stage: nn.Sequential, x: Tensor, weights_K: Tensor) -> Tensor:

@@ -21,10 +21,14 @@ from orchestrator.training.supernet import (
     stage_parameters,
 )
 from semcom.architecture import TABLE_III_DEPTHS, EncoderArchitecture, InputSpec
+from semcom.nn.blocks import Bottleneck
 from tests.orchestrator.training.harness import run_here, small_settings, train, train_until
 from transmitters.encoder import SemanticEncoder
 
 TABLE_I = EncoderArchitecture(input=InputSpec(size=224), depths=(1, 1, 1, 1))
+TABLE_I_SMALL = EncoderArchitecture(
+    input=InputSpec(size=32), depths=(1, 1, 1, 1), width=0.25, stem_conv_stride=1
+)
 
 
 def record_of(searched: Pipeline | Trained) -> dict[str, Any]:
@@ -32,6 +36,11 @@ def record_of(searched: Pipeline | Trained) -> dict[str, Any]:
     text = (searched.stages["search"].folder / "search.json").read_text()
     record: dict[str, Any] = json.loads(text)
     return record
+
+
+def bottlenecks(supernet: Supernet) -> list[Bottleneck]:
+    """Those of all stages, in their order."""
+    return [block for block in supernet.modules() if isinstance(block, Bottleneck)]
 
 
 def test_candidates_have_the_parameters_of_table_i() -> None:
@@ -81,6 +90,8 @@ def test_a_supernet_with_all_weight_on_one_depth_is_the_encoder_of_that_depth() 
     )
     supernet = Supernet(architecture, classes=10, temperature=1.0).eval()
     with torch.no_grad():
+        for block in bottlenecks(supernet):
+            block.bn3.weight.uniform_(0.5, 1.5)
         for row, depth in zip(supernet.alpha_LK, architecture.depths, strict=True):
             row[depth - 1] = 100.0
     encoder = SemanticEncoder(architecture).eval()
@@ -89,6 +100,17 @@ def test_a_supernet_with_all_weight_on_one_depth_is_the_encoder_of_that_depth() 
     images = torch.randn(3, 3, 32, 32)
     with torch.no_grad():
         torch.testing.assert_close(supernet(images)[0], encoder(images), rtol=1e-4, atol=1e-5)
+
+
+def test_all_depths_of_a_stage_begin_as_equals() -> None:
+    supernet = Supernet(TABLE_I_SMALL, classes=10, temperature=1.0).eval()
+    images = torch.randn(3, 3, 32, 32)
+    with torch.no_grad():
+        mixed = supernet(images)[0]
+        supernet.alpha_LK[:, 4] = 100.0
+        torch.testing.assert_close(supernet(images)[0], mixed)
+        bottlenecks(supernet)[-1].bn3.weight.fill_(1.0)
+        assert not torch.allclose(supernet(images)[0], mixed)
 
 
 @pytest.mark.parametrize("method", ["kdl-darts", "darts"])
