@@ -21,7 +21,7 @@ from orchestrator.training.arguments import parse, settings_of
 from orchestrator.training.artefacts import Artefact
 from orchestrator.training.data import Rank
 from orchestrator.training.export import export_codec
-from orchestrator.training.launch import run_ranks
+from orchestrator.training.launch import end_all_ranks, run_ranks
 from orchestrator.training.loop import Run
 from orchestrator.training.pipeline import Pipeline, Trained
 from orchestrator.training.progress import JobReporter, Silent, progress_bars
@@ -47,7 +47,8 @@ def main(argv: list[str] | None = None) -> int:
             return run_ranks(arguments, settings.name)
         _run(arguments)
     except SemcomError as error:
-        console.print(f"error: {error}", style="red", markup=False, highlight=False, soft_wrap=True)
+        line = f"error: {error}"
+        end_all_ranks(error.exit_code, lambda: _tell_mistake(line))
         return error.exit_code
     except StoppedError as stopped:
         console.print(str(stopped))
@@ -56,6 +57,10 @@ def main(argv: list[str] | None = None) -> int:
         traceback.print_exc()
         return SemcomError.exit_code
     return 0
+
+
+def _tell_mistake(line: str) -> None:
+    console.print(line, style="red", markup=False, highlight=False, soft_wrap=True)
 
 
 def _run(arguments: argparse.Namespace) -> None:

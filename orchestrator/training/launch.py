@@ -8,19 +8,46 @@ torch.distributed authenticates nobody: internal networks only.
 from __future__ import annotations
 
 import argparse
+import logging
 import os
+import signal
+from collections.abc import Callable
+from pathlib import Path
+from tempfile import TemporaryDirectory
 
 from torch.distributed.elastic.multiprocessing.api import SignalException
 from torch.distributed.elastic.multiprocessing.errors import ChildFailedError
 from torch.distributed.run import main as torchrun
 
 MAX_RESTARTS = 3
+# Names the file that holds the exit code of a mistake, which no restart would mend.
+VERDICT = "SEMCOM_VERDICT"
+# They tell at length of every signal; of a rank that died they tell as an error.
+TALKATIVE = ("agent.server.api", "multiprocessing.api")
+
+
+def end_all_ranks(exit_code: int, tell: Callable[[], None]) -> None:
+    """From a rank: tell the mistake and end the job, instead of starting the ranks again.
+
+    Several ranks may see the same mistake: the first tells it. A rank that is alone just tells.
+    """
+    if VERDICT not in os.environ:
+        tell()
+        return
+    try:
+        with Path(os.environ[VERDICT]).open("x") as file:
+            file.write(str(exit_code))
+    except FileExistsError:
+        return
+    tell()
+    os.kill(os.getppid(), signal.SIGTERM)
 
 
 def run_ranks(arguments: argparse.Namespace, name: str) -> int:
     """Run the ranks of the job of that name to their end; the exit code of the job.
 
-    When a rank dies, all are started again from the last save, at most three times.
+    When a rank dies, all are started again from the last save, at most three times; when it ends
+    with a mistake of the user's, the job ends with its exit code.
     """
     # On one host nothing depends on what its name resolves to.
     place = ["--standalone", "--local-addr", "127.0.0.1"]
@@ -41,6 +68,19 @@ def run_ranks(arguments: argparse.Namespace, name: str) -> int:
     os.environ.setdefault("OMP_NUM_THREADS", "1")  # the ranks set their own number
     # DDP warns of every rank's parameters that are all used; see ranks.spread.
     os.environ.setdefault("TORCH_CPP_LOG_LEVEL", "ERROR")
+    for module in TALKATIVE:
+        logging.getLogger(f"torch.distributed.elastic.{module}").setLevel(logging.ERROR)
+    with TemporaryDirectory(prefix="semcom-ranks-") as folder:
+        verdict = Path(folder) / "exit-code"
+        os.environ[VERDICT] = str(verdict)
+        try:
+            code = _torchrun(command)
+        finally:
+            del os.environ[VERDICT]
+        return int(verdict.read_text()) if verdict.exists() else code
+
+
+def _torchrun(command: list[str]) -> int:
     try:
         torchrun(command)
     except SignalException as asked:

@@ -15,9 +15,11 @@ from pathlib import Path
 import numpy as np
 import psutil
 import pytest
+import torch
 from safetensors.numpy import load_file
 
 from semcom.checkpoints import open_checkpoint
+from semcom.errors import ConfigurationError
 from tests.orchestrator.training.harness import STAGES, setting_words, start_training
 
 pytestmark = [pytest.mark.processes, pytest.mark.timeout(900)]
@@ -142,6 +144,16 @@ def test_a_killed_worker_is_started_again_from_the_last_save(
     output = finish(hit)
     assert hit.returncode == 0, output
     assert_same_weights(undisturbed(2), tmp_path / "hit")
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="asks for a GPU where there is none")
+def test_a_mistake_that_only_ranks_see_is_told_once_and_ends_the_job(
+    data_dir: Path, tmp_path: Path
+) -> None:
+    wrong = start_training(data_dir, tmp_path, *setting_words("device=cuda"), nproc=2)
+    output = finish(wrong)
+    assert wrong.returncode == ConfigurationError.exit_code, output
+    assert output.strip() == "error: device: no GPU that PyTorch can use; use cpu or auto"
 
 
 def test_two_hosts_meet_and_train_one_job(
