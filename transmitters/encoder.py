@@ -32,9 +32,9 @@ class Stem(nn.Module):
 
     def forward(self, x_BCHW: Tensor) -> Tensor:
         """(B, 3, H, W) -> (B, 64 * width, H / (2 conv_stride), W / (2 conv_stride))."""
-        x = F.relu(self.bn1(self.conv1(x_BCHW)))
-        x = F.relu(self.bn2(self.conv2(x)))
-        x = F.relu(self.bn3(self.conv3(x)))
+        x = F.relu(self.bn1(self.conv1(x_BCHW)), inplace=True)
+        x = F.relu(self.bn2(self.conv2(x)), inplace=True)
+        x = F.relu(self.bn3(self.conv3(x)), inplace=True)
         out: Tensor = self.pool(x)
         return out
 

@@ -39,10 +39,10 @@ class Bottleneck(nn.Module):
 
     def forward(self, x_BCHW: Tensor) -> Tensor:
         """(B, in_channels, H, W) -> (B, planes * 4, H / stride, W / stride)."""
-        y = F.relu(self.bn1(self.conv1(x_BCHW)))
-        y = F.relu(self.bn2(self.conv2(y)))
+        y = F.relu(self.bn1(self.conv1(x_BCHW)), inplace=True)
+        y = F.relu(self.bn2(self.conv2(y)), inplace=True)
         y = self.bn3(self.conv3(self.pool(y)))
-        out: Tensor = F.relu(y + self.shortcut(x_BCHW))
+        out: Tensor = F.relu(y.add_(self.shortcut(x_BCHW)), inplace=True)
         return out
 
 
