@@ -15,6 +15,7 @@ from docs.settings_tables import HEAD, MODELS, settings_rows
 from orchestrator.bench.figures import read_figures, target_table
 from orchestrator.codec_facts import CodecFacts
 from orchestrator.reports.claims import claims_table, evidence_of_results
+from orchestrator.reports.ratios import RATIO_SNR_DB, ratio_curves_of_results, ratio_tables
 from orchestrator.reports.search_history import group_searches, read_search, search_table
 from orchestrator.reports.tables import ReportTable
 from orchestrator.run_folder import RESULTS_CSV, read_run_manifest
@@ -72,10 +73,9 @@ def benchmark(name: str) -> str:
 
 def claims(folder: Path) -> str:
     """The paper's claims and what an evaluation of all systems, or searches, say to them."""
-    results, manifest = folder / RESULTS_CSV, read_run_manifest(folder) or {}
-    codecs = [CodecFacts.model_validate(codec) for codec in manifest.get("codecs", [])]
+    results = folder / RESULTS_CSV
     text = results.read_text(encoding="utf-8") if results.exists() else ""
-    table = claims_table(evidence_of_results(text, codecs, _searches_in(folder)))
+    table = claims_table(evidence_of_results(text, _codecs_of(folder), _searches_in(folder)))
     assert table is not None, f"{folder} answers no claim"
     return f"{_report_table(table)}\n{table.note}\n"
 
@@ -91,6 +91,19 @@ def searches(folder: Path) -> str:
     return f"{_report_table(table)}\n{table.note}\n"
 
 
+def ratios(folder: Path) -> str:
+    """Fig. 8 of an evaluation of codecs that differ in compression ratio."""
+    text, codecs = (folder / RESULTS_CSV).read_text(encoding="utf-8"), _codecs_of(folder)
+    curves = ratio_curves_of_results(text, codecs, snr_db=RATIO_SNR_DB)
+    (table,) = ratio_tables(curves, RATIO_SNR_DB)
+    return _report_table(table)
+
+
+def _codecs_of(folder: Path) -> list[CodecFacts]:
+    codecs = (read_run_manifest(folder) or {}).get("codecs", [])
+    return [CodecFacts.model_validate(codec) for codec in codecs]
+
+
 def _searches_in(folder: Path) -> list[SearchRecord]:
     return [record for path in sorted(folder.glob("search-*")) if (record := read_search(path))]
 
@@ -102,6 +115,7 @@ TABLES: dict[str, Callable[[], str]] = {
     **{f"settings-{name}": partial(settings, name) for name in MODELS},
     **{f"bench-{path.stem}": partial(benchmark, path.stem) for path in PERFORMANCE.glob("*.json")},
     **{f"claims-{path.name}": partial(claims, path) for path in REPRODUCING.glob("*/")},
+    **{f"ratios-{path.name}": partial(ratios, path) for path in REPRODUCING.glob("*-ratios/")},
     **{
         f"searches-{path.name}": partial(searches, path)
         for path in {found.parent for found in REPRODUCING.glob("*/search-*")}

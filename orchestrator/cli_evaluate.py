@@ -23,8 +23,9 @@ from orchestrator.evaluation_scenario import (
     with_codecs,
 )
 from orchestrator.evaluations import run_evaluation
-from orchestrator.reports.comparison_page import RATIO_SNR_DB, console_tables
+from orchestrator.reports.comparison_page import console_tables
 from orchestrator.reports.footprints import footprint_tables, read_footprints
+from orchestrator.reports.ratios import RATIO_SNR_DB
 from orchestrator.reports.report import console_table, markdown_report, source_tables, write_report
 from orchestrator.reports.sources import read_sources
 from orchestrator.scenarios import Plan, Scenario, read_scenario

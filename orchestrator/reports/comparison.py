@@ -1,4 +1,4 @@
-"""Systems compared: accuracy curves (Fig. 6) and accuracy against compression ratio (Fig. 8).
+"""Systems compared: accuracy curves (Fig. 6).
 
 Runs and evaluations are taken together. What is known twice (the same codec, images, link, channel
 condition and seed) gave the same answers, and is counted once.
@@ -54,25 +54,6 @@ class SystemCurve(Curve):
     shade: float
 
 
-@dataclass(frozen=True, kw_only=True)
-class RatioPoint:
-    """A codec of some compression ratio at the SNR that was asked for."""
-
-    ratio: float
-    codec: str
-    found: CurvePoint
-
-
-@dataclass(frozen=True, kw_only=True)
-class RatioCurve:
-    """Accuracy of one system over one channel at one SNR, by rising compression ratio."""
-
-    dataset: str
-    system: str
-    channel: str
-    points: list[RatioPoint]
-
-
 def system_curves(runs: Sequence[Run]) -> list[SystemCurve]:
     """A curve per data set, codec and channel, images of all seeds and links counted together."""
     found = _distinct_points(runs)
@@ -99,28 +80,6 @@ def system_curves(runs: Sequence[Run]) -> list[SystemCurve]:
         ]
     datasets = list(dict.fromkeys(member.dataset for member in found))
     return sorted(curves, key=lambda curve: datasets.index(curve.dataset))
-
-
-def ratio_curves(runs: Sequence[Run], *, snr_db: float) -> list[RatioCurve]:
-    """A curve per data set, system and channel that meets at least two compression ratios."""
-    facts = facts_of(runs)
-    found: dict[tuple[str, str, str], list[RatioPoint]] = defaultdict(list)
-    for curve in system_curves(runs):
-        at_snr = [point for point in curve.points if point.snr_db == snr_db]
-        if at_snr and curve.digest in facts:
-            codec = facts[curve.digest]
-            point = RatioPoint(ratio=codec.compression_ratio, codec=codec.name, found=at_snr[0])
-            found[curve.dataset, curve.system, curve.channel].append(point)
-    return [
-        RatioCurve(
-            dataset=dataset,
-            system=system,
-            channel=channel,
-            points=sorted(points, key=lambda point: (point.ratio, point.codec)),
-        )
-        for (dataset, system, channel), points in found.items()
-        if len({point.ratio for point in points}) > 1
-    ]
 
 
 def facts_of(runs: Sequence[Run]) -> dict[str, CodecFacts]:

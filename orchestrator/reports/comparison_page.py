@@ -11,20 +11,17 @@ from rich.table import Table
 from orchestrator.codec_facts import PARTS
 from orchestrator.reports.comparison import (
     TITLES,
-    RatioCurve,
     SystemCurve,
     facts_of,
-    ratio_curves,
     system_curves,
 )
 from orchestrator.reports.curves import CurvePoint, channel_title
 from orchestrator.reports.markup import NOTHING, Picture, count, figure
+from orchestrator.reports.ratios import ratio_curves, ratio_tables
 from orchestrator.reports.report_page import accuracy_tables
 from orchestrator.reports.tables import ReportTable
 from orchestrator.reports.theme import DARK, LIGHT
 from orchestrator.run_folder import RESULTS_CSV, Run
-
-RATIO_SNR_DB = -10.0
 
 
 def systems_section(runs: Sequence[Run]) -> tuple[list[str], dict[str, Picture]]:
@@ -102,31 +99,6 @@ def console_tables(runs: Sequence[Run], *, width: int) -> list[Table]:
     return tables
 
 
-def ratio_tables(curves: Sequence[RatioCurve], snr_db: float) -> list[ReportTable]:
-    """A table per data set: a row per codec, a column per channel."""
-    tables: list[ReportTable] = []
-    for dataset in dict.fromkeys(curve.dataset for curve in curves):
-        shown = [curve for curve in curves if curve.dataset == dataset]
-        channels = list(dict.fromkeys(curve.channel for curve in shown))
-        cells: dict[tuple[float, str, str], dict[str, str]] = {}
-        for curve in shown:
-            for point in curve.points:
-                key = point.ratio, TITLES.get(curve.system, curve.system), point.codec
-                cells.setdefault(key, {})[curve.channel] = _percent(point.found)
-        rows = [
-            [f"{ratio:g}", system, codec, *(found.get(name, NOTHING) for name in channels)]
-            for (ratio, system, codec), found in sorted(cells.items())
-        ]
-        tables.append(
-            ReportTable(
-                title=f"{dataset}: accuracy at {snr_db:g} dB, %",
-                head=["compression ratio", "system", "codec", *map(channel_title, channels)],
-                rows=rows,
-            )
-        )
-    return tables
-
-
 def codec_tables(runs: Sequence[Run]) -> list[ReportTable]:
     """What the compared codecs are; nothing where no manifest tells."""
     facts = facts_of(runs).values()
@@ -156,15 +128,12 @@ def _accuracy_table(dataset: str, curves: Sequence[SystemCurve]) -> ReportTable:
         title=f"{dataset}: accuracy, %",
         head=["Es/N0 (dB)", *(f"{c.series}, {channel_title(c.channel)}" for c in curves)],
         rows=[
-            [f"{snr_db:g}", *(_percent(column.get(snr_db)) for column in points)]
+            [f"{snr_db:g}", *(_cell(column.get(snr_db)) for column in points)]
             for snr_db in sorted({snr_db for column in points for snr_db in column})
         ],
         note=f"{seeds} channel seed{'s' * (seeds > 1)}; in brackets 95 % Wilson intervals.",
     )
 
 
-def _percent(point: CurvePoint | None) -> str:
-    if point is None:
-        return NOTHING
-    low, high = point.interval
-    return f"{100 * point.accuracy:.2f} ({100 * low:.2f} to {100 * high:.2f})"
+def _cell(point: CurvePoint | None) -> str:
+    return NOTHING if point is None else point.percent()

@@ -12,9 +12,10 @@ from matplotlib.figure import Figure
 from matplotlib.layout_engine import ConstrainedLayoutEngine
 from matplotlib.ticker import MaxNLocator
 
-from orchestrator.reports.comparison import SYSTEMS, TITLES, RatioCurve, SystemCurve
+from orchestrator.reports.comparison import SYSTEMS, TITLES, SystemCurve
 from orchestrator.reports.curves import CurvePoint, channel_title
 from orchestrator.reports.direct_labels import EndLabel, label_line_ends
+from orchestrator.reports.ratios import RatioCurve
 from orchestrator.reports.theme import LIGHT, Theme, png_bytes, rc_params
 
 PLOT_WIDTH_IN, LETTER_WIDTH_IN = 3.15, 0.07  # a panel is as wide as its longest name asks for

@@ -31,6 +31,11 @@ class CurvePoint:
         """Its 95 % Wilson interval, 0..1."""
         return wilson_interval(self.correct, self.images)
 
+    def percent(self) -> str:
+        """Accuracy and its interval as a cell of a table."""
+        low, high = self.interval
+        return f"{100 * self.accuracy:.2f} ({100 * low:.2f} to {100 * high:.2f})"
+
 
 @dataclass(frozen=True, kw_only=True)
 class Curve:

@@ -11,18 +11,16 @@ from rich.table import Table
 
 from orchestrator.reports import report_page
 from orchestrator.reports.claims import claims_table, evidence_of
-from orchestrator.reports.comparison import ratio_curves
 from orchestrator.reports.comparison_page import (
-    RATIO_SNR_DB,
     accuracy_markdown,
     ratio_section,
-    ratio_tables,
     systems_section,
 )
 from orchestrator.reports.curves import accuracy_curves, channel_title, latency_bars
 from orchestrator.reports.footprints import footprint_section, footprint_tables
 from orchestrator.reports.markdown import markdown_table
 from orchestrator.reports.markup import Picture, document
+from orchestrator.reports.ratios import RATIO_SNR_DB, ratio_curves, ratio_tables
 from orchestrator.reports.search_history import group_searches, search_table
 from orchestrator.reports.search_page import search_section
 from orchestrator.reports.sources import Sources, read_sources

@@ -8,12 +8,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from orchestrator.reports.comparison import ratio_curves, system_curves
+from orchestrator.codec_facts import CodecFacts
+from orchestrator.reports.comparison import system_curves
 from orchestrator.reports.comparison_plots import ratio_png, system_colour, systems_png
 from orchestrator.reports.direct_labels import spread
+from orchestrator.reports.ratios import ratio_curves, ratio_curves_of_results
 from orchestrator.reports.report import write_report
 from orchestrator.reports.theme import DARK, LIGHT
 from orchestrator.run_folder import read_run
+from orchestrator.summary import format_results_csv
 from tests.orchestrator.ledgers import fake_codec, fake_link, fake_plan, fill_ledger, write_manifest
 from tests.orchestrator.records import fake_facts, write_footprints, write_search
 
@@ -76,6 +79,15 @@ class TestRatios:
         curves = ratio_curves([run], snr_db=-10.0)
         assert [curve.channel for curve in curves] == ["awgn", "rayleigh"]
         assert [point.ratio for point in curves[0].points] == [0.2, 0.5, 0.9]
+
+    def test_a_runs_csv_and_manifest_draw_the_same_line(self, tmp_path):
+        run = read_run(of_ratios(tmp_path, (0.9, 0.2), snr_db=(-10.0, 0.0), seeds=(0, 1)))
+        codecs = [CodecFacts.model_validate(each) for each in run.manifest["codecs"]]
+        results = format_results_csv(run.summary).decode()
+        found = ratio_curves_of_results(results, codecs, snr_db=-10.0)
+        assert found == ratio_curves([run], snr_db=-10.0)
+        assert found[0].points[0].found.images == 2 * 250
+        assert ratio_curves_of_results(results, [], snr_db=-10.0) == []
 
     def test_one_ratio_or_another_snr_makes_no_line(self, tmp_path):
         run = read_run(of_ratios(tmp_path / "a", (0.5,), snr_db=(-10.0,)))

@@ -1,0 +1,118 @@
+"""Accuracy at one SNR against compression ratio (Fig. 8): c of D numbers of a feature are sent."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from orchestrator.codec_facts import CodecFacts
+from orchestrator.reports.comparison import TITLES, facts_of, system_curves
+from orchestrator.reports.curves import CurvePoint, channel_title
+from orchestrator.reports.markup import NOTHING
+from orchestrator.reports.tables import ReportTable
+from orchestrator.run_folder import Run
+
+RATIO_SNR_DB = -10.0
+
+
+@dataclass(frozen=True, kw_only=True)
+class RatioPoint:
+    """A codec of some compression ratio at the SNR that was asked for."""
+
+    ratio: float
+    codec: str
+    found: CurvePoint
+
+
+@dataclass(frozen=True, kw_only=True)
+class RatioCurve:
+    """Accuracy of one system over one channel at one SNR, by rising compression ratio."""
+
+    dataset: str
+    system: str
+    channel: str
+    points: list[RatioPoint]
+
+
+class _Key(NamedTuple):
+    dataset: str
+    system: str
+    channel: str
+
+
+def ratio_curves(runs: Sequence[Run], *, snr_db: float) -> list[RatioCurve]:
+    """A curve per data set, system and channel that meets at least two compression ratios."""
+    facts = facts_of(runs)
+    found: dict[_Key, list[RatioPoint]] = defaultdict(list)
+    for curve in system_curves(runs):
+        at_snr = [point for point in curve.points if point.snr_db == snr_db]
+        if at_snr and curve.digest in facts:
+            point = _ratio_point(facts[curve.digest], at_snr[0])
+            found[_Key(curve.dataset, curve.system, curve.channel)].append(point)
+    return _curves(found)
+
+
+def ratio_curves_of_results(
+    results_csv: str, codecs: Iterable[CodecFacts], *, snr_db: float
+) -> list[RatioCurve]:
+    """The same from the `results.csv` of an evaluation and the codecs that its manifest names."""
+    images: Counter[tuple[_Key, str]] = Counter()
+    correct: Counter[tuple[_Key, str]] = Counter()
+    for row in csv.DictReader(io.StringIO(results_csv)):
+        if float(row["snr_db"]) == snr_db:
+            at = _Key(row["dataset"], row["system"], row["channel"]), row["codec"]
+            images[at] += int(row["images"])
+            correct[at] += int(row["correct"])
+    facts = {(codec.dataset, codec.name): codec for codec in codecs}
+    found: dict[_Key, list[RatioPoint]] = defaultdict(list)
+    for (key, name), count in images.items():
+        if (codec := facts.get((key.dataset, name))) is not None:
+            at_snr = CurvePoint(snr_db=snr_db, images=count, correct=correct[key, name])
+            found[key].append(_ratio_point(codec, at_snr))
+    return _curves(found)
+
+
+def ratio_tables(curves: Sequence[RatioCurve], snr_db: float) -> list[ReportTable]:
+    """A table per data set: a row per codec, a column per channel."""
+    tables: list[ReportTable] = []
+    for dataset in dict.fromkeys(curve.dataset for curve in curves):
+        shown = [curve for curve in curves if curve.dataset == dataset]
+        channels = list(dict.fromkeys(curve.channel for curve in shown))
+        cells: dict[tuple[float, str, str], dict[str, str]] = {}
+        for curve in shown:
+            for point in curve.points:
+                key = point.ratio, TITLES.get(curve.system, curve.system), point.codec
+                cells.setdefault(key, {})[curve.channel] = point.found.percent()
+        rows = [
+            [f"{ratio:g}", system, codec, *(found.get(name, NOTHING) for name in channels)]
+            for (ratio, system, codec), found in sorted(cells.items())
+        ]
+        tables.append(
+            ReportTable(
+                title=f"{dataset}: accuracy at {snr_db:g} dB, %",
+                head=["compression ratio", "system", "codec", *map(channel_title, channels)],
+                rows=rows,
+            )
+        )
+    return tables
+
+
+def _ratio_point(codec: CodecFacts, found: CurvePoint) -> RatioPoint:
+    return RatioPoint(ratio=codec.compression_ratio, codec=codec.name, found=found)
+
+
+def _curves(found: dict[_Key, list[RatioPoint]]) -> list[RatioCurve]:
+    return [
+        RatioCurve(
+            dataset=key.dataset,
+            system=key.system,
+            channel=key.channel,
+            points=sorted(points, key=lambda point: (point.ratio, point.codec)),
+        )
+        for key, points in found.items()
+        if len({point.ratio for point in points}) > 1
+    ]
