@@ -88,9 +88,13 @@ def submit(  # noqa: PLR0913 - the options of a command
         job_id = store.submit(wanted, time.time())
     typer.echo(job_id)
     if foreground:
-        _serve(folder, parallel=parallel, idle_s=0.0)
+        stopped_by = _serve(folder, parallel=parallel, idle_s=0.0)
         with _store(folder) as store:
-            raise typer.Exit(view.exit_status(store.job(job_id)))
+            job = store.job(job_id)
+        if stopped_by and not job.ended:
+            _note(f"job {job_id} is {job.state}; go on with: semcom jobs serve --work {work}")
+            raise typer.Exit(128 + stopped_by)
+        raise typer.Exit(view.exit_status(job))
     if not instance.ensure(folder, parallel) and parallel is not None:
         _note("a supervisor runs already; it keeps its own --parallel")
 
@@ -180,11 +184,14 @@ def serve(
     _serve(JobsFolder(work), parallel=parallel, idle_s=float("inf"))
 
 
-def _serve(folder: JobsFolder, *, parallel: int | None, idle_s: float) -> None:
+def _serve(folder: JobsFolder, *, parallel: int | None, idle_s: float) -> int:
+    """Run the supervisor to its end; the signal that asked for it, 0 if none did."""
     log_json()
     absolute = JobsFolder(folder.work.absolute())
-    if not supervise(absolute, read_settings(folder, parallel=parallel, idle_s=idle_s)):
+    stopped_by = supervise(absolute, read_settings(folder, parallel=parallel, idle_s=idle_s))
+    if stopped_by is None:
         raise ConfigurationError(f"another supervisor runs for {folder.work} and takes the jobs")
+    return stopped_by
 
 
 def _note(text: str) -> None:

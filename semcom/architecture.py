@@ -89,6 +89,40 @@ class EncoderArchitecture(Architecture):
         return self
 
 
+def stage_parameters(architecture: EncoderArchitecture) -> list[list[int]]:
+    """Parameters of each stage at each depth 1..5: what eq. (17) penalises (Table I)."""
+    counts: list[list[int]] = []
+    channels = architecture.stem_channels[-1]
+    for planes, stride in zip(architecture.stage_planes, STAGE_STRIDES, strict=True):
+        out = planes * EXPANSION
+        first = _bottleneck(channels, planes)
+        if stride > 1 or channels != out:
+            first += _convolution(channels, out)
+        further = _bottleneck(out, planes)
+        counts.append([first + further * deeper for deeper in range(MAX_DEPTH)])
+        channels = out
+    return counts
+
+
+def parameters_of(depths: Depths, counts: list[list[int]]) -> int:
+    """Parameters of the four stages at these depths."""
+    return sum(row[depth - 1] for row, depth in zip(counts, depths, strict=True))
+
+
+def _bottleneck(channels: int, planes: int) -> int:
+    """1x1, 3x3 and 1x1 convolutions, without the one of a shortcut."""
+    return (
+        _convolution(channels, planes)
+        + _convolution(planes, planes, kernel=3)
+        + _convolution(planes, planes * EXPANSION)
+    )
+
+
+def _convolution(channels: int, out: int, *, kernel: int = 1) -> int:
+    """A convolution without bias, and the scale and shift of its batch norm."""
+    return channels * out * kernel**2 + 2 * out
+
+
 class ConvEncoderArchitecture(Architecture):
     """A plain convolutional encoder: the compact teacher, and the encoder of its JSCC baseline.
 

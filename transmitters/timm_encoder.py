@@ -6,6 +6,7 @@ from pathlib import Path
 
 import timm
 import torch
+from timm.layers import DropPath
 from torch import nn
 
 from semcom.architecture import TimmEncoderArchitecture
@@ -34,4 +35,14 @@ def make_timm_encoder(
             num_classes=architecture.feature_dim,
             **({"img_size": architecture.input.size} if fixed else {}),
         )
+    _leave_nothing_out(model)
     return model
+
+
+def _leave_nothing_out(model: nn.Module) -> None:
+    """No dropout and no stochastic depth: a step depends on its images, whatever ran before it."""
+    for module in model.modules():
+        if isinstance(module, nn.modules.dropout._DropoutNd):
+            module.p = 0.0
+        elif isinstance(module, DropPath):
+            module.drop_prob = 0.0

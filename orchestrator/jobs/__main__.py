@@ -25,7 +25,7 @@ def main(argv: list[str] | None = None) -> int:
     log_json()
 
     def work() -> None:
-        if not supervise(folder, read_settings(folder, parallel=arguments.parallel)):
+        if supervise(folder, read_settings(folder, parallel=arguments.parallel)) is None:
             event(logger, "another supervisor runs for this folder")
 
     return exit_code_of(work, logger)

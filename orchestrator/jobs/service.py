@@ -44,6 +44,7 @@ class Stop:
 
     def __init__(self) -> None:
         self.asked = threading.Event()
+        self.signal = 0  # that asked
 
     @contextmanager
     def listening(self) -> Iterator[None]:
@@ -56,9 +57,10 @@ class Stop:
             for number, handler in zip(numbers, before, strict=True):
                 signal.signal(number, handler)
 
-    def _on_signal(self, _number: int, _frame: FrameType | None) -> None:
+    def _on_signal(self, number: int, _frame: FrameType | None) -> None:
         if self.asked.is_set():
             raise KeyboardInterrupt
+        self.signal = number
         self.asked.set()
 
 
@@ -194,11 +196,11 @@ class JobService:
         self._metrics.states(self._store.counts())
 
 
-def supervise(folder: JobsFolder, settings: JobsSettings) -> bool:
+def supervise(folder: JobsFolder, settings: JobsSettings) -> int | None:
     """Run the queue of a work folder until it has been idle for a while, or until asked to end.
 
     Returns:
-        False if another supervisor does so already.
+        The signal that asked it to end, 0 if none did; None if another supervisor runs already.
 
     Raises:
         PortInUseError: the address of the metrics is taken.
@@ -209,14 +211,14 @@ def supervise(folder: JobsFolder, settings: JobsSettings) -> bool:
     lock = FileLock(folder.lock)
     try:
         if not lock.acquire(LOCK_WAIT_S):
-            return False
+            return None
         with stop.listening():
             while True:
                 _serve(folder, settings, store, stop.asked)
                 lock.release()
                 # A job that came while the lock was held found a supervisor, and started none.
                 if stop.asked.is_set() or not store.active() or not lock.acquire():
-                    return True
+                    return stop.signal
     finally:
         lock.release()
         store.close()

@@ -6,8 +6,6 @@ accuracy, as the paper's are.
 
 from __future__ import annotations
 
-import csv
-import io
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -16,6 +14,7 @@ from typing import NamedTuple
 
 from orchestrator.codec_facts import CodecFacts
 from orchestrator.reports.comparison import facts_of, system_curves
+from orchestrator.reports.curves import pooled_results
 from orchestrator.reports.tables import ReportTable
 from orchestrator.run_folder import Run
 from semcom.records import SearchRecord
@@ -206,14 +205,12 @@ def evidence_of_results(
     results_csv: str, codecs: Iterable[CodecFacts], searches: Sequence[SearchRecord] = ()
 ) -> list[Evidence]:
     """The same from the `results.csv` of an evaluation and the codecs that its manifest names."""
-    images: Counter[tuple[str, str, str, float]] = Counter()
-    correct: Counter[tuple[str, str, str, float]] = Counter()
-    for row in csv.DictReader(io.StringIO(results_csv)):
-        if row["channel"] == CHANNEL:
-            key = row["dataset"], row["system"], row["codec"], float(row["snr_db"])
-            images[key] += int(row["images"])
-            correct[key] += int(row["correct"])
-    counted = [_Counted(*key, images[key], correct[key]) for key in images]
+    counted = [
+        _Counted(at.dataset, at.system, at.codec, point.snr_db, point.images, point.correct)
+        for at, points in pooled_results(results_csv).items()
+        if at.channel == CHANNEL
+        for point in points
+    ]
     return _evidence(counted, codecs, searches)
 
 

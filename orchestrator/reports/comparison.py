@@ -6,7 +6,7 @@ condition and seed) gave the same answers, and is counted once.
 
 from __future__ import annotations
 
-from collections import Counter, defaultdict
+from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
@@ -14,7 +14,7 @@ from typing import NamedTuple
 from pydantic import ValidationError
 
 from orchestrator.codec_facts import CodecFacts
-from orchestrator.reports.curves import Curve, CurvePoint
+from orchestrator.reports.curves import Curve, pooled_points
 from orchestrator.run_folder import Run
 from orchestrator.scenarios import PlannedCodec
 from orchestrator.summary import PointSummary
@@ -70,7 +70,7 @@ def system_curves(runs: Sequence[Run]) -> list[SystemCurve]:
                 series=label,
                 channel=channel,
                 seeds=len({point.seed for point in points}),
-                points=_pooled(points),
+                points=pooled_points(points),
                 gaps_db=[],
                 system=member.system,
                 digest=member.digest,
@@ -139,18 +139,6 @@ def _name(member: Member, group: Sequence[Member]) -> str:
     """The codec's name; two codecs of one name are told apart by their digests."""
     alike = sum(other.codec == member.codec for other in group)
     return f"{member.codec} {member.digest[:6]}" if alike > 1 else member.codec
-
-
-def _pooled(points: Sequence[PointSummary]) -> list[CurvePoint]:
-    images: Counter[float] = Counter()
-    correct: Counter[float] = Counter()
-    for point in points:
-        images[point.snr_db] += point.images
-        correct[point.snr_db] += point.correct
-    return [
-        CurvePoint(snr_db=snr_db, images=images[snr_db], correct=correct[snr_db])
-        for snr_db in sorted(images)
-    ]
 
 
 def _rank(system: str) -> int:

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import csv
+import io
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from orchestrator.run_folder import Run
 from orchestrator.summary import LinkLatency, PointSummary
@@ -59,6 +62,43 @@ class LatencyBar:
     name: str
     latency: LinkLatency
     frame_images: int
+
+
+class CountedSeries(NamedTuple):
+    """A codec over a channel, as a row of `results.csv` names it."""
+
+    dataset: str
+    system: str
+    codec: str
+    channel: str
+
+
+def pooled_points(points: Iterable[PointSummary | CurvePoint]) -> list[CurvePoint]:
+    """A point per SNR, rising, the images of all seeds and links counted together."""
+    images: Counter[float] = Counter()
+    correct: Counter[float] = Counter()
+    for point in points:
+        images[point.snr_db] += point.images
+        correct[point.snr_db] += point.correct
+    return [
+        CurvePoint(snr_db=snr_db, images=images[snr_db], correct=correct[snr_db])
+        for snr_db in sorted(images)
+    ]
+
+
+def pooled_results(results_csv: str) -> dict[CountedSeries, list[CurvePoint]]:
+    """The points of a run's or evaluation's `results.csv`, all seeds together."""
+    found: dict[CountedSeries, list[CurvePoint]] = defaultdict(list)
+    for row in csv.DictReader(io.StringIO(results_csv)):
+        series = CountedSeries(row["dataset"], row["system"], row["codec"], row["channel"])
+        found[series].append(
+            CurvePoint(
+                snr_db=float(row["snr_db"]),
+                images=int(row["images"]),
+                correct=int(row["correct"]),
+            )
+        )
+    return {series: pooled_points(points) for series, points in found.items()}
 
 
 def accuracy_curves(runs: Sequence[Run]) -> list[Curve]:
@@ -139,19 +179,12 @@ def _ambiguous(pairs: Iterable[tuple[tuple[str, ...], str]]) -> bool:
 
 def _pooled(key: CurveKey, points: list[PointSummary], gaps_db: set[float]) -> Curve:
     dataset, series, channel = key
-    images: Counter[float] = Counter()
-    correct: Counter[float] = Counter()
-    for point in points:
-        images[point.snr_db] += point.images
-        correct[point.snr_db] += point.correct
+    pooled = pooled_points(points)
     return Curve(
         dataset=dataset,
         series=series,
         channel=channel,
         seeds=len({point.seed for point in points}),
-        points=[
-            CurvePoint(snr_db=snr_db, images=images[snr_db], correct=correct[snr_db])
-            for snr_db in sorted(images)
-        ],
-        gaps_db=sorted(gaps_db - images.keys()),
+        points=pooled,
+        gaps_db=sorted(gaps_db - {point.snr_db for point in pooled}),
     )

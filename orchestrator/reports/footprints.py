@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from orchestrator.reports.comparison import TITLES
-from orchestrator.reports.markup import NOTHING, count
+from orchestrator.reports.markup import NOTHING, count, depths_text
 from orchestrator.reports.tables import ReportTable
 from orchestrator.run_folder import parse_json, read_if_there
 from semcom.records import FOOTPRINT_FILE, Footprint, FootprintRecord, Timing
@@ -112,7 +112,7 @@ def _range(timing: Timing, images: int) -> str:
 
 def _depths(footprint: Footprint) -> str:
     depths = footprint.depths
-    return NOTHING if depths is None else f"({', '.join(map(str, depths))})"
+    return NOTHING if depths is None else depths_text(depths)
 
 
 def _share_of_channel_encoder(footprint: Footprint) -> str:

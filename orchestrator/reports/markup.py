@@ -123,3 +123,8 @@ def span(low: float, high: float, digits: int) -> str:
 def count(number: int) -> str:
     """A whole number in groups of three digits."""
     return f"{number:,}".replace(",", "\N{NARROW NO-BREAK SPACE}")
+
+
+def depths_text(depths: Sequence[int]) -> str:
+    """Depths of the four stages, as Table III prints them."""
+    return f"({', '.join(map(str, depths))})"

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import csv
-import io
-from collections import Counter, defaultdict
+from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
 from orchestrator.codec_facts import CodecFacts
 from orchestrator.reports.comparison import TITLES, facts_of, system_curves
-from orchestrator.reports.curves import CurvePoint, channel_title
+from orchestrator.reports.curves import CurvePoint, channel_title, pooled_results
 from orchestrator.reports.markup import NOTHING
 from orchestrator.reports.tables import ReportTable
 from orchestrator.run_folder import Run
@@ -60,19 +58,13 @@ def ratio_curves_of_results(
     results_csv: str, codecs: Iterable[CodecFacts], *, snr_db: float
 ) -> list[RatioCurve]:
     """The same from the `results.csv` of an evaluation and the codecs that its manifest names."""
-    images: Counter[tuple[_Key, str]] = Counter()
-    correct: Counter[tuple[_Key, str]] = Counter()
-    for row in csv.DictReader(io.StringIO(results_csv)):
-        if float(row["snr_db"]) == snr_db:
-            at = _Key(row["dataset"], row["system"], row["channel"]), row["codec"]
-            images[at] += int(row["images"])
-            correct[at] += int(row["correct"])
     facts = {(codec.dataset, codec.name): codec for codec in codecs}
     found: dict[_Key, list[RatioPoint]] = defaultdict(list)
-    for (key, name), count in images.items():
-        if (codec := facts.get((key.dataset, name))) is not None:
-            at_snr = CurvePoint(snr_db=snr_db, images=count, correct=correct[key, name])
-            found[key].append(_ratio_point(codec, at_snr))
+    for at, points in pooled_results(results_csv).items():
+        at_snr = [point for point in points if point.snr_db == snr_db]
+        if at_snr and (at.dataset, at.codec) in facts:
+            point = _ratio_point(facts[at.dataset, at.codec], at_snr[0])
+            found[_Key(at.dataset, at.system, at.channel)].append(point)
     return _curves(found)
 
 

@@ -10,16 +10,16 @@ from statistics import mean
 import numpy as np
 import numpy.typing as npt
 
-from orchestrator.reports.markup import NOTHING, count
+from orchestrator.reports.markup import NOTHING, count, depths_text
 from orchestrator.reports.tables import ReportTable
 from orchestrator.run_folder import parse_json, read_if_there
 from semcom.architecture import (
-    EXPANSION,
-    STAGE_PLANES,
-    STAGE_STRIDES,
-    STEM_CHANNELS,
     TABLE_III_DEPTHS,
     Depths,
+    EncoderArchitecture,
+    InputSpec,
+    parameters_of,
+    stage_parameters,
 )
 from semcom.errors import ConfigurationError
 from semcom.records import SEARCH_FILE, SearchEpoch, SearchRecord
@@ -96,16 +96,10 @@ def group_searches(records: Sequence[SearchRecord]) -> list[SearchGroup]:
     ]
 
 
-def stage_parameters(depths: Depths) -> int:
-    """Parameters of the four stages of Table I at some depths, at full width."""
-    total, channels = 0, STEM_CHANNELS[-1]
-    for planes, stride, depth in zip(STAGE_PLANES, STAGE_STRIDES, depths, strict=True):
-        out = planes * EXPANSION
-        shortcut = stride > 1 or channels != out
-        total += _block(channels, planes) + shortcut * _convolution(channels, out)
-        total += (depth - 1) * _block(out, planes)
-        channels = out
-    return total
+def parameters_at_full_width(depths: Depths) -> int:
+    """Parameters of the four stages of Table I at some depths."""
+    full = EncoderArchitecture(input=InputSpec(size=224), depths=depths)
+    return parameters_of(depths, stage_parameters(full))
 
 
 def search_table(groups: Sequence[SearchGroup]) -> ReportTable:
@@ -114,12 +108,12 @@ def search_table(groups: Sequence[SearchGroup]) -> ReportTable:
     for group in groups:
         published = TABLE_III_DEPTHS.get((group.method, group.dataset))
         beside = (
-            [_depths(published), count(stage_parameters(published))]
+            [depths_text(published), count(parameters_at_full_width(published))]
             if published is not None
             else [NOTHING, NOTHING]
         )
         for record in group.records:
-            found = [_depths(record.depths), count(record.parameters)]
+            found = [depths_text(record.depths), count(record.parameters)]
             accuracy = f"{100 * record.validation_accuracy:.2f}"
             name = [group.dataset, METHODS[group.method], str(record.seed)]
             rows.append([*name, *found, accuracy, *beside])
@@ -141,21 +135,3 @@ def _mean_row(group: SearchGroup) -> list[str]:
     accuracy = mean(record.validation_accuracy for record in group.records)
     name = [group.dataset, METHODS[group.method], f"mean of {len(group.records)}"]
     return [*name, "", count(parameters), f"{100 * accuracy:.2f}", "", ""]
-
-
-def _block(channels: int, planes: int) -> int:
-    """A bottleneck without shortcut: 1x1, 3x3 and 1x1 convolutions."""
-    return (
-        _convolution(channels, planes)
-        + _convolution(planes, planes, kernel=3)
-        + _convolution(planes, planes * EXPANSION)
-    )
-
-
-def _convolution(channels: int, out: int, *, kernel: int = 1) -> int:
-    """A convolution without bias, and the scale and shift of its batch norm."""
-    return channels * out * kernel**2 + 2 * out
-
-
-def _depths(depths: Depths) -> str:
-    return f"({', '.join(map(str, depths))})"

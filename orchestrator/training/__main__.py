@@ -122,7 +122,8 @@ def _export(trained: Trained, arguments: argparse.Namespace, run: Run) -> None:
     checkpoint = export_codec(
         trained,
         arguments.out or Path("codecs") / trained.settings.name,
-        command="semcom train " + shlex.join(arguments.words),
+        command="semcom train " + shlex.join([*arguments.settings_words, *_placed()]),
+        ranks=run.rank.count,
         bf16=run.bf16,
         report=between,
     )
@@ -131,6 +132,13 @@ def _export(trained: Trained, arguments: argparse.Namespace, run: Run) -> None:
         f"wrote {checkpoint.folder}: noise-free accuracy {results['noise_free_accuracy']:.4f}, "
         f"AWGN by SNR {results['awgn_accuracy_by_snr_db']}"
     )
+
+
+def _placed() -> list[str]:
+    """The options that place ranks as torchrun has placed them."""
+    here, hosts = (int(os.environ.get(f"{of}_WORLD_SIZE", "1")) for of in ("LOCAL", "GROUP"))
+    placed = ["--nproc", str(here)] if here > 1 else []
+    return [*placed, "--nnodes", str(hosts), "--rendezvous", "HOST:PORT"] if hosts > 1 else placed
 
 
 def _told(stage: StageName, was_run: bool) -> None:
@@ -162,7 +170,9 @@ def _device(settings: TrainingSettings) -> str:
         return "cpu"
     if not torch.cuda.is_available():
         raise ConfigurationError("device: no GPU that PyTorch can use; use cpu or auto")
-    local = int(os.environ.get("LOCAL_RANK", "0"))
+    local, there = int(os.environ.get("LOCAL_RANK", "0")), torch.cuda.device_count()
+    if local >= there:
+        raise ConfigurationError(f"--nproc: this host has {there} GPU(s), and each rank takes one")
     torch.cuda.set_device(local)
     return f"cuda:{local}"
 
@@ -170,7 +180,7 @@ def _device(settings: TrainingSettings) -> str:
 def has_bf16(device: torch.device) -> bool:
     """Whether the device multiplies bf16 itself; emulated bf16 is slower than float32."""
     if device.type == "cuda":
-        return bool(torch.cuda.is_bf16_supported())
+        return bool(torch.cuda.is_bf16_supported(including_emulation=False))
     capability = torch.cpu.get_capabilities() if hasattr(torch.cpu, "get_capabilities") else {}
     return bool(capability.get("avx512_bf16") or capability.get("amx_bf16"))
 

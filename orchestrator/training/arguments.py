@@ -14,12 +14,18 @@ from semcom.errors import ConfigurationError
 from semcom.settings import parse_yaml, read_yaml
 from semcom.shards import read_manifest
 
+MAX_RANKS = 256
+
 
 def parse(argv: list[str]) -> argparse.Namespace:
-    """The arguments of a job; `words` are those that every rank is given."""
+    """The arguments of a job.
+
+    `words` are those that every rank is given, `settings_words` those of them that decide what is
+    trained.
+    """
     ranks = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
-    ranks.add_argument("--nproc", type=int, default=1, help="ranks on this host")
-    ranks.add_argument("--nnodes", type=int, default=1, help="hosts")
+    ranks.add_argument("--nproc", type=_count, default=1, help="ranks on this host")
+    ranks.add_argument("--nnodes", type=_count, default=1, help="hosts")
     ranks.add_argument("--rendezvous", metavar="HOST:PORT", help="where several hosts meet")
     ranks.add_argument(
         "--local-addr",
@@ -53,7 +59,16 @@ def parse(argv: list[str]) -> argparse.Namespace:
     parser.add_argument("--progress", type=Path, help="file of JSON lines (WORK/NAME/...)")
     arguments = parser.parse_args(words, placed)
     arguments.words = words
+    lines = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
+    lines.add_argument("--progress")
+    _, arguments.settings_words = lines.parse_known_args(words)
     return arguments
+
+
+def _count(text: str) -> int:
+    if not text.isascii() or not text.isdigit() or not 1 <= int(text) <= MAX_RANKS:
+        raise argparse.ArgumentTypeError(f"must be 1 to {MAX_RANKS}, got {text!r}")
+    return int(text)
 
 
 def settings_of(arguments: argparse.Namespace) -> TrainingSettings:

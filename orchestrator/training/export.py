@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import platform
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -24,9 +25,17 @@ CHECK_SNR_DB = (-10.0, 0.0, 10.0, 25.0)
 
 
 def export_codec(
-    trained: Trained, folder: Path, *, command: str, bf16: bool, report: Callable[[int, int], None]
+    trained: Trained,
+    folder: Path,
+    *,
+    command: str,
+    ranks: int,
+    bf16: bool,
+    report: Callable[[int, int], None],
 ) -> Checkpoint:
     """Write both ends as fp16 safetensors, evaluate what was written, and record it.
+
+    `command` and the number of `ranks` repeat the training.
 
     `report` is called before each of the evaluations and at the end, as (done, total).
     """
@@ -41,10 +50,14 @@ def export_codec(
         "dataset": settings.dataset,
         "architecture": settings.architecture,
         "weights": weights,
-        "training": _provenance(trained, command=command, bf16=bf16),
+        "training": _provenance(trained, command=command, bf16=bf16) | {"ranks": ranks},
     }
-    draft = write_checkpoint(folder, results={}, **fields)
-    results = measure(draft, settings.dataset_dir, report)
+    draft = settings.work_dir / settings.name / "draft"
+    try:  # a codec that is in the folder stays until the new one is measured
+        written = write_checkpoint(draft, results={}, **fields)
+        results = measure(written, settings.dataset_dir, report)
+    finally:
+        shutil.rmtree(draft, ignore_errors=True)
     return write_checkpoint(folder, results=results, **fields)
 
 

@@ -47,9 +47,11 @@ def identity(
         search = settings.search
         left_out = {key for key in ("warmup_epochs", "images") if getattr(search, key) is None}
         own["search"] = search.model_dump(mode="json", exclude=left_out)
+        own["start"] = "shortcuts"  # how the supernet's blocks begin
     distillation = settings.distillation
-    if name in {"stage2", "jscc"}:
+    if name in {"head", "stage2", "jscc"}:  # a link's parts are drawn in order, the head last
         own["channel"] = settings.architecture.channel.model_dump(mode="json")
+    if name in {"stage2", "jscc"}:
         left_out = {"whitening"} | (
             {"rician_k"} if "rician" not in distillation.channels else set()
         )

@@ -17,10 +17,13 @@ from tempfile import TemporaryDirectory
 
 from torch.distributed.elastic.multiprocessing.api import SignalException
 from torch.distributed.elastic.multiprocessing.errors import ChildFailedError
+from torch.distributed.elastic.rendezvous import RendezvousError
 from torch.distributed.run import main as torchrun
 
+from semcom.errors import ProcessFailedError, SemcomError
+
 MAX_RESTARTS = 3
-# Names the file that holds the exit code of a mistake, which no restart would mend.
+# Names a link to the exit code of a mistake, which no restart would mend.
 VERDICT = "SEMCOM_VERDICT"
 # They tell at length of every signal; of a rank that died they tell as an error.
 TALKATIVE = ("agent.server.api", "multiprocessing.api")
@@ -34,11 +37,12 @@ def end_all_ranks(exit_code: int, tell: Callable[[], None]) -> None:
     if VERDICT not in os.environ:
         tell()
         return
-    try:
-        with Path(os.environ[VERDICT]).open("x") as file:
-            file.write(str(exit_code))
+    try:  # a link is there at once with what it says
+        Path(os.environ[VERDICT]).symlink_to(str(exit_code))
     except FileExistsError:
         return
+    except OSError:  # of the full disk that is to be told
+        pass
     tell()
     os.kill(os.getppid(), signal.SIGTERM)
 
@@ -77,12 +81,18 @@ def run_ranks(arguments: argparse.Namespace, name: str) -> int:
             code = _torchrun(command)
         finally:
             del os.environ[VERDICT]
-        return int(verdict.read_text()) if verdict.exists() else code
+        return int(verdict.readlink().name) if verdict.is_symlink() else code
 
 
 def _torchrun(command: list[str]) -> int:
     try:
         torchrun(command)
+    except RendezvousError as error:
+        raise ProcessFailedError(
+            f"the other hosts have left or did not come: {error}; the same command on all of them "
+            "goes on from the last save",
+            SemcomError.exit_code,
+        ) from error
     except SignalException as asked:
         return 128 + int(asked.sigval)
     except ChildFailedError as failed:

@@ -19,11 +19,11 @@ from orchestrator.training.data import Epoch, EpochKey, ImageSet, Rank
 from orchestrator.training.losses import Losses
 from orchestrator.training.optimizers import make_optimizer
 from orchestrator.training.progress import Reporter
-from orchestrator.training.ranks import any_rank, spread
+from orchestrator.training.ranks import all_equal, any_rank, spread
 from orchestrator.training.settings import AugmentationSettings, StageSettings
 from orchestrator.training.stages import Stage
 from orchestrator.training.stop import StoppedError, StopRequest
-from semcom.errors import ConfigurationError
+from semcom.errors import CheckpointError, ConfigurationError
 
 # Ranks agree on stopping and saving every so many steps: agreeing waits for the slowest.
 AGREE_EVERY = 8
@@ -134,7 +134,7 @@ class Training:
         for step in range(at.step, self._steps):
             share = (at.epoch * self._steps + step) / (self._settings.epochs * self._steps)
             self._set_learning_rate(learning_rate(self._settings, share))
-            self._stage.before_step(step)
+            self._stage.before_step(step, share)
             at.add(self._update(batches[step]))
             if self._run.reporter.is_due:
                 self._report(at)
@@ -198,9 +198,22 @@ class Training:
         self._saved_s = round(time.time(), 3)
 
     def _resume(self) -> None:
+        """Go on from the last save, the same on all ranks.
+
+        Raises:
+            CheckpointError: the save is damaged, or the ranks find different ones.
+        """
         state = self._artefact.load_resume()
-        if state is None:
-            return
+        if state is not None:
+            self._take_back(state)
+        at = [self._position.epoch, self._position.step]
+        if not all_equal(at, self._run.rank, self._run.device):
+            raise CheckpointError(
+                f"{self._artefact.folder}: the ranks find different saves there; all hosts need "
+                "the same work folder"
+            )
+
+    def _take_back(self, state: dict[str, Any]) -> None:
         self._stage.load_state_dict(state["stage"])
         self._optimizer.load_state_dict(state["optimizer"])
         self._stage.load_extra(state["extra"])

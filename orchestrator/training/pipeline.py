@@ -163,8 +163,11 @@ class Pipeline:
         if stage.name == "search":
             images, _ = halves(images, self.settings.search, self.settings.search_seed)
         if stage.uses_views and self._features is not None:
-            folder = self.stages["teacher"].folder / "features"
-            self._features.prepare(folder, self.run.rank, self._computing_features)
+            teacher = self.stages["teacher"]
+            with self._alone_in(teacher):  # once, whatever students follow it
+                self._features.prepare(
+                    teacher.folder / "features", self.run.rank, self._computing_features
+                )
         Training(
             stage,
             images,

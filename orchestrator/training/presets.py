@@ -310,7 +310,9 @@ def _laid_over(base: dict[str, Any], overrides: dict[str, Any]) -> dict[str, Any
     merged = dict(base)
     for key, value in overrides.items():
         inner = merged.get(key)
-        if isinstance(inner, dict) and isinstance(value, dict):
+        if isinstance(inner, dict):
+            if not isinstance(value, dict):
+                raise ConfigurationError(f"settings: {key}: a group of settings, got {value!r}")
             merged[key] = _laid_over(_of_kind(inner, value.get("kind")), value)
         else:
             merged[key] = value

@@ -122,9 +122,10 @@ class JobReporter:
             file.write(json.dumps(record) + "\n")
 
     def _scalar(self, name: str, value: float, step: int) -> None:
-        if self._writer is None:
-            self._writer = _event_writer(self._events)
-        self._writer.add_scalar(name, value, step)
+        with _storage_errors(self._events):
+            if self._writer is None:
+                self._writer = _event_writer(self._events)
+            self._writer.add_scalar(name, value, step)
 
 
 @contextmanager

@@ -77,6 +77,15 @@ def any_rank(flag: bool, rank: Rank, device: torch.device) -> bool:
     return bool(votes.item())
 
 
+def all_equal(numbers: list[int], rank: Rank, device: torch.device) -> bool:
+    """Whether all ranks have these numbers; none goes on before all have come."""
+    if rank.count == 1:
+        return True
+    bounds = torch.tensor([numbers, [-number for number in numbers]], device=device)
+    dist.all_reduce(bounds, op=dist.ReduceOp.MAX)
+    return bool((bounds[0] == -bounds[1]).all().item())
+
+
 def gathered_rows(part: Tensor, rank: Rank, total: int) -> Tensor:
     """Rows that the ranks computed of a (total, D) tensor, each every count-th row, together."""
     if rank.count == 1:

@@ -25,12 +25,10 @@ from orchestrator.training.settings import AugmentationSettings, SearchSettings,
 from orchestrator.training.stages import Prepare, Stage
 from orchestrator.training.supernet import (
     Supernet,
-    parameters_of,
     penalty_factors,
     select_depths,
-    stage_parameters,
 )
-from semcom.architecture import Depths, EncoderArchitecture
+from semcom.architecture import Depths, EncoderArchitecture, parameters_of, stage_parameters
 
 VALIDATION_IMAGES = 5000
 
@@ -99,7 +97,7 @@ class SearchStage(Stage):
             rank=self._context.rank,
         )
 
-    def before_step(self, step: int) -> None:
+    def before_step(self, step: int, share: float) -> None:
         """One step of alpha, eq. (19), the weights held still; none while alpha rests."""
         assert self._held_out is not None
         if self._epoch < (self._settings.warmup_epochs or 0):
@@ -109,9 +107,8 @@ class SearchStage(Stage):
         _require_grad(weights, False)
         alpha_LK.requires_grad_(True)
         device = alpha_LK.device
-        steps = len(self._held_out)
         with torch.autocast(device.type, dtype=torch.bfloat16, enabled=self._context.bf16):
-            terms = self(self._held_out[step % steps])
+            terms = self(self._held_out[step % len(self._held_out)])
         loss = torch.stack(list(terms.values())).sum()
         if self._penalized:
             loss = loss + self._settings.penalty_weight * self._penalty()
@@ -120,7 +117,7 @@ class SearchStage(Stage):
         alpha_LK.requires_grad_(False)
         _require_grad(weights, True)
         alpha_LK.grad = gradient_LK
-        self._set_alpha_rate(step / steps)
+        self._set_alpha_rate(share)
         self._alpha_optimizer.step()
         alpha_LK.grad = None
 
@@ -186,11 +183,11 @@ class SearchStage(Stage):
         alpha_LK = self.supernet.alpha_LK
         return (self._beta_LK.to(alpha_LK.device) * alpha_LK).sum()
 
-    def _set_alpha_rate(self, epoch_share: float) -> None:
+    def _set_alpha_rate(self, share: float) -> None:
+        """The rate after `share` (0..1) of all steps."""
         settings = self._settings
         if settings.lr_end is None:
             return
-        share = (self._epoch + epoch_share) / self._context.schedule.epochs
         cosine = 0.5 * (1.0 + math.cos(math.pi * share))
         for group in self._alpha_optimizer.param_groups:
             group["lr"] = settings.lr_end + (settings.lr - settings.lr_end) * cosine

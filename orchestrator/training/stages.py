@@ -50,7 +50,7 @@ class Stage(nn.Module, ABC):
         del key
         self.train()
 
-    def before_step(self, step: int) -> None:
+    def before_step(self, step: int, share: float) -> None:
         """What comes before the loop's own step."""
 
     def end_epoch(self, key: EpochKey, means: dict[str, float]) -> None:

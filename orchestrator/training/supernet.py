@@ -12,13 +12,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from semcom.architecture import (
-    EXPANSION,
-    MAX_DEPTH,
-    STAGE_STRIDES,
-    Depths,
-    EncoderArchitecture,
-)
+from semcom.architecture import MAX_DEPTH, Depths, EncoderArchitecture, stage_parameters
 from semcom.nn.blocks import Bottleneck
 from transmitters.encoder import SemanticEncoder
 
@@ -79,18 +73,6 @@ def _mixed(stage: nn.Sequential, x: Tensor, weights_K: Tensor) -> Tensor:
     return mixed
 
 
-def stage_parameters(architecture: EncoderArchitecture) -> list[list[int]]:
-    """Parameters of each stage at each depth 1..5: what eq. (17) penalises (Table I)."""
-    counts: list[list[int]] = []
-    channels = architecture.stem_channels[-1]
-    for planes, stride in zip(architecture.stage_planes, STAGE_STRIDES, strict=True):
-        first = _count(Bottleneck(channels, planes, stride))
-        channels = planes * EXPANSION
-        further = _count(Bottleneck(channels, planes))
-        counts.append([first + further * (depth - 1) for depth in DEPTHS])
-    return counts
-
-
 def penalty_factors(architecture: EncoderArchitecture, temperature: float) -> Tensor:
     """beta = softmax(count / largest count of the stage / T_beta), eq. (17)."""
     counts_LK = torch.tensor(stage_parameters(architecture), dtype=torch.float64)
@@ -107,12 +89,3 @@ def select_depths(score_LK: Tensor) -> Depths:
 def _first_best(scores: list[float]) -> int:
     """Depth 1..5 of the first among the highest (torch's argmax promises no order among equals)."""
     return scores.index(max(scores)) + 1
-
-
-def parameters_of(depths: Depths, counts: list[list[int]]) -> int:
-    """Parameters of the four stages at these depths."""
-    return sum(row[depth - 1] for row, depth in zip(counts, depths, strict=True))
-
-
-def _count(module: nn.Module) -> int:
-    return sum(p.numel() for p in module.parameters())

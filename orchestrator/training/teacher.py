@@ -14,7 +14,7 @@ from torch import Tensor, nn
 
 from orchestrator.training.settings import TeacherSettings
 from semcom.architecture import TimmEncoderArchitecture
-from semcom.errors import CheckpointError
+from semcom.errors import CheckpointError, ConfigurationError
 from transmitters.codec import make_encoder
 from transmitters.conv_encoder import ConvEncoder
 
@@ -42,16 +42,43 @@ def make_teacher_encoder(settings: TeacherSettings) -> nn.Module:
     """The encoder as it starts: drawn, or with timm's weights.
 
     Raises:
-        ConfigurationError: timm is not installed, or knows no such model.
+        ConfigurationError: timm is not installed, knows no such model, or one that is to stay as it
+            is has no feature of this width.
         CheckpointError: the file of weights is missing or holds another model.
     """
     if isinstance(settings.encoder, TimmEncoderArchitecture):
-        weights = settings.weights
-        return timm_encoder(settings.encoder, weights, pretrained=settings.pretrained)
+        return _timm_teacher(settings, settings.encoder)
     encoder = make_encoder(settings.encoder)
     if settings.identity_init and isinstance(encoder, ConvEncoder):
         encoder.start_as_identity()
     return encoder
+
+
+def _timm_teacher(settings: TeacherSettings, architecture: TimmEncoderArchitecture) -> nn.Module:
+    starts_trained = settings.pretrained or settings.weights is not None
+    if starts_trained and not settings.fine_tune and not ends_in_feature(architecture):
+        raise ConfigurationError(
+            f"teacher.encoder.model: '{architecture.model}' has no output of "
+            f"{architecture.feature_dim} numbers, and the layer drawn for it would stay as "
+            "drawn; set teacher.fine_tune=true"
+        )
+    return timm_encoder(architecture, settings.weights, pretrained=settings.pretrained)
+
+
+def ends_in_feature(architecture: TimmEncoderArchitecture) -> bool:
+    """Whether the published model has an output of the feature's width, as CLIP's projection.
+
+    Of any other one the last layer is drawn.
+
+    Raises:
+        ConfigurationError: timm is not installed, or knows no such model.
+    """
+    with torch.device("meta"):
+        make_encoder(architecture)  # says what is missing
+    import timm  # noqa: PLC0415 - optional
+
+    published = timm.get_pretrained_cfg(architecture.model)
+    return published is not None and published.num_classes == architecture.feature_dim
 
 
 def timm_encoder(

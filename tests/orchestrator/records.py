@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from orchestrator.codec_facts import CodecFacts
-from orchestrator.reports.search_history import stage_parameters
+from orchestrator.reports.search_history import parameters_at_full_width
 from tests.orchestrator.ledgers import sha256
 
 SELECTED = {"kdl-darts": (3, 3, 4, 1), "darts": (5, 3, 5, 3)}
@@ -34,7 +34,7 @@ def fake_search(
                 "alpha": alpha.tolist(),
                 "probabilities": shares.tolist(),
                 "depths": depths,
-                "parameters": stage_parameters(tuple(depths)),
+                "parameters": parameters_at_full_width(tuple(depths)),
                 "validation_accuracy": 0.9 - 0.5 * math.exp(-epoch / 8),
                 "losses": {"kd": 0.5},
             }

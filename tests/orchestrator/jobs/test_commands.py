@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -110,6 +111,24 @@ def test_failed_job_is_listed_with_its_error_and_foreground_ends_with_its_code(q
     assert instance.find(queue.folder) is None
     text = here("list")[1]
     assert "job 1 shapes10-paper-literal-jscc-student: exit code 5: no data set of" in text
+
+
+def test_ctrl_c_of_a_queue_in_the_foreground_says_how_to_go_on(queue, tmp_path):
+    words = ["jobs", "submit", "shapes10", "--name", "mine", "--foreground"]
+    shown = subprocess.Popen(
+        [sys.executable, "-m", "orchestrator.cli", *words, "--gate", str(tmp_path / "gate")],
+        cwd=queue.root,
+        env=ENVIRONMENT,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+    queue.wait_waiting("mine")
+    shown.send_signal(signal.SIGINT)
+    text, _ = shown.communicate(timeout=DEADLINE_S)
+    assert shown.returncode == 130, text
+    assert "job 1 is queued; go on with: semcom jobs serve --work training" in text
+    assert queue.store.job(1).state == "queued"
 
 
 @pytest.mark.parametrize(

@@ -9,9 +9,9 @@ import torch
 
 from orchestrator.reports.search_history import (
     group_searches,
+    parameters_at_full_width,
     read_search,
     search_table,
-    stage_parameters,
 )
 from orchestrator.reports.search_plots import alpha_png, parameters_png
 from semcom.architecture import (
@@ -39,7 +39,7 @@ def test_parameters_of_depths_are_those_of_the_modules(depths):
             stage = make_stage(channels, planes, stride=stride, depth=depth)
             total += sum(parameter.numel() for parameter in stage.parameters())
             channels = planes * EXPANSION
-    assert stage_parameters(depths) == total
+    assert parameters_at_full_width(depths) == total
 
 
 def test_reads_what_a_search_wrote(tmp_path):

@@ -2,7 +2,8 @@
 
 In float32 a rounding can turn the winner of a max pooling, and the gradient with it; in float64
 what is left between one rank and several is rounding alone. Students follow a teacher that was
-only drawn, so that a stage does not inherit what the stage before it rounded.
+only drawn, so that a stage does not inherit what the stage before it rounded, and alpha moves by
+SGD: Adam divides by the gradient's size, also where that is of the size of its rounding.
 """
 
 from __future__ import annotations
@@ -29,9 +30,10 @@ def main(data_dir: Path, out: Path) -> None:
     """Train every stage of the systems, and a plain DARTS supernet, for two steps each."""
     torch.set_num_threads(1)
     with joined_ranks(torch.device("cpu")) as rank:
+        alpha = {"optimizer": "sgd", "lr": 0.5}
         for name in STAGES:
-            train(name, name, data_dir, out, rank)
-        train("search", "darts", data_dir, out, rank, search={"method": "darts", "lr": 0.05})
+            train(name, name, data_dir, out, rank, search=alpha)
+        train("search", "darts", data_dir, out, rank, search={"method": "darts", **alpha})
         train("jscc", "jscc", data_dir, out, rank, system="jscc-student")
 
 

@@ -13,7 +13,7 @@ import torch
 
 from orchestrator.training.data import Epoch, EpochKey, ImageSet
 from orchestrator.training.features import TeacherFeatures
-from orchestrator.training.ranks import joined_ranks
+from orchestrator.training.ranks import all_equal, joined_ranks
 from orchestrator.training.settings import AugmentationSettings
 
 AUGMENTATION = AugmentationSettings(views=1)
@@ -26,7 +26,10 @@ def main(data_dir: Path, out: Path) -> None:
     torch.manual_seed(0)
     encoder = torch.nn.Sequential(torch.nn.Flatten(), torch.nn.Linear(3072, 8))
     images = ImageSet(data_dir / "shapes10", "train", 64)
-    with joined_ranks(torch.device("cpu")) as rank:
+    cpu = torch.device("cpu")
+    with joined_ranks(cpu) as rank:
+        assert all_equal([3, 4], rank, cpu)
+        assert not all_equal([3, rank.index], rank, cpu)
         features = TeacherFeatures(
             encoder,
             lambda pixels: pixels.float() / 255.0,

@@ -15,7 +15,7 @@ from orchestrator.training import __main__ as command
 from orchestrator.training import export, features, loop
 from orchestrator.training.pipeline import Pipeline
 from orchestrator.training.stop import StoppedError
-from semcom.errors import CheckpointError
+from semcom.errors import CheckpointError, StorageError
 from tests.orchestrator.training.harness import run_here, small_settings, train, train_until
 
 WORDS = ("shapes10", "--preset", "smoke", "--name", "tiny", "--set", "images=64")
@@ -95,6 +95,7 @@ def test_a_stop_while_the_codec_is_evaluated_leaves_its_stages(
         patch.setattr(export, "evaluate_points", evaluate_and_ask)
         code = run_command(data_dir, tmp_path, "--system", "jscc-student")
     assert (code, seen) == (143, 1)
+    assert not (tmp_path / "codec").exists()  # one that was there before would still be
     assert run_command(data_dir, tmp_path, "--system", "jscc-student") == 0
 
 
@@ -107,6 +108,20 @@ def test_damaged_saves_are_one_line_that_says_what_to_do(data_dir: Path, tmp_pat
         saved.write_bytes(content)
         with pytest.raises(CheckpointError, match="is damaged; remove it and run again"):
             train(settings)
+
+
+def test_ranks_that_find_different_saves_are_refused(
+    data_dir: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(loop, "all_equal", lambda numbers, rank, device: False)
+    with pytest.raises(CheckpointError, match="all hosts need the same work folder"):
+        train(small_settings(data_dir, tmp_path))
+
+
+def test_an_events_folder_that_cannot_be_is_one_line(data_dir: Path, tmp_path: Path) -> None:
+    (tmp_path / "tiny").mkdir()
+    (tmp_path / "tiny" / "events").touch()
+    assert run_command(data_dir, tmp_path, "--until", "teacher") == StorageError.exit_code
 
 
 def test_damaged_features_are_one_line_that_says_what_to_do(data_dir: Path, tmp_path: Path) -> None:

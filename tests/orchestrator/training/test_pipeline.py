@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import json
+import shlex
 import shutil
 from pathlib import Path
 
@@ -20,12 +21,14 @@ from semcom.errors import CheckpointError, ConfigurationError, StorageError
 from semcom.shards import read_manifest
 from tests.orchestrator.training.harness import (
     BATCH,
+    SMALL,
     SMALL_WORDS,
     STAGES,
     parameters,
     setting_words,
     small_settings,
     train,
+    train_until,
 )
 
 
@@ -135,6 +138,16 @@ def test_changing_a_stage_reruns_it_and_what_follows(finished: TrainingSettings)
     assert [stage for stage, ran in told if ran] == ["head", "stage2"]
 
 
+def test_ratios_share_the_encoder_and_not_the_head_that_is_drawn_after_it(
+    data_dir: Path, finished: TrainingSettings
+) -> None:
+    thin = {"channel": {"compression_ratio": 0.9}, **SMALL["architecture"]}
+    other = small_settings(data_dir, finished.work_dir, architecture=thin)
+    pipelines = [train_until(settings, "head") for settings in (finished, other)]
+    one, two = ({name: made.digest for name, made in p.stages.items()} for p in pipelines)
+    assert {name for name in one if one[name] != two[name]} == {"head"}
+
+
 def test_a_full_disk_ends_the_job_and_keeps_the_last_good_save(
     data_dir: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, whole_run: np.ndarray
 ) -> None:
@@ -169,6 +182,9 @@ def test_command_trains_exports_and_records_what_it_did(data_dir: Path, tmp_path
     assert command.main(arguments) == 0
     checkpoint = open_checkpoint(tmp_path / "codec")
     checkpoint.verify()
+    assert checkpoint.manifest.training["command"] == f"semcom train {shlex.join(arguments)}"
+    assert checkpoint.manifest.training["ranks"] == 1
+    assert not (tmp_path / "work" / "tiny" / "draft").exists()
     assert checkpoint.manifest.results["test_images"] == 50
     assert checkpoint.manifest.training["stages"]["teacher"]["epochs"] == 4
     assert checkpoint.manifest.training["training_images"] == 128
@@ -178,6 +194,14 @@ def test_command_trains_exports_and_records_what_it_did(data_dir: Path, tmp_path
     assert losses[-1] < losses[0]
     assert {"time", "epochs", "steps", "images_per_s", "lr", "checkpoint_s"} < set(records[0])
     assert list((tmp_path / "work" / "tiny" / "events").glob("events.out.*"))
+
+
+def test_the_command_that_a_codec_names_is_of_its_settings_alone() -> None:
+    words = ["shapes10", "--progress", "lines.jsonl", "--nproc", "2", "--set", "a=b"]
+    arguments = command.parse(words)
+    assert arguments.settings_words == ["shapes10", "--set", "a=b"]
+    assert arguments.words == ["shapes10", "--progress", "lines.jsonl", "--set", "a=b"]
+    assert arguments.progress == Path("lines.jsonl")
 
 
 def test_settings_come_from_a_file_under_those_of_the_command_line(
@@ -200,6 +224,8 @@ def test_settings_come_from_a_file_under_those_of_the_command_line(
         (["shapes10", "--set", "seed"], "KEY=VALUE"),
         (["shapes10", "--set", "seed.x=1", "--set", "seed.x.y=1"], "is a value"),
         (["shapes10", "--set", "seed=[1"], "seed=[1"),
+        (["shapes10", "--set", "architecture=3"], "architecture: a group of settings, got 3"),
+        (["shapes10", "--system", "jscc-teacher", "--set", "teacher="], "teacher: a group"),
         (["shapes10", "--config", "missing.yaml"], "missing.yaml"),
         (["shapes10", "--nproc", "3"], "over 3 ranks"),
         (["shapes10", "--set", "device=cuda"], "no GPU"),
@@ -228,6 +254,14 @@ def test_wrong_arguments_are_one_line_and_exit_code_2(
     monkeypatch.chdir(tmp_path)
     assert command.main([*arguments, "--data", str(data_dir)]) == 2
     assert words in capsys.readouterr().err.replace("\n", " ")
+
+
+@pytest.mark.parametrize("ranks", ["0", "-2", "many", "257"])
+def test_ranks_are_counted(ranks: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as ended:
+        command.main(["shapes10", "--nproc", ranks])
+    assert ended.value.code == 2
+    assert f"argument --nproc: must be 1 to 256, got '{ranks}'" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("preset", ["compact", "embedded", "smoke"])

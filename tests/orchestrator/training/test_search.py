@@ -11,16 +11,20 @@ import torch
 from safetensors.torch import load_file
 
 from orchestrator.training.pipeline import Pipeline, Trained
-from orchestrator.training.search import halves
+from orchestrator.training.search import SearchStage, halves
 from orchestrator.training.settings import SearchSettings
 from orchestrator.training.supernet import (
     Supernet,
-    parameters_of,
     penalty_factors,
     select_depths,
+)
+from semcom.architecture import (
+    TABLE_III_DEPTHS,
+    EncoderArchitecture,
+    InputSpec,
+    parameters_of,
     stage_parameters,
 )
-from semcom.architecture import TABLE_III_DEPTHS, EncoderArchitecture, InputSpec
 from semcom.nn.blocks import Bottleneck
 from tests.orchestrator.training.harness import run_here, small_settings, train, train_until
 from transmitters.encoder import SemanticEncoder
@@ -52,6 +56,12 @@ def test_candidates_have_the_parameters_of_table_i() -> None:
             95_488 + 70_400 * (depth - 1),
             379_392 + 280_064 * (depth - 1),
         ]
+
+
+def test_candidates_of_a_narrow_student_have_the_parameters_of_its_modules() -> None:
+    supernet = Supernet(TABLE_I_SMALL, classes=10, temperature=1.0)
+    blocks = sum(p.numel() for block in bottlenecks(supernet) for p in block.parameters())
+    assert parameters_of((5, 5, 5, 5), stage_parameters(TABLE_I_SMALL)) == blocks
 
 
 @pytest.mark.parametrize("key", sorted(TABLE_III_DEPTHS))
@@ -130,6 +140,24 @@ def test_a_search_moves_alpha_keeps_its_history_and_hands_on_its_depths(
     assert list(searched.settings.architecture.encoder.depths) == record["depths"]  # type: ignore[union-attr]
     counts = stage_parameters(settings.architecture.encoder)  # type: ignore[arg-type]
     assert record["parameters"] == parameters_of(tuple(record["depths"]), counts)
+
+
+def test_alphas_rate_falls_along_all_steps_whatever_is_held_out(
+    data_dir: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rates: list[float] = []
+    real = SearchStage._set_alpha_rate
+
+    def seen(stage: SearchStage, share: float) -> None:
+        real(stage, share)
+        rates.append(stage._alpha_optimizer.param_groups[0]["lr"])
+
+    monkeypatch.setattr(SearchStage, "_set_alpha_rate", seen)
+    search = {"method": "darts", "held_out": 0.25, "lr": 0.1, "lr_end": 0.0}
+    train_until(small_settings(data_dir, tmp_path, search=search), "search")
+    assert rates[0] == 0.1
+    assert rates == sorted(rates, reverse=True)
+    assert 0 < rates[-1] < 0.1 * 0.25
 
 
 def test_alpha_rests_while_the_weights_warm_up(data_dir: Path, tmp_path: Path) -> None:

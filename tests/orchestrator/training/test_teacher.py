@@ -85,7 +85,12 @@ def test_any_timm_model_teaches_and_sends_as_jscc_teacher(data_dir: Path, tmp_pa
     trained, told = train(settings)
     assert [stage for stage, ran in told if ran] == ["teacher", "jscc"]
     codec = export_codec(
-        trained, tmp_path / "codec", command="", bf16=False, report=lambda done, total: None
+        trained,
+        tmp_path / "codec",
+        command="",
+        ranks=1,
+        bf16=False,
+        report=lambda done, total: None,
     )
     images = np.random.default_rng(0).integers(0, 256, (3, 32, 32, 3), dtype=np.uint8)
     sent = TransmitterCodec.load(codec).encode(images, snr_db=0.0)
@@ -232,6 +237,21 @@ def test_wrong_weights_and_models_are_one_line(tmp_path: Path) -> None:
     unknown = CLIP.model_copy(update={"model": "vit_unheard_of"})
     with pytest.raises(ConfigurationError, match="knows no model 'vit_unheard_of'"):
         make_teacher_encoder(TeacherSettings(encoder=unknown))
+
+
+def test_a_frozen_teacher_needs_a_feature_of_its_own(tmp_path: Path) -> None:
+    encoder = CLIP.model_copy(update={"model": "resnet50"})
+    frozen = TeacherSettings(encoder=encoder, weights=tmp_path / "any", fine_tune=False)
+    with pytest.raises(ConfigurationError, match="'resnet50' has no output of 512 numbers"):
+        make_teacher_encoder(frozen)
+
+
+def test_models_with_stochastic_depth_leave_nothing_out() -> None:
+    small = CLIP.model_copy(update={"model": "tiny_vit_5m_224", "feature_dim": 8})
+    encoder = make_teacher_encoder(TeacherSettings(encoder=small, pretrained=False)).train()
+    images = torch.rand(2, 3, 224, 224)
+    with torch.no_grad():
+        assert torch.equal(encoder(images), encoder(images))
 
 
 def test_batch_norms_that_ranks_cannot_share_are_refused_where_they_are_trained() -> None:
