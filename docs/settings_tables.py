@@ -8,21 +8,49 @@ from typing import Any
 from pydantic import BaseModel
 
 from channel_sim.settings import BrokerSettings
+from orchestrator.jobs.settings import JobsSettings
 from orchestrator.live.scenario import LiveLink, LiveScenario
 from orchestrator.scenarios import LinkSettings, Ports, Scenario, SnrRange, Threads
+from orchestrator.training.settings import (
+    AugmentationSettings,
+    DistillationSettings,
+    SearchSettings,
+    StageSettings,
+    TeacherSettings,
+    TrainingSettings,
+)
 from receiver.settings import ReceiverSettings
+from semcom.architecture import (
+    ChannelCodecArchitecture,
+    CodecArchitecture,
+    ConvEncoderArchitecture,
+    EncoderArchitecture,
+    InputSpec,
+    TimmEncoderArchitecture,
+)
 from semcom.points import ChannelSettings
 from transmitters.settings import TransmitterSettings
 
 HEAD = ("key", "default", "allowed", "means")
 # Headings of docs/settings.md that "see NAME" leads to.
 NAMED = {
+    "AugmentationSettings": "augmentation",
+    "ChannelCodecArchitecture": "channel codec",
     "ChannelSettings": "channel",
+    "CodecArchitecture": "codec",
+    "ConvEncoderArchitecture": "encoder of kind conv",
+    "DistillationSettings": "distillation",
+    "EncoderArchitecture": "encoder of kind student",
+    "InputSpec": "input of an encoder",
     "LinkSettings": "link of a sweep",
     "LiveLink": "link of a live system",
     "Ports": "ports",
+    "SearchSettings": "search",
     "SnrRange": "range",
+    "StageSettings": "stage",
+    "TeacherSettings": "teacher",
     "Threads": "threads",
+    "TimmEncoderArchitecture": "encoder of kind timm",
 }
 MODELS: dict[str, type[BaseModel]] = {
     "scenario": Scenario,
@@ -36,7 +64,23 @@ MODELS: dict[str, type[BaseModel]] = {
     "transmitter": TransmitterSettings,
     "channel-process": BrokerSettings,
     "receiver": ReceiverSettings,
+    "training": TrainingSettings,
+    "stage": StageSettings,
+    "teacher": TeacherSettings,
+    "augmentation": AugmentationSettings,
+    "distillation": DistillationSettings,
+    "search": SearchSettings,
+    "codec": CodecArchitecture,
+    "student": EncoderArchitecture,
+    "conv": ConvEncoderArchitecture,
+    "timm": TimmEncoderArchitecture,
+    "input": InputSpec,
+    "channel-codec": ChannelCodecArchitecture,
+    "jobs": JobsSettings,
 }
+# A preset fills in what the files of a training leave out.
+OF_PRESET = ("training", "stage", "teacher", "codec", "student", "conv", "timm", "input")
+DEFAULTS = dict.fromkeys(OF_PRESET, "the preset's")
 SHARED_WITH = {"live": Scenario}  # keys that another table has already
 NOT_FOR_HAND = {"parent_pid", "static"}  # what processes tell each other
 
@@ -53,7 +97,7 @@ def settings_rows(name: str) -> Iterator[tuple[str, ...]]:
         ):
             continue
         required = key in schema.get("required", ())
-        default = "required" if required else _default(field.get("default"))
+        default = DEFAULTS.get(name, "required") if required else _default(field.get("default"))
         yield f"`{key}`", default, _allowed(field), field.get("description", "")
 
 
@@ -80,11 +124,14 @@ def _allowed(field: dict[str, Any]) -> str:
         kinds = [_allowed(kind) for kind in field["anyOf"] if kind.get("type") != "null"]
         return " or ".join(kinds)
     if "oneOf" in field:
-        return "see [live.md](live.md)"
+        return _one_of([kind["$ref"].rpartition("/")[2] for kind in field["oneOf"]])
     if "enum" in field or "const" in field:
         values = field.get("enum", [field.get("const")])
         return ", ".join(f"`{value}`" for value in values)
     kind = field.get("type")
+    if kind == "array" and "prefixItems" in field:
+        items = [_allowed(item) for item in field["prefixItems"]]
+        return f"{len(items)} of: {items[0]}"
     if kind == "array":
         return f"list: {_allowed(field['items'])}"
     if kind == "object":
@@ -93,6 +140,12 @@ def _allowed(field: dict[str, Any]) -> str:
     if kind in {"integer", "number"}:
         return _bounds(field, "whole number" if kind == "integer" else "number")
     return {"boolean": "`true`, `false`", "string": _text(field)}.get(str(kind), "")
+
+
+def _one_of(models: list[str]) -> str:
+    if not all(model in NAMED for model in models):
+        return "see [live.md](live.md)"
+    return f"see {', '.join(NAMED[model] for model in models)}"
 
 
 def _reference(reference: str) -> str:

@@ -42,21 +42,21 @@ class Architecture(BaseModel):
 class InputSpec(Architecture):
     """How an image becomes the encoder's input: resize to `size`, scale to 0..1, normalise."""
 
-    size: int = Field(ge=16, le=1024)
-    mean: Triple = CLIP_MEAN
-    std: Triple = CLIP_STD
+    size: int = Field(ge=16, le=1024, description="side in pixels; others are resized, bicubic")
+    mean: Triple = Field(default=CLIP_MEAN, description="by channel, CLIP's")
+    std: Triple = Field(default=CLIP_STD, description="by channel, CLIP's")
 
 
 class EncoderArchitecture(Architecture):
     """Semantic encoder, Table I. `width` scales all channels (1 in the paper)."""
 
-    kind: Literal["student"] = "student"
-    input: InputSpec
-    depths: Depths
-    width: float = Field(default=1.0, gt=0, le=4)
-    stem_conv_stride: Literal[1, 2] = 2
-    feature_dim: int = Field(default=512, ge=8, le=4096)
-    heads: int = Field(default=8, ge=1, le=64)
+    kind: Literal["student"] = Field(default="student", description="Table I")
+    input: InputSpec = Field(description="what it sees of an image")
+    depths: Depths = Field(description="bottlenecks of each stage")
+    width: float = Field(default=1.0, gt=0, le=4, description="scales all channels")
+    stem_conv_stride: Literal[1, 2] = Field(default=2, description="1 for images of 32 pixels")
+    feature_dim: int = Field(default=512, ge=8, le=4096, description="D")
+    heads: int = Field(default=8, ge=1, le=64, description="of the attention pooling")
 
     @property
     def stem_channels(self) -> tuple[int, int, int]:
@@ -130,8 +130,8 @@ class ConvEncoderArchitecture(Architecture):
     map or a `hidden` layer over all of it, a linear layer and a standardisation of every feature.
     """
 
-    kind: Literal["conv"] = "conv"
-    input: InputSpec
+    kind: Literal["conv"] = Field(default="conv", description="3x3 convolutions")
+    input: InputSpec = Field(description="what it sees of an image")
     blocks: tuple[tuple[Width, ...], ...] = Field(
         default=((64,), (64, 256), (256, 256), (512,), (1024,)),
         min_length=1,
@@ -144,7 +144,7 @@ class ConvEncoderArchitecture(Architecture):
     hidden: Annotated[int, Field(ge=0, le=65536)] = Field(
         default=3072, description="width of a layer over the flattened last map; 0: its mean"
     )
-    feature_dim: int = Field(default=512, ge=8, le=4096)
+    feature_dim: int = Field(default=512, ge=8, le=4096, description="D")
 
     @property
     def first_stride(self) -> int:
@@ -167,10 +167,10 @@ class ConvEncoderArchitecture(Architecture):
 class TimmEncoderArchitecture(Architecture):
     """Any model of timm with a linear layer to the feature width, as CLIP's ViT-B/16."""
 
-    kind: Literal["timm"] = "timm"
-    input: InputSpec
-    model: str = Field(min_length=1, max_length=128)
-    feature_dim: int = Field(default=512, ge=8, le=4096)
+    kind: Literal["timm"] = Field(default="timm", description="a model of timm")
+    input: InputSpec = Field(description="what it sees of an image")
+    model: str = Field(min_length=1, max_length=128, description="timm's name of it")
+    feature_dim: int = Field(default=512, ge=8, le=4096, description="D")
 
 
 def _kind(encoder: Any) -> str:
@@ -191,11 +191,13 @@ AnyEncoderArchitecture = Annotated[
 class ChannelCodecArchitecture(Architecture):
     """Channel encoder and decoder: CAT of section III-B, or the plain link of the baselines."""
 
-    system: System = "rkd-sc"
-    feature_dim: int = Field(default=512, ge=8, le=4096)
-    ffn_dim: int = Field(default=2048, ge=8, le=16384)
-    compression_ratio: float = Field(default=0.8, ge=0, lt=1)
-    tx_csi: bool = False
+    system: System = Field(default="rkd-sc", description="the baselines send the feature itself")
+    feature_dim: int = Field(default=512, ge=8, le=4096, description="D")
+    ffn_dim: int = Field(default=2048, ge=8, le=16384, description="inner width of CAT's blocks")
+    compression_ratio: float = Field(
+        default=0.8, ge=0, lt=1, description="c = floor(D (1 - ratio)) numbers are sent"
+    )
+    tx_csi: bool = Field(default=False, description="tell CAT's encoder the SNR, too")
 
     @property
     def is_direct(self) -> bool:
@@ -226,9 +228,9 @@ class ChannelCodecArchitecture(Architecture):
 class CodecArchitecture(Architecture):
     """Both ends of a link: semantic encoder, channel codec, task head."""
 
-    encoder: AnyEncoderArchitecture
-    channel: ChannelCodecArchitecture
-    classes: int = Field(ge=2, le=65535)
+    encoder: AnyEncoderArchitecture = Field(description="semantic encoder")
+    channel: ChannelCodecArchitecture = Field(description="CAT, or the plain link of the baselines")
+    classes: int = Field(ge=2, le=65535, description="of the task")
 
     @model_validator(mode="after")
     def _fits(self) -> Self:

@@ -18,9 +18,9 @@ class JobsSettings(Settings):
     backoff_s: float = Field(default=2.0, ge=0, le=3600, description="doubles with each restart")
     grace_s: float = Field(default=30.0, ge=0, le=3600, description="from SIGTERM to SIGKILL")
     idle_s: float = Field(default=300.0, ge=0, description="the supervisor ends after that long")
-    poll_s: float = Field(default=0.5, gt=0, le=60)
+    poll_s: float = Field(default=0.5, gt=0, le=60, description="between two looks at the queue")
     module: str = Field(default="orchestrator.training", description="`python -m` of a job")
-    metrics_host: str = "127.0.0.1"
+    metrics_host: str = Field(default="127.0.0.1", description="0.0.0.0: for other hosts, too")
     metrics_port: Port = Field(default=0, description="0: any free port, see `semcom jobs list`")
 
 

@@ -32,17 +32,19 @@ class StageSettings(Settings):
     half cosine from `lr` to `lr_end`.
     """
 
-    epochs: int = Field(ge=1, le=10_000)
+    epochs: int = Field(ge=1, le=10_000, description="passes over the images")
     batch: int = Field(default=128, ge=2, le=65536, description="images per step, all ranks")
     optimizer: Literal["adamw", "adam", "sgd", "muon"] = Field(
         default="adamw",
         description="muon: of matrices and kernels, the rest by AdamW at a tenth of the rate",
     )
-    lr: float = Field(gt=0, le=10)
-    lr_end: float = Field(default=0.0, ge=0)
-    warmup: float = Field(default=0.0, ge=0, lt=1)
-    weight_decay: float = Field(default=0.0, ge=0)
-    momentum: float = Field(default=0.9, ge=0, lt=1)
+    lr: float = Field(gt=0, le=10, description="highest learning rate, that of matrices")
+    lr_end: float = Field(default=0.0, ge=0, description="where the half cosine ends")
+    warmup: float = Field(
+        default=0.0, ge=0, lt=1, description="share of the steps in which it rises"
+    )
+    weight_decay: float = Field(default=0.0, ge=0, description="of matrices and kernels only")
+    momentum: float = Field(default=0.9, ge=0, lt=1, description="of sgd (Nesterov) and muon")
     max_gradient_norm: float | None = Field(
         default=None,
         gt=0,
@@ -54,7 +56,8 @@ class TeacherSettings(Settings):
     """The teacher's network and how it starts."""
 
     encoder: Annotated[
-        ConvEncoderArchitecture | TimmEncoderArchitecture, Field(discriminator="kind")
+        ConvEncoderArchitecture | TimmEncoderArchitecture,
+        Field(discriminator="kind", description="its network"),
     ]
     weights: Path | None = Field(
         default=None, description="timm only: a local file of weights, instead of timm's hub"
@@ -62,7 +65,9 @@ class TeacherSettings(Settings):
     pretrained: bool = Field(default=True, description="timm only: start from published weights")
     fine_tune: bool = Field(default=True, description="train the encoder too, not only the head")
     identity_init: bool = Field(default=True, description="convolutions start as the identity")
-    label_smoothing: float = Field(default=0.1, ge=0, lt=1)
+    label_smoothing: float = Field(
+        default=0.1, ge=0, lt=1, description="share of the target that all classes share"
+    )
     cutout: int = Field(
         default=0, ge=0, le=512, description="side in pixels of a square left out of each image"
     )
@@ -77,7 +82,12 @@ class TeacherSettings(Settings):
 class AugmentationSettings(Settings):
     """Random crop after reflection padding, and horizontal flips."""
 
-    crop_padding: int = Field(default=2, ge=0, le=32)
+    crop_padding: int = Field(
+        default=2,
+        ge=0,
+        le=32,
+        description="pixels that are reflected around an image before the crop",
+    )
     flip: Literal["none", "random", "alternating"] = Field(
         default="alternating",
         description="alternating: each image is flipped in every second epoch",
@@ -97,15 +107,17 @@ class DistillationSettings(Settings):
     `whitening` is of the teacher's feature wherever a student follows it.
     """
 
-    snr_db_low: float = Field(default=5.0, ge=-30, le=60)
-    snr_db_high: float = Field(default=20.0, ge=-30, le=60)
+    snr_db_low: float = Field(
+        default=5.0, ge=-30, le=60, description="each image has an Es/N0 of its own, in dB, from"
+    )
+    snr_db_high: float = Field(default=20.0, ge=-30, le=60, description="up to, uniformly drawn")
     channels: tuple[ChannelModel, ...] = Field(
         default=("awgn", "rayleigh"), min_length=1, description="one of them for every batch"
     )
     rician_k: float = Field(default=4.0, ge=0, le=1e4, description="where one of them is Rician")
-    kd_weight: float = Field(default=1.0, ge=0)
-    re_weight: float = Field(default=1.0, ge=0)
-    task_weight: float = Field(default=1.0, ge=0)
+    kd_weight: float = Field(default=1.0, ge=0, description="lambda of MSE(h_T, h~)")
+    re_weight: float = Field(default=1.0, ge=0, description="lambda of MSE(stop-gradient h, h~)")
+    task_weight: float = Field(default=1.0, ge=0, description="lambda of the cross entropy")
     whitening: float | None = Field(
         default=None,
         gt=0,
@@ -124,15 +136,17 @@ class DistillationSettings(Settings):
 class SearchSettings(Settings):
     """KDL-DARTS of section III-A, Algorithm 1; `darts` leaves teacher and penalty out."""
 
-    method: Literal["kdl-darts", "darts"] = "kdl-darts"
+    method: Literal["kdl-darts", "darts"] = Field(
+        default="kdl-darts", description="darts: no teacher, no penalty, selection by alpha"
+    )
     seed: int | None = Field(
         default=None,
         ge=0,
         lt=2**31,
         description="of the search alone, so that several share a teacher; None: the job's",
     )
-    kd_weight: float = Field(default=0.5, ge=0)
-    task_weight: float = Field(default=0.5, ge=0)
+    kd_weight: float = Field(default=0.5, ge=0, description="of MSE(h_T, h), eq. (18)")
+    task_weight: float = Field(default=0.5, ge=0, description="of the cross entropy, eq. (18)")
     penalty_weight: float = Field(default=0.05, ge=0, description="lambda of eq. (18)")
     temperature: float = Field(default=1.0, gt=0, description="T_alpha of eq. (13)")
     penalty_temperature: float = Field(default=2.0, gt=0, description="T_beta of eq. (17)")
@@ -163,26 +177,38 @@ class SearchSettings(Settings):
 class TrainingSettings(Settings):
     """One job: a codec for one data set."""
 
-    name: str = Field(pattern="^[a-z0-9][a-z0-9._-]{0,63}$")
-    dataset: str
-    data_dir: Path = Path("data")
-    work_dir: Path = Path("training")
+    name: str = Field(pattern="^[a-z0-9][a-z0-9._-]{0,63}$", description="of the codec")
+    dataset: str = Field(description="a prepared data set")
+    data_dir: Path = Field(default=Path("data"), description="of data sets; `--data`")
+    work_dir: Path = Field(default=Path("training"), description="of artefacts; `--work`")
     images: int | None = Field(
         default=None, ge=2, description="train on the first so many images; all if none"
     )
-    architecture: CodecArchitecture
+    architecture: CodecArchitecture = Field(description="of the link")
     depths: Literal["preset", "search", "darts"] = Field(
-        default="preset", description="darts: those of plain DARTS in Table III"
+        default="preset",
+        description="of the student; search: what a search finds; darts: those of plain DARTS in "
+        "Table III",
     )
-    teacher: TeacherSettings
-    augmentation: AugmentationSettings = AugmentationSettings()
-    distillation: DistillationSettings = DistillationSettings()
-    search: SearchSettings = SearchSettings()
-    stages: dict[StageName, StageSettings]
-    seed: int = Field(default=0, ge=0, lt=2**31)
+    teacher: TeacherSettings = Field(description="whom the student follows")
+    augmentation: AugmentationSettings = Field(
+        default=AugmentationSettings(), description="of the training images"
+    )
+    distillation: DistillationSettings = Field(
+        default=DistillationSettings(), description="stage 2 and the baselines"
+    )
+    search: SearchSettings = Field(default=SearchSettings(), description="KDL-DARTS and DARTS")
+    stages: dict[StageName, StageSettings] = Field(
+        description="`teacher`, `search`, `stage1`, `head`, `stage2`, `jscc`"
+    )
+    seed: int = Field(default=0, ge=0, lt=2**31, description="of all that is random")
     threads: int = Field(default=0, ge=0, le=256, description="0: all cores, shared by the ranks")
-    precision: Literal["auto", "bf16", "fp32"] = "auto"
-    device: Literal["auto", "cpu", "cuda"] = "auto"
+    precision: Literal["auto", "bf16", "fp32"] = Field(
+        default="auto", description="auto: bf16 where the device multiplies it itself"
+    )
+    device: Literal["auto", "cpu", "cuda"] = Field(
+        default="auto", description="auto: a GPU where one is"
+    )
     checkpoint_s: float = Field(default=300.0, gt=0, description="seconds between saves")
 
     @property
