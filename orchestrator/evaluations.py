@@ -2,7 +2,7 @@
 
 The plan, the ledger and what is made from them are those of a run, so an evaluation and a sweep of
 one scenario have one plan digest, and must have one results digest. The networks run in a process
-of their own (`orchestrator/training/evaluation.py`); this one plans and records.
+of their own (`orchestrator/training/evaluation_process.py`); this one plans and records.
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ from semcom.evaluation import (
 )
 from semcom.messages import FrameResult
 
-COMMAND = (sys.executable, "-m", "orchestrator.training.evaluation")
+COMMAND = (sys.executable, "-m", "orchestrator.training.evaluation_process")
 
 
 class EvaluationWatcher(Protocol):

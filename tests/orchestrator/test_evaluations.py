@@ -19,7 +19,7 @@ from orchestrator.run_folder import open_ledger
 from orchestrator.runs import InterruptedRunError, run_sweep
 from orchestrator.settings import Folders
 from orchestrator.training.evaluate import evaluate
-from orchestrator.training.evaluation import run_job
+from orchestrator.training.evaluation_process import run_job
 from orchestrator.verify import verify_run
 from receiver.codec import ReceiverCodec
 from semcom.checkpoints import open_checkpoint
