@@ -1,4 +1,4 @@
-"""`python -m orchestrator.training.evaluation_process`: evaluates a job; `semcom evaluate` starts it.
+"""`python -m orchestrator.training.evaluation_process`: an evaluation; `semcom evaluate` starts it.
 
 The job is read from stdin, answers are written to stdout point by point, see
 `semcom/evaluation.py`. Nothing is kept here: the orchestrator's ledger holds what was answered.
