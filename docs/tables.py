@@ -15,6 +15,7 @@ from docs.settings_tables import HEAD, MODELS, settings_rows
 from orchestrator.bench.figures import read_figures, target_table
 from orchestrator.codec_facts import CodecFacts
 from orchestrator.reports.claims import claims_table, evidence_of_results
+from orchestrator.reports.footprints import footprint_tables, read_footprints
 from orchestrator.reports.ratios import RATIO_SNR_DB, ratio_curves_of_results, ratio_tables
 from orchestrator.reports.search_history import group_searches, read_search, search_table
 from orchestrator.reports.tables import ReportTable
@@ -99,6 +100,14 @@ def ratios(folder: Path) -> str:
     return _report_table(table)
 
 
+def footprints() -> str:
+    """Table II of the shipped codecs and of the paper's architectures."""
+    record = read_footprints(REPRODUCING / "footprints")
+    assert record is not None
+    (table,) = footprint_tables([record])
+    return f"{_report_table(table)}\n{table.note}\n"
+
+
 def _codecs_of(folder: Path) -> list[CodecFacts]:
     codecs = (read_run_manifest(folder) or {}).get("codecs", [])
     return [CodecFacts.model_validate(codec) for codec in codecs]
@@ -112,6 +121,7 @@ TABLES: dict[str, Callable[[], str]] = {
     "exit-codes": exit_codes,
     "metrics": metrics,
     "targets": targets,
+    "footprints": footprints,
     **{f"settings-{name}": partial(settings, name) for name in MODELS},
     **{f"bench-{path.stem}": partial(benchmark, path.stem) for path in PERFORMANCE.glob("*.json")},
     **{f"claims-{path.name}": partial(claims, path) for path in REPRODUCING.glob("*/")},
