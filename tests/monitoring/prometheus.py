@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import shutil
 import subprocess
 import urllib.error
 import urllib.parse
@@ -13,12 +12,12 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-import pytest
 import yaml
 
 from semcom.sockets import free_ports
 from tests.integration.harness import DEADLINE_S, REPO, eventually
 from tests.monitoring.jobs_exporter import exporting
+from tests.monitoring.programs import found
 from tests.monitoring.system import LINKS, System
 
 FOLDER = REPO / "docker" / "prometheus"
@@ -70,9 +69,7 @@ def filled(expression: str) -> str:
 @contextmanager
 def watching(system: System, folder: Path) -> Iterator[Prometheus]:
     """Prometheus on a system, and on a training job under way; skips where there is none."""
-    program = shutil.which("prometheus")
-    if program is None:
-        pytest.skip("prometheus is not installed")
+    program = found("prometheus")
     with exporting() as port:
         targets: dict[str, dict[str, int]] = {"jobs": {"jobs": port}}
         for peer, role in system.roles.items():

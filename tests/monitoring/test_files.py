@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-import shutil
 import subprocess
 from pathlib import Path
 
@@ -14,6 +13,7 @@ import yaml
 from orchestrator.dashboards.model import DATASOURCE, GRID_WIDTH, Panel, dashboard_json
 from orchestrator.dashboards.write import DASHBOARDS, FOLDER, generated
 from semcom.metric_table import METRICS, PROCESS_METRICS
+from tests.monitoring.programs import found
 from tests.monitoring.system import names_in
 
 REPO = Path(__file__).resolve().parents[2]
@@ -135,9 +135,7 @@ def test_every_alert_is_explained_and_seen_to_fire_and_not_to_fire() -> None:
     "arguments", [("check", "config", "prometheus.yml"), ("test", "rules", "rules_test.yml")]
 )
 def test_promtool_is_content(arguments: tuple[str, ...]) -> None:
-    promtool = shutil.which("promtool")
-    if promtool is None:
-        pytest.skip("promtool is not installed (it comes with Prometheus)")
+    promtool = found("promtool")
     done = subprocess.run(
         [promtool, *arguments],
         cwd=PROMETHEUS,

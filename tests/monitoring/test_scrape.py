@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import shutil
 import subprocess
 from itertools import product
 
 import pytest
 
 from semcom.metric_table import MAX_SERIES, METRICS, PROCESS_METRICS
+from tests.monitoring.programs import found
 from tests.monitoring.system import LINKS, System, total
 
 pytestmark = [pytest.mark.processes, pytest.mark.timeout(900)]
@@ -52,9 +52,7 @@ def test_values_of_labels_are_known_beforehand(system: System, peer: str) -> Non
 
 @PEER
 def test_promtool_finds_nothing_to_mend(system: System, peer: str) -> None:
-    promtool = shutil.which("promtool")
-    if promtool is None:
-        pytest.skip("promtool is not installed (it comes with Prometheus)")
+    promtool = found("promtool")
     page = system.page(peer)
     done = subprocess.run(
         [promtool, "check", "metrics"],
