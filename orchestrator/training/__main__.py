@@ -122,7 +122,7 @@ def _export(trained: Trained, arguments: argparse.Namespace, run: Run) -> None:
     checkpoint = export_codec(
         trained,
         arguments.out or Path("codecs") / trained.settings.name,
-        command="semcom train " + shlex.join([*arguments.settings_words, *_placed()]),
+        command="semcom train " + shlex.join([*arguments.settings_words, *_rank_options()]),
         ranks=run.rank.count,
         bf16=run.bf16,
         report=between,
@@ -134,7 +134,7 @@ def _export(trained: Trained, arguments: argparse.Namespace, run: Run) -> None:
     )
 
 
-def _placed() -> list[str]:
+def _rank_options() -> list[str]:
     """The options that place ranks as torchrun has placed them."""
     here, hosts = (int(os.environ.get(f"{of}_WORLD_SIZE", "1")) for of in ("LOCAL", "GROUP"))
     placed = ["--nproc", str(here)] if here > 1 else []
