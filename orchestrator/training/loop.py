@@ -92,7 +92,7 @@ class Training:
         self._artefact = artefact
         self._run = run
         self._model = spread(stage, run.rank)
-        self._optimizer = make_optimizer(stage.trained_parameters(), settings)
+        self._optimizer = make_optimizer(stage.trained_parameters(), settings, bf16=run.bf16)
         self._steps = len(images) // settings.batch
         self._position = Position()
         self._saved_s: float | None = None

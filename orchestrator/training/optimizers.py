@@ -3,10 +3,14 @@
 Muon (Jordan et al., 2024, https://kellerjordan.github.io/posts/muon) orthogonalises the momentum of
 a matrix; torch's own takes matrices and nothing else. Here it sees a kernel as the matrix (outputs,
 inputs x height x width), and AdamW moves what is a vector: biases, normalisations, the SNR code.
+
+torch's multiplies in bf16, which a processor without it emulates forty times slower than float32.
+There, and wherever a training is to be in float32, it is done in float32.
 """
 
 from __future__ import annotations
 
+import math
 from typing import Any, Protocol
 
 import torch
@@ -37,10 +41,53 @@ class Optimizer(Protocol):
         """Go on from there."""
 
 
-class MuonAndAdamW:
-    """torch's Muon for matrices and kernels, AdamW at a tenth of its rate for the rest."""
+class FullPrecisionMuon(torch.optim.Muon):
+    """torch's Muon with its Newton-Schulz iteration in the type of the matrices."""
 
-    def __init__(self, parameters: list[nn.Parameter], settings: StageSettings) -> None:
+    @torch.no_grad()
+    def step(self, closure: None = None) -> None:  # type: ignore[override]
+        """w <- (1 - lr decay) w - lr sqrt(max(1, rows / columns)) NS(Nesterov momentum)."""
+        del closure
+        for group in self.param_groups:
+            lr, momentum = group["lr"], group["momentum"]
+            for matrix in group["params"]:
+                gradient = matrix.grad
+                if gradient is None:
+                    continue
+                state = self.state[matrix]
+                if not state:
+                    state["momentum_buffer"] = torch.zeros_like(gradient)
+                mean = state["momentum_buffer"].lerp_(gradient, 1 - momentum)
+                update = orthogonalized(
+                    gradient.lerp(mean, momentum),
+                    coefficients=group["ns_coefficients"],
+                    steps=group["ns_steps"],
+                    eps=group["eps"],
+                )
+                rows, columns = matrix.shape
+                matrix.mul_(1 - lr * group["weight_decay"])
+                matrix.add_(update, alpha=-lr * math.sqrt(max(1.0, rows / columns)))
+
+
+def orthogonalized(
+    matrix: Tensor, *, coefficients: tuple[float, float, float], steps: int, eps: float
+) -> Tensor:
+    """A matrix with its singular values brought near 1 by quintic Newton-Schulz steps."""
+    a, b, c = coefficients
+    wide = matrix.T if matrix.shape[0] > matrix.shape[1] else matrix
+    wide = wide / wide.norm().clamp(min=eps)
+    for _ in range(steps):
+        gram = wide @ wide.T
+        wide = torch.addmm(wide, torch.addmm(gram, gram, gram, beta=b, alpha=c), wide, beta=a)
+    return wide.T if matrix.shape[0] > matrix.shape[1] else wide
+
+
+class MuonAndAdamW:
+    """Muon for matrices and kernels, AdamW at a tenth of its rate for the rest."""
+
+    def __init__(
+        self, parameters: list[nn.Parameter], settings: StageSettings, *, bf16: bool
+    ) -> None:
         self._matrices = [p for p in parameters if _is_matrix(p)]
         rest = [p for p in parameters if not _is_matrix(p)]
         # Parameters of their own on the same storage: what Muon writes, the model has.
@@ -48,7 +95,8 @@ class MuonAndAdamW:
         for parameter, view in zip(self._matrices, self._views, strict=True):
             if parameter.data_ptr() != view.data_ptr():
                 raise ValueError(f"a parameter of shape {tuple(parameter.shape)} is not dense")
-        self._muon = torch.optim.Muon(
+        muon = torch.optim.Muon if bf16 else FullPrecisionMuon
+        self._muon = muon(
             self._views,
             lr=settings.lr,
             weight_decay=settings.weight_decay,
@@ -90,15 +138,20 @@ class MuonAndAdamW:
         self._adamw.load_state_dict(state_dict["adamw"])
 
 
-def make_optimizer(parameters: list[nn.Parameter], settings: StageSettings) -> Optimizer:
-    """The optimiser a stage's settings name, over its trained parameters."""
+def make_optimizer(
+    parameters: list[nn.Parameter], settings: StageSettings, *, bf16: bool
+) -> Optimizer:
+    """The optimiser a stage's settings name, over its trained parameters.
+
+    `bf16`: whether the training multiplies in bf16.
+    """
     groups = [
         {"params": [p for p in parameters if p.ndim > 1], "weight_decay": settings.weight_decay},
         {"params": [p for p in parameters if p.ndim <= 1], "weight_decay": 0.0},
     ]
     match settings.optimizer:
         case "muon":
-            return MuonAndAdamW(parameters, settings)
+            return MuonAndAdamW(parameters, settings, bf16=bf16)
         case "sgd":
             return torch.optim.SGD(
                 groups,
