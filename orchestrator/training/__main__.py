@@ -11,6 +11,7 @@ import os
 import shlex
 import sys
 import traceback
+from functools import partial
 from pathlib import Path
 
 import torch
@@ -21,6 +22,7 @@ from orchestrator.training.arguments import parse, settings_of
 from orchestrator.training.artefacts import Artefact
 from orchestrator.training.data import Rank
 from orchestrator.training.export import export_codec
+from orchestrator.training.given import giving_codec
 from orchestrator.training.launch import end_all_ranks, run_ranks
 from orchestrator.training.loop import Run
 from orchestrator.training.pipeline import Pipeline, Trained
@@ -80,7 +82,8 @@ def _run(arguments: argparse.Namespace) -> None:
                     f"{settings.dataset}, {rank.count} rank(s), {device}, "
                     f"{'bf16' if bf16 else 'fp32'}"
                 )
-            trained = pipeline.train(_told if rank.index == 0 else _untold, arguments.until)
+            told = partial(_told, settings) if rank.index == 0 else _untold
+            trained = pipeline.train(told, arguments.until)
             if spans_hosts():  # torchrun ends a host's ranks minutes after another host's ended
                 with patient_ranks():
                     _finish(pipeline, trained, arguments)
@@ -141,8 +144,10 @@ def _rank_options() -> list[str]:
     return [*placed, "--nnodes", str(hosts), "--rendezvous", "HOST:PORT"] if hosts > 1 else placed
 
 
-def _told(stage: StageName, was_run: bool) -> None:
-    console.print(f"{stage}: {'done' if was_run else 'taken from an earlier run'}")
+def _told(settings: TrainingSettings, stage: StageName, was_run: bool) -> None:
+    codec = giving_codec(stage, settings)
+    taken = f"taken from {codec or 'an earlier run'}"
+    console.print(f"{stage}: {'done' if was_run and codec is None else taken}")
 
 
 def _show_search(made: Artefact) -> None:

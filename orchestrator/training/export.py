@@ -12,8 +12,10 @@ import numpy as np
 import torch
 
 from orchestrator.training.evaluate import evaluate_points
+from orchestrator.training.given import given_digest, giving_codec
 from orchestrator.training.identity import weights_digest
 from orchestrator.training.pipeline import Trained
+from orchestrator.training.settings import StageName, TrainingSettings
 from orchestrator.training.teacher import Teacher
 from semcom.checkpoints import Checkpoint, write_checkpoint
 from semcom.nn.images import prepare_images
@@ -109,10 +111,7 @@ def _provenance(trained: Trained, *, command: str, bf16: bool) -> dict[str, Any]
         "augmentation": settings.augmentation.model_dump(mode="json"),
         "distillation": settings.distillation.model_dump(mode="json"),
         "stages": {
-            name: {
-                **settings.stages[name].model_dump(mode="json"),
-                "artefact": made.digest[:12],
-            }
+            name: _stage(name, settings) | {"artefact": made.digest[:12]}
             for name, made in trained.stages.items()
         },
         "torch": torch.__version__,
@@ -125,9 +124,19 @@ def _provenance(trained: Trained, *, command: str, bf16: bool) -> dict[str, Any]
         }
     if trained.teacher is not None:
         provenance |= {
-            "teacher": settings.teacher.model_dump(mode="json", exclude={"weights"}),
+            "teacher": settings.teacher.model_dump(mode="json", exclude={"weights", "codec"}),
             "teacher_weights_sha256": weights_digest(settings),
-            "teacher_parameters": sum(p.numel() for p in trained.teacher.parameters()),
             "teacher_accuracy": teacher_accuracy(trained.teacher, trained),
         }
+        if settings.teacher.codec is None:  # a student is no measure of how small a student is
+            count = sum(p.numel() for p in trained.teacher.parameters())
+            provenance["teacher_parameters"] = count
     return provenance
+
+
+def _stage(name: StageName, settings: TrainingSettings) -> dict[str, Any]:
+    """How a stage was trained, or the digest of the codec that it was taken from."""
+    codec = giving_codec(name, settings)
+    if codec is not None:
+        return {"codec": given_digest(codec)}
+    return settings.stages[name].model_dump(mode="json")

@@ -8,6 +8,7 @@ from typing import Any
 
 from orchestrator.training.artefacts import Artefact
 from orchestrator.training.data import ImageSet
+from orchestrator.training.given import given_digest, giving_codec
 from orchestrator.training.settings import StageName, TrainingSettings
 from semcom.errors import CheckpointError
 
@@ -34,12 +35,28 @@ def identity(
     student = settings.architecture.encoder.model_dump(mode="json")
     if name == "search":
         student.pop("depths")
+    augmentation = settings.augmentation.model_dump(mode="json")
+    if name in {"teacher", "head", "jscc"}:
+        augmentation.pop("views")
+    common = {
+        "data": images.digest,
+        "images": len(images),
+        "classes": settings.architecture.classes,
+        "seed": settings.seed,
+        "precision": "bf16" if bf16 else "fp32",
+        "augmentation": augmentation,
+    }
+    codec = giving_codec(name, settings)
+    if codec is not None:
+        return {**common, "codec": given_digest(codec)}
     schedule = settings.stages[name]
     # Artefacts from before there was a limit keep their digests.
     left_out = {"max_gradient_norm"} if schedule.max_gradient_norm is None else set()
     own: dict[str, Any] = {"schedule": schedule.model_dump(mode="json", exclude=left_out)}
+    if schedule.optimizer == "muon" and not bf16:
+        own["orthogonalized"] = "fp32"
     if name == "teacher":
-        own["teacher"] = settings.teacher.model_dump(mode="json", exclude={"weights"})
+        own["teacher"] = settings.teacher.model_dump(mode="json", exclude={"weights", "codec"})
         own["weights"] = weights_digest(settings)
     else:
         own["encoder"] = student
@@ -59,21 +76,9 @@ def identity(
     follows = name in {"stage1", "stage2"} or (name == "search" and taught(settings))
     if follows and distillation.whitening is not None:
         own["whitening"] = distillation.whitening
-    augmentation = settings.augmentation.model_dump(mode="json")
-    if name in {"teacher", "head", "jscc"}:
-        augmentation.pop("views")
     taken = () if name == "search" and not taught(settings) else INPUTS[name]
     inputs = {stage: before[stage].digest for stage in taken if stage in before}
-    return {
-        "data": images.digest,
-        "images": len(images),
-        "classes": settings.architecture.classes,
-        "seed": settings.seed,
-        "precision": "bf16" if bf16 else "fp32",
-        "augmentation": augmentation,
-        "inputs": inputs,
-        **own,
-    }
+    return {**common, "inputs": inputs, **own}
 
 
 def taught(settings: TrainingSettings) -> bool:

@@ -1,7 +1,7 @@
 """From images to a trained link: the stages of a system in order, each an artefact.
 
 A stage whose artefact is there is taken over; changing a setting changes the digests of the
-stages that depend on it and of no others.
+stages that depend on it and of no others. A stage that a codec gives is copied from it.
 
     rkd-sc        teacher -> [search] -> stage1 -> head -> stage2     Algorithm 2
     jscc-student  jscc
@@ -23,6 +23,7 @@ from torch import Tensor, nn
 from orchestrator.training.artefacts import Artefact, artefact
 from orchestrator.training.data import ImageSet, keyed_generator
 from orchestrator.training.features import TeacherFeatures
+from orchestrator.training.given import given_student, giving_codec
 from orchestrator.training.identity import identity, taught
 from orchestrator.training.link import TrainingLink
 from orchestrator.training.loop import Run, Training
@@ -84,7 +85,8 @@ class Pipeline:
         if until is not None:
             names = names[: names.index(until) + 1]
         for name in names:
-            self._check_images(name)
+            if giving_codec(name, self.settings) is None:
+                self._check_images(name)
         link: TrainingLink | None = None
         for name in names:
             if name not in {"teacher", "search"} and link is None:
@@ -159,6 +161,16 @@ class Pipeline:
         finished = self.run.rank.index == 0 and made.is_finished
         if any_rank(finished, self.run.rank, self.run.device):
             return False
+        if giving_codec(stage.name, self.settings) is None:
+            self._train_stage(stage, made)
+        if self.run.rank.index == 0:
+            if isinstance(stage, SearchStage):
+                made.write("search.json", self._search_record(stage))
+            made.save(stage)
+        wait_for_all(self.run.rank)
+        return True
+
+    def _train_stage(self, stage: Stage, made: Artefact) -> None:
         images = self.images
         if stage.name == "search":
             images, _ = halves(images, self.settings.search, self.settings.search_seed)
@@ -176,12 +188,6 @@ class Pipeline:
             artefact=made,
             run=self.run,
         ).run()
-        if self.run.rank.index == 0:
-            if isinstance(stage, SearchStage):
-                made.write("search.json", self._search_record(stage))
-            made.save(stage)
-        wait_for_all(self.run.rank)
-        return True
 
     def _computing_features(self, done: int, total: int) -> None:
         self.run.reporter.note("features", done, total)
@@ -237,6 +243,10 @@ class Pipeline:
     def _make_link(self) -> TrainingLink:
         with seeded(f"{self.settings.seed}/link/start"):
             link = TrainingLink(self.settings.architecture)
+        if self.settings.start is not None:
+            encoder, head = given_student(self.settings.start)
+            link.transmitter.encoder.load_state_dict(encoder.state_dict())
+            link.receiver.head.load_state_dict(head.state_dict())
         if self._teacher is not None and self.settings.system == "jscc-teacher":
             state = self._teacher.encoder.state_dict()
             link.transmitter.encoder.load_state_dict(state)

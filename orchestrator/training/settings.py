@@ -10,6 +10,7 @@ from pydantic import Field, model_validator
 from semcom.architecture import (
     CodecArchitecture,
     ConvEncoderArchitecture,
+    EncoderArchitecture,
     System,
     TimmEncoderArchitecture,
 )
@@ -56,9 +57,13 @@ class TeacherSettings(Settings):
     """The teacher's network and how it starts."""
 
     encoder: Annotated[
-        ConvEncoderArchitecture | TimmEncoderArchitecture,
+        ConvEncoderArchitecture | TimmEncoderArchitecture | EncoderArchitecture,
         Field(discriminator="kind", description="its network"),
     ]
+    codec: Path | None = Field(
+        default=None,
+        description="folder of a codec whose student teaches as it is: no teacher is trained",
+    )
     weights: Path | None = Field(
         default=None, description="timm only: a local file of weights, instead of timm's hub"
     )
@@ -76,6 +81,8 @@ class TeacherSettings(Settings):
     def _takes_weights(self) -> Self:
         if self.weights is not None and not isinstance(self.encoder, TimmEncoderArchitecture):
             raise ValueError("weights: only an encoder of kind timm starts from a file")
+        if self.weights is not None and self.codec is not None:
+            raise ValueError("weights: the teacher is that of `codec` already; leave one out")
         return self
 
 
@@ -201,6 +208,11 @@ class TrainingSettings(Settings):
     stages: dict[StageName, StageSettings] = Field(
         description="`teacher`, `search`, `stage1`, `head`, `stage2`, `jscc`"
     )
+    start: Path | None = Field(
+        default=None,
+        description="folder of a codec whose student and task head stage 2 starts from, in place "
+        "of stages 1 and 1.5",
+    )
     seed: int = Field(default=0, ge=0, lt=2**31, description="of all that is random")
     threads: int = Field(default=0, ge=0, le=256, description="0: all cores, shared by the ranks")
     precision: Literal["auto", "bf16", "fp32"] = Field(
@@ -229,6 +241,8 @@ class TrainingSettings(Settings):
     @model_validator(mode="after")
     def _complete(self) -> Self:
         needed = set(SYSTEM_STAGES[self.system])
+        if self.start is not None and (self.system != "rkd-sc" or self.depths != "preset"):
+            raise ValueError("start: stage 2 of rkd-sc starts from it, with the codec's own depths")
         if self.depths == "search" and "search" not in needed:
             raise ValueError(f"depths: system '{self.system}' has no search; give it the depths")
         if self.depths != "search":

@@ -1,4 +1,4 @@
-"""The teacher: an encoder of the project's own or of timm, with its own task head.
+"""The teacher: an encoder of the project's own, of timm or of a codec, with its own task head.
 
 Shape legend: B batch, S image size, D feature width, T classes.
 """
@@ -12,8 +12,9 @@ import torch.nn.functional as F
 from safetensors import SafetensorError
 from torch import Tensor, nn
 
+from orchestrator.training.given import given_student
 from orchestrator.training.settings import TeacherSettings
-from semcom.architecture import TimmEncoderArchitecture
+from semcom.architecture import ConvEncoderArchitecture, TimmEncoderArchitecture
 from semcom.errors import CheckpointError, ConfigurationError
 from transmitters.codec import make_encoder
 from transmitters.conv_encoder import ConvEncoder
@@ -22,14 +23,18 @@ from transmitters.conv_encoder import ConvEncoder
 class Teacher(nn.Module):
     """Encoder -> feature h_T (B, D) -> linear head (B, T).
 
-    The head of the project's own encoder sees the rectified feature, that of timm's the feature.
+    The head of the compact teacher's encoder sees the rectified feature, any other the feature.
     """
 
     def __init__(self, settings: TeacherSettings, *, classes: int) -> None:
         super().__init__()
         self.encoder = make_teacher_encoder(settings)
         self.head = nn.Linear(settings.encoder.feature_dim, classes)
-        self._rectifies = not isinstance(settings.encoder, TimmEncoderArchitecture)
+        self._rectifies = isinstance(settings.encoder, ConvEncoderArchitecture)
+        if settings.codec is not None:
+            encoder, head = given_student(settings.codec)
+            self.encoder.load_state_dict(encoder.state_dict())
+            self.head.load_state_dict(head.linear.state_dict())
 
     def forward(self, images_B3SS: Tensor) -> tuple[Tensor, Tensor]:
         """Prepared images -> (features h_T (B, D), logits (B, T))."""
