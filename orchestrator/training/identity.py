@@ -63,6 +63,7 @@ def identity(
     if name == "search":
         search = settings.search
         left_out = {key for key in ("warmup_epochs", "images") if getattr(search, key) is None}
+        left_out |= {"penalized"} if search.penalized == "alpha" else set()
         own["search"] = search.model_dump(mode="json", exclude=left_out)
         own["start"] = "shortcuts"  # how the supernet's blocks begin
     distillation = settings.distillation

@@ -179,9 +179,11 @@ class SearchStage(Stage):
         return self._settings.method == "kdl-darts"
 
     def _penalty(self) -> Tensor:
-        """sum_l sum_j beta alpha, eq. (18)."""
-        alpha_LK = self.supernet.alpha_LK
-        return (self._beta_LK.to(alpha_LK.device) * alpha_LK).sum()
+        """sum_l sum_j beta alpha, eq. (18); of the softmax weights where settings say so."""
+        supernet = self.supernet
+        raw = self._settings.penalized == "alpha"
+        penalized_LK = supernet.alpha_LK if raw else supernet.probabilities()
+        return (self._beta_LK.to(penalized_LK.device) * penalized_LK).sum()
 
     def _set_alpha_rate(self, share: float) -> None:
         """The rate after `share` (0..1) of all steps."""

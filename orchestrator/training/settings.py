@@ -157,6 +157,11 @@ class SearchSettings(Settings):
     penalty_weight: float = Field(default=0.05, ge=0, description="lambda of eq. (18)")
     temperature: float = Field(default=1.0, gt=0, description="T_alpha of eq. (13)")
     penalty_temperature: float = Field(default=2.0, gt=0, description="T_beta of eq. (17)")
+    penalized: Literal["alpha", "weights"] = Field(
+        default="alpha",
+        description="what beta multiplies in eq. (18): alpha as printed, or its softmax weights, "
+        "whose sum stays, so that the penalty pulls between depths alone",
+    )
     selection: Literal["weights", "alpha"] = Field(
         default="weights",
         description="what (1 - beta) multiplies: the softmax weights, or alpha as the paper "

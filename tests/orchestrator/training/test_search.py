@@ -169,12 +169,19 @@ def test_alpha_rests_while_the_weights_warm_up(data_dir: Path, tmp_path: Path) -
     assert all(any(row) for row in moving["alpha"])
 
 
+@pytest.mark.parametrize(("penalized", "lifts_the_shallow"), [("alpha", False), ("weights", True)])
 def test_the_penalty_alone_drives_alpha_to_the_shallowest_stages(
-    data_dir: Path, tmp_path: Path
+    penalized: Any, lifts_the_shallow: bool, data_dir: Path, tmp_path: Path
 ) -> None:
-    search = SearchSettings(kd_weight=0.0, task_weight=0.0, penalty_weight=1.0, lr=0.05)
+    search = SearchSettings(
+        kd_weight=0.0, task_weight=0.0, penalty_weight=1.0, lr=0.05, penalized=penalized
+    )
     settings = small_settings(data_dir, tmp_path, search=search.model_dump())
-    assert record_of(train_until(settings, "search"))["depths"] == [1, 1, 1, 1]
+    record = record_of(train_until(settings, "search"))
+    assert record["depths"] == [1, 1, 1, 1]
+    for row in record["epochs"][-1]["alpha"]:
+        assert (row[0] > 0) == lifts_the_shallow
+        assert row[4] < 0
 
 
 def test_weights_and_alpha_learn_from_different_halves(data_dir: Path, tmp_path: Path) -> None:
