@@ -189,6 +189,8 @@ def _read(path: Path, limit: int) -> bytes:
         raise CheckpointError(f"no such file: {path}") from error
     except OSError as error:
         raise CheckpointError(f"cannot read {path}: {error.strerror}") from error
+    except ValueError as error:  # a zero byte in the name
+        raise CheckpointError(f"cannot read {_line(repr(str(path)))}: {error}") from error
 
 
 def _parse(content: bytes, path: Path) -> Arrays:

@@ -45,13 +45,17 @@ class SearchEpoch(Record):
 
 
 class SearchRecord(Record):
-    """One search with one seed; unknown keys are let pass, so that a search may tell more."""
+    """One search with one seed; unknown keys are let pass, so that a search may tell more.
+
+    `settings` is a digest of all but the seed; records from before it was kept have none.
+    """
 
     model_config = ConfigDict(extra="ignore", frozen=True)
 
     dataset: str = Field(min_length=1)
     method: SearchMethod
     seed: Count
+    settings: str | None = None
     epochs: list[SearchEpoch] = Field(min_length=1)
     depths: Depths
     parameters: Count

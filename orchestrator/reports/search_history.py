@@ -75,7 +75,7 @@ def group_searches(records: Sequence[SearchRecord]) -> list[SearchGroup]:
     """Seeds together; data sets in the order given, KDL-DARTS before DARTS.
 
     Raises:
-        ConfigurationError: one seed is there twice.
+        ConfigurationError: one seed is there twice, or seeds differ in more than the seed.
     """
     groups: dict[tuple[str, str], list[SearchRecord]] = {}
     for record in records:
@@ -87,6 +87,11 @@ def group_searches(records: Sequence[SearchRecord]) -> list[SearchGroup]:
                 raise ConfigurationError(
                     f"{METHODS[method]} on {dataset} is there twice with seed {seed}"
                 )
+        if len({record.settings for record in found} - {None}) > 1:
+            raise ConfigurationError(
+                f"{METHODS[method]} on {dataset} is there with different settings or teachers; "
+                "report them apart"
+            )
     datasets = list(dict.fromkeys(record.dataset for record in records))
     return [
         SearchGroup(dataset, method, sorted(groups[dataset, method], key=lambda r: r.seed))

@@ -11,18 +11,17 @@ import os
 import shlex
 import sys
 import traceback
+from collections.abc import Mapping
 from functools import partial
-from pathlib import Path
 
 import torch
 from rich.console import Console
 from rich.progress import Progress
 
-from orchestrator.training.arguments import parse, settings_of
+from orchestrator.training.arguments import codec_folder, parse, settings_of
 from orchestrator.training.artefacts import Artefact
 from orchestrator.training.data import Rank
 from orchestrator.training.export import export_codec
-from orchestrator.training.given import giving_codec
 from orchestrator.training.launch import end_all_ranks, run_ranks
 from orchestrator.training.loop import Run
 from orchestrator.training.pipeline import Pipeline, Trained
@@ -35,6 +34,7 @@ from orchestrator.training.ranks import (
 )
 from orchestrator.training.settings import StageName, TrainingSettings
 from orchestrator.training.stop import StoppedError, stop_requests
+from semcom.checkpoints import Checkpoint
 from semcom.errors import ConfigurationError, SemcomError
 
 console = Console(stderr=True)
@@ -82,7 +82,7 @@ def _run(arguments: argparse.Namespace) -> None:
                     f"{settings.dataset}, {rank.count} rank(s), {device}, "
                     f"{'bf16' if bf16 else 'fp32'}"
                 )
-            told = partial(_told, settings) if rank.index == 0 else _untold
+            told = partial(_told, pipeline.given) if rank.index == 0 else _untold
             trained = pipeline.train(told, arguments.until)
             if spans_hosts():  # torchrun ends a host's ranks minutes after another host's ended
                 with patient_ranks():
@@ -124,7 +124,7 @@ def _export(trained: Trained, arguments: argparse.Namespace, run: Run) -> None:
 
     checkpoint = export_codec(
         trained,
-        arguments.out or Path("codecs") / trained.settings.name,
+        codec_folder(arguments, trained.settings.name),
         command="semcom train " + shlex.join([*arguments.settings_words, *_rank_options()]),
         ranks=run.rank.count,
         bf16=run.bf16,
@@ -144,10 +144,10 @@ def _rank_options() -> list[str]:
     return [*placed, "--nnodes", str(hosts), "--rendezvous", "HOST:PORT"] if hosts > 1 else placed
 
 
-def _told(settings: TrainingSettings, stage: StageName, was_run: bool) -> None:
-    codec = giving_codec(stage, settings)
-    taken = f"taken from {codec or 'an earlier run'}"
-    console.print(f"{stage}: {'done' if was_run and codec is None else taken}")
+def _told(given: Mapping[StageName, Checkpoint], stage: StageName, was_run: bool) -> None:
+    source = given[stage].folder if stage in given else "an earlier run"
+    how = "done" if was_run and stage not in given else f"taken from {source}"
+    console.print(f"{stage}: {how}", markup=False, highlight=False, soft_wrap=True)
 
 
 def _show_search(made: Artefact) -> None:

@@ -88,7 +88,21 @@ def settings_of(arguments: argparse.Namespace) -> TrainingSettings:
     if arguments.nnodes > 1 and not arguments.rendezvous:
         raise ConfigurationError("--nnodes: several hosts need --rendezvous HOST:PORT")
     _check_ranks(settings, arguments.nproc * arguments.nnodes)
+    _check_out(settings, codec_folder(arguments, name))
     return settings
+
+
+def codec_folder(arguments: argparse.Namespace, name: str) -> Path:
+    """Where the codec goes."""
+    return arguments.out or Path("codecs") / name
+
+
+def _check_out(settings: TrainingSettings, out: Path) -> None:
+    for codec in (settings.init_from, settings.teacher.codec):
+        if codec is not None and codec.resolve() == out.resolve():
+            raise ConfigurationError(
+                f"--name, --out: {out} is the codec that the training is to go on from"
+            )
 
 
 def _check_ranks(settings: TrainingSettings, ranks: int) -> None:

@@ -12,10 +12,9 @@ import numpy as np
 import torch
 
 from orchestrator.training.evaluate import evaluate_points
-from orchestrator.training.given import given_digest, giving_codec
 from orchestrator.training.identity import weights_digest
 from orchestrator.training.pipeline import Trained
-from orchestrator.training.settings import StageName, TrainingSettings
+from orchestrator.training.settings import StageName
 from orchestrator.training.teacher import Teacher
 from semcom.checkpoints import Checkpoint, write_checkpoint
 from semcom.nn.images import prepare_images
@@ -111,7 +110,7 @@ def _provenance(trained: Trained, *, command: str, bf16: bool) -> dict[str, Any]
         "augmentation": settings.augmentation.model_dump(mode="json"),
         "distillation": settings.distillation.model_dump(mode="json"),
         "stages": {
-            name: _stage(name, settings) | {"artefact": made.digest[:12]}
+            name: _stage(name, trained) | {"artefact": made.digest[:12]}
             for name, made in trained.stages.items()
         },
         "torch": torch.__version__,
@@ -124,19 +123,27 @@ def _provenance(trained: Trained, *, command: str, bf16: bool) -> dict[str, Any]
         }
     if trained.teacher is not None:
         provenance |= {
-            "teacher": settings.teacher.model_dump(mode="json", exclude={"weights", "codec"}),
-            "teacher_weights_sha256": weights_digest(settings),
             "teacher_accuracy": teacher_accuracy(trained.teacher, trained),
         }
-        if settings.teacher.codec is None:  # a student is no measure of how small a student is
-            count = sum(p.numel() for p in trained.teacher.parameters())
-            provenance["teacher_parameters"] = count
+        provenance |= _teacher(trained.teacher, trained)
     return provenance
 
 
-def _stage(name: StageName, settings: TrainingSettings) -> dict[str, Any]:
-    """How a stage was trained, or the digest of the codec that it was taken from."""
-    codec = giving_codec(name, settings)
+def _teacher(teacher: Teacher, trained: Trained) -> dict[str, Any]:
+    """What the teacher is; a codec's student is no measure of how small a student is."""
+    codec = trained.given.get("teacher")
     if codec is not None:
-        return {"codec": given_digest(codec)}
-    return settings.stages[name].model_dump(mode="json")
+        return {"teacher": {"codec": codec.digest, "name": codec.manifest.name}}
+    settings = trained.settings
+    return {
+        "teacher": settings.teacher.model_dump(mode="json", exclude={"weights", "codec"}),
+        "teacher_weights_sha256": weights_digest(settings),
+        "teacher_parameters": sum(p.numel() for p in teacher.parameters()),
+    }
+
+
+def _stage(name: StageName, trained: Trained) -> dict[str, Any]:
+    """How a stage was trained, or the digest of the codec that it was taken from."""
+    if name in trained.given:
+        return {"codec": trained.given[name].digest}
+    return trained.settings.stages[name].model_dump(mode="json")

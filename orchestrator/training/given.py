@@ -1,8 +1,8 @@
 """What a job takes from a codec that is there already, instead of training it.
 
-With `teacher.codec` the student of that codec teaches; with `start`, stage 2 begins at the codec's
-student and task head. With both a codec is tuned to another compression ratio, SNR or channel and
-needs no other teacher: what is received follows the student's own noise-free feature.
+With `teacher.codec` the student of that codec teaches; with `init_from`, stage 2 starts from the
+codec's student and task head. So a codec is tuned to another compression ratio, SNR or channel
+without a teacher: what is received follows the student's own noise-free feature.
 """
 
 from __future__ import annotations
@@ -15,74 +15,84 @@ from torch import nn
 from orchestrator.training.settings import StageName, TrainingSettings
 from receiver.codec import ReceiverCodec
 from receiver.heads import ClassificationHead
-from semcom.checkpoints import open_checkpoint
+from semcom.architecture import CodecArchitecture
+from semcom.checkpoints import Checkpoint, open_checkpoint
 from semcom.errors import ConfigurationError
+from semcom.shards import DatasetManifest
 from transmitters.codec import TransmitterCodec
 
 Fields = dict[str, Any]
 
 
-def giving_codec(name: StageName, settings: TrainingSettings) -> Path | None:
-    """Folder of the codec that has a stage's result; None where the stage is trained."""
-    match name:
-        case "teacher":
-            return settings.teacher.codec
-        case "stage1" | "head":
-            return settings.start
-        case _:
-            return None
-
-
-def given_student(folder: Path) -> tuple[nn.Module, ClassificationHead]:
-    """A codec's semantic encoder and task head.
-
-    Raises:
-        CheckpointError: the codec is missing, damaged, or its weights do not fit.
-    """
-    codec = open_checkpoint(folder)
-    return TransmitterCodec.load(codec).encoder, ReceiverCodec.load(codec).head
-
-
-def given_digest(folder: Path) -> str:
-    """A codec's digest.
-
-    Raises:
-        CheckpointError: the codec is missing or its manifest not valid.
-    """
-    return open_checkpoint(folder).digest
-
-
-def lay_given_encoders(merged: Fields, asked: Fields, *, classes: int) -> None:
-    """Write into `merged` settings the encoders of the codecs that they name.
-
-    `asked` are the settings that were laid over the preset.
+def given_codecs(settings: TrainingSettings) -> dict[StageName, Checkpoint]:
+    """The codec that each stage is taken from; stages that are trained are not in it.
 
     Raises:
         CheckpointError: a codec is missing or its manifest not valid.
-        ConfigurationError: it is no student's, is for another number of `classes`, or its encoder
-            was asked to be another one.
     """
-    for key, where, owner in (
-        ("codec", "teacher", merged["teacher"]),
-        ("start", "architecture", merged),
+    given: dict[StageName, Checkpoint] = {}
+    if settings.teacher.codec is not None:
+        given["teacher"] = open_checkpoint(settings.teacher.codec)
+    if settings.init_from is not None:
+        given["stage1"] = given["head"] = open_checkpoint(settings.init_from)
+    return given
+
+
+def given_student(codec: Checkpoint) -> tuple[nn.Module, ClassificationHead]:
+    """A codec's semantic encoder and task head.
+
+    Raises:
+        CheckpointError: the weights are missing, damaged, or do not fit.
+    """
+    return TransmitterCodec.load(codec).encoder, ReceiverCodec.load(codec).head
+
+
+def lay_given_codecs(merged: Fields, asked: Fields, dataset: DatasetManifest) -> None:
+    """Complete `merged` settings by what the codecs that they name decide.
+
+    Encoders are the codecs'; the student that stage 2 starts from teaches unless another one is
+    named; and features that a student has learnt are not whitened again unless that is `asked`,
+    in the settings that were laid over the preset.
+
+    Raises:
+        CheckpointError: a codec is missing or its manifest not valid.
+        ConfigurationError: it has no student, is for another data set or feature width, or the
+            encoder was asked to be another one.
+    """
+    teacher, student = merged["teacher"], merged["architecture"]
+    if teacher["codec"] is None and isinstance(merged["init_from"], str | Path):
+        teacher["codec"] = merged["init_from"]
+    if teacher["codec"] is not None and "whitening" not in asked.get("distillation", {}):
+        merged["distillation"]["whitening"] = None
+    for name, folder, group, key in (
+        ("init_from", merged["init_from"], student, "architecture"),
+        ("teacher.codec", teacher["codec"], teacher, "teacher"),
     ):
-        folder = owner.get(key)
         if not isinstance(folder, str | Path):
             continue  # none, or not valid
-        name = "teacher.codec" if key == "codec" else "start"
-        if "encoder" in (asked.get(where) or {}):
-            raise ConfigurationError(f"{where}.encoder: {name} has an encoder of its own")
-        merged[where]["encoder"] = _encoder_of(Path(folder), name, classes)
+        if "encoder" in asked.get(key, {}):
+            raise ConfigurationError(f"{key}.encoder: {name} has an encoder of its own")
+        given = _architecture_of(Path(folder), name, dataset)
+        width = student["channel"]["feature_dim"]
+        if given.encoder.feature_dim != width:
+            raise ConfigurationError(
+                f"{name}: {folder} has features of {given.encoder.feature_dim} numbers, not {width}"
+                " (architecture.channel.feature_dim)"
+            )
+        group["encoder"] = given.encoder.model_dump()
 
 
-def _encoder_of(folder: Path, name: str, classes: int) -> Fields:
-    architecture = open_checkpoint(folder).manifest.architecture
-    if architecture.channel.system != "rkd-sc":
+def _architecture_of(folder: Path, name: str, dataset: DatasetManifest) -> CodecArchitecture:
+    manifest = open_checkpoint(folder).manifest
+    architecture = manifest.architecture
+    if architecture.channel.system != "rkd-sc" or architecture.encoder.kind != "student":
         raise ConfigurationError(
-            f"{name}: {folder} is of {architecture.channel.system}; it takes one of rkd-sc"
+            f"{name}: {folder} is of {architecture.channel.system} with an encoder of kind "
+            f"{architecture.encoder.kind}; it takes a student of rkd-sc"
         )
-    if architecture.classes != classes:
+    if manifest.dataset != dataset.name or architecture.classes != len(dataset.classes):
         raise ConfigurationError(
-            f"{name}: {folder} tells {architecture.classes} classes, the data set has {classes}"
+            f"{name}: {folder} tells {architecture.classes} classes of {manifest.dataset}, not "
+            f"{len(dataset.classes)} of {dataset.name}"
         )
-    return architecture.encoder.model_dump()
+    return architecture

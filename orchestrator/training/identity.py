@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import hashlib
+import json
 from collections.abc import Mapping
 from typing import Any
 
 from orchestrator.training.artefacts import Artefact
 from orchestrator.training.data import ImageSet
-from orchestrator.training.given import given_digest, giving_codec
 from orchestrator.training.settings import StageName, TrainingSettings
+from semcom.checkpoints import Checkpoint
 from semcom.errors import CheckpointError
 
 # Whose results a stage starts from. The search hands on depths, which are the student's own.
@@ -29,9 +30,13 @@ def identity(
     *,
     images: ImageSet,
     before: Mapping[StageName, Artefact],
+    given: Mapping[StageName, Checkpoint],
     bf16: bool,
 ) -> dict[str, Any]:
-    """All that decides what a stage leaves behind: its settings and the stages `before` it."""
+    """All that decides what a stage leaves behind: its settings and the stages `before` it.
+
+    Of a stage that is taken from a `given` codec, the codec decides.
+    """
     student = settings.architecture.encoder.model_dump(mode="json")
     if name == "search":
         student.pop("depths")
@@ -46,9 +51,8 @@ def identity(
         "precision": "bf16" if bf16 else "fp32",
         "augmentation": augmentation,
     }
-    codec = giving_codec(name, settings)
-    if codec is not None:
-        return {**common, "codec": given_digest(codec)}
+    if name in given:
+        return {**common, "codec": given[name].digest}
     schedule = settings.stages[name]
     # Artefacts from before there was a limit keep their digests.
     left_out = {"max_gradient_norm"} if schedule.max_gradient_norm is None else set()
@@ -80,6 +84,15 @@ def identity(
     taken = () if name == "search" and not taught(settings) else INPUTS[name]
     inputs = {stage: before[stage].digest for stage in taken if stage in before}
     return {**common, "inputs": inputs, **own}
+
+
+def settings_of_search(made_of: dict[str, Any], teacher: Checkpoint | None) -> str:
+    """Digest of what searches that differ in their seed have in common, `teacher` a codec's."""
+    search = {key: value for key, value in made_of["search"].items() if key != "seed"}
+    rest = {key: value for key, value in made_of.items() if key not in {"seed", "inputs"}}
+    followed = None if teacher is None else teacher.digest
+    text = json.dumps({**rest, "search": search, "teacher": followed}, sort_keys=True)
+    return hashlib.sha256(text.encode()).hexdigest()[:12]
 
 
 def taught(settings: TrainingSettings) -> bool:

@@ -44,6 +44,11 @@ class Optimizer(Protocol):
 class FullPrecisionMuon(torch.optim.Muon):
     """torch's Muon with its Newton-Schulz iteration in the type of the matrices."""
 
+    def __init__(
+        self, matrices: list[nn.Parameter], *, lr: float, weight_decay: float, momentum: float
+    ) -> None:
+        super().__init__(matrices, lr=lr, weight_decay=weight_decay, momentum=momentum)
+
     @torch.no_grad()
     def step(self, closure: None = None) -> None:  # type: ignore[override]
         """w <- (1 - lr decay) w - lr sqrt(max(1, rows / columns)) NS(Nesterov momentum)."""

@@ -23,11 +23,11 @@ from torch import Tensor, nn
 from orchestrator.training.artefacts import Artefact, artefact
 from orchestrator.training.data import ImageSet, keyed_generator
 from orchestrator.training.features import TeacherFeatures
-from orchestrator.training.given import given_student, giving_codec
-from orchestrator.training.identity import identity, taught
+from orchestrator.training.given import given_codecs, given_student
+from orchestrator.training.identity import identity, settings_of_search, taught
 from orchestrator.training.link import TrainingLink
 from orchestrator.training.loop import Run, Training
-from orchestrator.training.ranks import any_rank, wait_for_all
+from orchestrator.training.ranks import all_equal, any_rank, wait_for_all
 from orchestrator.training.search import SearchContext, SearchStage, halves, search_record
 from orchestrator.training.settings import SYSTEM_STAGES, StageName, TrainingSettings
 from orchestrator.training.stages import (
@@ -40,7 +40,8 @@ from orchestrator.training.stages import (
 )
 from orchestrator.training.teacher import Teacher
 from semcom.architecture import EncoderArchitecture, InputSpec
-from semcom.errors import ConfigurationError
+from semcom.checkpoints import Checkpoint
+from semcom.errors import CheckpointError, ConfigurationError
 from semcom.nn.images import prepare_images
 from transmitters.conv_encoder import ConvEncoder
 
@@ -52,13 +53,17 @@ Told = Callable[[StageName, bool], None]  # (stage, was it run)
 
 @dataclass(frozen=True)
 class Trained:
-    """What a pipeline ends with; `settings` hold the depths that a search found."""
+    """What a pipeline ends with; `settings` hold the depths that a search found.
+
+    `given` are the codecs that stages were taken from.
+    """
 
     settings: TrainingSettings
     images: ImageSet
     link: TrainingLink
     teacher: Teacher | None
     stages: dict[StageName, Artefact]
+    given: dict[StageName, Checkpoint]
 
 
 class Pipeline:
@@ -68,6 +73,7 @@ class Pipeline:
         self.settings = settings
         self.run = run
         self.images = ImageSet(settings.dataset_dir, "train", settings.images)
+        self.given = given_codecs(settings)
         self._teacher: Teacher | None = None
         self._features: TeacherFeatures | None = None
         self.stages: dict[StageName, Artefact] = {}
@@ -85,7 +91,7 @@ class Pipeline:
         if until is not None:
             names = names[: names.index(until) + 1]
         for name in names:
-            if giving_codec(name, self.settings) is None:
+            if name not in self.given:
                 self._check_images(name)
         link: TrainingLink | None = None
         for name in names:
@@ -95,7 +101,7 @@ class Pipeline:
             if name == until:
                 return None
         assert link is not None
-        return Trained(self.settings, self.images, link, self._teacher, self.stages)
+        return Trained(self.settings, self.images, link, self._teacher, self.stages, self.given)
 
     def _check_images(self, name: StageName) -> None:
         """Whether a stage has the images of one step; the search in both of its parts."""
@@ -119,6 +125,7 @@ class Pipeline:
     def _ensure(self, name: StageName, link: TrainingLink | None) -> bool:
         """Have a stage's result in its modules; whether it was run for that."""
         made = self._artefact(name)
+        self._check_ranks_agree(name, made)
         self.stages[name] = made
         stage = self._make_stage(name, link)
         with torch.random.fork_rng(devices=[]):
@@ -127,6 +134,18 @@ class Pipeline:
             made.load(stage)
         self._take_over(name, stage, made)
         return ran
+
+    def _check_ranks_agree(self, name: StageName, made: Artefact) -> None:
+        """Hosts that have not the same files would train different models as one.
+
+        Raises:
+            CheckpointError: the ranks differ in what the stage is made of.
+        """
+        number = int(made.digest[:15], 16)  # fits into int64
+        if not all_equal([number], self.run.rank, self.run.device):
+            raise CheckpointError(
+                f"{name}: the hosts differ in their data set, settings, teacher's weights or codec"
+            )
 
     def _run_stage(self, stage: Stage, made: Artefact) -> bool:
         """Train a stage unless it is finished; one job at a time, all ranks alike."""
@@ -161,11 +180,11 @@ class Pipeline:
         finished = self.run.rank.index == 0 and made.is_finished
         if any_rank(finished, self.run.rank, self.run.device):
             return False
-        if giving_codec(stage.name, self.settings) is None:
+        if stage.name not in self.given:
             self._train_stage(stage, made)
         if self.run.rank.index == 0:
             if isinstance(stage, SearchStage):
-                made.write("search.json", self._search_record(stage))
+                made.write("search.json", self._search_record(stage, made))
             made.save(stage)
         wait_for_all(self.run.rank)
         return True
@@ -233,7 +252,8 @@ class Pipeline:
     def _make_teacher(self) -> Teacher:
         settings = self.settings
         with seeded(settings.seed):
-            teacher = Teacher(settings.teacher, classes=settings.architecture.classes)
+            classes = settings.architecture.classes
+            teacher = Teacher(settings.teacher, classes=classes, codec=self.given.get("teacher"))
         if isinstance(teacher.encoder, ConvEncoder):
             sample = self.images.images_NSS3[:WHITENING_IMAGES]
             teacher.encoder.fit_whitening(self._prepare_for_teacher(sample).cpu())
@@ -243,8 +263,8 @@ class Pipeline:
     def _make_link(self) -> TrainingLink:
         with seeded(f"{self.settings.seed}/link/start"):
             link = TrainingLink(self.settings.architecture)
-        if self.settings.start is not None:
-            encoder, head = given_student(self.settings.start)
+        if "stage1" in self.given:
+            encoder, head = given_student(self.given["stage1"])
             link.transmitter.encoder.load_state_dict(encoder.state_dict())
             link.receiver.head.load_state_dict(head.state_dict())
         if self._teacher is not None and self.settings.system == "jscc-teacher":
@@ -288,19 +308,27 @@ class Pipeline:
         """Stored pixels -> a network's input, on the device."""
         return prepare_images(images_BSS3.to(self.run.device, non_blocking=True), spec)
 
-    def _search_record(self, stage: SearchStage) -> bytes:
+    def _search_record(self, stage: SearchStage, made: Artefact) -> bytes:
         settings = self.settings
         return search_record(
             stage,
             dataset=settings.dataset,
             method=settings.search.method,
             seed=settings.search_seed,
+            settings=settings_of_search(
+                made.identity, self.given.get("teacher") if taught(settings) else None
+            ),
         )
 
     def _artefact(self, name: StageName) -> Artefact:
         root = self.settings.work_dir / "artefacts" / self.settings.dataset
         made_of = identity(
-            name, self.settings, images=self.images, before=self.stages, bf16=self.run.bf16
+            name,
+            self.settings,
+            images=self.images,
+            before=self.stages,
+            given=self.given,
+            bf16=self.run.bf16,
         )
         return artefact(root, name, made_of)
 

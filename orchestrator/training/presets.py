@@ -16,7 +16,7 @@ import math
 from collections.abc import Callable
 from typing import Any
 
-from orchestrator.training.given import lay_given_encoders
+from orchestrator.training.given import lay_given_codecs
 from orchestrator.training.settings import (
     AugmentationSettings,
     DistillationSettings,
@@ -251,7 +251,8 @@ def settings_from_preset(
         raise ConfigurationError(f"unknown preset '{preset}'; there are: {', '.join(PRESETS)}")
     base = TrainingSettings(name=name, dataset=manifest.name, **PRESETS[preset](manifest))
     merged = _laid_over(_for_system(base, system).model_dump(), overrides)
-    lay_given_encoders(merged, overrides, classes=len(manifest.classes))
+    if system == "rkd-sc":
+        lay_given_codecs(merged, overrides, manifest)
     encoder = merged["architecture"]["encoder"]
     if system == "jscc-teacher":
         if "encoder" in (overrides.get("architecture") or {}):

@@ -204,13 +204,16 @@ def halves(images: ImageSet, settings: SearchSettings, seed: int) -> tuple[Image
     return images.part(order_M[count:]), images.part(order_M[:count])
 
 
-def search_record(stage: SearchStage, *, dataset: str, method: str, seed: int) -> bytes:
-    """`search.json`: the history and what was selected."""
+def search_record(
+    stage: SearchStage, *, dataset: str, method: str, seed: int, settings: str
+) -> bytes:
+    """`search.json`: the history and what was selected; `settings` is the digest of the rest."""
     last = stage.history[-1]
     record = {
         "dataset": dataset,
         "method": method,
         "seed": seed,
+        "settings": settings,
         "epochs": stage.history,
         "depths": last["depths"],
         "parameters": last["parameters"],

@@ -62,7 +62,8 @@ class TeacherSettings(Settings):
     ]
     codec: Path | None = Field(
         default=None,
-        description="folder of a codec whose student teaches as it is: no teacher is trained",
+        description="folder of a codec whose student teaches as it is: no teacher is trained, and "
+        "its feature is not whitened unless `distillation.whitening` is set",
     )
     weights: Path | None = Field(
         default=None, description="timm only: a local file of weights, instead of timm's hub"
@@ -79,10 +80,12 @@ class TeacherSettings(Settings):
 
     @model_validator(mode="after")
     def _takes_weights(self) -> Self:
+        if self.weights is not None and self.codec is not None:
+            raise ValueError("weights: the teacher is the codec's student; leave one out")
         if self.weights is not None and not isinstance(self.encoder, TimmEncoderArchitecture):
             raise ValueError("weights: only an encoder of kind timm starts from a file")
-        if self.weights is not None and self.codec is not None:
-            raise ValueError("weights: the teacher is that of `codec` already; leave one out")
+        if self.codec is None and isinstance(self.encoder, EncoderArchitecture):
+            raise ValueError("encoder: a student teaches only as that of a codec (teacher.codec)")
         return self
 
 
@@ -213,10 +216,10 @@ class TrainingSettings(Settings):
     stages: dict[StageName, StageSettings] = Field(
         description="`teacher`, `search`, `stage1`, `head`, `stage2`, `jscc`"
     )
-    start: Path | None = Field(
+    init_from: Path | None = Field(
         default=None,
         description="folder of a codec whose student and task head stage 2 starts from, in place "
-        "of stages 1 and 1.5",
+        "of stages 1 and 1.5; the student teaches, too, unless `teacher.codec` names another",
     )
     seed: int = Field(default=0, ge=0, lt=2**31, description="of all that is random")
     threads: int = Field(default=0, ge=0, le=256, description="0: all cores, shared by the ranks")
@@ -246,8 +249,10 @@ class TrainingSettings(Settings):
     @model_validator(mode="after")
     def _complete(self) -> Self:
         needed = set(SYSTEM_STAGES[self.system])
-        if self.start is not None and (self.system != "rkd-sc" or self.depths != "preset"):
-            raise ValueError("start: stage 2 of rkd-sc starts from it, with the codec's own depths")
+        if self.system != "rkd-sc" and (self.init_from or self.teacher.codec):
+            raise ValueError("init_from, teacher.codec: of rkd-sc alone, not of a baseline")
+        if self.init_from is not None and self.depths != "preset":
+            raise ValueError("depths: init_from has depths of its own; set depths=preset")
         if self.depths == "search" and "search" not in needed:
             raise ValueError(f"depths: system '{self.system}' has no search; give it the depths")
         if self.depths != "search":

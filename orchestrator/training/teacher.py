@@ -15,6 +15,7 @@ from torch import Tensor, nn
 from orchestrator.training.given import given_student
 from orchestrator.training.settings import TeacherSettings
 from semcom.architecture import ConvEncoderArchitecture, TimmEncoderArchitecture
+from semcom.checkpoints import Checkpoint
 from semcom.errors import CheckpointError, ConfigurationError
 from transmitters.codec import make_encoder
 from transmitters.conv_encoder import ConvEncoder
@@ -24,15 +25,18 @@ class Teacher(nn.Module):
     """Encoder -> feature h_T (B, D) -> linear head (B, T).
 
     The head of the compact teacher's encoder sees the rectified feature, any other the feature.
+    Both are those of a `codec` where there is one.
     """
 
-    def __init__(self, settings: TeacherSettings, *, classes: int) -> None:
+    def __init__(
+        self, settings: TeacherSettings, *, classes: int, codec: Checkpoint | None = None
+    ) -> None:
         super().__init__()
         self.encoder = make_teacher_encoder(settings)
         self.head = nn.Linear(settings.encoder.feature_dim, classes)
         self._rectifies = isinstance(settings.encoder, ConvEncoderArchitecture)
-        if settings.codec is not None:
-            encoder, head = given_student(settings.codec)
+        if codec is not None:
+            encoder, head = given_student(codec)
             self.encoder.load_state_dict(encoder.state_dict())
             self.head.load_state_dict(head.linear.state_dict())
 

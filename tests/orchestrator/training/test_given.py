@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -11,11 +13,15 @@ import torch
 
 from orchestrator.training import __main__ as command
 from orchestrator.training.artefacts import read_tensors
+from orchestrator.training.export import export_codec
 from orchestrator.training.given import given_student
 from orchestrator.training.pipeline import Pipeline
+from orchestrator.training.presets import settings_from_preset
 from orchestrator.training.settings import TrainingSettings
 from orchestrator.training.stop import StoppedError
 from semcom.checkpoints import open_checkpoint
+from semcom.errors import ConfigurationError
+from semcom.shards import read_manifest
 from tests.orchestrator.training.harness import (
     Watcher,
     parameters,
@@ -36,10 +42,10 @@ def tuning(data_dir: Path, work_dir: Path, codec: Path = SHAPES10) -> TrainingSe
     return small_settings(
         data_dir,
         work_dir,
-        start=codec,
+        init_from=codec,
         depths="preset",
         architecture={"channel": {"compression_ratio": 0.5}},
-        teacher={"codec": codec},
+        teacher={},
     )
 
 
@@ -76,7 +82,7 @@ def test_tuning_trains_stage_2_alone_and_starts_at_the_codecs_student(
     assert trained is not None
     assert isinstance(run.reporter, Watcher)
     assert run.reporter.steps == STEPS
-    encoder, head = given_student(SHAPES10)
+    encoder, head = given_student(open_checkpoint(SHAPES10))
     stages = train_until(settings, "head").stages
     assert tuple(stages) == TUNED[:-1]
     for name, prefix, given in (("stage1", "encoder", encoder), ("head", "head", head)):
@@ -102,7 +108,7 @@ def test_what_is_received_follows_the_students_own_feature(data_dir: Path, tmp_p
     pipeline = train_until(tuning(data_dir, tmp_path), "head")
     teacher = pipeline._teacher
     assert teacher is not None
-    encoder, head = given_student(SHAPES10)
+    encoder, head = given_student(open_checkpoint(SHAPES10))
     images = torch.randn(4, 3, 32, 32)
     with torch.no_grad():
         features, logits = teacher.eval()(images)
@@ -141,7 +147,7 @@ def test_the_record_names_the_codecs_digest_where_one_was_taken(
 ) -> None:
     words = ["shapes10", "--preset", "smoke", "--name", "tuned", "--data", str(data_dir)]
     words += ["--work", str(tmp_path / "work"), "--out", str(tmp_path / "codec")]
-    words += setting_words(f"start={SHAPES10}", f"teacher.codec={SHAPES10}", "depths=preset")
+    words += setting_words(f"init_from={SHAPES10}", "depths=preset")
     words += setting_words("images=128", "stages.stage2.epochs=1", "precision=fp32")
     assert command.main(words) == 0
     record = open_checkpoint(tmp_path / "codec").manifest.training
@@ -149,25 +155,72 @@ def test_the_record_names_the_codecs_digest_where_one_was_taken(
     assert [record["stages"][name].get("codec") for name in TUNED] == [digest] * 3 + [None]
     assert record["stages"]["stage2"]["epochs"] == 1
     assert record["teacher_accuracy"] > 0.5
+    assert record["teacher"] == {"codec": digest, "name": "shapes10"}
     assert "teacher_parameters" not in record
     shown = capsys.readouterr().err.replace("\n", "")
     assert all(f"{name}: taken from {SHAPES10}" in shown for name in TUNED[:-1])
     assert "stage2: done" in shown
 
 
+def test_whitening_is_left_out_unless_it_is_asked_for(data_dir: Path) -> None:
+    manifest = read_manifest(data_dir / "shapes10")
+
+    def whitening(**asked: Any) -> float | None:
+        preset = settings_from_preset("embedded", manifest, name="x", overrides=asked)
+        return preset.distillation.whitening
+
+    assert whitening(distillation={"whitening": 0.99}) == 0.99
+    assert whitening(init_from=SHAPES10) is None
+    assert whitening(teacher={"codec": SHAPES10}) is None
+    assert whitening(init_from=SHAPES10, distillation={"whitening": 0.9}) == 0.9
+
+
+def test_the_codec_that_was_opened_is_recorded_whatever_its_folder_holds_later(
+    data_dir: Path, tmp_path: Path
+) -> None:
+    codec = copy_of(SHAPES10, tmp_path / "codec")
+    pipeline = Pipeline(tuning(data_dir, tmp_path, codec), run_here())
+    trained = pipeline.train(lambda stage, ran: None)
+    assert trained is not None
+    shutil.rmtree(codec)
+    export_codec(
+        trained, tmp_path / "out", command="", ranks=1, bf16=False, report=lambda done, total: None
+    )
+    record = open_checkpoint(tmp_path / "out").manifest.training
+    assert record["stages"]["head"]["codec"] == open_checkpoint(SHAPES10).digest
+
+
 @pytest.mark.parametrize(
     ("words", "code", "told"),
     [
-        (["start=nowhere"], 6, "no such file: nowhere/manifest.json"),
+        (["init_from=nowhere"], 6, "no such file: nowhere/manifest.json"),
         (["teacher.codec=nowhere"], 6, "no such file: nowhere/manifest.json"),
+        (['init_from="a\\0b"'], 6, "cannot read"),
         (["teacher.codec=7"], 2, "teacher.codec"),
-        (["start=SHAPES10"], 2, "start: stage 2 of rkd-sc starts from it"),  # smoke searches
-        (["start=SHAPES10", "depths=darts"], 2, "start: stage 2 of rkd-sc"),
-        (["teacher.codec=SHAPES10", "teacher.weights=x.pt"], 2, "weights: "),
-        (["start=SHAPES10", "architecture.encoder.width=1"], 2, "architecture.encoder: start has"),
+        (["init_from=[1]"], 2, "init_from"),
+        (["init_from=SHAPES10"], 2, "init_from has depths of its own"),  # smoke searches
+        (["init_from=SHAPES10", "depths=darts"], 2, "init_from has depths of its own"),
+        (["teacher.codec=SHAPES10", "teacher.weights=x.pt"], 2, "leave one out"),
+        (
+            ["init_from=SHAPES10", "architecture.encoder.width=1"],
+            2,
+            "architecture.encoder: init_fr",
+        ),
         (["teacher.codec=SHAPES10", "teacher.encoder.hidden=1"], 2, "teacher.encoder: teacher.cod"),
-        (["start=DIRECT"], 2, "is of jscc-student; it takes one of rkd-sc"),
-        (["teacher.codec=CLASSES"], 2, "tells 12 classes, the data set has 10"),
+        (["init_from=DIRECT"], 2, "is of jscc-student with an encoder of kind student"),
+        (["teacher.codec=CLASSES"], 2, "12 classes of shapes10, not 10 of shapes10"),
+        (["teacher.codec=SHAPES100"], 2, "100 classes of shapes100, not 10 of shapes10"),
+        (
+            ["init_from=SHAPES10", "architecture.channel.feature_dim=64", "depths=preset"],
+            2,
+            "has features of 128 numbers, not 64",
+        ),
+        (
+            ["teacher.encoder={kind: student, depths: [1, 1, 1, 1], stem_conv_stride: 1}"],
+            2,
+            "only as",
+        ),
+        (["init_from=OUT", "depths=preset"], 2, "OUT is the codec that the training is to go on"),
     ],
 )
 def test_a_codec_that_does_not_fit_is_one_line(
@@ -180,11 +233,19 @@ def test_a_codec_that_does_not_fit_is_one_line(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    (tmp_path / "SHAPES10").symlink_to(SHAPES10)
+    Path("SHAPES10").symlink_to(SHAPES10)
+    Path("SHAPES100").symlink_to(SHAPES10.with_name("shapes100"))
     relabelled(SHAPES10, tmp_path / "DIRECT", {"channel.system": "jscc-student"})
     relabelled(SHAPES10, tmp_path / "CLASSES", {"classes": 12})
-    arguments = ["shapes10", "--preset", "smoke", "--data", str(data_dir), *setting_words(*words)]
-    assert command.main(arguments) == code
+    arguments = ["shapes10", "--preset", "smoke", "--data", str(data_dir), "--out", "OUT"]
+    Path("OUT").symlink_to(SHAPES10)
+    assert command.main([*arguments, *setting_words(*words)]) == code
     shown = capsys.readouterr().err
-    assert told in shown.replace("\n", " ")
+    assert told in shown
     assert len(shown.splitlines()) == 1
+
+
+@pytest.mark.parametrize("system", ["jscc-student", "jscc-teacher"])
+def test_baselines_take_no_codec(system: Any, data_dir: Path, tmp_path: Path) -> None:
+    with pytest.raises(ConfigurationError, match="of rkd-sc alone"):
+        small_settings(data_dir, tmp_path, system=system, teacher={"codec": SHAPES10})
