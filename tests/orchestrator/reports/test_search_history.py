@@ -99,6 +99,17 @@ def test_one_seed_twice_is_refused():
         group_searches([record(), record()])
 
 
+def test_seeds_that_differ_in_more_than_the_seed_are_not_averaged():
+    followed = [
+        record(seed=seed).model_copy(update={"settings": of}) for seed, of in enumerate("ab")
+    ]
+    with pytest.raises(
+        ConfigurationError, match="different settings or teachers; report them apart"
+    ):
+        group_searches(followed)
+    assert len(group_searches([followed[0], record(seed=1)])) == 1, "older records do not say"
+
+
 def test_table_shows_selected_depths_beside_table_iii():
     groups = group_searches([record(seed=0), record(seed=1), record(dataset="shapes10")])
     rows = search_table(groups).rows

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import shutil
 import subprocess
 import sys
 from dataclasses import dataclass, field
@@ -36,6 +38,7 @@ SMALL = {
 }
 SMALL_WORDS = ("precision=fp32", f"architecture.encoder.width={WIDTH}")
 SMALL_WORDS += (f"teacher.encoder.blocks={BLOCKS}",)
+SHAPES10 = Path(__file__).resolve().parents[3] / "codecs" / "shapes10"
 
 
 @dataclass
@@ -111,6 +114,26 @@ def train_until(settings: TrainingSettings, stage: StageName) -> Pipeline:
     return pipeline
 
 
+def copy_of(codec: Path, folder: Path) -> Path:
+    """A codec's files in a folder of the test's own."""
+    shutil.copytree(codec, folder)
+    return folder
+
+
+def relabelled(codec: Path, folder: Path, change: dict[str, object]) -> Path:
+    """A copy whose manifest says something else of the architecture."""
+    copied = copy_of(codec, folder)
+    manifest = json.loads((copied / "manifest.json").read_text())
+    for path, value in change.items():
+        *parents, last = path.split(".")
+        inner = manifest["architecture"]
+        for parent in parents:
+            inner = inner[parent]
+        inner[last] = value
+    (copied / "manifest.json").write_text(json.dumps(manifest))
+    return copied
+
+
 def setting_words(*assignments: str) -> list[str]:
     """`--set` before each."""
     return [word for assignment in assignments for word in ("--set", assignment)]
@@ -123,13 +146,17 @@ def parameters(trained: Trained) -> np.ndarray:
 
 
 def start_training(
-    data_dir: Path, folder: Path, *words: str, nproc: int = 1
+    data_dir: Path,
+    folder: Path,
+    *words: str,
+    nproc: int = 1,
+    networks: tuple[str, ...] = SMALL_WORDS,
 ) -> subprocess.Popen[str]:
     """`python -m orchestrator.training` on a small job, one thread a rank."""
     command = [sys.executable, "-m", "orchestrator.training", "shapes10", "--preset", "smoke"]
     command += ["--name", "tiny", "--data", str(data_dir), "--work", str(folder / "work")]
     command += ["--out", str(folder / "codec"), "--nproc", str(nproc)]
-    command += [*setting_words("threads=1", *SMALL_WORDS), *words]
+    command += [*setting_words("threads=1", *networks), *words]
     return subprocess.Popen(
         command,
         stdout=subprocess.PIPE,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import shutil
 from pathlib import Path
 from typing import Any
@@ -23,8 +22,11 @@ from semcom.checkpoints import open_checkpoint
 from semcom.errors import ConfigurationError
 from semcom.shards import read_manifest
 from tests.orchestrator.training.harness import (
+    SHAPES10,
     Watcher,
+    copy_of,
     parameters,
+    relabelled,
     run_here,
     setting_words,
     small_settings,
@@ -32,7 +34,6 @@ from tests.orchestrator.training.harness import (
     train_until,
 )
 
-SHAPES10 = Path(__file__).resolve().parents[3] / "codecs" / "shapes10"
 TUNED = ("teacher", "stage1", "head", "stage2")
 STEPS = 8  # of stage 2 in two epochs, or of a search on half of the images
 
@@ -47,28 +48,6 @@ def tuning(data_dir: Path, work_dir: Path, codec: Path = SHAPES10) -> TrainingSe
         architecture={"channel": {"compression_ratio": 0.5}},
         teacher={},
     )
-
-
-def copy_of(codec: Path, folder: Path) -> Path:
-    """A codec's files in a folder of the test's own."""
-    folder.mkdir()
-    for file in codec.iterdir():
-        (folder / file.name).write_bytes(file.read_bytes())
-    return folder
-
-
-def relabelled(codec: Path, folder: Path, change: dict[str, object]) -> Path:
-    """A copy whose manifest says something else of the architecture."""
-    copied = copy_of(codec, folder)
-    manifest = json.loads((copied / "manifest.json").read_text())
-    for path, value in change.items():
-        *parents, last = path.split(".")
-        inner = manifest["architecture"]
-        for parent in parents:
-            inner = inner[parent]
-        inner[last] = value
-    (copied / "manifest.json").write_text(json.dumps(manifest))
-    return copied
 
 
 def test_tuning_trains_stage_2_alone_and_starts_at_the_codecs_student(

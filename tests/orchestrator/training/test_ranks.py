@@ -19,8 +19,14 @@ import torch
 from safetensors.numpy import load_file
 
 from semcom.checkpoints import open_checkpoint
-from semcom.errors import ConfigurationError
-from tests.orchestrator.training.harness import STAGES, setting_words, start_training
+from semcom.errors import CheckpointError, ConfigurationError
+from tests.orchestrator.training.harness import (
+    SHAPES10,
+    STAGES,
+    relabelled,
+    setting_words,
+    start_training,
+)
 
 pytestmark = [pytest.mark.processes, pytest.mark.timeout(900)]
 
@@ -82,6 +88,16 @@ def run_on_ranks(ranks: int, script: str, *arguments: Path) -> None:
         timeout=DEADLINE_S,
         env={**os.environ, "OMP_NUM_THREADS": "1", "GLOO_SOCKET_IFNAME": "lo"},
     )
+
+
+def start_tuning(
+    data_dir: Path, folder: Path, codec: Path, *words: str, nproc: int = 1
+) -> subprocess.Popen[str]:
+    """Stage 2 alone, from a codec's student, for one epoch."""
+    job = setting_words("depths=preset", "images=64", "stages.stage2.epochs=1")
+    networks = ("precision=fp32", f"init_from={codec}")
+    words = ("--until", "stage2", *job, *words)
+    return start_training(data_dir, folder, *words, nproc=nproc, networks=networks)
 
 
 def test_a_rank_that_comes_late_meets_the_others(data_dir: Path, tmp_path: Path) -> None:
@@ -156,17 +172,43 @@ def test_a_mistake_that_only_ranks_see_is_told_once_and_ends_the_job(
     assert output.strip() == "error: device: no GPU that PyTorch can use; use cpu or auto"
 
 
-def test_two_hosts_meet_and_train_one_job(
-    data_dir: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_two_ranks_go_on_from_a_codec(data_dir: Path, tmp_path: Path) -> None:
+    output = finish(job := start_tuning(data_dir, tmp_path, SHAPES10, nproc=2))
+    assert job.returncode == 0, output
+    assert f"head: taken from {SHAPES10}" in output
+    assert list(tmp_path.glob("work/artefacts/*/stage2-*/weights.safetensors"))
+
+
+@pytest.fixture
+def meeting(monkeypatch: pytest.MonkeyPatch) -> tuple[str, ...]:
+    """The words by which two hosts meet on this one."""
     monkeypatch.setenv("GLOO_SOCKET_IFNAME", "lo")
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
-    meeting = ("--nnodes", "2", "--rendezvous", f"127.0.0.1:{port}")
+    return ("--nnodes", "2", "--rendezvous", f"127.0.0.1:{port}", "--local-addr")
+
+
+def test_hosts_that_have_different_codecs_are_refused(
+    data_dir: Path, tmp_path: Path, meeting: tuple[str, ...]
+) -> None:
+    other = relabelled(SHAPES10, tmp_path / "other", {"encoder.input.mean": [0.5, 0.5, 0.5]})
+    hosts = [
+        start_tuning(data_dir, tmp_path, codec, *meeting, address)
+        for codec, address in ((SHAPES10, "127.0.0.1"), (other, "127.0.0.2"))
+    ]
+    outputs = [finish(host) for host in hosts]
+    assert [host.returncode for host in hosts] == [CheckpointError.exit_code] * 2, outputs
+    for output in outputs:
+        assert output.count("error: teacher: the hosts differ in their data set, settings") == 1
+
+
+def test_two_hosts_meet_and_train_one_job(
+    data_dir: Path, tmp_path: Path, meeting: tuple[str, ...]
+) -> None:
     job = ("--system", "jscc-student", *setting_words("images=64", "stages.jscc.epochs=1"))
     hosts = [
-        start_training(data_dir, tmp_path, *job, *meeting, "--local-addr", address)
+        start_training(data_dir, tmp_path, *job, *meeting, address)
         for address in ("127.0.0.1", "127.0.0.2")
     ]
     outputs = [finish(host) for host in hosts]

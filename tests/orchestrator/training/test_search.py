@@ -215,6 +215,9 @@ def test_searches_with_seeds_of_their_own_share_a_teacher(data_dir: Path, tmp_pa
     assert ("teacher", False) in ran
     assert ("search", True) in ran
     assert record_of(second)["seed"] == 7
+    assert record_of(second)["settings"] == record_of(first)["settings"]
+    other = train_until(small_settings(data_dir, tmp_path, search={"lr": 0.01}), "search")
+    assert record_of(other)["settings"] != record_of(first)["settings"]
     alphas = [
         load_file(job.stages["search"].weights_path)["supernet.alpha_LK"] for job in (first, second)
     ]
