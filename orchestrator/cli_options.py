@@ -9,6 +9,8 @@ import typer
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
+from semcom.checkpoints import default_root
+
 console = Console()
 
 DataDir = Annotated[Path, typer.Option("--data", help="Folder of data sets.")]
@@ -16,8 +18,7 @@ CodecDir = Annotated[Path, typer.Option("--codecs", help="Folder of codecs.")]
 RunsDir = Annotated[Path, typer.Option("--runs", help="Folder of runs.")]
 
 PROJECT = Path(__file__).resolve().parents[1]
-# The codecs of the folder where the command is given, else those that ship with the project.
-CODECS = Path("codecs") if Path("codecs").is_dir() else PROJECT / "codecs"
+CODECS = default_root()
 
 
 def frame_progress() -> Progress:

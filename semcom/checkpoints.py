@@ -36,6 +36,12 @@ End = Literal["transmitter", "receiver"]
 Arrays = dict[str, npt.NDArray[np.generic]]
 
 
+def default_root() -> Path:
+    """The codecs of the folder where a command is given, else those that ship with the project."""
+    here = Path("codecs")
+    return here if here.is_dir() else Path(__file__).resolve().parents[1] / "codecs"
+
+
 def default_name(dataset: str, preset: str, system: str) -> str:
     """What a codec is called that nobody named: DATASET-PRESET[-SYSTEM]."""
     name = f"{dataset}-{preset.replace('_', '-')}"

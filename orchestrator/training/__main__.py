@@ -18,7 +18,7 @@ import torch
 from rich.console import Console
 from rich.progress import Progress
 
-from orchestrator.training.arguments import codec_folder, parse, settings_of
+from orchestrator.training.arguments import folder_to_write, parse, settings_of
 from orchestrator.training.artefacts import Artefact
 from orchestrator.training.data import Rank
 from orchestrator.training.export import export_codec
@@ -124,7 +124,7 @@ def _export(trained: Trained, arguments: argparse.Namespace, run: Run) -> None:
 
     checkpoint = export_codec(
         trained,
-        codec_folder(arguments, trained.settings.name),
+        folder_to_write(arguments, trained.settings.name),
         command="semcom train " + shlex.join([*arguments.settings_words, *_rank_options()]),
         ranks=run.rank.count,
         bf16=run.bf16,

@@ -6,6 +6,7 @@ import argparse
 from pathlib import Path
 from typing import Any, get_args
 
+from orchestrator.training.given import given_codecs
 from orchestrator.training.presets import PRESETS, settings_from_preset
 from orchestrator.training.settings import StageName, TrainingSettings
 from semcom.architecture import System
@@ -88,18 +89,18 @@ def settings_of(arguments: argparse.Namespace) -> TrainingSettings:
     if arguments.nnodes > 1 and not arguments.rendezvous:
         raise ConfigurationError("--nnodes: several hosts need --rendezvous HOST:PORT")
     _check_ranks(settings, arguments.nproc * arguments.nnodes)
-    _check_out(settings, codec_folder(arguments, name))
+    _check_out(settings, folder_to_write(arguments, name))
     return settings
 
 
-def codec_folder(arguments: argparse.Namespace, name: str) -> Path:
+def folder_to_write(arguments: argparse.Namespace, name: str) -> Path:
     """Where the codec goes."""
     return arguments.out or Path("codecs") / name
 
 
 def _check_out(settings: TrainingSettings, out: Path) -> None:
-    for codec in (settings.init_from, settings.teacher.codec):
-        if codec is not None and codec.resolve() == out.resolve():
+    for codec in given_codecs(settings).values():
+        if codec.folder.resolve() == out.resolve():
             raise ConfigurationError(
                 f"--name, --out: {out} is the codec that the training is to go on from"
             )

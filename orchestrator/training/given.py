@@ -16,7 +16,7 @@ from orchestrator.training.settings import StageName, TrainingSettings
 from receiver.codec import ReceiverCodec
 from receiver.heads import ClassificationHead
 from semcom.architecture import CodecArchitecture
-from semcom.checkpoints import Checkpoint, open_checkpoint
+from semcom.checkpoints import Checkpoint, default_root, open_checkpoint
 from semcom.errors import ConfigurationError
 from semcom.shards import DatasetManifest
 from transmitters.codec import TransmitterCodec
@@ -32,10 +32,17 @@ def given_codecs(settings: TrainingSettings) -> dict[StageName, Checkpoint]:
     """
     given: dict[StageName, Checkpoint] = {}
     if settings.teacher.codec is not None:
-        given["teacher"] = open_checkpoint(settings.teacher.codec)
+        given["teacher"] = open_checkpoint(codec_folder(settings.teacher.codec))
     if settings.init_from is not None:
-        given["stage1"] = given["head"] = open_checkpoint(settings.init_from)
+        given["stage1"] = given["head"] = open_checkpoint(codec_folder(settings.init_from))
     return given
+
+
+def codec_folder(named: Path) -> Path:
+    """A codec's folder, named itself or by the codec's name among those here or shipped."""
+    if len(named.parts) == 1 and not named.exists():
+        return default_root() / named
+    return named
 
 
 def given_student(codec: Checkpoint) -> tuple[nn.Module, ClassificationHead]:
@@ -83,7 +90,7 @@ def lay_given_codecs(merged: Fields, asked: Fields, dataset: DatasetManifest) ->
 
 
 def _architecture_of(folder: Path, name: str, dataset: DatasetManifest) -> CodecArchitecture:
-    manifest = open_checkpoint(folder).manifest
+    manifest = open_checkpoint(codec_folder(folder)).manifest
     architecture = manifest.architecture
     if architecture.channel.system != "rkd-sc" or architecture.encoder.kind != "student":
         raise ConfigurationError(

@@ -62,8 +62,8 @@ class TeacherSettings(Settings):
     ]
     codec: Path | None = Field(
         default=None,
-        description="folder of a codec whose student teaches as it is: no teacher is trained, and "
-        "its feature is not whitened unless `distillation.whitening` is set",
+        description="name or folder of a codec whose student teaches as it is: no teacher is "
+        "trained, and its feature is not whitened unless `distillation.whitening` is set",
     )
     weights: Path | None = Field(
         default=None, description="timm only: a local file of weights, instead of timm's hub"
@@ -218,8 +218,8 @@ class TrainingSettings(Settings):
     )
     init_from: Path | None = Field(
         default=None,
-        description="folder of a codec whose student and task head stage 2 starts from, in place "
-        "of stages 1 and 1.5; the student teaches, too, unless `teacher.codec` names another",
+        description="name or folder of a codec whose student and task head stage 2 starts from, "
+        "in place of stages 1 and 1.5; it teaches, too, unless `teacher.codec` names another",
     )
     seed: int = Field(default=0, ge=0, lt=2**31, description="of all that is random")
     threads: int = Field(default=0, ge=0, le=256, description="0: all cores, shared by the ranks")
