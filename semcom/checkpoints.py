@@ -28,6 +28,7 @@ from semcom.errors import CheckpointError, StorageError
 from semcom.files import write_atomically
 
 MANIFEST = "manifest.json"
+HERE, SHIPPED = Path("codecs"), Path(__file__).resolve().parents[1] / "codecs"
 MAX_MANIFEST_BYTES = 1 << 20
 MAX_WEIGHT_BYTES = 1 << 30
 MAX_QUOTED = 300  # characters of what a file says, in an error
@@ -38,8 +39,18 @@ Arrays = dict[str, npt.NDArray[np.generic]]
 
 def default_root() -> Path:
     """The codecs of the folder where a command is given, else those that ship with the project."""
-    here = Path("codecs")
-    return here if here.is_dir() else Path(__file__).resolve().parents[1] / "codecs"
+    return HERE if HERE.is_dir() else SHIPPED
+
+
+def codec_folder(named: Path) -> Path:
+    """A codec's folder, named itself or by the codec's name: one of those here, else a shipped one.
+
+    It need not be there.
+    """
+    if len(named.parts) > 1 or named.exists():
+        return named
+    here = HERE / named
+    return here if here.exists() or not (SHIPPED / named).exists() else SHIPPED / named
 
 
 def default_name(dataset: str, preset: str, system: str) -> str:

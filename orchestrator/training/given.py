@@ -16,7 +16,7 @@ from orchestrator.training.settings import StageName, TrainingSettings
 from receiver.codec import ReceiverCodec
 from receiver.heads import ClassificationHead
 from semcom.architecture import CodecArchitecture
-from semcom.checkpoints import Checkpoint, default_root, open_checkpoint
+from semcom.checkpoints import Checkpoint, codec_folder, open_checkpoint
 from semcom.errors import ConfigurationError
 from semcom.shards import DatasetManifest
 from transmitters.codec import TransmitterCodec
@@ -36,13 +36,6 @@ def given_codecs(settings: TrainingSettings) -> dict[StageName, Checkpoint]:
     if settings.init_from is not None:
         given["stage1"] = given["head"] = open_checkpoint(codec_folder(settings.init_from))
     return given
-
-
-def codec_folder(named: Path) -> Path:
-    """A codec's folder, named itself or by the codec's name among those here or shipped."""
-    if len(named.parts) == 1 and not named.exists():
-        return default_root() / named
-    return named
 
 
 def given_student(codec: Checkpoint) -> tuple[nn.Module, ClassificationHead]:

@@ -13,7 +13,7 @@ import torch
 from orchestrator.training import __main__ as command
 from orchestrator.training.artefacts import read_tensors
 from orchestrator.training.export import export_codec
-from orchestrator.training.given import given_student
+from orchestrator.training.given import given_codecs, given_student
 from orchestrator.training.pipeline import Pipeline
 from orchestrator.training.presets import settings_from_preset
 from orchestrator.training.settings import TrainingSettings
@@ -139,6 +139,20 @@ def test_the_record_names_the_codecs_digest_where_one_was_taken(
     shown = capsys.readouterr().err.replace("\n", "")
     assert all(f"{name}: taken from {SHAPES10}" in shown for name in TUNED[:-1])
     assert "stage2: done" in shown
+
+
+@pytest.mark.parametrize("other", [False, True])
+def test_a_name_is_of_a_codec_here_or_else_of_one_that_ships(
+    other: bool, data_dir: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("codecs").mkdir()  # as after the first training
+    if other:
+        changed = {"encoder.input.mean": [0.5, 0.5, 0.5]}
+        relabelled(SHAPES10, tmp_path / "codecs" / "shapes10", changed)
+    settings = tuning(data_dir, tmp_path, Path("shapes10"))
+    same = given_codecs(settings)["head"].digest == open_checkpoint(SHAPES10).digest
+    assert same == (not other)
 
 
 def test_whitening_is_left_out_unless_it_is_asked_for(data_dir: Path) -> None:
