@@ -28,7 +28,8 @@ from semcom.errors import CheckpointError, StorageError
 from semcom.files import write_atomically
 
 MANIFEST = "manifest.json"
-HERE, SHIPPED = Path("codecs"), Path(__file__).resolve().parents[1] / "codecs"
+CODECS_HERE = Path("codecs")
+CODECS_SHIPPED = Path(__file__).resolve().parents[1] / "codecs"
 MAX_MANIFEST_BYTES = 1 << 20
 MAX_WEIGHT_BYTES = 1 << 30
 MAX_QUOTED = 300  # characters of what a file says, in an error
@@ -39,7 +40,7 @@ Arrays = dict[str, npt.NDArray[np.generic]]
 
 def default_root() -> Path:
     """The codecs of the folder where a command is given, else those that ship with the project."""
-    return HERE if HERE.is_dir() else SHIPPED
+    return CODECS_HERE if CODECS_HERE.is_dir() else CODECS_SHIPPED
 
 
 def codec_folder(named: Path) -> Path:
@@ -47,10 +48,12 @@ def codec_folder(named: Path) -> Path:
 
     It need not be there.
     """
-    if len(named.parts) > 1 or named.exists():
+    if len(named.parts) > 1:
         return named
-    here = HERE / named
-    return here if here.exists() or not (SHIPPED / named).exists() else SHIPPED / named
+    for folder in (named, CODECS_HERE / named, CODECS_SHIPPED / named):
+        if (folder / MANIFEST).exists():
+            return folder
+    return CODECS_HERE / named
 
 
 def default_name(dataset: str, preset: str, system: str) -> str:

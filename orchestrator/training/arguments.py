@@ -10,7 +10,7 @@ from orchestrator.training.given import given_codecs
 from orchestrator.training.presets import PRESETS, settings_from_preset
 from orchestrator.training.settings import StageName, TrainingSettings
 from semcom.architecture import System
-from semcom.checkpoints import default_name
+from semcom.checkpoints import CODECS_HERE, default_name
 from semcom.errors import ConfigurationError
 from semcom.settings import parse_yaml, read_yaml
 from semcom.shards import read_manifest
@@ -95,7 +95,7 @@ def settings_of(arguments: argparse.Namespace) -> TrainingSettings:
 
 def folder_to_write(arguments: argparse.Namespace, name: str) -> Path:
     """Where the codec goes."""
-    return arguments.out or Path("codecs") / name
+    return arguments.out or CODECS_HERE / name
 
 
 def _check_out(settings: TrainingSettings, out: Path) -> None:
