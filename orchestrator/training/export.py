@@ -122,10 +122,8 @@ def _provenance(trained: Trained, *, command: str, bf16: bool) -> dict[str, Any]
             "seed": settings.search_seed,
         }
     if trained.teacher is not None:
-        provenance |= {
-            "teacher_accuracy": teacher_accuracy(trained.teacher, trained),
-        }
         provenance |= _teacher(trained.teacher, trained)
+        provenance["teacher_accuracy"] = teacher_accuracy(trained.teacher, trained)
     return provenance
 
 

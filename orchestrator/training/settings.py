@@ -79,7 +79,7 @@ class TeacherSettings(Settings):
     )
 
     @model_validator(mode="after")
-    def _takes_weights(self) -> Self:
+    def _starts_from_one_thing(self) -> Self:
         if self.weights is not None and self.codec is not None:
             raise ValueError("weights: the teacher is the codec's student; leave one out")
         if self.weights is not None and not isinstance(self.encoder, TimmEncoderArchitecture):
