@@ -13,7 +13,7 @@ from orchestrator.bench.sweeps import DATASET
 from orchestrator.settings import Folders
 from semcom.errors import ProcessFailedError
 
-STEPS = 32  # of 128 images, in every round
+STEPS = 64  # of 128 images, in every round
 
 
 def bench_training(rounds: int, folders: Folders) -> Figures:

@@ -6,8 +6,11 @@ to restore: parameters, optimisers and the step are all there is.
 
 from __future__ import annotations
 
+import contextlib
+import gc
 import math
 import time
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -113,11 +116,12 @@ class Training:
         done = at.epoch * self._steps + at.step
         self._run.reporter.start(name, epochs=self._settings.epochs, steps=self._steps, done=done)
         self._mark = (time.monotonic(), done)
-        while at.epoch < self._settings.epochs:
-            self._run_epoch(at)
-            self._report(at)
-            at.epoch, at.step, at.sums = at.epoch + 1, 0, {}
-            self._save()
+        with _older_objects_frozen():
+            while at.epoch < self._settings.epochs:
+                self._run_epoch(at)
+                self._report(at)
+                at.epoch, at.step, at.sums = at.epoch + 1, 0, {}
+                self._save()
         self._stage.finish()
 
     def _run_epoch(self, at: Position) -> None:
@@ -235,6 +239,19 @@ class Training:
             losses=at.means() if at.step else {},
             checkpoint_s=self._saved_s,
         )
+
+
+@contextlib.contextmanager
+def _older_objects_frozen() -> Iterator[None]:
+    """Python's garbage collector passes over what is there already.
+
+    Going through all that torch has imported, again and again, took 2 % of the steps.
+    """
+    gc.freeze()
+    try:
+        yield
+    finally:
+        gc.unfreeze()
 
 
 def learning_rate(settings: StageSettings, share: float) -> float:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 from pathlib import Path
 
 import pytest
@@ -10,6 +11,7 @@ import torch
 from orchestrator.training.loop import Run, Training
 from orchestrator.training.pipeline import Pipeline
 from orchestrator.training.settings import StageSettings
+from orchestrator.training.stop import StoppedError
 from tests.orchestrator.training.harness import run_here, small_settings
 
 
@@ -68,3 +70,31 @@ def test_vectors_under_muon_take_a_tenth_of_the_rate(data_dir: Path, tmp_path: P
     training._set_learning_rate(0.5)
     rates = [group["lr"] for group in training._optimizer.param_groups]
     assert rates == [0.5, pytest.approx(0.05)]
+
+
+def test_the_garbage_collector_is_as_it_was_after_a_training_that_was_stopped(
+    data_dir: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = run_here(stop_after=1)
+    pipeline = Pipeline(small_settings(data_dir, tmp_path), run)
+    training = Training(
+        pipeline._make_stage("teacher", None),
+        pipeline.images,
+        settings=StageSettings(epochs=1, batch=128, lr=0.1),
+        augmentation=pipeline.settings.augmentation,
+        artefact=pipeline._artefact("teacher"),
+        run=run,
+    )
+    passed_over: list[int] = []
+    update = training._update
+
+    def counting(batch: object) -> object:
+        passed_over.append(gc.get_freeze_count())
+        return update(batch)
+
+    monkeypatch.setattr(training, "_update", counting)
+    before = gc.get_freeze_count()
+    with pytest.raises(StoppedError):
+        training.run()
+    assert min(passed_over) > before + 10_000
+    assert gc.get_freeze_count() == 0
