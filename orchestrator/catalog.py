@@ -5,7 +5,13 @@ from __future__ import annotations
 import shutil
 from pathlib import Path
 
-from semcom.checkpoints import MANIFEST, Checkpoint, open_checkpoint, weight_path
+from semcom.checkpoints import (
+    CODECS_SHIPPED,
+    MANIFEST,
+    Checkpoint,
+    open_checkpoint,
+    weight_path,
+)
 from semcom.errors import CheckpointError, StorageError
 
 
@@ -26,8 +32,7 @@ class Catalog:
             CheckpointError: there is none of that name, or it is not valid.
         """
         if not (self.root / name / MANIFEST).exists():
-            there = ", ".join(self.names()) or "none"
-            raise CheckpointError(f"no codec '{name}' in {self.root}; there are: {there}")
+            raise CheckpointError(no_codec(name, self))
         return open_checkpoint(self.root / name)
 
     def verified(self, name: str) -> Checkpoint:
@@ -59,3 +64,12 @@ class Catalog:
         except OSError as error:
             raise StorageError(f"cannot write {folder}: {error.strerror}") from error
         return folder
+
+
+def no_codec(name: str, catalog: Catalog) -> str:
+    """What is said of a codec that a catalogue does not have."""
+    there = ", ".join(catalog.names()) or "none"
+    text = f"no codec '{name}' in {catalog.root}; there are: {there}"
+    if (CODECS_SHIPPED / name / MANIFEST).exists():
+        text += f"; semcom checkpoints export {name} {catalog.root} copies the shipped one"
+    return text

@@ -38,6 +38,7 @@ from orchestrator.scenarios import Plan, Scenario, read_scenario
 from orchestrator.settings import Folders
 from orchestrator.summary import summarize
 from orchestrator.verify import verify_run
+from semcom.checkpoints import CODECS_SHIPPED
 from semcom.errors import INTERRUPTED, CheckpointError, ConfigurationError, SemcomError
 from semcom.shards import MANIFEST
 
@@ -213,8 +214,11 @@ def checkpoints_export(
     target: Annotated[Path, typer.Argument(help="Folder of another catalogue.")],
     codecs: CodecDir = CODECS,
 ) -> None:
-    """Copy a verified codec into another catalogue."""
-    console.print(f"exported to {Catalog(codecs).export(name, target)}")
+    """Copy a verified codec into another catalogue; a shipped one if none here has that name."""
+    catalog, shipped = Catalog(codecs), Catalog(CODECS_SHIPPED)
+    if codecs == CODECS and name not in catalog.names() and name in shipped.names():
+        catalog = shipped
+    console.print(f"exported to {catalog.export(name, target)}")
 
 
 def _sweep(

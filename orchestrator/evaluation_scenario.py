@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, get_args
 
-from orchestrator.catalog import Catalog
+from orchestrator.catalog import Catalog, no_codec
 from orchestrator.scenarios import Scenario, SnrRange
 from semcom.errors import ConfigurationError
 from semcom.points import ChannelModel
@@ -115,8 +115,7 @@ def checked_codecs(codecs: Sequence[str], catalog: Catalog) -> list[str]:
     names = catalog.names()
     for codec in codecs:
         if codec not in names:
-            there = ", ".join(names) or "none"
-            raise ConfigurationError(f"no codec '{codec}' in {catalog.root}; there are: {there}")
+            raise ConfigurationError(no_codec(codec, catalog))
     return list(dict.fromkeys(codecs))
 
 
