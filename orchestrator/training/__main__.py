@@ -12,6 +12,7 @@ import shlex
 import sys
 import traceback
 from collections.abc import Mapping
+from contextlib import suppress
 from functools import partial
 
 import torch
@@ -53,8 +54,12 @@ def main(argv: list[str] | None = None) -> int:
         end_all_ranks(error.exit_code, lambda: _tell_mistake(line))
         return error.exit_code
     except StoppedError as stopped:
-        console.print(str(stopped))
-        return stopped.exit_code
+        tell = partial(console.print, str(stopped))
+        if spans_hosts() and not stopped.request.signal:  # another host's ranks were asked to
+            end_all_ranks(stopped.request.exit_code, tell)
+        else:
+            tell()
+        return stopped.request.exit_code
     except Exception:
         traceback.print_exc()
         return SemcomError.exit_code
@@ -85,8 +90,9 @@ def _run(arguments: argparse.Namespace) -> None:
             told = partial(_told, pipeline.given) if rank.index == 0 else _untold
             trained = pipeline.train(told, arguments.until)
             if spans_hosts():  # torchrun ends a host's ranks minutes after another host's ended
-                with patient_ranks():
+                with patient_ranks(), suppress(StoppedError):
                     _finish(pipeline, trained, arguments)
+                run.stop_if_asked()
         if not spans_hosts():  # the ranks part: none waits while the first evaluates the codec
             _finish(pipeline, trained, arguments)
 
@@ -120,7 +126,7 @@ def _export(trained: Trained, arguments: argparse.Namespace, run: Run) -> None:
     def between(done: int, total: int) -> None:
         run.reporter.note("export", done, total)
         if run.stop.signal:
-            raise StoppedError(run.stop.exit_code)
+            raise StoppedError(run.stop)
 
     checkpoint = export_codec(
         trained,

@@ -51,7 +51,7 @@ class Run:
             StoppedError: it was.
         """
         if any_rank(self.stop.signal != 0, self.rank, self.device):
-            raise StoppedError(self.stop.exit_code)
+            raise StoppedError(self.stop)
 
 
 @dataclass
@@ -178,7 +178,7 @@ class Training:
         if asked or any_rank(late, self._run.rank, self._run.device):
             self._save()
         if asked:
-            raise StoppedError(self._run.stop.exit_code)
+            raise StoppedError(self._run.stop)
 
     def _set_learning_rate(self, value: float) -> None:
         for group in self._optimizer.param_groups:

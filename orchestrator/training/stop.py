@@ -9,17 +9,9 @@ from dataclasses import dataclass
 from types import FrameType
 
 
-class StoppedError(Exception):
-    """The job was asked to end and has saved its state; carries the exit code."""
-
-    def __init__(self, exit_code: int) -> None:
-        super().__init__("stopped; the same command goes on from here")
-        self.exit_code = exit_code
-
-
 @dataclass
 class StopRequest:
-    """Whether, and by which signal, the job was asked to end."""
+    """Whether, and by which signal, this process was asked to end."""
 
     signal: int = 0
 
@@ -27,6 +19,14 @@ class StopRequest:
     def exit_code(self) -> int:
         """As a shell reports a process that the signal ended: 143 or 130."""
         return 128 + (self.signal or signal.SIGTERM)
+
+
+class StoppedError(Exception):
+    """The job was asked to end, through this process or another rank's, and has saved its state."""
+
+    def __init__(self, request: StopRequest) -> None:
+        super().__init__("stopped; the same command goes on from here")
+        self.request = request
 
 
 @contextmanager

@@ -203,6 +203,34 @@ def test_hosts_that_have_different_codecs_are_refused(
         assert output.count("error: teacher: the hosts differ in their data set, settings") == 1
 
 
+@pytest.mark.parametrize("asked", [0, 1])
+def test_sigterm_on_one_host_saves_and_ends_all(
+    asked: int,
+    data_dir: Path,
+    tmp_path: Path,
+    meeting: tuple[str, ...],
+    undisturbed: Callable[[int], Path],
+) -> None:
+    def start() -> list[subprocess.Popen[str]]:
+        return [
+            start_training(data_dir, tmp_path, *LONG[2], *meeting, address)
+            for address in ("127.0.0.1", "127.0.0.2")
+        ]
+
+    hosts = start()
+    wait_for_save(hosts[0], tmp_path)
+    hosts[asked].send_signal(signal.SIGTERM)
+    outputs = [finish(host) for host in hosts]
+    assert [host.returncode for host in hosts] == [143, 143], outputs
+    assert all("the same command goes on from here" in output for output in outputs), outputs
+    assert not list(tmp_path.glob("work/artefacts/*/*/weights.safetensors"))
+
+    resumed = start()
+    outputs = [finish(host) for host in resumed]
+    assert [host.returncode for host in resumed] == [0, 0], outputs
+    assert_same_weights(undisturbed(2), tmp_path)
+
+
 def test_two_hosts_meet_and_train_one_job(
     data_dir: Path, tmp_path: Path, meeting: tuple[str, ...]
 ) -> None:
