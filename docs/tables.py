@@ -15,7 +15,9 @@ from docs.settings_tables import HEAD, MODELS, settings_rows
 from orchestrator.bench.figures import read_figures, target_table
 from orchestrator.codec_facts import CodecFacts
 from orchestrator.reports.claims import claims_table, evidence_of_results
+from orchestrator.reports.curves import CountedSeries, pooled_results
 from orchestrator.reports.footprints import footprint_tables, read_footprints
+from orchestrator.reports.markup import count
 from orchestrator.reports.ratios import RATIO_SNR_DB, ratio_curves_of_results, ratio_tables
 from orchestrator.reports.search_history import group_searches, read_search, search_table
 from orchestrator.reports.tables import ReportTable
@@ -28,7 +30,10 @@ REPO = Path(__file__).resolve().parents[1]
 PAGES = [REPO / "README.md", *sorted((REPO / "docs").glob("*.md"))]
 PERFORMANCE = REPO / "docs" / "performance"
 REPRODUCING = REPO / "docs" / "reproducing"  # results.csv, manifest.json and search.json of runs
-BESIDE = {"cifar10-ratio-10": "cifar10"}  # RKD-SC alone, beside the baselines of another evaluation
+BESIDE = {  # evaluations without baselines, beside the baselines of another one
+    "cifar10-ratio-10": "cifar10",
+}
+DEPTHS_SNR_DB = (25.0, 0.0, -10.0)
 BLOCK = re.compile(r"(<!-- table: ([a-z0-9-]+) -->\n).*?(<!-- end of table -->)", re.S)
 
 
@@ -100,6 +105,19 @@ def ratios(folder: Path) -> str:
     return _report_table(table)
 
 
+def depths(folder: Path) -> str:
+    """Codecs of an evaluation that differ in their depths, over AWGN."""
+    curves = pooled_results(_results_in(folder))
+    rows = []
+    for codec in sorted(_codecs_of(folder), key=lambda codec: codec.parameters["encoder"]):
+        series = CountedSeries(codec.dataset, codec.system, codec.name, "awgn")
+        points = {point.snr_db: point for point in curves[series]}
+        found = (points[snr_db].percent() for snr_db in DEPTHS_SNR_DB)
+        rows.append((codec.name, count(codec.parameters["encoder"]), *found))
+    heads = (f"{snr_db:g} dB" for snr_db in DEPTHS_SNR_DB)
+    return _table(("codec", "parameters of the encoder", *heads), rows)
+
+
 def footprints() -> str:
     """Table II of the shipped codecs and of the paper's architectures."""
     record = read_footprints(REPRODUCING / "footprints")
@@ -138,6 +156,7 @@ TABLES: dict[str, Callable[[], str]] = {
     **{f"bench-{path.stem}": partial(benchmark, path.stem) for path in PERFORMANCE.glob("*.json")},
     **{f"claims-{path.name}": partial(claims, path) for path in REPRODUCING.glob("*/")},
     **{f"ratios-{path.name}": partial(ratios, path) for path in REPRODUCING.glob("*-ratios/")},
+    **{f"depths-{path.name}": partial(depths, path) for path in REPRODUCING.glob("*-depths/")},
     **{
         f"searches-{path.name}": partial(searches, path)
         for path in {found.parent for found in REPRODUCING.glob("*/search-*")}

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from orchestrator.catalog import Catalog
 from orchestrator.scenarios import Plan
 from semcom.checkpoints import Checkpoint, End
@@ -30,6 +32,11 @@ class CodecFacts(Settings):
     symbols: int
     parameters: dict[str, int]
     teacher_parameters: int | None = None
+
+
+def transmitter_parameters(parameters: Mapping[str, int]) -> int:
+    """Of the parts that a transmitter holds: semantic encoder and channel encoder."""
+    return sum(parameters.get(part, 0) for part in ("encoder", "channel_encoder"))
 
 
 def codec_facts(checkpoint: Checkpoint) -> CodecFacts:

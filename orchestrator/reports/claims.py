@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from statistics import mean
 from typing import NamedTuple
 
-from orchestrator.codec_facts import CodecFacts
+from orchestrator.codec_facts import CodecFacts, transmitter_parameters
 from orchestrator.reports.comparison import facts_of, system_curves
 from orchestrator.reports.curves import pooled_results
 from orchestrator.reports.tables import ReportTable
@@ -249,5 +249,4 @@ def _sizes(codecs: Sequence[CodecFacts]) -> tuple[int, int] | None:
     """Parameters of the only transmitter, and of its teacher."""
     if len(codecs) != 1 or codecs[0].teacher_parameters is None:
         return None
-    parameters = codecs[0].parameters
-    return parameters["encoder"] + parameters["channel_encoder"], codecs[0].teacher_parameters
+    return transmitter_parameters(codecs[0].parameters), codecs[0].teacher_parameters

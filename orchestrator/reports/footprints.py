@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+from orchestrator.codec_facts import transmitter_parameters
 from orchestrator.reports.comparison import TITLES
 from orchestrator.reports.markup import NOTHING, count, depths_text
 from orchestrator.reports.tables import ReportTable
@@ -53,11 +54,6 @@ def footprint_tables(records: Sequence[FootprintRecord]) -> list[ReportTable]:
     ]
 
 
-def encoder_parameters(footprint: Footprint) -> int:
-    """What the transmitter holds: semantic encoder and channel encoder."""
-    return sum(footprint.parameters.get(part, 0) for part in ("encoder", "channel_encoder"))
-
-
 def iot_estimate_ms(footprint: Footprint) -> float:
     """Latency of one image on the paper's IoT device, if it computes like this CPU."""
     return footprint.encode_1.median_ms * IOT_SLOWER
@@ -80,7 +76,7 @@ def _part(name: str) -> Callable[[Footprint], str]:
 
 def _with_idle(footprint: Footprint) -> str:
     idle = footprint.idle_parameters.get("channel_encoder", 0)
-    return count(encoder_parameters(footprint) + idle)
+    return count(transmitter_parameters(footprint.parameters) + idle)
 
 
 def _teacher(footprint: Footprint) -> str:
@@ -92,7 +88,7 @@ def _below_teacher(footprint: Footprint) -> str:
     teacher = footprint.teacher_parameters
     if not teacher:
         return NOTHING
-    return f"{100 * (1 - encoder_parameters(footprint) / teacher):.2f} %"
+    return f"{100 * (1 - transmitter_parameters(footprint.parameters) / teacher):.2f} %"
 
 
 def _flops(*parts: str) -> Callable[[Footprint], str]:
@@ -128,7 +124,9 @@ ROWS: dict[str, Callable[[Footprint], str]] = {
     "depths": _depths,
     "parameters: semantic encoder": _part("encoder"),
     "parameters: channel encoder": _part("channel_encoder"),
-    "parameters: both encoders": lambda footprint: count(encoder_parameters(footprint)),
+    "parameters: both encoders": lambda footprint: count(
+        transmitter_parameters(footprint.parameters)
+    ),
     "parameters: both encoders, with idle ones": _with_idle,
     "parameters: channel decoder": _part("decoder"),
     "parameters: task head": _part("head"),
