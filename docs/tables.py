@@ -32,6 +32,7 @@ PERFORMANCE = REPO / "docs" / "performance"
 REPRODUCING = REPO / "docs" / "reproducing"  # results.csv, manifest.json and search.json of runs
 BESIDE = {  # evaluations without baselines, beside the baselines of another one
     "cifar10-ratio-10": "cifar10",
+    "cifar10-5to20": "cifar10-5to20-jscc-student",
 }
 DEPTHS_SNR_DB = (25.0, 0.0, -10.0)
 BLOCK = re.compile(r"(<!-- table: ([a-z0-9-]+) -->\n).*?(<!-- end of table -->)", re.S)
