@@ -56,10 +56,10 @@ def main(argv: list[str] | None = None) -> int:
     except StoppedError as stopped:
         tell = partial(console.print, str(stopped))
         if spans_hosts() and not stopped.request.signal:  # another host's ranks were asked to
-            end_all_ranks(stopped.request.exit_code, tell)
+            end_all_ranks(stopped.exit_code, tell)
         else:
             tell()
-        return stopped.request.exit_code
+        return stopped.exit_code
     except Exception:
         traceback.print_exc()
         return SemcomError.exit_code

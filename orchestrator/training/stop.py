@@ -28,6 +28,11 @@ class StoppedError(Exception):
         super().__init__("stopped; the same command goes on from here")
         self.request = request
 
+    @property
+    def exit_code(self) -> int:
+        """Of the process."""
+        return self.request.exit_code
+
 
 @contextmanager
 def stop_requests() -> Iterator[StopRequest]:
