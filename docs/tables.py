@@ -30,7 +30,7 @@ REPO = Path(__file__).resolve().parents[1]
 PAGES = [REPO / "README.md", *sorted((REPO / "docs").glob("*.md"))]
 PERFORMANCE = REPO / "docs" / "performance"
 REPRODUCING = REPO / "docs" / "reproducing"  # results.csv, manifest.json and search.json of runs
-BESIDE = {  # evaluations without baselines, beside the baselines of another one
+BESIDE = {  # an evaluation that lacks a baseline, and the one that has it
     "cifar10-ratio-10": "cifar10",
     "cifar10-5to20": "cifar10-5to20-jscc-student",
 }

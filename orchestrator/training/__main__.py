@@ -90,7 +90,7 @@ def _run(arguments: argparse.Namespace) -> None:
             told = partial(_told, pipeline.given) if rank.index == 0 else _untold
             trained = pipeline.train(told, arguments.until)
             if spans_hosts():  # torchrun ends a host's ranks minutes after another host's ended
-                with patient_ranks(), suppress(StoppedError):
+                with patient_ranks(), suppress(StoppedError):  # the others are told next
                     _finish(pipeline, trained, arguments)
                 run.stop_if_asked()
         if not spans_hosts():  # the ranks part: none waits while the first evaluates the codec

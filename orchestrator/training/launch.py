@@ -23,16 +23,16 @@ from torch.distributed.run import main as torchrun
 from semcom.errors import ProcessFailedError, SemcomError
 
 MAX_RESTARTS = 3
-# Names a link to the exit code of a mistake, which no restart would mend.
+# Names a link to the exit code of an end that no restart is to follow.
 VERDICT = "SEMCOM_VERDICT"
 # They tell at length of every signal; of a rank that died they tell as an error.
 TALKATIVE = ("agent.server.api", "multiprocessing.api")
 
 
 def end_all_ranks(exit_code: int, tell: Callable[[], None]) -> None:
-    """From a rank: tell the mistake and end the job, instead of starting the ranks again.
+    """From a rank: tell why and end the job on this host, instead of starting its ranks again.
 
-    Several ranks may see the same mistake: the first tells it. A rank that is alone just tells.
+    Several ranks may have the same to tell: the first tells it. A rank that is alone just tells.
     """
     if VERDICT not in os.environ:
         tell()
@@ -51,7 +51,7 @@ def run_ranks(arguments: argparse.Namespace, name: str) -> int:
     """Run the ranks of the job of that name to their end; the exit code of the job.
 
     When a rank dies, all are started again from the last save, at most three times; when it ends
-    with a mistake of the user's, the job ends with its exit code.
+    with a mistake of the user's, or because another host was asked to end, so does the job.
     """
     # On one host nothing depends on what its name resolves to.
     place = ["--standalone", "--local-addr", "127.0.0.1"]

@@ -21,7 +21,7 @@ def stack() -> Iterator[Stack]:
     """The stack, built from this tree with the torch of this environment, and started."""
     reason = why_not()
     if reason is not None:
-        pytest.skip(reason)
+        pytest.skip(f"the composed stack runs in Docker, and {reason}")
     prometheus_port, grafana_port, page_port = free_ports(3)
     environment = {
         "TORCH": os.environ.get("TORCH", f"torch=={version('torch')}"),
