@@ -6,8 +6,6 @@ the number of frames. Two runs with one plan must end with one results digest.
 
 from __future__ import annotations
 
-import hashlib
-import json
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Literal, Self
@@ -16,6 +14,7 @@ from pydantic import Field, model_validator
 
 from orchestrator.catalog import Catalog
 from semcom.errors import ConfigurationError
+from semcom.identity import plan_digest
 from semcom.messages import MAX_FRAME_IMAGES, MAX_ITEMS, Arithmetic, Digest, Name, Role
 from semcom.points import ChannelSettings, PointSpec, SnrDb
 from semcom.settings import (
@@ -239,10 +238,7 @@ class Plan(Settings):
     @property
     def digest(self) -> str:
         """SHA-256 over everything that decides the answers."""
-        # A plan for torch has the digest that it had before there was a choice.
-        left_out = {"run", "engine"} if self.engine == "torch" else {"run"}
-        content = self.model_dump(mode="json", exclude=left_out)
-        return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
+        return plan_digest(self)
 
     @property
     def arithmetic(self) -> dict[Role, Arithmetic]:

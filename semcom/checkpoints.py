@@ -26,6 +26,7 @@ from safetensors.numpy import save as format_safetensors
 from semcom.architecture import CodecArchitecture
 from semcom.errors import CheckpointError, StorageError
 from semcom.files import write_atomically
+from semcom.identity import codec_digest
 
 MANIFEST = "manifest.json"
 CODECS_HERE = Path("codecs")
@@ -87,12 +88,8 @@ class CodecManifest(BaseModel):
     @property
     def digest(self) -> str:
         """SHA-256 over architecture and weights, hexadecimal."""
-        identity = {
-            "architecture": self.architecture.model_dump(mode="json"),
-            "weights": {end: self.weights[end].sha256 for end in sorted(self.weights)},
-        }
-        text = json.dumps(identity, sort_keys=True, separators=(",", ":"))
-        return hashlib.sha256(text.encode()).hexdigest()
+        weights = {end: self.weights[end].sha256 for end in self.weights}
+        return codec_digest(self.architecture, weights)
 
 
 @dataclass(frozen=True)

@@ -12,9 +12,9 @@ import numpy as np
 import torch
 
 from orchestrator.training.evaluate import evaluate_points
-from orchestrator.training.identity import weights_digest
 from orchestrator.training.pipeline import Trained
 from orchestrator.training.settings import StageName
+from orchestrator.training.stage_identity import weights_digest
 from orchestrator.training.teacher import Teacher
 from semcom.checkpoints import Checkpoint, write_checkpoint
 from semcom.nn.images import prepare_images

@@ -24,12 +24,12 @@ from orchestrator.training.artefacts import Artefact, artefact
 from orchestrator.training.data import ImageSet, keyed_generator
 from orchestrator.training.features import TeacherFeatures
 from orchestrator.training.given import given_codecs, given_student
-from orchestrator.training.identity import identity, settings_of_search, taught
 from orchestrator.training.link import TrainingLink
 from orchestrator.training.loop import Run, Training
 from orchestrator.training.ranks import all_equal, any_rank, wait_for_all
 from orchestrator.training.search import SearchContext, SearchStage, halves, search_record
 from orchestrator.training.settings import SYSTEM_STAGES, StageName, TrainingSettings
+from orchestrator.training.stage_identity import settings_of_search, stage_identity, taught
 from orchestrator.training.stages import (
     EncoderStage,
     HeadStage,
@@ -322,7 +322,7 @@ class Pipeline:
 
     def _artefact(self, name: StageName) -> Artefact:
         root = self.settings.work_dir / "artefacts" / self.settings.dataset
-        made_of = identity(
+        made_of = stage_identity(
             name,
             self.settings,
             images=self.images,

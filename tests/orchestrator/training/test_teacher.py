@@ -13,10 +13,10 @@ from safetensors.torch import save_file
 
 from orchestrator.training.data import AugmentationSettings, Epoch, EpochKey, ImageSet
 from orchestrator.training.export import export_codec
-from orchestrator.training.identity import weights_digest
 from orchestrator.training.presets import settings_from_preset
 from orchestrator.training.ranks import share_batch_norms
 from orchestrator.training.settings import TeacherSettings, TrainingSettings
+from orchestrator.training.stage_identity import weights_digest
 from orchestrator.training.stages import cut_out
 from orchestrator.training.teacher import Teacher, make_teacher_encoder
 from semcom.architecture import (

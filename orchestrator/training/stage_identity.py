@@ -1,4 +1,7 @@
-"""What decides a stage's result: settings, data and earlier stages, as its digest stands for."""
+"""What decides a stage's result: settings, data and earlier stages, as its digest stands for.
+
+The lists of fields are frozen (semcom/identity.py): artefacts of earlier versions keep their names.
+"""
 
 from __future__ import annotations
 
@@ -12,6 +15,7 @@ from orchestrator.training.data import ImageSet
 from orchestrator.training.settings import StageName, TrainingSettings
 from semcom.checkpoints import Checkpoint
 from semcom.errors import CheckpointError
+from semcom.identity import CHANNEL_CODEC, ENCODER, content, fields
 
 # Whose results a stage starts from. The search hands on depths, which are the student's own.
 INPUTS: dict[StageName, tuple[StageName, ...]] = {
@@ -23,8 +27,23 @@ INPUTS: dict[StageName, tuple[StageName, ...]] = {
     "jscc": ("teacher",),
 }
 
+AUGMENTATION = fields("crop_padding", "flip", "views")
+SCHEDULE = fields(
+    "epochs", "batch", "optimizer", "lr", "lr_end", "warmup", "weight_decay", "momentum"
+)
+TEACHER = fields(
+    "pretrained", "fine_tune", "identity_init", "label_smoothing", "cutout", encoder=ENCODER
+)
+SEARCH = fields(
+    "method", "seed", "kd_weight", "task_weight", "penalty_weight", "temperature",
+    "penalty_temperature", "selection", "optimizer", "lr", "lr_end", "weight_decay", "held_out",
+)  # fmt: skip
+DISTILLATION = fields(
+    "snr_db_low", "snr_db_high", "channels", "kd_weight", "re_weight", "task_weight"
+)
 
-def identity(
+
+def stage_identity(
     name: StageName,
     settings: TrainingSettings,
     *,
@@ -37,10 +56,9 @@ def identity(
 
     Of a stage that is taken from a `given` codec, the codec decides.
     """
-    student = settings.architecture.encoder.model_dump(mode="json")
-    if name == "search":
-        student.pop("depths")
-    augmentation = settings.augmentation.model_dump(mode="json")
+    distillation = settings.distillation
+    student = content(settings.architecture.encoder, ENCODER)
+    augmentation = content(settings.augmentation, AUGMENTATION)
     if name in {"teacher", "head", "jscc"}:
         augmentation.pop("views")
     common = {
@@ -54,36 +72,34 @@ def identity(
     if name in given:
         return {**common, "codec": given[name].digest}
     schedule = settings.stages[name]
-    # Artefacts from before there was a limit keep their digests.
-    left_out = {"max_gradient_norm"} if schedule.max_gradient_norm is None else set()
-    own: dict[str, Any] = {"schedule": schedule.model_dump(mode="json", exclude=left_out)}
+    own: dict[str, Any] = {"schedule": content(schedule, SCHEDULE)}
     if schedule.optimizer == "muon" and not bf16:
         own["orthogonalized"] = "fp32"
     if name == "teacher":
-        own["teacher"] = settings.teacher.model_dump(mode="json", exclude={"weights", "codec"})
+        own["teacher"] = _without(content(settings.teacher, TEACHER), "weights", "codec")
         own["weights"] = weights_digest(settings)
+    elif name == "search":
+        own["encoder"] = _without(student, "depths")
+        own["search"] = content(settings.search, SEARCH)
+        own["start"] = "shortcuts"  # how the supernet's blocks begin
     else:
         own["encoder"] = student
-    if name == "search":
-        search = settings.search
-        left_out = {key for key in ("warmup_epochs", "images") if getattr(search, key) is None}
-        left_out |= {"penalized"} if search.penalized == "alpha" else set()
-        own["search"] = search.model_dump(mode="json", exclude=left_out)
-        own["start"] = "shortcuts"  # how the supernet's blocks begin
-    distillation = settings.distillation
     if name in {"head", "stage2", "jscc"}:  # a link's parts are drawn in order, the head last
-        own["channel"] = settings.architecture.channel.model_dump(mode="json")
+        own["channel"] = content(settings.architecture.channel, CHANNEL_CODEC)
     if name in {"stage2", "jscc"}:
-        left_out = {"whitening"} | (
-            {"rician_k"} if "rician" not in distillation.channels else set()
-        )
-        own["distillation"] = distillation.model_dump(mode="json", exclude=left_out)
+        own["distillation"] = _without(content(distillation, DISTILLATION), "whitening", "rician_k")
+        if "rician" in distillation.channels:
+            own["distillation"]["rician_k"] = distillation.rician_k
     follows = name in {"stage1", "stage2"} or (name == "search" and taught(settings))
     if follows and distillation.whitening is not None:
         own["whitening"] = distillation.whitening
     taken = () if name == "search" and not taught(settings) else INPUTS[name]
     inputs = {stage: before[stage].digest for stage in taken if stage in before}
     return {**common, "inputs": inputs, **own}
+
+
+def _without(covered: dict[str, Any], *names: str) -> dict[str, Any]:
+    return {name: value for name, value in covered.items() if name not in names}
 
 
 def settings_of_search(made_of: dict[str, Any], teacher: Checkpoint | None) -> str:
