@@ -88,7 +88,7 @@ class CodecManifest(BaseModel):
     @property
     def digest(self) -> str:
         """SHA-256 over architecture and weights, hexadecimal."""
-        weights = {end: self.weights[end].sha256 for end in self.weights}
+        weights = {str(end): file.sha256 for end, file in self.weights.items()}
         return codec_digest(self.architecture, weights)
 
 

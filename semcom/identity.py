@@ -16,7 +16,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
-from typing import Any, Literal, get_origin
+from typing import Any, Literal, get_args, get_origin
 
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
@@ -99,7 +99,7 @@ def _content(value: Any, dumped: Any, frozen: Fields) -> Any:
 
 
 def _is_kind(field: FieldInfo) -> bool:
-    return get_origin(field.annotation) is Literal and len(field.annotation.__args__) == 1
+    return get_origin(field.annotation) is Literal and len(get_args(field.annotation)) == 1
 
 
 def _default(field: FieldInfo) -> Any:
