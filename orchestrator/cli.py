@@ -208,6 +208,20 @@ def checkpoints_verify(
         console.print(f"{name}: ok, digest {catalog.verified(name).digest}")
 
 
+@checkpoints_app.command("classes")
+def checkpoints_classes(
+    names: Annotated[list[str] | None, typer.Argument(help="Codecs; all if none is named.")] = None,
+    codecs: CodecDir = CODECS,
+    data: DataDir = Path("data"),
+) -> None:
+    """Name the classes of codecs that were written before codecs named them; digests stay."""
+    catalog = Catalog(codecs)
+    for name in names or catalog.names():
+        classes = catalog.name_classes(name, data).manifest.classes
+        assert classes is not None
+        console.print(f"{name}: {len(classes)} classes, from {classes[0]} to {classes[-1]}")
+
+
 @checkpoints_app.command("export")
 def checkpoints_export(
     name: Annotated[str, typer.Argument(help="A codec.")],
