@@ -27,6 +27,7 @@ SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".jpe", ".jfif"})
 MAX_FILE_BYTES = 64 << 20
 WHITE = 255
 _PNG = b"\x89PNG\r\n\x1a\n"
+_JPEG = b"\xff\xd8\xff"
 _PNG_DEPTH = 24  # the byte of a PNG file that says how many bits a channel has
 _GREY_MODES = ("1", "L", "LA", "La", "I", "I;16", "I;16B", "I;16L")
 
@@ -85,14 +86,18 @@ def _picture(path: Path, side: int | None, notes: Notes) -> ImageArray:
     except ConfigurationError:
         raise
     except UnidentifiedImageError as error:
+        if content.startswith((_PNG, _JPEG)):
+            raise _damaged(path, "its header is damaged") from error
         raise ConfigurationError(
             f"{path} is not a PNG or JPEG image; convert or remove it"
         ) from error
     except Exception as error:  # Pillow may fail in any way on bytes from elsewhere
         reason = next(iter(str(error).splitlines()), "") or type(error).__name__
-        raise ConfigurationError(
-            f"cannot read image {path}: {reason}; copy it again or remove it"
-        ) from error
+        raise _damaged(path, reason) from error
+
+
+def _damaged(path: Path, reason: str) -> ConfigurationError:
+    return ConfigurationError(f"cannot read image {path}: {reason}; copy it again or remove it")
 
 
 def _check_shape(path: Path, image: Image.Image, side: int | None) -> None:
