@@ -27,7 +27,7 @@ def whole(tmp_path_factory):
     return folder
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=150, deadline=None)
 @given(
     name=st.sampled_from(FILES),
     damage=DAMAGE,
