@@ -9,10 +9,13 @@ from semcom.checkpoints import (
     CODECS_SHIPPED,
     MANIFEST,
     Checkpoint,
+    name_classes,
     open_checkpoint,
     weight_path,
 )
-from semcom.errors import CheckpointError, StorageError
+from semcom.class_names import canonical_names
+from semcom.errors import CheckpointError, ConfigurationError, StorageError
+from semcom.shards import read_manifest
 
 
 class Catalog:
@@ -64,6 +67,33 @@ class Catalog:
         except OSError as error:
             raise StorageError(f"cannot write {folder}: {error.strerror}") from error
         return folder
+
+    def name_classes(self, name: str, data_dir: Path) -> Checkpoint:
+        """Write class names into the manifest of a codec that has none; its digest stays.
+
+        They are those of the data set it was trained on: by its name, if that is a known one, else
+        as the prepared data set in `data_dir` has them.
+
+        Raises:
+            CheckpointError: there is no such codec, or it is not valid.
+            ConfigurationError: the data set is not there, or not the one it was trained on.
+            StorageError: the disk refuses.
+        """
+        checkpoint = self.open(name)
+        manifest = checkpoint.manifest
+        if manifest.classes is not None:
+            return checkpoint
+        classes = canonical_names(manifest.dataset)
+        if classes is None or len(classes) != manifest.architecture.classes:
+            dataset = read_manifest(data_dir / manifest.dataset)
+            trained_on, train = manifest.training.get("dataset_sha256"), dataset.splits.get("train")
+            if train is None or trained_on not in (None, train.sha256):
+                raise ConfigurationError(
+                    f"{data_dir / manifest.dataset} does not hold the images that codec {name} was "
+                    f"trained on"
+                )
+            classes = dataset.classes
+        return name_classes(checkpoint, classes)
 
 
 def no_codec(name: str, catalog: Catalog) -> str:

@@ -31,6 +31,7 @@ from orchestrator.cli_options import (
 from orchestrator.cli_soak import soak
 from orchestrator.cli_training import HANDED_ON, search, train
 from orchestrator.datasets.prepare import DATASETS, draw_missing, ensure, prepare
+from orchestrator.datasets.procedural import DRAWN_SETS
 from orchestrator.reports.report import console_table, write_report
 from orchestrator.run_folder import open_ledger
 from orchestrator.runs import InterruptedRunError, RunOutcome, free_folder, run_sweep
@@ -166,7 +167,7 @@ def data_prepare(
     data: DataDir = Path("data"),
 ) -> None:
     """Download, copy or draw a data set, and write the shards that the processes read."""
-    if keep and (data / name / MANIFEST).exists():
+    if keep and (name in DRAWN_SETS or (data / name / MANIFEST).exists()):
         manifest = ensure(name, data / name)
     else:
         manifest = prepare(name, root=data / name, source=source)
@@ -206,6 +207,20 @@ def checkpoints_verify(
         raise CheckpointError(f"no codec in {codecs}")
     for name in chosen:
         console.print(f"{name}: ok, digest {catalog.verified(name).digest}")
+
+
+@checkpoints_app.command("classes")
+def checkpoints_classes(
+    names: Annotated[list[str] | None, typer.Argument(help="Codecs; all if none is named.")] = None,
+    codecs: CodecDir = CODECS,
+    data: DataDir = Path("data"),
+) -> None:
+    """Name the classes of codecs that were written before codecs named them; digests stay."""
+    catalog = Catalog(codecs)
+    for name in names or catalog.names():
+        classes = catalog.name_classes(name, data).manifest.classes
+        assert classes is not None
+        console.print(f"{name}: {len(classes)} classes, from {classes[0]} to {classes[-1]}")
 
 
 @checkpoints_app.command("export")

@@ -13,6 +13,7 @@ from typing import Annotated, Literal, Self
 from pydantic import Field, model_validator
 
 from orchestrator.catalog import Catalog
+from semcom.class_names import check_classes
 from semcom.errors import ConfigurationError
 from semcom.identity import plan_digest
 from semcom.messages import MAX_FRAME_IMAGES, MAX_ITEMS, Arithmetic, Digest, Name, Role
@@ -366,11 +367,7 @@ def _plan_codec(
     link: str, codec: str, dataset: DatasetManifest, *, frame_images: int, catalog: Catalog
 ) -> PlannedCodec:
     manifest = catalog.verified(codec).manifest
-    if manifest.architecture.classes != len(dataset.classes):
-        raise ConfigurationError(
-            f"link {link}: codec {codec} answers {manifest.architecture.classes} classes, "
-            f"data set {dataset.name} has {len(dataset.classes)}"
-        )
+    check_classes(f"link {link}", codec, manifest, dataset)
     channel = manifest.architecture.channel
     if frame_images * (channel.symbols + 1) * SYMBOL_BYTES > MAX_PAYLOAD_BYTES:
         raise ConfigurationError(

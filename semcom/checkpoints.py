@@ -14,17 +14,17 @@ import hashlib
 import json
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, Self
 
 import numpy as np
 import numpy.typing as npt
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 from safetensors import SafetensorError
 from safetensors.numpy import load as parse_safetensors
 from safetensors.numpy import save as format_safetensors
 
 from semcom.architecture import CodecArchitecture
-from semcom.errors import CheckpointError, StorageError
+from semcom.errors import CheckpointError, ConfigurationError, StorageError
 from semcom.files import write_atomically
 from semcom.identity import codec_digest
 
@@ -33,6 +33,7 @@ CODECS_HERE = Path("codecs")
 CODECS_SHIPPED = Path(__file__).resolve().parents[1] / "codecs"
 MAX_MANIFEST_BYTES = 1 << 20
 MAX_WEIGHT_BYTES = 1 << 30
+MAX_CLASS_NAME = 1000
 MAX_QUOTED = 300  # characters of what a file says, in an error
 
 End = Literal["transmitter", "receiver"]
@@ -73,17 +74,37 @@ class WeightFile(BaseModel):
 
 
 class CodecManifest(BaseModel):
-    """What `manifest.json` holds. `training` and `results` are the record, not the identity."""
+    """What `manifest.json` holds. Architecture and weights are the identity, the rest is record.
+
+    `classes` are the names of the classes in label order; None in codecs from before they had any.
+    """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     format: Literal[1] = 1
     name: str = Field(pattern="^[a-z0-9][a-z0-9._-]{0,63}$")
     dataset: str = Field(pattern="^[a-z0-9][a-z0-9._-]{0,63}$")
+    classes: list[str] | None = None
     architecture: CodecArchitecture
     weights: dict[End, WeightFile]
     training: dict[str, Any] = {}
     results: dict[str, Any] = {}
+
+    @model_validator(mode="after")
+    def _names_each_class(self) -> Self:
+        names, count = self.classes, self.architecture.classes
+        if names is None:
+            return self
+        if len(names) != count:
+            raise ValueError(f"classes holds {len(names)} names, the architecture has {count}")
+        if not all(0 < len(name) <= MAX_CLASS_NAME for name in names):
+            raise ValueError(f"classes: names have 1 to {MAX_CLASS_NAME} characters")
+        return self
+
+    def as_json(self) -> bytes:
+        """The content of `manifest.json`."""
+        left_out = {"classes"} if self.classes is None else set()
+        return json.dumps(self.model_dump(mode="json", exclude=left_out), indent=1).encode()
 
     @property
     def digest(self) -> str:
@@ -146,9 +167,8 @@ def open_checkpoint(folder: Path, *, expected_digest: str | None = None) -> Chec
     try:
         manifest = CodecManifest.model_validate_json(content)
     except ValidationError as error:
-        first = error.errors()[0]
-        where = ".".join(str(part) for part in first["loc"]) or "document"
-        raise CheckpointError(f"{path}: {_line(where)}: {_line(first['msg'])}") from error
+        where = ".".join(str(part) for part in error.errors()[0]["loc"]) or "document"
+        raise CheckpointError(f"{path}: {_line(where)}: {_reason(error)}") from error
     if set(manifest.weights) != {"transmitter", "receiver"}:
         raise CheckpointError(f"{path}: weights must name transmitter and receiver")
     if expected_digest is not None and manifest.digest != expected_digest:
@@ -159,7 +179,7 @@ def open_checkpoint(folder: Path, *, expected_digest: str | None = None) -> Chec
     return Checkpoint(folder=folder, manifest=manifest)
 
 
-def write_checkpoint(
+def write_checkpoint(  # noqa: PLR0913 - the fields of a manifest
     folder: Path,
     *,
     name: str,
@@ -168,6 +188,7 @@ def write_checkpoint(
     weights: dict[End, Arrays],
     training: dict[str, Any],
     results: dict[str, Any],
+    classes: list[str] | None = None,
 ) -> Checkpoint:
     """Write a codec: weights first, manifest last, each file whole or absent.
 
@@ -185,16 +206,41 @@ def write_checkpoint(
         manifest = CodecManifest(
             name=name,
             dataset=dataset,
+            classes=classes,
             architecture=architecture,
             weights=files,
             training=training,
             results=results,
         )
-        text = json.dumps(manifest.model_dump(mode="json"), indent=1)
-        write_atomically(folder / MANIFEST, text.encode())
+        write_atomically(folder / MANIFEST, manifest.as_json())
     except OSError as error:
         raise StorageError(f"cannot write codec {folder}: {error.strerror}") from error
     return Checkpoint(folder=folder, manifest=manifest)
+
+
+def name_classes(checkpoint: Checkpoint, classes: list[str]) -> Checkpoint:
+    """Write class names into the manifest of a codec that has none; its digest stays.
+
+    Raises:
+        ConfigurationError: another number of names than the codec has classes.
+        StorageError: the disk is full or refuses.
+    """
+    path = checkpoint.folder / MANIFEST
+    content: dict[str, Any] = {}
+    for key, value in json.loads(_read(path, MAX_MANIFEST_BYTES)).items():  # as it was written
+        if key != "classes":
+            content[key] = value
+        if key == "dataset":
+            content["classes"] = classes
+    try:
+        manifest = CodecManifest.model_validate(content)
+        write_atomically(path, json.dumps(content, indent=1).encode())
+    except ValidationError as error:
+        raise ConfigurationError(f"codec {checkpoint.folder}: {_reason(error)}") from error
+    except OSError as error:
+        raise StorageError(f"cannot write {checkpoint.folder}: {error.strerror}") from error
+    assert manifest.digest == checkpoint.digest
+    return Checkpoint(folder=checkpoint.folder, manifest=manifest)
 
 
 def _read(path: Path, limit: int) -> bytes:
@@ -219,6 +265,10 @@ def _parse(content: bytes, path: Path) -> Arrays:
         if array.dtype.kind in "fc" and not np.isfinite(array).all():
             raise CheckpointError(f"{path}: {_line(name)} holds NaN or Inf")
     return arrays
+
+
+def _reason(error: ValidationError) -> str:
+    return _line(error.errors()[0]["msg"].removeprefix("Value error, "))
 
 
 def _line(text: object) -> str:

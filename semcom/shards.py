@@ -14,8 +14,10 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
+import secrets
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal, get_args
 
 import numpy as np
 import numpy.typing as npt
@@ -23,11 +25,15 @@ from numpy.lib.format import open_memmap
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from semcom.errors import ConfigurationError, StorageError
-from semcom.files import write_atomically
+from semcom.files import open_regular, read_file, write_atomically
 
 Split = Literal["train", "test"]
+SPLITS: tuple[Split, ...] = get_args(Split)
 MANIFEST = "dataset.json"
-MIN_IMAGE_SIZE = 8
+MAX_MANIFEST_BYTES = 16 << 20
+# Of files that are being written: what a process leaves behind that is killed meanwhile.
+TEMPORARY = (".images.npy*", ".labels.npy*", f".{MANIFEST}.*")
+MIN_IMAGE_SIZE, MAX_IMAGE_SIZE = 8, 1024  # pixels a side
 ImageArray = npt.NDArray[np.uint8]
 LabelArray = npt.NDArray[np.uint16]
 
@@ -48,7 +54,7 @@ class DatasetManifest(BaseModel):
 
     format: Literal[1] = 1
     name: str
-    image_size: int = Field(ge=8, le=1024)
+    image_size: int = Field(ge=MIN_IMAGE_SIZE, le=MAX_IMAGE_SIZE)
     classes: list[str] = Field(min_length=2)
     source: str
     splits: dict[Split, SplitManifest]
@@ -66,12 +72,13 @@ class Shard:
         if split not in self.manifest.splits:
             raise ConfigurationError(f"data set {root} has no split '{split}'")
         try:
-            self.images_NHWC: ImageArray = open_memmap(root / split / "images.npy", mode="r")
-            self.labels_N: LabelArray = open_memmap(root / split / "labels.npy", mode="r")
+            self.images_NHWC: ImageArray = _mapped(root / split / "images.npy")
+            self.labels_N: LabelArray = _mapped(root / split / "labels.npy")
             self._check()
-        except (OSError, ValueError) as error:
+        except Exception as error:  # numpy may fail in any way on the header of an array
+            reason = next(iter(str(error).splitlines()), "") or type(error).__name__
             raise ConfigurationError(
-                f"data set {root} is damaged ({error}); "
+                f"data set {root} is damaged ({reason}); "
                 f"run 'semcom data prepare {self.manifest.name}' again"
             ) from error
 
@@ -90,6 +97,9 @@ class Shard:
             raise ValueError(f"it holds {self.images_NHWC.shape}, its manifest says {expected}")
         if self.images_NHWC.dtype != np.uint8 or self.labels_N.dtype != np.uint16:
             raise ValueError(f"it holds {self.images_NHWC.dtype} and {self.labels_N.dtype}")
+        highest, classes = int(self.labels_N.max()), len(self.manifest.classes)
+        if highest >= classes:
+            raise ValueError(f"it has label {highest}, but {classes} classes")
 
 
 def read_manifest(root: Path) -> DatasetManifest:
@@ -100,14 +110,26 @@ def read_manifest(root: Path) -> DatasetManifest:
     """
     path = root / MANIFEST
     try:
-        return DatasetManifest.model_validate_json(path.read_bytes())
+        return DatasetManifest.model_validate_json(read_file(path, max_bytes=MAX_MANIFEST_BYTES))
     except FileNotFoundError as error:
         raise ConfigurationError(
             f"no data set at {root}; run 'semcom data prepare {root.name}' first"
         ) from error
-    except (OSError, ValidationError) as error:
-        first = str(error).splitlines()[0]
-        raise ConfigurationError(f"{path} is not a data set manifest: {first}") from error
+    except OSError as error:
+        raise ConfigurationError(f"cannot read {path}: {error.strerror}") from error
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(str(part) for part in first["loc"]) or "document"
+        reason = first["msg"].removeprefix("Value error, ")
+        raise ConfigurationError(
+            f"{path} is not a data set manifest: {where}: {reason}; "
+            "prepare the data set again with 'semcom data prepare'"
+        ) from error
+
+
+def _mapped(path: Path) -> Any:
+    os.close(open_regular(path))  # numpy would wait for a FIFO
+    return open_memmap(path, mode="r")
 
 
 def canonical_order(images_NHWC: ImageArray, labels_N: LabelArray) -> npt.NDArray[np.int64]:
@@ -152,6 +174,8 @@ def write_dataset(
         raise ConfigurationError(f"{name}: splits must be there, with images of one size")
     if len(classes) < 2:
         raise ConfigurationError(f"{name}: {len(classes)} classes, at least 2 are needed")
+    if len(set(classes)) < len(classes):
+        raise ConfigurationError(f"{name}: two classes have one name")
     written: dict[Split, SplitManifest] = {}
     size = 0
     try:
@@ -177,7 +201,7 @@ def write_dataset(
 
 
 def _save(path: Path, array: npt.NDArray[np.generic]) -> None:
-    temporary = path.with_name(f".{path.name}")
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.{secrets.token_hex(4)}")
     try:
         with temporary.open("wb") as file:
             np.save(file, array, allow_pickle=False)

@@ -2,33 +2,74 @@
 
 from __future__ import annotations
 
+import bz2
+import errno
 import gzip
+import io
 import lzma
+import os
 import shutil
+import stat
 import tarfile
 import tempfile
 import zipfile
-import zlib
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
+from semcom.class_names import shown
 from semcom.errors import ConfigurationError, StorageError
+from semcom.files import open_regular
 
-_DAMAGE = (
-    tarfile.TarError,
-    zipfile.BadZipFile,
-    gzip.BadGzipFile,
-    lzma.LZMAError,
-    zlib.error,
-    EOFError,
+MAX_UNPACKED_BYTES = 4 << 30  # the largest known set has half a GiB
+MAX_FILES = 1_000_000
+MAX_PIECE_BYTES = 16 << 20  # that a header of an archive may make us read at once
+MAX_REST_BYTES = 64 << 20  # that may follow the end of a tar
+_PIECE_BYTES = 1 << 18
+_TAR_END = bytes(tarfile.BLOCKSIZE)
+_ENCRYPTED = 1  # in the flags of a file in a zip
+_METHODS = {
+    zipfile.ZIP_STORED: "stored",
+    zipfile.ZIP_DEFLATED: "deflate",
+    zipfile.ZIP_BZIP2: "bzip2",
+    zipfile.ZIP_LZMA: "lzma",
+}
+_OTHER_METHODS = {1: "shrink", 6: "implode", 9: "deflate64", 93: "zstd", 95: "xz", 99: "AES"}
+_OTHER_KINDS = {
+    b"7z\xbc\xaf\x27\x1c": "a 7z archive",
+    b"Rar!": "a RAR archive",
+    b"\x28\xb5\x2f\xfd": "compressed by zstd",
+    b"\x89PNG": "an image",
+    b"\xff\xd8\xff": "an image",
+    b"%PDF": "a PDF document",
+}
+_NAME_IT = "name the data set's archive or its folder"
+_BY_HAND = "unpack it by hand and name its folder with '--from DIR'"
+# A name that the file system does not take is the archive's fault, a full disk is not.
+_OF_NAMES = frozenset(
+    {errno.ENAMETOOLONG, errno.EINVAL, errno.EILSEQ, errno.ENOTDIR, errno.EISDIR, errno.EEXIST}
 )
 
 
+@dataclass(frozen=True)
+class _Member:
+    """A file or a folder of an archive."""
+
+    name: str
+    is_folder: bool
+    size: int
+    open: Callable[[], IO[bytes] | None]
+
+
 def unpack(archive: Path, folder: Path) -> None:
-    """Unpack a .zip or .tar (compressed in any way) to `folder`, which is made by renaming.
+    """Unpack a .zip or .tar (plain, .gz, .bz2, .xz) to `folder`, which is made by renaming.
 
     Raises:
-        ConfigurationError: no archive, a damaged one, or one with paths that lead elsewhere.
+        ConfigurationError: no archive, a damaged, encrypted or too large one, or one with names
+            that lead elsewhere or cannot be written.
         StorageError: `folder` exists, or the disk is full or refuses.
     """
     if folder.exists():
@@ -36,34 +77,206 @@ def unpack(archive: Path, folder: Path) -> None:
     try:
         folder.parent.mkdir(parents=True, exist_ok=True)
         fresh = Path(tempfile.mkdtemp(prefix=f".{folder.name}.", dir=folder.parent))
-        try:
-            _extract(archive, fresh)
-            fresh.replace(folder)
-        finally:
-            shutil.rmtree(fresh, ignore_errors=True)
-    except _DAMAGE as error:
-        raise ConfigurationError(f"{archive} cannot be unpacked: {error}") from error
     except OSError as error:
-        raise StorageError(f"cannot unpack {archive} to {folder}: {error}") from error
+        raise StorageError(f"cannot write {folder.parent}: {error.strerror}") from error
+    try:
+        with _unpacking(archive):
+            _extract(archive, fresh)
+        fresh.replace(folder)
+    except OSError as error:
+        raise StorageError(f"cannot write {folder}: {error.strerror}") from error
+    finally:
+        shutil.rmtree(fresh, ignore_errors=True)
+
+
+@contextmanager
+def _unpacking(archive: Path) -> Iterator[None]:
+    """Turn whatever a library raises over an archive into one line."""
+    try:
+        yield
+    except (ConfigurationError, StorageError):
+        raise
+    except Exception as error:  # zlib, lzma, struct, tarfile, zipfile may fail in any way
+        reason = next(iter(str(error).splitlines()), "") or type(error).__name__
+        raise ConfigurationError(
+            f"{archive} cannot be unpacked, it is cut short or damaged ({shown(reason)}); "
+            "download it again"
+        ) from error
 
 
 def _extract(archive: Path, folder: Path) -> None:
-    if zipfile.is_zipfile(archive):
-        with zipfile.ZipFile(archive) as zipped:
-            for name in zipped.namelist():
-                _check_inside(folder, name, archive)
-            zipped.extractall(folder)
-        return
-    with tarfile.open(archive) as tar:
-        for member in tar:
-            _check_inside(folder, member.name, archive)
-            if not (member.isfile() or member.isdir()):
-                raise ConfigurationError(f"{archive} holds '{member.name}', which is no plain file")
-        # Python before 3.11.4 has no filters; 'data' is the strictest of those that have.
-        options: Any = {"filter": "data"} if hasattr(tarfile, "data_filter") else {}
-        tar.extractall(folder, **options)
+    room_bytes, files = MAX_UNPACKED_BYTES, 0
+    with _opened(archive) as file:
+        for member in _members(archive, file):
+            files += 1
+            if member.size > room_bytes or files > MAX_FILES:
+                raise ConfigurationError(
+                    f"{archive} unpacks to more than {MAX_UNPACKED_BYTES >> 30} GiB or {MAX_FILES} "
+                    "files; name the archive of the data set"
+                )
+            room_bytes -= _write(archive, member, folder, room_bytes)
 
 
-def _check_inside(folder: Path, name: str, archive: Path) -> None:
-    if not (folder / name).resolve().is_relative_to(folder.resolve()):
-        raise ConfigurationError(f"{archive} holds '{name}', which leads outside")
+@contextmanager
+def _opened(archive: Path) -> Iterator[IO[bytes]]:
+    try:
+        descriptor = open_regular(archive)
+    except OSError as error:
+        raise ConfigurationError(f"cannot read {archive}: {error.strerror}") from error
+    with os.fdopen(descriptor, "rb") as file:
+        yield file
+
+
+def _members(archive: Path, file: IO[bytes]) -> Iterator[_Member]:
+    start = file.read(512)
+    file.seek(0)
+    if zipfile.is_zipfile(file):
+        yield from _of_zip(archive, file)
+    elif start.startswith(b"PK"):
+        raise ConfigurationError(f"{archive} is a cut or damaged zip archive; download it again")
+    else:
+        file.seek(0)
+        yield from _of_tar(archive, file, start)
+
+
+def _of_zip(archive: Path, file: IO[bytes]) -> Iterator[_Member]:
+    with zipfile.ZipFile(file) as zipped:
+        for info in zipped.infolist():
+            name = info.filename
+            if info.flag_bits & _ENCRYPTED:
+                raise ConfigurationError(f"{archive} is encrypted; {_BY_HAND}")
+            if info.compress_type not in _METHODS:
+                method = _OTHER_METHODS.get(info.compress_type, f"number {info.compress_type}")
+                raise ConfigurationError(
+                    f"{archive} is compressed by the method {method}, which cannot be read here; "
+                    f"{_BY_HAND}"
+                )
+            if stat.S_IFMT(info.external_attr >> 16) not in (0, stat.S_IFREG, stat.S_IFDIR):
+                raise ConfigurationError(f"{archive} holds '{shown(name)}', which is no plain file")
+            # Some programs of Windows write their own separator.
+            name = name if "/" in name else name.replace("\\", "/")
+            folder = info.is_dir() or name.endswith("/")
+            yield _Member(name, folder, info.file_size, partial(zipped.open, info))
+
+
+def _of_tar(archive: Path, file: IO[bytes], start: bytes) -> Iterator[_Member]:
+    unpacked = _decompressed(file, start)
+    bounded = _Bounded(archive, unpacked)
+    try:
+        tar = tarfile.TarFile(fileobj=bounded)
+    except tarfile.ReadError as error:
+        compressed = unpacked is not file
+        raise ConfigurationError(_no_archive(archive, start, compressed=compressed)) from error
+    with tar:
+        for info in tar:
+            tar.members = []  # type: ignore[attr-defined]  # it would keep them all
+            if not (info.isfile() or info.isdir()):
+                raise ConfigurationError(
+                    f"{archive} holds '{shown(info.name)}', which is no plain file"
+                )
+            opened = partial(tar.extractfile, info)
+            yield _Member(info.name, info.isdir(), info.size, opened)
+        # tarfile takes a header that is cut or damaged for the end.
+        bounded.seek(tar.offset)
+        if bounded.read(tarfile.BLOCKSIZE) != _TAR_END:
+            raise EOFError("it has no end")
+        rest_bytes = 0  # checksums of what was compressed stand behind it
+        while rest_bytes < MAX_REST_BYTES and (piece := bounded.read(_PIECE_BYTES)):
+            rest_bytes += len(piece)
+
+
+def _decompressed(file: IO[bytes], start: bytes) -> Any:
+    """The file as it was before it was compressed by gzip, bzip2 or xz, or the file itself."""
+    if start.startswith(b"\x1f\x8b"):
+        return gzip.GzipFile(fileobj=file)
+    if start.startswith(b"BZh"):
+        return bz2.BZ2File(file)
+    if start.startswith((b"\xfd7zXZ\0", b"\x5d\0\0")):
+        return lzma.LZMAFile(file)
+    return file
+
+
+def _no_archive(archive: Path, start: bytes, *, compressed: bool) -> str:
+    if not start:
+        return f"{archive} is empty; download it again"
+    if compressed:
+        return f"{archive} is a compressed file that holds no tar archive; {_NAME_IT}"
+    kind = next((kind for magic, kind in _OTHER_KINDS.items() if start.startswith(magic)), None)
+    if kind is not None:
+        return f"{archive} is {kind}, not a zip or tar archive; {_BY_HAND}"
+    if start.lstrip(b"\xef\xbb\xbf \t\r\n").startswith(b"<"):
+        return f"{archive} is a web page, not an archive; download it again, logged in where needed"
+    return f"{archive} is no zip or tar archive; {_NAME_IT}"
+
+
+class _Bounded(io.RawIOBase):
+    """A file of which nobody reads much at once: headers of archives say how much to read."""
+
+    def __init__(self, archive: Path, file: Any) -> None:
+        self._archive = archive
+        self._file: IO[bytes] = file
+
+    def read(self, size: int = -1) -> bytes:
+        """Read so many bytes."""
+        if not 0 <= size <= MAX_PIECE_BYTES:
+            raise ConfigurationError(
+                f"{self._archive} has a header of {size} bytes; download it again"
+            )
+        return self._file.read(size)
+
+    def seek(self, place: int, whence: int = 0) -> int:
+        """Go to a place."""
+        return self._file.seek(place, whence)
+
+    def tell(self) -> int:
+        """Where the next byte is read."""
+        return self._file.tell()
+
+    def seekable(self) -> bool:
+        """It is."""
+        return True
+
+
+def _place(archive: Path, folder: Path, name: str) -> Path:
+    if "\0" in name or not (folder / name).resolve().is_relative_to(folder.resolve()):
+        raise ConfigurationError(f"{archive} holds '{shown(name)}', which leads outside")
+    return folder / name
+
+
+def _write(archive: Path, member: _Member, folder: Path, room_bytes: int) -> int:
+    """Write a member to its place; returns its size."""
+    written = 0
+    with _writing(archive, member.name):
+        path = _place(archive, folder, member.name)
+        (path if member.is_folder else path.parent).mkdir(parents=True, exist_ok=True)
+    source = None if member.is_folder else member.open()
+    if source is None:
+        return 0
+    with source, _writing(archive, member.name), path.open("wb") as target:
+        while piece := _piece(source):
+            written += len(piece)
+            if written > room_bytes:
+                raise ConfigurationError(f"{archive} unpacks to more than it says")
+            target.write(piece)
+    return written
+
+
+def _piece(source: IO[bytes]) -> bytes:
+    try:
+        return source.read(_PIECE_BYTES)
+    except OSError as error:  # of bz2 and gzip: the archive is damaged, and no disk refuses
+        raise EOFError(str(error)) from error
+
+
+@contextmanager
+def _writing(archive: Path, name: str) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        if error.errno in _OF_NAMES:
+            raise ConfigurationError(
+                f"{archive} holds '{shown(name)}', which cannot be written: {error.strerror}"
+            ) from error
+        raise StorageError(f"cannot unpack {archive}: {error.strerror}") from error
+    except UnicodeError as error:
+        raise ConfigurationError(f"{archive} holds '{shown(name)}', which is no name") from error

@@ -21,9 +21,11 @@ from typing import Any
 import numpy as np
 
 from orchestrator.datasets.pictures import SourceImages
+from orchestrator.datasets.texts import read_content, read_lines
 from semcom.errors import ConfigurationError
 from semcom.shards import ImageArray, LabelArray, Split
 
+_MAX_BYTES = 1 << 30  # the largest file has 155 MB
 _PIXELS = 32 * 32 * 3
 # As published at https://www.cs.toronto.edu/~kriz/cifar.html and checked by torchvision.
 OFFICIAL_MD5 = {
@@ -68,7 +70,7 @@ class CifarLayout:
 
     def _names(self, path: Path) -> list[str]:
         if not self.names_field:
-            return _bytes(path).decode("utf-8", errors="replace").split()
+            return [name for line in read_lines(path) if (name := line.strip())]
         return [str(name) for name in _field(path, _unpickle(path), self.names_field)]
 
     def _split(self, folder: Path, split: Split, classes: int) -> tuple[ImageArray, LabelArray]:
@@ -186,7 +188,4 @@ def _labels(path: Path, labels: np.ndarray[Any, Any], images: int, classes: int)
 
 
 def _bytes(path: Path) -> bytes:
-    try:
-        return path.read_bytes()
-    except OSError as error:
-        raise ConfigurationError(f"cannot read {path}: {error.strerror}") from error
+    return read_content(path, _MAX_BYTES)

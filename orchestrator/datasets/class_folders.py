@@ -1,7 +1,7 @@
 """Layout: `train/<class>/*` and `test/<class>/*` with PNG or JPEG images.
 
-Class folders sort in label order. A `words.txt` beside `train`, as Tiny-ImageNet has it, names
-classes whose folders are WordNet ids.
+Class folders sort in label order, whole numbers in them as numbers. A `words.txt` beside `train`,
+as Tiny-ImageNet has it, names classes whose folders are WordNet ids.
 """
 
 from __future__ import annotations
@@ -9,80 +9,122 @@ from __future__ import annotations
 from collections import Counter
 from pathlib import Path
 
-from orchestrator.datasets.pictures import SUFFIXES, SourceImages, read_pictures
+from orchestrator.datasets.pictures import (
+    SUFFIXES,
+    Notes,
+    SourceImages,
+    note_lines,
+    read_pictures,
+)
+from orchestrator.datasets.texts import read_lines
+from semcom.class_names import natural_key, shown
 from semcom.errors import ConfigurationError
 from semcom.shards import Split
 
 LAYOUT = "class folders"
 _SPLITS: tuple[Split, Split] = ("train", "test")
+# What systems put beside images by themselves.
+_OF_SYSTEMS = frozenset({"thumbs.db", "ehthumbs.db", "desktop.ini", "icon\r", "__macosx", "@eadir"})
+_PASSED_OVER = "hidden or system file{} passed over"
 
 
 def holds(folder: Path) -> bool:
-    """Whether the folder is in this layout."""
+    """Return whether the folder is in this layout."""
     # A folder of shards has these two as well, but nothing below them.
-    return all((folder / split).is_dir() for split in _SPLITS) and bool(_folders(folder / "train"))
+    return all((folder / split).is_dir() for split in _SPLITS) and bool(folders(folder / "train"))
 
 
 def read(folder: Path) -> SourceImages:
     """Read both splits.
 
     Raises:
-        ConfigurationError: no classes, classes of test unknown in train, a file that is no image,
-            or images that are not square and of one size.
+        ConfigurationError: no classes, other classes in test than in train, a file that is no
+            image, or images that are not square and of one size.
     """
-    names = _folders(folder / "train")
-    strangers = sorted(set(_folders(folder / "test")) - set(names))
-    if strangers:
-        raise ConfigurationError(
-            f"{folder / 'test'} has class '{strangers[0]}', which {folder / 'train'} lacks"
-        )
-    splits = {split: read_pictures(labelled_files(folder / split, names)) for split in _SPLITS}
-    return SourceImages(LAYOUT, readable_names(folder, names), splits)
+    names, tested = folders(folder / "train"), folders(folder / "test")
+    for some, others, split in ((tested, names, "train"), (names, tested, "test")):
+        strangers = [name for name in some if name not in others]
+        if strangers:
+            other = folder / ("test" if split == "train" else "train")
+            raise ConfigurationError(
+                f"{other} has class '{shown(strangers[0])}', which {folder / split} lacks"
+            )
+    notes: Notes = Counter()
+    splits = {
+        split: read_pictures(labelled_files(folder / split, names, notes), notes)
+        for split in _SPLITS
+    }
+    return SourceImages(LAYOUT, readable_names(folder, names), splits, note_lines(notes))
 
 
-def labelled_files(folder: Path, names: list[str], inside: str = ".") -> list[tuple[Path, int]]:
-    """Image files of `<folder>/<name>/<inside>` for every name, with the name's index as label.
+def labelled_files(
+    folder: Path, names: list[str], notes: Notes, inside: str = "."
+) -> list[tuple[Path, int]]:
+    """Return the image files of each class with its label, the index of its name.
+
+    They lie in `<folder>/<name>/<inside>`, or right in `<folder>/<name>` if that is absent.
 
     Raises:
-        ConfigurationError: a file that is no image, or no images at all.
+        ConfigurationError: a class without images, a file that is no image, or an image beside the
+            class folders.
     """
-    files = [
-        (path, label)
-        for label, name in enumerate(names)
-        if (folder / name).is_dir()
-        for path in _image_files(folder / name / inside)
-    ]
-    if not files:
-        raise ConfigurationError(f"no PNG or JPEG images in the class folders of {folder}")
+    astray = [path for path in sorted(folder.iterdir()) if _is_picture(path)]
+    if astray:
+        raise ConfigurationError(f"{astray[0]} lies beside the class folders; put it into one")
+    files: list[tuple[Path, int]] = []
+    for label, name in enumerate(names):
+        place = folder / name
+        if (place / inside).is_dir():
+            place = place / inside
+        found = _image_files(place, notes) if place.is_dir() else []
+        if not found:
+            raise ConfigurationError(f"{place} holds no PNG or JPEG images; every class needs some")
+        files += [(path, label) for path in found]
     return files
 
 
 def readable_names(folder: Path, names: list[str]) -> list[str]:
-    """Class names by `words.txt` (WordNet id, tab, synonyms) if there is one; the first synonym.
+    """Return class names by `words.txt` (WordNet id, tab, synonyms), if there is one: the first.
 
     A name that would stand for two classes is left as it is.
     """
     path = folder / "words.txt"
-    if not path.is_file():
+    if not path.exists():
         return names
-    rows = (line.partition("\t") for line in path.read_text(encoding="utf-8").splitlines())
+    rows = (line.partition("\t") for line in read_lines(path))
     words = {key.strip(): synonyms.split(",")[0].strip() for key, _, synonyms in rows}
     named = [words.get(name) or name for name in names]
     times = Counter(named)
     return [word if times[word] == 1 else name for word, name in zip(named, names, strict=True)]
 
 
-def _folders(folder: Path) -> list[str]:
-    return sorted(path.name for path in folder.iterdir() if path.is_dir() and not _hidden(path))
+def folders(folder: Path) -> list[str]:
+    """Return the names of the class folders in a folder, in label order."""
+    found = [path.name for path in folder.iterdir() if path.is_dir() and not _of_system(path)]
+    return sorted(found, key=natural_key)
 
 
-def _image_files(folder: Path) -> list[Path]:
-    files = sorted(path for path in folder.iterdir() if not _hidden(path))
-    for path in files:
-        if path.suffix.lower() not in SUFFIXES:
-            raise ConfigurationError(f"{path} is not a PNG or JPEG image; remove it")
+def _image_files(folder: Path, notes: Notes) -> list[Path]:
+    files = []
+    for path in sorted(folder.iterdir()):
+        if _of_system(path):
+            notes[_PASSED_OVER] += 1
+        elif path.name == f"{folder.name}_boxes.txt":  # of Tiny-ImageNet, without images/
+            continue
+        elif path.is_dir():
+            raise ConfigurationError(f"{path} is a folder; images lie right in their class folder")
+        elif path.suffix.lower() not in SUFFIXES:
+            raise ConfigurationError(
+                f"{path} is not a PNG or JPEG image by its name; convert or remove it"
+            )
+        else:
+            files.append(path)
     return files
 
 
-def _hidden(path: Path) -> bool:
-    return path.name.startswith(".")
+def _is_picture(path: Path) -> bool:
+    return path.suffix.lower() in SUFFIXES and not _of_system(path) and not path.is_dir()
+
+
+def _of_system(path: Path) -> bool:
+    return path.name.startswith(".") or path.name.lower() in _OF_SYSTEMS

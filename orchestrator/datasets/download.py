@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import hashlib
 import http.client
+import os
+import tempfile
 import urllib.request
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import IO
 from urllib.parse import urlsplit
 
 from rich.console import Console
@@ -54,13 +57,16 @@ def download(archive: Archive, folder: Path) -> Path:
         StorageError: the disk is full or refuses.
     """
     path = folder / archive.file_name
-    part = folder / f".{archive.file_name}.part"
     try:
         if path.is_file() and _md5(path) == archive.md5:
             return path
         folder.mkdir(parents=True, exist_ok=True)
+        descriptor, name = tempfile.mkstemp(".part", f".{archive.file_name}.", folder)
+        part = Path(name)
         try:
-            _fetch(archive, part)
+            with os.fdopen(descriptor, "wb") as file:
+                _fetch(archive, file)
+            part.chmod(0o644)
             part.replace(path)
         finally:
             part.unlink(missing_ok=True)
@@ -69,13 +75,12 @@ def download(archive: Archive, folder: Path) -> Path:
     return path
 
 
-def _fetch(archive: Archive, part: Path) -> None:
+def _fetch(archive: Archive, file: IO[bytes]) -> None:
     md5, size = hashlib.md5(usedforsecurity=False), 0
-    with part.open("wb") as file:
-        for block in _blocks(archive):
-            file.write(block)
-            md5.update(block)
-            size += len(block)
+    for block in _blocks(archive):
+        file.write(block)
+        md5.update(block)
+        size += len(block)
     if md5.hexdigest() != archive.md5:
         raise ConfigurationError(
             f"{archive.url} gave {size} bytes with MD5 {md5.hexdigest()}, expected {archive.md5}: "

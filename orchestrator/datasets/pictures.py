@@ -1,30 +1,61 @@
-"""Image files to arrays: PNG and JPEG, square, all of one size."""
+"""Image files to arrays: PNG and JPEG, square, all of one size.
+
+What is no 8-bit RGB is converted, and counted by kind: 16 bits keep their upper 8, transparency is
+laid on white, grey, palettes and CMYK become RGB, and an EXIF orientation is followed.
+"""
 
 from __future__ import annotations
 
+import io
+import warnings
+from collections import Counter
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
-from PIL import Image, UnidentifiedImageError
+import numpy.typing as npt
+from PIL import Image, ImageOps, UnidentifiedImageError
+from PIL.ExifTags import Base
 
+from orchestrator.datasets.texts import read_content
 from semcom.errors import ConfigurationError
-from semcom.shards import ImageArray, LabelArray, Split
+from semcom.shards import MAX_IMAGE_SIZE, MIN_IMAGE_SIZE, ImageArray, LabelArray, Split
 
-SUFFIXES = frozenset({".png", ".jpg", ".jpeg"})
+SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".jpe", ".jfif"})
+MAX_FILE_BYTES = 64 << 20
+WHITE = 255
+_PNG = b"\x89PNG\r\n\x1a\n"
+_JPEG = b"\xff\xd8\xff"
+_PNG_DEPTH = 24  # the byte of a PNG file that says how many bits a channel has
+_GREY_MODES = ("1", "L", "LA", "La", "I", "I;16", "I;16B", "I;16L")
+
+Notes = Counter[str]  # how often what was done; {} stands for the s of a plural
 
 
 @dataclass(frozen=True)
 class SourceImages:
-    """A data set as found: class names in label order, and images_NHWC, labels_N per split."""
+    """A data set as found: class names in label order, and images_NHWC, labels_N per split.
+
+    `notes` say what was converted or passed over, a line each.
+    """
 
     layout: str
     classes: list[str]
     splits: dict[Split, tuple[ImageArray, LabelArray]]
+    notes: tuple[str, ...] = ()
 
 
-def read_pictures(labelled: list[tuple[Path, int]]) -> tuple[ImageArray, LabelArray]:
-    """Decode image files, given with their labels; greyscale and palettes become RGB.
+def note_lines(notes: Notes) -> tuple[str, ...]:
+    """Return what was noted as text, such as "3 images converted from 16 bit to 8 bit"."""
+    return tuple(
+        f"{count} {what.format('' if count == 1 else 's')}" for what, count in sorted(notes.items())
+    )
+
+
+def read_pictures(labelled: list[tuple[Path, int]], notes: Notes) -> tuple[ImageArray, LabelArray]:
+    """Decode image files, given with their labels; conversions are added to `notes`.
 
     Returns:
         images_NHWC uint8 (N, H, H, 3) and labels_N uint16 (N,), in the order given.
@@ -33,27 +64,109 @@ def read_pictures(labelled: list[tuple[Path, int]]) -> tuple[ImageArray, LabelAr
         ConfigurationError: an unreadable, oblong or differently sized image; it names the file.
     """
     assert labelled, "callers report an empty split by its name"
-    side = _picture(labelled[0][0], None).shape[0]
-    images_NHWC = np.empty((len(labelled), side, side, 3), dtype=np.uint8)
-    for row, (path, _) in enumerate(labelled):
-        images_NHWC[row] = _picture(path, side)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of Pillow: what is wrong is an error, the rest is noted
+        side = _picture(labelled[0][0], None, Counter()).shape[0]
+        images_NHWC = np.empty((len(labelled), side, side, 3), dtype=np.uint8)
+        for row, (path, _) in enumerate(labelled):
+            images_NHWC[row] = _picture(path, side, notes)
     return images_NHWC, np.array([label for _, label in labelled], dtype=np.uint16)
 
 
-def _picture(path: Path, side: int | None) -> ImageArray:
+def _picture(path: Path, side: int | None, notes: Notes) -> ImageArray:
     """One image as (H, H, 3); its header is checked before any pixel is decoded."""
+    content = read_content(path, MAX_FILE_BYTES)
+    if not content:
+        raise ConfigurationError(f"{path} is empty; copy it again or remove it")
     try:
-        with Image.open(path, formats=("PNG", "JPEG")) as image:
-            width, height = image.size
-            if width != height:
-                raise ConfigurationError(f"{path} is {width}x{height}; images must be square")
-            if side is not None and width != side:
-                raise ConfigurationError(
-                    f"{path} is {width}x{height}, but the first image of its split is "
-                    f"{side}x{side}; make all images one size"
-                )
-            return np.asarray(image.convert("RGB"))
+        with Image.open(io.BytesIO(content), formats=("PNG", "JPEG")) as image:
+            _check_shape(path, image, side)
+            deep = content.startswith(_PNG) and content[_PNG_DEPTH] == 16
+            return _as_rgb(image, deep=deep, notes=notes)
+    except ConfigurationError:
+        raise
     except UnidentifiedImageError as error:
-        raise ConfigurationError(f"{path} is not a PNG or JPEG image") from error
-    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
-        raise ConfigurationError(f"cannot read image {path}: {error}") from error
+        if content.startswith((_PNG, _JPEG)):
+            raise _damaged(path, "its header is damaged") from error
+        raise ConfigurationError(
+            f"{path} is not a PNG or JPEG image; convert or remove it"
+        ) from error
+    except Exception as error:  # Pillow may fail in any way on bytes from elsewhere
+        reason = next(iter(str(error).splitlines()), "") or type(error).__name__
+        raise _damaged(path, reason) from error
+
+
+def _damaged(path: Path, reason: str) -> ConfigurationError:
+    return ConfigurationError(f"cannot read image {path}: {reason}; copy it again or remove it")
+
+
+def _check_shape(path: Path, image: Image.Image, side: int | None) -> None:
+    width, height = image.size
+    if width != height:
+        raise ConfigurationError(f"{path} is {width}x{height}; images must be square")
+    if not MIN_IMAGE_SIZE <= width <= MAX_IMAGE_SIZE:
+        raise ConfigurationError(
+            f"{path} is {width}x{height}; images have {MIN_IMAGE_SIZE} to {MAX_IMAGE_SIZE} pixels "
+            "a side"
+        )
+    if side is not None and width != side:
+        raise ConfigurationError(
+            f"{path} is {width}x{height}, but the first image of its split is "
+            f"{side}x{side}; make all images one size"
+        )
+    frames = getattr(image, "n_frames", 1)
+    if frames > 1:
+        raise ConfigurationError(f"{path} holds {frames} images; save one of them as PNG or JPEG")
+
+
+def _as_rgb(image: Image.Image, *, deep: bool, notes: Notes) -> ImageArray:
+    image.load()
+    kinds = [*_kinds(image, deep=deep)]
+    transparent = image.info.get("transparency")
+    oriented = ImageOps.exif_transpose(image) if _is_turned(image) else image
+    if deep and len(image.getbands()) == 1:  # grey: Pillow would cut all above 255
+        values_HW = np.asarray(oriented)
+        rgb_HW3 = np.repeat((values_HW >> 8).astype(np.uint8)[..., None], 3, axis=2)
+        covered = np.ones(values_HW.shape) if transparent is None else values_HW != transparent
+        return _noted(*_on_white(rgb_HW3, covered), kinds=kinds, notes=notes)
+    if transparent is None and "A" not in image.mode.upper():
+        return _noted(np.asarray(oriented.convert("RGB")), False, kinds=kinds, notes=notes)
+    if deep and isinstance(transparent, tuple):
+        oriented.info["transparency"] = tuple(value >> 8 for value in transparent)
+    rgba_HW4 = np.asarray(oriented.convert("RGBA"))
+    rgb, seen = _on_white(rgba_HW4[..., :3], rgba_HW4[..., 3] / 255)
+    return _noted(rgb, seen, kinds=kinds, notes=notes)
+
+
+def _kinds(image: Image.Image, *, deep: bool) -> Iterable[str]:
+    """What must be done to the image whatever its pixels are."""
+    if deep:
+        yield "image{} converted from 16 bit to 8 bit"
+    if image.mode in _GREY_MODES:
+        yield "image{} converted from grey to RGB"
+    if image.mode in ("P", "PA"):
+        yield "image{} converted from a palette to RGB"
+    if image.mode == "CMYK":
+        yield "image{} converted from CMYK to RGB"
+    if _is_turned(image):
+        yield "image{} turned by EXIF orientation"
+
+
+def _is_turned(image: Image.Image) -> bool:
+    try:
+        return image.getexif().get(Base.Orientation, 1) in range(2, 9)
+    except Exception:  # damaged beside a good image: it says nothing
+        return False
+
+
+def _on_white(rgb_HW3: ImageArray, cover_HW: npt.NDArray[Any]) -> tuple[ImageArray, bool]:
+    """The image on white, covered from 0 to 1; and whether any white is seen."""
+    if (cover_HW == 1).all():
+        return rgb_HW3, False
+    cover_HW1 = cover_HW[..., None]
+    return np.rint(rgb_HW3 * cover_HW1 + WHITE * (1 - cover_HW1)).astype(np.uint8), True
+
+
+def _noted(rgb_HW3: ImageArray, white: bool, *, kinds: list[str], notes: Notes) -> ImageArray:
+    notes.update([*kinds, "image{} with transparency laid on white"] if white else kinds)
+    return rgb_HW3

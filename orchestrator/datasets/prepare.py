@@ -1,15 +1,23 @@
-"""Prepares a data set by name: drawn, copied from a folder, or downloaded; the result is shards."""
+"""Prepares a data set by name: drawn, copied from a folder, or downloaded; the result is shards.
+
+One process at a time writes a data set, the others wait for it and say so. What a process leaves
+behind that was killed meanwhile is removed by the next one.
+"""
 
 from __future__ import annotations
 
+import logging
+import shutil
 import tempfile
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 from orchestrator.datasets import download as downloads
 from orchestrator.datasets.archives import unpack
 from orchestrator.datasets.download import Archive, download
+from orchestrator.datasets.labels import in_order_of
 from orchestrator.datasets.pictures import SourceImages
 from orchestrator.datasets.procedural import (
     DRAWN_SETS,
@@ -19,8 +27,11 @@ from orchestrator.datasets.procedural import (
 )
 from orchestrator.datasets.sources import read_source
 from semcom.errors import ConfigurationError, StorageError
+from semcom.locks import Holder, exclusive
 from semcom.shards import (
     MANIFEST,
+    SPLITS,
+    TEMPORARY,
     DatasetManifest,
     ImageArray,
     LabelArray,
@@ -30,6 +41,8 @@ from semcom.shards import (
     read_manifest,
     write_dataset,
 )
+
+logger = logging.getLogger("orchestrator.datasets")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -98,13 +111,14 @@ def prepare(
     for split, images in wanted.items():
         if images is not None and images < 1:
             raise ConfigurationError(f"{name}: at least 1 {split} image is needed, not {images}")
-    if name in DRAWN_SETS:
-        if source is not None:
-            raise ConfigurationError(f"{name} is drawn, not copied; leave '--from' out")
-        return prepare_procedural(
-            name, root, train_images=train_images, test_images=test_images, seed=seed
-        )
-    return _prepare_real(name, root, source, wanted)
+    if name in DRAWN_SETS and source is not None:
+        raise ConfigurationError(f"{name} is drawn, not copied; leave '--from' out")
+    with _alone(root):
+        if name in DRAWN_SETS:
+            return prepare_procedural(
+                name, root, train_images=train_images, test_images=test_images, seed=seed
+            )
+        return _prepare_real(name, root, source, wanted)
 
 
 def ensure(name: str, root: Path, *, seed: int = 0) -> DatasetManifest:
@@ -119,8 +133,26 @@ def ensure(name: str, root: Path, *, seed: int = 0) -> DatasetManifest:
         StorageError: the disk is full or refuses.
     """
     check_name(name)
+    try:
+        found = _ready(name, root, seed)
+    except ConfigurationError:
+        if not _lock(root).exists():
+            raise
+        found = None  # another process writes it
+    if found is not None:
+        return found
+    with _alone(root):
+        return _ready(name, root, seed) or prepare_procedural(name, root, seed=seed)
+
+
+def _ready(name: str, root: Path, seed: int) -> DatasetManifest | None:
+    """The data set that is there; None where one must be drawn.
+
+    Raises:
+        ConfigurationError: it is none, damaged, or another one.
+    """
     if name in DRAWN_SETS and not (root / MANIFEST).exists():
-        return prepare_procedural(name, root, seed=seed)
+        return None
     manifest = read_manifest(root)
     drawn = is_drawing(manifest.source)
     if manifest.name != name or drawn != (name in DRAWN_SETS):
@@ -129,7 +161,7 @@ def ensure(name: str, root: Path, *, seed: int = 0) -> DatasetManifest:
             "choose another folder or remove it"
         )
     if drawn and (manifest.source != drawing_source(seed) or not _whole(root, manifest)):
-        return prepare_procedural(name, root, seed=seed)
+        return None
     for split in manifest.splits:
         Shard(root, split)
     return manifest
@@ -159,8 +191,11 @@ def _prepare_real(
 ) -> DatasetManifest:
     real = REAL_SETS[name]
     origin = f"copy of {source.name}" if source else real.archive.url
-    found = _read(name, source or download(real.archive, root.parent / "downloads"), root.parent)
+    found = _read(name, source or download(real.archive, root.parent / "downloads"), root)
     _check(name, real, found)
+    found = in_order_of(name, found)
+    for note in found.notes:
+        logger.warning("%s: %s", name, note)
     splits = {
         split: _first(f"{name}/{split}", *found.splits[split], wanted[split])
         for split in found.splits
@@ -173,21 +208,26 @@ def _prepare_real(
         root,
         name=name,
         classes=found.classes,
-        source=f"{origin} ({found.layout}), {counts}",
+        source="; ".join((f"{origin} ({found.layout}), {counts}", *found.notes)),
         splits=splits,
     )
 
 
-def _read(name: str, source: Path, workplace: Path) -> SourceImages:
-    """Read a folder, or an archive by way of a temporary folder in `workplace`."""
+def _read(name: str, source: Path, root: Path) -> SourceImages:
+    """Read a folder, or an archive by way of a temporary folder beside `root`."""
     usual_names = REAL_SETS[name].usual_names
-    if not source.is_file():
-        return read_source(source, usual_names)
     try:
-        workplace.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(prefix=".unpacked-", dir=workplace) as folder:
-            unpack(source, Path(folder) / "unpacked")
-            return read_source(Path(folder) / "unpacked", usual_names)
+        if source.is_dir() or not source.exists():
+            return read_source(source, usual_names, output=root)
+    except OSError as error:
+        raise ConfigurationError(f"cannot read {source}: {error.strerror}") from error
+    try:
+        with tempfile.TemporaryDirectory(prefix=_unpacked(root), dir=root.parent) as folder:
+            place = Path(folder) / "unpacked"
+            unpack(source, place)
+            return read_source(place, usual_names)
+    except ConfigurationError as error:  # the place is gone: what is wrong lies in the archive
+        raise ConfigurationError(str(error).replace(str(place), str(source))) from error
     except OSError as error:
         raise StorageError(f"cannot unpack {source}: {error.strerror}") from error
 
@@ -234,3 +274,38 @@ def draw_missing(names: Iterable[str], folder: Path) -> None:
     """
     for name in sorted(set(names) & set(DATASETS)):
         ensure(name, folder / name)
+
+
+@contextmanager
+def _alone(root: Path) -> Iterator[None]:
+    """Keep other processes from writing the data set meanwhile, and wait for one that does."""
+
+    def waiting(holder: Holder) -> None:
+        logger.warning("waiting for data set %s, which %s writes", root, holder)
+
+    with exclusive(_lock(root), f"data set {root}", waiting=waiting):
+        _remove_left_overs(root)
+        yield
+
+
+def _lock(root: Path) -> Path:
+    return root.absolute().parent / f".{root.absolute().name}.lock"
+
+
+def _unpacked(root: Path) -> str:
+    return f".{root.absolute().name}.unpacked-"
+
+
+def _remove_left_overs(root: Path) -> None:
+    """Remove what processes left behind that were killed; nobody else writes here now."""
+    try:
+        folders = [path for path in (root, *(root / split for split in SPLITS)) if path.is_dir()]
+        temporary = [path for folder in folders for of in TEMPORARY for path in folder.glob(of)]
+        beside = [*root.absolute().parent.iterdir()]
+        for path in temporary:
+            path.unlink(missing_ok=True)
+    except OSError as error:
+        raise StorageError(f"cannot write {root}: {error.strerror}") from error
+    for path in beside:
+        if path.name.startswith(_unpacked(root)):
+            shutil.rmtree(path, ignore_errors=True)

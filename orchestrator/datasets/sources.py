@@ -29,32 +29,65 @@ LAYOUTS = (
 )
 
 
-def read_source(folder: Path, usual_names: tuple[str, ...] = ()) -> SourceImages:
+def read_source(
+    folder: Path, usual_names: tuple[str, ...] = (), *, output: Path | None = None
+) -> SourceImages:
     """Read the data set in `folder` or, failing that, in a folder right under it.
 
     Args:
         folder: a folder in a known layout, or the parent of one.
         usual_names: what the data set's folder is called, to choose by if several folders under
             `folder` qualify, such as CIFAR-10 beside CIFAR-100.
+        output: where the data set will be written; not into what is read, nor around it.
 
     Raises:
         ConfigurationError: no known layout, more than one, or files missing or damaged.
     """
+    try:
+        path, layout = _chosen(folder, usual_names)
+        if output is not None and _overlap(path.resolve(), output.resolve()):
+            raise ConfigurationError(
+                f"{output} cannot be written, the images are read from {path}; "
+                "choose another folder with '--data DIR'"
+            )
+        return layout.read(path)
+    except OSError as error:
+        what = folder if error.filename is None else error.filename
+        raise ConfigurationError(f"cannot read {what}: {error.strerror}") from error
+
+
+def _overlap(source: Path, output: Path) -> bool:
+    """Whether shards would come to lie among the images."""
+    if not output.is_relative_to(source):
+        return source.is_relative_to(output)
+    below = output.relative_to(source).parts
+    return not below or below[0] in ("train", "test", "val")
+
+
+def _chosen(folder: Path, usual_names: tuple[str, ...]) -> tuple[Path, Layout]:
     if not folder.is_dir():
-        raise ConfigurationError(f"no folder {folder}")
+        raise ConfigurationError(f"no folder or archive {folder}")
     found = list(_found(folder))
     if not found:
         raise ConfigurationError(
             f"{folder} holds no data set in a known layout ("
             + ", ".join(layout.name for layout in LAYOUTS)
             + "); the last one is train/<class>/*.png and test/<class>/*.png"
+            + _missing_half(folder)
         )
     named = [(path, layout) for path, layout in found if path.name in usual_names]
     if len(found) > 1 and not named:
         several = ", ".join(path.name for path, _ in found)
         raise ConfigurationError(f"{folder} holds several data sets ({several}); name one of them")
-    path, layout = named[0] if named else found[0]
-    return layout.read(path)
+    return named[0] if named else found[0]
+
+
+def _missing_half(folder: Path) -> str:
+    """What is said of a folder that has one of the two splits."""
+    halves = [split for split in ("train", "test") if (folder / split).is_dir()]
+    if len(halves) != 1:
+        return ""
+    return f", and here is only {halves[0]}"
 
 
 def _found(folder: Path) -> Iterator[tuple[Path, Layout]]:

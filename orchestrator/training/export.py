@@ -49,6 +49,7 @@ def export_codec(
     fields: dict[str, Any] = {
         "name": settings.name,
         "dataset": settings.dataset,
+        "classes": trained.images.manifest.classes,
         "architecture": settings.architecture,
         "weights": weights,
         "training": _provenance(trained, command=command, bf16=bf16) | {"ranks": ranks},

@@ -17,6 +17,7 @@ from receiver.codec import ReceiverCodec
 from receiver.heads import ClassificationHead
 from semcom.architecture import CodecArchitecture
 from semcom.checkpoints import Checkpoint, codec_folder, open_checkpoint
+from semcom.class_names import check_classes
 from semcom.errors import ConfigurationError
 from semcom.shards import DatasetManifest
 from transmitters.codec import TransmitterCodec
@@ -95,4 +96,5 @@ def _architecture_of(folder: Path, name: str, dataset: DatasetManifest) -> Codec
             f"{name}: {folder} tells {architecture.classes} classes of {manifest.dataset}, not "
             f"{len(dataset.classes)} of {dataset.name}"
         )
+    check_classes(name, folder.name, manifest, dataset)
     return architecture

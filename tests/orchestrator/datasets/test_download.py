@@ -135,10 +135,7 @@ def test_path_that_leads_outside_unpacks_nothing(tmp_path, write):
 
 
 @pytest.mark.parametrize("kind", [tarfile.SYMTYPE, tarfile.LNKTYPE, tarfile.FIFOTYPE])
-@pytest.mark.parametrize("filters", [True, False], ids=["with-filters", "before-3.11.4"])
-def test_links_and_pipes_are_not_unpacked(tmp_path, kind, filters, monkeypatch):
-    if not filters:
-        monkeypatch.delattr(tarfile, "data_filter", raising=False)
+def test_links_and_pipes_are_not_unpacked(tmp_path, kind):
     with tarfile.open(tmp_path / "archive", "w") as tar:
         info = tarfile.TarInfo("odd")
         info.type, info.linkname = kind, "/etc/passwd"
@@ -151,9 +148,12 @@ def test_links_and_pipes_are_not_unpacked(tmp_path, kind, filters, monkeypatch):
 def test_damaged_archive_unpacks_nothing(tmp_path):
     write_tar(tmp_path / "archive", {"one.txt": bytes(range(256)) * 400})
     content = (tmp_path / "archive").read_bytes()
-    for damaged in (content[: len(content) // 2], b"no archive"):
+    for damaged, told in (
+        (content[: len(content) // 2], "cannot be unpacked"),
+        (b"x", "is no zip"),
+    ):
         (tmp_path / "archive").write_bytes(damaged)
-        with pytest.raises(ConfigurationError, match="cannot be unpacked"):
+        with pytest.raises(ConfigurationError, match=told):
             unpack(tmp_path / "archive", tmp_path / "work" / "to")
         assert list((tmp_path / "work").iterdir()) == []
 

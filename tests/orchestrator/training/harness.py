@@ -130,6 +130,7 @@ def relabelled(codec: Path, folder: Path, change: dict[str, object]) -> Path:
         for parent in parents:
             inner = inner[parent]
         inner[last] = value
+    del manifest["classes"]  # whatever their number is now
     (copied / "manifest.json").write_text(json.dumps(manifest))
     return copied
 

@@ -184,6 +184,7 @@ def test_command_trains_exports_and_records_what_it_did(data_dir: Path, tmp_path
     checkpoint.verify()
     assert checkpoint.manifest.training["command"] == f"semcom train {shlex.join(arguments)}"
     assert checkpoint.manifest.training["ranks"] == 1
+    assert checkpoint.manifest.classes == read_manifest(data_dir / "shapes10").classes
     assert not (tmp_path / "work" / "tiny" / "draft").exists()
     assert checkpoint.manifest.results["test_images"] == 50
     assert checkpoint.manifest.training["stages"]["teacher"]["epochs"] == 4
