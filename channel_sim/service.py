@@ -9,10 +9,10 @@ from collections.abc import Sequence
 
 from channel_sim.broker import Arrived, Broker, Send, batches
 from channel_sim.noise_engine import load_normals
-from channel_sim.receivers import NAMES_REMEMBERED
 from channel_sim.settings import BrokerSettings
 from semcom.errors import ProtocolError
 from semcom.heartbeats import DEAD_AFTER_S, Heartbeats
+from semcom.log_limit import LogLimit
 from semcom.messages import Hello, PointTable, ReceivedFrame, Refusal, SymbolFrame, Welcome
 from semcom.security import Security
 from semcom.service import HEARTBEAT_S, new_instance
@@ -71,7 +71,7 @@ class ChannelService:
         self._next_hello_s = 0.0
         self._arrived: list[Arrived] = []  # in one burst: drawn together at the next tick
         self._arrived_bytes = 0
-        self._rest_logged_s: dict[str, float] = {}
+        self._log_limit = LogLimit(every_s=REST_LOGGED_EVERY_S)
 
     @property
     def endpoints(self) -> Sequence[Endpoint]:
@@ -177,12 +177,10 @@ class ChannelService:
         """Name receivers that are asked less from now on, each once in a while."""
         for rest in self._broker.take_rests():
             self._telemetry.count("semcom_receiver_rests_total", 1)
-            if now_s < self._rest_logged_s.get(rest.peer, now_s):
-                continue
-            if len(self._rest_logged_s) >= NAMES_REMEMBERED:
-                self._rest_logged_s.clear()
-            self._rest_logged_s[rest.peer] = now_s + REST_LOGGED_EVERY_S
-            event(logger, "receiver asked less", peer=rest.peer, why=rest.why, rest_s=rest.seconds)
+            if self._log_limit.due(rest.peer, now_s):
+                event(
+                    logger, "receiver asked less", peer=rest.peer, why=rest.why, rest_s=rest.seconds
+                )
 
     def _transmit(self, batch: Sequence[Arrived]) -> None:
         """Frames through the channel and on; the metrics of a link once for all of its frames."""

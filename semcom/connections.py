@@ -1,7 +1,7 @@
 """Bytes that wait in the queues of a socket's connections, and hanging up where they are too many.
 
 The kernel counts what a connection has received and what its other end has acknowledged. What was
-received less what was taken waits to be read, also where it is a part of a message that never
+read from it less what was taken waits to be read, also where it is a part of a message that never
 ends; what was sent less what was acknowledged waits to leave. A message of many small parts takes
 far more memory than bytes, so a bound socket looks at the memory of its process too. Without such
 counts, as on systems other than Linux, the bounds in messages remain.
@@ -9,17 +9,21 @@ counts, as on systems other than Linux, the bounds in messages remain.
 
 from __future__ import annotations
 
+import ctypes
+import fcntl
 import logging
 import os
 import socket
 import struct
 import sys
+import termios
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
 
 from semcom.bounds import MAX_CONNECTIONS, Bounds
+from semcom.log_limit import LogLimit
 
 CHECK_EVERY_S = 0.1
 CHECK_OFTEN_S = 0.01  # while a lot waits
@@ -28,6 +32,7 @@ LOG_EVERY_S = 10.0
 SHORT_BYTES, SHORT_OVERHEAD, LONG_OVERHEAD = 255, 2, 9  # of a part, in ZMTP
 CURVE_OVERHEAD = 33  # of a part: name, nonce, authenticator and flags
 COUNTS = struct.Struct("=QQ")  # acknowledged, received
+WAITING = struct.Struct("=i")
 COUNTS_AT = 120  # in struct tcp_info
 STATM = Path("/proc/self/statm")
 PAGE_BYTES = os.sysconf("SC_PAGE_SIZE")
@@ -40,7 +45,7 @@ class Counts(NamedTuple):
     """What the kernel says of a connection."""
 
     remote: Remote
-    received: int
+    received: int  # and read from the kernel
     acknowledged: int
 
 
@@ -55,11 +60,12 @@ class Connection:
     put: int = 0
     acknowledged: int = 0
     peer: bytes | None = None
+    ended: bool = False  # hung up, and not gone yet
 
     @property
     def unread(self) -> int:
         """Bytes that came and were not taken."""
-        return self.received - self.taken
+        return 0 if self.ended else self.received - self.taken
 
     @property
     def unsent(self) -> int:
@@ -79,12 +85,14 @@ def tcp_counts(fd: int) -> Counts | None:
         with socket.socket(fileno=os.dup(fd)) as same:
             remote = same.getpeername()
             info = same.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, 256)
+            # First what came, then what of it is still the kernel's: what is here is never less.
+            here = WAITING.unpack(fcntl.ioctl(same, termios.FIONREAD, bytes(WAITING.size)))[0]
     except OSError:
         return None
     if sys.platform != "linux" or len(info) < COUNTS_AT + COUNTS.size:
         return None
     acknowledged, received = COUNTS.unpack_from(info, COUNTS_AT)
-    return Counts(remote, received, acknowledged)
+    return Counts(remote, max(0, received - here), acknowledged)
 
 
 def resident_bytes() -> int:
@@ -96,11 +104,17 @@ def resident_bytes() -> int:
 
 
 def hang_up(fd: int, remote: Remote) -> None:
-    """End the connection with `remote` where `fd` is still that; its number may be another's."""
+    """End the connection with `remote` where `fd` is still that; its number may be another's.
+
+    It is dissolved, with a reset: after a mere shutdown the library would go on reading from a
+    peer that goes on sending.
+    """
     try:
         with socket.socket(fileno=os.dup(fd)) as same:
             if same.getpeername() == remote:
-                same.shutdown(socket.SHUT_RDWR)
+                nowhere = ctypes.create_string_buffer(struct.pack("=H", socket.AF_UNSPEC), 16)
+                if ctypes.CDLL(None).connect(same.fileno(), nowhere, 16) != 0:
+                    same.shutdown(socket.SHUT_RDWR)
     except OSError:
         return
 
@@ -140,7 +154,7 @@ class Connections:
         self._of: dict[bytes, Connection] = {}
         self._unsent = 0
         self._next_check_s = 0.0
-        self._next_log_s = 0.0
+        self._log_limit = LogLimit(every_s=LOG_EVERY_S)
 
     def __len__(self) -> int:
         return len(self._open)
@@ -219,6 +233,8 @@ class Connections:
             counts = self._read(fd)
             if counts is None or counts.remote != connection.remote:
                 self._forget(fd)
+            elif connection.ended:
+                self._end(fd, connection.remote)
             else:
                 connection.update(counts)
         self._unsent = sum(each.unsent for each in self._open.values())
@@ -240,11 +256,11 @@ class Connections:
                 break
             total -= each.unread
             self._hang_up(each, f"{each.unread} bytes wait to be read", now_s)
-        while len(self._open) > MAX_CONNECTIONS:
-            # Who has said nothing yet goes first, the oldest of them; else who came last.
-            silent = [each for each in self._open.values() if not each.taken]
-            last = next(reversed(self._open.values()))
-            self._hang_up(silent[0] if silent else last, "too many connections", now_s)
+        there = [each for each in self._open.values() if not each.ended]
+        # Who has said nothing yet goes first, the oldest of them; else who came last.
+        order = [each for each in there if not each.taken] + [e for e in there[::-1] if e.taken]
+        for each in order[: max(0, len(there) - MAX_CONNECTIONS)]:
+            self._hang_up(each, "too many connections", now_s)
 
     def _amplified(self, waiting: int) -> bool:
         """Whether the process has grown by more than may wait, while something waited."""
@@ -259,9 +275,8 @@ class Connections:
 
     def _hang_up(self, connection: Connection, why: str, now_s: float) -> None:
         self._end(connection.fd, connection.remote)
-        self._forget(connection.fd)
+        connection.ended = True
         self.hung_up += 1
-        if now_s >= self._next_log_s:
-            self._next_log_s = now_s + LOG_EVERY_S
+        if self._log_limit.due(self._name, now_s):
             told = {"socket": self._name, "remote": str(connection.remote), "why": why}
             logger.warning("hung up", extra={"fields": {**told, "so_far": self.hung_up}})
