@@ -8,13 +8,22 @@ the bounds in bytes lie above it, so that a peer that keeps to the protocol neve
 
 from __future__ import annotations
 
+import resource
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 from semcom import wire
 
 MIB = 1 << 20
-MAX_CONNECTIONS = 256  # of one bound socket
+
+
+def max_connections() -> int:
+    """Connections of one bound socket: two of them leave descriptors for all else."""
+    descriptors = resource.getrlimit(resource.RLIMIT_NOFILE)[0]
+    return 1024 if descriptors < 0 else max(64, min(1024, descriptors // 3))
+
+
+MAX_CONNECTIONS = max_connections()
 
 
 @dataclass(frozen=True)
