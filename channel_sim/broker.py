@@ -9,7 +9,6 @@ from __future__ import annotations
 import time
 from collections import Counter, OrderedDict
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
 from itertools import accumulate
 from typing import Literal, NamedTuple
 
@@ -17,6 +16,7 @@ import numpy as np
 
 from channel_sim.channels import Codewords, draw_channels, measured_snrs_db, pass_through
 from channel_sim.noise import Normals, complex_normals_of
+from channel_sim.receivers import FrameName, Receiver, Receivers, Rest
 from semcom.errors import ProtocolError
 from semcom.messages import (
     FrameKey,
@@ -31,11 +31,12 @@ from semcom.messages import (
     Welcome,
 )
 from semcom.points import PointSpec
-from semcom.wire import EMPTY, Powers, Symbols, check_power, mean_power, refusal
+from semcom.wire import EMPTY, SYMBOL_BYTES, Powers, Symbols, check_power, mean_power, refusal
 
 Side = Literal["uplink", "downlink"]
-FrameName = tuple[str, str, int, int]  # run, link, point, frame
 RUNS_REMEMBERED = 4
+MAX_LINKS = 4096  # whose transmitters are remembered at a time
+QUEUE_BYTES = 64 << 20  # that one receiver may hold
 SYMBOLS_TOGETHER = 8192
 
 
@@ -80,16 +81,6 @@ class _Placed(NamedTuple):
         )
 
 
-@dataclass
-class Receiver:
-    """What the channel knows of a receiver."""
-
-    peer: str
-    codecs: frozenset[str]
-    heard_s: float
-    held: set[FrameName] = field(default_factory=set)
-
-
 class Broker:
     """Takes frames from transmitters through the channel to receivers, and results back."""
 
@@ -99,18 +90,33 @@ class Broker:
         *,
         dead_after_s: float,
         queue_frames: int,
+        queue_bytes: int = QUEUE_BYTES,
         normals: Normals = complex_normals_of,
         clock: Callable[[], float] = time.perf_counter,
     ) -> None:
         self.instance = instance
         self.points: OrderedDict[str, dict[int, PointSpec]] = OrderedDict()
         self._lowest: dict[str, int] = {}  # run -> first point that is still needed
-        self.receivers: dict[bytes, Receiver] = {}
+        self.repeated: Counter[str] = Counter()  # frames of links not sent on: they just were
+        self._receivers = Receivers(queue_frames=queue_frames, queue_bytes=queue_bytes)
         self.transmitters: dict[str, tuple[bytes, float]] = {}
         self._dead_after_s = dead_after_s
-        self._queue_frames = queue_frames
         self._normals = normals
         self._clock = clock
+
+    @property
+    def receivers(self) -> dict[bytes, Receiver]:
+        """Those that are there, by connection."""
+        return self._receivers.here
+
+    def resting(self, now_s: float) -> int:
+        """How many receivers are asked less than others, for they refuse or do not answer."""
+        return self._receivers.resting(now_s)
+
+    def take_rests(self) -> list[Rest]:
+        """Rests of receivers that began since the last call."""
+        rests, self._receivers.rests = self._receivers.rests, []
+        return rests
 
     def learn(self, table: PointTable) -> None:
         """Add points of a run and forget those below `lowest`; only the latest runs are kept."""
@@ -140,6 +146,7 @@ class Broker:
         if not isinstance(message, Hello):
             raise ProtocolError("unexpected", f"{type(message).__name__} on the uplink")
         _check_role(message, "transmitter")
+        self._check_link(message.peer)
         self.transmitters[message.peer] = (sender, now_s)
         return Send("uplink", sender, Welcome(instance=self.instance))
 
@@ -158,14 +165,15 @@ class Broker:
         placed: list[_Placed] = []
         taken: list[bool] = []
         for each, worst_power in zip(batch, worst, strict=True):
+            there = None
             try:
-                placed.append(self._place(each, worst_power))
+                there = self._place(each, worst_power)
             except ProtocolError as error:
                 sends.append(Send("uplink", each.sender, refusal(error, each.message.key)))
-                taken.append(False)
-            else:
-                taken.append(True)
-        if sends:
+            if there is not None:
+                placed.append(there)
+            taken.append(there is not None)
+        if not all(taken):
             taken_B = np.repeat(taken, images)
             symbols_BK, power_B = symbols_BK[taken_B], power_B[taken_B]
         if placed:
@@ -180,7 +188,7 @@ class Broker:
         """
         if isinstance(message, Hello):
             _check_role(message, "receiver")
-            self._greet(sender, message, now_s)
+            self._receivers.greet(sender, message, now_s)
             return [Send("downlink", sender, Welcome(instance=self.instance))]
         if not isinstance(message, TaskResult | Refusal):
             raise ProtocolError("unexpected", f"{type(message).__name__} on the downlink")
@@ -188,29 +196,40 @@ class Broker:
             raise ProtocolError("unexpected", "an answer from a receiver that never said hello")
         if message.key is None:
             return []
-        for receiver in self.receivers.values():
-            receiver.held.discard(_name(message.key))
+        if isinstance(message, TaskResult):
+            self._receivers.answered(sender, _name(message.key), now_s)
+        else:
+            self._receivers.refused(sender, _name(message.key), _words(message), now_s)
         transmitter = self.transmitters.get(message.key.link)
         return [] if transmitter is None else [Send("uplink", transmitter[0], message)]
 
     def forget_silent(self, now_s: float) -> list[Receiver]:
         """Drop peers not heard of for too long; returns the receivers among them."""
-        silent = [
-            identity
-            for identity, receiver in self.receivers.items()
-            if now_s - receiver.heard_s > self._dead_after_s
-        ]
         for link, (_, heard_s) in list(self.transmitters.items()):
             if now_s - heard_s > self._dead_after_s:
                 del self.transmitters[link]
-        return [self.receivers.pop(identity) for identity in silent]
+        return self._receivers.forget_silent(now_s, after_s=self._dead_after_s)
 
-    def lost(self, identity: bytes) -> None:
-        """A receiver's connection is gone."""
-        self.receivers.pop(identity, None)
+    def undelivered(self, frame: ReceivedFrame, *, to: bytes, now_s: float) -> list[Send]:
+        """A receiver could not be sent a frame: it is gone, or does not read what it is sent."""
+        self._receivers.lost(to, why="takes no more messages", now_s=now_s)
+        transmitter = self.transmitters.get(frame.key.link)
+        if transmitter is None:
+            return []
+        error = ProtocolError("no_receiver", "its receiver takes no more messages")
+        return [Send("uplink", transmitter[0], refusal(error, frame.key))]
 
-    def _place(self, arrived: Arrived, worst_power: float) -> _Placed:
-        """Where a frame goes, and through which channel.
+    def _check_link(self, link: str) -> None:
+        """See that the answers of a link can find their way.
+
+        Raises:
+            ProtocolError: there are too many links.
+        """
+        if link not in self.transmitters and len(self.transmitters) >= MAX_LINKS:
+            raise ProtocolError("overloaded", f"{MAX_LINKS} links are served already")
+
+    def _place(self, arrived: Arrived, worst_power: float) -> _Placed | None:
+        """Where a frame goes, and through which channel; None where it has just gone there.
 
         Raises:
             ProtocolError: the point is not known, the power too high, or nobody can take it.
@@ -220,9 +239,13 @@ class Broker:
         if point is None:
             raise ProtocolError("unknown_point", f"no point {key.point} of run {key.run} here")
         check_power(worst_power)
-        identity, receiver = self._choose(message.codec, _name(key))
-        receiver.held.add(_name(key))
+        size_bytes = arrived.payload.nbytes + SYMBOL_BYTES * message.images  # with channel state
+        self._check_link(key.link)
+        identity = self._receivers.choose(message.codec, _name(key), size_bytes, arrived.at_s)
         self.transmitters[key.link] = (arrived.sender, arrived.at_s)
+        if identity is None:
+            self.repeated[key.link] += 1
+            return None
         codewords = Codewords(point, key.link, message.first_image, message.images)
         return _Placed(message, codewords, identity)
 
@@ -249,24 +272,6 @@ class Broker:
             sends.append(Send("downlink", each.to, message, payload))
         return sends
 
-    def _choose(self, codec: str, frame: FrameName) -> tuple[bytes, Receiver]:
-        """The receiver that has the codec and holds the fewest frames; a full one takes again
-        what it holds already."""
-        able = [item for item in self.receivers.items() if codec in item[1].codecs]
-        if not able:
-            raise ProtocolError("no_receiver", f"no receiver has codec {codec[:12]} loaded")
-        identity, receiver = min(able, key=lambda item: len(item[1].held))
-        if len(receiver.held) >= self._queue_frames and frame not in receiver.held:
-            raise ProtocolError("overloaded", f"every receiver holds {self._queue_frames} frames")
-        return identity, receiver
-
-    def _greet(self, sender: bytes, hello: Hello, now_s: float) -> None:
-        receiver = self.receivers.get(sender)
-        if receiver is None:
-            receiver = self.receivers[sender] = Receiver(hello.peer, frozenset(), now_s)
-        receiver.codecs = frozenset(hello.codecs)
-        receiver.heard_s = now_s
-
 
 def _check_role(hello: Hello, role: Role) -> None:
     if hello.role != role:
@@ -290,6 +295,10 @@ def batches(arrived: Sequence[Arrived]) -> Iterator[list[Arrived]]:
 def _starts(lengths: Sequence[int]) -> list[int]:
     """Where each begins if all are laid one after the other."""
     return [0, *accumulate(lengths[:-1])]
+
+
+def _words(message: Refusal) -> str:
+    return f"{message.reason}: {message.detail}"
 
 
 def _name(key: FrameKey) -> FrameName:

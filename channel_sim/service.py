@@ -12,6 +12,7 @@ from channel_sim.noise_engine import load_normals
 from channel_sim.settings import BrokerSettings
 from semcom.errors import ProtocolError
 from semcom.heartbeats import DEAD_AFTER_S, Heartbeats
+from semcom.log_limit import LogLimit
 from semcom.messages import Hello, PointTable, ReceivedFrame, Refusal, SymbolFrame, Welcome
 from semcom.security import Security
 from semcom.service import HEARTBEAT_S, new_instance
@@ -21,6 +22,10 @@ from semcom.wakeup import Wakeup
 from semcom.wire import refusal
 
 logger = logging.getLogger("channel_sim")
+
+TOGETHER_BYTES = 8 << 20  # of frames that wait to be drawn together; more are drawn at once
+SLACK_BYTES = 32 << 20  # that may wait to leave to a receiver beyond what it holds
+REST_LOGGED_EVERY_S = 10.0  # of one receiver
 
 
 class ChannelService:
@@ -42,10 +47,16 @@ class ChannelService:
             new_instance(),
             dead_after_s=DEAD_AFTER_S,
             queue_frames=settings.queue_frames,
+            queue_bytes=settings.queue_bytes,
             normals=load_normals(settings.noise_engine),
         )
         self._uplink = Endpoint.bind(settings.uplink, name="uplink", security=security)
-        self._downlink = Endpoint.bind(settings.downlink, name="downlink", security=security)
+        self._downlink = Endpoint.bind(
+            settings.downlink,
+            name="downlink",
+            security=security,
+            sent_bytes=settings.queue_bytes + SLACK_BYTES,
+        )
         self._control: Endpoint | None = None
         if settings.control is not None:
             self._control = Endpoint.connect(settings.control, name="control", security=security)
@@ -59,6 +70,8 @@ class ChannelService:
         self._heartbeats = Heartbeats("channel", telemetry)
         self._next_hello_s = 0.0
         self._arrived: list[Arrived] = []  # in one burst: drawn together at the next tick
+        self._arrived_bytes = 0
+        self._log_limit = LogLimit(every_s=REST_LOGGED_EVERY_S)
 
     @property
     def endpoints(self) -> Sequence[Endpoint]:
@@ -84,16 +97,15 @@ class ChannelService:
 
     def tick(self, now_s: float) -> float:
         """Send on what arrived; greet the orchestrator; forget who has been silent for too long."""
-        if self._arrived:
-            arrived, self._arrived = self._arrived, []
-            for batch in batches(arrived):
-                self._transmit(batch)
+        self._transmit_arrived()
+        self._tell_rests(now_s)
         if now_s >= self._next_hello_s:
             self._next_hello_s = now_s + HEARTBEAT_S
             for receiver in self._broker.forget_silent(now_s):
                 event(logger, "receiver silent", peer=receiver.peer, held=len(receiver.held))
             self._telemetry.set("semcom_peers", len(self._broker.receivers), "receiver")
             self._telemetry.set("semcom_peers", len(self._broker.transmitters), "transmitter")
+            self._telemetry.set("semcom_receivers_resting", self._broker.resting(now_s))
             here = self._control is not None and self._heartbeats.fresh("orchestrator")
             self._telemetry.set("semcom_peers", int(here), "orchestrator")
             self._telemetry.begin(self._broker.transmitters)
@@ -140,6 +152,9 @@ class ChannelService:
         if endpoint is self._uplink and isinstance(message, SymbolFrame):
             at_s = endpoint.readable_s
             self._arrived.append(Arrived(received.sender, message, received.payload, at_s))
+            self._arrived_bytes += received.payload.nbytes
+            if self._arrived_bytes >= TOGETHER_BYTES:
+                self._transmit_arrived()
             return
         if endpoint is self._uplink:
             sends = [self._broker.greet_transmitter(received.sender, message, now_s=now_s)]
@@ -149,6 +164,23 @@ class ChannelService:
             self._heartbeats.heard(message.role)
         for send in sends:
             self._send(send, as_it_came=received if send.message is message else None)
+
+    def _transmit_arrived(self) -> None:
+        arrived, self._arrived, self._arrived_bytes = self._arrived, [], 0
+        for batch in batches(arrived):
+            self._transmit(batch)
+        for link, count in self._broker.repeated.items():
+            self._telemetry.count("semcom_frames_duplicate_total", count, link)
+        self._broker.repeated.clear()
+
+    def _tell_rests(self, now_s: float) -> None:
+        """Name receivers that are asked less from now on, each once in a while."""
+        for rest in self._broker.take_rests():
+            self._telemetry.count("semcom_receiver_rests_total", 1)
+            if self._log_limit.due(rest.peer, now_s):
+                event(
+                    logger, "receiver asked less", peer=rest.peer, why=rest.why, rest_s=rest.seconds
+                )
 
     def _transmit(self, batch: Sequence[Arrived]) -> None:
         """Frames through the channel and on; the metrics of a link once for all of its frames."""
@@ -182,4 +214,6 @@ class ChannelService:
             sent = endpoint.send(send.message, send.payload, to=send.to)
         if not sent and isinstance(send.message, ReceivedFrame):
             self._telemetry.count("semcom_frames_unroutable_total", 1, send.message.key.link)
-            self._broker.lost(send.to)
+            now_s = time.monotonic()
+            for answer in self._broker.undelivered(send.message, to=send.to, now_s=now_s):
+                self._uplink.send(answer.message, to=answer.to)

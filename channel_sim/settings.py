@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from pydantic import Field
 
+from channel_sim.broker import QUEUE_BYTES
 from semcom.messages import Name
 from semcom.points import PointSpec
 from semcom.settings import Address, NoiseEngine, ProcessSettings, Settings
+from semcom.wire import MAX_PAYLOAD_BYTES
 
 
 class StaticRun(Settings):
@@ -24,3 +26,6 @@ class BrokerSettings(ProcessSettings):
     static: StaticRun | None = None
     noise_engine: NoiseEngine = Field(default="numpy", description="what draws the noise")
     queue_frames: int = Field(default=256, ge=1, le=65536, description="at one receiver")
+    queue_bytes: int = Field(
+        default=QUEUE_BYTES, ge=MAX_PAYLOAD_BYTES, le=1 << 34, description="at one receiver"
+    )

@@ -9,7 +9,7 @@ import typer
 
 from orchestrator.cli_options import CODECS, PROJECT, CodecDir, DataDir, RunsDir, console
 from orchestrator.datasets.prepare import draw_missing
-from orchestrator.disturbance import run_soak
+from orchestrator.disturbance import check_length, run_soak
 from orchestrator.run_folder import LEDGER
 from orchestrator.runs import free_folder
 from orchestrator.scenarios import read_scenario
@@ -17,9 +17,12 @@ from orchestrator.settings import Folders
 from semcom.errors import AccountingError
 
 
-def soak(
+def soak(  # noqa: PLR0913, PLR0917 - the options of a command
     minutes: Annotated[float, typer.Option(min=0.01, max=10_000, help="How long.")] = 10.0,
     seed: Annotated[int, typer.Option(help="Decides the faults.")] = 0,
+    memory: Annotated[
+        bool, typer.Option("--memory/--no-memory", help="Judge memory: from 10 minutes on.")
+    ] = True,
     scenario: Annotated[Path, typer.Option(help="What is swept, again and again.")] = PROJECT
     / "scenarios"
     / "soak.yaml",
@@ -29,13 +32,17 @@ def soak(
     runs: RunsDir = Path("runs"),
 ) -> None:
     """Kill and stop processes of a live system that sweeps; every frame must be accounted for."""
+    check_length(minutes, judge_memory=memory)
     wanted = read_scenario(scenario)
     draw_missing((link.dataset for link in wanted.links.values()), data)
     folders = Folders(data=data, codecs=codecs, runs=runs).absolute()
     folder = free_folder(out if out is not None else runs / "soak")
     console.print(f"disturbing {wanted.name} for {minutes:g} minutes, in {folder}")
-    found = run_soak(wanted, folder, folders=folders, minutes=minutes, seed=seed)
+    found = run_soak(
+        wanted, folder, folders=folders, minutes=minutes, seed=seed, judge_memory=memory
+    )
     for line in found.lines():
         console.print(line, highlight=False, soft_wrap=True)
     if not found.clean:
         raise AccountingError(f"not clean, see above and {folder}/round-*/{LEDGER}")
+    console.print("clean" if memory else "clean; memory was not judged", highlight=False)

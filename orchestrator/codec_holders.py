@@ -14,6 +14,7 @@ class CodecHolders:
         self._instances: dict[str, str] = {}  # receiver -> its life
         self._held: dict[str, set[str]] = {}  # receiver -> digests that it has loaded
         self._refusals: dict[str, dict[str, str]] = {}  # digest -> receiver -> why
+        self._asked: set[str] = set()  # digests that receivers were asked to load
 
     def hello(self, hello: Hello) -> None:
         """A receiver says what it has loaded; a new life may take what the last one refused."""
@@ -23,8 +24,8 @@ class CodecHolders:
         self._held[hello.peer] = set(hello.codecs)
 
     def report(self, peer: str, report: CodecReport) -> None:
-        """A receiver refused a codec; of those it loaded its next Hello tells."""
-        if not report.loaded and peer in self._held:
+        """A receiver refused a codec that it was asked for; of others its next Hello tells."""
+        if not report.loaded and peer in self._held and report.digest in self._asked:
             self._refusals.setdefault(report.digest, {})[peer] = report.detail
 
     def gone(self, peer: str) -> None:
@@ -33,10 +34,12 @@ class CodecHolders:
 
     def forget_refusals(self, digest: str) -> None:
         """It is asked for anew."""
+        self._asked.add(digest)
         self._refusals.pop(digest, None)
 
     def offers(self, hello: Hello, wanted: Mapping[str, str]) -> list[LoadCodec]:
         """Of the wanted codecs (digest -> name), those a receiver neither has nor refused."""
+        self._asked.update(wanted)
         return [
             LoadCodec(codec=name, digest=digest)
             for digest, name in wanted.items()

@@ -10,7 +10,7 @@ import logging
 import time
 from abc import ABC, abstractmethod
 from collections.abc import Collection, Mapping, Sequence
-from typing import Any
+from typing import Any, TypeVar
 
 from orchestrator.launcher import Launcher
 from semcom.errors import (
@@ -21,6 +21,7 @@ from semcom.errors import (
     StorageError,
 )
 from semcom.heartbeats import DEAD_AFTER_S
+from semcom.log_limit import LogLimit
 from semcom.messages import (
     Arithmetic,
     CodecReport,
@@ -40,6 +41,10 @@ from semcom.telemetry import Telemetry, event
 from semcom.wire import refusal
 
 logger = logging.getLogger("orchestrator")
+
+T = TypeVar("T")
+MAX_PEERS = 1024  # that are remembered, by role and name
+LOGGED_EVERY_S = 1.0  # what one kind of message has logged
 
 
 class ControlService(ABC):
@@ -68,6 +73,7 @@ class ControlService(ABC):
         self._peers: dict[tuple[Role, str], tuple[bytes, float]] = {}
         self._objected: dict[tuple[Role, str], tuple[str, float]] = {}  # why, and heard when
         self._unrecorded: list[tuple[bytes, Results]] = []
+        self._log_limit = LogLimit(every_s=LOGGED_EVERY_S)
         self._next_tick_s = 0.0
         self._begun_s = time.monotonic()
         telemetry.begin(links)
@@ -251,13 +257,17 @@ class ControlService(ABC):
             self._on_failure(message)
             return []
         if isinstance(message, Refusal):
-            event(logger, "refused", reason=message.reason, detail=message.detail)
+            self._telemetry.count("semcom_messages_refused_total", 1, message.reason)
+            if self._log_limit.due(message.reason, time.monotonic()):
+                event(logger, "refused", reason=message.reason, detail=message.detail)
             return []
         raise ProtocolError("unexpected", f"{type(message).__name__} at the orchestrator")
 
     def _answers_to_hello(self, sender: bytes, hello: Hello) -> list[Message]:
         """Welcome, and what the peer lacks; whoever computes differently is no peer."""
         name, now_s = (hello.role, hello.peer), time.monotonic()
+        _make_room(self._peers, name, now_s)
+        _make_room(self._objected, name, now_s)
         self._telemetry.count("semcom_heartbeats_total", 1, hello.role)
         welcome = Welcome(instance=self.instance)
         objection = self._objection(hello)
@@ -287,7 +297,8 @@ class ControlService(ABC):
         """Only a process of this run can spoil it."""
         stranger = message.role == "transmitter" and message.peer not in self.links
         if stranger or message.run not in (None, self.run):
-            event(logger, "failure elsewhere", peer=message.peer, detail=message.detail)
+            if self._log_limit.due(f"failure of {message.peer}", time.monotonic()):
+                event(logger, "failure elsewhere", peer=message.peer, detail=message.detail)
             return
         self._take_failure(message, f"{message.role} {message.peer}: {message.detail}")
 
@@ -308,3 +319,19 @@ class ControlService(ABC):
             self._telemetry.count("semcom_frames_recorded_total", recorded, message.link)
             self._telemetry.count("semcom_frames_duplicate_total", again, message.link)
         self._recorded()
+
+
+def _make_room(
+    known: dict[tuple[Role, str], tuple[T, float]], name: tuple[Role, str], now_s: float
+) -> None:
+    """Forget who has been silent for longest where another name would be one too many.
+
+    Raises:
+        ProtocolError: `overloaded`, all of them are there.
+    """
+    if name in known or len(known) < MAX_PEERS:
+        return
+    oldest = min(known, key=lambda peer: known[peer][1])
+    if now_s - known[oldest][1] <= DEAD_AFTER_S:
+        raise ProtocolError("overloaded", f"{MAX_PEERS} processes are known here already")
+    del known[oldest]

@@ -30,21 +30,42 @@ from orchestrator.run_folder import LEDGER, open_ledger
 from orchestrator.scenarios import Scenario, SystemSettings
 from orchestrator.settings import Folders
 from orchestrator.soak import Sample, Soak
-from semcom.errors import AccountingError, SemcomError, StorageError
+from semcom.errors import AccountingError, ConfigurationError, SemcomError, StorageError
 
 SAMPLE_S = 1.0
 FAULT_EVERY_S = (2.0, 8.0)
 STOPPED_S = (1.0, 8.0)
-CALM_SHARE = 0.45  # of the time, at its end: of 10 minutes enough to judge how memory grows
+CALM_SHARE = 0.45  # of the time, at its end: memory is judged of processes that live through it
+MIN_MINUTES = 10.0  # of which that share is enough
 STREAMED_S = 5.0  # between two sweeps
 DEADLINE_S = 900.0  # of a sweep, and of the system to come up
 ORCHESTRATOR = "orchestrator"
 NAME = "soak"
+ITSELF = "semcom soak"
 COURSE = {"kind": "sine", "mean": 5, "amplitude": 10, "period_s": 30}
 
 
+def check_length(minutes: float, *, judge_memory: bool) -> None:
+    """See that a soak is long enough for what it is to judge.
+
+    Raises:
+        ConfigurationError: it is not.
+    """
+    if judge_memory and minutes < MIN_MINUTES:
+        raise ConfigurationError(
+            f"memory is judged in soaks of {MIN_MINUTES:g} minutes or more: give --minutes "
+            f"{MIN_MINUTES:g}, or --no-memory to leave it out"
+        )
+
+
 def run_soak(
-    scenario: Scenario, folder: Path, *, folders: Folders, minutes: float, seed: int
+    scenario: Scenario,
+    folder: Path,
+    *,
+    folders: Folders,
+    minutes: float,
+    seed: int,
+    judge_memory: bool = True,
 ) -> Soak:
     """Disturb a live system that sweeps for so many minutes; the last sweep is finished.
 
@@ -58,6 +79,7 @@ def run_soak(
         raise StorageError(f"cannot make {folder}: {error.strerror}") from error
     audited = scenario.model_copy(update={"log_frames": True})
     with Disturbance(audited, folder, folders, seed=seed) as system:
+        system.soak.judge_memory = judge_memory
         system.sweep("undisturbed")
         end_s = time.monotonic() + 60 * minutes
         system.begin(calm_s=end_s - CALM_SHARE * 60 * minutes)
@@ -126,6 +148,7 @@ class Disturbance:
         self._resume_all()
         self._revive()
         self.stream(STREAMED_S)
+        self.soak.present = {(peer, each.pid) for peer, each in self._watched()}
         self._count_streamed()
         self._system.send_signal(signal.SIGTERM)
         if self._system.wait(DEADLINE_S) != 0:
@@ -226,11 +249,15 @@ class Disturbance:
                 self.soak.unaccounted += link["unaccounted"]
 
     def _sample(self, now_s: float) -> None:
-        for peer, process in self._processes():
+        for peer, process in self._watched():
             with suppress(psutil.Error):
-                rss_mib = process.memory_info().rss / 2**20
-                sample = Sample(now_s, rss_mib, process.num_fds())
+                sample = Sample(now_s, _own_mib(process), process.num_fds())
                 self.soak.lives.setdefault((peer, process.pid), []).append(sample)
+
+    def _watched(self) -> Iterator[tuple[str, psutil.Process]]:
+        """Every process whose memory is judged, this one too."""
+        yield from self._processes()
+        yield ITSELF, psutil.Process()
 
     def _processes(self) -> Iterator[tuple[str, psutil.Process]]:
         """The orchestrator and the processes that it started, by name."""
@@ -261,6 +288,12 @@ class Disturbance:
             stdout=output,
             stderr=subprocess.STDOUT,
         )
+
+
+def _own_mib(process: psutil.Process) -> float:
+    """Memory that is the process's own, not pages of files that it maps."""
+    memory = process.memory_info()
+    return float(memory.rss - getattr(memory, "shared", 0)) / 2**20
 
 
 def _judge(soak: Soak, folder: Path) -> None:

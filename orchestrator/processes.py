@@ -123,6 +123,7 @@ def open_system(
     with ExitStack() as stack:
         control = Endpoint.bind(addresses["control"], name="control", security=security)
         stack.callback(control.close)
+        telemetry.follow("semcom_connections_hung_up", lambda: control.connections.hung_up)
         launcher: Launcher | None = None
         if launch:
             for shard in shards:

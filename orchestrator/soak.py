@@ -5,21 +5,26 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from itertools import combinations
+from statistics import median
 
 from orchestrator.audit import Audit
 
 JUDGED_AFTER_S = 120.0  # until then a process still loads, fills its caches, draws a first report
 JUDGED_S = 120.0  # a slope over less says nothing
+LONG_S = 300.0  # over so long, a slower growth shows
+WINDOW_S = 10.0  # the least memory in so long is what stays
 GROWTH_MIB_PER_MINUTE = 1.0
+LONG_GROWTH_MIB_PER_MINUTE = 0.5
 GROWTH_DESCRIPTORS = 2  # a connection that is being made again
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Sample:
     """A process at one time."""
 
     at_s: float
-    rss_mib: float
+    mib: float  # memory of its own: pages of files and those shared with others are not counted
     descriptors: int
 
 
@@ -29,17 +34,19 @@ class Growth:
 
     process: str
     seconds: float
+    mib: float
     mib_per_minute: float
     descriptors: int
 
     @classmethod
     def of(cls, process: str, samples: Sequence[Sample]) -> Growth:
-        """Of the samples of a settled process."""
+        """Return the growth over the samples of a settled process."""
         quarter = max(1, len(samples) // 4)
         first, last = samples[:quarter], samples[-quarter:]
         return cls(
             process=process,
             seconds=samples[-1].at_s - samples[0].at_s,
+            mib=samples[-1].mib,
             mib_per_minute=slope_mib_per_minute(samples),
             descriptors=max(s.descriptors for s in last) - max(s.descriptors for s in first),
         )
@@ -47,15 +54,16 @@ class Growth:
     @property
     def bounded(self) -> bool:
         """Whether it would stay as it is for ever, as far as can be told."""
-        return (
-            self.mib_per_minute < GROWTH_MIB_PER_MINUTE and self.descriptors <= GROWTH_DESCRIPTORS
-        )
+        long = self.seconds >= LONG_S
+        allowed = LONG_GROWTH_MIB_PER_MINUTE if long else GROWTH_MIB_PER_MINUTE
+        return self.mib_per_minute < allowed and self.descriptors <= GROWTH_DESCRIPTORS
 
     def __str__(self) -> str:
         """One line of the report."""
         return (
             f"{self.process}: {self.mib_per_minute:+.2f} MiB/min over {self.seconds:.0f} s, "
-            f"descriptors {self.descriptors:+d}" + ("" if self.bounded else ", GROWS")
+            f"now {self.mib:.0f} MiB, descriptors {self.descriptors:+d}"
+            + ("" if self.bounded else ", GROWS")
         )
 
 
@@ -70,26 +78,31 @@ class Soak:
     streamed: int = 0  # frames of the live links, those of killed orchestrators left out
     unaccounted: int = 0
     lives: dict[tuple[str, int], list[Sample]] = field(default_factory=dict)
+    judge_memory: bool = True
+    present: set[tuple[str, int]] = field(default_factory=set)  # at the end: all are to be judged
 
     @property
     def clean(self) -> bool:
-        """Whether every frame is accounted for, and nobody grows."""
+        """Whether every frame is accounted for, and nobody grows, as far as that was asked."""
         return (
             self.digests_equal
             and not self.unaccounted
             and all(each.clean for each in self.audits)
-            and all(each.bounded for each in self.growth)
+            and (not self.judge_memory or self._memory_bounded)
         )
 
     @property
     def growth(self) -> list[Growth]:
         """Of every process that lived long enough to be judged."""
-        steady = {
-            name: [s for s in life if s.at_s - life[0].at_s >= JUDGED_AFTER_S]
-            for name, life in self.lives.items()
-            if life[-1].at_s - life[0].at_s >= JUDGED_AFTER_S + JUDGED_S
-        }
-        return [Growth.of(f"{peer} ({pid})", steady[peer, pid]) for peer, pid in sorted(steady)]
+        return [
+            Growth.of(f"{peer} ({pid})", settled(self.lives[peer, pid]))
+            for peer, pid in sorted(self._judged)
+        ]
+
+    @property
+    def not_judged(self) -> list[str]:
+        """Processes that were there at the end, and not for long enough."""
+        return sorted(peer for peer, pid in self.present - self._judged)
 
     def lines(self) -> list[str]:
         """The report."""
@@ -99,16 +112,54 @@ class Soak:
             found.append(f"{kind}: {sum(len(getattr(each, kind)) for each in self.audits)}")
         found.append(f"digest equal: {'yes' if self.digests_equal else 'NO'}")
         found.append(f"streamed in between: {self.streamed}, not accounted for {self.unaccounted}")
-        if not self.growth:
-            needed_s = JUDGED_AFTER_S + JUDGED_S
-            found.append(f"memory: not judged, no process lived for {needed_s:.0f} s")
-        return found + [str(each) for each in self.growth]
+        return found + self._memory_lines()
+
+    @property
+    def _judged(self) -> set[tuple[str, int]]:
+        return {name for name, life in self.lives.items() if settled(life)}
+
+    @property
+    def _memory_bounded(self) -> bool:
+        return not self.not_judged and all(each.bounded for each in self.growth)
+
+    def _memory_lines(self) -> list[str]:
+        if not self.judge_memory:
+            return ["memory: not judged, as was asked", *map(str, self.growth)]
+        needed_s = JUDGED_AFTER_S + JUDGED_S
+        if self.not_judged:
+            names = ", ".join(self.not_judged)
+            verdict = f"NOT JUDGED: {names} did not live for {needed_s:.0f} s"
+        else:
+            verdict = "bounded" if self._memory_bounded else "GROWS"
+        return [f"memory: {verdict}", *map(str, self.growth)]
+
+
+def settled(life: Sequence[Sample]) -> Sequence[Sample]:
+    """Return what a process is judged by: the second half of its life, once it has settled.
+
+    Empty where it did not live for long enough. What fills up slowly has come to its bound by
+    then, and what grows without one has not.
+    """
+    if not life or life[-1].at_s - life[0].at_s < JUDGED_AFTER_S + JUDGED_S:
+        return []
+    lived_s = life[-1].at_s - life[0].at_s
+    begun_s = min(max(JUDGED_AFTER_S, lived_s / 2), lived_s - JUDGED_S)
+    return [sample for sample in life if sample.at_s - life[0].at_s >= begun_s]
 
 
 def slope_mib_per_minute(samples: Sequence[Sample]) -> float:
-    """Least squares of memory over time."""
-    middle_s = sum(sample.at_s for sample in samples) / len(samples)
-    mean_mib = sum(sample.rss_mib for sample in samples) / len(samples)
-    spread = sum((sample.at_s - middle_s) ** 2 for sample in samples)
-    both = sum((s.at_s - middle_s) * (s.rss_mib - mean_mib) for s in samples)
-    return 60.0 * both / spread if spread else 0.0
+    """Return how memory that stays grows: the median of all slopes between windows' minima.
+
+    A few windows in which the process had a lot to do change nothing (Theil, 1950; Sen, 1968).
+    """
+    least: dict[int, Sample] = {}
+    for sample in samples:
+        window = int((sample.at_s - samples[0].at_s) / WINDOW_S)
+        if window not in least or sample.mib < least[window].mib:
+            least[window] = sample
+    slopes = [
+        60.0 * (later.mib - earlier.mib) / (later.at_s - earlier.at_s)
+        for earlier, later in combinations(least.values(), 2)
+        if later.at_s > earlier.at_s
+    ]
+    return median(slopes) if slopes else 0.0

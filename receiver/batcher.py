@@ -10,8 +10,12 @@ from __future__ import annotations
 from collections import deque
 from dataclasses import dataclass
 
+from semcom.errors import ProtocolError
 from semcom.messages import FrameKey, ReceivedFrame
 from semcom.wire import Symbols
+
+HEADER_BYTES = 2048  # of a frame without its payload, at most
+WAITING_BYTES = 128 << 20
 
 
 @dataclass(frozen=True)
@@ -23,6 +27,11 @@ class Waiting:
     arrived_s: float
 
     @property
+    def size_bytes(self) -> int:
+        """Memory that it takes, its header counted as next to nothing."""
+        return self.payload.nbytes + HEADER_BYTES
+
+    @property
     def kind(self) -> tuple[str, str, bool]:
         """Frames of one kind may share a forward pass."""
         return self.frame.codec, self.frame.equalizer, self.frame.csi
@@ -31,7 +40,16 @@ class Waiting:
 class Batcher:
     """A queue of frames in order of arrival."""
 
-    def __init__(self, *, exact: bool, max_images: int, max_delay_s: float) -> None:
+    def __init__(
+        self,
+        *,
+        exact: bool,
+        max_images: int,
+        max_delay_s: float,
+        max_bytes: int = WAITING_BYTES,
+    ) -> None:
+        self._max_bytes = max_bytes
+        self._bytes = 0
         self._exact = exact
         self._max_images = max_images
         self._max_delay_s = max_delay_s
@@ -42,9 +60,16 @@ class Batcher:
         return len(self._waiting)
 
     def add(self, waiting: Waiting) -> bool:
-        """A frame arrived; False where it waits already and one answer will do."""
+        """A frame arrived; False where it waits already and one answer will do.
+
+        Raises:
+            ProtocolError: `overloaded`, too much waits already.
+        """
         if waiting.frame.key in self._keys:
             return False
+        if self._waiting and self._bytes + waiting.size_bytes > self._max_bytes:
+            raise ProtocolError("overloaded", f"{self._bytes} bytes wait to be decoded")
+        self._bytes += waiting.size_bytes
         self._keys.add(waiting.frame.key)
         self._waiting.append(waiting)
         return True
@@ -53,6 +78,7 @@ class Batcher:
         """Frames for one forward pass, now; empty where it is better to wait."""
         batch = self._take(now_s)
         self._keys.difference_update(waiting.frame.key for waiting in batch)
+        self._bytes -= sum(waiting.size_bytes for waiting in batch)
         return batch
 
     def wait_s(self, now_s: float, idle_s: float) -> float:

@@ -14,6 +14,7 @@ from receiver.settings import ReceiverSettings
 from semcom.errors import ProtocolError, SemcomError
 from semcom.heartbeats import Heartbeats
 from semcom.messages import (
+    MAX_ITEMS,
     Arithmetic,
     CodecReport,
     Hello,
@@ -61,6 +62,7 @@ class ReceiverService:
             exact=settings.mode == "exact",
             max_images=settings.max_batch_images,
             max_delay_s=settings.max_delay_ms / 1e3,
+            max_bytes=settings.waiting_bytes,
         )
         self._worker: Worker[list[Decoded] | CodecReport] = Worker(wakeup, "decoder")
         self._downlink = Endpoint.connect(settings.downlink, name="downlink", security=security)
@@ -166,9 +168,15 @@ class ReceiverService:
             raise ProtocolError("unexpected", type(message).__name__)
 
     def _load(self, request: LoadCodec) -> None:
-        """Load on the decoding thread: what is queued before it is answered by what was there."""
+        """Load on the decoding thread: what is queued before it is answered by what was there.
+
+        Raises:
+            ProtocolError: `overloaded`, so many are being loaded.
+        """
         if request.digest in self._loading:
             return
+        if len(self._loading) >= MAX_ITEMS:
+            raise ProtocolError("overloaded", f"{MAX_ITEMS} codecs are being loaded already")
         self._loading.add(request.digest)
 
         def load() -> CodecReport:

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from pydantic import Field
 
+from receiver.batcher import WAITING_BYTES
 from semcom.messages import Name
 from semcom.settings import Address, Decoding, ProcessSettings
 
@@ -28,3 +29,6 @@ class ReceiverSettings(ProcessSettings):
     )
     threads: int = Field(default=1, ge=1, le=256, description="of the networks")
     log_frames: bool = Field(default=False, description="each answer in the log, for an audit")
+    waiting_bytes: int = Field(
+        default=WAITING_BYTES, ge=1 << 16, description="frames that wait to be decoded"
+    )

@@ -89,7 +89,7 @@ METRICS: dict[str, Metric] = {
         "counter", "Frames of a stream that were given up", (ORC,), LINK
     ),
     "semcom_frames_duplicate_total": Metric(
-        "counter", "Frames or answers that had been there already", (TX, RX, ORC), LINK
+        "counter", "Frames or answers that had been there already", (TX, CH, RX, ORC), LINK
     ),
     "semcom_frames_unroutable_total": Metric(
         "counter", "Frames that could not leave: their peer was gone or its queue full",
@@ -153,6 +153,15 @@ METRICS: dict[str, Metric] = {
     "semcom_process_restarts_total": Metric(
         "counter", "Processes that the orchestrator started again", (ORC,),
         ("role",), _each((ORC,), LAUNCHED),
+    ),
+    "semcom_receivers_resting": Metric(
+        "gauge", "Receivers that are asked less, for they refuse or do not answer", (CH,)
+    ),
+    "semcom_receiver_rests_total": Metric(
+        "counter", "Times that a receiver began to be asked less", (CH,)
+    ),
+    "semcom_connections_hung_up": Metric(
+        "gauge", "Connections hung up since the start, for too much waited there", SPEAKERS
     ),
     # Sweeps.
     "semcom_sweep_frames_planned": Metric("gauge", "Frames that the sweep plans", (ORC,)),

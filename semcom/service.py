@@ -195,6 +195,10 @@ def _run(
         telemetry=telemetry,
         ready=lambda: service.ready,
     )
+    telemetry.follow(
+        "semcom_connections_hung_up",
+        lambda: sum(endpoint.connections.hung_up for endpoint in service.endpoints),
+    )
     event(
         logger,
         "started",

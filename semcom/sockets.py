@@ -6,8 +6,6 @@ in any order. Routing ids are chosen by ROUTER, never fixed. One thread owns an 
 
 from __future__ import annotations
 
-import random
-import socket
 import struct
 import time
 from collections.abc import Iterable, Sequence
@@ -17,15 +15,20 @@ from typing import ClassVar, NamedTuple, get_args
 import zmq
 
 from semcom import handshakes, wire, zap
+from semcom.bounds import BOUND, DIALLED, Bounds
+from semcom.connections import CURVE_OVERHEAD, Connections
 from semcom.errors import AuthenticationError, ConfigurationError, PortInUseError, ProtocolError
 from semcom.messages import Message, Role
+from semcom.ports import free_ports
 from semcom.security import Security
 from semcom.speakers import Speaker, frame_of, objection
 from semcom.wakeup import Wakeup
 
-HIGH_WATER_MARK = 4096
-MAX_PART_BYTES = wire.MAX_PAYLOAD_BYTES
-FREE_PORTS = range(15_000, 32_000)
+__all__ = [
+    "Authenticator", "Endpoint", "Poller", "Received", "Wakeup", "curve_keypair", "free_ports",
+    "shutdown",
+]  # fmt: skip
+MAX_EVENTS = 4096  # of a monitor that are taken at a time
 ROLES: dict[str, Role] = {role: role for role in get_args(Role)}
 MONITOR_EVENT = struct.Struct("=Hi")  # event, value
 EVENTS: dict[int, handshakes.Event] = {
@@ -104,8 +107,9 @@ class Authenticator:
 class Endpoint:
     """One socket. Sends never block: what cannot go out now is dropped, and the caller told."""
 
-    def __init__(self, kind: int, name: str) -> None:
+    def __init__(self, kind: int, name: str, bounds: Bounds, *, keyed: bool) -> None:
         self.name = name
+        self.connections = Connections(name, bounds, keyed=keyed, bound=kind == zmq.ROUTER)
         self.readable_s = time.monotonic()  # when the poller last found it readable
         self.authenticator: Authenticator | None = None
         self.monitor: zmq.Socket[bytes] | None = None
@@ -114,23 +118,33 @@ class Endpoint:
         self._router = kind == zmq.ROUTER
         self.socket: zmq.Socket[bytes] = zmq.Context.instance().socket(kind)
         self.socket.setsockopt(zmq.LINGER, 0)
-        self.socket.setsockopt(zmq.SNDHWM, HIGH_WATER_MARK)
-        self.socket.setsockopt(zmq.RCVHWM, HIGH_WATER_MARK)
-        self.socket.setsockopt(zmq.MAXMSGSIZE, MAX_PART_BYTES)
+        self.socket.setsockopt(zmq.SNDHWM, bounds.sent_messages)
+        self.socket.setsockopt(zmq.RCVHWM, bounds.received_messages)
+        encrypted = CURVE_OVERHEAD if keyed else 0
+        self.socket.setsockopt(zmq.MAXMSGSIZE, bounds.part_bytes + encrypted)
         self.socket.setsockopt(zmq.HANDSHAKE_IVL, 5000)
 
     @classmethod
-    def bind(cls, address: str, *, name: str, security: Security | None = None) -> Endpoint:
+    def bind(
+        cls, address: str, *, name: str, security: Security | None = None,
+        sent_bytes: int | None = None,
+    ) -> Endpoint:  # fmt: skip
         """A ROUTER at `address`; with `security` it lets in authorised keys alone.
+
+        Args:
+            name: `uplink`, `downlink` or `control`, which has bounds of its own.
+            sent_bytes: what may wait to leave to one peer, if other than usual.
 
         Raises:
             PortInUseError: another process listens there.
             ConfigurationError: not an address of this host.
         """
-        endpoint = cls(zmq.ROUTER, name)
+        bounds = BOUND[name].sending(sent_bytes)
+        endpoint = cls(zmq.ROUTER, name, bounds, keyed=security is not None)
         endpoint.socket.setsockopt(zmq.ROUTER_MANDATORY, 1)
         if security is not None:
             endpoint._let_in(security)
+        endpoint._observe(zmq.EVENT_ACCEPTED)
         try:
             endpoint.socket.bind(address)
         except zmq.ZMQError as error:
@@ -143,14 +157,18 @@ class Endpoint:
         return endpoint
 
     @classmethod
-    def connect(cls, address: str, *, name: str, security: Security | None = None) -> Endpoint:
-        """A DEALER to `address`; while nobody is there, sends are dropped.
+    def connect(
+        cls, address: str, *, name: str, security: Security | None = None,
+        sent_bytes: int | None = None,
+    ) -> Endpoint:  # fmt: skip
+        """A DEALER to `address`, as `bind`; while nobody is there, sends are dropped.
 
         Raises:
             ConfigurationError: no address, or the server's key is not known.
         """
         server_key = None if security is None else security.server_key(name)
-        endpoint = cls(zmq.DEALER, name)
+        bounds = DIALLED[name].sending(sent_bytes)
+        endpoint = cls(zmq.DEALER, name, bounds, keyed=security is not None)
         endpoint.socket.setsockopt(zmq.IMMEDIATE, 1)
         endpoint.socket.setsockopt(zmq.RECONNECT_IVL, 50)
         endpoint.socket.setsockopt(zmq.RECONNECT_IVL_MAX, 1000)
@@ -162,7 +180,7 @@ class Endpoint:
             keyed=security is not None,
             greets=partial(handshakes.greets_with_curve, address),
         )
-        endpoint._observe(zmq.EVENT_HANDSHAKE_SUCCEEDED)
+        endpoint._observe(zmq.EVENT_HANDSHAKE_SUCCEEDED | zmq.EVENT_CONNECTED)
         try:
             endpoint.socket.connect(address)
         except zmq.ZMQError as error:
@@ -178,21 +196,29 @@ class Endpoint:
 
     def send_parts(self, parts: Sequence[bytes], *, to: bytes = b"") -> bool:
         """The same for a message that was encoded before, such as one that is passed on."""
+        if not self.connections.room_for(to, parts):
+            return False
         try:
             self.socket.send_multipart([to, *parts] if self._router else parts, zmq.NOBLOCK)
         except zmq.ZMQError as error:
             if error.errno in (zmq.EAGAIN, zmq.EHOSTUNREACH):
                 return False
             raise
+        self.connections.put(to, parts)
         return True
 
     def receive(self) -> Received | None:
         """The next message if one is there. Bytes that are no message come as `error`."""
+        self.connections.check(time.monotonic())
         try:
-            parts, speaker = self._receive_parts()
+            first = self.socket.recv(zmq.NOBLOCK, copy=False)
         except zmq.Again:
             return None
-        sender = parts.pop(0) if self._router else b""
+        parts, speaker = _rest(self.socket, first, keyed=self._security is not None)
+        sender = first.bytes if self._router else b""
+        if not self._router:
+            parts.insert(0, first.bytes)
+        self.connections.took(sender, parts, fd=partial(_descriptor, first))
         answerable = not wire.is_refusal(parts)
         try:
             message, payload = wire.decode(parts)
@@ -209,19 +235,21 @@ class Endpoint:
             AuthenticationError: this process is not let in, or can let in nobody.
         """
         assert self.monitor is not None
-        for _ in range(HIGH_WATER_MARK):
+        for _ in range(MAX_EVENTS):
             try:
                 record = self.monitor.recv_multipart(zmq.NOBLOCK)
             except zmq.Again:
                 return
             number, value = MONITOR_EVENT.unpack(record[0])
+            if number in (zmq.EVENT_ACCEPTED, zmq.EVENT_CONNECTED):
+                self.connections.opened(value, peer=None if self._router else b"")
             event = EVENTS.get(number)
             if event is None:
                 continue
             if self._watch is not None:
                 self._watch.take(event, value)
-            else:
-                self._on_refused_handshake(event, value)
+            elif self._security is not None:
+                self._on_refused_handshake(self._security, event, value)
 
     def close(self) -> None:
         """Close at once."""
@@ -234,12 +262,6 @@ class Endpoint:
             self.authenticator.release()
             self.authenticator = None
 
-    def _receive_parts(self) -> tuple[list[bytes], Speaker | None]:
-        if self._security is None:
-            return self.socket.recv_multipart(zmq.NOBLOCK), None
-        frames = self.socket.recv_multipart(zmq.NOBLOCK, copy=False)
-        return [frame.bytes for frame in frames], _speaker(frames[-1])
-
     def _let_in(self, security: Security) -> None:
         """Be a server that asks the authenticator; without an answer nobody comes in."""
         self.authenticator = Authenticator.shared(security)
@@ -247,7 +269,6 @@ class Endpoint:
         self.socket.setsockopt(zmq.CURVE_SERVER, 1)
         self.socket.setsockopt(zmq.ZAP_DOMAIN, zap.DOMAIN)
         self.socket.setsockopt(zmq.ZAP_ENFORCE_DOMAIN, 1)
-        self._observe(0)
 
     def _use_key(self, security: Security) -> None:
         self._security = security
@@ -262,21 +283,40 @@ class Endpoint:
         )
         self.monitor = self.socket.get_monitor_socket(failed | more)
 
-    def _on_refused_handshake(self, event: handshakes.Event, value: int) -> None:
-        assert self._security is not None
+    def _on_refused_handshake(
+        self, security: Security, event: handshakes.Event, value: int
+    ) -> None:
         found = handshakes.refusal_reason(event, value)
         if found is None:
             return
         reason, detail = found
         if reason == "dead_authenticator" and self.authenticator is not None:
             raise self.authenticator.dead(detail)
-        self._security.refused(reason, f"{self.name}: {detail}")
+        security.refused(reason, f"{self.name}: {detail}")
 
     def _check_speaker(self, security: Security, speaker: Speaker | None, message: Message) -> None:
         wrong = "no key" if speaker is None else objection(speaker, message)
         if wrong is not None:
             security.refused("wrong_peer", f"{self.name}: {wrong}")
             raise ProtocolError("unexpected", wrong, key=frame_of(message))
+
+
+def _rest(
+    socket: zmq.Socket[bytes], first: zmq.Frame, *, keyed: bool
+) -> tuple[list[bytes], Speaker | None]:
+    """The parts of a message after its first one, and whose key it came with."""
+    if not keyed:
+        return (socket.recv_multipart() if first.more else []), None
+    frames = socket.recv_multipart(copy=False) if first.more else []
+    return [frame.bytes for frame in frames], _speaker(frames[-1] if frames else first)
+
+
+def _descriptor(frame: zmq.Frame) -> int:
+    """The connection that a message came by; -1 where the peer speaks too old a ZMTP to tell."""
+    try:
+        return int(frame.get(zmq.SRCFD))
+    except zmq.ZMQError:
+        return -1
 
 
 def _speaker(frame: zmq.Frame) -> Speaker | None:
@@ -308,14 +348,16 @@ class Poller:
         self._poller.register(wakeup.fileno(), zmq.POLLIN)
 
     def wait(self, timeout_s: float) -> list[Endpoint]:
-        """Endpoints with something to read, within `timeout_s`.
+        """Endpoints with something to read, within `timeout_s`; looks at what waits unread.
 
         Raises:
             AuthenticationError: this process is not let in, or can let in nobody.
         """
         end_s = time.monotonic() + timeout_s
         while True:
-            readable = self._poll(end_s - time.monotonic())
+            now_s = time.monotonic()
+            checks = [each.connections.check(now_s) for each in self._endpoints.values()]
+            readable = self._poll(min([end_s - now_s, *checks]))
             found = [endpoint for key, endpoint in self._endpoints.items() if key in readable]
             now_s = time.monotonic()
             for endpoint in found:
@@ -345,28 +387,6 @@ def curve_keypair() -> tuple[str, str]:
     """A new pair of keys: public, secret; Z85."""
     public, secret = zmq.curve_keypair()
     return public.decode(), secret.decode()
-
-
-def free_ports(count: int, host: str = "127.0.0.1") -> list[int]:
-    """Distinct TCP ports of `host` that nobody listens on right now.
-
-    They are taken from below the range from which systems number outgoing connections, so that
-    no connection made before they are bound can sit on one of them.
-
-    Raises:
-        PortInUseError: hardly any port is free.
-    """
-    found: list[int] = []
-    for port in random.SystemRandom().sample(FREE_PORTS, k=1000):
-        with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:
-            try:
-                probe.bind((host, port))
-            except OSError:
-                continue
-        found.append(port)
-        if len(found) == count:
-            return found
-    raise PortInUseError(f"no {count} free ports on {host}; stop some processes")
 
 
 def shutdown() -> None:

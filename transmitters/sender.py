@@ -10,6 +10,7 @@ with it the memory of every process behind.
 
 from __future__ import annotations
 
+import hashlib
 from collections import OrderedDict, deque
 from collections.abc import Iterable
 from dataclasses import dataclass, field
@@ -17,7 +18,7 @@ from typing import Any
 
 import numpy as np
 
-from semcom.errors import AccountingError, ProtocolError
+from semcom.errors import AccountingError, ConfigurationError, ProtocolError
 from semcom.messages import (
     MAX_SYMBOLS,
     RETRIABLE,
@@ -27,21 +28,19 @@ from semcom.messages import (
     PointWork,
     Recorded,
     Refusal,
-    Results,
     SymbolFrame,
     TaskResult,
 )
 from semcom.wire import Symbols
+from transmitters.reports import Key, Reports
 
 FIRST_TIMEOUT_S = 2.0
 MIN_TIMEOUT_S, MAX_TIMEOUT_S = 1.0, 60.0
 REFUSED_BACKOFF_S, MAX_REFUSED_BACKOFF_S = 0.05, 1.0
-RESULTS_TIMEOUT_S = 2.0
-RESULTS_PER_MESSAGE = 16
+MAX_OPEN_FRAMES = 1 << 21  # taken up and not recorded; a number each is kept
 ANSWERS_REMEMBERED = 8192  # far more than can be on their way twice
 MAX_INDEX = 2**31  # of an image on the air
-
-Key = tuple[str, int, int]  # run, point, frame
+RESULTS_BYTES = 16 << 20  # that may wait for their receipts
 
 
 @dataclass(frozen=True)
@@ -106,15 +105,13 @@ class _Point:
 class Sender:
     """All frames of one link."""
 
-    def __init__(self, link: str, *, window_bytes: int) -> None:
+    def __init__(self, link: str, *, window_bytes: int, results_bytes: int = RESULTS_BYTES) -> None:
         self.link = link
         self._window_bytes = window_bytes
         self._points: OrderedDict[tuple[str, int], _Point] = OrderedDict()
         self._encoding: set[Key] = set()
         self._in_flight: dict[Key, InFlight] = {}
-        self._unrecorded: dict[Key, FrameResult] = {}
-        self._codec_of: dict[Key, str] = {}
-        self._results_sent_s: dict[Key, float] = {}
+        self.reports = Reports(link, max_bytes=results_bytes)
         self._answers: OrderedDict[Key, bytes] = OrderedDict()
         self._smoothed_round_trip_s: float | None = None
         self._timeout_s = FIRST_TIMEOUT_S
@@ -129,7 +126,7 @@ class Sender:
     @property
     def unrecorded(self) -> int:
         """Frames answered and not yet in the ledger."""
-        return len(self._unrecorded)
+        return len(self.reports)
 
     @property
     def busy_points(self) -> list[int]:
@@ -147,8 +144,18 @@ class Sender:
         return sum(len(point.open_frames) for point in self._points.values())
 
     def assign(self, assignment: Assignment) -> int:
-        """Take up frames of a point, those already at work are left as they are; how many."""
+        """Take up frames of a point, those already at work are left as they are; how many.
+
+        Raises:
+            ConfigurationError: more than may be open at a time.
+        """
         self.keep_only(assignment.run)
+        wanted = sum(stop - start for start, stop in assignment.frames)
+        if wanted + self.open_frames > MAX_OPEN_FRAMES:
+            raise ConfigurationError(
+                f"{wanted} frames assigned, {self.open_frames} are open and {MAX_OPEN_FRAMES} may "
+                "be: set larger frame_images, or fewer images"
+            )
         return sum(self.take_up(assignment, range(*span)) for span in assignment.frames)
 
     def keep_only(self, run: str, *, first_point: int = 0) -> None:
@@ -157,18 +164,12 @@ class Sender:
         def kept(run_point: tuple[str, int]) -> bool:
             return run_point[0] == run and run_point[1] >= first_point
 
-        mappings: tuple[dict[Any, Any], ...] = (
-            self._points,
-            self._in_flight,
-            self._unrecorded,
-            self._codec_of,
-            self._results_sent_s,
-            self._answers,
-        )
+        mappings: tuple[dict[Any, Any], ...] = (self._points, self._in_flight, self._answers)
         for mapping in mappings:
             for key in [key for key in mapping if not kept(key[:2])]:
                 del mapping[key]
         self._encoding = {key for key in self._encoding if kept(key[:2])}
+        self.reports.keep_only(kept)
 
     def take_up(self, work: PointWork, frames: Iterable[int]) -> int:
         """Frames of a point to be sent, unless they are at work already; how many are new."""
@@ -224,7 +225,8 @@ class Sender:
         if result.key.link != self.link:
             return None
         key = (result.key.run, result.key.point, result.key.frame)
-        if self._answers.get(key, result.predictions) != result.predictions:
+        answer = _digest(result.predictions)
+        if self._answers.get(key, answer) != answer:
             raise AccountingError(
                 f"two different answers to frame {key[2]} of point {key[1]} on link "
                 f"{self.link}: the run is not deterministic"
@@ -237,7 +239,7 @@ class Sender:
         if len(result.predictions) != 2 * flight.plan.images:
             raise ProtocolError("shape", "the answer has not one class per image")
         del self._in_flight[key]
-        self._remember(key, result.predictions)
+        self._remember(key, answer)
         if flight.attempts == 1:
             self._measure(now_s - flight.first_sent_s)
         return flight
@@ -245,8 +247,7 @@ class Sender:
     def finished(self, flight: InFlight, result: TaskResult, *, correct: int, now_s: float) -> None:
         """An answered frame was judged: report it until it is recorded."""
         key = flight.plan.key
-        self._codec_of[key] = flight.message.codec
-        self._unrecorded[key] = FrameResult(
+        report = FrameResult(
             point=key[1],
             frame=key[2],
             images=flight.plan.images,
@@ -260,6 +261,7 @@ class Sender:
             round_trip_ms=1e3 * (now_s - flight.first_sent_s),
             snr_measured_db=result.snr_measured_db,
         )
+        self.reports.add(key, report, codec=flight.message.codec)
 
     def refused(self, refusal: Refusal, *, now_s: float) -> None:
         """A frame was not taken: try it again soon, or give up where that cannot help.
@@ -302,27 +304,11 @@ class Sender:
             flight.retry_at_s = now_s
             flight.told = True
 
-    def results_to_send(self, now_s: float) -> list[Results]:
-        """Finished frames that were never reported, or whose receipt is overdue."""
-        due: dict[tuple[str, str], list[FrameResult]] = {}
-        for key, result in self._unrecorded.items():
-            if now_s - self._results_sent_s.get(key, -np.inf) >= RESULTS_TIMEOUT_S:
-                self._results_sent_s[key] = now_s
-                due.setdefault((key[0], self._codec_of[key]), []).append(result)
-        return [
-            Results(
-                run=run, link=self.link, codec=codec, results=chunk[at : at + RESULTS_PER_MESSAGE]
-            )
-            for (run, codec), chunk in due.items()
-            for at in range(0, len(chunk), RESULTS_PER_MESSAGE)
-        ]
-
     def recorded(self, receipt: Recorded) -> None:
         """The ledger holds these frames: forget them."""
         for point, frame in receipt.frames:
             key = (receipt.run, point, frame)
-            for kept in (self._unrecorded, self._codec_of, self._results_sent_s):
-                kept.pop(key, None)
+            self.reports.forget(key)
             state = self._points.get((receipt.run, point))
             if state is not None:
                 state.open_frames.discard(frame)
@@ -335,7 +321,12 @@ class Sender:
         return min(idle_s, max(0.0, soonest - now_s))
 
     def _has_room(self, assignment: PointWork) -> bool:
-        """Whether another frame may be encoded, by frames and by bytes; one always may."""
+        """Whether another frame may be encoded, by frames and by bytes; one always may be.
+
+        None may while too many results wait for their receipts.
+        """
+        if self.reports.full:
+            return False
         frames = len(self._encoding) + len(self._in_flight)
         if frames == 0:
             return True
@@ -351,7 +342,11 @@ class Sender:
         self._smoothed_round_trip_s = smoothed
         self._timeout_s = min(MAX_TIMEOUT_S, max(MIN_TIMEOUT_S, 4.0 * smoothed))
 
-    def _remember(self, key: Key, predictions: bytes) -> None:
-        self._answers[key] = predictions
+    def _remember(self, key: Key, answer: bytes) -> None:
+        self._answers[key] = answer
         if len(self._answers) > ANSWERS_REMEMBERED:
             self._answers.popitem(last=False)
+
+
+def _digest(predictions: bytes) -> bytes:
+    return hashlib.blake2b(predictions, digest_size=16).digest()

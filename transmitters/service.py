@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+import numpy.typing as npt
 
 from semcom.checkpoints import open_checkpoint
 from semcom.errors import ProtocolError, SemcomError
@@ -39,6 +40,8 @@ from transmitters.settings import TransmitterSettings
 from transmitters.streaming import Streamer
 
 logger = logging.getLogger("transmitters")
+
+SLACK_BYTES = 32 << 20  # of repeated frames that may wait to leave, beyond the window
 
 
 @dataclass(frozen=True)
@@ -91,6 +94,19 @@ class FrameEncoder:
             self._sources[assignment.dataset_digest] = source
         return source
 
+    def check_classes(self, assignment: PointWork, predictions_N: npt.NDArray[np.uint16]) -> None:
+        """See that an answer names classes of the codec that a frame was encoded with.
+
+        Raises:
+            ProtocolError: it names others; the codec at the other end is not this one's.
+        """
+        classes = self._codecs[assignment.codec_digest].architecture.classes
+        worst = int(predictions_N.max())
+        if worst >= classes:
+            raise ProtocolError(
+                "codec_mismatch", f"an answer of class {worst}, the codec has {classes} classes"
+            )
+
     def _codec(self, assignment: PointWork) -> FrameCodec:
         codec = self._codecs.get(assignment.codec_digest)
         if codec is None:
@@ -125,18 +141,26 @@ class TransmitterService:
         self._telemetry = telemetry
         self._log_frames = settings.log_frames
         self._arithmetic = Arithmetic(threads=settings.threads, engine=settings.engine)
-        self._sender = Sender(link, window_bytes=settings.window_bytes)
+        self._sender = Sender(
+            link, window_bytes=settings.window_bytes, results_bytes=settings.results_bytes
+        )
         self._streamer = Streamer(self._sender)
         self._refusals = 0
         self._encoder = FrameEncoder(settings)
         self._worker: Worker[Encoded] = Worker(wakeup, "encoder")
         self._control = Endpoint.connect(settings.control, name="control", security=security)
-        self._uplink = Endpoint.connect(settings.uplink, name="uplink", security=security)
+        self._uplink = Endpoint.connect(
+            settings.uplink,
+            name="uplink",
+            security=security,
+            sent_bytes=settings.window_bytes + SLACK_BYTES,
+        )
         self._channel_instance = ""
         self._greeted = False
         self._failure: Failure | None = None
         self._run = ""
         self._draining = False
+        self._held_up = False  # by results that wait for receipts
         self._next_hello_s = 0.0
         self._codec_digest = ""
         self._heartbeats = Heartbeats("transmitter", telemetry)
@@ -186,8 +210,7 @@ class TransmitterService:
         for flight in due:
             self._telemetry.count("semcom_frames_retransmitted_total", 1, self.link)
             self._send(flight)
-        for results in self._sender.results_to_send(now_s):
-            self._control.send(results)
+        self._report(now_s)
         self._telemetry.set("semcom_frames_in_flight", self._sender.in_flight, self.link)
         self._telemetry.set("semcom_frames_open", self._sender.open_frames, self.link)
         idle_s = max(0.0, self._next_hello_s - now_s)
@@ -206,6 +229,17 @@ class TransmitterService:
         self._worker.close()
         for endpoint in self.endpoints:
             endpoint.close()
+
+    def _report(self, now_s: float) -> None:
+        """Send results; say once when they wait in vain for so long that nothing new is sent."""
+        reports = self._sender.reports
+        due = reports.due(now_s)
+        sent = next((n for n, each in enumerate(due) if not self._control.send(each)), len(due))
+        for results in due[sent:]:
+            reports.unsent(results)
+        if reports.full and not self._held_up:
+            event(logger, "no receipts; nothing new is sent", results=len(reports))
+        self._held_up = reports.full
 
     def _greet(self, now_s: float) -> None:
         self._next_hello_s = now_s + HEARTBEAT_S
@@ -246,6 +280,7 @@ class TransmitterService:
         if self._log_frames:
             frame_event(logger, "frame answered", result)
         predictions_N = np.frombuffer(result.predictions, dtype="<u2")
+        self._encoder.check_classes(flight.plan.assignment, predictions_N)
         source = self._encoder.source(flight.plan.assignment)
         correct = source.count_correct(flight.plan.first_image, predictions_N)
         self._sender.finished(flight, result, correct=correct, now_s=now_s)

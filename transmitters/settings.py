@@ -7,6 +7,7 @@ from pathlib import Path
 from pydantic import Field
 
 from semcom.settings import Address, Engine, ProcessSettings
+from transmitters.sender import RESULTS_BYTES
 
 
 class TransmitterSettings(ProcessSettings):
@@ -21,3 +22,6 @@ class TransmitterSettings(ProcessSettings):
     log_frames: bool = Field(default=False, description="each answer in the log, for an audit")
     cache_bytes: int = Field(default=256 << 20, ge=0, description="codewords kept, see encode_once")
     window_bytes: int = Field(default=64 << 20, ge=1 << 16, description="codewords in flight")
+    results_bytes: int = Field(
+        default=RESULTS_BYTES, ge=1 << 12, description="results that wait for their receipts"
+    )

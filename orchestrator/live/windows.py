@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections import deque
 from collections.abc import Iterable
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 
 from semcom.messages import FrameResult
 from semcom.metrics import percentile, wilson_interval
@@ -34,7 +34,7 @@ class WindowStats:
     snr_measured_db: float | None
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class _Frame:
     at_s: float
     point: int
@@ -99,11 +99,16 @@ def mean_db(values_db: Iterable[float | None]) -> float | None:
     return 10.0 * math.log10(sum(ratios) / len(ratios)) if ratios else None
 
 
+HISTORY = (
+    "uptime_s", "snr_set_db", "accuracy", "p50_ms", "p99_ms", "frames_per_s", "offered", "recorded",
+)  # fmt: skip
+
+
 class History:
     """A sample a second of the last ten minutes."""
 
     def __init__(self) -> None:
-        self._samples: deque[dict[str, float | None]] = deque(maxlen=HISTORY_S)
+        self._samples: deque[tuple[float | None, ...]] = deque(maxlen=HISTORY_S)
 
     def add(
         self,
@@ -115,21 +120,12 @@ class History:
         recorded: int,
     ) -> None:
         """One more sample; the oldest one goes. Frames are counted since the start."""
-        kept = asdict(stats)
-        sample = {
-            "uptime_s": uptime_s,
-            "snr_set_db": snr_set_db,
-            **{name: kept[name] for name in ("accuracy", "p50_ms", "p99_ms", "frames_per_s")},
-            "offered": offered,
-            "recorded": recorded,
-        }
-        self._samples.append({k: None if v is None else round(v, 4) for k, v in sample.items()})
+        kept = (stats.accuracy, stats.p50_ms, stats.p99_ms, stats.frames_per_s)
+        sample = (uptime_s, snr_set_db, *kept, offered, recorded)
+        self._samples.append(tuple(None if v is None else round(v, 4) for v in sample))
 
     @property
     def columns(self) -> dict[str, list[float | None]]:
         """The samples by name, oldest first."""
-        names = (
-            "uptime_s", "snr_set_db", "accuracy", "p50_ms", "p99_ms", "frames_per_s", "offered",
-            "recorded",
-        )  # fmt: skip
-        return {name: [sample[name] for sample in self._samples] for name in names}
+        columns = zip(*self._samples, strict=True) if self._samples else ((),) * len(HISTORY)
+        return {name: list(column) for name, column in zip(HISTORY, columns, strict=True)}

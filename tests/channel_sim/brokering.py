@@ -38,11 +38,11 @@ def broker_of(*receivers: bytes, queue_frames: int = 100, **options: Any) -> Bro
     return broker
 
 
-def greet(broker: Broker, identity: bytes, *codecs: str, now_s: float = 0.0) -> None:
+def greet(
+    broker: Broker, identity: bytes, *codecs: str, now_s: float = 0.0, peer: str = "receiver-1"
+) -> None:
     """A receiver says hello."""
-    hello = Hello(
-        role="receiver", peer="receiver-1", instance=INSTANCE, codecs=list(codecs or (CODEC,))
-    )
+    hello = Hello(role="receiver", peer=peer, instance=INSTANCE, codecs=list(codecs or (CODEC,)))
     assert broker.on_downlink(identity, hello, now_s=now_s) == [
         Send("downlink", identity, Welcome(instance=INSTANCE))
     ]

@@ -90,7 +90,7 @@ def test_repeated_frame_meets_the_same_channel_whatever_happened_between():
     first = send(broker, frame_of(3, point=1))
     for frame in range(3):
         send(broker, frame_of(frame, point=1))
-    again = send(broker, frame_of(3, point=1))
+    again = send(broker, frame_of(3, point=1), now_s=1.0)
     restarted = send(broker_of(b"other"), frame_of(3, point=1))
     assert first.payload.tobytes() == again.payload.tobytes() == restarted.payload.tobytes()
 
@@ -152,8 +152,8 @@ def test_receiver_that_lost_a_codec_gets_no_more_frames_of_it():
 
 def test_frame_sent_again_is_held_once():
     broker = broker_of(RX)
-    for _ in range(5):
-        send(broker, frame_of())
+    for second in range(5):
+        send(broker, frame_of(), now_s=second)
     assert held(broker) == {RX: 1}
 
 
@@ -225,7 +225,7 @@ def test_table_of_points_is_learnt_in_pieces_and_in_any_order():
     assert refused(broker, frame_of(point=1)) == "unknown_point"
     broker.learn(PointTable(run="demo", total=3, first=0, points=POINTS[:2]))
     for point, spec in enumerate(POINTS):
-        message = send(broker, frame_of(point=point)).message
+        message = send(broker, frame_of(point=point), now_s=1.0).message
         assert isinstance(message, ReceivedFrame)
         assert message.snr_db == spec.snr_db
 

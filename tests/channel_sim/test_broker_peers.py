@@ -47,7 +47,7 @@ def test_result_of_a_link_nobody_speaks_for_is_dropped():
 def test_answer_of_a_stranger_is_refused():
     broker = broker_of(RX)
     send(broker, frame_of())
-    broker.lost(RX)
+    broker.forget_silent(9.0)
     for answer in (result_of(), Refusal(reason="internal", detail="", key=key_of())):
         with pytest.raises(ProtocolError) as caught:
             broker.on_downlink(RX, answer, now_s=0)
@@ -103,8 +103,13 @@ def test_transmitter_silent_for_too_long_is_forgotten():
         assert bool(broker.on_downlink(RX, result_of(), now_s=now_s)) == there
 
 
-def test_lost_connection_takes_the_receiver_out_at_once():
+def test_receiver_that_takes_no_more_messages_is_left_out_and_the_frame_refused_at_once():
     broker = broker_of(b"r1", b"r2")
-    broker.lost(b"r1")
-    broker.lost(b"never there")
+    lost = send(broker, frame_of(0))
+    (told,) = broker.undelivered(lost.message, to=lost.to, now_s=0.0)
+    assert (told.side, told.to) == ("uplink", b"transmitter")
+    assert (told.message.reason, told.message.key) == ("no_receiver", key_of(0))
+    assert broker.undelivered(lost.message, to=b"never there", now_s=0.0) == [told]
     assert [send(broker, frame_of(frame)).to for frame in range(2)] == [b"r2"] * 2
+    assert [rest.peer for rest in broker.take_rests()] == ["receiver-1"]
+    assert broker.take_rests() == []

@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from receiver.batcher import Batcher, Waiting
+from semcom.errors import ProtocolError
 from semcom.messages import FrameKey, ReceivedFrame
 
 fuzz = settings(max_examples=100, derandomize=True, deadline=None, database=None)
@@ -113,6 +114,26 @@ def test_frame_that_waits_already_is_not_taken_twice(exact):
     assert taken(batcher, 9.0) == []
     assert batcher.add(waiting(0, 9.0)), "sent again after it was decoded, it is decoded again"
     assert taken(batcher, 9.5) == [0]
+
+
+def test_frames_beyond_the_bound_are_refused_and_the_queue_stays_within_it():
+    one = waiting(0).size_bytes
+    batcher = Batcher(exact=True, max_images=40, max_delay_s=0.5, max_bytes=3 * one)
+    assert all(batcher.add(waiting(number)) for number in range(3))
+    for number in range(3, 100):
+        with pytest.raises(ProtocolError, match="overloaded"):
+            batcher.add(waiting(number))
+    assert len(batcher) == 3
+    assert not batcher.add(waiting(0)), "what waits already needs no room"
+    assert taken(batcher, 0.0) == [0]
+    assert batcher.add(waiting(50))
+
+
+def test_frame_larger_than_the_bound_is_taken_alone():
+    batcher = Batcher(exact=True, max_images=40, max_delay_s=0.5, max_bytes=1)
+    assert batcher.add(waiting(0))
+    with pytest.raises(ProtocolError, match="overloaded"):
+        batcher.add(waiting(1))
 
 
 def test_same_frame_number_of_another_link_point_or_run_is_another_frame():

@@ -127,14 +127,7 @@ def test_send_to_nobody_is_said(pair):
 
 
 def test_send_to_a_peer_that_went_is_said(pair, wakeup):
-    monitor = pair.router.socket.get_monitor_socket(zmq.EVENT_DISCONNECTED)
-    try:
-        pair.dealer.close()
-        assert monitor.poll(1000 * DEADLINE_S)
-    finally:
-        pair.router.socket.disable_monitor()
-        monitor.close()
-    # The socket hears of the end a moment after its monitor does.
+    pair.dealer.close()
     eventually(lambda: not pair.router.send(MESSAGE, to=pair.peer), "the peer is gone")
 
 
@@ -289,4 +282,4 @@ def test_free_ports_are_distinct_and_can_be_bound():
     ports = free_ports(8)
     assert len(set(ports)) == 8
     for port in ports:
-        Endpoint.bind(f"tcp://127.0.0.1:{port}", name="x").close()
+        Endpoint.bind(f"tcp://127.0.0.1:{port}", name="uplink").close()

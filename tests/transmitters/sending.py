@@ -13,7 +13,7 @@ from semcom.messages import (
     TaskResult,
 )
 from semcom.points import PointSpec
-from transmitters.sender import FramePlan, InFlight, Sender
+from transmitters.sender import RESULTS_BYTES, FramePlan, InFlight, Sender
 
 CODEC, OTHER_CODEC = "ab" * 32, "cd" * 32
 LINK = "cifar10"
@@ -39,8 +39,10 @@ def assignment(*spans: tuple[int, int], **changed: Any) -> Assignment:
     return Assignment(**{**fields, **changed})
 
 
-def sender_of(*assigned: Assignment, window_bytes: int = 1 << 20) -> Sender:
-    sender = Sender(LINK, window_bytes=window_bytes)
+def sender_of(
+    *assigned: Assignment, window_bytes: int = 1 << 20, results_bytes: int = RESULTS_BYTES
+) -> Sender:
+    sender = Sender(LINK, window_bytes=window_bytes, results_bytes=results_bytes)
     for each in assigned:
         sender.assign(each)
     return sender
@@ -90,4 +92,4 @@ def resent(sender: Sender, now_s: float) -> list[int]:
 
 
 def reported(sender: Sender, now_s: float) -> list[int]:
-    return [r.frame for message in sender.results_to_send(now_s) for r in message.results]
+    return [r.frame for message in sender.reports.due(now_s) for r in message.results]

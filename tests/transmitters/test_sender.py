@@ -135,7 +135,7 @@ def test_answer_ends_the_flight_and_is_reported_with_its_durations():
     assert flight.plan.frame == 1
     sender.finished(flight, result_of(1, answer=7), correct=2, now_s=10.5)
     assert (sender.in_flight, sender.unrecorded) == (2, 1)
-    (message,) = sender.results_to_send(10.5)
+    (message,) = sender.reports.due(10.5)
     assert (message.run, message.link, message.codec) == ("demo", LINK, CODEC)
     (result,) = message.results
     assert result.model_dump() == {
@@ -243,7 +243,7 @@ def test_results_are_cut_into_messages_that_fit_the_wire():
     for frame in range(40):
         fly(sender)
         finish(sender, frame, images=images)
-    messages = sender.results_to_send(1.0)
+    messages = sender.reports.due(1.0)
     assert sum(len(message.results) for message in messages) == 40
     for message in messages:
         assert wire.decode(wire.encode(message))[0] == message
@@ -256,7 +256,7 @@ def test_results_of_two_codecs_are_reported_apart():
     fly(sender)
     finish(sender, 0)
     finish(sender, 0, point=1, codec=OTHER_CODEC)
-    messages = sender.results_to_send(1.0)
+    messages = sender.reports.due(1.0)
     assert {message.codec: [r.point for r in message.results] for message in messages} == {
         CODEC: [0],
         OTHER_CODEC: [1],

@@ -2,15 +2,25 @@
 
 from __future__ import annotations
 
+import pytest
+
+from semcom.errors import AccountingError, ConfigurationError
+from semcom.messages import Recorded
 from tests.transmitters.sending import (
     FRAME_BYTES,
     assignment,
     finish,
     fly,
     refusal_of,
+    reported,
     resent,
+    result_of,
     sender_of,
 )
+from tests.transmitters.test_streaming import stream_work
+from transmitters.reports import MESSAGES_AT_ONCE, RESULT_BYTES, RESULTS_PER_MESSAGE
+from transmitters.sender import Sender
+from transmitters.streaming import BACKLOG_FRAMES, Streamer
 
 
 def test_byte_window_holds_from_the_first_frame_on():
@@ -60,3 +70,80 @@ def test_frames_of_an_older_run_do_not_hold_up_a_new_one():
     fly(sender)
     sender.assign(assignment(run="newer", window=2))
     assert [plan.assignment.run for plan in sender.frames_to_encode()] == ["newer", "newer"]
+
+
+def answered_without_receipt(sender: Sender, rounds: int) -> int:
+    """Frames are sent and answered while the window lets them; how many."""
+    count = 0
+    for _ in range(rounds):
+        for flight in fly(sender):
+            finish(sender, flight.plan.frame, images=flight.plan.images)
+            count += 1
+    return count
+
+
+def test_results_without_receipts_stop_a_sweep_at_their_bound_and_none_is_lost():
+    work = assignment((0, 5000), images=10_000, window=8)
+    sender = sender_of(work, results_bytes=50 * RESULT_BYTES)
+    count = answered_without_receipt(sender, 5000)
+    assert 45 <= count <= 50 + 8
+    assert sender.unrecorded == count
+    assert sender.open_frames == 5000, "every frame is open until it is recorded"
+    sender.recorded(Recorded(run="demo", frames=[(0, frame) for frame in range(20)]))
+    assert answered_without_receipt(sender, 100) > 10, "it goes on where it stood"
+
+
+def test_stream_without_receipts_sheds_what_is_due_and_counts_it():
+    sender = sender_of(results_bytes=20 * RESULT_BYTES)
+    streamer = Streamer(sender)
+    streamer.follow(stream_work(rate_hz=100.0), 0.0)
+    for tick in range(6000):
+        streamer.offer(tick / 100)
+        for flight in fly(sender):
+            finish(sender, flight.plan.frame, images=flight.plan.images)
+    state = streamer.state(refusals=0)
+    assert state is not None
+    assert sender.unrecorded <= 20 + 3, "the bound, and the window"
+    assert state.unrecorded <= 20 + 3 + BACKLOG_FRAMES
+    assert state.offered == 6000
+    assert state.offered == state.shed + state.unrecorded, "offered = shed + open"
+
+
+def test_results_that_wait_are_reported_in_pieces_the_oldest_first():
+    sender = sender_of(assignment((0, 2000), images=4000, window=1024))
+    while sender.backlog:
+        answered_without_receipt(sender, 1)
+    first, second = reported(sender, 10.0), reported(sender, 10.0)
+    assert first == list(range(MESSAGES_AT_ONCE * RESULTS_PER_MESSAGE))
+    assert [*first, *second] == list(range(2000))
+    assert reported(sender, 10.0) == []
+
+
+def test_results_that_could_not_leave_are_due_at_once():
+    sender = sender_of(assignment())
+    answered_without_receipt(sender, 1)
+    (message,) = sender.reports.due(0.0)
+    assert sender.reports.due(0.1) == []
+    sender.reports.unsent(message)
+    assert sender.reports.due(0.1) == [message]
+    sender.recorded(Recorded(run="demo", frames=[(0, 0), (0, 1), (0, 2)]))
+    sender.reports.unsent(message)
+    assert sender.reports.due(9.0) == []
+
+
+def test_more_frames_than_may_be_open_are_refused_whatever_an_assignment_says():
+    sender = sender_of(assignment())
+    far = assignment((0, 2**31 - 1), images=2**31 - 1, frame_images=1)
+    with pytest.raises(ConfigurationError, match="frames assigned"):
+        sender.assign(far)
+    assert sender.open_frames == 5
+
+
+def test_answers_are_remembered_in_few_bytes_whatever_their_length():
+    sender = sender_of(assignment((0, 1), images=4096, frame_images=4096))
+    (flight,) = fly(sender)
+    finish(sender, 0, images=4096)
+    assert all(len(kept) <= 16 for kept in sender._answers.values())
+    with pytest.raises(AccountingError):
+        sender.answered(result_of(0, images=4096, answer=2), now_s=1.0)
+    assert flight.plan.images == 4096

@@ -83,7 +83,7 @@ def test_attempts_are_reported():
     resent(sender, 2.0)
     resent(sender, 6.0)
     finish(sender, 0, now_s=6.5)
-    (message,) = sender.results_to_send(6.5)
+    (message,) = sender.reports.due(6.5)
     assert message.results[0].attempts == 3
     assert message.results[0].round_trip_ms == 6500.0
 

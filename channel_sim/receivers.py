@@ -1,0 +1,184 @@
+"""Which receiver a frame goes to: what each of them holds, and how it has behaved. Pure.
+
+A frame goes to the receiver that holds the fewest. One that refuses everything always does; so a
+receiver that refuses a frame, or leaves it to another one to answer, rests for a while, twice as
+long each time, and is then asked with one frame. Its next answer makes it one like all others.
+"""
+
+from __future__ import annotations
+
+import math
+from collections import OrderedDict
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+from semcom.errors import ProtocolError
+from semcom.messages import Hello
+
+FrameName = tuple[str, str, int, int]  # run, link, point, frame
+
+FIRST_REST_S, MAX_REST_S = 0.1, 30.0
+REPEAT_AFTER_S = 0.5  # half of the shortest time-out of a transmitter
+UNPROVEN_FRAMES = 8  # held by who has answered none yet, while others have
+NAMES_REMEMBERED = 1024
+
+
+@dataclass
+class Conduct:
+    """How a receiver has behaved, through all its connections."""
+
+    failures: int = 0  # since its last answer; what comes of one rest counts once
+    rest_until_s: float = -math.inf
+    proven: bool = False
+
+    def fail(self, now_s: float) -> float:
+        """A frame was refused or left to another; seconds of the rest that begins, or 0."""
+        if now_s < self.rest_until_s:
+            return 0.0
+        rest_s = min(MAX_REST_S, FIRST_REST_S * 2.0 ** min(self.failures, 30))
+        self.failures += 1
+        self.rest_until_s = now_s + rest_s
+        return rest_s
+
+    def answer(self) -> None:
+        """A frame that it was asked for was answered."""
+        self.failures, self.rest_until_s, self.proven = 0, -math.inf, True
+
+
+class Held(NamedTuple):
+    """A frame that a receiver was sent, and when it was sent last."""
+
+    size_bytes: int
+    sent_s: float
+
+
+class Rest(NamedTuple):
+    """A receiver is asked less from now on."""
+
+    peer: str
+    why: str
+    seconds: float
+
+
+@dataclass
+class Receiver:
+    """What the channel knows of a receiver."""
+
+    peer: str
+    codecs: frozenset[str]
+    heard_s: float
+    conduct: Conduct
+    held: dict[FrameName, Held] = field(default_factory=dict)
+    held_bytes: int = 0
+
+    def hold(self, frame: FrameName, held: Held) -> None:
+        """It is sent a frame, for the first time or again."""
+        self.release(frame)
+        self.held[frame] = held
+        self.held_bytes += held.size_bytes
+
+    def release(self, frame: FrameName) -> Held | None:
+        """It holds a frame no more; what it held."""
+        held = self.held.pop(frame, None)
+        if held is not None:
+            self.held_bytes -= held.size_bytes
+        return held
+
+    def welcome(self, now_s: float) -> bool:
+        """Whether it should be asked while there are others."""
+        conduct, held = self.conduct, len(self.held)
+        if now_s < conduct.rest_until_s or (conduct.failures and held):
+            return False
+        return conduct.proven or held < UNPROVEN_FRAMES
+
+
+class Receivers:
+    """All receivers of a channel, by connection."""
+
+    def __init__(self, *, queue_frames: int, queue_bytes: int) -> None:
+        self.here: dict[bytes, Receiver] = {}
+        self.rests: list[Rest] = []  # that began, for whoever tells of them
+        self._queue_frames = queue_frames
+        self._queue_bytes = queue_bytes
+        self._conducts: OrderedDict[str, Conduct] = OrderedDict()
+
+    def greet(self, identity: bytes, hello: Hello, now_s: float) -> None:
+        """A receiver says which codecs it has."""
+        receiver = self.here.get(identity)
+        if receiver is None:
+            conduct = self._conduct(hello.peer)
+            receiver = self.here[identity] = Receiver(hello.peer, frozenset(), now_s, conduct)
+        receiver.codecs = frozenset(hello.codecs)
+        receiver.heard_s = now_s
+
+    def resting(self, now_s: float) -> int:
+        """How many are asked less, for they refuse or do not answer."""
+        return sum(
+            now_s < each.conduct.rest_until_s or each.conduct.failures > 0
+            for each in self.here.values()
+        )
+
+    def choose(self, codec: str, frame: FrameName, size_bytes: int, now_s: float) -> bytes | None:
+        """Let a receiver hold a frame: its connection; None where it has just been sent it.
+
+        A full one may be sent again what it holds, for that may have been lost.
+
+        Raises:
+            ProtocolError: none has the codec, or none has room.
+        """
+        able = [item for item in self.here.items() if codec in item[1].codecs]
+        if not able:
+            raise ProtocolError("no_receiver", f"no receiver has codec {codec[:12]} loaded")
+        # Where nobody is welcome, as a lone receiver that has refused, there is no better one.
+        welcome = [item for item in able if item[1].welcome(now_s)]
+        identity, receiver = min(welcome or able, key=lambda item: len(item[1].held))
+        held = receiver.held.get(frame)
+        if held is not None and now_s - held.sent_s < REPEAT_AFTER_S:
+            return None
+        if held is None and receiver.held:
+            if len(receiver.held) >= self._queue_frames:
+                raise ProtocolError(
+                    "overloaded", f"every receiver holds {self._queue_frames} frames"
+                )
+            if receiver.held_bytes + size_bytes > self._queue_bytes:
+                raise ProtocolError("overloaded", f"every receiver holds {self._queue_bytes} bytes")
+        receiver.hold(frame, Held(size_bytes, now_s))
+        return identity
+
+    def answered(self, identity: bytes, frame: FrameName, now_s: float) -> None:
+        """A frame was answered: nobody holds it any more, and who left it to another rests."""
+        if self.here[identity].release(frame) is not None:
+            self.here[identity].conduct.answer()
+        for each in self.here.values():
+            held = each.release(frame)
+            if held is not None and now_s - held.sent_s >= REPEAT_AFTER_S:
+                self._failed(each, "left a frame to another receiver", now_s)
+
+    def refused(self, identity: bytes, frame: FrameName, why: str, now_s: float) -> None:
+        """A receiver did not take a frame that it was sent."""
+        receiver = self.here[identity]
+        if receiver.release(frame) is not None:
+            self._failed(receiver, why, now_s)
+
+    def lost(self, identity: bytes, *, why: str, now_s: float) -> None:
+        """Nothing can be sent to a receiver: forget it until it says hello again."""
+        receiver = self.here.pop(identity, None)
+        if receiver is not None:
+            self._failed(receiver, why, now_s)
+
+    def forget_silent(self, now_s: float, *, after_s: float) -> list[Receiver]:
+        """Drop receivers not heard of for so long; which those are."""
+        silent = [key for key, each in self.here.items() if now_s - each.heard_s > after_s]
+        return [self.here.pop(identity) for identity in silent]
+
+    def _failed(self, receiver: Receiver, why: str, now_s: float) -> None:
+        rest_s = receiver.conduct.fail(now_s)
+        if rest_s:
+            self.rests.append(Rest(receiver.peer, why, rest_s))
+
+    def _conduct(self, peer: str) -> Conduct:
+        conduct = self._conducts.setdefault(peer, Conduct())
+        self._conducts.move_to_end(peer)
+        while len(self._conducts) > NAMES_REMEMBERED:
+            self._conducts.popitem(last=False)
+        return conduct

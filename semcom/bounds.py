@@ -1,0 +1,65 @@
+"""How much the queues of a socket may hold.
+
+ZeroMQ bounds a queue in messages, of any number of parts, and counts none before it is complete.
+So each socket has bounds in messages, which the library keeps, and in bytes, which
+`semcom/connections.py` keeps: where a queue of whole messages may be full of the largest ones,
+the bounds in bytes lie above it, so that a peer that keeps to the protocol never meets them.
+"""
+
+from __future__ import annotations
+
+import resource
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+
+from semcom import wire
+
+MIB = 1 << 20
+
+
+def max_connections() -> int:
+    """Connections of one bound socket: two of them leave descriptors for all else."""
+    descriptors = resource.getrlimit(resource.RLIMIT_NOFILE)[0]
+    return 1024 if descriptors < 0 else max(64, min(1024, descriptors // 3))
+
+
+MAX_CONNECTIONS = max_connections()
+
+
+@dataclass(frozen=True)
+class Bounds:
+    """Of one socket; bytes are those on the wire."""
+
+    part_bytes: int  # of what arrives
+    received_messages: int  # that wait here, of one connection
+    sent_messages: int
+    received_bytes: int  # the same in bytes
+    sent_bytes: int
+    all_received_bytes: int  # of all connections
+    all_sent_bytes: int
+
+    def sending(self, sent_bytes: int | None) -> Bounds:
+        """Return the same with another bound of what waits to leave on one connection, if any."""
+        if sent_bytes is None:
+            return self
+        every = max(sent_bytes, self.all_sent_bytes)
+        return replace(self, sent_bytes=sent_bytes, all_sent_bytes=every)
+
+
+HEADER, PAYLOAD = wire.MAX_HEADER_BYTES, wire.MAX_PAYLOAD_BYTES
+
+# fmt: off
+BOUND: Mapping[str, Bounds] = {
+    # frames come, answers go
+    "uplink": Bounds(PAYLOAD, 8, 1024, 160 * MIB, 16 * MIB, 512 * MIB, 128 * MIB),
+    # answers come, frames go
+    "downlink": Bounds(HEADER, 64, 1024, 64 * MIB, 96 * MIB, 256 * MIB, 512 * MIB),
+    # a whole table of points goes at once
+    "control": Bounds(HEADER, 64, 4096, 64 * MIB, 32 * MIB, 256 * MIB, 256 * MIB),
+}
+DIALLED: Mapping[str, Bounds] = {
+    "uplink": Bounds(HEADER, 64, 2048, 64 * MIB, 96 * MIB, 64 * MIB, 96 * MIB),
+    "downlink": Bounds(PAYLOAD, 8, 1024, 160 * MIB, 16 * MIB, 160 * MIB, 16 * MIB),
+    "control": Bounds(HEADER, 64, 256, 64 * MIB, 16 * MIB, 64 * MIB, 16 * MIB),
+}
+# fmt: on

@@ -1,0 +1,282 @@
+"""Bytes that wait in the queues of a socket's connections, and hanging up where they are too many.
+
+The kernel counts what a connection has received and what its other end has acknowledged. What was
+read from it less what was taken waits to be read, also where it is a part of a message that never
+ends; what was sent less what was acknowledged waits to leave. A message of many small parts takes
+far more memory than bytes, so a bound socket looks at the memory of its process too. Without such
+counts, as on systems other than Linux, the bounds in messages remain.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import fcntl
+import logging
+import os
+import socket
+import struct
+import sys
+import termios
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import NamedTuple
+
+from semcom.bounds import MAX_CONNECTIONS, Bounds
+from semcom.log_limit import LogLimit
+
+CHECK_EVERY_S = 0.1
+CHECK_OFTEN_S = 0.01  # while a lot waits
+OFTEN_BYTES = 1 << 20
+LOG_EVERY_S = 10.0
+SHORT_BYTES, SHORT_OVERHEAD, LONG_OVERHEAD = 255, 2, 9  # of a part, in ZMTP
+CURVE_OVERHEAD = 33  # of a part: name, nonce, authenticator and flags
+COUNTS = struct.Struct("=QQ")  # acknowledged, received
+WAITING = struct.Struct("=i")
+COUNTS_AT = 120  # in struct tcp_info
+STATM = Path("/proc/self/statm")
+PAGE_BYTES = os.sysconf("SC_PAGE_SIZE")
+logger = logging.getLogger("semcom.connections")
+
+Remote = tuple[object, ...]
+
+
+class Counts(NamedTuple):
+    """What the kernel says of a connection."""
+
+    remote: Remote
+    received: int  # and read from the kernel
+    acknowledged: int
+
+
+@dataclass
+class Connection:
+    """One connection of a socket: bytes on the wire."""
+
+    fd: int
+    remote: Remote
+    received: int = 0
+    taken: int = 0
+    put: int = 0
+    acknowledged: int = 0
+    peer: bytes | None = None
+    ended: bool = False  # hung up, and not gone yet
+
+    @property
+    def unread(self) -> int:
+        """Bytes that came and were not taken."""
+        return 0 if self.ended else self.received - self.taken
+
+    @property
+    def unsent(self) -> int:
+        """Bytes that were put and have not reached the other end."""
+        return self.put - self.acknowledged
+
+    def update(self, counts: Counts) -> None:
+        """Take the kernel's counts; those of handshakes are not ours."""
+        self.received, self.acknowledged = counts.received, counts.acknowledged
+        self.taken = min(self.taken, self.received)
+        self.put = max(self.put, self.acknowledged)
+
+
+def tcp_counts(fd: int) -> Counts | None:
+    """The counts of a connection; None where there is none, or none that are counted."""
+    try:
+        with socket.socket(fileno=os.dup(fd)) as same:
+            remote = same.getpeername()
+            info = same.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, 256)
+            # First what came, then what of it is still the kernel's: what is here is never less.
+            here = WAITING.unpack(fcntl.ioctl(same, termios.FIONREAD, bytes(WAITING.size)))[0]
+    except OSError:
+        return None
+    if sys.platform != "linux" or len(info) < COUNTS_AT + COUNTS.size:
+        return None
+    acknowledged, received = COUNTS.unpack_from(info, COUNTS_AT)
+    return Counts(remote, max(0, received - here), acknowledged)
+
+
+def resident_bytes() -> int:
+    """Memory that this process holds; 0 where the system does not tell."""
+    try:
+        return int(STATM.read_text().split()[1]) * PAGE_BYTES
+    except (OSError, ValueError, IndexError):
+        return 0
+
+
+def hang_up(fd: int, remote: Remote) -> None:
+    """End the connection with `remote` where `fd` is still that; its number may be another's.
+
+    It is dissolved, with a reset: after a mere shutdown the library would go on reading from a
+    peer that goes on sending.
+    """
+    try:
+        with socket.socket(fileno=os.dup(fd)) as same:
+            if same.getpeername() == remote:
+                nowhere = ctypes.create_string_buffer(struct.pack("=H", socket.AF_UNSPEC), 16)
+                if ctypes.CDLL(None).connect(same.fileno(), nowhere, 16) != 0:
+                    same.shutdown(socket.SHUT_RDWR)
+    except OSError:
+        return
+
+
+class Kernel(NamedTuple):
+    """What is asked of the system."""
+
+    read: Callable[[int], Counts | None]
+    end: Callable[[int, Remote], None]
+    memory: Callable[[], int]
+
+
+KERNEL = Kernel(tcp_counts, hang_up, resident_bytes)
+
+
+class Connections:
+    """The connections of one socket."""
+
+    def __init__(
+        self,
+        name: str,
+        bounds: Bounds,
+        *,
+        keyed: bool = False,
+        bound: bool = False,
+        kernel: Kernel = KERNEL,
+    ) -> None:
+        self.hung_up = 0
+        self._name = name
+        self._bounds = bounds
+        self._extra = CURVE_OVERHEAD if keyed else 0
+        self._memory = kernel.memory if bound else None
+        self._quiet_memory = 0  # when hardly anything waited here
+        self._read = kernel.read
+        self._end = kernel.end
+        self._open: dict[int, Connection] = {}
+        self._of: dict[bytes, Connection] = {}
+        self._unsent = 0
+        self._next_check_s = 0.0
+        self._log_limit = LogLimit(every_s=LOG_EVERY_S)
+
+    def __len__(self) -> int:
+        return len(self._open)
+
+    def opened(self, fd: int, *, peer: bytes | None = None) -> Connection | None:
+        """A connection stands; None where its bytes are not counted."""
+        counts = self._read(fd)
+        if counts is None:
+            return None
+        known = self._open.get(fd)
+        if known is None or known.remote != counts.remote:
+            self._forget(fd)
+            known = self._open[fd] = Connection(fd, counts.remote)
+            self._next_check_s = 0.0
+        if peer is not None:
+            known.peer = peer
+            self._of[peer] = known
+        return known
+
+    def took(self, peer: bytes, parts: Sequence[bytes], *, fd: Callable[[], int]) -> None:
+        """A message of a peer was read; `fd` is asked for the first one's connection."""
+        connection = self._of.get(peer) or self.opened(fd(), peer=peer)
+        if connection is not None:
+            connection.taken += self._wire_bytes(parts)
+
+    def room_for(self, peer: bytes, parts: Sequence[bytes]) -> bool:
+        """Whether a message may wait to leave to a peer."""
+        connection = self._of.get(peer)
+        if connection is None:
+            return True
+        size, bounds = self._wire_bytes(parts), self._bounds
+        if self._fits(connection, size):
+            return True
+        counts = self._read(connection.fd)
+        if counts is None or counts.remote != connection.remote:
+            return True  # it is gone; the socket will say so
+        self._unsent -= connection.unsent
+        connection.update(counts)
+        self._unsent += connection.unsent
+        if self._unsent + size > bounds.all_sent_bytes:
+            self._refresh()
+        return self._fits(connection, size)
+
+    def put(self, peer: bytes, parts: Sequence[bytes]) -> None:
+        """A message waits to leave to a peer."""
+        connection = self._of.get(peer)
+        if connection is not None:
+            size = self._wire_bytes(parts)
+            connection.put += size
+            self._unsent += size
+
+    def check(self, now_s: float) -> float:
+        """Hang up on who has too much waiting here; seconds until it must be asked again."""
+        if now_s >= self._next_check_s:
+            self._refresh()
+            self._hang_up_on_greedy(now_s)
+            most = max((each.unread for each in self._open.values()), default=0)
+            self._next_check_s = now_s + (CHECK_OFTEN_S if most > OFTEN_BYTES else CHECK_EVERY_S)
+        return self._next_check_s - now_s
+
+    def _fits(self, connection: Connection, size: int) -> bool:
+        return (
+            connection.unsent + size <= self._bounds.sent_bytes
+            and self._unsent + size <= self._bounds.all_sent_bytes
+        )
+
+    def _wire_bytes(self, parts: Iterable[bytes]) -> int:
+        total = 0
+        for part in parts:
+            size = len(part) + self._extra
+            total += size + (SHORT_OVERHEAD if size <= SHORT_BYTES else LONG_OVERHEAD)
+        return total
+
+    def _refresh(self) -> None:
+        for fd, connection in list(self._open.items()):
+            counts = self._read(fd)
+            if counts is None or counts.remote != connection.remote:
+                self._forget(fd)
+            elif connection.ended:
+                self._end(fd, connection.remote)
+            else:
+                connection.update(counts)
+        self._unsent = sum(each.unsent for each in self._open.values())
+
+    def _forget(self, fd: int) -> None:
+        gone = self._open.pop(fd, None)
+        if gone is not None and gone.peer is not None and self._of.get(gone.peer) is gone:
+            del self._of[gone.peer]
+
+    def _hang_up_on_greedy(self, now_s: float) -> None:
+        bounds = self._bounds
+        by_size = sorted(self._open.values(), key=lambda each: each.unread, reverse=True)
+        total = sum(each.unread for each in by_size)
+        if self._amplified(total):
+            self._hang_up(by_size[0], "what waits to be read takes too much memory", now_s)
+            total -= by_size.pop(0).unread
+        for each in by_size:
+            if each.unread <= bounds.received_bytes and total <= bounds.all_received_bytes:
+                break
+            total -= each.unread
+            self._hang_up(each, f"{each.unread} bytes wait to be read", now_s)
+        there = [each for each in self._open.values() if not each.ended]
+        # Who has said nothing yet goes first, the oldest of them; else who came last.
+        order = [each for each in there if not each.taken] + [e for e in there[::-1] if e.taken]
+        for each in order[: max(0, len(there) - MAX_CONNECTIONS)]:
+            self._hang_up(each, "too many connections", now_s)
+
+    def _amplified(self, waiting: int) -> bool:
+        """Whether the process has grown by more than may wait, while something waited."""
+        if self._memory is None:
+            return False
+        memory = self._memory()
+        quiet = waiting <= OFTEN_BYTES
+        grown = not quiet and memory - self._quiet_memory > self._bounds.all_received_bytes
+        if quiet or grown:
+            self._quiet_memory = memory
+        return grown
+
+    def _hang_up(self, connection: Connection, why: str, now_s: float) -> None:
+        self._end(connection.fd, connection.remote)
+        connection.ended = True
+        self.hung_up += 1
+        if self._log_limit.due(self._name, now_s):
+            told = {"socket": self._name, "remote": str(connection.remote), "why": why}
+            logger.warning("hung up", extra={"fields": {**told, "so_far": self.hung_up}})

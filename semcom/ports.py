@@ -1,0 +1,32 @@
+"""Free TCP ports of this machine."""
+
+from __future__ import annotations
+
+import random
+import socket
+
+from semcom.errors import PortInUseError
+
+FREE_PORTS = range(15_000, 32_000)
+
+
+def free_ports(count: int, host: str = "127.0.0.1") -> list[int]:
+    """Distinct TCP ports of `host` that nobody listens on right now.
+
+    They are taken from below the range from which systems number outgoing connections, so that
+    no connection made before they are bound can sit on one of them.
+
+    Raises:
+        PortInUseError: hardly any port is free.
+    """
+    found: list[int] = []
+    for port in random.SystemRandom().sample(FREE_PORTS, k=1000):
+        with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:
+            try:
+                probe.bind((host, port))
+            except OSError:
+                continue
+        found.append(port)
+        if len(found) == count:
+            return found
+    raise PortInUseError(f"no {count} free ports on {host}; stop some processes")

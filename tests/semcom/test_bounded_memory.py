@@ -1,0 +1,117 @@
+"""Real sockets: no peer, hostile or silent, takes an endpoint's memory beyond its bounds."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Iterator
+from functools import partial
+
+import pytest
+
+from semcom import bounds, wire
+from semcom.connections import resident_bytes
+from semcom.messages import Welcome
+from semcom.ports import free_ports
+from semcom.sockets import Endpoint, Poller
+from semcom.wakeup import Wakeup
+from tests.semcom.raw_peer import RawPeer, frame, meanwhile, message
+
+pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="needs the counts of Linux")
+
+MIB = 1 << 20
+SMALL = bounds.Bounds(
+    part_bytes=MIB, received_messages=8, sent_messages=4096,
+    received_bytes=12 * MIB, sent_bytes=8 * MIB,
+    all_received_bytes=24 * MIB, all_sent_bytes=24 * MIB,
+)  # fmt: skip
+SLACK = 48 * MIB  # of the allocator, of the kernel's buffers, of a moment's delay
+GREETED = message(wire.encode(Welcome(instance="0123456789abcdef")))
+
+
+@pytest.fixture
+def wakeup() -> Iterator[Wakeup]:
+    wakeup = Wakeup()
+    yield wakeup
+    wakeup.close()
+
+
+@pytest.fixture
+def endpoint(monkeypatch: pytest.MonkeyPatch, zmq_context: object) -> Iterator[Endpoint]:
+    monkeypatch.setitem(bounds.BOUND, "uplink", SMALL)
+    endpoint = Endpoint.bind(f"tcp://127.0.0.1:{free_ports(1)[0]}", name="uplink")
+    yield endpoint
+    endpoint.close()
+
+
+def port_of(endpoint: Endpoint) -> int:
+    return int(endpoint.socket.getsockopt_string(32).rpartition(":")[2])  # LAST_ENDPOINT
+
+
+def growth_while(endpoint: Endpoint, wakeup: Wakeup, seconds: float, *, hung_up: int) -> int:
+    """How much memory the process takes at most, until so many connections are hung up."""
+    poller, before = Poller([endpoint], wakeup), resident_bytes()
+    most, end_s = 0, time.monotonic() + seconds
+    while time.monotonic() < end_s and endpoint.connections.hung_up < hung_up:
+        poller.wait(0.05)
+        most = max(most, resident_bytes() - before)
+    return most
+
+
+@pytest.mark.parametrize("part", [b"x" * MIB, b"x" * 300, b""], ids=["large", "small", "empty"])
+def test_message_that_never_ends_is_cut_off(endpoint: Endpoint, wakeup: Wakeup, part: bytes):
+    data = frame(part, more=True) * max(1, MIB // max(4, len(part)))
+    with RawPeer(port_of(endpoint)) as peer:
+        flood = partial(peer.flood, data, seconds=30.0, most_bytes=4096 * MIB)
+        with meanwhile(flood):
+            most = growth_while(endpoint, wakeup, 30.0, hung_up=1)
+        assert endpoint.connections.hung_up == 1
+        assert most < SMALL.all_received_bytes + SLACK
+        assert peer.sent < 512 * MIB
+
+
+def test_messages_that_nobody_reads_wait_at_the_sender(endpoint: Endpoint, wakeup: Wakeup):
+    data = message([b"p" * 20, b"h" * 100, b"x" * MIB])
+    with RawPeer(port_of(endpoint)) as peer:
+        with meanwhile(partial(peer.flood, data, seconds=1.5, most_bytes=4096 * MIB)):
+            most = growth_while(endpoint, wakeup, 1.5, hung_up=1)
+        assert endpoint.connections.hung_up == 0, "a peer that keeps to the protocol stays"
+        assert most < SMALL.received_bytes + SLACK
+        assert peer.sent < SMALL.received_bytes + 64 * MIB, "the rest waits in the kernel"
+
+
+def test_peer_that_reads_nothing_is_sent_no_more_than_the_bound(endpoint: Endpoint, wakeup: Wakeup):
+    poller, before = Poller([endpoint], wakeup), resident_bytes()
+    with RawPeer(port_of(endpoint), receive_bytes=4096) as peer:
+        assert peer.send(GREETED)
+        assert poller.wait(10.0) == [endpoint]
+        received = endpoint.receive()
+        assert received is not None
+        parts, sent, end_s = [b"p" * 20, b"h" * 100, b"x" * (64 << 10)], 0, time.monotonic() + 30
+        refused = 0
+        while refused < 50 and time.monotonic() < end_s:
+            if endpoint.send_parts(parts, to=received.sender):
+                sent += len(message(parts))
+            else:
+                refused += 1
+                poller.wait(0.005)
+        assert refused == 50
+        assert sent < SMALL.sent_bytes + 8 * MIB, "the bound, and what the kernel took"
+        assert resident_bytes() - before < SMALL.sent_bytes + SLACK
+
+
+def test_peer_that_reads_on_gets_everything(endpoint: Endpoint, wakeup: Wakeup):
+    poller, parts = Poller([endpoint], wakeup), [b"p" * 20, b"h" * 100, b"x" * (256 << 10)]
+    with RawPeer(port_of(endpoint)) as peer:
+        assert peer.send(GREETED)
+        assert poller.wait(10.0) == [endpoint]
+        received = endpoint.receive()
+        assert received is not None
+        left, got = 4 * SMALL.sent_bytes // len(parts[2]), 0
+        expected, end_s = left * len(message(parts)), time.monotonic() + 30
+        while got < expected and time.monotonic() < end_s:
+            while left and endpoint.send_parts(parts, to=received.sender):
+                left -= 1
+            got += len(peer.line.recv(4 * MIB))
+        assert left == 0
+        assert got >= expected
