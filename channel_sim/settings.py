@@ -5,8 +5,8 @@ from __future__ import annotations
 from pydantic import Field
 
 from channel_sim.broker import QUEUE_BYTES
+from semcom.channel_choice import Point
 from semcom.messages import Name
-from semcom.points import PointSpec
 from semcom.settings import Address, NoiseEngine, ProcessSettings, Settings
 from semcom.wire import MAX_PAYLOAD_BYTES
 
@@ -15,7 +15,7 @@ class StaticRun(Settings):
     """Points of a run given by file, for a channel that serves without an orchestrator."""
 
     run: Name
-    points: list[PointSpec] = Field(min_length=1)
+    points: list[Point] = Field(min_length=1)
 
 
 class BrokerSettings(ProcessSettings):

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from receiver.batcher import WAITING_BYTES
 from semcom.messages import Name
@@ -32,3 +33,12 @@ class ReceiverSettings(ProcessSettings):
     waiting_bytes: int = Field(
         default=WAITING_BYTES, ge=1 << 16, description="frames that wait to be decoded"
     )
+
+    @model_validator(mode="after")
+    def _merges_where_it_may(self) -> Self:
+        of_merging = {"max_batch_images", "max_delay_ms"} & self.model_fields_set
+        if self.mode == "exact" and of_merging:
+            raise ValueError(
+                f"{min(of_merging)} has no effect with mode: exact, which never merges"
+            )
+        return self
