@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pydantic import Field
 
-from semcom.messages import Name
+from semcom.names import Name
 from semcom.points import PointSpec
 from semcom.settings import Address, NoiseEngine, ProcessSettings, Settings
 

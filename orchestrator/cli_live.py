@@ -31,6 +31,7 @@ from orchestrator.live.view import view
 from orchestrator.scenarios import Scenario
 from orchestrator.settings import Folders
 from semcom.errors import ConfigurationError, ProcessFailedError, SemcomError
+from semcom.names import check_name
 
 LIVE_SCENARIO = PROJECT / "scenarios" / "live.yaml"
 POLL_S = 0.5
@@ -65,7 +66,7 @@ def up(  # noqa: PLR0913 - the options of a command
 ) -> None:
     """Start a live system: links stream until it is stopped."""
     wanted = read_live_scenario(scenario)
-    home = Home(runs, name or wanted.name)
+    home = Home(runs, wanted.name if name is None else check_name(name, what="--name"))
     if detach:
         options = ["--attach"] if attach else []
         for option, value in (("data", data), ("codecs", codecs), ("runs", runs), ("work", work)):

@@ -16,7 +16,8 @@ from pydantic import Field, model_validator
 
 from orchestrator.catalog import Catalog
 from semcom.errors import ConfigurationError
-from semcom.messages import MAX_FRAME_IMAGES, MAX_ITEMS, Arithmetic, Digest, Name, Role
+from semcom.messages import MAX_FRAME_IMAGES, MAX_ITEMS, Arithmetic, Digest, Role
+from semcom.names import Name
 from semcom.points import ChannelSettings, PointSpec, SnrDb
 from semcom.settings import (
     Decoding,

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from pydantic import Field
 
-from semcom.messages import Name
+from semcom.names import Name
 from semcom.settings import Address, Decoding, ProcessSettings
 
 

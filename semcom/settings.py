@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar
 
@@ -9,9 +10,11 @@ import yaml
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 
 from semcom.errors import ConfigurationError
+from semcom.files import read_text
 
 MAX_SETTINGS_BYTES = 1 << 20
 MAX_QUOTED = 80
+SECRET_PLACES = ("security", "secret", "token")
 # What YAML's own constructors raise for values that look like numbers or dates and are none.
 UNREADABLE = (
     yaml.YAMLError, RecursionError, ValueError, KeyError, AttributeError, TypeError,
@@ -87,13 +90,11 @@ def read_yaml(path: Path) -> dict[str, Any]:
         ConfigurationError: missing, not YAML, or not a map.
     """
     try:
-        if path.stat().st_size > MAX_SETTINGS_BYTES:
-            raise ConfigurationError(f"{path} is larger than {MAX_SETTINGS_BYTES} bytes")
-        text = path.read_text(encoding="utf-8")
+        text = read_text(path, max_bytes=MAX_SETTINGS_BYTES)
     except FileNotFoundError as error:
         raise ConfigurationError(f"no such file: {path}") from error
-    except (OSError, UnicodeDecodeError) as error:
-        raise ConfigurationError(f"cannot read {path}: {error}") from error
+    except OSError as error:
+        raise ConfigurationError(f"cannot read {path}: {error.strerror}") from error
     content = parse_yaml(text, where=str(path))
     if not isinstance(content, dict):
         raise ConfigurationError(f"{path} must hold a map of settings")
@@ -135,9 +136,15 @@ def describe(error: ValidationError, model: type[BaseModel]) -> str:
     text = f"{path}: {first['msg'].removeprefix('Value error, ')}"
     if first["type"] == "extra_forbidden":
         text = f"{path}: unknown key; allowed: {', '.join(_allowed_keys(model, first['loc'][:-1]))}"
-    elif first["type"] != "missing" and isinstance(first["input"], str | int | float):
+    elif _may_be_quoted(first) and isinstance(first["input"], str | int | float):
         text += f" (got {_quoted(first['input'])})"
     return text if len(errors) == 1 else f"{text} (and {len(errors) - 1} more)"
+
+
+def _may_be_quoted(error: Mapping[str, Any]) -> bool:
+    """Whether to say what was given: something must be there, and not where secrets belong."""
+    place = ".".join(str(part) for part in error["loc"]).lower()
+    return error["type"] != "missing" and not any(word in place for word in SECRET_PLACES)
 
 
 def _quoted(value: object) -> str:

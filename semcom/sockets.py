@@ -59,7 +59,7 @@ class Authenticator:
     _shared: ClassVar[Authenticator | None] = None
 
     def __init__(self, security: Security) -> None:
-        self._security = security
+        self.security = security
         self._users = 0
         self.socket: zmq.Socket[bytes] = zmq.Context.instance().socket(zmq.REP)
         self.socket.setsockopt(zmq.LINGER, 0)
@@ -88,16 +88,16 @@ class Authenticator:
         """
         try:
             parts = self.socket.recv_multipart(zmq.NOBLOCK)
-            reply, verdict = zap.answer(parts, self._security.keys)
+            reply, verdict = zap.answer(parts, self.security.keys)
             self.socket.send_multipart(reply, zmq.NOBLOCK)
         except (zmq.ZMQError, OSError) as error:
             raise self.dead(str(error)) from error
         if verdict.speaker is None:
-            self._security.refused(verdict.reason, verdict.detail)
+            self.security.refused(verdict.reason, verdict.detail)
 
     def dead(self, why: str) -> AuthenticationError:
         """Count its death; the error to end the process with."""
-        self._security.refused("dead_authenticator", why)
+        self.security.refused("dead_authenticator", why)
         return AuthenticationError(f"the authenticator is dead, nobody is let in: {why}")
 
 
@@ -126,7 +126,9 @@ class Endpoint:
         Raises:
             PortInUseError: another process listens there.
             ConfigurationError: not an address of this host.
+            AuthenticationError: the process's own key is none.
         """
+        _check_pair(security)
         endpoint = cls(zmq.ROUTER, name)
         endpoint.socket.setsockopt(zmq.ROUTER_MANDATORY, 1)
         if security is not None:
@@ -148,7 +150,9 @@ class Endpoint:
 
         Raises:
             ConfigurationError: no address, or the server's key is not known.
+            AuthenticationError: the process's own key is none.
         """
+        _check_pair(security)
         server_key = None if security is None else security.server_key(name)
         endpoint = cls(zmq.DEALER, name)
         endpoint.socket.setsockopt(zmq.IMMEDIATE, 1)
@@ -252,7 +256,8 @@ class Endpoint:
     def _use_key(self, security: Security) -> None:
         self._security = security
         self.socket.setsockopt(zmq.CURVE_PUBLICKEY, security.own.public_key.encode())
-        self.socket.setsockopt(zmq.CURVE_SECRETKEY, security.own.secret_key.encode())
+        secret = security.own.secret_key.get_secret_value()
+        self.socket.setsockopt(zmq.CURVE_SECRETKEY, secret.encode())
 
     def _observe(self, more: int) -> None:
         failed = (
@@ -277,6 +282,17 @@ class Endpoint:
         if wrong is not None:
             security.refused("wrong_peer", f"{self.name}: {wrong}")
             raise ProtocolError("unexpected", wrong, key=frame_of(message))
+
+
+def _check_pair(security: Security | None) -> None:
+    """Check that the halves of a process's own key belong together; libzmq would not say so."""
+    if security is None:
+        return
+    own = security.own
+    if zmq.curve_public(own.secret_key.get_secret_value().encode()) != own.public_key.encode():
+        raise AuthenticationError(
+            f"the secret key of {own.speaker} does not belong to its public key; make a new one"
+        )
 
 
 def _speaker(frame: zmq.Frame) -> Speaker | None:
@@ -331,6 +347,7 @@ class Poller:
         for key, authenticator in self._authenticators.items():
             if key.closed:
                 raise authenticator.dead("its socket is closed")
+            authenticator.security.log_held_back()
         readable: dict[object, int] = dict(self._poller.poll(max(0, round(timeout_s * 1000))))
         for key, authenticator in self._authenticators.items():
             if key in readable:

@@ -6,7 +6,7 @@ import contextlib
 import json
 import os
 import secrets
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import psutil
@@ -14,9 +14,11 @@ import psutil
 from orchestrator.jobs.locks import FileLock
 from orchestrator.jobs.processes import is_process
 from semcom.errors import ConfigurationError, StorageError
-from semcom.files import write_atomically
+from semcom.files import read_file, read_text, write_atomically
+from semcom.names import check_name
 
 TOKEN_VARIABLE = "SEMCOM_TOKEN"
+MAX_BYTES = 1 << 16  # of live.json and of the token
 
 
 @dataclass(frozen=True)
@@ -25,7 +27,7 @@ class Found:
 
     name: str
     url: str
-    token: str
+    token: str = field(repr=False)
     pid: int | None
 
 
@@ -85,7 +87,7 @@ class Home:
     def find(self) -> Found | None:
         """The system, if it runs; one that was killed has left a file, but is no process."""
         try:
-            content = json.loads((self.folder / "live.json").read_bytes())
+            content = json.loads(read_file(self.folder / "live.json", max_bytes=MAX_BYTES))
             if not is_process(content["pid"], content["started_s"]):
                 return None
             token = os.environ.get(TOKEN_VARIABLE) or _read_token(self.folder)
@@ -111,7 +113,7 @@ def find_system(runs: Path, name: str | None) -> Found:
     if name is not None and "://" in name:
         return Found(name, name.rstrip("/"), os.environ.get(TOKEN_VARIABLE, ""), None)
     if name is not None:
-        found = Home(runs, name).find()
+        found = Home(runs, check_name(name, what="--name")).find()
         if found is None:
             raise ConfigurationError(f"no live system '{name}' in {runs}: semcom up")
         return found
@@ -127,6 +129,6 @@ def find_system(runs: Path, name: str | None) -> Found:
 
 def _read_token(folder: Path) -> str:
     try:
-        return (folder / "token").read_text().strip()
+        return read_text(folder / "token", max_bytes=MAX_BYTES).strip()
     except OSError:
         return ""

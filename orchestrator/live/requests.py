@@ -9,7 +9,7 @@ from typing import Any, Literal
 
 from orchestrator.scenarios import Scenario
 from semcom.errors import ConfigurationError
-from semcom.messages import Name
+from semcom.names import Name
 from semcom.points import ChannelModel, SnrDb
 from semcom.settings import Settings
 from semcom.wakeup import Wakeup

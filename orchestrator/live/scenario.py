@@ -11,7 +11,8 @@ from orchestrator.catalog import Catalog
 from orchestrator.live.courses import Constant, Course, Trace, read_trace
 from orchestrator.scenarios import LIVE, PlannedLink, Scenario, SystemSettings, plan_link
 from semcom.errors import ConfigurationError
-from semcom.messages import MAX_FRAME_IMAGES, Arrivals, Name
+from semcom.messages import MAX_FRAME_IMAGES, Arrivals
+from semcom.names import Name
 from semcom.points import ChannelSettings
 from semcom.settings import Settings, read_yaml, validate
 
