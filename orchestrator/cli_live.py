@@ -31,10 +31,12 @@ from orchestrator.live.view import view
 from orchestrator.scenarios import Scenario
 from orchestrator.settings import Folders
 from semcom.errors import ConfigurationError, ProcessFailedError, SemcomError
+from semcom.files import read_end
 from semcom.names import check_name
 
 LIVE_SCENARIO = PROJECT / "scenarios" / "live.yaml"
 POLL_S = 0.5
+MAX_LOG_BYTES = 1 << 16  # of what is read to say why it ended
 READY_DEADLINE_S = 300.0
 DOWN_DEADLINE_S = 60.0
 
@@ -248,5 +250,6 @@ def _streams(system: Found | None) -> bool:
 
 
 def _last_line(log: Path) -> str:
-    lines = log.read_text(errors="replace").strip().splitlines() or ["it ended at once"]
+    text = read_end(log, max_bytes=MAX_LOG_BYTES).decode(errors="replace")
+    lines = text.strip().splitlines() or ["it ended at once"]
     return lines[-1].removeprefix("error: ")

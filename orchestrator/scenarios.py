@@ -15,7 +15,7 @@ from typing import Annotated, Literal, Self
 from pydantic import Field, model_validator
 
 from orchestrator.catalog import Catalog
-from semcom.errors import ConfigurationError
+from semcom.errors import CheckpointError, ConfigurationError
 from semcom.messages import MAX_FRAME_IMAGES, MAX_ITEMS, Arithmetic, Digest, Role
 from semcom.names import Name
 from semcom.points import ChannelSettings, PointSpec, SnrDb
@@ -372,7 +372,7 @@ def _plan_codec(
 ) -> PlannedCodec:
     manifest = catalog.verified(codec).manifest
     if manifest.architecture.classes != len(dataset.classes):
-        raise ConfigurationError(
+        raise CheckpointError(
             f"link {link}: codec {codec} answers {manifest.architecture.classes} classes, "
             f"data set {dataset.name} has {len(dataset.classes)}"
         )

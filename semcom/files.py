@@ -82,6 +82,17 @@ def read_file(
     return b"".join(pieces)
 
 
+def read_end(path: Path, *, max_bytes: int) -> bytes:
+    """Return the last bytes of a regular file, `max_bytes` at most: of a log, however long.
+
+    Raises:
+        OSError: as `open_regular`.
+    """
+    with os.fdopen(open_regular(path), "rb") as file:
+        file.seek(max(0, file.seek(0, os.SEEK_END) - max_bytes))
+        return file.read(max_bytes)
+
+
 def read_text(path: Path, *, max_bytes: int) -> str:
     """Return the text, in UTF-8, of a regular file of at most `max_bytes`.
 

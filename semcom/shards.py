@@ -14,20 +14,26 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
-from numpy.lib.format import open_memmap
+from numpy.lib import format as numpy_format
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from semcom.errors import ConfigurationError, StorageError
-from semcom.files import write_atomically
+from semcom.files import open_regular, read_file, write_atomically
 
 Split = Literal["train", "test"]
 MANIFEST = "dataset.json"
+MAX_MANIFEST_BYTES = 1 << 24
 MIN_IMAGE_SIZE = 8
+HEADER_READERS = {
+    (1, 0): numpy_format.read_array_header_1_0,
+    (2, 0): numpy_format.read_array_header_2_0,
+}
 ImageArray = npt.NDArray[np.uint8]
 LabelArray = npt.NDArray[np.uint16]
 
@@ -66,8 +72,8 @@ class Shard:
         if split not in self.manifest.splits:
             raise ConfigurationError(f"data set {root} has no split '{split}'")
         try:
-            self.images_NHWC: ImageArray = open_memmap(root / split / "images.npy", mode="r")
-            self.labels_N: LabelArray = open_memmap(root / split / "labels.npy", mode="r")
+            self.images_NHWC: ImageArray = _map(root / split / "images.npy")
+            self.labels_N: LabelArray = _map(root / split / "labels.npy")
             self._check()
         except (OSError, ValueError) as error:
             raise ConfigurationError(
@@ -100,7 +106,7 @@ def read_manifest(root: Path) -> DatasetManifest:
     """
     path = root / MANIFEST
     try:
-        return DatasetManifest.model_validate_json(path.read_bytes())
+        return DatasetManifest.model_validate_json(read_file(path, max_bytes=MAX_MANIFEST_BYTES))
     except FileNotFoundError as error:
         raise ConfigurationError(
             f"no data set at {root}; run 'semcom data prepare {root.name}' first"
@@ -108,6 +114,25 @@ def read_manifest(root: Path) -> DatasetManifest:
     except (OSError, ValidationError) as error:
         first = str(error).splitlines()[0]
         raise ConfigurationError(f"{path} is not a data set manifest: {first}") from error
+
+
+def _map(path: Path) -> Any:
+    """Map an array of a regular file: numpy's own function would wait for a FIFO.
+
+    Raises:
+        OSError: missing, not readable, or no regular file.
+        ValueError: not numpy's format, or shorter than it says.
+    """
+    with os.fdopen(open_regular(path), "rb") as file:
+        version = numpy_format.read_magic(file)
+        read = HEADER_READERS.get(version)
+        if read is None:
+            raise ValueError(f"{path.name} is of numpy's format {version}")
+        shape, is_fortran, dtype = read(file)
+        if dtype.hasobject:
+            raise ValueError(f"{path.name} holds {dtype}")
+        order: Literal["F", "C"] = "F" if is_fortran else "C"
+        return np.memmap(file, dtype, "r", offset=file.tell(), shape=shape, order=order)
 
 
 def canonical_order(images_NHWC: ImageArray, labels_N: LabelArray) -> npt.NDArray[np.int64]:
