@@ -20,8 +20,10 @@ from semcom.messages import MAX_FRAME_IMAGES, MAX_ITEMS, Arithmetic, Digest, Rol
 from semcom.names import Name
 from semcom.points import ChannelSettings, PointSpec, SnrDb
 from semcom.settings import (
+    HOST_NAMES,
     Decoding,
     Engine,
+    HostNames,
     NoiseEngine,
     Port,
     SecuritySettings,
@@ -92,6 +94,7 @@ class Ports(Settings):
     downlink: Port = Field(default=0, description="of the channel, for receivers")
     metrics: Port = Field(default=0, description="of the orchestrator's metrics and live page")
     metrics_host: str = Field(default="127.0.0.1", description="of those pages: where they listen")
+    metrics_hosts: HostNames = HOST_NAMES
 
 
 class Threads(Settings):

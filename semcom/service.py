@@ -193,6 +193,7 @@ def _run(
         settings.metrics_port,
         telemetry=telemetry,
         ready=lambda: service.ready,
+        hosts=settings.metrics_hosts,
     )
     event(
         logger,
