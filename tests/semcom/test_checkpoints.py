@@ -322,3 +322,20 @@ def test_refuses_weights_that_do_not_fit(changed, expected):
         load_arrays({"head": linear}, {n: a for n, a in arrays.items() if a is not None})
     assert expected in str(caught.value)
     assert "\n" not in str(caught.value)
+
+
+@pytest.mark.timeout(10)
+@pytest.mark.parametrize("name", ["manifest.json", "transmitter.safetensors"])
+@pytest.mark.parametrize("kind", ["fifo", "device", "folder"])
+def test_what_is_no_regular_file_is_refused_at_once(tmp_path, name, kind):
+    written(tmp_path)
+    path = tmp_path / name
+    path.unlink()
+    match kind:
+        case "fifo":
+            os.mkfifo(path)
+        case "device":
+            path.symlink_to("/dev/zero")
+        case _:
+            path.mkdir()
+    assert "not a regular file" in refusal(tmp_path)
