@@ -30,6 +30,7 @@ from orchestrator.cli_options import (
 )
 from orchestrator.cli_soak import soak
 from orchestrator.cli_training import HANDED_ON, search, train
+from orchestrator.codec_probe import run_networks
 from orchestrator.datasets.prepare import DATASETS, draw_missing, ensure, prepare
 from orchestrator.reports.report import console_table, write_report
 from orchestrator.run_folder import open_ledger
@@ -199,13 +200,17 @@ def checkpoints_verify(
     names: Annotated[list[str] | None, typer.Argument(help="Codecs; all if none is named.")] = None,
     codecs: CodecDir = CODECS,
 ) -> None:
-    """Check manifests, digests and values of codecs."""
+    """Check manifests, digests, shapes and values of codecs, and run their networks once."""
     catalog = Catalog(codecs)
     chosen = names or catalog.names()
     if not chosen:
         raise CheckpointError(f"no codec in {codecs}")
-    for name in chosen:
-        console.print(f"{name}: ok, digest {catalog.verified(name).digest}")
+    verified = {name: catalog.verified(name) for name in chosen}
+    remarks = run_networks([checkpoint.folder for checkpoint in verified.values()])
+    for name, checkpoint in verified.items():
+        console.print(f"{name}: ok, digest {checkpoint.digest}")
+    for remark in remarks:
+        console.print(remark, markup=False, highlight=False, soft_wrap=True)
 
 
 @checkpoints_app.command("export")
