@@ -12,7 +12,7 @@ from channel_sim.noise_engine import load_normals
 from channel_sim.settings import BrokerSettings
 from semcom.errors import ProtocolError
 from semcom.heartbeats import DEAD_AFTER_S, Heartbeats
-from semcom.log_limit import LogLimit
+from semcom.log_limit import KindLimit
 from semcom.messages import Hello, PointTable, ReceivedFrame, Refusal, SymbolFrame, Welcome
 from semcom.security import Security
 from semcom.service import HEARTBEAT_S, new_instance
@@ -71,7 +71,7 @@ class ChannelService:
         self._next_hello_s = 0.0
         self._arrived: list[Arrived] = []  # in one burst: drawn together at the next tick
         self._arrived_bytes = 0
-        self._log_limit = LogLimit(every_s=REST_LOGGED_EVERY_S)
+        self._log_limit = KindLimit(every_s=REST_LOGGED_EVERY_S)
 
     @property
     def endpoints(self) -> Sequence[Endpoint]:

@@ -6,7 +6,7 @@ from pydantic import Field
 
 from channel_sim.broker import QUEUE_BYTES
 from semcom.channel_choice import Point
-from semcom.messages import Name
+from semcom.names import Name
 from semcom.settings import Address, NoiseEngine, ProcessSettings, Settings
 from semcom.wire import MAX_PAYLOAD_BYTES
 

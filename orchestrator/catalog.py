@@ -15,6 +15,7 @@ from semcom.checkpoints import (
 )
 from semcom.class_names import canonical_names
 from semcom.errors import CheckpointError, ConfigurationError, StorageError
+from semcom.names import MAX_QUOTED, NAME_PATTERN, is_name
 from semcom.shards import read_manifest
 
 
@@ -26,7 +27,8 @@ class Catalog:
 
     def names(self) -> list[str]:
         """Names of the codecs, in order."""
-        return sorted(path.parent.name for path in self.root.glob(f"*/{MANIFEST}"))
+        found = (path.parent.name for path in self.root.glob(f"*/{MANIFEST}"))
+        return sorted(name for name in found if is_name(name))
 
     def open(self, name: str) -> Checkpoint:
         """Read a codec's manifest.
@@ -34,6 +36,8 @@ class Catalog:
         Raises:
             CheckpointError: there is none of that name, or it is not valid.
         """
+        if not is_name(name):
+            raise CheckpointError(f"codec {name[:MAX_QUOTED]!r}: a name matches {NAME_PATTERN}")
         if not (self.root / name / MANIFEST).exists():
             raise CheckpointError(no_codec(name, self))
         return open_checkpoint(self.root / name)

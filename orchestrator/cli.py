@@ -30,6 +30,7 @@ from orchestrator.cli_options import (
 )
 from orchestrator.cli_soak import soak
 from orchestrator.cli_training import HANDED_ON, search, train
+from orchestrator.codec_probe import run_networks
 from orchestrator.datasets.prepare import DATASETS, draw_missing, ensure, prepare
 from orchestrator.datasets.procedural import DRAWN_SETS
 from orchestrator.reports.report import console_table, write_report
@@ -188,7 +189,7 @@ def checkpoints_list(codecs: CodecDir = CODECS) -> None:
             manifest.dataset,
             manifest.architecture.channel.system,
             str(manifest.architecture.channel.codeword_dim),
-            "" if accuracy is None else f"{100 * accuracy:.2f} %",
+            f"{100 * accuracy:.2f} %" if isinstance(accuracy, int | float) else "",
             f"{sum(file.bytes for file in manifest.weights.values()) / 1e6:.1f}",
             manifest.digest[:12],
         )
@@ -200,13 +201,17 @@ def checkpoints_verify(
     names: Annotated[list[str] | None, typer.Argument(help="Codecs; all if none is named.")] = None,
     codecs: CodecDir = CODECS,
 ) -> None:
-    """Check manifests, digests and values of codecs."""
+    """Check manifests, digests, shapes and values of codecs, and run their networks once."""
     catalog = Catalog(codecs)
     chosen = names or catalog.names()
     if not chosen:
         raise CheckpointError(f"no codec in {codecs}")
-    for name in chosen:
-        console.print(f"{name}: ok, digest {catalog.verified(name).digest}")
+    verified = {name: catalog.verified(name) for name in chosen}
+    remarks = run_networks([checkpoint.folder for checkpoint in verified.values()])
+    for name, checkpoint in verified.items():
+        console.print(f"{name}: ok, digest {checkpoint.digest}")
+    for remark in remarks:
+        console.print(remark, markup=False, highlight=False, soft_wrap=True)
 
 
 @checkpoints_app.command("classes")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import sys
 import time
 from collections.abc import Iterator
@@ -20,7 +19,7 @@ from orchestrator.jobs.settings import JobsFolder, read_settings
 from orchestrator.jobs.store import JobStore, Submission
 from semcom.checkpoints import default_name
 from semcom.errors import ConfigurationError
-from semcom.messages import NAME_PATTERN
+from semcom.names import check_name
 from semcom.shards import read_manifest
 from semcom.telemetry import log_json
 
@@ -62,8 +61,7 @@ def submit(  # noqa: PLR0913 - the options of a command
     """Queue a training job; further options, as --set KEY=VALUE, go to the training as they are."""
     name = name or default_name(dataset, preset, system)
     for what, value in (("data set", dataset), ("name", name)):
-        if not re.fullmatch(NAME_PATTERN, value):
-            raise ConfigurationError(f"{what} {value!r}: must match {NAME_PATTERN}")
+        check_name(value, what=what)
     for word in context.args:
         if word.partition("=")[0] in OURS:
             raise ConfigurationError(f"{word}: write it as an option of `semcom jobs submit`")

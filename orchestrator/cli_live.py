@@ -32,10 +32,13 @@ from orchestrator.live.view import view
 from orchestrator.scenarios import Scenario
 from orchestrator.settings import Folders
 from semcom.errors import ConfigurationError, ProcessFailedError, SemcomError
+from semcom.files import read_end
+from semcom.names import check_name
 from semcom.settings import validate
 
 LIVE_SCENARIO = PROJECT / "scenarios" / "live.yaml"
 POLL_S = 0.5
+MAX_LOG_BYTES = 1 << 16  # of what is read to say why it ended
 READY_DEADLINE_S = 300.0
 DOWN_DEADLINE_S = 60.0
 
@@ -69,7 +72,7 @@ def up(  # noqa: PLR0913 - the options of a command
     wanted = read_live_scenario(scenario)
     for note in trace_notes(wanted):
         console.print(note, soft_wrap=True, markup=False, highlight=False)
-    home = Home(runs, name or wanted.name)
+    home = Home(runs, wanted.name if name is None else check_name(name, what="--name"))
     if detach:
         options = ["--attach"] if attach else []
         for option, value in (("data", data), ("codecs", codecs), ("runs", runs), ("work", work)):
@@ -252,5 +255,6 @@ def _streams(system: Found | None) -> bool:
 
 
 def _last_line(log: Path) -> str:
-    lines = log.read_text(errors="replace").strip().splitlines() or ["it ended at once"]
+    text = read_end(log, max_bytes=MAX_LOG_BYTES).decode(errors="replace")
+    lines = text.strip().splitlines() or ["it ended at once"]
     return lines[-1].removeprefix("error: ")

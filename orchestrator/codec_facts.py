@@ -6,7 +6,8 @@ from collections.abc import Mapping
 
 from orchestrator.catalog import Catalog
 from orchestrator.scenarios import Plan
-from semcom.checkpoints import Checkpoint, End
+from semcom.checkpoints import Checkpoint
+from semcom.codec_arrays import End
 from semcom.settings import Settings
 
 PARTS = ("encoder", "channel_encoder", "decoder", "head")

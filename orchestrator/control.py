@@ -73,7 +73,7 @@ class ControlService(ABC):
         self._peers: dict[tuple[Role, str], tuple[bytes, float]] = {}
         self._objected: dict[tuple[Role, str], tuple[str, float]] = {}  # why, and heard when
         self._unrecorded: list[tuple[bytes, Results]] = []
-        self._log_limit = LogLimit(every_s=LOGGED_EVERY_S)
+        self._log_limit = LogLimit()
         self._next_tick_s = 0.0
         self._begun_s = time.monotonic()
         telemetry.begin(links)
@@ -110,6 +110,8 @@ class ControlService(ABC):
             self._record()
         if now_s >= self._next_tick_s:
             self._next_tick_s = now_s + HEARTBEAT_S / 2
+            if held_back := self._log_limit.held_back():
+                event(logger, "more refusals and failures elsewhere, not logged", count=held_back)
             for (kind, peer), (_, heard_s) in self._peers.items():
                 if kind == "receiver" and now_s - heard_s > DEAD_AFTER_S:
                     self._receiver_gone(peer)
@@ -258,7 +260,7 @@ class ControlService(ABC):
             return []
         if isinstance(message, Refusal):
             self._telemetry.count("semcom_messages_refused_total", 1, message.reason)
-            if self._log_limit.due(message.reason, time.monotonic()):
+            if self._log_limit.take():
                 event(logger, "refused", reason=message.reason, detail=message.detail)
             return []
         raise ProtocolError("unexpected", f"{type(message).__name__} at the orchestrator")
@@ -297,7 +299,7 @@ class ControlService(ABC):
         """Only a process of this run can spoil it."""
         stranger = message.role == "transmitter" and message.peer not in self.links
         if stranger or message.run not in (None, self.run):
-            if self._log_limit.due(f"failure of {message.peer}", time.monotonic()):
+            if self._log_limit.take():
                 event(logger, "failure elsewhere", peer=message.peer, detail=message.detail)
             return
         self._take_failure(message, f"{message.role} {message.peer}: {message.detail}")

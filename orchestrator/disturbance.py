@@ -9,6 +9,7 @@ the end every sweep is audited against its plan, the processes' logs and an undi
 from __future__ import annotations
 
 import json
+import os
 import random
 import signal
 import subprocess
@@ -31,8 +32,10 @@ from orchestrator.scenarios import Scenario, SystemSettings
 from orchestrator.settings import Folders
 from orchestrator.soak import Sample, Soak
 from semcom.errors import AccountingError, ConfigurationError, SemcomError, StorageError
+from semcom.files import open_regular, read_end
 
 SAMPLE_S = 1.0
+MAX_LOG_BYTES = 1 << 16  # of what is read to say how a sweep ended
 FAULT_EVERY_S = (2.0, 8.0)
 STOPPED_S = (1.0, 8.0)
 CALM_SHARE = 0.45  # of the time, at its end: memory is judged of processes that live through it
@@ -178,7 +181,8 @@ class Disturbance:
                 self._system.wait(1.0)
             if self._system.poll() is None:
                 log = self._folder / f"{name}.log"
-                last = (log.read_text(errors="replace").strip().splitlines() or ["nothing"])[-1]
+                text = read_end(log, max_bytes=MAX_LOG_BYTES).decode(errors="replace")
+                last = (text.strip().splitlines() or ["nothing"])[-1]
                 raise AccountingError(f"{name} ended with {process.returncode}: {last}")
 
     def stream(self, seconds: float) -> None:
@@ -311,7 +315,7 @@ def _judge(soak: Soak, folder: Path) -> None:
 def _logs(folder: Path) -> Iterator[dict[str, Any]]:
     """Every record of every process; what a kill cut short is skipped."""
     for path in sorted(folder.glob("*.jsonl")):
-        with path.open(errors="replace") as lines:
+        with os.fdopen(open_regular(path), errors="replace") as lines:
             for line in lines:
                 with suppress(ValueError):
                     record = json.loads(line)

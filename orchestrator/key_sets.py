@@ -8,12 +8,13 @@ from pathlib import Path
 from typing import get_args
 
 import yaml
-from pydantic import TypeAdapter, ValidationError
 
 from semcom.errors import ConfigurationError, StorageError
-from semcom.files import write_atomically
-from semcom.keys import AUTHORIZED, REVOKED, SECRET, KeyFolder, SecretKey
-from semcom.messages import Name, Role
+from semcom.files import read_file
+from semcom.key_files import MAX_KEY_FILE_BYTES, PublicKey
+from semcom.keys import AUTHORIZED, REVOKED, SECRET, KeyFolder
+from semcom.messages import Role
+from semcom.names import MAX_QUOTED, NAME_PATTERN, check_name, is_name
 from semcom.sockets import curve_keypair
 from semcom.speakers import Speaker
 
@@ -29,16 +30,13 @@ def parse_peer(text: str) -> Speaker:
     role, colon, name = text.partition(":")
     if not colon:
         role, name = "transmitter", text
-    try:
-        return Speaker(
-            TypeAdapter[Role](Role).validate_python(role),
-            TypeAdapter[str](Name).validate_python(name),
-        )
-    except ValidationError as error:
-        roles = ", ".join(get_args(Role))
+    roles: dict[str, Role] = {each: each for each in get_args(Role)}
+    if role not in roles or not is_name(name):
         raise ConfigurationError(
-            f"--peer {text!r}: give a link's NAME, or ROLE:NAME with a role of {roles}"
-        ) from error
+            f"--peer {text[:MAX_QUOTED]!r}: give a link's NAME, or ROLE:NAME with a role of "
+            f"{', '.join(roles)}; a name matches {NAME_PATTERN}"
+        )
+    return Speaker(roles[role], name)
 
 
 def make_keys(folder: Path, peers: Sequence[Speaker]) -> list[Speaker]:
@@ -48,12 +46,14 @@ def make_keys(folder: Path, peers: Sequence[Speaker]) -> list[Speaker]:
 
     Raises:
         ConfigurationError: a name is another peer's, or its key is there and not authorised.
+        AuthenticationError: others can add or replace keys in `folder`.
         StorageError: the disk refuses.
     """
     wanted = list(dict.fromkeys([*SERVERS, *peers]))
     try:
         for path in (folder, *(folder / each for each in (SECRET, AUTHORIZED, REVOKED))):
             path.mkdir(mode=0o700, parents=True, exist_ok=True)
+        KeyFolder(folder).check_permissions()
         missing = [peer for peer in wanted if not _is_there(folder, peer)]
         if len({peer.name for peer in wanted}) != len(wanted):
             raise ConfigurationError("two peers cannot have one name")
@@ -68,11 +68,12 @@ def revoke(folder: Path, name: str) -> None:
     """Refuse a peer's key from now on; connections that it has stay until they end.
 
     Raises:
-        ConfigurationError: no such peer.
+        ConfigurationError: no such peer, or no name.
         StorageError: the disk refuses.
     """
+    check_name(name, what="--revoke")
     path = folder / AUTHORIZED / f"{name}.yaml"
-    if not path.exists():
+    if not path.is_file():
         known = ", ".join(key.name for key in KeyFolder(folder).listed(AUTHORIZED)) or "none"
         raise ConfigurationError(f"no peer {name!r} is authorised in {folder}; there are: {known}")
     try:
@@ -84,38 +85,62 @@ def revoke(folder: Path, name: str) -> None:
 def hand_out(folder: Path, target: Path, peers: Sequence[Speaker]) -> None:
     """Write what the host of `peers` needs to `target`: their secrets, and all public files.
 
-    Public files that are gone from `folder` go there too; no other secret ever lies in `target`.
+    Public files that are gone from `folder` go there too, and so do other secrets that `folder`
+    holds: no other secret ever lies in `target`. One that would be lost is left alone.
 
     Raises:
-        ConfigurationError: nobody is named, or `target` is the folder itself.
+        ConfigurationError: nobody is named, or `target` is the folder itself, lies in it, or
+            holds a secret that `folder` does not.
+        AuthenticationError: others can add or replace files in `target`.
         StorageError: the disk refuses.
     """
     if not peers:
         raise ConfigurationError("--hand-out needs --peer: whose keys?")
-    if target.resolve() == folder.resolve():
-        raise ConfigurationError(f"{folder} is the whole set; hand out to another folder")
+    if target.resolve().is_relative_to(folder.resolve()):
+        raise ConfigurationError(f"{folder} is the whole set; hand out to a folder outside of it")
     secrets = {f"{peer.name}.yaml" for peer in peers}
     try:
         for which in (SECRET, AUTHORIZED, REVOKED):
             (target / which).mkdir(mode=0o700, parents=True, exist_ok=True)
+        KeyFolder(target).check_permissions()
+        for which in (SECRET, AUTHORIZED, REVOKED):
             there = {path.name: path for path in (folder / which).glob("*.yaml")}
             if which == SECRET:
                 there = {name: path for name, path in there.items() if name in secrets}
             for path in (target / which).glob("*.yaml"):
                 if path.name not in there:
+                    _check_copy(path, folder / which / path.name)
                     path.unlink()
             for name, path in there.items():
                 _copy(path, target / which / name)
     except OSError as error:
-        raise StorageError(f"cannot hand out keys to {target}: {error.strerror}") from error
+        raise StorageError(
+            f"cannot hand out keys to {target}: {error.filename}: {error.strerror}"
+        ) from error
 
 
 def _copy(source: Path, target: Path) -> None:
     """Bring a key file up to date; one that is the same stays, and so does who holds it."""
-    content = source.read_bytes()
-    if not target.exists() or target.read_bytes() != content:
-        write_atomically(target, content)
-        target.chmod(0o600)
+    content = _read(source)
+    if not target.exists() or _read(target) != content:
+        new = target.with_name(f".{target.name}")
+        new.unlink(missing_ok=True)
+        _write_new(new, content)
+        new.replace(target)
+    target.chmod(0o600)
+
+
+def _check_copy(path: Path, original: Path) -> None:
+    """Check that a secret is still in the whole set before it is removed from a host's folder."""
+    if path.parent.name == SECRET and not (original.exists() and _read(original) == _read(path)):
+        raise ConfigurationError(
+            f"{path} is a secret that is not in {original.parent}: move it away, or hand out "
+            "to another folder"
+        )
+
+
+def _read(path: Path) -> bytes:
+    return read_file(path, max_bytes=MAX_KEY_FILE_BYTES)
 
 
 def _is_there(folder: Path, peer: Speaker) -> bool:
@@ -142,15 +167,15 @@ def _is_there(folder: Path, peer: Speaker) -> bool:
 
 def _make(folder: Path, peer: Speaker) -> None:
     public, secret = curve_keypair()
-    key = SecretKey(name=peer.name, role=peer.role, public_key=public, secret_key=secret)
+    key = PublicKey(name=peer.name, role=peer.role, public_key=public)
     content = key.model_dump(mode="json")
-    _write_new(folder / SECRET / f"{peer.name}.yaml", content)
-    del content["secret_key"]
-    _write_new(folder / AUTHORIZED / f"{peer.name}.yaml", content)
+    for which, fields in ((SECRET, {**content, "secret_key": secret}), (AUTHORIZED, content)):
+        text = yaml.safe_dump(fields, sort_keys=False)
+        _write_new(folder / which / f"{peer.name}.yaml", text.encode())
 
 
-def _write_new(path: Path, content: dict[str, str]) -> None:
+def _write_new(path: Path, content: bytes) -> None:
     """Write a file that only its owner may read; one that is there is an error."""
     descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-        yaml.safe_dump(content, file, sort_keys=False)
+    with os.fdopen(descriptor, "wb") as file:
+        file.write(content)

@@ -17,6 +17,7 @@ from typing import Any, Literal
 import yaml
 
 from semcom.errors import ProcessFailedError, StorageError
+from semcom.files import read_end
 from semcom.telemetry import event
 
 logger = logging.getLogger("orchestrator.launcher")
@@ -27,6 +28,7 @@ Role = Literal["transmitter", "channel", "receiver"]
 # Exit codes that starting again cannot mend: configuration, port, key, protocol, codec, disk.
 FINAL_EXIT_CODES = {2, 3, 4, 5, 6, 7}
 RESTART_AFTER_S = 0.5
+MAX_LOG_BYTES = 1 << 20  # of what is read to say why a process ended
 MAX_RESTARTS_PER_MINUTE = 10
 STOP_GRACE_S = 10.0
 
@@ -162,7 +164,7 @@ def _write(path: Path, sections: Mapping[str, Mapping[str, Any]]) -> Path:
 def last_error(log: Path) -> str:
     """The text of the last error in a log of JSON lines."""
     try:
-        lines = log.read_text(errors="replace").splitlines()
+        lines = read_end(log, max_bytes=MAX_LOG_BYTES).decode(errors="replace").splitlines()
     except OSError:
         return f"see {log}"
     for line in reversed(lines):

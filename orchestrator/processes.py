@@ -63,6 +63,7 @@ class System:
                 telemetry=self.telemetry,
                 ready=lambda: service.ready,
                 pages=pages,
+                hosts=ports.metrics_hosts,
             )
             stack.callback(health.close)
             self.page_port = health.port

@@ -13,6 +13,7 @@ from typing import Any
 from orchestrator.ledger import Ledger
 from orchestrator.summary import Summary, summarize
 from semcom.errors import AccountingError, ConfigurationError, StorageError
+from semcom.files import read_file
 
 LEDGER = "ledger.sqlite"
 RUN_MANIFEST = "manifest.json"
@@ -124,9 +125,7 @@ def read_if_there(path: Path) -> bytes | None:
         StorageError: it is too large or cannot be read.
     """
     try:
-        if path.stat().st_size > MAX_FILE_BYTES:
-            raise StorageError(f"{path} is larger than {MAX_FILE_BYTES} bytes")
-        return path.read_bytes()
+        return read_file(path, max_bytes=MAX_FILE_BYTES)
     except FileNotFoundError:
         return None
     except OSError as error:

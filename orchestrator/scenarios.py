@@ -19,11 +19,14 @@ from semcom.channel_choice import Channel
 from semcom.class_names import check_classes
 from semcom.errors import ConfigurationError
 from semcom.identity import plan_digest
-from semcom.messages import MAX_FRAME_IMAGES, MAX_ITEMS, Arithmetic, Digest, Name, Role
+from semcom.messages import MAX_FRAME_IMAGES, MAX_ITEMS, Arithmetic, Digest, Role
+from semcom.names import Name
 from semcom.points import ChannelSettings, PointSpec
 from semcom.settings import (
+    HOST_NAMES,
     Decoding,
     Engine,
+    HostNames,
     NoiseEngine,
     Port,
     SecuritySettings,
@@ -71,6 +74,7 @@ class Ports(Settings):
     downlink: Port = Field(default=0, description="of the channel, for receivers")
     metrics: Port = Field(default=0, description="of the orchestrator's metrics and live page")
     metrics_host: str = Field(default="127.0.0.1", description="of those pages: where they listen")
+    metrics_hosts: HostNames = HOST_NAMES
 
 
 class Threads(Settings):
@@ -111,7 +115,7 @@ class SystemSettings(Settings):
     noise_engine: NoiseEngine = Field(default="numpy", description="of the channel")
     ports: Ports = Field(default=Ports(), description="fixed ones, for processes elsewhere")
     security: SecuritySettings | None = Field(
-        default=None, description="keys of all processes, see operations.md"
+        default=None, description="keys of all processes, see security.md"
     )
     log_frames: bool = Field(default=False, description="each frame in the logs, for an audit")
 

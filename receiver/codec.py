@@ -19,6 +19,7 @@ from semcom.architecture import CodecArchitecture
 from semcom.checkpoints import Checkpoint
 from semcom.nn.weights import load_arrays
 from semcom.points import EqualizerMethod
+from semcom.probe import probe_receiver
 
 
 class ReceiverCodec:
@@ -42,12 +43,19 @@ class ReceiverCodec:
         """Build and fill from a checkpoint, ready for service on `device`.
 
         Raises:
-            CheckpointError: weights that are damaged or do not fit.
+            CheckpointError: weights that are damaged, do not fit, or compute nothing useful.
         """
+        arrays = checkpoint.read_weights("receiver")  # first: nothing is built that it lacks
         codec = cls(checkpoint.manifest.architecture, device)
-        load_arrays(codec.modules, checkpoint.read_weights("receiver"))
+        load_arrays(codec.modules, arrays)
         for module in codec.modules.values():
             module.eval().requires_grad_(False).to(codec.device)
+        probe_receiver(
+            checkpoint,
+            lambda symbols, snr_db: codec.decode(
+                symbols, None, snr_db_N=snr_db, equalizer="zero_forcing"
+            ),
+        )
         return codec
 
     def forward(self, equalized_NK: Tensor, snr_db_N: Tensor) -> tuple[Tensor, Tensor]:

@@ -13,14 +13,15 @@ from receiver.codec import ReceiverCodec
 from receiver.settings import ReceiverSettings
 from semcom.checkpoints import open_checkpoint
 from semcom.errors import CheckpointError, ConfigurationError, ProtocolError
-from semcom.messages import MAX_ITEMS, ReceivedFrame, TaskResult
+from semcom.messages import MAX_ITEMS, ReceivedFrame, Refusal, TaskResult
+from semcom.probe import is_finite
 
 
 @dataclass(frozen=True)
 class Decoded:
-    """One answered frame."""
+    """One frame that was answered, or that its codec can make nothing of."""
 
-    result: TaskResult
+    result: TaskResult | Refusal
     images: int
 
 
@@ -69,7 +70,7 @@ class FrameDecoder:
             )
 
     def decode(self, batch: list[Waiting]) -> list[Decoded]:
-        """One forward pass over all images of the batch."""
+        """One forward pass over all images of the batch; an answer to each of its frames."""
         started_s = time.monotonic()
         first = batch[0].frame
         codec = self._codecs[first.codec]
@@ -87,10 +88,16 @@ class FrameDecoder:
         predictions_N = logits.argmax(axis=1).astype("<u2")
         decode_ms = 1e3 * (time.monotonic() - started_s)
         ends = np.cumsum([waiting.frame.images for waiting in batch])
-        return [
-            _decoded(waiting, predictions_N[end - waiting.frame.images : end], started_s, decode_ms)
-            for waiting, end in zip(batch, ends, strict=True)
-        ]
+        answers: list[Decoded] = []
+        for waiting, end in zip(batch, ends, strict=True):
+            span = slice(end - waiting.frame.images, end)
+            if is_finite(logits[span]):
+                answers.append(_decoded(waiting, predictions_N[span], started_s, decode_ms))
+            else:  # NaN would be some class: no answer is better
+                detail = f"codec {first.codec[:12]} decodes to NaN or Inf"
+                refusal = Refusal(reason="codec_mismatch", detail=detail, key=waiting.frame.key)
+                answers.append(Decoded(refusal, waiting.frame.images))
+        return answers
 
 
 def _decoded(

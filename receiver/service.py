@@ -206,6 +206,10 @@ class ReceiverService:
     def _answer(self, decoded: list[Decoded]) -> None:
         for each in decoded:
             result = each.result
+            if isinstance(result, Refusal):
+                self._telemetry.count("semcom_messages_refused_total", 1, result.reason)
+                self._downlink.send(result)
+                continue
             if self._log_frames:  # before it leaves: what went out has been logged
                 frame_event(logger, "frame decoded", result)
             self._downlink.send(result)

@@ -8,7 +8,7 @@ from typing import Self
 from pydantic import Field, model_validator
 
 from receiver.batcher import WAITING_BYTES
-from semcom.messages import Name
+from semcom.names import Name
 from semcom.settings import Address, Decoding, ProcessSettings
 
 

@@ -18,6 +18,9 @@ Depth = Annotated[int, Field(ge=1, le=MAX_DEPTH)]
 Width = Annotated[int, Field(ge=1, le=8192)]
 Depths = tuple[Depth, Depth, Depth, Depth]
 Triple = tuple[float, float, float]
+# Of pixels in 0..1; what is beyond divides by nothing or leaves nothing of an image.
+Mean = Annotated[float, Field(ge=-100, le=100)]
+Std = Annotated[float, Field(ge=1e-4, le=100)]
 
 CLIP_MEAN: Triple = (0.48145466, 0.4578275, 0.40821073)
 CLIP_STD: Triple = (0.26862954, 0.26130258, 0.27577711)
@@ -43,8 +46,8 @@ class InputSpec(Architecture):
     """How an image becomes the encoder's input: resize to `size`, scale to 0..1, normalise."""
 
     size: int = Field(ge=16, le=1024, description="side in pixels; others are resized, bicubic")
-    mean: Triple = Field(default=CLIP_MEAN, description="by channel, CLIP's")
-    std: Triple = Field(default=CLIP_STD, description="by channel, CLIP's")
+    mean: tuple[Mean, Mean, Mean] = Field(default=CLIP_MEAN, description="by channel, CLIP's")
+    std: tuple[Std, Std, Std] = Field(default=CLIP_STD, description="by channel, CLIP's")
 
 
 class EncoderArchitecture(Architecture):
@@ -132,13 +135,16 @@ class ConvEncoderArchitecture(Architecture):
 
     kind: Literal["conv"] = Field(default="conv", description="3x3 convolutions")
     input: InputSpec = Field(description="what it sees of an image")
-    blocks: tuple[tuple[Width, ...], ...] = Field(
+    blocks: tuple[Annotated[tuple[Width, ...], Field(max_length=64)], ...] = Field(
         default=((64,), (64, 256), (256, 256), (512,), (1024,)),
         min_length=1,
+        max_length=16,
         description="widths of each block's convolutions",
     )
     residual_after: tuple[int, ...] = Field(
-        default=(), description="indices of the blocks that a residual pair of convolutions follows"
+        default=(),
+        max_length=16,
+        description="indices of the blocks that a residual pair of convolutions follows",
     )
     whiten: bool = Field(default=True, description="a fixed first layer that whitens the patches")
     hidden: Annotated[int, Field(ge=0, le=65536)] = Field(

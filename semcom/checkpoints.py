@@ -16,16 +16,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, Self
 
-import numpy as np
-import numpy.typing as npt
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 from safetensors import SafetensorError
 from safetensors.numpy import load as parse_safetensors
 from safetensors.numpy import save as format_safetensors
 
 from semcom.architecture import CodecArchitecture
+from semcom.codec_arrays import Arrays, End, check_arrays
 from semcom.errors import CheckpointError, ConfigurationError, StorageError
-from semcom.files import write_atomically
+from semcom.files import read_file, write_atomically
 from semcom.identity import codec_digest
 
 MANIFEST = "manifest.json"
@@ -35,9 +34,6 @@ MAX_MANIFEST_BYTES = 1 << 20
 MAX_WEIGHT_BYTES = 1 << 30
 MAX_CLASS_NAME = 1000
 MAX_QUOTED = 300  # characters of what a file says, in an error
-
-End = Literal["transmitter", "receiver"]
-Arrays = dict[str, npt.NDArray[np.generic]]
 
 
 def default_root() -> Path:
@@ -126,10 +122,11 @@ class Checkpoint:
         return self.manifest.digest
 
     def read_weights(self, end: End) -> Arrays:
-        """Read one end's weights, checked against the manifest and for values that are finite.
+        """Read one end's weights, checked against the manifest in every way that needs no network.
 
         Raises:
-            CheckpointError: missing, truncated, altered, not safetensors, or NaN/Inf inside.
+            CheckpointError: missing, truncated, altered, not safetensors, of another architecture,
+                or with values that no network can use.
         """
         path = weight_path(self.folder, end)
         expected = self.manifest.weights.get(end)
@@ -143,7 +140,12 @@ class Checkpoint:
             )
         if hashlib.sha256(content).hexdigest() != expected.sha256:
             raise CheckpointError(f"{path} does not match the SHA-256 of its manifest")
-        return _parse(content, path)
+        arrays = _parse(content, path)
+        try:
+            check_arrays(self.manifest.architecture, end, arrays)
+        except CheckpointError as error:
+            raise CheckpointError(f"{path}: {error}") from error
+        return arrays
 
     def verify(self) -> None:
         """Check all weights. Raises CheckpointError on the first that cannot be trusted."""
@@ -245,15 +247,11 @@ def name_classes(checkpoint: Checkpoint, classes: list[str]) -> Checkpoint:
 
 def _read(path: Path, limit: int) -> bytes:
     try:
-        if path.stat().st_size > limit:
-            raise CheckpointError(f"{path} is larger than {limit} bytes")
-        return path.read_bytes()
+        return read_file(path, max_bytes=limit)
     except FileNotFoundError as error:
         raise CheckpointError(f"no such file: {path}") from error
     except OSError as error:
-        raise CheckpointError(f"cannot read {path}: {error.strerror}") from error
-    except ValueError as error:  # a zero byte in the name
-        raise CheckpointError(f"cannot read {_line(repr(str(path)))}: {error}") from error
+        raise CheckpointError(f"cannot read {_line(path)}: {error.strerror}") from error
 
 
 def _parse(content: bytes, path: Path) -> Arrays:
@@ -261,9 +259,6 @@ def _parse(content: bytes, path: Path) -> Arrays:
         arrays: Arrays = parse_safetensors(content)
     except (SafetensorError, ValueError, KeyError, TypeError) as error:
         raise CheckpointError(f"{path} is not safetensors: {_line(error)}") from error
-    for name, array in arrays.items():
-        if array.dtype.kind in "fc" and not np.isfinite(array).all():
-            raise CheckpointError(f"{path}: {_line(name)} holds NaN or Inf")
     return arrays
 
 

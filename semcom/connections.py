@@ -23,7 +23,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from semcom.bounds import MAX_CONNECTIONS, Bounds
-from semcom.log_limit import LogLimit
+from semcom.log_limit import KindLimit
 
 CHECK_EVERY_S = 0.1
 CHECK_OFTEN_S = 0.01  # while a lot waits
@@ -154,7 +154,7 @@ class Connections:
         self._of: dict[bytes, Connection] = {}
         self._unsent = 0
         self._next_check_s = 0.0
-        self._log_limit = LogLimit(every_s=LOG_EVERY_S)
+        self._log_limit = KindLimit(every_s=LOG_EVERY_S)
 
     def __len__(self) -> int:
         return len(self._open)

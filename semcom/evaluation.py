@@ -13,7 +13,8 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
 
-from semcom.messages import Digest, Name
+from semcom.messages import Digest
+from semcom.names import Name
 from semcom.points import PointSpec
 from semcom.settings import Engine
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import os
 import stat
+from collections.abc import Callable
 from pathlib import Path
 
 READ_PIECE_BYTES = 1 << 20
@@ -54,11 +55,13 @@ def open_regular(path: Path) -> int:
     return descriptor
 
 
-def read_file(path: Path, *, max_bytes: int) -> bytes:
+def read_file(
+    path: Path, *, max_bytes: int, check: Callable[[os.stat_result], None] | None = None
+) -> bytes:
     """Return the content of a regular file of at most `max_bytes`.
 
     Never holds more than `max_bytes` and one piece, whatever the file claims or becomes while
-    it is read.
+    it is read. `check` is told what was opened and may raise before anything is read.
 
     Raises:
         OSError: as `open_regular`, or the file is larger; `strerror` says it in words.
@@ -66,7 +69,10 @@ def read_file(path: Path, *, max_bytes: int) -> bytes:
     pieces: list[bytes] = []
     room = max_bytes + 1
     with os.fdopen(open_regular(path), "rb", buffering=0) as file:
-        if os.fstat(file.fileno()).st_size > max_bytes:
+        state = os.fstat(file.fileno())
+        if check is not None:
+            check(state)
+        if state.st_size > max_bytes:
             room = 0
         while room > 0 and (piece := file.read(min(room, READ_PIECE_BYTES))):
             pieces.append(piece)
@@ -74,6 +80,17 @@ def read_file(path: Path, *, max_bytes: int) -> bytes:
     if room <= 0:
         raise OSError(errno.EFBIG, f"larger than {max_bytes} bytes", str(path))
     return b"".join(pieces)
+
+
+def read_end(path: Path, *, max_bytes: int) -> bytes:
+    """Return the last bytes of a regular file, `max_bytes` at most: of a log, however long.
+
+    Raises:
+        OSError: as `open_regular`.
+    """
+    with os.fdopen(open_regular(path), "rb") as file:
+        file.seek(max(0, file.seek(0, os.SEEK_END) - max_bytes))
+        return file.read(max_bytes)
 
 
 def read_text(path: Path, *, max_bytes: int) -> str:

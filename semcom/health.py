@@ -3,49 +3,30 @@
 from __future__ import annotations
 
 import errno
+import json
 import logging
 import threading
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from collections.abc import Callable, Sequence
 
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
-from semcom.errors import ConfigurationError, PortInUseError
+from semcom.errors import AuthenticationError, ConfigurationError, PortInUseError
+from semcom.http_hosts import AllowedHosts
+from semcom.http_server import HttpServer, Request, Response
 from semcom.telemetry import Telemetry
 
 logger = logging.getLogger("semcom.health")
 
-MAX_BODY_BYTES = 1 << 20
-
-
-@dataclass(frozen=True)
-class Request:
-    """What a browser or a program asks; header names are in lower case."""
-
-    method: str
-    path: str
-    headers: Mapping[str, str] = field(default_factory=dict)
-    body: bytes = b""
-    query: str = ""
-
-
-@dataclass(frozen=True)
-class Response:
-    """What it is answered."""
-
-    status: int
-    body: bytes
-    content_type: str = "text/plain"
-    headers: Mapping[str, str] = field(default_factory=dict)
-
+API = "/api/"  # its refusals are JSON
+METHODS = ("GET", "POST")
+FORBIDDEN = (401, 403)
 
 # Called on a thread of the server; None where there is no such page.
 Pages = Callable[[Request], Response | None]
 
 
 class HealthServer:
-    """Serves in a daemon thread until closed."""
+    """Serves in a daemon thread until closed, to requests that name a host of this process."""
 
     def __init__(
         self,
@@ -55,8 +36,24 @@ class HealthServer:
         telemetry: Telemetry,
         ready: Callable[[], bool],
         pages: Pages | None = None,
+        hosts: Sequence[str] = (),
     ) -> None:
+        """Bind and begin to serve.
+
+        Args:
+            host: the address to listen on.
+            port: 0 for any free one.
+            telemetry: what `/metrics` tells.
+            ready: what `/readyz` tells.
+            pages: further pages.
+            hosts: further names that requests may name this process by.
+
+        Raises:
+            PortInUseError: the port is taken.
+            ConfigurationError: not an address of this machine.
+        """
         telemetry.follow("semcom_ready", lambda: float(ready()))
+        allowed = AllowedHosts(host, hosts)
 
         def health(request: Request) -> Response | None:
             if request.method != "GET":
@@ -69,55 +66,27 @@ class HealthServer:
                 return Response(200, b"ok\n") if ready() else Response(503, b"not ready\n")
             return None
 
-        class Handler(BaseHTTPRequestHandler):
-            timeout = 5  # of a silent connection, seconds
-
-            def do_GET(self) -> None:
-                self._serve(b"")
-
-            def do_POST(self) -> None:
-                if pages is None:
-                    self.send_error(501, "Unsupported method ('POST')")
-                    return
-                length = self.headers.get("Content-Length", "")
-                if not length.isdecimal() or int(length) > MAX_BODY_BYTES:
-                    self.close_connection = True
-                    self._answer(Response(413, f"at most {MAX_BODY_BYTES} bytes\n".encode()))
-                    return
-                self._serve(self.rfile.read(int(length)))
-
-            def log_message(self, *_: object) -> None:
-                """Scrapes are no events."""
-
-            def _serve(self, body: bytes) -> None:
-                headers = {name.lower(): value for name, value in self.headers.items()}
-                path, _, query = self.path.partition("?")
-                request = Request(self.command, path, headers, body, query)
-                try:
-                    answer = health(request) or (pages(request) if pages is not None else None)
-                except Exception:
-                    logger.exception("internal error; please report it with this log")
-                    answer = Response(500, b"internal error, see the log\n")
-                self._answer(answer or Response(404, b"try /metrics, /livez or /readyz\n"))
-
-            def _answer(self, response: Response) -> None:
-                self.send_response(response.status)
-                self.send_header("Content-Type", response.content_type)
-                self.send_header("Content-Length", str(len(response.body)))
-                for name, value in response.headers.items():
-                    self.send_header(name, value)
-                self.end_headers()
-                self.wfile.write(response.body)
+        def answer(request: Request) -> Response:
+            objection = allowed.objection(request.headers.get("host", ""))
+            if objection is not None:
+                return refusal(403, objection, request.path)
+            if request.method not in METHODS or (pages is None and request.method != "GET"):
+                return refusal(501, f"there is nothing to {request.method[:20]} here", request.path)
+            try:
+                found = health(request) or (pages(request) if pages is not None else None)
+            except Exception:
+                logger.exception("internal error; please report it with this log")
+                return Response(500, b"internal error, see the log\n")
+            return found or refusal(404, "try /metrics, /livez or /readyz", request.path)
 
         try:
-            self._server = ThreadingHTTPServer((host, port), Handler)
+            self._server = HttpServer((host, port), answer=answer, refuse=refusal)
         except OSError as error:
             if error.errno == errno.EADDRINUSE:
                 raise PortInUseError(
                     f"metrics address {host}:{port} is in use; set another metrics_port"
                 ) from error
             raise ConfigurationError(f"cannot bind metrics to {host}:{port}: {error}") from error
-        self._server.daemon_threads = True
         self.port = int(self._server.server_address[1])
         self._thread = threading.Thread(
             target=self._server.serve_forever, kwargs={"poll_interval": 0.2}, daemon=True
@@ -129,3 +98,17 @@ class HealthServer:
         self._server.shutdown()
         self._server.server_close()
         self._thread.join(timeout=5)
+
+
+def refusal(status: int, text: str, path: str) -> Response:
+    """Return why a request is refused: a line of text, and JSON with an exit code for the API."""
+    if not path.startswith(API):
+        return Response(status, f"{text}\n".encode(errors="replace"))
+    content = {"error": text, "exit_code": exit_code_of_status(status)}
+    return Response(status, json.dumps(content).encode(), "application/json")
+
+
+def exit_code_of_status(status: int) -> int:
+    """Return the exit code of a command that was refused with an HTTP status."""
+    error = AuthenticationError if status in FORBIDDEN else ConfigurationError
+    return error.exit_code

@@ -10,6 +10,7 @@ import fcntl
 import os
 
 from semcom.errors import ConfigurationError
+from semcom.files import open_regular
 from semcom.keys import AUTHORIZED, SECRET, KeyFolder
 from semcom.messages import Role
 
@@ -35,7 +36,7 @@ def claim(keys: KeyFolder, role: Role, pattern: str) -> str:
     usable = [path for path in found if path.stem in authorized]
     for path in usable:
         try:
-            descriptor = os.open(path, os.O_RDONLY)
+            descriptor = open_regular(path)
         except OSError as error:
             raise ConfigurationError(f"cannot read {path}: {error.strerror}") from error
         try:

@@ -12,18 +12,14 @@ from __future__ import annotations
 import logging
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Literal
-
-from pydantic import Field
+from typing import Literal
 
 from semcom.errors import AuthenticationError, ConfigurationError
-from semcom.messages import Name, Role
-from semcom.settings import Settings, read_yaml, validate
+from semcom.key_files import PublicKey, SecretKey, check_folder, read_key_file
+from semcom.messages import Role
 from semcom.speakers import Speaker
 
 SECRET, AUTHORIZED, REVOKED = "secret", "authorized", "revoked"
-Z85 = "0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ.-:+=^!/*?&<>()[]{}@%$#"
-Key = Annotated[str, Field(pattern=r"^[0-9a-zA-Z.\-:+=^!/*?&<>()\[\]{}@%$#]{40}$")]
 
 # Why somebody was not let in, or not listened to.
 SecurityReason = Literal[
@@ -31,25 +27,6 @@ SecurityReason = Literal[
     "malformed", "broken_off",
 ]  # fmt: skip
 logger = logging.getLogger("semcom.keys")
-
-
-class PublicKey(Settings):
-    """A file of `authorized/` or `revoked/`."""
-
-    name: Name
-    role: Role
-    public_key: Key
-
-    @property
-    def speaker(self) -> Speaker:
-        """Whom it lets speak."""
-        return Speaker(self.role, self.name)
-
-
-class SecretKey(PublicKey):
-    """A file of `secret/`."""
-
-    secret_key: Key = Field(repr=False)
 
 
 @dataclass(frozen=True)
@@ -66,21 +43,19 @@ class KeyFolder:
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        self._read: dict[Path, tuple[tuple[int, int], PublicKey | None]] = {}
+        self._read: dict[Path, tuple[tuple[int, ...], PublicKey | None]] = {}
 
     def own(self, role: Role, name: str) -> SecretKey:
         """The key of a process.
 
         Raises:
             ConfigurationError: there is none, or it cannot be read.
-            AuthenticationError: it is another peer's.
+            AuthenticationError: it is another peer's, or others could have changed the keys.
         """
         path = self.path / SECRET / f"{name}.yaml"
-        if not path.exists():
-            raise ConfigurationError(
-                f"{role} {name} has no key: {path} is missing; make it with semcom keys"
-            )
-        key = validate(SecretKey, read_yaml(path), where=str(path))
+        self.check_permissions()
+        missing = f"{role} {name} has no key, make it with semcom keys; there is no"
+        key = read_key_file(SecretKey, path, missing=missing)
         if key.speaker != Speaker(role, name):
             raise AuthenticationError(f"{path} is the key of {key.speaker}, not of {role} {name}")
         return key
@@ -90,23 +65,36 @@ class KeyFolder:
 
         Raises:
             ConfigurationError: there is none, or it cannot be read.
+            AuthenticationError: others could have changed it.
         """
         path = self.path / AUTHORIZED / f"{role}.yaml"
-        if not path.exists():
-            raise ConfigurationError(f"the key of the {role} is not known: {path} is missing")
-        return validate(PublicKey, read_yaml(path), where=str(path))
+        return read_key_file(PublicKey, path, missing=f"the key of the {role} is not known, no")
+
+    def check_permissions(self) -> None:
+        """Check that nobody but the owner of the keys can add or replace any.
+
+        Raises:
+            AuthenticationError: others can.
+        """
+        for folder in (self.path, *(self.path / each for each in (SECRET, AUTHORIZED, REVOKED))):
+            check_folder(folder)
 
     def listed(self, which: str) -> list[PublicKey]:
         """All keys of `authorized/` or `revoked/`; a file that cannot be read lets nobody in."""
-        paths = sorted((self.path / which).glob("*.yaml"))
-        return [key for key in map(self._public_key, paths) if key is not None]
+        return [key for key in map(self._public_key, self._paths(which)) if key is not None]
 
     def judge(self, public_key: str) -> Verdict:
         """Whether a key is let in. Revoked wins; a key that two peers share is nobody's."""
         for key in self.listed(REVOKED):
             if key.public_key == public_key:
                 return Verdict(None, "revoked_key", f"revoked key {public_key} of {key.speaker}")
+        # A file of `revoked/` that cannot be read revokes whoever it is named after.
+        unread = {path.stem for path in self._paths(REVOKED) if self._public_key(path) is None}
         holders = [key for key in self.listed(AUTHORIZED) if key.public_key == public_key]
+        for key in holders:
+            if key.name in unread:
+                detail = f"key {public_key} of {key.speaker}, whose revocation cannot be read"
+                return Verdict(None, "revoked_key", detail)
         if len(holders) != 1:
             several = f", which {len(holders)} files list" if holders else ""
             return Verdict(None, "unknown_key", f"unknown key {public_key}{several}")
@@ -117,12 +105,15 @@ class KeyFolder:
         found = [key for key in self.listed(AUTHORIZED) if key.name == name]
         return found[0].speaker if found else None
 
+    def _paths(self, which: str) -> list[Path]:
+        return sorted((self.path / which).glob("*.yaml"))
+
     def _public_key(self, path: Path) -> PublicKey | None:
         try:
             state = path.stat()
         except OSError:  # removed meanwhile
             return None
-        version = (state.st_mtime_ns, state.st_size)
+        version = (state.st_mtime_ns, state.st_ctime_ns, state.st_size)
         known = self._read.get(path)
         if known is None or known[0] != version:
             known = self._read[path] = (version, _read_public_key(path))
@@ -131,20 +122,11 @@ class KeyFolder:
 
 def _read_public_key(path: Path) -> PublicKey | None:
     try:
-        key = validate(PublicKey, read_yaml(path), where=str(path))
-    except ConfigurationError as error:
+        key = read_key_file(PublicKey, path)
+    except (ConfigurationError, AuthenticationError) as error:
         logger.error("key file ignored: %s", error)
         return None
     if key.name != path.stem:
         logger.error("key file ignored: %s is named %s", path, key.name)
         return None
     return key
-
-
-def z85(raw: bytes) -> str:
-    """32 bytes as the text of key files (ZeroMQ RFC 32)."""
-    text = ""
-    for start in range(0, len(raw), 4):
-        value = int.from_bytes(raw[start : start + 4], "big")
-        text += "".join(Z85[value // 85**power % 85] for power in (4, 3, 2, 1, 0))
-    return text

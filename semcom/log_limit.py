@@ -1,11 +1,45 @@
-"""Log lines of one kind, once in a while: peers must not fill a disk."""
+"""How many lines peers may cause in a log."""
 
 from __future__ import annotations
 
+import time
+from collections.abc import Callable
+
+LINES_PER_S = 5
 MAX_KINDS = 1024
 
 
 class LogLimit:
+    """Lets through a number of lines in each second and counts what it holds back."""
+
+    def __init__(
+        self, lines_per_s: int = LINES_PER_S, *, clock: Callable[[], float] = time.monotonic
+    ) -> None:
+        self._lines_per_s = lines_per_s
+        self._clock = clock
+        self._begun_s = clock()
+        self._lines = 0
+        self._held_back = 0
+
+    def take(self) -> bool:
+        """Return whether a line may be written now; one that may not is counted."""
+        if self._clock() - self._begun_s >= 1.0:
+            self._begun_s, self._lines = self._clock(), 0
+        if self._lines < self._lines_per_s:
+            self._lines += 1
+            return True
+        self._held_back += 1
+        return False
+
+    def held_back(self) -> int:
+        """Return how many lines were held back since this last said so; 0 within their second."""
+        if not self._held_back or self._clock() - self._begun_s < 1.0:
+            return 0
+        count, self._held_back = self._held_back, 0
+        return count
+
+
+class KindLimit:
     """Says whether a line of a kind is due; lines in between are dropped."""
 
     def __init__(self, *, every_s: float) -> None:

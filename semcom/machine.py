@@ -5,11 +5,15 @@ from __future__ import annotations
 import platform
 from pathlib import Path
 
+from semcom.files import read_text
+
+MAX_BYTES = 1 << 24
+
 
 def processor() -> str:
     """The processor's own name where the system tells."""
     try:
-        text = Path("/proc/cpuinfo").read_text(encoding="utf-8")
+        text = read_text(Path("/proc/cpuinfo"), max_bytes=MAX_BYTES)
     except OSError:
         return platform.processor() or platform.machine()
     names = [line.partition(":")[2].strip() for line in text.splitlines() if "model name" in line]

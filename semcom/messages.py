@@ -18,6 +18,7 @@ from typing import Annotated, ClassVar, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from semcom.names import Name
 from semcom.points import EqualizerMethod, PointSpec, SnrDb
 from semcom.settings import Decoding, Engine
 
@@ -43,8 +44,6 @@ RETRIABLE: frozenset[str] = frozenset(
     {"unknown_point", "no_receiver", "codec_not_loaded", "overloaded"} | DAMAGED
 )
 
-NAME_PATTERN = "^[a-z0-9][a-z0-9._-]{0,63}$"
-Name = Annotated[str, Field(pattern=NAME_PATTERN)]
 Digest = Annotated[str, Field(pattern="^[0-9a-f]{64}$")]
 Instance = Annotated[str, Field(pattern="^[0-9a-f]{16}$")]
 Index = Annotated[int, Field(ge=0, lt=2**31)]

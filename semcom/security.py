@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 
 from semcom.keys import KeyFolder, SecurityReason
+from semcom.log_limit import LogLimit
 from semcom.messages import Role
 from semcom.settings import SecuritySettings
 from semcom.telemetry import Telemetry
@@ -32,6 +33,7 @@ class Security:
         self.keys = KeyFolder(settings.keys)
         self.own = self.keys.own(role, name)
         self._telemetry = telemetry
+        self._limit = LogLimit()
         self._logged: set[tuple[str, str]] = set()
 
     def server_key(self, endpoint: str) -> str:
@@ -43,14 +45,23 @@ class Security:
         return self.keys.server(SERVERS[endpoint]).public_key
 
     def refused(self, reason: SecurityReason, detail: str) -> None:
-        """Count it; log it once, for those who are refused often try ten times a second."""
+        """Count it; log it once, for those who are refused often try ten times a second.
+
+        Who comes with a new key each time is logged a few times a second.
+        """
         self._telemetry.count(REFUSED, 1, reason)
-        if (reason, detail) in self._logged:
+        if (reason, detail) in self._logged or not self._limit.take():
             return
         if len(self._logged) >= MAX_REMEMBERED:
             self._logged.clear()
         self._logged.add((reason, detail))
         logger.warning("peer refused", extra={"fields": {"reason": reason, "detail": detail}})
+
+    def log_held_back(self) -> None:
+        """Log how many refusals were not logged in the seconds before."""
+        count = self._limit.held_back()
+        if count:
+            logger.warning("more peers refused, not logged", extra={"fields": {"count": count}})
 
 
 def open_security(

@@ -6,7 +6,6 @@ import argparse
 import gc
 import logging
 import os
-import re
 import secrets
 import signal
 import time
@@ -20,7 +19,8 @@ from semcom.errors import EXIT_OK, INTERRUPTED, ConfigurationError, SemcomError
 from semcom.health import HealthServer
 from semcom.key_pool import claim, is_pattern
 from semcom.keys import KeyFolder
-from semcom.messages import NAME_PATTERN, Role
+from semcom.messages import Role
+from semcom.names import check_name
 from semcom.security import Security, open_security
 from semcom.settings import ProcessSettings, read_yaml, section_of, validate
 from semcom.sockets import Endpoint, Poller, Received
@@ -144,8 +144,7 @@ def main(
     log_json()
 
     def work() -> None:
-        if not re.fullmatch(NAME_PATTERN, arguments.id.removesuffix("*")):
-            raise ConfigurationError(f"--id {arguments.id!r}: must match {NAME_PATTERN}")
+        check_name(arguments.id.removesuffix("*"), what="--id")
         section = section_of(read_yaml(arguments.config), role, where=str(arguments.config))
         settings = validate(settings_type, section, where=f"{arguments.config}: {role}")
         _run(role, _peer(role, arguments.id, settings), settings, build)
@@ -183,16 +182,17 @@ def _run(
     settings: SettingsT,
     build: Build[SettingsT],
 ) -> None:
-    wakeup = Wakeup()
-    stop = Stop(wakeup)
     telemetry = Telemetry(role, peer)
     security = open_security(settings.security, role, peer, telemetry)
+    wakeup = Wakeup()
+    stop = Stop(wakeup)
     service = build(settings, peer, telemetry, wakeup, security)
     health = HealthServer(
         settings.metrics_host,
         settings.metrics_port,
         telemetry=telemetry,
         ready=lambda: service.ready,
+        hosts=settings.metrics_hosts,
     )
     telemetry.follow(
         "semcom_connections_hung_up",

@@ -29,6 +29,11 @@ Address = Annotated[
     str, Field(pattern=r"^tcp://[A-Za-z0-9.*\-]+:\d{1,5}$"), AfterValidator(_check_port)
 ]
 Port = Annotated[int, Field(ge=0, le=65535)]
+HostName = Annotated[str, Field(pattern=r"^(\*|[A-Za-z0-9._-]{1,253})$")]
+HostNames = tuple[HostName, ...]
+HOST_NAMES: Any = Field(
+    default=(), description="names that its pages may be asked under, beside its own; `*`: any"
+)
 # What computes a transmitter's networks; answers depend on it in their last bits.
 Engine = Literal["torch", "onnxruntime"]
 Decoding = Literal["exact", "throughput"]
@@ -53,6 +58,7 @@ class ProcessSettings(Settings):
     control: Address | None = Field(default=None, description="the orchestrator's address")
     metrics_host: str = Field(default="127.0.0.1", description="where /metrics listens")
     metrics_port: Port = Field(default=0, description="0: any free port, see the log")
+    metrics_hosts: HostNames = HOST_NAMES
     parent_pid: int | None = Field(default=None, description="end when this parent is gone")
     security: SecuritySettings | None = Field(default=None, description="keys of all processes")
 

@@ -21,7 +21,7 @@ from typing import Any, Literal, get_args
 
 import numpy as np
 import numpy.typing as npt
-from numpy.lib.format import open_memmap
+from numpy.lib import format as numpy_format
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from semcom.errors import ConfigurationError, StorageError
@@ -34,6 +34,10 @@ MAX_MANIFEST_BYTES = 16 << 20
 # Of files that are being written: what a process leaves behind that is killed meanwhile.
 TEMPORARY = (".images.npy*", ".labels.npy*", f".{MANIFEST}.*")
 MIN_IMAGE_SIZE, MAX_IMAGE_SIZE = 8, 1024  # pixels a side
+HEADER_READERS = {
+    (1, 0): numpy_format.read_array_header_1_0,
+    (2, 0): numpy_format.read_array_header_2_0,
+}
 ImageArray = npt.NDArray[np.uint8]
 LabelArray = npt.NDArray[np.uint16]
 
@@ -72,8 +76,8 @@ class Shard:
         if split not in self.manifest.splits:
             raise ConfigurationError(f"data set {root} has no split '{split}'")
         try:
-            self.images_NHWC: ImageArray = _mapped(root / split / "images.npy")
-            self.labels_N: LabelArray = _mapped(root / split / "labels.npy")
+            self.images_NHWC: ImageArray = _map(root / split / "images.npy")
+            self.labels_N: LabelArray = _map(root / split / "labels.npy")
             self._check()
         except Exception as error:  # numpy may fail in any way on the header of an array
             reason = next(iter(str(error).splitlines()), "") or type(error).__name__
@@ -127,9 +131,23 @@ def read_manifest(root: Path) -> DatasetManifest:
         ) from error
 
 
-def _mapped(path: Path) -> Any:
-    os.close(open_regular(path))  # numpy would wait for a FIFO
-    return open_memmap(path, mode="r")
+def _map(path: Path) -> Any:
+    """Map an array of a regular file: numpy's own function would wait for a FIFO.
+
+    Raises:
+        OSError: missing, not readable, or no regular file.
+        ValueError: not numpy's format, or shorter than it says.
+    """
+    with os.fdopen(open_regular(path), "rb") as file:
+        version = numpy_format.read_magic(file)
+        read = HEADER_READERS.get(version)
+        if read is None:
+            raise ValueError(f"{path.name} is of numpy's format {version}")
+        shape, is_fortran, dtype = read(file)
+        if dtype.hasobject:
+            raise ValueError(f"{path.name} holds {dtype}")
+        order: Literal["F", "C"] = "F" if is_fortran else "C"
+        return np.memmap(file, dtype, "r", offset=file.tell(), shape=shape, order=order)
 
 
 def canonical_order(images_NHWC: ImageArray, labels_N: LabelArray) -> npt.NDArray[np.int64]:

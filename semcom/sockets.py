@@ -62,7 +62,7 @@ class Authenticator:
     _shared: ClassVar[Authenticator | None] = None
 
     def __init__(self, security: Security) -> None:
-        self._security = security
+        self.security = security
         self._users = 0
         self.socket: zmq.Socket[bytes] = zmq.Context.instance().socket(zmq.REP)
         self.socket.setsockopt(zmq.LINGER, 0)
@@ -91,16 +91,16 @@ class Authenticator:
         """
         try:
             parts = self.socket.recv_multipart(zmq.NOBLOCK)
-            reply, verdict = zap.answer(parts, self._security.keys)
+            reply, verdict = zap.answer(parts, self.security.keys)
             self.socket.send_multipart(reply, zmq.NOBLOCK)
         except (zmq.ZMQError, OSError) as error:
             raise self.dead(str(error)) from error
         if verdict.speaker is None:
-            self._security.refused(verdict.reason, verdict.detail)
+            self.security.refused(verdict.reason, verdict.detail)
 
     def dead(self, why: str) -> AuthenticationError:
         """Count its death; the error to end the process with."""
-        self._security.refused("dead_authenticator", why)
+        self.security.refused("dead_authenticator", why)
         return AuthenticationError(f"the authenticator is dead, nobody is let in: {why}")
 
 
@@ -138,7 +138,9 @@ class Endpoint:
         Raises:
             PortInUseError: another process listens there.
             ConfigurationError: not an address of this host.
+            AuthenticationError: the process's own key is none.
         """
+        _check_pair(security)
         bounds = BOUND[name].sending(sent_bytes)
         endpoint = cls(zmq.ROUTER, name, bounds, keyed=security is not None)
         endpoint.socket.setsockopt(zmq.ROUTER_MANDATORY, 1)
@@ -165,7 +167,9 @@ class Endpoint:
 
         Raises:
             ConfigurationError: no address, or the server's key is not known.
+            AuthenticationError: the process's own key is none.
         """
+        _check_pair(security)
         server_key = None if security is None else security.server_key(name)
         bounds = DIALLED[name].sending(sent_bytes)
         endpoint = cls(zmq.DEALER, name, bounds, keyed=security is not None)
@@ -273,7 +277,8 @@ class Endpoint:
     def _use_key(self, security: Security) -> None:
         self._security = security
         self.socket.setsockopt(zmq.CURVE_PUBLICKEY, security.own.public_key.encode())
-        self.socket.setsockopt(zmq.CURVE_SECRETKEY, security.own.secret_key.encode())
+        secret = security.own.secret_key.get_secret_value()
+        self.socket.setsockopt(zmq.CURVE_SECRETKEY, secret.encode())
 
     def _observe(self, more: int) -> None:
         failed = (
@@ -317,6 +322,17 @@ def _descriptor(frame: zmq.Frame) -> int:
         return int(frame.get(zmq.SRCFD))
     except zmq.ZMQError:
         return -1
+
+
+def _check_pair(security: Security | None) -> None:
+    """Check that the halves of a process's own key belong together; libzmq would not say so."""
+    if security is None:
+        return
+    own = security.own
+    if zmq.curve_public(own.secret_key.get_secret_value().encode()) != own.public_key.encode():
+        raise AuthenticationError(
+            f"the secret key of {own.speaker} does not belong to its public key; make a new one"
+        )
 
 
 def _speaker(frame: zmq.Frame) -> Speaker | None:
@@ -373,6 +389,7 @@ class Poller:
         for key, authenticator in self._authenticators.items():
             if key.closed:
                 raise authenticator.dead("its socket is closed")
+            authenticator.security.log_held_back()
         readable: dict[object, int] = dict(self._poller.poll(max(0, round(timeout_s * 1000))))
         for key, authenticator in self._authenticators.items():
             if key in readable:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from semcom.keys import KeyFolder, Verdict, z85
+from semcom.keys import KeyFolder, Verdict
+from semcom.z85 import z85
 
 ENDPOINT = "inproc://zeromq.zap.01"  # where libzmq asks
 DOMAIN = b"semcom"

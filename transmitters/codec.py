@@ -24,6 +24,7 @@ from semcom.checkpoints import Checkpoint
 from semcom.errors import ConfigurationError
 from semcom.nn.images import prepare_images
 from semcom.nn.weights import load_arrays
+from semcom.probe import SNR_DB, probe_transmitter
 from transmitters.channel_encoder import make_channel_encoder
 from transmitters.conv_encoder import ConvEncoder
 from transmitters.encoder import SemanticEncoder
@@ -47,13 +48,15 @@ class TransmitterCodec:
         """Build and fill from a checkpoint, ready for service.
 
         Raises:
-            CheckpointError: weights that are damaged or do not fit.
+            CheckpointError: weights that are damaged, do not fit, or compute nothing useful.
         """
+        arrays = checkpoint.read_weights("transmitter")  # first: nothing is built that it lacks
         codec = cls(checkpoint.manifest.architecture)
-        load_arrays(codec.modules, checkpoint.read_weights("transmitter"))
+        load_arrays(codec.modules, arrays)
         for module in codec.modules.values():
             module.eval().requires_grad_(False)
             module.to(memory_format=torch.channels_last)
+        probe_transmitter(checkpoint, lambda images: codec.encode(images, snr_db=SNR_DB))
         return codec
 
     def forward(self, images_N3HW: Tensor, snr_db_N: Tensor | None = None) -> tuple[Tensor, Tensor]:

@@ -14,6 +14,8 @@ import onnxruntime
 
 from semcom.architecture import CodecArchitecture
 from semcom.checkpoints import Checkpoint
+from semcom.probe import SNR_DB as PROBE_SNR_DB
+from semcom.probe import probe_transmitter
 from transmitters.onnx_model import CODEWORD, FEATURES, PIXELS, SNR_DB, build_model, needs_snr
 from transmitters.onnx_resize import build_resize
 
@@ -35,11 +37,13 @@ class OnnxCodec:
         """Build from a checkpoint, ready for service.
 
         Raises:
-            CheckpointError: weights that are damaged or do not fit.
+            CheckpointError: weights that are damaged, do not fit, or compute nothing useful.
         """
         architecture = checkpoint.manifest.architecture
         model = build_model(architecture, checkpoint.read_weights("transmitter"))
-        return cls(architecture, model, threads=threads)
+        codec = cls(architecture, model, threads=threads)
+        probe_transmitter(checkpoint, lambda images: codec.encode(images, snr_db=PROBE_SNR_DB))
+        return codec
 
     def encode(
         self, images_NHW3: npt.NDArray[np.uint8], *, snr_db: float

@@ -21,7 +21,7 @@ from semcom.architecture import (
     InputSpec,
     TimmEncoderArchitecture,
 )
-from semcom.checkpoints import Arrays
+from semcom.codec_arrays import Arrays, check_arrays
 from semcom.errors import ConfigurationError
 from transmitters.onnx_encoders import add_conv_encoder, add_student
 from transmitters.onnx_graph import Graph
@@ -39,6 +39,11 @@ def build_model(architecture: CodecArchitecture, arrays: Arrays) -> bytes:
         CheckpointError: arrays that do not fit the architecture.
         ConfigurationError: a model of timm, which torch runs.
     """
+    if isinstance(architecture.encoder, TimmEncoderArchitecture):
+        raise ConfigurationError(
+            f"encoder '{architecture.encoder.model}' is a model of timm: set engine torch"
+        )
+    check_arrays(architecture, "transmitter", arrays)
     weights = WeightTable(arrays)
     graph = Graph(weights)
     encoder, channel = architecture.encoder, architecture.channel
@@ -48,10 +53,6 @@ def build_model(architecture: CodecArchitecture, arrays: Arrays) -> bytes:
             features = add_student(graph, images, encoder)
         case ConvEncoderArchitecture():
             features = add_conv_encoder(graph, images, encoder)
-        case TimmEncoderArchitecture():
-            raise ConfigurationError(
-                f"encoder '{encoder.model}' is a model of timm: set engine torch"
-            )
     codeword = features if channel.is_direct else _add_channel_encoder(graph, channel, features)
     codeword = _add_power_normalization(graph, codeword)
     weights.finish()

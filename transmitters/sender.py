@@ -18,7 +18,7 @@ from typing import Any
 
 import numpy as np
 
-from semcom.errors import AccountingError, ConfigurationError, ProtocolError
+from semcom.errors import AccountingError, CheckpointError, ConfigurationError, ProtocolError
 from semcom.messages import (
     MAX_SYMBOLS,
     RETRIABLE,
@@ -220,7 +220,8 @@ class Sender:
 
         Raises:
             AccountingError: it differs from an earlier answer to the same frame.
-            ProtocolError: it was decoded by another codec, or has not one class per image.
+            CheckpointError: it was decoded by another codec.
+            ProtocolError: it has not one class per image.
         """
         if result.key.link != self.link:
             return None
@@ -235,7 +236,7 @@ class Sender:
         if flight is None:
             return None
         if result.codec != flight.message.codec:
-            raise ProtocolError("codec_mismatch", "the answer comes from another codec")
+            raise CheckpointError("the answer comes from another codec than the frame's")
         if len(result.predictions) != 2 * flight.plan.images:
             raise ProtocolError("shape", "the answer has not one class per image")
         del self._in_flight[key]
@@ -267,7 +268,8 @@ class Sender:
         """A frame was not taken: try it again soon, or give up where that cannot help.
 
         Raises:
-            ProtocolError: a refusal that no retry can mend.
+            CheckpointError: the codec is why, and no retry can mend that.
+            ProtocolError: another refusal that no retry can mend.
         """
         if refusal.key is None or refusal.key.link != self.link:
             return  # damaged on the wire and unreadable: its time-out brings it again
@@ -275,6 +277,8 @@ class Sender:
         flight = self._in_flight.get(key)
         if flight is None:
             return
+        if refusal.reason == "codec_mismatch":
+            raise CheckpointError(f"the receiver cannot use this codec: {refusal.detail}")
         if refusal.reason not in RETRIABLE:
             raise ProtocolError(refusal.reason, f"refused on the way: {refusal.detail}")
         backoff_s = REFUSED_BACKOFF_S * 2 ** min(flight.refusals, 10)

@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from semcom.checkpoints import open_checkpoint
-from semcom.errors import ProtocolError, SemcomError
+from semcom.errors import CheckpointError, ProtocolError, SemcomError
 from semcom.heartbeats import Heartbeats
 from semcom.messages import (
     Arithmetic,
@@ -26,6 +26,7 @@ from semcom.messages import (
     TaskResult,
     Welcome,
 )
+from semcom.probe import is_finite
 from semcom.security import Security
 from semcom.service import HEARTBEAT_S, new_instance
 from semcom.sockets import Endpoint, Received
@@ -80,6 +81,8 @@ class FrameEncoder:
         images = self.source(assignment).images(plan.first_image, plan.images)
         started = time.perf_counter()
         symbols_BK = codec.encode(images, snr_db=assignment.spec.snr_db)
+        if not is_finite(symbols_BK):  # the channel would refuse it, and not know why
+            raise CheckpointError(f"codec {assignment.codec} encodes images to NaN or Inf")
         encoded = Encoded(plan, symbols_BK, 1e3 * (time.perf_counter() - started))
         if cacheable:
             self._keep(key, encoded)

@@ -7,6 +7,7 @@ the machine is shared and changes its pace. What counts is the median of the rou
 from __future__ import annotations
 
 import csv
+import io
 import json
 import os
 import platform
@@ -17,8 +18,10 @@ from typing import Any
 
 from orchestrator.reports.tables import ReportTable
 from semcom.errors import ConfigurationError, StorageError
-from semcom.files import write_atomically
+from semcom.files import read_text, write_atomically
 from semcom.machine import processor
+
+MAX_BYTES = 1 << 24
 
 Row = dict[str, float]
 
@@ -136,11 +139,9 @@ def machine() -> dict[str, str]:
 
 def _read(path: Path) -> Figures:
     try:
-        about: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-        with path.with_suffix(".csv").open(newline="", encoding="utf-8") as file:
-            rounds = [
-                {key: float(value) for key, value in row.items()} for row in csv.DictReader(file)
-            ]
+        about: dict[str, Any] = json.loads(read_text(path, max_bytes=MAX_BYTES))
+        file = io.StringIO(read_text(path.with_suffix(".csv"), max_bytes=MAX_BYTES), newline="")
+        rounds = [{key: float(value) for key, value in row.items()} for row in csv.DictReader(file)]
         targets = [Target(**target) for target in about.pop("targets")]
         return Figures(**{**about, "targets": targets, "rounds": rounds})
     except (OSError, ValueError, TypeError, KeyError) as error:

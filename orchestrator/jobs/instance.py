@@ -16,12 +16,13 @@ from orchestrator.jobs.processes import is_process
 from orchestrator.jobs.settings import JobsFolder
 from orchestrator.launcher import last_error
 from semcom.errors import ProcessFailedError, SemcomError, StorageError
-from semcom.files import write_atomically
+from semcom.files import read_file, write_atomically
 from semcom.locks import FileLock
 
 LOCK_WAIT_S = 2.0  # a command that looks for a supervisor holds its lock for a moment
 START_DEADLINE_S = 60.0
 POLL_S = 0.02
+MAX_STATE_BYTES = 1 << 16
 
 
 @dataclass(frozen=True)
@@ -55,7 +56,7 @@ def retire(folder: JobsFolder) -> None:
 def find(folder: JobsFolder) -> Instance | None:
     """The supervisor that runs; one that was killed has left a file, but is no process."""
     try:
-        content = json.loads(folder.state.read_bytes())
+        content = json.loads(read_file(folder.state, max_bytes=MAX_STATE_BYTES))
         if is_process(content["pid"], content["started_s"]):
             return Instance(content["pid"], content["metrics"])
     except (OSError, ValueError, KeyError, TypeError):

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import os
 import re
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from orchestrator.jobs.runner import HEADING
+from semcom.files import open_regular, read_end
 
 TAIL_BYTES = 64 << 10
 CHUNK_BYTES = 64 << 10
@@ -19,9 +21,7 @@ EXCEPTION = re.compile(r"^[A-Za-z_][\w.]*(Error|Exception|Interrupt|Exit)\b")
 def last_error_line(log: Path) -> str:
     """The last line of the last attempt that names an error, else its last line at all."""
     try:
-        with log.open("rb") as file:
-            file.seek(max(0, file.seek(0, 2) - TAIL_BYTES))
-            lines = file.read().decode(errors="replace").splitlines()
+        lines = read_end(log, max_bytes=TAIL_BYTES).decode(errors="replace").splitlines()
     except OSError:
         return f"see {log}"
     begun = max((at for at, line in enumerate(lines) if line.startswith(HEADING)), default=-1)
@@ -47,7 +47,7 @@ def read_along(log: Path, ended: Callable[[], bool], *, poll_s: float) -> Iterat
 
 def _read(log: Path, offset: int) -> bytes:
     try:
-        with log.open("rb") as file:
+        with os.fdopen(open_regular(log), "rb") as file:
             file.seek(offset)
             return file.read(CHUNK_BYTES)
     except FileNotFoundError:  # it has not begun

@@ -14,6 +14,8 @@ from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict, Field, FiniteFloat, ValidationError
 
+from semcom.files import open_regular
+
 MAX_READ_BYTES = 1 << 20
 MAX_LINE_BYTES = 16 << 10
 PACE_LINES = 30
@@ -79,7 +81,7 @@ class Tail:
 
     def _added(self) -> bytes:
         try:
-            with self._path.open("rb") as file:
+            with os.fdopen(open_regular(self._path), "rb") as file:
                 status = os.fstat(file.fileno())
                 if self._file != (status.st_dev, status.st_ino) or status.st_size < self._offset:
                     self._file = (status.st_dev, status.st_ino)

@@ -15,9 +15,10 @@ import sys
 from pathlib import Path
 from types import FrameType
 
-from semcom.files import write_atomically
+from semcom.files import read_text, write_atomically
 from semcom.locks import FileLock
 
+MAX_EXIT_BYTES = 100
 HEADING = "attempt "  # the first line of every attempt in the log
 BUSY = 75  # another attempt of this job runs
 TERMINATED = 128 + signal.SIGTERM
@@ -31,7 +32,7 @@ def exit_file(folder: Path, attempt: int) -> Path:
 def read_exit(folder: Path, attempt: int) -> int | None:
     """The exit code of an attempt, negative for a signal; None while there is none."""
     try:
-        return int(exit_file(folder, attempt).read_text())
+        return int(read_text(exit_file(folder, attempt), max_bytes=MAX_EXIT_BYTES))
     except (OSError, ValueError):
         return None
 

@@ -234,6 +234,7 @@ def _serve(
         settings.metrics_port,
         telemetry=telemetry,
         ready=lambda: service.ready,
+        hosts=settings.metrics_hosts,
     )
     try:
         event(logger, "started", role="jobs", peer=str(folder.work), metrics_port=health.port)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from pydantic import Field
 
-from semcom.settings import Port, Settings, read_yaml, validate
+from semcom.settings import HOST_NAMES, HostNames, Port, Settings, read_yaml, validate
 
 
 class JobsSettings(Settings):
@@ -22,6 +22,7 @@ class JobsSettings(Settings):
     module: str = Field(default="orchestrator.training", description="`python -m` of a job")
     metrics_host: str = Field(default="127.0.0.1", description="0.0.0.0: for other hosts, too")
     metrics_port: Port = Field(default=0, description="0: any free port, see `semcom jobs list`")
+    metrics_hosts: HostNames = HOST_NAMES
 
 
 @dataclass(frozen=True)

@@ -7,8 +7,9 @@
     POST /api/stop     {}
 
 A change must come as JSON, which no page of another site can send unasked, and not from a page of
-another origin. On loopback, requests must name a loopback host, so that no foreign name leads
-here. Elsewhere a change needs the token: `Authorization: Bearer TOKEN`.
+another origin. Requests name a host of this system (`semcom/http_hosts.py`), so that no foreign
+name leads here. Bound elsewhere than to loopback, a change needs the token:
+`Authorization: Bearer TOKEN`.
 """
 
 from __future__ import annotations
@@ -32,7 +33,8 @@ from orchestrator.live.requests import (
     Wanted,
 )
 from semcom.errors import ConfigurationError, SemcomError
-from semcom.health import Request, Response
+from semcom.health import refusal
+from semcom.http_server import Request, Response
 from semcom.settings import validate
 from semcom.settings_words import quoted
 
@@ -43,9 +45,9 @@ CHANGES: Mapping[str, type[Wanted]] = {
     "/api/sweep": SweepRequest,
     "/api/stop": StopRequest,
 }
+LOOPBACK = ("127.0.0.1", "localhost", "[::1]")  # without the token, too
 STATUS_DEADLINE_S = 10.0
 CHANGE_DEADLINE_S = 60.0
-LOOPBACK = ("127.0.0.1", "localhost", "[::1]")
 
 
 class Api:
@@ -78,8 +80,7 @@ class Api:
             return None
         objection = self._objection(request)
         if objection is not None:
-            status, text = objection
-            return _json(status, {"error": text, "exit_code": SemcomError.exit_code})
+            return refusal(*objection, request.path)
         try:
             if request.path == STATUS:
                 answer = self._desk.ask(StatusRequest(), deadline_s=STATUS_DEADLINE_S)
@@ -95,8 +96,6 @@ class Api:
     def _objection(self, request: Request) -> tuple[int, str] | None:
         """HTTP status and reason why a request is not even looked at; None if it is."""
         host = request.headers.get("host", "")
-        if self._on_loopback and _name(host) not in LOOPBACK:
-            return 403, f"this system is called {LOOPBACK[0]}, not {_name(host)[:80]}"
         if request.path == STATUS:
             return None if request.method == "GET" else (405, "a status is asked for with GET")
         if request.method != "POST":
@@ -107,6 +106,8 @@ class Api:
         kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
         if kind != "application/json":
             return 415, "a change must be application/json"
+        if not request.body.strip():
+            return 400, "the body is empty: send JSON, at least {}"
         if not self._on_loopback and not self._may_change(request):
             return 401, "a change needs the token: Authorization: Bearer TOKEN"
         return None
@@ -118,12 +119,6 @@ class Api:
         return (
             bool(known) and scheme.lower() == "bearer" and hmac.compare_digest(given_bytes, known)
         )
-
-
-def _name(host: str) -> str:
-    """A Host header without its port."""
-    name, colon, port = host.rpartition(":")
-    return name if colon and port.isdecimal() else host
 
 
 def _since(status: dict[str, Any], query: str) -> dict[str, Any]:
@@ -145,8 +140,12 @@ def _since(status: dict[str, Any], query: str) -> dict[str, Any]:
 
 def _parsed(body: bytes) -> Any:
     try:
-        return json.loads(body or b"{}", object_pairs_hook=_unique)
-    except (ValueError, RecursionError) as error:
+        return json.loads(body, object_pairs_hook=_unique)
+    except RecursionError as error:
+        raise ConfigurationError("the body is JSON of too many levels") from error
+    except UnicodeDecodeError as error:
+        raise ConfigurationError(f"the body is not UTF-8: byte {error.start}") from error
+    except ValueError as error:
         raise ConfigurationError(f"the body is not JSON: {error}") from error
 
 

@@ -11,8 +11,11 @@ from typing import Any
 from orchestrator.live.api import CHANGE_DEADLINE_S, STATUS
 from orchestrator.live.home import Found
 from semcom.errors import ConfigurationError, ProcessFailedError, SemcomError
+from semcom.health import exit_code_of_status
 
 DEADLINE_S = CHANGE_DEADLINE_S + 10.0
+MAX_ANSWER_BYTES = 64 << 20
+INTERNAL = 500  # and above: the system failed, not the request
 
 
 def read_status(system: Found) -> dict[str, Any]:
@@ -44,10 +47,10 @@ def _ask(system: Found, request: urllib.request.Request) -> dict[str, Any]:
     opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
     try:
         with opener.open(request, timeout=DEADLINE_S) as response:
-            answer = json.load(response)
+            answer = json.loads(response.read(MAX_ANSWER_BYTES))
     except urllib.error.HTTPError as error:
         with error:
-            raise _refused(error.read(), error.code) from error
+            raise _refused(error.read(MAX_ANSWER_BYTES), error.code) from error
     except (OSError, http.client.HTTPException, ValueError) as error:
         raise ConfigurationError(f"no live system answers at {system.url}: {error}") from error
     if not isinstance(answer, dict):
@@ -59,5 +62,7 @@ def _refused(body: bytes, status: int) -> ProcessFailedError:
     try:
         content = json.loads(body)
         return ProcessFailedError(str(content["error"]), int(content["exit_code"]))
-    except (ValueError, KeyError, TypeError):
-        return ProcessFailedError(f"refused with HTTP status {status}", SemcomError.exit_code)
+    except (ValueError, KeyError, TypeError, RecursionError):
+        text = f"refused with HTTP status {status}"
+        code = exit_code_of_status(status) if status < INTERNAL else SemcomError.exit_code
+        return ProcessFailedError(text, code)

@@ -6,17 +6,19 @@ import contextlib
 import json
 import os
 import secrets
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import psutil
 
 from orchestrator.jobs.processes import is_process
 from semcom.errors import ConfigurationError, StorageError
-from semcom.files import write_atomically
+from semcom.files import read_file, read_text, write_atomically
 from semcom.locks import FileLock
+from semcom.names import check_name
 
 TOKEN_VARIABLE = "SEMCOM_TOKEN"
+MAX_BYTES = 1 << 16  # of live.json and of the token
 
 
 @dataclass(frozen=True)
@@ -25,7 +27,7 @@ class Found:
 
     name: str
     url: str
-    token: str
+    token: str = field(repr=False)
     pid: int | None
 
 
@@ -46,7 +48,7 @@ class Home:
         """Take the folder for this process; returns the token for changes.
 
         Raises:
-            ConfigurationError: a system of that name runs.
+            ConfigurationError: a system of that name runs, or SEMCOM_TOKEN is no token.
             StorageError: the disk refuses.
         """
         try:
@@ -55,7 +57,7 @@ class Home:
                 raise ConfigurationError(
                     f"live system '{self.name}' is up; end it with semcom down, or choose --name"
                 )
-            return os.environ.get(TOKEN_VARIABLE) or self._make_token()
+            return token_variable() or self._make_token()
         except OSError as error:
             raise StorageError(f"cannot use {self.folder}: {error.strerror}") from error
 
@@ -85,10 +87,10 @@ class Home:
     def find(self) -> Found | None:
         """The system, if it runs; one that was killed has left a file, but is no process."""
         try:
-            content = json.loads((self.folder / "live.json").read_bytes())
+            content = json.loads(read_file(self.folder / "live.json", max_bytes=MAX_BYTES))
             if not is_process(content["pid"], content["started_s"]):
                 return None
-            token = os.environ.get(TOKEN_VARIABLE) or _read_token(self.folder)
+            token = token_variable() or _read_token(self.folder)
             return Found(self.name, str(content["url"]), token, int(content["pid"]))
         except (OSError, ValueError, KeyError, TypeError):
             return None
@@ -102,6 +104,15 @@ class Home:
         return token
 
 
+def token_variable() -> str:
+    """The token that the environment names; empty where it names none.
+
+    Raises:
+        ConfigurationError: it is none that a header can carry; the text does not show it.
+    """
+    return _checked_token(os.environ.get(TOKEN_VARIABLE, ""), where=TOKEN_VARIABLE)
+
+
 def find_system(runs: Path, name: str | None) -> Found:
     """The live system of that name or URL; without a name, the only one there is.
 
@@ -109,9 +120,9 @@ def find_system(runs: Path, name: str | None) -> Found:
         ConfigurationError: there is none, or there are several.
     """
     if name is not None and "://" in name:
-        return Found(name, name.rstrip("/"), os.environ.get(TOKEN_VARIABLE, ""), None)
+        return Found(name, name.rstrip("/"), token_variable(), None)
     if name is not None:
-        found = Home(runs, name).find()
+        found = Home(runs, check_name(name, what="--name")).find()
         if found is None:
             raise ConfigurationError(f"no live system '{name}' in {runs}: semcom up")
         return found
@@ -127,6 +138,14 @@ def find_system(runs: Path, name: str | None) -> Found:
 
 def _read_token(folder: Path) -> str:
     try:
-        return (folder / "token").read_text().strip()
+        text = read_text(folder / "token", max_bytes=MAX_BYTES)
     except OSError:
         return ""
+    return _checked_token(text, where=str(folder / "token"))
+
+
+def _checked_token(text: str, *, where: str) -> str:
+    token = text.strip()
+    if not (token.isascii() and token.isprintable()) or " " in token:
+        raise ConfigurationError(f"{where} must hold printable ASCII without spaces")
+    return token

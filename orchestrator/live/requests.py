@@ -11,7 +11,7 @@ from pydantic import model_validator
 
 from orchestrator.scenarios import Scenario
 from semcom.errors import ConfigurationError
-from semcom.messages import Name
+from semcom.names import Name
 from semcom.points import ChannelModel, SnrDb
 from semcom.settings import Settings
 from semcom.wakeup import Wakeup

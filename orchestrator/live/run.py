@@ -20,7 +20,7 @@ from orchestrator.live.stream import Stream
 from orchestrator.live.system import LiveSystem
 from orchestrator.processes import System, open_system
 from orchestrator.settings import Folders
-from semcom.health import Request, Response
+from semcom.http_server import Request, Response
 from semcom.telemetry import log_file
 
 ANY_ADDRESS = ("", "0.0.0.0", "::")

@@ -20,7 +20,8 @@ from orchestrator.scenarios import (
 )
 from semcom.channel_choice import Channel
 from semcom.errors import ConfigurationError
-from semcom.messages import MAX_FRAME_IMAGES, Arrivals, Name
+from semcom.messages import MAX_FRAME_IMAGES, Arrivals
+from semcom.names import Name
 from semcom.points import ChannelSettings
 from semcom.settings import Settings, read_yaml, validate
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from importlib.resources import files
 
-from semcom.health import Request, Response
+from semcom.http_server import Request, Response
 
 KINDS = {
     ".html": "text/html; charset=utf-8",

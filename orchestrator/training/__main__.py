@@ -6,7 +6,6 @@ With several ranks the command starts itself again for each of them, see launch.
 from __future__ import annotations
 
 import argparse
-import json
 import os
 import shlex
 import sys
@@ -157,7 +156,7 @@ def _told(given: Mapping[StageName, Checkpoint], stage: StageName, was_run: bool
 
 
 def _show_search(made: Artefact) -> None:
-    found = json.loads((made.folder / "search.json").read_text())
+    found = made.read_json("search.json")
     console.print(
         f"depths {found['depths']}: {found['parameters'] / 1e6:.3f} M parameters in the stages, "
         f"held-out accuracy {found['validation_accuracy']:.4f}; history in {made.folder}",

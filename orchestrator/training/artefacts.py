@@ -26,10 +26,12 @@ from safetensors.torch import save as format_safetensors
 from torch import Tensor, nn
 
 from semcom.errors import CheckpointError, StorageError
-from semcom.files import write_atomically
+from semcom.files import read_file, write_atomically
 
 # Raised when a change of the code changes what the same settings train.
 REVISION = 2
+MAX_TENSOR_BYTES = 1 << 36
+MAX_JSON_BYTES = 1 << 26
 
 
 @dataclass(frozen=True)
@@ -93,11 +95,24 @@ class Artefact:
         if not self.resume_path.exists():
             return None
         try:
-            content = io.BytesIO(self.resume_path.read_bytes())
+            content = io.BytesIO(read_file(self.resume_path, max_bytes=MAX_TENSOR_BYTES))
             state: dict[str, Any] = torch.load(content, weights_only=True, map_location="cpu")
-        except (RuntimeError, EOFError, ValueError, pickle.UnpicklingError) as error:
+        except (RuntimeError, EOFError, ValueError, OSError, pickle.UnpicklingError) as error:
             raise _damaged(self.resume_path, error) from error
         return state
+
+    def read_json(self, name: str) -> dict[str, Any]:
+        """What another file beside the weights says.
+
+        Raises:
+            CheckpointError: the file is damaged.
+        """
+        path = self.folder / name
+        try:
+            content: dict[str, Any] = json.loads(read_file(path, max_bytes=MAX_JSON_BYTES))
+        except (OSError, ValueError, RecursionError) as error:
+            raise _damaged(path, error) from error
+        return content
 
     def write(self, name: str, content: bytes) -> None:
         """Put another file beside the weights."""
@@ -137,7 +152,7 @@ def read_tensors(path: Path) -> dict[str, Tensor]:
         CheckpointError: it is damaged, or another host's work folder is not this one's.
     """
     try:
-        return parse_safetensors(path.read_bytes())
+        return parse_safetensors(read_file(path, max_bytes=MAX_TENSOR_BYTES))
     except (SafetensorError, OSError) as error:
         raise _damaged(path, error) from error
 

@@ -10,7 +10,6 @@ stages that depend on it and of no others. A stage that a codec gives is copied 
 
 from __future__ import annotations
 
-import json
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
@@ -226,7 +225,7 @@ class Pipeline:
                 whitening=self.settings.distillation.whitening,
             )
         elif name == "search":
-            found = json.loads((made.folder / "search.json").read_text())["depths"]
+            found = made.read_json("search.json")["depths"]
             encoder = self._student().model_copy(update={"depths": tuple(found)})
             architecture = self.settings.architecture.model_copy(update={"encoder": encoder})
             self.settings = self.settings.model_copy(update={"architecture": architecture})

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 from collections.abc import Mapping
 from typing import Any
 
@@ -15,6 +16,7 @@ from orchestrator.training.data import ImageSet
 from orchestrator.training.settings import StageName, TrainingSettings
 from semcom.checkpoints import Checkpoint
 from semcom.errors import CheckpointError
+from semcom.files import open_regular
 from semcom.identity import CHANNEL_CODEC, ENCODER, content, fields
 
 # Whose results a stage starts from. The search hands on depths, which are the student's own.
@@ -126,7 +128,7 @@ def weights_digest(settings: TrainingSettings) -> str | None:
     if path is None:
         return None
     try:
-        with path.open("rb") as file:
+        with os.fdopen(open_regular(path), "rb") as file:
             return hashlib.file_digest(file, "sha256").hexdigest()
     except OSError as error:
         raise CheckpointError(f"teacher.weights: {path}: {error.strerror}") from error

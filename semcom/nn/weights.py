@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from torch import nn
 
-from semcom.checkpoints import Arrays
+from semcom.codec_arrays import Arrays
 from semcom.errors import CheckpointError
 
 LOADABLE = (torch.float16, torch.float32, torch.float64)

@@ -43,13 +43,48 @@ def test_sweep_with_keys_gives_the_digest_of_one_without(workplace: Path, tmp_pa
     security = {"keys": str(tmp_path / "keys")}
     keyed = harness.write_scenario(tmp_path / "keyed.yaml", **TINY, security=security)
     for scenario in (plain, keyed):
-        harness.start_sweep(scenario, tmp_path / scenario.stem, workplace=workplace).finish()
+        run = harness.start_sweep(scenario, tmp_path / scenario.stem, workplace=workplace)
+        printed += run.finish()
+    assert shown_in(tmp_path, secrets_of(tmp_path / "keys"), printed) == []
     assert results_digest(tmp_path / "keyed") == results_digest(tmp_path / "plain")
     for scenario, encrypted in ((plain, False), (keyed, True)):
         for log in (tmp_path / scenario.stem / "logs").glob("*[!r].jsonl"):
             lines = [json.loads(line) for line in log.read_text().splitlines()]
             (first,) = [line for line in lines if line["event"] == "started"]
             assert first["encrypted"] is encrypted, log.name
+
+
+def secrets_of(keys: Path) -> list[str]:
+    """All secret keys of a set."""
+    found = [yaml.safe_load(path.read_text()) for path in (keys / "secret").iterdir()]
+    return [str(content["secret_key"]) for content in found]
+
+
+def shown_in(folder: Path, secrets: list[str], *more: str) -> list[str]:
+    """What shows a secret: files below a folder that are no secret files, and further texts."""
+    files = [path for path in folder.rglob("*") if path.is_file() and path.parent.name != "secret"]
+    assert files
+    texts = {str(path): path.read_bytes().decode("latin-1") for path in files}
+    texts |= {f"text {number}": text for number, text in enumerate(more)}
+    return [name for name, text in texts.items() if any(secret in text for secret in secrets)]
+
+
+def test_sweep_with_a_malformed_key_shows_nothing_of_it(workplace: Path, tmp_path: Path) -> None:
+    """Neither the terminal nor a log, whoever of the processes it is the key of."""
+    keys = tmp_path / "keys"
+    make_keys(keys, [parse_peer("shapes10"), parse_peer("receiver:receiver-1")])
+    scenario = harness.write_scenario(tmp_path / "s.yaml", **TINY, security={"keys": str(keys)})
+    secret = "Th1s-1s-s3cr3t-and-n0b0dy-may-s33-1t-her"
+    for holder in ("orchestrator", "shapes10"):
+        path = keys / "secret" / f"{holder}.yaml"
+        good = path.read_text()
+        path.write_text(good.partition("secret_key")[0] + f"secret_key: '{secret}~~'\n")
+        arguments = harness.sweep_arguments(scenario, tmp_path / holder)
+        code, printed = command(*arguments, cwd=workplace)
+        assert code == 2, printed
+        assert f"{holder}.yaml: secret_key must be a key of 40 characters" in printed
+        assert shown_in(tmp_path, [secret, secret[4:20]], printed) == []
+        path.write_text(good)
 
 
 @dataclass
@@ -61,11 +96,15 @@ class Hub:
     control: int
     metrics: int
 
+    def page(self) -> str:
+        """Its metrics."""
+        with urllib.request.urlopen(f"http://127.0.0.1:{self.metrics}/metrics") as page:
+            return str(page.read().decode())
+
     def refused(self, reason: str) -> float:
         """How often it refused somebody for a reason."""
         name = f'semcom_peers_refused_total{{reason="{reason}"}}'
-        with urllib.request.urlopen(f"http://127.0.0.1:{self.metrics}/metrics") as page:
-            lines = page.read().decode().splitlines()
+        lines = self.page().splitlines()
         return float(next(line.split()[-1] for line in lines if line.startswith(name)))
 
     def logged(self, reason: str) -> list[str]:
@@ -107,6 +146,7 @@ def hub(workplace: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[H
         eventually(hub.ready_for_scrapes, "the orchestrator's metrics")
         yield hub
         assert hub.run.process.poll() is None, "refusals disturbed the orchestrator"
+        assert shown_in(hub.run.folder, secrets_of(hub.folder), hub.page()) == []
     finally:
         hub.run.process.send_signal(signal.SIGINT)
         hub.run.output()

@@ -178,7 +178,7 @@ class TestWork:
 
         monkeypatch.setattr(TransmitterCodec, "encode", counting)
         run_evaluation(scenario(folders), tmp_path / "e", folders=folders, watcher=Silent)
-        assert sum(encoded) == 3 * 60
+        assert encoded.count(60) == 3  # and each codec's probe on loading
 
     def test_a_codec_that_knows_the_snr_encodes_for_each(self, here, folders, tmp_path):
         wanted = scenario(folders, "knowing")

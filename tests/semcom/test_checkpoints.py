@@ -15,32 +15,17 @@ import pytest
 from safetensors.numpy import save
 from torch import nn
 
-from semcom.architecture import (
-    ChannelCodecArchitecture,
-    CodecArchitecture,
-    EncoderArchitecture,
-    InputSpec,
-)
 from semcom.checkpoints import (
     MAX_MANIFEST_BYTES,
-    Arrays,
     Checkpoint,
     open_checkpoint,
     write_checkpoint,
 )
 from semcom.errors import CheckpointError, StorageError
 from semcom.nn.weights import load_arrays, to_arrays
+from tests.semcom.small_codec import ARCHITECTURE, fitting_arrays
 
-ARCHITECTURE = CodecArchitecture(
-    encoder=EncoderArchitecture(input=InputSpec(size=32), depths=(1, 2, 2, 1), stem_conv_stride=1),
-    channel=ChannelCodecArchitecture(compression_ratio=0.8),
-    classes=10,
-)
-TRANSMITTER: Arrays = {"encoder.w": np.arange(6, dtype=np.float16).reshape(2, 3)}
-RECEIVER: Arrays = {
-    "head.w": np.array([1.5, -2.0], dtype=np.float16),
-    "head.n": np.array(7, dtype=np.int64),
-}
+TRANSMITTER, RECEIVER = fitting_arrays("transmitter"), fitting_arrays("receiver")
 
 
 def written(folder: Path, **changed: Any) -> Checkpoint:
@@ -127,7 +112,7 @@ def test_digest_is_that_of_architecture_and_weights_and_of_nothing_else(tmp_path
 
 
 def test_digest_tells_weights_and_architectures_apart(tmp_path):
-    other = {"head.w": np.array([1.5, -2.002], dtype=np.float16), "head.n": RECEIVER["head.n"]}
+    other = {**RECEIVER, "head.linear.bias": RECEIVER["head.linear.bias"] + np.float16(0.001)}
     codecs = [
         written(tmp_path / "a"),
         written(tmp_path / "b", weights={"transmitter": TRANSMITTER, "receiver": other}),
@@ -167,7 +152,7 @@ def test_refuses_weights_with_any_flipped_bit(tmp_path):
     written(tmp_path)
     path = tmp_path / "transmitter.safetensors"
     whole = path.read_bytes()
-    for place in range(len(whole)):
+    for place in {*range(400), *range(0, len(whole), 101), len(whole) - 1}:
         flipped = bytearray(whole)
         flipped[place] ^= 1 << place % 8
         path.write_bytes(bytes(flipped))
@@ -178,8 +163,9 @@ def test_refuses_weights_with_any_flipped_bit(tmp_path):
 @pytest.mark.parametrize("dtype", [np.float16, np.float32, np.float64])
 def test_refuses_weights_that_are_not_finite(tmp_path, value, dtype):
     written(tmp_path)
-    pass_off(tmp_path, save({"head.ok": np.ones(3), "head.w": np.array([0, value], dtype=dtype)}))
-    assert "head.w holds NaN or Inf" in refusal(tmp_path)
+    bias = np.array([*range(9), value], dtype=dtype)
+    pass_off(tmp_path, save({**RECEIVER, "head.linear.bias": bias}))
+    assert "head.linear.bias holds NaN or Inf" in refusal(tmp_path)
 
 
 @pytest.mark.parametrize(
@@ -252,7 +238,7 @@ def test_refuses_manifest_that_is_not_valid(tmp_path, edit, expected):
         (b"[]", "document: "),
         (b"\xff", "document: Invalid JSON"),
         (b"[" * 100_000, "document: Invalid JSON"),
-        (b" " * (MAX_MANIFEST_BYTES + 1), "is larger than"),
+        (b" " * (MAX_MANIFEST_BYTES + 1), "larger than"),
     ],
 )
 def test_refuses_manifest_that_is_no_document(tmp_path, content, expected):
@@ -295,7 +281,7 @@ def test_full_disk_leaves_the_older_codec_serving_while_its_weights_are_there(
     older = written(tmp_path)
     fail_at(monkeypatch, 1)
     with pytest.raises(StorageError):
-        written(tmp_path, weights={"transmitter": RECEIVER, "receiver": TRANSMITTER})
+        written(tmp_path, weights={"transmitter": {}, "receiver": {}})
     open_checkpoint(tmp_path, expected_digest=older.digest).verify()
 
 
@@ -336,3 +322,20 @@ def test_refuses_weights_that_do_not_fit(changed, expected):
         load_arrays({"head": linear}, {n: a for n, a in arrays.items() if a is not None})
     assert expected in str(caught.value)
     assert "\n" not in str(caught.value)
+
+
+@pytest.mark.timeout(10)
+@pytest.mark.parametrize("name", ["manifest.json", "transmitter.safetensors"])
+@pytest.mark.parametrize("kind", ["fifo", "device", "folder"])
+def test_what_is_no_regular_file_is_refused_at_once(tmp_path, name, kind):
+    written(tmp_path)
+    path = tmp_path / name
+    path.unlink()
+    match kind:
+        case "fifo":
+            os.mkfifo(path)
+        case "device":
+            path.symlink_to("/dev/zero")
+        case _:
+            path.mkdir()
+    assert "not a regular file" in refusal(tmp_path)

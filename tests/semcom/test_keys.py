@@ -9,7 +9,7 @@ from zmq.utils import z85 as reference
 
 from semcom import zap
 from semcom.errors import AuthenticationError, ConfigurationError
-from semcom.keys import KeyFolder, z85
+from semcom.keys import KeyFolder
 from semcom.messages import (
     CodecReport,
     Failure,
@@ -23,6 +23,7 @@ from semcom.messages import (
     Welcome,
 )
 from semcom.speakers import Speaker, objection
+from semcom.z85 import is_key, z85
 from tests.semcom.keyring import LINK, OTHER_LINK, RECEIVER, key_folder
 
 INSTANCE, CODEC = "0123456789abcdef", "ab" * 32
@@ -51,6 +52,12 @@ def question(folder, speaker=LINK, **changes):
 def test_z85_is_that_of_zeromq():
     for raw in (bytes(32), bytes(range(32)), b"\xff" * 32):
         assert z85(raw).encode() == reference.encode(raw)
+
+
+def test_text_of_a_key_is_told_from_others():
+    assert all(is_key(z85(raw)) for raw in (bytes(32), b"\xff" * 32))
+    wrong = ["", "0" * 39, "0" * 41, "0" * 39 + " ", "0" * 39 + "\n", "%nSc1" + "0" * 35, "#" * 40]
+    assert not any(map(is_key, wrong))  # the last but one stands for 2**32
 
 
 def test_authorised_key_is_let_in_under_its_role_and_name(folder):
@@ -143,7 +150,10 @@ def test_own_key_must_be_there_and_ones_own(folder):
 
 def test_secret_key_is_not_printed(folder):
     own = KeyFolder(folder).own("transmitter", "shapes10")
-    assert own.secret_key not in repr(own)
+    secret = own.secret_key.get_secret_value()
+    shown = [repr(own), str(own), own.model_dump_json(), f"{own.model_dump()}", f"{vars(own)}"]
+    assert is_key(secret)
+    assert all(secret not in each for each in shown)
 
 
 def key_of(link):

@@ -191,3 +191,42 @@ def test_data_set_that_is_written_again_is_absent_until_it_is_whole(tmp_path, mo
     assert not list(tmp_path.glob("*/.*"))
     with pytest.raises(ConfigurationError, match="no data set at"):
         read_manifest(tmp_path)
+
+
+@pytest.mark.timeout(10)
+@pytest.mark.parametrize("name", ["dataset.json", "test/images.npy", "test/labels.npy"])
+@pytest.mark.parametrize("kind", ["fifo", "device", "folder"])
+def test_what_is_no_regular_file_is_refused_at_once(tmp_path, name, kind):
+    images = np.zeros((2, 8, 8, 3), np.uint8)
+    splits = {"test": (images, np.array([0, 1]))}
+    write_dataset(tmp_path, name="d", classes=["a", "b"], source="s", splits=splits)
+    Shard(tmp_path, "test")
+    path = tmp_path / name
+    path.unlink()
+    match kind:
+        case "fifo":
+            os.mkfifo(path)
+        case "device":
+            path.symlink_to("/dev/zero")
+        case _:
+            path.mkdir()
+    with pytest.raises(ConfigurationError, match="regular file"):
+        Shard(tmp_path, "test")
+
+
+@pytest.mark.parametrize("version", [(1, 0), (2, 0), (3, 0)])
+def test_arrays_of_the_formats_that_we_write_are_mapped(tmp_path, version):
+    images = np.random.default_rng(0).integers(0, 255, (2, 8, 8, 3), np.uint8)
+    splits = {"test": (images, np.array([0, 1]))}
+    write_dataset(tmp_path, name="d", classes=["a", "b"], source="s", splits=splits)
+    kept = np.array(Shard(tmp_path, "test").images_NHWC)
+    with (tmp_path / "test" / "images.npy").open("wb") as file:
+        np.lib.format.write_array(file, kept, version=version)
+    if version == (3, 0):
+        with pytest.raises(ConfigurationError, match="format"):
+            Shard(tmp_path, "test")
+        return
+    shard = Shard(tmp_path, "test")
+    assert isinstance(shard.images_NHWC, np.memmap)
+    assert not shard.images_NHWC.flags.writeable
+    assert np.array_equal(shard.images_NHWC, kept)

@@ -205,7 +205,7 @@ BAD_ARRAYS = {
     "shape": ("encoder.pool.position", np.zeros((2, 2), np.float32), "has shape"),
     "integers": ("channel_encoder.reduce.bias", np.zeros(51, np.int64), "is int64|has shape"),
     "too large": ("encoder.stem.bn1.bias", np.full(16, 1e300), "does not fit float32"),
-    "count": ("encoder.stem.bn1.num_batches_tracked", np.zeros(3, np.float32), "is float32"),
+    "count": ("encoder.stem.bn1.num_batches_tracked", np.zeros((), np.float32), "is float32"),
     "unknown": ("encoder.more", np.zeros(3, np.float32), "belong to no part"),
 }
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from semcom import wire
-from semcom.errors import AccountingError, ProtocolError
+from semcom.errors import AccountingError, CheckpointError, ProtocolError
 from semcom.messages import (
     FrameKey,
     Recorded,
@@ -194,9 +194,9 @@ def test_answer_to_what_is_not_in_flight_is_ignored(changed):
 def test_answer_of_another_codec_is_refused():
     sender = sender_of(assignment())
     fly(sender)
-    with pytest.raises(ProtocolError) as caught:
+    with pytest.raises(CheckpointError, match="another codec") as caught:
         sender.answered(result_of(0, codec=OTHER_CODEC), now_s=1.0)
-    assert caught.value.reason == "codec_mismatch"
+    assert caught.value.exit_code == 6
 
 
 @pytest.mark.parametrize("images", [0, 1, 3])

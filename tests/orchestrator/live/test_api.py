@@ -14,7 +14,7 @@ from orchestrator.live.api import Api
 from orchestrator.live.requests import ChannelRequest, Desk, StatusRequest, StopRequest
 from orchestrator.scenarios import Scenario
 from semcom.errors import ConfigurationError
-from semcom.health import Request
+from semcom.http_server import Request
 from semcom.wakeup import Wakeup
 
 TOKEN = "s3cret"
@@ -109,8 +109,6 @@ def test_change_on_loopback_needs_no_token(local):
 @pytest.mark.parametrize(
     ("headers", "status"),
     [
-        ({"host": "evil.example:8080"}, 403),
-        ({"host": ""}, 403),
         ({"origin": "http://evil.example"}, 403),
         ({"origin": "null"}, 403),
         ({"origin": "http://127.0.0.1:9999"}, 403),
@@ -120,7 +118,9 @@ def test_change_on_loopback_needs_no_token(local):
 )
 def test_pages_of_other_sites_change_nothing(local, headers, status):
     api, seen = local
-    assert post(api, **headers)[0] == status
+    found, answer = post(api, **headers)
+    assert found == status
+    assert answer["exit_code"] == (4 if status == 403 else 2)
     assert seen == []
 
 
@@ -147,7 +147,8 @@ def test_elsewhere_a_change_needs_the_token_and_a_status_does_not(authorization,
 
 def test_without_a_token_nothing_can_be_changed_from_elsewhere(wakeup):
     api = Api(Desk(wakeup), host="0.0.0.0", token="")
-    assert post(api, authorization="Bearer ")[0] == 401
+    status, answer = post(api, authorization="Bearer ")
+    assert (status, answer["exit_code"]) == (401, 4)
 
 
 @pytest.mark.parametrize(
@@ -198,9 +199,27 @@ def test_key_that_a_request_gives_twice_is_refused(local):
     assert seen == []
 
 
+NO_JSON = {
+    b"": "the body is empty: send JSON, at least {}",
+    b" \r\n": "the body is empty",
+    b"{": "is not JSON",
+    b"\xff{}": "is not UTF-8",
+    b"[" * 100_000: "too many levels",
+    b'{"a": 1, "a": 2}': "a key is given twice",
+    b"9" * 10_000: "is not JSON",
+    b"nothing": "is not JSON",
+}
+
+
 def test_what_is_not_json_is_refused(local):
     api, _ = local
-    assert api(Request("POST", "/api/stop", LOCAL, b"{")).status == 400
+    for body, said in NO_JSON.items():
+        response = api(Request("POST", "/api/stop", LOCAL, body))
+        answer = json.loads(response.body)
+        assert (response.status, answer["exit_code"]) == (400, 2)
+        assert said in answer["error"]
+        assert len(answer["error"]) < 300
+        assert "\n" not in answer["error"]
     assert api(Request("GET", "/api/stop", LOCAL)).status == 405
     assert api(Request("POST", "/api/status", LOCAL, b"{}")).status == 405
     assert api(Request("GET", "/api/else", LOCAL)) is None

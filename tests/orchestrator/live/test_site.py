@@ -14,7 +14,8 @@ import pytest
 from orchestrator.catalog import Catalog
 from orchestrator.live.choices import choices
 from orchestrator.live.site import Site
-from semcom.health import HealthServer, Request
+from semcom.health import HealthServer
+from semcom.http_server import Request
 from semcom.telemetry import Telemetry
 
 REPO = Path(__file__).resolve().parents[3]

@@ -121,7 +121,8 @@ KEYS = [
     "teacher", "teacher.encoder", "teacher.encoder.kind", "teacher.codec", "teacher.weights",
     "architecture", "architecture.encoder", "architecture.encoder.kind", "init_from",
     "architecture.encoder.input.std", "architecture.channel", "search.method", "images", "seed.x",
-    "distillation.channels", "distillation.channels.0", "augmentation", "", ".", "a..b", "precision",
+    "distillation.channels", "distillation.channels.0", "augmentation", "", ".", "a..b",
+    "precision",
 ]  # fmt: skip
 VALUES = st.sampled_from(
     ["", "1", "-1", "1e3", "010", "yes", "true", "null", ".nan", ".inf", "1e400", "[]", "[1, 2]",

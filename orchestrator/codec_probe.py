@@ -1,0 +1,35 @@
+"""Has the networks of codecs run once in a process of its own: the orchestrator has no torch."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Sequence
+from importlib.util import find_spec
+from pathlib import Path
+
+from semcom.errors import ProcessFailedError
+
+MODULE = "orchestrator.training.probe_process"
+NO_TORCH = "the networks were not run: torch is not installed here"
+
+
+def run_networks(folders: Sequence[Path]) -> list[str]:
+    """Load codecs and run each of their halves once; returns what is to be said beside "ok".
+
+    Raises:
+        ProcessFailedError: a codec is refused, with the exit code of that.
+    """
+    if find_spec("torch") is None:
+        return [NO_TORCH]
+    done = subprocess.run(
+        [sys.executable, "-m", MODULE, *(str(folder) for folder in folders)],
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    if done.returncode:
+        last = (done.stderr.strip().splitlines() or [f"exit code {done.returncode}"])[-1]
+        raise ProcessFailedError(last.removeprefix("error: "), done.returncode)
+    return done.stdout.splitlines()

@@ -1,0 +1,39 @@
+"""`python -m orchestrator.training.probe_process CODEC...`: do the networks of codecs compute?
+
+`semcom checkpoints verify` starts it where torch is installed. Each folder's two halves are loaded
+as a transmitter and a receiver load them, which runs each of them once (`semcom/probe.py`).
+"""
+
+from __future__ import annotations
+
+import sys
+import traceback
+from collections.abc import Sequence
+from pathlib import Path
+
+from receiver.codec import ReceiverCodec
+from semcom.checkpoints import open_checkpoint
+from semcom.errors import ConfigurationError, SemcomError
+from transmitters.codec import TransmitterCodec
+
+
+def main(folders: Sequence[str]) -> int:
+    """Load all codecs; the exit code of the first that is refused, with its line on stderr."""
+    for folder in folders:
+        try:
+            checkpoint = open_checkpoint(Path(folder))
+            TransmitterCodec.load(checkpoint)
+            ReceiverCodec.load(checkpoint)
+        except ConfigurationError as error:  # an encoder of timm, which is not installed
+            sys.stdout.write(f"{folder}: its networks were not run: {error}\n")
+        except SemcomError as error:
+            sys.stderr.write(f"error: {error}\n")
+            return error.exit_code
+        except Exception:
+            traceback.print_exc()
+            return SemcomError.exit_code
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,259 @@
+"""A small HTTP server that no peer can fill or hold: one request a connection, bounded all over.
+
+At most `MAX_CONNECTIONS` are served at a time, each on a thread; who comes beyond is told 503. A
+request must be there, whole, `READ_DEADLINE_S` after it began, however it trickles in, and its
+answer taken within `WRITE_DEADLINE_S`. Whatever is no request of HTTP/1.0 or 1.1 with one length
+gets one line in plain words.
+"""
+
+from __future__ import annotations
+
+import io
+import logging
+import re
+import socket
+import socketserver
+import threading
+import time
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+
+logger = logging.getLogger("semcom.http")
+
+MAX_CONNECTIONS = 32
+MAX_HEAD_BYTES = 16 << 10
+MAX_BODY_BYTES = 1 << 20
+READ_DEADLINE_S = 5.0
+WRITE_DEADLINE_S = 10.0
+LINGER_S = 1.0  # so long what a refused peer still sends is dropped, so that it reads why
+LENGTH = re.compile(r"[0-9]{1,12}")
+BUSY = b"too many connections, try again\n"
+
+
+@dataclass(frozen=True)
+class Request:
+    """What a browser or a program asks; header names are in lower case."""
+
+    method: str
+    path: str
+    headers: Mapping[str, str] = field(default_factory=dict, repr=False)  # may hold a token
+    body: bytes = b""
+    query: str = ""
+
+
+@dataclass(frozen=True)
+class Response:
+    """What it is answered."""
+
+    status: int
+    body: bytes
+    content_type: str = "text/plain"
+    headers: Mapping[str, str] = field(default_factory=dict)
+
+
+class RefusedError(Exception):
+    """A request that is answered with a status and one line."""
+
+    def __init__(self, status: int, text: str) -> None:
+        super().__init__(text)
+        self.status = status
+
+
+Answer = Callable[[Request], Response]
+Refuse = Callable[[int, str, str], Response]  # status, text, path
+
+
+class Limits:
+    """How long and how much one connection may take to say what it wants."""
+
+    def __init__(self) -> None:
+        self.deadline_s = time.monotonic() + READ_DEADLINE_S
+        self.bytes_left = MAX_HEAD_BYTES
+
+
+class LimitedReader(io.RawIOBase):
+    """Reads a socket until a deadline that no trickle of bytes moves, and so many bytes at most."""
+
+    def __init__(self, connection: socket.socket, limits: Limits) -> None:
+        self._connection = connection
+        self._limits = limits
+
+    def readable(self) -> bool:
+        """It is."""
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        """Read what is there into a buffer; 0 at the end.
+
+        Raises:
+            TimeoutError: the deadline is over.
+            RefusedError: more bytes than a head may have.
+        """
+        left_s = self._limits.deadline_s - time.monotonic()
+        if left_s <= 0:
+            raise TimeoutError("the request takes too long")
+        if self._limits.bytes_left <= 0:
+            raise RefusedError(431, f"a request's head has at most {MAX_HEAD_BYTES} bytes")
+        self._connection.settimeout(left_s)
+        with memoryview(buffer) as view:
+            count = self._connection.recv_into(view[: self._limits.bytes_left])
+        self._limits.bytes_left -= count
+        return count
+
+
+class Handler(BaseHTTPRequestHandler):
+    """One connection: read a request, have it answered, close."""
+
+    server: HttpServer
+
+    def setup(self) -> None:
+        """Read within limits."""
+        super().setup()
+        self._limits = Limits()
+        # What the base class says of a request, until there is one.
+        self.path = self.requestline = self.command = ""
+        self.request_version = "HTTP/1.0"
+        self.rfile.close()
+        self.rfile = io.BufferedReader(LimitedReader(self.connection, self._limits))
+
+    def handle(self) -> None:
+        """Serve the one request; what a peer breaks off is nobody's event."""
+        try:
+            try:
+                response = self._response()
+            except RefusedError as error:
+                response = self.server.refuse(error.status, str(error), self.path)
+            except TimeoutError:
+                text = f"the request was not there after {READ_DEADLINE_S:g} s"
+                response = self.server.refuse(408, text, self.path)
+            if response is not None:
+                self._answer(response)
+        except OSError:
+            pass
+
+    def log_message(self, *_: object) -> None:
+        """Scrapes are no events."""
+
+    def send_error(self, code: int, message: str | None = None, explain: str | None = None) -> None:
+        """What the base class finds wrong with a request is refused as everything else.
+
+        Raises:
+            RefusedError: always.
+        """
+        del explain
+        raise RefusedError(int(code), " ".join((message or "no request").split())[:200])
+
+    def _response(self) -> Response | None:
+        self.raw_requestline = self.rfile.readline(MAX_HEAD_BYTES)
+        if not self.raw_requestline:
+            return None  # it came and went
+        if not self.raw_requestline.endswith(b"\n"):
+            raise RefusedError(414, f"an address has less than {MAX_HEAD_BYTES} bytes")
+        if len(self.raw_requestline.split()) == 2:  # HTTP/0.9: no head would follow
+            raise RefusedError(505, "ask with HTTP/1.0 or HTTP/1.1")
+        if not self.parse_request():
+            return None
+        if len(self.headers.get_all("Host", [])) > 1:
+            raise RefusedError(400, "the request names several hosts")
+        body = self._body() if self.command == "POST" else b""
+        headers = {name.lower(): value for name, value in self.headers.items()}
+        path, _, query = self.path.partition("?")
+        return self.server.answer(Request(self.command, path, headers, body, query))
+
+    def _body(self) -> bytes:
+        if self.headers.get("Transfer-Encoding") is not None:
+            raise RefusedError(411, "give a Content-Length; Transfer-Encoding is not taken")
+        lengths = self.headers.get_all("Content-Length", [])
+        if not lengths:
+            raise RefusedError(411, "the request has no Content-Length")
+        if len(lengths) > 1 or not LENGTH.fullmatch(lengths[0].strip(" \t")):
+            raise RefusedError(400, "the request must have one Content-Length, a whole number")
+        length = int(lengths[0])
+        if length > MAX_BODY_BYTES:
+            raise RefusedError(413, f"a body has at most {MAX_BODY_BYTES} bytes, not {length}")
+        self._limits.bytes_left = length + 1
+        body = self.rfile.read(length)
+        if len(body) < length:
+            raise RefusedError(400, f"the body ended after {len(body)} of {length} bytes")
+        return body
+
+    def _answer(self, response: Response) -> None:
+        self.connection.settimeout(WRITE_DEADLINE_S)
+        self.request_version = "HTTP/1.0"  # also for what asked otherwise: a status goes first
+        self.send_response(response.status)
+        self.send_header("Content-Type", response.content_type)
+        self.send_header("Content-Length", str(len(response.body)))
+        self.send_header("Connection", "close")
+        for name, value in response.headers.items():
+            self.send_header(name, value)
+        self.end_headers()
+        if self.command != "HEAD":
+            self.wfile.write(response.body)
+        if response.status >= 400:
+            _drop_the_rest(self.connection)
+
+
+class HttpServer(ThreadingHTTPServer):
+    """Serves on daemon threads, as many as there may be connections."""
+
+    daemon_threads = True
+    request_queue_size = 2 * MAX_CONNECTIONS
+
+    def __init__(self, address: tuple[str, int], *, answer: Answer, refuse: Refuse) -> None:
+        """Bind, raising OSError where that cannot be.
+
+        Args:
+            address: host and port.
+            answer: called on a thread of the server with each whole request.
+            refuse: makes the answer to what is no request.
+        """
+        self.answer = answer
+        self.refuse = refuse
+        self._free = threading.Semaphore(MAX_CONNECTIONS)
+        super().__init__(address, Handler)
+
+    def server_bind(self) -> None:
+        """Bind without asking the network what this host is called."""
+        socketserver.TCPServer.server_bind(self)
+        self.server_name, self.server_port = str(self.server_address[0]), self.server_address[1]
+
+    def process_request(self, request: Any, client_address: Any) -> None:
+        """Begin a thread for a connection, or tell it that there are too many."""
+        if self._free.acquire(blocking=False):
+            try:
+                super().process_request(request, client_address)
+            except BaseException:  # no thread was to be had
+                self._free.release()
+                raise
+            return
+        head = f"HTTP/1.0 503 Service Unavailable\r\nContent-Length: {len(BUSY)}\r\n\r\n"
+        with suppress(OSError):
+            request.setblocking(False)
+            request.send(head.encode() + BUSY)
+        self.shutdown_request(request)
+
+    def process_request_thread(self, request: Any, client_address: Any) -> None:
+        """Serve a connection to its end, then make room for another."""
+        try:
+            super().process_request_thread(request, client_address)
+        finally:
+            self._free.release()
+
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """Log what should not be; nothing is printed."""
+        del request, client_address
+        logger.exception("internal error; please report it with this log")
+
+
+def _drop_the_rest(connection: socket.socket) -> None:
+    """Read what a peer still sends for a moment: closing before would take the answer from it."""
+    end_s = time.monotonic() + LINGER_S
+    with suppress(OSError):
+        connection.shutdown(socket.SHUT_WR)
+        while (left_s := end_s - time.monotonic()) > 0:
+            connection.settimeout(left_s)
+            if not connection.recv(1 << 16):
+                return
