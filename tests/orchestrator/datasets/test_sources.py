@@ -2,6 +2,8 @@ import pickle
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from PIL import Image
 
 from orchestrator.datasets import cifar
@@ -229,3 +231,31 @@ def test_reading_order_does_not_matter_to_the_digest(tmp_path, cifar10):
 def as_read(folder, splits):
     fakes.write_cifar10_binary(folder, NAMES, splits)
     return read_source(folder)
+
+
+DAMAGE = st.lists(st.tuples(st.floats(0, 1, exclude_max=True), st.integers(0, 255)), max_size=6)
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    name=st.sampled_from(["data_batch_1.bin", "test_batch.bin", "batches.meta.txt"]),
+    damage=DAMAGE,
+    keep=st.floats(0.5, 1.5),
+)
+def test_any_damage_to_cifar_files_is_read_or_told_in_one_line(
+    tmp_path_factory, name, damage, keep
+):
+    folder = tmp_path_factory.mktemp("fuzz")
+    splits = {"train": fakes.random_split(5, 5), "test": fakes.random_split(5, 5, seed=1)}
+    fakes.write_cifar10_binary(folder, NAMES, splits)
+    content = bytearray((folder / name).read_bytes())
+    content = content[: int(keep * len(content))]
+    for place, value in damage:
+        content[int(place * len(content))] = value
+    (folder / name).write_bytes(content)
+    told = ""
+    try:
+        read_source(folder)
+    except ConfigurationError as error:
+        told = str(error)
+    assert "\n" not in told
