@@ -12,12 +12,12 @@ from dataclasses import dataclass
 
 import psutil
 
-from orchestrator.jobs.locks import FileLock
 from orchestrator.jobs.processes import is_process
 from orchestrator.jobs.settings import JobsFolder
 from orchestrator.launcher import last_error
 from semcom.errors import ProcessFailedError, SemcomError, StorageError
 from semcom.files import write_atomically
+from semcom.locks import FileLock
 
 LOCK_WAIT_S = 2.0  # a command that looks for a supervisor holds its lock for a moment
 START_DEADLINE_S = 60.0

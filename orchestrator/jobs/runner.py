@@ -15,8 +15,8 @@ import sys
 from pathlib import Path
 from types import FrameType
 
-from orchestrator.jobs.locks import FileLock
 from semcom.files import write_atomically
+from semcom.locks import FileLock
 
 HEADING = "attempt "  # the first line of every attempt in the log
 BUSY = 75  # another attempt of this job runs

@@ -14,7 +14,6 @@ from types import FrameType
 
 from orchestrator.catalog import Catalog
 from orchestrator.jobs.instance import LOCK_WAIT_S, announce, retire
-from orchestrator.jobs.locks import FileLock
 from orchestrator.jobs.logs import last_error_line
 from orchestrator.jobs.metrics import TrainingMetrics
 from orchestrator.jobs.processes import JobProcesses
@@ -34,6 +33,7 @@ from orchestrator.jobs.supervisor import (
 )
 from semcom.errors import CheckpointError, StorageError
 from semcom.health import HealthServer
+from semcom.locks import FileLock
 from semcom.telemetry import Telemetry, event
 
 logger = logging.getLogger("orchestrator.jobs")

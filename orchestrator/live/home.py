@@ -11,10 +11,10 @@ from pathlib import Path
 
 import psutil
 
-from orchestrator.jobs.locks import FileLock
 from orchestrator.jobs.processes import is_process
 from semcom.errors import ConfigurationError, StorageError
 from semcom.files import write_atomically
+from semcom.locks import FileLock
 
 TOKEN_VARIABLE = "SEMCOM_TOKEN"
 

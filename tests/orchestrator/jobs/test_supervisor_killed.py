@@ -9,7 +9,7 @@ import psutil
 import pytest
 
 from orchestrator.jobs import instance
-from orchestrator.jobs.locks import FileLock
+from semcom.locks import FileLock
 from tests.orchestrator.jobs.queues import DEADLINE_S, Queue, gone, kill, opened
 
 pytestmark = [pytest.mark.processes, pytest.mark.timeout(900)]

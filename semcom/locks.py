@@ -1,0 +1,216 @@
+"""One process at a time: `flock` on a file that says who holds it.
+
+The kernel frees a lock when its holder ends, however it ends, so there are no stale locks; a
+process that stands still keeps its own. The file's content only names the holder in messages.
+
+On NFS, Linux turns `flock` into a lock at the server, which counts for all hosts; a share that is
+mounted with `local_lock` or `nolock` keeps each host to itself. A file system without locks is
+refused.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import json
+import os
+import shlex
+import socket
+import stat
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from semcom.errors import ConfigurationError, StorageError
+
+POLL_S = 0.05
+WAITING_S = 5.0  # between two words about whom a process waits for
+MAX_COMMAND = 200  # characters of a holder's command, in a message
+MAX_BYTES = 1 << 14  # of the file that are read
+_NAMING_S = 0.2  # a holder names itself right after it has the lock
+
+
+class HeldError(ConfigurationError):
+    """Another process holds what one may use alone; `holder` says which."""
+
+    def __init__(self, what: str, holder: Holder) -> None:
+        super().__init__(f"{what} is in use by {holder}; let it end, or choose another")
+        self.holder = holder
+
+
+@dataclass(frozen=True)
+class Holder:
+    """Who holds a lock; a holder that could not name itself has no `pid`."""
+
+    pid: int | None = None
+    host: str = ""
+    command: str = ""
+
+    def __str__(self) -> str:
+        if self.pid is None:
+            return "another process"
+        where = "" if self.host == socket.gethostname() else f" on {self.host}"
+        return f"process {self.pid}{where}" + (f" ({self.command})" if self.command else "")
+
+
+class FileLock:
+    """One holder at a time, in this process or another one.
+
+    The lock is not inherited by programs that this process starts.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._file: int | None = None
+
+    def acquire(self, wait_s: float = 0.0) -> bool:
+        """Take the lock, waiting so long for it; whether it was taken.
+
+        Raises:
+            StorageError: the file cannot be opened, or its file system has no locks.
+        """
+        end_s = time.monotonic() + wait_s
+        while not self._taken():
+            if time.monotonic() >= end_s:
+                return False
+            time.sleep(POLL_S)
+        return True
+
+    def release(self, *, remove: bool = False) -> None:
+        """Let others have it; `remove` the file too, which is safe while it is held."""
+        if self._file is None:
+            return
+        with contextlib.suppress(OSError):
+            if remove:
+                self._path.unlink(missing_ok=True)
+            else:
+                os.ftruncate(self._file, 0)
+        os.close(self._file)
+        self._file = None
+
+    def holder(self) -> Holder:
+        """Who holds the lock, as the file says and as far as that process lives."""
+        end_s = time.monotonic() + _NAMING_S
+        while (found := self._read()) is None and time.monotonic() < end_s:
+            time.sleep(_NAMING_S / 10)
+        return found or Holder()
+
+    def _taken(self) -> bool:
+        try:
+            while True:
+                file = self._open()
+                locked, current = _locked(file), self._is_current(file)
+                if locked and current:
+                    break
+                os.close(file)
+                if current:
+                    return False  # else its last holder has removed it: there is a new one
+        except OSError as error:
+            raise StorageError(f"cannot lock {self._path}: {error.strerror}") from error
+        self._file = file
+        with contextlib.suppress(OSError):  # a full disk: held, but without a name
+            os.ftruncate(file, 0)
+            os.pwrite(file, _own_name(), 0)
+        return True
+
+    def _open(self) -> int:
+        # Others may write into the folder: no link is followed to a file that would be cut.
+        flags = os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK
+        try:
+            file = os.open(self._path, flags | os.O_RDWR | os.O_CREAT, 0o644)
+        except PermissionError:  # another user's file can be locked, if not written
+            if not self._path.exists():
+                raise
+            file = os.open(self._path, flags | os.O_RDONLY)
+        if not stat.S_ISREG(os.fstat(file).st_mode):
+            os.close(file)
+            raise StorageError(f"cannot lock {self._path}: it is no regular file; remove it")
+        return file
+
+    def _is_current(self, file: int) -> bool:
+        try:
+            return os.path.samestat(os.fstat(file), self._path.stat(follow_symlinks=False))
+        except OSError:
+            return False
+
+    def _read(self) -> Holder | None:
+        try:
+            with self._path.open("rb") as file:
+                content = json.loads(file.read(MAX_BYTES))
+            found = Holder(int(content["pid"]), str(content["host"]), str(content["command"]))
+        except (OSError, ValueError, KeyError, TypeError):
+            return None
+        return found if found.host != socket.gethostname() or _lives(found.pid) else None
+
+
+@contextmanager
+def exclusive(
+    path: Path, what: str, *, waiting: Callable[[Holder], None] | None = None
+) -> Iterator[None]:
+    """Hold `what` alone while the block runs, by a lock on the file `path`, which is then removed.
+
+    Args:
+        path: the lock's file; its folder is made if absent.
+        what: that is held, for messages, such as "data set cifar10".
+        waiting: told whom this process waits for, at once and then every WAITING_S; it may raise
+            to give up. Without it nobody waits.
+
+    Raises:
+        HeldError: another process holds it, and nobody is `waiting`.
+        StorageError: the folder cannot be written, or its file system has no locks.
+    """
+    lock = FileLock(path)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise StorageError(f"cannot make {path.parent}: {error.strerror}") from error
+    wait_s = 0.0
+    while not lock.acquire(wait_s):
+        holder = lock.holder()
+        if waiting is None:
+            raise HeldError(what, holder)
+        waiting(holder)
+        wait_s = WAITING_S
+    try:
+        yield
+    finally:
+        lock.release(remove=True)
+
+
+def _locked(file: int) -> bool:
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    except OSError:
+        os.close(file)
+        raise
+    return True
+
+
+def _lives(pid: int | None) -> bool:
+    try:
+        os.kill(pid or 0, 0)
+    except PermissionError:  # it lives, and is another user's
+        return True
+    except (ProcessLookupError, OverflowError):
+        return False
+    return True
+
+
+def _own_name() -> bytes:
+    name = {"pid": os.getpid(), "host": socket.gethostname(), "command": _own_command()}
+    return json.dumps(name).encode()
+
+
+def _own_command() -> str:
+    """The command line of this process, without the folders of its program."""
+    program, *rest = sys.orig_argv or [""]
+    if rest and Path(rest[0]).is_absolute():  # a script that Python runs
+        program, *rest = rest
+    text = shlex.join([Path(program).name, *rest])
+    line = "".join(letter if letter.isprintable() else " " for letter in text)
+    return line if len(line) <= MAX_COMMAND else line[: MAX_COMMAND - 3] + "..."
