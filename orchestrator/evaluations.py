@@ -142,6 +142,7 @@ class _Recorder:
                 self._take(line)
 
     def _take(self, line: EvaluationLine) -> None:
+        self._ledger.check_place()  # also while images are encoded
         match line:
             case EncodedImages():
                 task = self._tasks[line.task]

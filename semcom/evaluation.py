@@ -13,7 +13,7 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
 
-from semcom.messages import Digest, Name
+from semcom.messages import MAX_FRAME_IMAGES, Digest, Name
 from semcom.points import PointSpec
 from semcom.settings import Engine
 
@@ -73,7 +73,7 @@ class EvaluatedPoint(Line):
     task: int = Field(ge=0)
     point: int = Field(ge=0)
     predictions: bytes
-    correct: list[int]
+    correct: list[Annotated[int, Field(ge=0, le=MAX_FRAME_IMAGES)]]
 
 
 class EvaluationError(Line):

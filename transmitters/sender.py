@@ -40,6 +40,7 @@ RESULTS_TIMEOUT_S = 2.0
 RESULTS_PER_MESSAGE = 16
 ANSWERS_REMEMBERED = 8192  # far more than can be on their way twice
 MAX_INDEX = 2**31  # of an image on the air
+MAX_CLASSES = 65_536  # that an answer can say
 
 Key = tuple[str, int, int]  # run, point, frame
 
@@ -92,6 +93,7 @@ class InFlight:
     attempts: int = 1
     refusals: int = 0
     told: bool = False  # to come again, by a refusal or a restart: that is no time-out
+    classes: int = MAX_CLASSES  # that the codec can answer
 
 
 @dataclass
@@ -193,9 +195,15 @@ class Sender:
         return plans
 
     def encoded(
-        self, plan: FramePlan, symbols_BK: Symbols, *, encode_ms: float, now_s: float
+        self,
+        plan: FramePlan,
+        symbols_BK: Symbols,
+        *,
+        encode_ms: float,
+        now_s: float,
+        classes: int = MAX_CLASSES,
     ) -> InFlight:
-        """A frame was encoded: it is in flight from now on and must be sent."""
+        """A frame was encoded by a codec of so many classes: it is in flight and must be sent."""
         self._encoding.discard(plan.key)
         self._frame_bytes = symbols_BK.nbytes
         assignment = plan.assignment
@@ -209,7 +217,14 @@ class Sender:
             codec=assignment.codec_digest,
         )
         flight = InFlight(
-            plan, message, symbols_BK, encode_ms, now_s, now_s, now_s + self._timeout_s
+            plan,
+            message,
+            symbols_BK,
+            encode_ms,
+            now_s,
+            now_s,
+            now_s + self._timeout_s,
+            classes=classes,
         )
         self._in_flight[plan.key] = flight
         return flight
@@ -219,7 +234,7 @@ class Sender:
 
         Raises:
             AccountingError: it differs from an earlier answer to the same frame.
-            ProtocolError: it was decoded by another codec, or has not one class per image.
+            ProtocolError: it was decoded by another codec, or has not one class of it per image.
         """
         if result.key.link != self.link:
             return None
@@ -236,6 +251,12 @@ class Sender:
             raise ProtocolError("codec_mismatch", "the answer comes from another codec")
         if len(result.predictions) != 2 * flight.plan.images:
             raise ProtocolError("shape", "the answer has not one class per image")
+        highest = int(np.frombuffer(result.predictions, dtype="<u2").max())
+        if highest >= flight.classes:
+            raise ProtocolError(
+                "codec_mismatch",
+                f"the answer has class {highest}, the codec has {flight.classes} classes",
+            )
         del self._in_flight[key]
         self._remember(key, result.predictions)
         if flight.attempts == 1:

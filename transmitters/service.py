@@ -43,11 +43,12 @@ logger = logging.getLogger("transmitters")
 
 @dataclass(frozen=True)
 class Encoded:
-    """A frame's symbols_BK, and how long encoding took when it was done."""
+    """A frame's symbols_BK, how long encoding took when it was done, and the codec's classes."""
 
     plan: FramePlan
     symbols_BK: Symbols
     encode_ms: float
+    classes: int
 
 
 class FrameEncoder:
@@ -73,11 +74,12 @@ class FrameEncoder:
         cacheable = assignment.encode_once and not codec.architecture.channel.tx_csi
         if cacheable and key in self._cache:
             kept = self._cache[key]
-            return Encoded(plan, kept.symbols_BK, kept.encode_ms)
+            return Encoded(plan, kept.symbols_BK, kept.encode_ms, kept.classes)
         images = self.source(assignment).images(plan.first_image, plan.images)
         started = time.perf_counter()
         symbols_BK = codec.encode(images, snr_db=assignment.spec.snr_db)
-        encoded = Encoded(plan, symbols_BK, 1e3 * (time.perf_counter() - started))
+        encode_ms = 1e3 * (time.perf_counter() - started)
+        encoded = Encoded(plan, symbols_BK, encode_ms, codec.architecture.classes)
         if cacheable:
             self._keep(key, encoded)
         return encoded
@@ -304,6 +306,7 @@ class TransmitterService:
             encoded.symbols_BK,
             encode_ms=encoded.encode_ms,
             now_s=time.monotonic(),
+            classes=encoded.classes,
         )
         self._send(flight)  # at once: the clock of the round trip runs
         self._telemetry.count("semcom_frames_sent_total", 1, self.link)
