@@ -261,7 +261,8 @@ def _finish(outcome: RunOutcome) -> None:
     if outcome.report is not None:
         console.print(f"report: {outcome.report}")
     elif is_read_only(outcome.folder):
-        console.print(f"no report: {outcome.folder} cannot be written; semcom report --out")
+        again = shlex.join(["semcom", "report", str(outcome.folder), "--out"])
+        console.print(f"no report: {outcome.folder} cannot be written; {again} FOLDER")
 
 
 def main() -> None:

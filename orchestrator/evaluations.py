@@ -88,8 +88,8 @@ def run_evaluation(
     scenario = scenario.model_copy(update={"decoding": "exact"})
     run = f"{scenario.name}.{secrets.token_hex(4)}"
     plan = make_plan(scenario, run=run, data_dir=folders.data, catalog=catalog)
-    _check_folder(folder)
-    if is_there(folder / LEDGER) and is_read_only(folder):
+    if is_read_only(folder) and is_there(folder / LEDGER):
+        _check_folder(folder)
         return RunOutcome(folder, open_finished(folder, plan), None, 0.0)
     with alone_in(folder, folders.runs):
         _check_folder(folder)

@@ -78,12 +78,14 @@ def _codec(codec: Any) -> dict[str, str]:
 
 
 def _of_scenario(scenario: Any, plan: Plan) -> Iterator[tuple[str, Any, Any]]:
-    """(field, as the manifest's scenario says, as the plan says) of what the plan determines."""
+    """(field, as the manifest's scenario says, as the plan says) of what the plan determines.
+
+    A scenario may be renamed between a run and its resumption.
+    """
     specs = [point.spec for point in plan.points]
     snrs_db = list(dict.fromkeys(spec.snr_db for spec in specs))
     channels = list(dict.fromkeys(spec.channel for spec in specs))
     wanted = {
-        "name": plan.name,
         "channels": [channel.model_dump(mode="json") for channel in channels],
         "seeds": list(dict.fromkeys(spec.seed for spec in specs)),
         "snr_db": snrs_db,

@@ -13,6 +13,7 @@ from typing import Any
 
 from orchestrator.codec_facts import CodecFacts
 from orchestrator.ledger import Ledger
+from orchestrator.manifest_check import check_manifest
 from orchestrator.run_folder import RESULTS_CSV, RUN_MANIFEST, read_if_there
 from orchestrator.run_manifest import write_run_manifest
 from orchestrator.scenarios import Scenario
@@ -38,7 +39,7 @@ def write_results(
         more: fields of the manifest.
 
     Raises:
-        AccountingError: the ledger was altered since it was sealed.
+        AccountingError: the ledger was altered since it was sealed, or the manifest was.
         StorageError: the disk refuses, or the folder is not in its place any more.
     """
     folder = ledger.path.parent
@@ -49,6 +50,7 @@ def write_results(
     if read_if_there(folder / RESULTS_CSV) != format_results_csv(summary):
         write_results_csv(folder / RESULTS_CSV, summary)
     if not _manifest_is_sealed(ledger, folder):
+        check_manifest(folder, ledger.plan, digests, ledger.seals)  # a changed one is not hidden
         stated = {f"{name}_digest": digest for name, digest in digests._asdict().items()}
         results = {**(more or {}), **stated, "seconds": round(seconds, 1)}
         written = write_run_manifest(folder, scenario, ledger.plan, codecs=codecs, results=results)

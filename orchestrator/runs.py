@@ -96,7 +96,8 @@ def run_sweep(
     check_places(scenario, launch=launch)  # before there is a folder
     folders = folders.absolute()
     plan = plan_run(scenario, folders)
-    _check_folder(folder, resume=resume)
+    if resume or is_read_only(folder):  # else who holds it is told first
+        _check_folder(folder, resume=resume)
     if resume and is_read_only(folder):
         return RunOutcome(folder, open_finished(folder, plan), None, 0.0)
     with alone_in(folder, folders.runs):

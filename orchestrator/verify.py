@@ -71,7 +71,7 @@ class Verification:
         if self.not_judged:
             found.append("what was not judged again is correct as far as the ledger says")
         if not self.sealed:
-            found.append("not sealed: an earlier version ran it, and left no digest of its scores")
+            found.append("not sealed: no digest of its scores was left in it (or it was removed)")
         missing = [name for name in (RESULTS_CSV, RUN_MANIFEST) if name not in self.compared]
         if missing:
             found.append(f"not there, or without digests: {', '.join(missing)}")
