@@ -7,7 +7,6 @@ write-ahead mode, by a kill or by an earlier version, are read on such media too
 
 from __future__ import annotations
 
-import os
 import shutil
 import sqlite3
 import tempfile
@@ -17,6 +16,7 @@ from pathlib import Path
 from urllib.parse import quote
 
 from semcom.errors import StorageError
+from semcom.files import may_write
 
 BUSY_S = 10.0
 CLOSING_BUSY_MS = 500  # readers may keep a ledger in write-ahead mode: it is no loss
@@ -70,7 +70,7 @@ def open_to_read(path: Path) -> Opened:
         sqlite3.Error: it is no database, or is locked.
     """
     # Who may write leaves no files of SQLite's behind, and merges a log that a kill has left.
-    writable = os.access(path, os.W_OK) and os.access(path.parent, os.W_OK)
+    writable = may_write(path) and may_write(path.parent)
     try:
         return _snapshot(path, "mode=rw" if writable else "mode=ro")
     except sqlite3.OperationalError as error:

@@ -144,7 +144,7 @@ def _gives(stated: Mapping[str, Any], snrs_db: Sequence[float]) -> bool:
         abs(snrs_db[0] - start) < STEP_DB
         and rises
         and STEP_DB < last < step + STEP_DB
-        and snrs_db[-1] < stop + STEP_DB < snrs_db[-1] + step + 2 * STEP_DB
+        and -STEP_DB < stop - snrs_db[-1] < step - STEP_DB
     )
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -16,6 +15,7 @@ from orchestrator.scenarios import Plan
 from orchestrator.seals import check_seals, digests_of
 from orchestrator.summary import Summary, summarize
 from semcom.errors import AccountingError, ConfigurationError, StorageError
+from semcom.files import may_write
 
 LEDGER = "ledger.sqlite"
 RUN_MANIFEST = "manifest.json"
@@ -82,7 +82,7 @@ def open_ledger(folder: Path) -> Iterator[Ledger]:
 
 def is_read_only(folder: Path) -> bool:
     """Whether this process may look at a folder and not write into it."""
-    return folder.is_dir() and not os.access(folder, os.W_OK | os.X_OK)
+    return folder.is_dir() and not may_write(folder)
 
 
 def open_finished(folder: Path, plan: Plan) -> str:

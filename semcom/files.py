@@ -42,3 +42,12 @@ def is_there(path: Path) -> bool:
         return path.exists()
     except OSError as error:
         raise StorageError(f"cannot look at {path}: {error.strerror}") from error
+
+
+def may_write(path: Path) -> bool:
+    """Return whether this process may write a file, or make files in a folder, that is there.
+
+    A file system that is mounted to be read counts too.
+    """
+    wanted = os.W_OK | os.X_OK if path.is_dir() else os.W_OK
+    return os.access(path, wanted, effective_ids=os.access in os.supports_effective_ids)
