@@ -8,7 +8,7 @@ from dataclasses import dataclass, fields
 import numpy as np
 
 from orchestrator.scenarios import Plan
-from semcom.errors import AccountingError
+from semcom.errors import AccountingError, one_line
 
 MAX_ATTEMPTS = 2**31 - 1
 MAX_MS = 1e9  # as in every message
@@ -57,7 +57,7 @@ class FrameRow:
 
     def __str__(self) -> str:
         """Name the frame for messages."""
-        return f"frame {self.frame} of point {self.point} on link {self.link}"
+        return f"frame {self.frame} of point {self.point} on link {one_line(self.link, 64)}"
 
 
 COLUMNS = tuple(field.name for field in fields(FrameRow))
@@ -94,7 +94,7 @@ def objection(plan: Plan, row: FrameRow, classes: Mapping[str, int]) -> str:
     codec, images = plan.codec_at(row.link, row.point), plan.frame_size(row.link, row.frame)
     if row.codec != codec.digest:
         return (
-            f"was answered by codec {_cut(row.codec, 12)}, another codec than planned "
+            f"was answered by codec {one_line(row.codec, 12)}, another codec than planned "
             f"({codec.name} {codec.digest[:12]})"
         )
     if row.images != images:
@@ -132,10 +132,4 @@ def is_planned(plan: Plan, link: str, point: int, frame: int) -> bool:
 
 
 def _shown(value: object) -> str:
-    return _cut(repr(value[:MAX_SHOWN] if isinstance(value, bytes | str) else value), MAX_SHOWN)
-
-
-def _cut(text: str, length: int) -> str:
-    """A text of the ledger as one short printable line."""
-    line = "".join(letter if letter.isprintable() else "?" for letter in text[:length])
-    return line + "..." * (len(text) > length)
+    return one_line(repr(value[:MAX_SHOWN] if isinstance(value, bytes | str) else value), MAX_SHOWN)

@@ -23,7 +23,7 @@ from orchestrator.ledger_file import (
 )
 from orchestrator.ledger_plan import check_tables, hold_classes, hold_plan, small_table
 from orchestrator.scenarios import Plan
-from semcom.errors import AccountingError, ConfigurationError, StorageError
+from semcom.errors import AccountingError, ConfigurationError, StorageError, one_line
 from semcom.files import is_there
 from semcom.messages import FrameResult
 
@@ -220,7 +220,7 @@ class Ledger:
         """Why some of the answers may not be the plan's; None if nobody doubts them."""
         with storage_errors(self.path):
             row = next(iter(small_table(self._database, "doubts", "text")), None)
-        return None if row is None else str(row[0])
+        return None if row is None else one_line(str(row[0]))
 
     def cast_doubt(self, text: str) -> None:
         """From now on the run can be neither resumed nor read.

@@ -15,7 +15,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from urllib.parse import quote
 
-from semcom.errors import StorageError
+from semcom.errors import StorageError, one_line
 from semcom.files import may_write
 
 BUSY_S = 10.0
@@ -113,8 +113,8 @@ def storage_errors(path: Path) -> Iterator[None]:
     """
     try:
         yield
-    except (sqlite3.Error, MemoryError) as error:  # a length that was damaged may ask for it
-        detail = str(error) or "it asks for more memory than there is"
+    except (sqlite3.Error, MemoryError, UnicodeError) as error:  # the latter two: of damaged ones
+        detail = one_line(str(error)) or "it asks for more memory than there is"
         raise StorageError(f"ledger {path}: {detail}; {_remedy(error)}") from error
 
 

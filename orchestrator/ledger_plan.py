@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from orchestrator.scenarios import Plan
-from semcom.errors import AccountingError, ConfigurationError, StorageError
+from semcom.errors import AccountingError, ConfigurationError, StorageError, one_line
 from semcom.messages import MAX_FRAME_IMAGES
 from semcom.settings import validate
 
@@ -34,10 +34,11 @@ def check_tables(database: sqlite3.Connection, path: Path) -> None:
     Raises:
         AccountingError: something else stands there.
     """
-    for name, kind, made in database.execute("SELECT name, type, sql FROM sqlite_master"):
+    for kind, made in database.execute("SELECT type, sql FROM sqlite_master"):
         plain = kind == "index" or (kind == "table" and str(made).startswith("CREATE TABLE "))
         if not plain:
-            raise AccountingError(f"{path} holds a {kind} {str(name)[:40]!r}: it was altered")
+            found = one_line(str(kind), 20)
+            raise AccountingError(f"{path} holds a {found} of SQLite's: it was altered")
 
 
 def hold_plan(database: sqlite3.Connection, path: Path, plan: Plan | None) -> Plan:

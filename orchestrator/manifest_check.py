@@ -15,7 +15,7 @@ from typing import Any
 from orchestrator.run_folder import RUN_MANIFEST, parse_manifest, read_if_there
 from orchestrator.scenarios import Plan
 from orchestrator.seals import MANIFEST_SEAL, Digests
-from semcom.errors import AccountingError
+from semcom.errors import AccountingError, one_line
 
 STEP_DB = 1e-6  # to which SNRs of a range are compared
 MAX_SHOWN = 60
@@ -176,6 +176,4 @@ def _map(content: Any) -> Mapping[str, Any]:
 
 
 def _shown(value: Any) -> str:
-    text = value if isinstance(value, str) else repr(value)
-    line = "".join(letter if letter.isprintable() else "?" for letter in text)
-    return line if len(line) <= MAX_SHOWN else f"{line[:MAX_SHOWN]}..."
+    return one_line(value if isinstance(value, str) else repr(value), MAX_SHOWN)

@@ -12,7 +12,7 @@ import json
 from typing import NamedTuple
 
 from orchestrator.ledger import Ledger
-from semcom.errors import AccountingError
+from semcom.errors import AccountingError, one_line
 
 MANIFEST_SEAL = "manifest"  # SHA-256 of the file; the other seals are called as in `Digests`
 
@@ -58,13 +58,17 @@ def check_seals(ledger: Ledger, digests: Digests) -> bool:
         AccountingError: they differ.
     """
     seals = ledger.seals
+    if not seals:
+        return False
     for name, digest in digests._asdict().items():
-        if seals and seals.get(name) != digest:
+        if seals.get(name) != digest:
             raise AccountingError(
                 f"{ledger.path} was altered after its run was complete: the {name} digest was "
-                f"{str(seals.get(name))[:12]}, now it is {digest[:12]}; run again"
+                f"{one_line(str(seals.get(name)), 12)}, now it is {digest[:12]}; run again"
             )
-    return bool(seals)
+    if seals.keys() != {*digests._fields, MANIFEST_SEAL}:
+        raise AccountingError(f"{ledger.path} was altered: its seals are not those of a run")
+    return True
 
 
 def seal(ledger: Ledger, digests: Digests, *, manifest_sha256: str) -> None:

@@ -332,3 +332,15 @@ def test_answers_of_an_earlier_run_are_forgotten():
     finish(sender, 0, answer=1)
     sender.keep_only("another")
     assert sender.answered(result_of(0, answer=2), now_s=1.0) is None
+
+
+def test_answer_with_a_class_that_the_codec_does_not_have_is_final():
+    sender = sender_of(assignment())
+    plan = sender.frames_to_encode()[0]
+    symbols_BK = np.zeros((plan.images, 3), dtype=np.complex64)
+    sender.encoded(plan, symbols_BK, encode_ms=1.0, now_s=0.0, classes=10)
+    with pytest.raises(ProtocolError, match="class 10, the codec has 10 classes") as told:
+        sender.answered(result_of(plan.frame, answer=10), now_s=1.0)
+    assert told.value.reason == "codec_mismatch"
+    assert sender.in_flight == 1
+    assert sender.answered(result_of(plan.frame, answer=9), now_s=1.0) is not None
