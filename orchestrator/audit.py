@@ -13,7 +13,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, fields
 from typing import Any
 
-from orchestrator.ledger import FrameRow
+from orchestrator.frame_rows import FrameRow, objection
 from orchestrator.scenarios import Plan
 
 Frame = tuple[str, int, int]  # link, point, frame
@@ -52,6 +52,7 @@ def audit(
     *,
     reference: Iterable[FrameRow] = (),
     witnessed: bool = False,
+    classes: Mapping[str, int] | None = None,
 ) -> Audit:
     """Compare what was recorded with what was planned, answered and expected.
 
@@ -61,6 +62,7 @@ def audit(
         logs: records of all processes, of all their lives; others than of frames are skipped.
         reference: the ledger of an undisturbed run of the same plan, where there is one.
         witnessed: the processes logged every frame, so what none of them saw is unexpected.
+        classes: how many classes a codec can answer, by its digest, as far as is known.
     """
     rows = list(rows)
     planned = dict(_planned(plan))
@@ -69,7 +71,12 @@ def audit(
     for row in rows:
         answers.setdefault(_frame(row), set()).add(answer_digest(row.predictions))
     decoded: set[Frame] = set()
-    unexpected, mismatching = [], [_differs(plan, row) for row in rows if _frame(row) in planned]
+    unexpected: list[str] = []
+    mismatching = [
+        f"{row} {wrong}"
+        for row in rows
+        if _frame(row) in planned and (wrong := objection(plan, row, classes or {}))
+    ]
     seen: set[Frame] = set()
     for event, frame, answer in _logged(plan.run, logs):
         seen.add(frame)
@@ -108,7 +115,7 @@ def audit(
             if count > 1
         ),
         unexpected=tuple(sorted(unexpected)),
-        mismatching=tuple(line for line in mismatching if line),
+        mismatching=tuple(mismatching),
     )
 
 
@@ -122,17 +129,6 @@ def _planned(plan: Plan) -> Iterator[tuple[Frame, int]]:
         for point in plan.points_of(link):
             for frame in range(plan.frames(link)):
                 yield (link, point, frame), plan.frame_size(link, frame)
-
-
-def _differs(plan: Plan, row: FrameRow) -> str:
-    """How a recorded frame differs from its plan; empty where it does not."""
-    images = plan.frame_size(row.link, row.frame)
-    name = _named(_frame(row))
-    if row.codec != plan.codec_at(row.link, row.point).digest:
-        return f"{name} was answered by another codec"
-    if row.images != images or len(row.predictions) != 2 * images:
-        return f"{name} has not one class for each of {images} images"
-    return "" if 0 <= row.correct <= images else f"{name} has {row.correct} images correct"
 
 
 def _logged(run: str, logs: Iterable[Record]) -> Iterator[tuple[str, Frame, str]]:

@@ -34,8 +34,9 @@ from orchestrator.codec_probe import run_networks
 from orchestrator.datasets.prepare import DATASETS, draw_missing, ensure, prepare
 from orchestrator.datasets.procedural import DRAWN_SETS
 from orchestrator.reports.report import console_table, write_report
-from orchestrator.run_folder import open_ledger
-from orchestrator.runs import InterruptedRunError, RunOutcome, free_folder, run_sweep
+from orchestrator.run_folder import is_read_only, open_ledger
+from orchestrator.run_lock import claim_folder, leave
+from orchestrator.runs import InterruptedRunError, RunOutcome, run_sweep
 from orchestrator.scenarios import Plan, Scenario, read_scenario
 from orchestrator.settings import Folders
 from orchestrator.summary import summarize
@@ -137,23 +138,30 @@ def demo(
     """The main job on what ships with the project: three links, AWGN and Rayleigh."""
     wanted = read_scenario(DEMO_SCENARIO)
     folders = Folders(data=data, codecs=codecs, runs=runs)
-    folder = free_folder(out if out is not None else runs / wanted.name)
+    folder = claim_folder(out if out is not None else runs / wanted.name)
     console.print(
         "Three edge transmitters, a channel, an edge server and the orchestrator, each a process."
     )
-    draw_missing((link.dataset for link in wanted.links.values()), folders.data)
-    again = f"semcom sweep {DEMO_SCENARIO} --out {folder} --resume"
-    _finish(_sweep(wanted, folder, folders, again=again))
+    try:
+        draw_missing((link.dataset for link in wanted.links.values()), folders.data)
+        again = f"semcom sweep {DEMO_SCENARIO} --out {folder} --resume"
+        outcome = _sweep(wanted, folder, folders, again=again)
+    finally:
+        leave(folder)
+    _finish(outcome)
 
 
 @app.command()
-def verify(run: Annotated[Path, typer.Argument(help="Folder of a run.")]) -> None:
-    """Re-check a run from its ledger: every planned frame exactly once, digests, totals."""
-    found = verify_run(run)
-    console.print(
-        f"{run}: {found.frames} frames and {found.images} images, each exactly once; "
-        f"results digest {found.results_digest}"
-    )
+def verify(
+    run: Annotated[Path, typer.Argument(help="Folder of a run.")],
+    data: DataDir = Path("data"),
+) -> None:
+    """Re-check a run: every planned frame exactly once, digests, totals; judge its answers again.
+
+    Answers are judged by the data sets in --data, where they are there as they were planned.
+    """
+    for line in verify_run(run, data).lines():
+        console.print(line, markup=False, highlight=False, soft_wrap=True)
 
 
 @data_app.command("prepare")
@@ -272,6 +280,9 @@ def _finish(outcome: RunOutcome) -> None:
     console.print(f"results digest {outcome.results_digest} in {outcome.seconds:.0f} s")
     if outcome.report is not None:
         console.print(f"report: {outcome.report}")
+    elif is_read_only(outcome.folder):
+        again = shlex.join(["semcom", "report", str(outcome.folder), "--out"])
+        console.print(f"no report: {outcome.folder} cannot be written; {again} FOLDER")
 
 
 def main() -> None:

@@ -24,7 +24,7 @@ from orchestrator.cli_options import (
 )
 from orchestrator.datasets.prepare import draw_missing
 from orchestrator.live.client import change, read_status
-from orchestrator.live.home import Found, Home, find_system
+from orchestrator.live.home import UP_LOG, Found, Home, find_system
 from orchestrator.live.requests import ChannelRequest
 from orchestrator.live.run import run_live
 from orchestrator.live.scenario import LiveScenario, read_live_scenario, trace_notes
@@ -220,9 +220,7 @@ def _detach(home: Home, arguments: list[str]) -> None:
     """
     if home.find() is not None:
         raise ConfigurationError(f"live system '{home.name}' is up; semcom down ends it")
-    home.logs.mkdir(parents=True, exist_ok=True)
-    log = home.logs / "up.log"
-    with log.open("wb") as output:
+    with home.open_log() as output:
         process = subprocess.Popen(
             [sys.executable, "-m", "orchestrator.cli", "up", *arguments],
             stdin=subprocess.DEVNULL,
@@ -235,7 +233,7 @@ def _detach(home: Home, arguments: list[str]) -> None:
         while not _streams(home.find()):
             code = process.poll()
             if code is not None:
-                raise ProcessFailedError(_last_line(log), code)
+                raise ProcessFailedError(_last_line(home.logs / UP_LOG), code)
             if time.monotonic() > deadline_s:
                 raise SemcomError(f"not every link streams; see semcom status and {home.logs}")
             time.sleep(POLL_S / 5)

@@ -11,7 +11,7 @@ from orchestrator.cli_options import CODECS, PROJECT, CodecDir, DataDir, RunsDir
 from orchestrator.datasets.prepare import draw_missing
 from orchestrator.disturbance import check_length, run_soak
 from orchestrator.run_folder import LEDGER
-from orchestrator.runs import free_folder
+from orchestrator.run_lock import claim_folder
 from orchestrator.scenarios import read_scenario
 from orchestrator.settings import Folders
 from semcom.errors import AccountingError
@@ -36,7 +36,7 @@ def soak(  # noqa: PLR0913, PLR0917 - the options of a command
     wanted = read_scenario(scenario)
     draw_missing((link.dataset for link in wanted.links.values()), data)
     folders = Folders(data=data, codecs=codecs, runs=runs).absolute()
-    folder = free_folder(out if out is not None else runs / "soak")
+    folder = claim_folder(out if out is not None else runs / "soak")
     console.print(f"disturbing {wanted.name} for {minutes:g} minutes, in {folder}")
     found = run_soak(
         wanted, folder, folders=folders, minutes=minutes, seed=seed, judge_memory=memory

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 from orchestrator.catalog import Catalog
 from orchestrator.scenarios import Plan
@@ -20,7 +20,7 @@ class CodecFacts(Settings):
     """One codec: rates, sizes, and the teacher it learnt from.
 
     `compression_ratio` is 0 for a system that sends the feature itself. `parameters` counts each
-    part of PARTS by itself.
+    part of PARTS by itself. `classes` is None in manifests of earlier versions.
     """
 
     name: str
@@ -33,6 +33,7 @@ class CodecFacts(Settings):
     symbols: int
     parameters: dict[str, int]
     teacher_parameters: int | None = None
+    classes: int | None = None
 
 
 def transmitter_parameters(parameters: Mapping[str, int]) -> int:
@@ -66,7 +67,13 @@ def codec_facts(checkpoint: Checkpoint) -> CodecFacts:
         symbols=channel.symbols,
         parameters=parameters,
         teacher_parameters=teacher if isinstance(teacher, int) else None,
+        classes=manifest.architecture.classes,
     )
+
+
+def classes_of(codecs: Iterable[CodecFacts]) -> dict[str, int]:
+    """How many classes each codec answers, by its digest, as far as is known."""
+    return {codec.digest: codec.classes for codec in codecs if codec.classes is not None}
 
 
 def facts_of_plan(plan: Plan, catalog: Catalog) -> list[CodecFacts]:

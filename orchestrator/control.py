@@ -117,7 +117,7 @@ class ControlService(ABC):
                     self._receiver_gone(peer)
             self._show_peers(now_s)
             self._housekeep(now_s)
-            if self._launcher is not None and not self.interrupted:
+            if self._launcher is not None and not self.interrupted and self.failure is None:
                 try:
                     for role in self._launcher.watch(now_s):
                         self._telemetry.count("semcom_process_restarts_total", 1, role)

@@ -77,7 +77,7 @@ def run_soak(
         StorageError: the disk refuses.
     """
     try:
-        folder.mkdir(parents=True)
+        folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise StorageError(f"cannot make {folder}: {error.strerror}") from error
     audited = scenario.model_copy(update={"log_frames": True})
@@ -307,9 +307,10 @@ def _judge(soak: Soak, folder: Path) -> None:
         reference, digest = list(ledger.rows()), ledger.results_digest()
     for number in range(1, soak.rounds + 1):
         with open_ledger(folder / f"round-{number}") as ledger:
-            rows, plan = list(ledger.rows()), ledger.plan
+            rows, plan, classes = list(ledger.rows()), ledger.plan, ledger.classes
             soak.digests_equal &= ledger.results_digest() == digest
-        soak.audits.append(audit(plan, rows, logs, reference=reference, witnessed=True))
+        found = audit(plan, rows, logs, reference=reference, witnessed=True, classes=classes)
+        soak.audits.append(found)
 
 
 def _logs(folder: Path) -> Iterator[dict[str, Any]]:

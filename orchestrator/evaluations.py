@@ -19,22 +19,28 @@ from types import FrameType
 from typing import Protocol
 
 from orchestrator.catalog import Catalog
-from orchestrator.codec_facts import facts_of_plan
+from orchestrator.codec_facts import classes_of, facts_of_plan
 from orchestrator.ledger import Ledger
 from orchestrator.reports.report import write_report
-from orchestrator.run_folder import EVALUATION, LEDGER, RESULTS_CSV, is_evaluation
+from orchestrator.run_end import write_results
+from orchestrator.run_folder import (
+    EVALUATION,
+    LEDGER,
+    is_evaluation,
+    is_read_only,
+    open_finished,
+)
+from orchestrator.run_lock import alone_in
 from orchestrator.run_manifest import write_run_manifest
 from orchestrator.runs import InterruptedRunError, RunOutcome
 from orchestrator.scenarios import Plan, Scenario, make_plan
 from orchestrator.settings import Folders
-from orchestrator.summary import summarize, write_results_csv
 from semcom.allocator import keeping_memory
 from semcom.errors import (
     INTERRUPTED,
     ConfigurationError,
     ProcessFailedError,
     SemcomError,
-    StorageError,
 )
 from semcom.evaluation import (
     EncodedImages,
@@ -46,6 +52,7 @@ from semcom.evaluation import (
     EvaluationTask,
     parse_line,
 )
+from semcom.files import is_there
 from semcom.messages import FrameResult
 
 COMMAND = (sys.executable, "-m", "orchestrator.training.evaluation_process")
@@ -81,20 +88,26 @@ def run_evaluation(
     scenario = scenario.model_copy(update={"decoding": "exact"})
     run = f"{scenario.name}.{secrets.token_hex(4)}"
     plan = make_plan(scenario, run=run, data_dir=folders.data, catalog=catalog)
-    ledger = _open_ledger(folder, plan)
-    plan = ledger.plan
-    try:
+    if is_read_only(folder) and is_there(folder / LEDGER):
+        _check_folder(folder)
+        return RunOutcome(folder, open_finished(folder, plan), None, 0.0)
+    with alone_in(folder, folders.runs):
+        _check_folder(folder)
         codecs = facts_of_plan(plan, catalog)
-        write_run_manifest(folder, scenario, plan, codecs=codecs, results={"kind": EVALUATION})
-        _Recorder(ledger, folders, watcher(plan)).run()
-        write_results_csv(folder / RESULTS_CSV, summarize(ledger))
-        seconds = time.monotonic() - started_s
-        digest = ledger.results_digest()
-        results = {"kind": EVALUATION, "results_digest": digest, "seconds": round(seconds, 1)}
-        write_run_manifest(folder, scenario, plan, codecs=codecs, results=results)
-    finally:
-        ledger.close()
-    return RunOutcome(folder, digest, write_report(folder, [folder]), seconds)
+        ledger = Ledger(folder / LEDGER, plan, classes=classes_of(codecs))
+        try:
+            recorder = _Recorder(ledger, folders, watcher(ledger.plan))
+            kind = {"kind": EVALUATION}
+            if not recorder.complete:
+                write_run_manifest(folder, scenario, ledger.plan, codecs=codecs, results=kind)
+            recorder.run()
+            seconds = time.monotonic() - started_s
+            digests = write_results(ledger, scenario, codecs, seconds=seconds, more=kind)
+        finally:
+            ledger.close()
+        page = write_report(folder, [folder])
+        ledger.check_place()
+    return RunOutcome(folder, digests.results, page, seconds)
 
 
 class _Recorder:
@@ -106,6 +119,11 @@ class _Recorder:
         self._watcher = watcher
         self._tasks = missing_tasks(self._plan, ledger.recorded_frames(), folders)
         self._recorded = sum(map(len, ledger.recorded_frames().values()))
+
+    @property
+    def complete(self) -> bool:
+        """Whether no point is missing."""
+        return not self._tasks
 
     def run(self) -> None:
         """Raises ProcessFailedError, InterruptedRunError."""
@@ -124,6 +142,7 @@ class _Recorder:
                 self._take(line)
 
     def _take(self, line: EvaluationLine) -> None:
+        self._ledger.check_place()  # also while images are encoded
         match line:
             case EncodedImages():
                 task = self._tasks[line.task]
@@ -242,14 +261,8 @@ def _lines(process: subprocess.Popen[bytes], job: EvaluationJob) -> Iterator[Eva
         raise SemcomError(f"the evaluating process ended with exit code {process.returncode}")
 
 
-def _open_ledger(folder: Path, plan: Plan) -> Ledger:
-    path = folder / LEDGER
-    if path.exists() and not is_evaluation(folder):
+def _check_folder(folder: Path) -> None:
+    if is_there(folder / LEDGER) and not is_evaluation(folder):
         raise ConfigurationError(
             f"{folder} holds a run through processes; choose another --out for the evaluation"
         )
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise StorageError(f"cannot make {folder}: {error.strerror}") from error
-    return Ledger(path, plan)

@@ -1,24 +1,31 @@
 """The ledger: every frame exactly once, in SQLite, committed before it is acknowledged.
 
 One file is one run. The key of a frame is (point, link, frame); a second record of a frame must
-be equal to the first, or the run is not deterministic and fails.
+be equal to the first, or the run is not deterministic and fails. A run that has come to its end
+seals its ledger: digests over all that it holds are kept with it.
 """
 
 from __future__ import annotations
 
 import hashlib
-import json
-import sqlite3
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 
+from orchestrator.frame_rows import COLUMNS, FrameRow, objection, typed_row
+from orchestrator.ledger_file import (
+    close_for_readers,
+    open_to_read,
+    open_to_write,
+    place_of,
+    storage_errors,
+)
+from orchestrator.ledger_plan import check_tables, hold_classes, hold_plan, small_table
 from orchestrator.scenarios import Plan
-from semcom.errors import AccountingError, ConfigurationError, StorageError
+from semcom.errors import AccountingError, ConfigurationError, StorageError, one_line
+from semcom.files import is_there
 from semcom.messages import FrameResult
-from semcom.settings import validate
 
 SCHEMA = """
 CREATE TABLE IF NOT EXISTS plan (
@@ -31,108 +38,124 @@ CREATE TABLE IF NOT EXISTS frames (
     decode_ms REAL NOT NULL, round_trip_ms REAL NOT NULL,
     PRIMARY KEY (point, link, frame)) WITHOUT ROWID;
 """
-# Made when there is a doubt: old ledgers, and those on read-only media, stay as they are.
+# Each of these is made when there is something to put into it; earlier ledgers have none.
 DOUBTS = "CREATE TABLE IF NOT EXISTS doubts (text TEXT NOT NULL)"
-INSERT = "INSERT INTO frames VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?)"
-
-
-@dataclass(frozen=True)
-class FrameRow:
-    """One recorded frame."""
-
-    point: int
-    link: str
-    frame: int
-    images: int
-    correct: int
-    predictions: bytes
-    codec: str
-    attempts: int
-    encode_ms: float
-    channel_ms: float
-    batch_wait_ms: float
-    decode_ms: float
-    round_trip_ms: float
+SEALS = "CREATE TABLE IF NOT EXISTS seals (name TEXT PRIMARY KEY, digest TEXT NOT NULL)"
+INSERT = f"INSERT INTO frames VALUES ({','.join('?' * len(COLUMNS))})"
+FRAMES = f"SELECT {', '.join(COLUMNS)} FROM frames"
 
 
 class Ledger:
-    """One run's ledger; opened for a plan, which it then holds for good."""
+    """One run's ledger; opened for a plan, which it then holds for good, or only to be read."""
 
-    def __init__(self, path: Path, plan: Plan | None = None) -> None:
+    def __init__(
+        self, path: Path, plan: Plan | None = None, *, classes: Mapping[str, int] | None = None
+    ) -> None:
         """Open `path`; with a plan it is created where absent and must be for that plan.
 
+        Args:
+            path: the file.
+            plan: what is to be recorded; without it nothing can be.
+            classes: how many classes each codec can answer, by its digest.
+
         Raises:
+            AccountingError: its plan or its classes were altered.
             ConfigurationError: there is none, it was made for another plan, or it holds answers
                 in doubt and more are to come.
-            StorageError: the disk refuses.
+            StorageError: the file is damaged, or the disk refuses.
         """
-        if plan is None and not path.exists():
-            raise ConfigurationError(f"no ledger at {path}")
-        with _storage_errors(path):
-            self._database = sqlite3.connect(path, isolation_level=None, timeout=10)
-            self._database.execute("PRAGMA journal_mode=WAL")
-            self._database.execute("PRAGMA synchronous=FULL")
-            self._database.executescript(SCHEMA)
         self.path = path
+        if plan is None and not is_there(path):
+            raise ConfigurationError(f"no ledger at {path}")
+        if is_there(path) and not path.is_file():
+            raise StorageError(f"ledger {path} is no regular file: remove it")
+        with storage_errors(path):
+            self._opened = open_to_read(path) if plan is None else open_to_write(path)
+        self._database = self._opened.database
+        self._writes = plan is not None
         try:
-            self.plan = self._hold(plan)
-            if plan is not None and self.doubt is not None:
+            with storage_errors(path):
+                if self._writes:
+                    self._database.executescript(SCHEMA)
+                check_tables(self._database, path)
+                self.plan = hold_plan(self._database, path, plan)
+                self.plan_text = small_table(self._database, "plan", "digest, content")
+                new = {} if self.seals else classes or {}  # what is sealed stays as it is
+                self.classes = hold_classes(self._database, path, new)
+            if self._writes and self.doubt is not None:
                 raise ConfigurationError(
                     f"{path} may hold wrong answers ({self.doubt}); choose another --out"
                 )
         except BaseException:
-            self._database.close()
+            self._opened.close()
             raise
+        self.place = place_of(path)
 
     @contextmanager
     def transaction(self) -> Iterator[None]:
         """All that is recorded meanwhile is committed at once, or none of it.
 
         Raises:
-            StorageError: the disk refuses.
+            StorageError: the disk refuses, or the ledger is not in its place any more.
         """
         if self._database.in_transaction:
             yield
             return
-        with _storage_errors(self.path):
+        with storage_errors(self.path):
             self._database.execute("BEGIN IMMEDIATE")
             try:
                 yield
+                self.check_place()
             except BaseException:
                 if self._database.in_transaction:  # a full disk has ended it already
                     self._database.execute("ROLLBACK")
                 raise
             self._database.execute("COMMIT")
+        self.check_place()  # before anybody is told that it is stored
+
+    def check_place(self) -> None:
+        """See that the file that is written is the one that others find.
+
+        Raises:
+            StorageError: it was deleted, moved or replaced.
+        """
+        if not self._in_place():
+            raise StorageError(
+                f"{self.path.parent} was deleted, moved or replaced while its run went on; what it "
+                f"held may be lost: run again into another --out"
+            )
 
     def record(self, link: str, codec: str, results: Sequence[FrameResult]) -> int:
         """Commit finished frames together; returns how many were new.
 
         Raises:
-            AccountingError: a frame that was not planned, or a second, different answer.
+            AccountingError: a frame that was not planned, or that differs from its first record.
             StorageError: the disk refuses; nothing of the batch is recorded then.
         """
         new = 0
         with self.transaction():
             for result in results:
-                self._check_planned(link, codec, result)
+                row = _row(link, codec, result)
+                if wrong := objection(self.plan, row, self.classes):
+                    raise AccountingError(f"{row} {wrong}")
                 before = self._database.execute(
-                    "SELECT predictions FROM frames WHERE point=? AND link=? AND frame=?",
-                    (result.point, link, result.frame),
+                    "SELECT predictions, correct FROM frames WHERE point=? AND link=? AND frame=?",
+                    row.key,
                 ).fetchone()
                 if before is None:
-                    self._database.execute(INSERT, _values(link, codec, result))
+                    self._database.execute(INSERT, [getattr(row, name) for name in COLUMNS])
                     new += 1
-                elif before[0] != result.predictions:
+                elif before != (row.predictions, row.correct):
+                    how = "judged" if before[0] == row.predictions else "answered"
                     raise AccountingError(
-                        f"frame {result.frame} of point {result.point} on link {link} was "
-                        f"answered in two ways: the run is not deterministic"
+                        f"{row} was {how} in two ways: the run is not deterministic"
                     )
         return new
 
     def recorded_frames(self) -> dict[tuple[int, str], set[int]]:
         """Frames that are there, by (point, link)."""
         found: dict[tuple[int, str], set[int]] = defaultdict(set)
-        with _storage_errors(self.path):
+        with storage_errors(self.path):
             rows = self._database.execute("SELECT point, link, frame FROM frames")
             for point, link, frame in rows:
                 found[point, link].add(frame)
@@ -147,30 +170,57 @@ class Ledger:
         return int(images), int(correct)
 
     def rows(self) -> Iterator[FrameRow]:
-        """All frames in the order (point, link, frame)."""
-        cursor = self._database.execute("SELECT * FROM frames ORDER BY point, link, frame")
-        for row in cursor:
-            yield FrameRow(*row)
+        """Return all frames in the order (point, link, frame), each once and as planned.
+
+        Raises:
+            AccountingError: one was altered, is there twice, or was never planned.
+            StorageError: the file is damaged.
+        """
+        before: tuple[int, str, int] | None = None
+        with storage_errors(self.path):
+            for values in self._database.execute(f"{FRAMES} ORDER BY point, link, frame"):
+                row = typed_row(values)
+                if wrong := objection(self.plan, row, self.classes):
+                    raise AccountingError(f"{row} {wrong}: the ledger was altered, run again")
+                if before is not None and row.key <= before:
+                    raise AccountingError(f"{row} is there twice: the ledger was altered")
+                before = row.key
+                yield row
 
     def results_digest(self) -> str:
-        """SHA-256 over every answer, in the order (point, link, frame).
+        """Return the SHA-256 over every answer, in the order (point, link, frame).
 
         Equal digests mean equal predictions for every image; durations do not count.
         """
         digest = hashlib.sha256()
         for row in self.rows():
-            digest.update(f"{row.point}/{row.link}/{row.frame}/{row.codec}/".encode())
-            digest.update(row.predictions)
+            digest.update(row.answer)
         return digest.hexdigest()
+
+    @property
+    def seals(self) -> dict[str, str]:
+        """Return the digests that the run left when it was complete; earlier ledgers have none."""
+        with storage_errors(self.path):
+            found = small_table(self._database, "seals", "name, digest")
+        return {str(name): str(digest) for name, digest in found}
+
+    def write_seals(self, seals: Mapping[str, str]) -> None:
+        """Replace the seals.
+
+        Raises:
+            StorageError: the disk refuses.
+        """
+        with self.transaction():
+            self._database.execute(SEALS)
+            insert = "INSERT OR REPLACE INTO seals VALUES (?,?)"
+            self._database.executemany(insert, seals.items())
 
     @property
     def doubt(self) -> str | None:
         """Why some of the answers may not be the plan's; None if nobody doubts them."""
-        known = "SELECT 1 FROM sqlite_master WHERE name = 'doubts'"
-        if self._database.execute(known).fetchone() is None:
-            return None
-        row = self._database.execute("SELECT text FROM doubts LIMIT 1").fetchone()
-        return None if row is None else str(row[0])
+        with storage_errors(self.path):
+            row = next(iter(small_table(self._database, "doubts", "text")), None)
+        return None if row is None else one_line(str(row[0]))
 
     def cast_doubt(self, text: str) -> None:
         """From now on the run can be neither resumed nor read.
@@ -178,63 +228,26 @@ class Ledger:
         Raises:
             StorageError: the disk refuses.
         """
-        with _storage_errors(self.path):
+        with storage_errors(self.path):
             self._database.execute(DOUBTS)
             self._database.execute("INSERT INTO doubts VALUES (?)", (text,))
 
     def close(self) -> None:
-        """Close the file; the write-ahead log is merged into it."""
-        self._database.close()
+        """Close the file; one that was written can be read everywhere from now on."""
+        # SQLite removes the log by its name: another run's, where that has taken the place.
+        if self._writes and self._in_place():
+            close_for_readers(self._database)
+        self._opened.close()
+        self.place = {file: found for file, found in self.place.items() if file == self.path}
 
-    def _hold(self, plan: Plan | None) -> Plan:
-        row = self._database.execute("SELECT digest, content FROM plan").fetchone()
-        if row is None:
-            if plan is None:
-                raise ConfigurationError(f"{self.path} is not a ledger: it holds no plan")
-            with _storage_errors(self.path):
-                self._database.execute(
-                    "INSERT INTO plan VALUES (1,?,?)", (plan.digest, plan.model_dump_json())
-                )
-            return plan
-        held = validate(Plan, json.loads(row[1]), where=str(self.path))
-        if held.digest != row[0]:
-            raise AccountingError(f"{self.path}: the plan was altered after the run was made")
-        if plan is not None and plan.digest != held.digest:
-            raise ConfigurationError(
-                f"{self.path} belongs to another plan (scenario, data set or codec changed); "
-                f"resume with the old ones, or choose another --out"
-            )
-        return held
-
-    def _check_planned(self, link: str, codec: str, result: FrameResult) -> None:
-        plan = self.plan
-        known = link in plan.links and result.point < len(plan.points)
-        if not known or plan.points[result.point].variant >= len(plan.links[link].codecs):
-            raise AccountingError(f"point {result.point} of link {link} was never planned")
-        if result.frame >= plan.frames(link):
-            raise AccountingError(f"frame {result.frame} of link {link} was never planned")
-        if codec != plan.codec_at(link, result.point).digest:
-            raise AccountingError(f"link {link} used another codec than planned")
-        images = plan.frame_size(link, result.frame)
-        if (
-            result.images != images
-            or len(result.predictions) != 2 * images
-            or result.correct > images
-        ):
-            raise AccountingError(f"frame {result.frame} of link {link} has wrong totals")
+    def _in_place(self) -> bool:
+        now = place_of(self.path)
+        return all(now.get(file) == found for file, found in self.place.items())
 
 
-def _values(link: str, codec: str, result: FrameResult) -> tuple[object, ...]:
-    return (
+def _row(link: str, codec: str, result: FrameResult) -> FrameRow:
+    return FrameRow(
         result.point, link, result.frame, result.images, result.correct, result.predictions,
         codec, result.attempts, result.encode_ms, result.channel_ms, result.batch_wait_ms,
         result.decode_ms, result.round_trip_ms,
     )  # fmt: skip
-
-
-@contextmanager
-def _storage_errors(path: Path) -> Iterator[None]:
-    try:
-        yield
-    except sqlite3.DatabaseError as error:
-        raise StorageError(f"ledger {path}: {error}; free the disk and resume") from error

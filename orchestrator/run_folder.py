@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -11,9 +10,12 @@ from pathlib import Path
 from typing import Any
 
 from orchestrator.ledger import Ledger
+from orchestrator.ledger_file import storage_errors
+from orchestrator.scenarios import Plan
+from orchestrator.seals import check_seals, digests_of
 from orchestrator.summary import Summary, summarize
 from semcom.errors import AccountingError, ConfigurationError, StorageError
-from semcom.files import read_file
+from semcom.files import may_write, read_file
 
 LEDGER = "ledger.sqlite"
 RUN_MANIFEST = "manifest.json"
@@ -42,30 +44,31 @@ def read_run(folder: Path) -> Run:
 
     Raises:
         ConfigurationError: the folder holds no run, or its manifest is not a map in JSON.
-        AccountingError: the ledger holds frames that were never planned.
+        AccountingError: the ledger was altered.
         StorageError: a file is damaged or cannot be read.
     """
     with open_ledger(folder) as ledger:
-        summary, results_digest = summarize(ledger), ledger.results_digest()
+        summary, digests = summarize(ledger), digests_of(ledger)
+        check_seals(ledger, digests)
     return Run(
         name=folder.resolve().name,
         summary=summary,
-        results_digest=results_digest,
+        results_digest=digests.results,
         manifest=read_run_manifest(folder) or {},
     )
 
 
 @contextmanager
 def open_ledger(folder: Path) -> Iterator[Ledger]:
-    """The ledger of a run that exists already, closed at the end.
+    """The ledger of a run that exists already, to be read; closed at the end.
 
     Raises:
         ConfigurationError: the folder holds no run.
-        AccountingError: some of its answers are in doubt.
+        AccountingError: some of its answers are in doubt, or its plan was altered.
         StorageError: the ledger is damaged, found so now or while it is read.
     """
     path = folder / LEDGER
-    try:
+    with storage_errors(path):
         ledger = Ledger(path)
         try:
             if ledger.doubt is not None:
@@ -75,8 +78,31 @@ def open_ledger(folder: Path) -> Iterator[Ledger]:
             yield ledger
         finally:
             ledger.close()
-    except (sqlite3.DatabaseError, json.JSONDecodeError) as error:
-        raise StorageError(f"ledger {path} cannot be read: {error}") from error
+
+
+def is_read_only(folder: Path) -> bool:
+    """Whether this process may look at a folder and not write into it."""
+    return folder.is_dir() and not may_write(folder)
+
+
+def open_finished(folder: Path, plan: Plan) -> str:
+    """Return the results digest of a complete run of a plan, in a folder that is only read.
+
+    Raises:
+        AccountingError: the ledger was altered.
+        ConfigurationError: it is of another plan.
+        StorageError: it is not complete, so that it would have to be written.
+    """
+    with open_ledger(folder) as ledger:
+        digests, complete = digests_of(ledger), not summarize(ledger).incomplete
+        check_seals(ledger, digests)
+        if ledger.plan.digest != plan.digest:
+            raise ConfigurationError(f"{folder} belongs to another plan than the scenario's")
+    if not complete:
+        raise StorageError(
+            f"{folder} cannot be written, so its run cannot go on: copy it, and resume the copy"
+        )
+    return digests.results
 
 
 def read_run_manifest(folder: Path) -> dict[str, Any] | None:
@@ -88,8 +114,15 @@ def read_run_manifest(folder: Path) -> dict[str, Any] | None:
     """
     path = folder / RUN_MANIFEST
     content = read_if_there(path)
-    if content is None:
-        return None
+    return None if content is None else parse_manifest(content, path)
+
+
+def parse_manifest(content: bytes, path: Path) -> dict[str, Any]:
+    """What a manifest says.
+
+    Raises:
+        ConfigurationError: it is not a map in JSON.
+    """
     manifest = parse_json(content, path)
     if not isinstance(manifest, dict):
         raise ConfigurationError(f"{path} must hold a map")
@@ -122,7 +155,7 @@ def read_if_there(path: Path) -> bytes | None:
     """A file's content; None where there is none.
 
     Raises:
-        StorageError: it is too large or cannot be read.
+        StorageError: it is no regular file, too large, or cannot be read.
     """
     try:
         return read_file(path, max_bytes=MAX_FILE_BYTES)

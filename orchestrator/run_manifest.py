@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import platform
 import sqlite3
@@ -27,13 +28,13 @@ def write_run_manifest(
     *,
     codecs: Sequence[CodecFacts],
     results: dict[str, Any] | None = None,
-) -> None:
-    """Write the manifest, whole or not at all; `results` is added to it.
+) -> str:
+    """Write the manifest, whole or not at all, with `results` added; returns its SHA-256.
 
     Raises:
         StorageError: the disk refuses.
     """
-    content = {
+    fields = {
         "run": plan.run,
         "plan_digest": plan.digest,
         "scenario": scenario.model_dump(mode="json"),
@@ -48,10 +49,12 @@ def write_run_manifest(
         "engine": scenario.engine,
         **(results or {}),
     }
+    content = json.dumps(fields, indent=1).encode()
     try:
-        write_atomically(folder / RUN_MANIFEST, json.dumps(content, indent=1).encode())
+        write_atomically(folder / RUN_MANIFEST, content)
     except OSError as error:
         raise StorageError(f"cannot write {folder / RUN_MANIFEST}: {error.strerror}") from error
+    return hashlib.sha256(content).hexdigest()
 
 
 def _version(distribution: str) -> str | None:

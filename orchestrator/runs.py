@@ -9,18 +9,20 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from orchestrator.catalog import Catalog
-from orchestrator.codec_facts import CodecFacts, facts_of_plan
+from orchestrator.codec_facts import CodecFacts, classes_of, facts_of_plan
 from orchestrator.ledger import Ledger
 from orchestrator.processes import check_places, open_system
 from orchestrator.reports.report import write_report
-from orchestrator.run_folder import LEDGER, RESULTS_CSV, is_evaluation, open_ledger
+from orchestrator.run_end import write_results
+from orchestrator.run_folder import LEDGER, is_evaluation, is_read_only, open_finished
+from orchestrator.run_lock import alone_in
 from orchestrator.run_manifest import write_run_manifest
 from orchestrator.scenarios import Plan, Scenario, make_plan
 from orchestrator.service import SweepService, Watcher
 from orchestrator.settings import Folders
-from orchestrator.summary import summarize, write_results_csv
 from orchestrator.sweep import Sweep
 from semcom.errors import INTERRUPTED, ConfigurationError, SemcomError, StorageError
+from semcom.files import is_there
 from semcom.telemetry import log_file
 
 Reporter = Callable[[Path, Sequence[Path]], Path]  # draws the report of folders into a folder
@@ -40,7 +42,7 @@ class RunOutcome:
 
     folder: Path
     results_digest: str
-    report: Path | None  # none where none was asked for
+    report: Path | None  # none where none was asked for, or none can be written
     seconds: float
 
 
@@ -94,14 +96,19 @@ def run_sweep(
     check_places(scenario, launch=launch)  # before there is a folder
     folders = folders.absolute()
     plan = plan_run(scenario, folders)
-    begun = begin_run(scenario, plan, folder, folders, resume=resume)
-    try:
-        if not begun.sweep.complete:
-            with log_file(folder / "logs" / "orchestrator.jsonl"):
-                _serve(begun, folders, watcher=watcher(begun.plan), launch=launch)
-    finally:
-        begun.ledger.close()
-    return finish_run(begun, report)
+    if resume or is_read_only(folder):  # else who holds it is told first
+        _check_folder(folder, resume=resume)
+    if resume and is_read_only(folder):
+        return RunOutcome(folder, open_finished(folder, plan), None, 0.0)
+    with alone_in(folder, folders.runs):
+        begun = begin_run(scenario, plan, folder, folders, resume=resume)
+        try:
+            if not begun.sweep.complete:
+                with log_file(folder / "logs" / "orchestrator.jsonl"):
+                    _serve(begun, folders, watcher=watcher(begun.plan), launch=launch)
+            return finish_run(begun, report)
+        finally:
+            begun.ledger.close()
 
 
 def plan_run(scenario: Scenario, folders: Folders) -> Plan:
@@ -119,15 +126,21 @@ def begin_run(
 ) -> BegunRun:
     """Open a run's ledger, new or to be gone on with, and write its manifest.
 
+    The caller holds the folder (`alone_in`).
+
     Raises:
         ConfigurationError: the folder holds another run, or none to resume.
         StorageError: the disk refuses.
     """
     started_s = time.monotonic()
-    ledger = _open_ledger(folder, plan, resume=resume)
+    _check_folder(folder, resume=resume)
+    codecs = facts_of_plan(plan, Catalog(folders.codecs))
     try:
-        codecs = facts_of_plan(ledger.plan, Catalog(folders.codecs))
-        write_run_manifest(folder, scenario, ledger.plan, codecs=codecs)
+        (folder / "logs").mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise StorageError(f"cannot make {folder}: {error.strerror}") from error
+    ledger = Ledger(folder / LEDGER, plan, classes=classes_of(codecs))
+    try:
         sweep = Sweep(
             ledger.plan,
             recorded=ledger.recorded_frames(),
@@ -135,6 +148,8 @@ def begin_run(
             encode_once=scenario.encode_once,
             sharded=scenario.shards > 1,
         )
+        if not sweep.complete:  # that of a complete run tells more
+            write_run_manifest(folder, scenario, ledger.plan, codecs=codecs)
     except BaseException:
         ledger.close()
         raise
@@ -142,36 +157,19 @@ def begin_run(
 
 
 def finish_run(begun: BegunRun, report: Reporter | None) -> RunOutcome:
-    """Write all that a complete run leaves behind; its ledger is closed by now.
+    """Write all that a complete run leaves behind, and close its ledger.
 
     Raises:
-        StorageError: the disk refuses.
+        AccountingError: the ledger was altered since it was complete.
+        StorageError: the disk refuses, or the folder was deleted or replaced.
         SemcomError: the report cannot be drawn.
     """
     folder, seconds = begun.folder, time.monotonic() - begun.started_s
-    with open_ledger(folder) as ledger:
-        write_results_csv(folder / RESULTS_CSV, summarize(ledger))
-        digest = ledger.results_digest()
-    results = {"results_digest": digest, "seconds": round(seconds, 1)}
-    write_run_manifest(folder, begun.scenario, begun.plan, codecs=begun.codecs, results=results)
+    digests = write_results(begun.ledger, begun.scenario, begun.codecs, seconds=seconds)
+    begun.ledger.close()  # for those who may only read it, such as the report's process
     page = None if report is None else report(folder, [folder])
-    return RunOutcome(folder, digest, page, seconds)
-
-
-def last_folder(folder: Path) -> Path:
-    """The last of `folder`, folder-2, folder-3, ... that exists; `folder` if none does."""
-    last, number = folder, 2
-    while (candidate := folder.with_name(f"{folder.name}-{number}")).exists():
-        last, number = candidate, number + 1
-    return last
-
-
-def free_folder(folder: Path) -> Path:
-    """`folder`, or the first of folder-2, folder-3, ... that does not exist."""
-    candidate, number = folder, 2
-    while candidate.exists():
-        candidate, number = folder.with_name(f"{folder.name}-{number}"), number + 1
-    return candidate
+    begun.ledger.check_place()
+    return RunOutcome(folder, digests.results, page, seconds)
 
 
 def _serve(begun: BegunRun, folders: Folders, *, watcher: Watcher, launch: bool) -> None:
@@ -191,16 +189,16 @@ def _serve(begun: BegunRun, folders: Folders, *, watcher: Watcher, launch: bool)
             raise begun.interrupted(system.exit_code)
 
 
-def _open_ledger(folder: Path, plan: Plan, *, resume: bool) -> Ledger:
-    path = folder / LEDGER
-    if path.exists() and not resume:
+def _check_folder(folder: Path, *, resume: bool) -> None:
+    """See that a folder holds what is to be resumed, or nothing.
+
+    Raises:
+        ConfigurationError: it does not.
+    """
+    there = is_there(folder / LEDGER)
+    if there and not resume:
         raise ConfigurationError(f"{folder} holds a run; add --resume to go on, or choose --out")
-    if resume and not path.exists():
+    if resume and not there:
         raise ConfigurationError(f"{folder} holds no run to resume")
     if resume and is_evaluation(folder):
         raise ConfigurationError(f"{folder} holds an evaluation, not a run; choose another --out")
-    try:
-        (folder / "logs").mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise StorageError(f"cannot make {folder}: {error.strerror}") from error
-    return Ledger(path, plan)

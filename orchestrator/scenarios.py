@@ -115,7 +115,7 @@ class SystemSettings(Settings):
     noise_engine: NoiseEngine = Field(default="numpy", description="of the channel")
     ports: Ports = Field(default=Ports(), description="fixed ones, for processes elsewhere")
     security: SecuritySettings | None = Field(
-        default=None, description="keys of all processes, see security.md"
+        default=None, repr=False, description="keys of all processes, see security.md"
     )
     log_frames: bool = Field(default=False, description="each frame in the logs, for an audit")
 

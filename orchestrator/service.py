@@ -103,6 +103,10 @@ class SweepService(ControlService):
         return more
 
     def _housekeep(self, now_s: float) -> None:
+        try:
+            self._ledger.check_place()
+        except StorageError as error:
+            self.failure = self.failure or error
         self._watcher.waiting(self.absent(now_s))
 
     def _recorded(self) -> None:

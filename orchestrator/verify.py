@@ -1,25 +1,21 @@
 """Checks a finished run from what it left behind: its ledger, and the files made from it.
 
 Nothing is believed that was said at run time. Every frame that the plan asks for must be there
-once, with the right codec and totals, and the files beside the ledger must say what it says.
+once, with the right codec and totals; the ledger, and the files beside it, must be as the run left
+them; and where the data sets are at hand the answers are judged again.
 """
 
 from __future__ import annotations
 
-import math
+import shlex
 from dataclasses import dataclass
 from itertools import zip_longest
 from pathlib import Path
 
-from orchestrator.ledger import FrameRow
-from orchestrator.run_folder import (
-    RESULTS_CSV,
-    RUN_MANIFEST,
-    open_ledger,
-    read_if_there,
-    read_run_manifest,
-)
-from orchestrator.scenarios import Plan
+from orchestrator.judging import Judge
+from orchestrator.manifest_check import check_manifest
+from orchestrator.run_folder import RESULTS_CSV, RUN_MANIFEST, open_ledger, read_if_there
+from orchestrator.seals import Digests, check_seals, digests_of
 from orchestrator.summary import Summary, format_results_csv, summarize
 from semcom.errors import AccountingError
 
@@ -28,23 +24,66 @@ from semcom.errors import AccountingError
 class Verification:
     """What was checked and found right.
 
-    `points` counts each link's points by themselves; `compared` names the files that were found
-    beside the ledger and agree with it.
+    Attributes:
+        folder: of the run.
+        run: its name on the wire.
+        plan_digest: of the plan that it followed.
+        digests: of the answers, of the scores, and of all that the ledger holds.
+        points: each link's points counted by themselves.
+        frames: of the whole run.
+        images: of the whole run.
+        correct: images that were answered rightly.
+        compared: files that were found beside the ledger and agree with it.
+        sealed: whether the run left digests of its ledger when it was complete.
+        judged: links whose answers were judged again.
+        not_judged: every other link, and why not.
     """
 
     folder: Path
     run: str
     plan_digest: str
-    results_digest: str
+    digests: Digests
     points: int
     frames: int
     images: int
     correct: int
     compared: tuple[str, ...]
+    sealed: bool
+    judged: tuple[str, ...]
+    not_judged: dict[str, str]
+
+    @property
+    def results_digest(self) -> str:
+        """Digest of every answer."""
+        return self.digests.results
+
+    def lines(self) -> list[str]:
+        """What is proven, and what is not."""
+        found = [
+            f"{self.folder}: {self.frames} frames and {self.images} images, each exactly once; "
+            f"results digest {self.digests.results}",
+            f"scores digest {self.digests.scores}",
+        ]
+        if self.judged:
+            found.append(f"judged again by their labels: {', '.join(self.judged)}")
+        for link, why in self.not_judged.items():
+            found.append(f"not judged again: {link}, {why}")
+        if self.not_judged:
+            found.append("what was not judged again is correct as far as the ledger says")
+        if not self.sealed:
+            found.append("not sealed: no digest of its scores was left in it (or it was removed)")
+        missing = [name for name in (RESULTS_CSV, RUN_MANIFEST) if name not in self.compared]
+        if missing:
+            found.append(f"not there, or without digests: {', '.join(missing)}")
+        return found
 
 
-def verify_run(folder: Path) -> Verification:
+def verify_run(folder: Path, data: Path | None = None) -> Verification:
     """Check a run; returns only if everything is as planned.
+
+    Args:
+        folder: of the run.
+        data: folder of data sets, to judge the answers again by.
 
     Raises:
         AccountingError: the first violation, in one line that says what to do.
@@ -52,62 +91,32 @@ def verify_run(folder: Path) -> Verification:
         StorageError: a file is damaged or cannot be read.
     """
     with open_ledger(folder) as ledger:
-        plan = ledger.plan
-        planned = {(link, point) for link in plan.links for point in plan.points_of(link)}
+        plan, seals = ledger.plan, ledger.seals
+        judge = Judge(plan, data)
         for row in ledger.rows():
-            if (row.link, row.point) not in planned or row.frame not in range(
-                plan.frames(row.link)
-            ):
-                raise AccountingError(f"{_named(row)} was never planned: the ledger was altered")
-            _check_row(plan, row)
+            judge.check(row)
         summary = summarize(ledger)
         _check_complete(summary, folder)
-        results_digest = ledger.results_digest()
+        digests = digests_of(ledger)
+        sealed = check_seals(ledger, digests)
     checks = {
         RESULTS_CSV: _results_csv_agrees(folder, summary),
-        RUN_MANIFEST: _manifest_agrees(folder, plan.digest, results_digest),
+        RUN_MANIFEST: check_manifest(folder, plan, digests, seals),
     }
     return Verification(
         folder=folder,
         run=plan.run,
         plan_digest=plan.digest,
-        results_digest=results_digest,
+        digests=digests,
         points=len(summary.points),
         frames=plan.total_frames,
         images=sum(point.images for point in summary.points),
         correct=sum(point.correct for point in summary.points),
         compared=tuple(name for name, compared in checks.items() if compared),
+        sealed=sealed,
+        judged=tuple(judge.judged),
+        not_judged=judge.not_judged,
     )
-
-
-def _check_row(plan: Plan, row: FrameRow) -> None:
-    """A recorded frame as it was planned; the ledger's key already forbids a second one."""
-    name = _named(row)
-    codec = plan.codec_at(row.link, row.point)
-    if row.codec != codec.digest:
-        raise AccountingError(
-            f"{name} was answered by codec {row.codec[:12]}, "
-            f"planned was {codec.name} {codec.digest[:12]}: run again"
-        )
-    images = plan.frame_size(row.link, row.frame)
-    if row.images != images:
-        raise AccountingError(f"{name} has {row.images} images, planned were {images}: run again")
-    if len(row.predictions) != 2 * images:
-        raise AccountingError(
-            f"{name} has {len(row.predictions) / 2:g} predictions for {images} images: run again"
-        )
-    if not 0 <= row.correct <= images:
-        raise AccountingError(f"{name} has {row.correct} of {images} images correct: run again")
-    if row.attempts < 1 or not all(0 <= value < math.inf for value in _durations_ms(row)):
-        raise AccountingError(f"{name} has impossible attempts or durations: run again")
-
-
-def _named(row: FrameRow) -> str:
-    return f"frame {row.frame} of point {row.point} on link {row.link}"
-
-
-def _durations_ms(row: FrameRow) -> tuple[float, ...]:
-    return row.encode_ms, row.channel_ms, row.batch_wait_ms, row.decode_ms, row.round_trip_ms
 
 
 def _check_complete(summary: Summary, folder: Path) -> None:
@@ -119,7 +128,7 @@ def _check_complete(summary: Summary, folder: Path) -> None:
     raise AccountingError(
         f"{missing} of {plan.total_frames} frames are missing, first on link {first.link} at "
         f"point {first.point} ({spec.channel.label}, {spec.snr_db:g} dB, seed {spec.seed}): "
-        f"finish with 'semcom sweep SCENARIO --out {folder} --resume'"
+        f"finish with 'semcom sweep SCENARIO --out {shlex.quote(str(folder))} --resume'"
     )
 
 
@@ -134,23 +143,6 @@ def _results_csv_agrees(folder: Path, summary: Summary) -> bool:
         if found != expected:
             raise AccountingError(
                 f"{path} line {number} is not what the ledger gives: delete it, then "
-                f"'semcom sweep SCENARIO --out {folder} --resume' writes it anew"
+                f"'semcom sweep SCENARIO --out {shlex.quote(str(folder))} --resume' writes it anew"
             )
     return True
-
-
-def _manifest_agrees(folder: Path, plan_digest: str, results_digest: str) -> bool:
-    """True if it is there and names equal digests; False if there is none, or it names none."""
-    manifest = read_run_manifest(folder) or {}
-    compared = False
-    for key, digest in (("plan_digest", plan_digest), ("results_digest", results_digest)):
-        stated = manifest.get(key)
-        if stated is None:
-            continue
-        if stated != digest:
-            raise AccountingError(
-                f"{folder / RUN_MANIFEST} says {key} {str(stated)[:12]}, the ledger gives "
-                f"{digest[:12]}: one of the two is from another run"
-            )
-        compared = True
-    return compared

@@ -82,3 +82,9 @@ class ProcessFailedError(SemcomError):
         super().__init__(text)
         # A process that a signal ended has no code of its own.
         self.exit_code = exit_code if exit_code > 0 else SemcomError.exit_code
+
+
+def one_line(text: str, most: int = 200) -> str:
+    """Return a text that somebody else wrote as one printable line of at most so many letters."""
+    line = "".join(letter if letter.isprintable() else "?" for letter in text[:most])
+    return line + "..." * (len(text) > most)

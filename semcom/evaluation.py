@@ -13,7 +13,7 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
 
-from semcom.messages import Digest
+from semcom.messages import MAX_FRAME_IMAGES, Digest
 from semcom.names import Name
 from semcom.points import PointSpec
 from semcom.settings import Engine
@@ -74,7 +74,7 @@ class EvaluatedPoint(Line):
     task: int = Field(ge=0)
     point: int = Field(ge=0)
     predictions: bytes
-    correct: list[int]
+    correct: list[Annotated[int, Field(ge=0, le=MAX_FRAME_IMAGES)]]
 
 
 class EvaluationError(Line):

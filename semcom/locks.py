@@ -84,12 +84,17 @@ class FileLock:
         if self._file is None:
             return
         with contextlib.suppress(OSError):
-            if remove:
+            if remove and self.in_place:  # a folder that was made anew has another's
                 self._path.unlink(missing_ok=True)
             else:
                 os.ftruncate(self._file, 0)
         os.close(self._file)
         self._file = None
+
+    @property
+    def in_place(self) -> bool:
+        """Whether the file that is held is the one that others find: not deleted, not replaced."""
+        return self._file is not None and self._is_current(self._file)
 
     def holder(self) -> Holder:
         """Who holds the lock, as the file says and as far as that process lives."""

@@ -60,7 +60,9 @@ class ProcessSettings(Settings):
     metrics_port: Port = Field(default=0, description="0: any free port, see the log")
     metrics_hosts: HostNames = HOST_NAMES
     parent_pid: int | None = Field(default=None, description="end when this parent is gone")
-    security: SecuritySettings | None = Field(default=None, description="keys of all processes")
+    security: SecuritySettings | None = Field(
+        default=None, repr=False, description="keys of all processes"
+    )
 
 
 SettingsT = TypeVar("SettingsT", bound=BaseModel)

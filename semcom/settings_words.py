@@ -197,6 +197,8 @@ def _one(error: ErrorDetails, model: type[BaseModel], content: Any) -> str:
 
 def _unknown_key(place: Place, key: str) -> str:
     """A key that no model has here, or another member of the union."""
+    if place.secret:  # a secret may have been written in place of a key
+        key = "(not shown)"
     path = ".".join([*place.shown, _key(key)])
     model = None if place.spot is None else place.spot.model
     known = sorted(model.model_fields) if model is not None else []
@@ -219,7 +221,8 @@ def _no_member(place: Place, given: Any) -> str:
     assert place.spot is not None
     chooser, tags = _chooser(place.spot), list(place.spot.arms)
     if not chooser or not isinstance(given, dict):
-        return f"{place.path}: must be {_allowed(place)}, got {quoted(given)}"
+        got = "" if place.secret else f", got {quoted(given)}"
+        return f"{place.path}: must be {_allowed(place)}{got}"
     path, allowed = ".".join([*place.shown, chooser]), _one_of(tags)
     if chooser not in given:
         return f"{path}: missing; it must be {allowed}"

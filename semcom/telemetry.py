@@ -21,6 +21,7 @@ from prometheus_client import (
     disable_created_metrics,
 )
 
+from semcom.errors import StorageError
 from semcom.messages import TaskResult
 from semcom.metric_table import MAX_LINKS, METRICS, OTHER_LINK, SECONDS_BUCKETS
 
@@ -146,8 +147,15 @@ def log_json(level: int = logging.INFO) -> None:
 
 @contextmanager
 def log_file(path: Path) -> Iterator[None]:
-    """Append all logs of this process to a file as JSON lines meanwhile."""
-    handler = logging.FileHandler(path)
+    """Append all logs of this process to a file as JSON lines meanwhile.
+
+    Raises:
+        StorageError: it cannot be written.
+    """
+    try:
+        handler = logging.FileHandler(path)
+    except OSError as error:
+        raise StorageError(f"cannot write {path}: {error.strerror}") from error
     handler.setFormatter(JsonLines())
     root = logging.getLogger()
     level = root.level

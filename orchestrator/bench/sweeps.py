@@ -13,7 +13,7 @@ from typing import Any
 
 import psutil
 
-from orchestrator.ledger import FrameRow
+from orchestrator.frame_rows import FrameRow
 from orchestrator.run_folder import open_ledger
 from orchestrator.runs import run_sweep
 from orchestrator.scenarios import Plan, Scenario

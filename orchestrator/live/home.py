@@ -8,17 +8,20 @@ import os
 import secrets
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import BinaryIO
 
 import psutil
 
 from orchestrator.jobs.processes import is_process
+from orchestrator.run_lock import LIVE_FOLDER, LOCK
 from semcom.errors import ConfigurationError, StorageError
 from semcom.files import read_file, read_text, write_atomically
 from semcom.locks import FileLock
-from semcom.names import check_name
+from semcom.names import check_name, is_name
 
 TOKEN_VARIABLE = "SEMCOM_TOKEN"
 MAX_BYTES = 1 << 16  # of live.json and of the token
+UP_LOG = "up.log"
 
 
 @dataclass(frozen=True)
@@ -35,9 +38,14 @@ class Home:
     """The folder of one live system on this machine."""
 
     def __init__(self, runs: Path, name: str) -> None:
-        self.name = name
-        self.folder = runs / "live" / name
-        self._lock = FileLock(self.folder / "lock")
+        """Name it; nothing is made yet.
+
+        Raises:
+            ConfigurationError: that is no name of a folder.
+        """
+        self.name = check_name(name, what="the live system")
+        self.folder = runs / LIVE_FOLDER / name
+        self._lock = FileLock(self.folder / LOCK)
 
     @property
     def logs(self) -> Path:
@@ -55,9 +63,22 @@ class Home:
             self.logs.mkdir(parents=True, exist_ok=True)
             if not self._lock.acquire():
                 raise ConfigurationError(
-                    f"live system '{self.name}' is up; end it with semcom down, or choose --name"
+                    f"live system '{self.name}' is up: {self._lock.holder()} has its folder; end "
+                    f"it with semcom down, or choose --name"
                 )
             return token_variable() or self._make_token()
+        except OSError as error:
+            raise StorageError(f"cannot use {self.folder}: {error.strerror}") from error
+
+    def open_log(self) -> BinaryIO:
+        """Open the log of a system that is started in the background.
+
+        Raises:
+            StorageError: the disk refuses.
+        """
+        try:
+            self.logs.mkdir(parents=True, exist_ok=True)
+            return (self.logs / UP_LOG).open("wb")
         except OSError as error:
             raise StorageError(f"cannot use {self.folder}: {error.strerror}") from error
 
@@ -78,10 +99,23 @@ class Home:
         except OSError as error:
             raise StorageError(f"cannot write into {self.folder}: {error.strerror}") from error
 
+    def check_place(self) -> None:
+        """See that commands can still find this system.
+
+        Raises:
+            StorageError: its folder was deleted or replaced.
+        """
+        if not self._lock.in_place:
+            raise StorageError(
+                f"{self.folder} was deleted, moved or replaced while its system was up: nobody can "
+                f"find it any more, so it ends"
+            )
+
     def move_out(self) -> None:
         """This process is no live system any more."""
-        with contextlib.suppress(OSError):
-            (self.folder / "live.json").unlink(missing_ok=True)
+        if self._lock.in_place:  # else the file is of another system
+            with contextlib.suppress(OSError):
+                (self.folder / "live.json").unlink(missing_ok=True)
         self._lock.release()
 
     def find(self) -> Found | None:
@@ -126,13 +160,14 @@ def find_system(runs: Path, name: str | None) -> Found:
         if found is None:
             raise ConfigurationError(f"no live system '{name}' in {runs}: semcom up")
         return found
-    folders = sorted(path.parent.name for path in (runs / "live").glob("*/live.json"))
-    systems = [found for each in folders if (found := Home(runs, each).find()) is not None]
+    folders = sorted(path.parent.name for path in (runs / LIVE_FOLDER).glob("*/live.json"))
+    names = [name for name in folders if is_name(name)]
+    systems = [found for name in names if (found := Home(runs, name).find()) is not None]
     if not systems:
         raise ConfigurationError(f"no live system in {runs}: semcom up")
     if len(systems) > 1:
-        names = ", ".join(each.name for each in systems)
-        raise ConfigurationError(f"several live systems: {names}; choose one with --name")
+        there = ", ".join(each.name for each in systems)
+        raise ConfigurationError(f"several live systems: {there}; choose one with --name")
     return systems[0]
 
 

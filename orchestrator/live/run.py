@@ -21,6 +21,7 @@ from orchestrator.live.system import LiveSystem
 from orchestrator.processes import System, open_system
 from orchestrator.settings import Folders
 from semcom.http_server import Request, Response
+from semcom.shards import read_manifest
 from semcom.telemetry import log_file
 
 ANY_ADDRESS = ("", "0.0.0.0", "::")
@@ -53,16 +54,25 @@ def run_live(
     folders = folders.absolute()
     catalog = Catalog(folders.codecs)
     planned = plan_live(scenario, data_dir=folders.data, catalog=catalog)
+    classes = {
+        name: len(read_manifest(folders.data / link.dataset).classes)
+        for name, link in planned.items()
+    }
     token = home.move_in()
     try:
         run = f"{scenario.name}.{secrets.token_hex(4)}"
-        stream = Stream(scenario, planned, run=run, now_s=time.monotonic())
+        stream = Stream(scenario, planned, run=run, now_s=time.monotonic(), classes=classes)
         with (
             log_file(home.logs / "orchestrator.jsonl"),
             open_system(scenario, home.folder, folders, launch=launch) as system,
         ):
             desk = Desk(system.wakeup)
-            live = LiveSystem(system, scenario, stream, folders=folders, desk=desk, watcher=watcher)
+
+            def watched(status: dict[str, Any]) -> None:
+                home.check_place()
+                watcher(status)
+
+            live = LiveSystem(system, scenario, stream, folders=folders, desk=desk, watcher=watched)
             host = scenario.ports.metrics_host
             api = Api(
                 desk,

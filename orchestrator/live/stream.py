@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from orchestrator.codec_holders import CodecHolders
+from orchestrator.frame_rows import beyond_classes
 from orchestrator.live.links import CodecChange, Link
 from orchestrator.live.scenario import LiveScenario
 from orchestrator.scenarios import PlannedCodec, PlannedLink
@@ -60,8 +61,10 @@ class Stream:
         *,
         run: str,
         now_s: float,
+        classes: Mapping[str, int] | None = None,
     ) -> None:
         self.run = run
+        self._classes = classes or {}  # that the codecs of a link can answer
         self.links = {
             name: Link(name, link, planned[name], window_s=scenario.window_s, now_s=now_s)
             for name, link in scenario.links.items()
@@ -369,6 +372,8 @@ class Stream:
             raise ProtocolError("unexpected", f"frame {result.frame} of {wanted} has other images")
         if result.correct > images:
             raise ProtocolError("unexpected", f"frame {result.frame} of {wanted}: wrong totals")
+        if wrong := beyond_classes(result.predictions, self._classes.get(link.name)):
+            raise ProtocolError("unexpected", f"frame {result.frame} of {wanted} {wrong}")
 
 
 def _first_image(link: Link, frame: int) -> int:

@@ -11,13 +11,12 @@ from orchestrator.datasets.prepare import draw_missing
 from orchestrator.launcher import Launcher
 from orchestrator.live.requests import SweepRequest
 from orchestrator.reports.apart import write_report_apart
+from orchestrator.run_lock import alone_in, check_not_live, claim_folder, last_folder, leave
 from orchestrator.runs import (
     BegunRun,
     RunOutcome,
     begin_run,
     finish_run,
-    free_folder,
-    last_folder,
     plan_run,
 )
 from orchestrator.scenarios import Plan, Scenario, SystemSettings
@@ -79,10 +78,12 @@ class HostedSweep:
         self._telemetry = telemetry
         self._begun: BegunRun | None = None
         self._outcome: RunOutcome | None = None
-        self._open = ExitStack()
+        self._held = ExitStack()  # the folder and its ledger, until all is written
+        self._open = ExitStack()  # the log
         wanted = folders.runs / (request.name or request.scenario.name)
+        check_not_live(wanted, folders.runs)
         if request.name is None:  # an own folder for each; resumed is the last of them
-            wanted = last_folder(wanted) if request.resume else free_folder(wanted)
+            wanted = last_folder(wanted) if request.resume else claim_folder(wanted)
         self.folder: Path = wanted
         self._start(self._make_plan)
 
@@ -103,8 +104,9 @@ class HostedSweep:
         """
         assert self.plan is not None
         scenario, resume = self._request.scenario, self._request.resume
+        self._held.enter_context(alone_in(self.folder, self._folders.runs))
         begun = begin_run(scenario, self.plan, self.folder, self._folders, resume=resume)
-        self._open.callback(begun.ledger.close)
+        self._held.callback(begun.ledger.close)
         self._open.enter_context(log_file(self.folder / "logs" / "orchestrator.jsonl"))
         self._begun, self.plan, self.state = begun, begun.plan, "running"
         self.service = SweepService(
@@ -118,7 +120,7 @@ class HostedSweep:
         return self.service
 
     def finish(self) -> None:
-        """The sweep has ended, well or not: close the ledger, and begin the report if well."""
+        """The sweep has ended, well or not: close the log, and begin the report if well."""
         assert self._begun is not None
         assert self.service is not None
         self._open.close()
@@ -135,11 +137,15 @@ class HostedSweep:
 
     def reported(self, outcome: RunOutcome) -> None:
         """All is written."""
+        self._held.close()
         self._outcome, self.state = outcome, "done"
 
     def fail(self, error: Exception) -> None:
         """It came to nothing."""
         self._open.close()
+        self._held.close()
+        if self._request.name is None:
+            leave(self.folder)
         self.error, self.state = error, "failed"
 
     def progress(self, recorded: int) -> None:

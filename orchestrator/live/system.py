@@ -125,17 +125,17 @@ class LiveSystem:
     def close(self) -> None:
         """End what is still asked and under way."""
         error = ConfigurationError("the system has ended")
-        if self._sweep is not None and not self._sweep.over:
-            if self._sweep.service is not None:
-                self._sweep.finish()
-            else:
-                self._sweep.fail(error)
+        sweep = self._sweep
+        if sweep is not None and sweep.service is not None and not sweep.over:
+            sweep.finish()
         waiting = [future for _, future in self._changes]
         waiting += [asked.answer for asked in self._desk.take()]
         waiting += [self._sweep_asked] if self._sweep_asked is not None else []
         for future in waiting:
             future.set_exception(error)
-        self._worker.close()
+        self._worker.close()  # what it writes of a sweep is finished, before that is let go
+        if sweep is not None and not sweep.over:
+            sweep.fail(error)
 
     def status(self, now_s: float) -> dict[str, Any]:
         """A snapshot for tables, charts and pages; `docs/live.md` names what is in it."""

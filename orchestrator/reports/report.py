@@ -73,7 +73,9 @@ def write_report(
             write_atomically(folder / f"{name}.png", light)
         write_atomically(path, document(title, parts).encode())
     except OSError as error:
-        raise StorageError(f"cannot write {path}: {error.strerror}") from error
+        raise StorageError(
+            f"cannot write {path}: {error.strerror}; choose another folder with --out"
+        ) from error
     return path
 
 

@@ -92,6 +92,13 @@ def test_frame_that_is_not_as_planned_is_mismatching(rows, change):
     assert kinds(audit(PLAN, [replace(rows[0], **change), *rows[1:]])) == {"mismatching": 1}
 
 
+def test_class_beyond_the_codec_is_mismatching(rows):
+    classes = {row.codec: 10 for row in rows}
+    assert audit(PLAN, rows, classes=classes).clean
+    beyond = replace(rows[0], predictions=b"\x0a\x00" * rows[0].images)
+    assert kinds(audit(PLAN, [beyond, *rows[1:]], classes=classes)) == {"mismatching": 1}
+
+
 def test_frame_recorded_twice_and_in_two_ways_is_both(rows):
     found = audit(PLAN, [*rows, replace(rows[0], predictions=OTHER)])
     assert kinds(found) == {"duplicated": 1, "mismatching": 1}

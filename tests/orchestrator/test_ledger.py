@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import sqlite3
 
 import pytest
 
@@ -44,6 +45,86 @@ def test_second_answer_that_differs_is_refused_and_the_first_one_stays(ledger, p
     with pytest.raises(AccountingError, match="two ways"):
         ledger.record(LINK, codec_of(plan), [other])
     assert [row.predictions for row in ledger.rows()] == [result.predictions]
+
+
+def test_second_judgement_that_differs_is_refused_although_the_answer_is_the_same(ledger, plan):
+    result = fake_result(plan, LINK, 0, 0, correct=7)
+    ledger.record(LINK, codec_of(plan), [result])
+    other = result.model_copy(update={"correct": 8})
+    with pytest.raises(AccountingError, match="was judged in two ways"):
+        ledger.record(LINK, codec_of(plan), [other])
+    assert [row.correct for row in ledger.rows()] == [7]
+
+
+def test_a_class_that_the_codec_does_not_have_is_refused_now_and_later(tmp_path, plan):
+    path, codec = tmp_path / "l.sqlite", codec_of(plan)
+    beyond = fake_result(plan, LINK, 0, 0, predictions=b"\x0a\x00" * 100)
+    opened = Ledger(path, plan, classes={codec: 10})
+    with pytest.raises(AccountingError, match=r"class 10, its codec has 10 classes \(0 to 9\)"):
+        opened.record(LINK, codec, [beyond])
+    opened.record(LINK, codec, [fake_result(plan, LINK, 0, 0, predictions=b"\x09\x00" * 100)])
+    opened.close()
+    with sqlite3.connect(path) as database:
+        database.execute("UPDATE frames SET predictions=?", (b"\xff\xff" * 100,))
+    kept = Ledger(path)
+    with pytest.raises(AccountingError, match="class 65535"):
+        list(kept.rows())
+    kept.close()
+
+
+@pytest.mark.parametrize("how", ["deleted", "replaced", "log deleted"])
+def test_a_ledger_that_is_not_in_its_place_any_more_takes_nothing(tmp_path, plan, how):
+    folder = tmp_path / "run"
+    folder.mkdir()
+    ledger = Ledger(folder / "ledger.sqlite", plan)
+    ledger.record(LINK, codec_of(plan), [fake_result(plan, LINK, 0, 0)])
+    if how == "log deleted":
+        (folder / "ledger.sqlite-wal").unlink()
+    else:
+        folder.rename(tmp_path / "away")
+    other = fake_plan(seeds=(9,))
+    if how == "replaced":
+        fill_ledger(folder, other)
+    with pytest.raises(StorageError, match="was deleted, moved or replaced"):
+        ledger.check_place()
+    with pytest.raises(StorageError, match="was deleted, moved or replaced"):
+        ledger.record(LINK, codec_of(plan), [fake_result(plan, LINK, 0, 1)])
+    ledger.close()
+    if how == "replaced":  # the other run is left alone
+        kept = Ledger(folder / "ledger.sqlite")
+        assert (kept.plan, len(list(kept.rows()))) == (other, other.total_frames)
+        kept.close()
+
+
+def test_a_log_of_the_run_that_took_the_place_is_not_removed(tmp_path, plan):
+    folder = tmp_path / "run"
+    folder.mkdir()
+    first = Ledger(folder / "ledger.sqlite", plan)
+    folder.rename(tmp_path / "away")
+    folder.mkdir()
+    second = Ledger(folder / "ledger.sqlite", plan)
+    second.record(LINK, codec_of(plan), [fake_result(plan, LINK, 0, 0)])
+    first.close()
+    assert (folder / "ledger.sqlite-wal").stat().st_size > 0
+    second.check_place()
+    second.close()
+
+
+def test_a_closed_ledger_is_one_file_that_needs_no_log(tmp_path, plan):
+    folder = fill_ledger(tmp_path / "run", plan)
+    assert [path.name for path in folder.iterdir()] == ["ledger.sqlite"]
+    assert (folder / "ledger.sqlite").read_bytes()[18:20] == b"\x01\x01"  # not write-ahead
+
+
+def test_reading_leaves_nothing_behind_and_disturbs_no_run(ledger, plan):
+    ledger.record(LINK, codec_of(plan), [fake_result(plan, LINK, 0, 0)])
+    before = sorted(path.name for path in ledger.path.parent.iterdir())
+    reader = Ledger(ledger.path)
+    ledger.record(LINK, codec_of(plan), [fake_result(plan, LINK, 0, 1)])
+    assert len(list(reader.rows())) == 1, "one snapshot"
+    reader.close()
+    ledger.record(LINK, codec_of(plan), [fake_result(plan, LINK, 0, 2)])
+    assert sorted(path.name for path in ledger.path.parent.iterdir()) == before
 
 
 def test_a_full_disk_is_told_as_such_and_nothing_of_the_batch_stays(ledger, plan):

@@ -129,7 +129,7 @@ def test_refuses_a_ledger_with_a_point_that_was_never_planned(tmp_path):
     fill_ledger(tmp_path, fake_plan())
     with sqlite3.connect(tmp_path / "ledger.sqlite") as database:
         database.execute("UPDATE frames SET point=99 WHERE point=0 AND link='shapes10'")
-    with pytest.raises(AccountingError, match="point 99 of link shapes10 was never planned"):
+    with pytest.raises(AccountingError, match="point 99 on link shapes10 was never planned"):
         summary_of(tmp_path)
 
 

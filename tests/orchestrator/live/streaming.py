@@ -27,7 +27,8 @@ def stream_of(*links: str, **settings: Any) -> Stream:
     }
     scenario = LiveScenario.model_validate(content)
     planned = {name: fake_link(name, images=25) for name in names}
-    return Stream(scenario, planned, run=RUN, now_s=0.0)
+    classes = dict.fromkeys(names, 10)
+    return Stream(scenario, planned, run=RUN, now_s=0.0, classes=classes)
 
 
 def receiver_greets(

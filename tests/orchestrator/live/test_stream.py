@@ -276,3 +276,12 @@ def test_stranger_and_unknown_link_are_refused():
         stream.hello(Hello(role="transmitter", peer="nobody", instance=OTHER_INSTANCE))
     with pytest.raises(ConfigurationError, match="no link 'nobody'"):
         stream.set_channel("nobody", snr_db=1.0, model=None, follow=False)
+
+
+def test_class_that_the_codec_does_not_have_is_refused():
+    stream = stream_of()
+    _, told = streaming(stream)
+    beyond = result_of(told, 0, predictions=b"\x0a\x00" * 10)
+    with pytest.raises(ProtocolError, match="class 10, its codec has 10 classes"):
+        stream.results(LINK, told.codec_digest, [beyond], now_s=1.0)
+    assert record(stream, told, 0) == 1

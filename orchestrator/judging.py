@@ -1,0 +1,85 @@
+"""Judges recorded answers again, by the labels of the prepared data sets that a plan names.
+
+How many answers of a frame are right is not believed: it follows from the answers and the labels.
+A data set is taken only if its images and labels have the digest that was planned.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+
+from orchestrator.frame_rows import FrameRow, beyond_classes
+from orchestrator.scenarios import Plan, PlannedLink
+from semcom.errors import AccountingError, SemcomError
+from semcom.shards import LabelArray, Shard, split_digest
+
+
+class Judge:
+    """Knows the labels of as many links as there are data sets for.
+
+    `not_judged` says of every other link why not.
+    """
+
+    def __init__(self, plan: Plan, data: Path | None) -> None:
+        self.not_judged: dict[str, str] = {}
+        self._plan = plan
+        self._labels: dict[str, tuple[LabelArray, int]] = {}  # and the number of classes
+        known: dict[tuple[str, str], tuple[LabelArray, int] | str] = {}
+        for name, link in plan.links.items():
+            dataset = (link.dataset, link.dataset_digest)
+            if dataset not in known:
+                known[dataset] = _labels_of(link, data)
+            found = known[dataset]
+            if isinstance(found, str):
+                self.not_judged[name] = found
+            else:
+                self._labels[name] = found
+
+    @property
+    def judged(self) -> list[str]:
+        """Links whose answers can be judged."""
+        return list(self._labels)
+
+    def check(self, row: FrameRow) -> None:
+        """Judge a frame again, where its link's labels are known.
+
+        Raises:
+            AccountingError: another number of its answers is right than was recorded.
+        """
+        if row.link not in self._labels:
+            return
+        labels_N, classes = self._labels[row.link]
+        if wrong := beyond_classes(row.predictions, classes):
+            raise AccountingError(f"{row} {wrong}: the ledger was altered, run again")
+        first = row.frame * self._plan.frame_images
+        wanted_N = labels_N[first : first + row.images]
+        predictions_N = np.frombuffer(row.predictions, dtype="<u2")
+        if len(wanted_N) != len(predictions_N):
+            raise AccountingError(f"{row} has images that its data set does not have: run again")
+        correct = int((predictions_N == wanted_N).sum())
+        if correct != row.correct:
+            raise AccountingError(
+                f"{row} is recorded with {row.correct} of {row.images} images correct, its answers "
+                f"and the labels give {correct}: the ledger was altered, run again"
+            )
+
+
+def _labels_of(link: PlannedLink, data: Path | None) -> tuple[LabelArray, int] | str:
+    """A data set's labels and number of classes, or why it cannot judge."""
+    if data is None:
+        return "no folder of data sets was named"
+    root = data / link.dataset
+    try:
+        shard = Shard(root, "test")
+        if shard.digest != link.dataset_digest:
+            return f"{root} is another data set than was planned"
+        labels_N = np.array(shard.labels_N)
+        if split_digest(shard.images_NHWC, labels_N) != link.dataset_digest:
+            return f"{root} was altered: its images and labels have another digest than it says"
+    except SemcomError as error:
+        return str(error)
+    except (OSError, ValueError) as error:
+        return f"{root} cannot be read: {error}"
+    return labels_N, len(shard.manifest.classes)

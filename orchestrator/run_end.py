@@ -1,0 +1,65 @@
+"""What a complete run leaves behind: `results.csv`, the manifest with its digests, and the seals.
+
+All of it can be written again: a run that was complete already keeps the files that agree with its
+ledger as they are, so that resuming it in a folder that may only be read writes nothing.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from orchestrator.codec_facts import CodecFacts
+from orchestrator.ledger import Ledger
+from orchestrator.manifest_check import check_manifest
+from orchestrator.run_folder import RESULTS_CSV, RUN_MANIFEST, read_if_there
+from orchestrator.run_manifest import write_run_manifest
+from orchestrator.scenarios import Scenario
+from orchestrator.seals import MANIFEST_SEAL, Digests, check_seals, digests_of, seal
+from orchestrator.summary import format_results_csv, summarize, write_results_csv
+
+
+def write_results(
+    ledger: Ledger,
+    scenario: Scenario,
+    codecs: Sequence[CodecFacts],
+    *,
+    seconds: float,
+    more: dict[str, Any] | None = None,
+) -> Digests:
+    """Write the files beside a complete ledger and seal it; returns its digests.
+
+    Args:
+        ledger: of the run, complete.
+        scenario: what was run.
+        codecs: facts of its codecs, for the manifest.
+        seconds: that it took.
+        more: fields of the manifest.
+
+    Raises:
+        AccountingError: the ledger was altered since it was sealed, or the manifest was.
+        StorageError: the disk refuses, or the folder is not in its place any more.
+    """
+    folder = ledger.path.parent
+    digests = digests_of(ledger)
+    check_seals(ledger, digests)
+    summary = summarize(ledger)
+    ledger.check_place()
+    if read_if_there(folder / RESULTS_CSV) != format_results_csv(summary):
+        write_results_csv(folder / RESULTS_CSV, summary)
+    if not _manifest_is_sealed(ledger, folder):
+        check_manifest(folder, ledger.plan, digests, ledger.seals)  # a changed one is not hidden
+        stated = {f"{name}_digest": digest for name, digest in digests._asdict().items()}
+        results = {**(more or {}), **stated, "seconds": round(seconds, 1)}
+        written = write_run_manifest(folder, scenario, ledger.plan, codecs=codecs, results=results)
+        seal(ledger, digests, manifest_sha256=written)
+    ledger.check_place()
+    return digests
+
+
+def _manifest_is_sealed(ledger: Ledger, folder: Path) -> bool:
+    content = read_if_there(folder / RUN_MANIFEST)
+    stated = ledger.seals.get(MANIFEST_SEAL)
+    return content is not None and hashlib.sha256(content).hexdigest() == stated

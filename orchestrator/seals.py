@@ -1,0 +1,84 @@
+"""Digests over what a ledger holds, and the seals that a complete run leaves in it.
+
+A seal tells whether the ledger or the manifest beside it was changed since the run was complete.
+Whoever changes both and makes the seals anew is found out by judging the answers again
+(`orchestrator/judging.py`), not here.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from typing import NamedTuple
+
+from orchestrator.ledger import Ledger
+from semcom.errors import AccountingError, one_line
+
+MANIFEST_SEAL = "manifest"  # SHA-256 of the file; the other seals are called as in `Digests`
+
+
+class Digests(NamedTuple):
+    """SHA-256 over a ledger's frames in the order (point, link, frame).
+
+    Attributes:
+        results: every answer. Equal digests mean equal predictions for every image.
+        scores: the plan, every answer and how it was judged. Two runs of one plan have one.
+        ledger: every value that the ledger holds, durations and the name of the run among them.
+    """
+
+    results: str
+    scores: str
+    ledger: str
+
+
+def digests_of(ledger: Ledger) -> Digests:
+    """Return the digests of what is recorded.
+
+    Raises:
+        AccountingError: a frame was altered, is there twice, or was never planned.
+        StorageError: the ledger is damaged.
+    """
+    results, everything = hashlib.sha256(), hashlib.sha256(b"semcom ledger 1\n")
+    scores = hashlib.sha256(f"semcom scores 1\n{ledger.plan.digest}\n".encode())
+    held = json.dumps([ledger.plan_text, sorted(ledger.classes.items())], default=repr)
+    everything.update(held.encode())
+    for row in ledger.rows():
+        results.update(row.answer)
+        score = row.answer + f"/{row.images}/{row.correct}\n".encode()
+        scores.update(score)
+        durations = "/".join(map(repr, row.durations_ms))
+        everything.update(score + f"{row.attempts}/{durations}\n".encode())
+    return Digests(results.hexdigest(), scores.hexdigest(), everything.hexdigest())
+
+
+def check_seals(ledger: Ledger, digests: Digests) -> bool:
+    """Compare what is recorded with the seals; whether there are any.
+
+    Raises:
+        AccountingError: they differ.
+    """
+    seals = ledger.seals
+    if not seals:
+        return False
+    for name, digest in digests._asdict().items():
+        if seals.get(name) != digest:
+            raise AccountingError(
+                f"{ledger.path} was altered after its run was complete: the {name} digest was "
+                f"{one_line(str(seals.get(name)), 12)}, now it is {digest[:12]}; run again"
+            )
+    if seals.keys() != {*digests._fields, MANIFEST_SEAL}:
+        raise AccountingError(f"{ledger.path} was altered: its seals are not those of a run")
+    return True
+
+
+def seal(ledger: Ledger, digests: Digests, *, manifest_sha256: str) -> None:
+    """Leave the seals of a complete run.
+
+    Raises:
+        AccountingError: it was sealed before, and holds something else now.
+        StorageError: the disk refuses.
+    """
+    check_seals(ledger, digests)
+    wanted = digests._asdict() | {MANIFEST_SEAL: manifest_sha256}
+    if wanted != ledger.seals:
+        ledger.write_seals(wanted)
