@@ -6,12 +6,16 @@ import os
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from orchestrator.datasets.prepare import prepare
 
 REPO = Path(__file__).resolve().parents[1]
 # Results depend on the number of threads in their last bits, and workers share the cores.
 os.environ["OMP_NUM_THREADS"] = "1"
+# How long an example takes depends on what else the machine does.
+settings.register_profile("shared", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("shared")
 
 
 @pytest.fixture(scope="session")
