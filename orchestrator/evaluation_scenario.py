@@ -1,6 +1,7 @@
 """What `semcom evaluate` is asked for, as a scenario: every codec on the link of its data set.
 
-All codecs of a data set share one link, so they meet the same noise at every point.
+All codecs of a data set share one link, so they meet the same fading at every point, and those of
+one width the same noise.
 """
 
 from __future__ import annotations

@@ -46,7 +46,9 @@ class LinkSettings(Settings):
     dataset: Name = Field(description="a prepared data set")
     codec: Name | None = Field(default=None, description="one codec")
     codecs: list[Name] = Field(
-        default=[], max_length=16, description="or several, swept on the same noise"
+        default=[],
+        max_length=16,
+        description="or several; or several on the same fading; on the same noise if of one width",
     )
 
     @property

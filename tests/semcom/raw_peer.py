@@ -6,8 +6,7 @@ import contextlib
 import socket
 import struct
 import threading
-import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from types import TracebackType
 from typing import Self
 
@@ -40,11 +39,12 @@ class RawPeer:
         self.line.connect(("127.0.0.1", port))
         self.line.settimeout(10.0)
         self.sent = 0
+        self.stopped = threading.Event()
         self.line.sendall(GREETING)
         self._read(len(GREETING))
         self.line.sendall(READY)
         self._read(self._read(2)[1])  # a short command
-        self.line.settimeout(1.0)
+        self.line.settimeout(0.2)
 
     def __enter__(self) -> Self:
         return self
@@ -72,31 +72,31 @@ class RawPeer:
             data += more
         return data
 
-    def flood(self, data: bytes, *, seconds: float, most_bytes: int) -> None:
-        """Send the same bytes again and again."""
-        end_s, whole = time.monotonic() + seconds, memoryview(data)
-        while time.monotonic() < end_s and self.sent < most_bytes:
-            at = 0
-            while at < len(whole):
-                try:
-                    count = self.line.send(whole[at:])
-                except TimeoutError:
-                    if time.monotonic() > end_s:
-                        return
-                    continue
-                except OSError:
-                    return
-                at += count
-                self.sent += count
+    def flood(self, data: bytes) -> None:
+        """Send the same bytes again and again, until it is stopped or hung up on."""
+        whole, at = memoryview(data), 0
+        while not self.stopped.is_set():
+            try:
+                count = self.line.send(whole[at:])
+            except TimeoutError:
+                continue
+            except OSError:
+                return
+            at = (at + count) % len(whole)
+            self.sent += count
 
 
 @contextlib.contextmanager
-def meanwhile(work: Callable[[], None]) -> Iterator[threading.Thread]:
-    """Do something on another thread; wait for its end."""
-    thread = threading.Thread(target=work)
-    thread.start()
+def flooding(*floods: tuple[RawPeer, bytes]) -> Iterator[None]:
+    """Let peers send on threads of their own meanwhile."""
+    threads = [threading.Thread(target=peer.flood, args=(data,)) for peer, data in floods]
+    for thread in threads:
+        thread.start()
     try:
-        yield thread
+        yield
     finally:
-        thread.join(60)
-        assert not thread.is_alive()
+        for peer, _ in floods:
+            peer.stopped.set()
+        for thread in threads:
+            thread.join(60)
+            assert not thread.is_alive()

@@ -5,7 +5,6 @@ from __future__ import annotations
 import sys
 import time
 from collections.abc import Iterator
-from functools import partial
 
 import pytest
 
@@ -15,7 +14,7 @@ from semcom.messages import Welcome
 from semcom.ports import free_ports
 from semcom.sockets import Endpoint, Poller
 from semcom.wakeup import Wakeup
-from tests.semcom.raw_peer import RawPeer, frame, meanwhile, message
+from tests.semcom.raw_peer import RawPeer, flooding, frame, message
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="needs the counts of Linux")
 
@@ -62,8 +61,7 @@ def growth_while(endpoint: Endpoint, wakeup: Wakeup, seconds: float, *, hung_up:
 def test_message_that_never_ends_is_cut_off(endpoint: Endpoint, wakeup: Wakeup, part: bytes):
     data = frame(part, more=True) * max(1, MIB // max(4, len(part)))
     with RawPeer(port_of(endpoint)) as peer:
-        flood = partial(peer.flood, data, seconds=30.0, most_bytes=4096 * MIB)
-        with meanwhile(flood):
+        with flooding((peer, data)):
             most = growth_while(endpoint, wakeup, 30.0, hung_up=1)
         assert endpoint.connections.hung_up == 1
         assert most < SMALL.all_received_bytes + SLACK
@@ -73,7 +71,7 @@ def test_message_that_never_ends_is_cut_off(endpoint: Endpoint, wakeup: Wakeup, 
 def test_messages_that_nobody_reads_wait_at_the_sender(endpoint: Endpoint, wakeup: Wakeup):
     data = message([b"p" * 20, b"h" * 100, b"x" * MIB])
     with RawPeer(port_of(endpoint)) as peer:
-        with meanwhile(partial(peer.flood, data, seconds=1.5, most_bytes=4096 * MIB)):
+        with flooding((peer, data)):
             most = growth_while(endpoint, wakeup, 1.5, hung_up=1)
         assert endpoint.connections.hung_up == 0, "a peer that keeps to the protocol stays"
         assert most < SMALL.received_bytes + SLACK
