@@ -8,14 +8,11 @@ of their own (`orchestrator/training/evaluation_process.py`); this one plans and
 from __future__ import annotations
 
 import secrets
-import signal
 import subprocess
-import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from types import FrameType
 from typing import Protocol
 
 from orchestrator.catalog import Catalog
@@ -24,13 +21,12 @@ from orchestrator.ledger import Ledger
 from orchestrator.reports.report import write_report
 from orchestrator.run_folder import EVALUATION, LEDGER, RESULTS_CSV, is_evaluation
 from orchestrator.run_manifest import write_run_manifest
-from orchestrator.runs import InterruptedRunError, RunOutcome
+from orchestrator.runs import WRITING, InterruptedRunError, RunOutcome
 from orchestrator.scenarios import Plan, Scenario, make_plan
 from orchestrator.settings import Folders
 from orchestrator.summary import summarize, write_results_csv
-from semcom.allocator import keeping_memory
+from semcom.children import start_module
 from semcom.errors import (
-    INTERRUPTED,
     ConfigurationError,
     ProcessFailedError,
     SemcomError,
@@ -47,8 +43,9 @@ from semcom.evaluation import (
     parse_line,
 )
 from semcom.messages import FrameResult
+from semcom.stop_signals import Stopped, stop_requests, stopping_at_once
 
-COMMAND = (sys.executable, "-m", "orchestrator.training.evaluation_process")
+PROCESS = "orchestrator.training.evaluation_process"
 
 
 class EvaluationWatcher(Protocol):
@@ -87,14 +84,16 @@ def run_evaluation(
         codecs = facts_of_plan(plan, catalog)
         write_run_manifest(folder, scenario, plan, codecs=codecs, results={"kind": EVALUATION})
         _Recorder(ledger, folders, watcher(plan)).run()
-        write_results_csv(folder / RESULTS_CSV, summarize(ledger))
-        seconds = time.monotonic() - started_s
-        digest = ledger.results_digest()
-        results = {"kind": EVALUATION, "results_digest": digest, "seconds": round(seconds, 1)}
-        write_run_manifest(folder, scenario, plan, codecs=codecs, results=results)
+        with stop_requests(WRITING):
+            write_results_csv(folder / RESULTS_CSV, summarize(ledger))
+            seconds = time.monotonic() - started_s
+            digest = ledger.results_digest()
+            results = {"kind": EVALUATION, "results_digest": digest, "seconds": round(seconds, 1)}
+            write_run_manifest(folder, scenario, plan, codecs=codecs, results=results)
+            ledger.close()
+            return RunOutcome(folder, digest, write_report(folder, [folder]), seconds)
     finally:
         ledger.close()
-    return RunOutcome(folder, digest, write_report(folder, [folder]), seconds)
 
 
 class _Recorder:
@@ -195,36 +194,18 @@ def evaluating_process(job: EvaluationJob) -> Iterator[Iterator[EvaluationLine]]
     Raises:
         InterruptedRunError: Ctrl-C or SIGTERM inside the block.
     """
-    process = subprocess.Popen(
-        COMMAND, stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=keeping_memory()
-    )
+    process = start_module(PROCESS, keep_memory=True, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
     try:
-        with _termination_interrupts():
+        with stopping_at_once():
             yield _lines(process, job)
-    except KeyboardInterrupt as error:
-        code = error.args[0] if error.args else INTERRUPTED
+    except Stopped as stopped:
         text = "interrupted; the same command goes on from here"
-        raise InterruptedRunError(text, code) from error
+        raise InterruptedRunError(text, stopped.exit_code) from stopped
     finally:
         process.terminate()
         if process.stdout is not None:
             process.stdout.close()
         process.wait()
-
-
-@contextmanager
-def _termination_interrupts() -> Iterator[None]:
-    """SIGTERM raises what Ctrl-C raises, with the exit code as its argument."""
-
-    def on_signal(number: int, frame: FrameType | None) -> None:
-        del frame
-        raise KeyboardInterrupt(128 + number)
-
-    before = signal.signal(signal.SIGTERM, on_signal)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGTERM, before)
 
 
 def _lines(process: subprocess.Popen[bytes], job: EvaluationJob) -> Iterator[EvaluationLine]:

@@ -21,7 +21,12 @@ from orchestrator.settings import Folders
 from orchestrator.summary import summarize, write_results_csv
 from orchestrator.sweep import Sweep
 from semcom.errors import INTERRUPTED, ConfigurationError, SemcomError, StorageError
+from semcom.stop_signals import StopRequest, stop_requests
 from semcom.telemetry import log_file
+
+# What is done before a process ends that was asked to.
+DRAINING = "finishing what is on its way"
+WRITING = "writing the results and the report"
 
 Reporter = Callable[[Path, Sequence[Path]], Path]  # draws the report of folders into a folder
 
@@ -95,13 +100,15 @@ def run_sweep(
     folders = folders.absolute()
     plan = plan_run(scenario, folders)
     begun = begin_run(scenario, plan, folder, folders, resume=resume)
-    try:
-        if not begun.sweep.complete:
-            with log_file(folder / "logs" / "orchestrator.jsonl"):
-                _serve(begun, folders, watcher=watcher(begun.plan), launch=launch)
-    finally:
-        begun.ledger.close()
-    return finish_run(begun, report)
+    with stop_requests(DRAINING) as stop:
+        try:
+            if not begun.sweep.complete:
+                with log_file(folder / "logs" / "orchestrator.jsonl"):
+                    _serve(begun, folders, watcher=watcher(begun.plan), launch=launch, stop=stop)
+        finally:
+            begun.ledger.close()
+        stop.doing = WRITING
+        return finish_run(begun, report)
 
 
 def plan_run(scenario: Scenario, folders: Folders) -> Plan:
@@ -174,8 +181,10 @@ def free_folder(folder: Path) -> Path:
     return candidate
 
 
-def _serve(begun: BegunRun, folders: Folders, *, watcher: Watcher, launch: bool) -> None:
-    with open_system(begun.scenario, begun.folder, folders, launch=launch) as system:
+def _serve(
+    begun: BegunRun, folders: Folders, *, watcher: Watcher, launch: bool, stop: StopRequest
+) -> None:
+    with open_system(begun.scenario, begun.folder, folders, launch=launch, stop=stop) as system:
         service = SweepService(
             system.control,
             sweep=begun.sweep,
@@ -188,7 +197,7 @@ def _serve(begun: BegunRun, folders: Folders, *, watcher: Watcher, launch: bool)
         if service.failure is not None:
             raise service.failure
         if not begun.sweep.complete:
-            raise begun.interrupted(system.exit_code)
+            raise begun.interrupted(stop.exit_code)
 
 
 def _open_ledger(folder: Path, plan: Plan, *, resume: bool) -> Ledger:

@@ -24,7 +24,7 @@ from typing import Literal
 from semcom.errors import AuthenticationError
 from semcom.keys import SecurityReason
 
-Event = Literal["succeeded", "auth", "protocol", "no_detail"]
+Event = Literal["succeeded", "auth", "protocol", "no_detail", "disconnected"]
 
 CRYPTOGRAPHIC, KEY_EXCHANGE, MECHANISM_MISMATCH = 0x11000001, 0x10000003, 0x11000002
 HANG_UPS = 5  # in a row, before it is looked at who is there
@@ -61,6 +61,7 @@ class HandshakeWatch:
         self._greets = greets
         self._hang_ups = 0
         self._confirmed = 0
+        self.state = ""  # of the connection; empty: none is known of
 
     def take(self, event: Event, value: int) -> None:
         """Take an event of the monitor.
@@ -68,6 +69,10 @@ class HandshakeWatch:
         Raises:
             AuthenticationError: it will never be better.
         """
+        if event == "disconnected":
+            self.state = self.state if self._hang_ups else ""
+            return
+        self.state = "connected" if event == "succeeded" else "it hangs up on handshakes"
         if event == "succeeded":
             self._hang_ups = self._confirmed = 0
         elif event == "auth":

@@ -6,6 +6,7 @@ in any order. Routing ids are chosen by ROUTER, never fixed. One thread owns an 
 
 from __future__ import annotations
 
+import errno
 import random
 import socket
 import struct
@@ -18,9 +19,9 @@ import zmq
 
 from semcom import handshakes, wire, zap
 from semcom.errors import AuthenticationError, ConfigurationError, PortInUseError, ProtocolError
-from semcom.messages import Message, Role
+from semcom.messages import Message, Refusal, Role
 from semcom.security import Security
-from semcom.speakers import Speaker, frame_of, objection
+from semcom.speakers import Speaker, frame_of, is_refused_hello, objection
 from semcom.wakeup import Wakeup
 
 HIGH_WATER_MARK = 4096
@@ -33,6 +34,7 @@ EVENTS: dict[int, handshakes.Event] = {
     zmq.EVENT_HANDSHAKE_FAILED_AUTH: "auth",
     zmq.EVENT_HANDSHAKE_FAILED_PROTOCOL: "protocol",
     zmq.EVENT_HANDSHAKE_FAILED_NO_DETAIL: "no_detail",
+    zmq.EVENT_DISCONNECTED: "disconnected",
 }
 
 
@@ -107,6 +109,9 @@ class Endpoint:
     def __init__(self, kind: int, name: str) -> None:
         self.name = name
         self.readable_s = time.monotonic()  # when the poller last found it readable
+        self.heard_s = self.readable_s  # when it last brought a message that is no refusal
+        self.address = ""
+        self._refusal = ""  # what the last refusal said since then
         self.authenticator: Authenticator | None = None
         self.monitor: zmq.Socket[bytes] | None = None
         self._security: Security | None = None
@@ -139,7 +144,10 @@ class Endpoint:
                 raise PortInUseError(
                     f"{name} address {address} is in use; stop that process or set another port"
                 ) from error
-            raise ConfigurationError(f"cannot bind {name} to {address}: {error}") from error
+            raise ConfigurationError(
+                f"cannot bind {name} to {address}: {_why_not_bound(error)}"
+            ) from error
+        endpoint.address = endpoint.socket.getsockopt_string(zmq.LAST_ENDPOINT)
         return endpoint
 
     @classmethod
@@ -149,8 +157,15 @@ class Endpoint:
         Raises:
             ConfigurationError: no address, or the server's key is not known.
         """
+        host, _, port = address.removeprefix("tcp://").rpartition(":")
+        if host == "*" or port.strip("0") == "":
+            raise ConfigurationError(
+                f"cannot connect {name} to {address}: * and port 0 are for those who listen; "
+                "name the host and the port to dial"
+            )
         server_key = None if security is None else security.server_key(name)
         endpoint = cls(zmq.DEALER, name)
+        endpoint.address = address
         endpoint.socket.setsockopt(zmq.IMMEDIATE, 1)
         endpoint.socket.setsockopt(zmq.RECONNECT_IVL, 50)
         endpoint.socket.setsockopt(zmq.RECONNECT_IVL_MAX, 1000)
@@ -162,13 +177,24 @@ class Endpoint:
             keyed=security is not None,
             greets=partial(handshakes.greets_with_curve, address),
         )
-        endpoint._observe(zmq.EVENT_HANDSHAKE_SUCCEEDED)
+        endpoint._observe(zmq.EVENT_HANDSHAKE_SUCCEEDED | zmq.EVENT_DISCONNECTED)
         try:
             endpoint.socket.connect(address)
         except zmq.ZMQError as error:
             endpoint.close()
             raise ConfigurationError(f"cannot connect {name} to {address}: {error}") from error
         return endpoint
+
+    @property
+    def dials(self) -> bool:
+        """Whether it dials a server, and does not listen."""
+        return not self._router
+
+    @property
+    def connection(self) -> str:
+        """How far the connection to a server has come; empty: nobody has answered."""
+        found = "" if self._watch is None else self._watch.state
+        return f"{found}, refused: {self._refusal}" if found and self._refusal else found
 
     def send(
         self, message: Message, payload: wire.Symbols = wire.EMPTY, *, to: bytes = b""
@@ -187,7 +213,11 @@ class Endpoint:
         return True
 
     def receive(self) -> Received | None:
-        """The next message if one is there. Bytes that are no message come as `error`."""
+        """The next message if one is there. Bytes that are no message come as `error`.
+
+        Raises:
+            AuthenticationError: the server knows this process's key as another peer's.
+        """
         try:
             parts, speaker = self._receive_parts()
         except zmq.Again:
@@ -200,7 +230,20 @@ class Endpoint:
                 self._check_speaker(self._security, speaker, message)
         except ProtocolError as error:
             return Received(sender, None, wire.EMPTY, error, answerable)
+        self._hear(message)
         return Received(sender, message, payload, None, answerable, parts)
+
+    def _hear(self, message: Message) -> None:
+        if not isinstance(message, Refusal):
+            self.heard_s, self._refusal = time.monotonic(), ""
+        elif not self._router:
+            self._refusal = message.detail
+            own = None if self._security is None else self._security.own.speaker
+            if own is not None and is_refused_hello(own, message):
+                raise AuthenticationError(
+                    f"{self.name} {self.address} knows the key of this process as another peer's: "
+                    f"{message.detail}"
+                )
 
     def take_events(self) -> None:
         """Look at what became of handshakes.
@@ -277,6 +320,12 @@ class Endpoint:
         if wrong is not None:
             security.refused("wrong_peer", f"{self.name}: {wrong}")
             raise ProtocolError("unexpected", wrong, key=frame_of(message))
+
+
+def _why_not_bound(error: zmq.ZMQError) -> str:
+    if error.errno in (errno.ENODEV, errno.EADDRNOTAVAIL):
+        return "that is no interface and no address of this host"
+    return str(error.strerror)
 
 
 def _speaker(frame: zmq.Frame) -> Speaker | None:

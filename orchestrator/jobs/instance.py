@@ -6,7 +6,6 @@ import contextlib
 import json
 import os
 import subprocess
-import sys
 import time
 from dataclasses import dataclass
 
@@ -16,6 +15,7 @@ from orchestrator.jobs.locks import FileLock
 from orchestrator.jobs.processes import is_process
 from orchestrator.jobs.settings import JobsFolder
 from orchestrator.launcher import last_error
+from semcom.children import start_module
 from semcom.errors import ProcessFailedError, SemcomError, StorageError
 from semcom.files import write_atomically
 
@@ -77,13 +77,18 @@ def ensure(folder: JobsFolder, parallel: int | None = None) -> bool:
     if not lock.acquire():
         return False
     lock.release()
-    command = [sys.executable, "-m", "orchestrator.jobs", "--work", str(folder.work.absolute())]
+    words = ["--work", str(folder.work.absolute())]
     if parallel is not None:
-        command += ["--parallel", str(parallel)]
+        words += ["--parallel", str(parallel)]
     try:
         with folder.log.open("ab") as log:
-            process = subprocess.Popen(
-                command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True
+            process = start_module(
+                "orchestrator.jobs",
+                *words,
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                start_new_session=True,
             )
     except OSError as error:
         raise StorageError(f"cannot write {folder.log}: {error.strerror}") from error
