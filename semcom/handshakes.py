@@ -61,7 +61,6 @@ class HandshakeWatch:
         self._greets = greets
         self._hang_ups = 0
         self._confirmed = 0
-        self.state = ""  # of the connection; empty: none is known of
 
     def take(self, event: Event, value: int) -> None:
         """Take an event of the monitor.
@@ -70,9 +69,7 @@ class HandshakeWatch:
             AuthenticationError: it will never be better.
         """
         if event == "disconnected":
-            self.state = self.state if self._hang_ups else ""
             return
-        self.state = "connected" if event == "succeeded" else "it hangs up on handshakes"
         if event == "succeeded":
             self._hang_ups = self._confirmed = 0
         elif event == "auth":

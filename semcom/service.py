@@ -76,7 +76,7 @@ class Service(Protocol):
 def serve(service: Service, wakeup: Wakeup, stopped: Callable[[], bool]) -> None:
     """Run a service until it is done; once `stopped` says so, it has `DRAIN_S` left."""
     poller = Poller(service.endpoints, wakeup)
-    connections = ConnectionWatch(service.endpoints)
+    connections = ConnectionWatch(endpoint.contact for endpoint in service.endpoints)
     deadline_s: float | None = None
     while not service.done:
         now_s = time.monotonic()

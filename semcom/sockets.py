@@ -19,9 +19,10 @@ import zmq
 
 from semcom import handshakes, wire, zap
 from semcom.errors import AuthenticationError, ConfigurationError, PortInUseError, ProtocolError
-from semcom.messages import Message, Refusal, Role
+from semcom.messages import Message, Role
 from semcom.security import Security
-from semcom.speakers import Speaker, frame_of, is_refused_hello, objection
+from semcom.speakers import Speaker, frame_of, objection
+from semcom.waits import Contact
 from semcom.wakeup import Wakeup
 
 HIGH_WATER_MARK = 4096
@@ -109,9 +110,8 @@ class Endpoint:
     def __init__(self, kind: int, name: str) -> None:
         self.name = name
         self.readable_s = time.monotonic()  # when the poller last found it readable
-        self.heard_s = self.readable_s  # when it last brought a message that is no refusal
         self.address = ""
-        self._refusal = ""  # what the last refusal said since then
+        self.contact: Contact | None = None  # with the server, where this end dials
         self.authenticator: Authenticator | None = None
         self.monitor: zmq.Socket[bytes] | None = None
         self._security: Security | None = None
@@ -157,15 +157,10 @@ class Endpoint:
         Raises:
             ConfigurationError: no address, or the server's key is not known.
         """
-        host, _, port = address.removeprefix("tcp://").rpartition(":")
-        if host == "*" or port.strip("0") == "":
-            raise ConfigurationError(
-                f"cannot connect {name} to {address}: * and port 0 are for those who listen; "
-                "name the host and the port to dial"
-            )
+        contact = Contact(name, address, None if security is None else security.own.speaker)
         server_key = None if security is None else security.server_key(name)
         endpoint = cls(zmq.DEALER, name)
-        endpoint.address = address
+        endpoint.address, endpoint.contact = address, contact
         endpoint.socket.setsockopt(zmq.IMMEDIATE, 1)
         endpoint.socket.setsockopt(zmq.RECONNECT_IVL, 50)
         endpoint.socket.setsockopt(zmq.RECONNECT_IVL_MAX, 1000)
@@ -184,17 +179,6 @@ class Endpoint:
             endpoint.close()
             raise ConfigurationError(f"cannot connect {name} to {address}: {error}") from error
         return endpoint
-
-    @property
-    def dials(self) -> bool:
-        """Whether it dials a server, and does not listen."""
-        return not self._router
-
-    @property
-    def connection(self) -> str:
-        """How far the connection to a server has come; empty: nobody has answered."""
-        found = "" if self._watch is None else self._watch.state
-        return f"{found}, refused: {self._refusal}" if found and self._refusal else found
 
     def send(
         self, message: Message, payload: wire.Symbols = wire.EMPTY, *, to: bytes = b""
@@ -230,20 +214,9 @@ class Endpoint:
                 self._check_speaker(self._security, speaker, message)
         except ProtocolError as error:
             return Received(sender, None, wire.EMPTY, error, answerable)
-        self._hear(message)
+        if self.contact is not None:
+            self.contact.hear(message)
         return Received(sender, message, payload, None, answerable, parts)
-
-    def _hear(self, message: Message) -> None:
-        if not isinstance(message, Refusal):
-            self.heard_s, self._refusal = time.monotonic(), ""
-        elif not self._router:
-            self._refusal = message.detail
-            own = None if self._security is None else self._security.own.speaker
-            if own is not None and is_refused_hello(own, message):
-                raise AuthenticationError(
-                    f"{self.name} {self.address} knows the key of this process as another peer's: "
-                    f"{message.detail}"
-                )
 
     def take_events(self) -> None:
         """Look at what became of handshakes.
@@ -261,7 +234,8 @@ class Endpoint:
             event = EVENTS.get(number)
             if event is None:
                 continue
-            if self._watch is not None:
+            if self._watch is not None and self.contact is not None:
+                self.contact.take(event)
                 self._watch.take(event, value)
             else:
                 self._on_refused_handshake(event, value)

@@ -9,8 +9,13 @@ from __future__ import annotations
 import logging
 import socket
 import threading
-from collections.abc import Iterator, Sequence
-from typing import Protocol
+import time
+from collections.abc import Iterable, Iterator
+
+from semcom.errors import AuthenticationError, ConfigurationError
+from semcom.handshakes import Event
+from semcom.messages import Message, Refusal
+from semcom.speakers import Speaker, is_refused_hello
 
 FIRST_S = 3.0
 LONGEST_S = 300.0  # a process that waits for days must not fill the disk with saying so
@@ -52,51 +57,89 @@ class Reminder:
         return True
 
 
-class Watched(Protocol):
-    """An endpoint, as far as it is watched here."""
+class Contact:
+    """What a process knows of a server that it dials."""
 
-    name: str
-    heard_s: float
-    address: str
+    def __init__(self, name: str, address: str, own: Speaker | None) -> None:
+        """Begin with silence; `own` is whom the key of this process lets speak.
+
+        Raises:
+            ConfigurationError: nobody can be dialled there.
+        """
+        host, _, port = address.removeprefix("tcp://").rpartition(":")
+        if host == "*" or not port.strip("0"):
+            raise ConfigurationError(
+                f"cannot connect {name} to {address}: * and port 0 are for those who listen; "
+                "name the host and the port to dial"
+            )
+        self.name = name
+        self.address = address
+        self.heard_s = time.monotonic()  # when it last said something that is no refusal
+        self.state = ""  # of the connection; empty: nobody has answered
+        self._own = own
+        self._refusal = ""
+
+    def take(self, event: Event) -> None:
+        """Take an event of the connection."""
+        if event == "succeeded":
+            self.state = "connected"
+        elif event != "disconnected":
+            self.state = "it hangs up on handshakes"
+        elif self.state == "connected":
+            self.state = ""
+
+    def hear(self, message: Message) -> None:
+        """Take a message of the server.
+
+        Raises:
+            AuthenticationError: it knows this process's key as another peer's.
+        """
+        if not isinstance(message, Refusal):
+            self.heard_s, self._refusal = time.monotonic(), ""
+            return
+        self._refusal = message.detail
+        if self._own is not None and is_refused_hello(self._own, message):
+            raise AuthenticationError(
+                f"{self.name} {self.address} knows the key of this process as another peer's: "
+                f"{message.detail}"
+            )
 
     @property
-    def dials(self) -> bool:
-        """Whether it dials a server."""
-        ...
+    def answer(self) -> str:
+        """How the server has answered so far; empty: not at all."""
+        if not self.state:
+            return ""
+        return f"{self.state}, " + (
+            f"but refuses: {self._refusal}" if self._refusal else "but no word of welcome"
+        )
 
-    @property
-    def connection(self) -> str:
-        """How far the connection has come; empty: nobody has answered."""
-        ...
+    def say(self, why: str) -> None:
+        """Log that the server is awaited."""
+        server = SERVERS.get(self.name, self.name)
+        logger.warning(f"waiting for {server}, {self.name} {self.address}: {why}")
 
 
 class ConnectionWatch:
     """Says for which of its servers a process waits, and what stands in the way."""
 
-    def __init__(self, endpoints: Sequence[Watched]) -> None:
-        self._dialled = [(each, Reminder(0.0)) for each in endpoints if each.dials]
+    def __init__(self, contacts: Iterable[Contact | None]) -> None:
+        self._watched = [(each, Reminder(0.0)) for each in contacts if each is not None]
         self._probes: dict[str, Probe] = {}
 
     def tick(self, now_s: float) -> None:
         """Look at how long each server has been silent."""
-        for endpoint, reminder in self._dialled:
-            silent = now_s - endpoint.heard_s > FIRST_S
-            probe = self._probes.get(endpoint.name)
+        for contact, reminder in self._watched:
+            silent = now_s - contact.heard_s > FIRST_S
+            probe = self._probes.get(contact.name)
             if reminder.due(silent, now_s):
-                if endpoint.connection:
-                    say_awaited(endpoint, f"{endpoint.connection}, but no word of welcome")
+                if contact.answer:
+                    contact.say(contact.answer)
                 elif probe is None:
-                    self._probes[endpoint.name] = Probe(endpoint.address)
+                    self._probes[contact.name] = Probe(contact.address)
             elif probe is not None and probe.found is not None:
-                del self._probes[endpoint.name]
+                del self._probes[contact.name]
                 if silent:
-                    say_awaited(endpoint, probe.found)
-
-
-def say_awaited(endpoint: Watched, why: str) -> None:
-    """Log whom the process waits for."""
-    server = SERVERS.get(endpoint.name, endpoint.name)
-    logger.warning(f"waiting for {server}, {endpoint.name} {endpoint.address}: {why}")
+                    contact.say(probe.found)
 
 
 class Probe:

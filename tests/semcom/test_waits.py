@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-import logging
 import socket
 import time
-from dataclasses import dataclass, field
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from semcom import waits
-from semcom.errors import ConfigurationError
+from semcom.errors import AuthenticationError, ConfigurationError
+from semcom.messages import Hello, Refusal, Welcome
 from semcom.sockets import Endpoint, free_ports
-from semcom.waits import FIRST_S, LONGEST_S, ConnectionWatch, Reminder, look_at
+from semcom.speakers import Speaker, objection
+from semcom.waits import FIRST_S, LONGEST_S, ConnectionWatch, Contact, Reminder, look_at
+from tests.semcom.keyring import LINK, OTHER_LINK, RECEIVER
 
 pytestmark = pytest.mark.usefixtures("zmq_context")
 DAY_S = 86_400.0
@@ -49,43 +50,29 @@ def test_after_a_long_calm_it_is_said_at_once_again() -> None:
     assert reminder.due(True, later_s + 2 * FIRST_S)
 
 
-@dataclass
-class Server:
-    """An endpoint to a server that says nothing."""
-
-    address: str
-    name: str = "control"
-    heard_s: float = 0.0
-    connection: str = ""
-    dials: bool = True
-    said: list[str] = field(default_factory=list)
-
-
-def said_of(server: Server, caplog: pytest.LogCaptureFixture, *, at_s: float) -> list[str]:
+def said_of(contact: Contact, caplog: pytest.LogCaptureFixture, *, silent_s: float) -> list[str]:
     """Lines after so many seconds of silence."""
-    watch = ConnectionWatch([server])
+    watch = ConnectionWatch([contact, None])
     deadline = time.monotonic() + 60
     while not caplog.messages and time.monotonic() < deadline:
-        watch.tick(at_s)
-        if at_s <= FIRST_S or not server.dials:
+        watch.tick(contact.heard_s + silent_s)
+        if silent_s <= FIRST_S:
             break
         time.sleep(0.01)
     return caplog.messages
 
 
 def test_a_server_that_answers_is_not_waited_for(caplog: pytest.LogCaptureFixture) -> None:
-    assert said_of(Server("tcp://127.0.0.1:1"), caplog, at_s=FIRST_S) == []
-    assert said_of(Server("tcp://127.0.0.1:1", dials=False), caplog, at_s=DAY_S) == []
+    assert said_of(Contact("control", "tcp://127.0.0.1:1", None), caplog, silent_s=FIRST_S) == []
 
 
 def test_one_line_names_the_server_its_address_and_the_reason(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    (port,) = free_ports(1)
-    (line,) = said_of(Server(f"tcp://127.0.0.1:{port}", "uplink"), caplog, at_s=4.0)
+    address = f"tcp://127.0.0.1:{free_ports(1)[0]}"
+    (line,) = said_of(Contact("uplink", address, None), caplog, silent_s=4.0)
     assert line == (
-        f"waiting for the channel, uplink tcp://127.0.0.1:{port}: "
-        "nobody listens there (connection refused)"
+        f"waiting for the channel, uplink {address}: nobody listens there (connection refused)"
     )
 
 
@@ -93,8 +80,41 @@ def test_a_connection_that_stands_is_not_probed(
     caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(waits, "Probe", None)
-    (line,) = said_of(Server("tcp://hub:1", connection="connected"), caplog, at_s=4.0)
+    contact = Contact("control", "tcp://hub:1", None)
+    contact.take("succeeded")
+    (line,) = said_of(contact, caplog, silent_s=4.0)
     assert line.endswith("tcp://hub:1: connected, but no word of welcome")
+
+
+def test_the_state_of_a_connection_follows_its_events() -> None:
+    contact = Contact("downlink", "tcp://hub:1", None)
+    assert contact.answer == ""
+    contact.take("succeeded")
+    contact.hear(Refusal(reason="unexpected", detail="a receiver on the uplink"))
+    assert contact.answer == "connected, but refuses: a receiver on the uplink"
+    contact.hear(Welcome(instance="0123456789abcdef"))
+    assert contact.answer == "connected, but no word of welcome"
+    contact.take("disconnected")
+    assert contact.answer == ""
+    contact.take("no_detail")
+    contact.take("disconnected")
+    assert contact.answer.startswith("it hangs up on handshakes")
+
+
+@pytest.mark.parametrize("own", [RECEIVER, LINK])
+def test_only_a_refusal_of_the_own_hello_ends_a_process(own: Speaker) -> None:
+    contact = Contact("control", "tcp://hub:1", own)
+    hello = Hello(role="receiver", peer="receiver-1", instance="0123456789abcdef")
+    text = objection(OTHER_LINK, hello)
+    assert text is not None
+    refusal = Refusal(reason="unexpected", detail=text)
+    if own == RECEIVER:
+        with pytest.raises(AuthenticationError, match="knows the key of this process as another"):
+            contact.hear(refusal)
+    else:
+        contact.hear(refusal)
+    contact.hear(Refusal(reason="header", detail=text))
+    Contact("control", "tcp://hub:1", None).hear(refusal)
 
 
 @pytest.mark.parametrize("host", ["no-such-host.invalid", "a..b", "eth9", "-", "x" * 70])
@@ -108,18 +128,15 @@ def test_a_stranger_at_the_port_is_said_so() -> None:
     assert found == "something listens there, but does not answer as it should"
 
 
-def test_an_endpoint_knows_when_its_server_was_heard_of(caplog: pytest.LogCaptureFixture) -> None:
-    (port,) = free_ports(1)
-    caplog.set_level(logging.WARNING)
-    endpoint = Endpoint.connect(f"tcp://127.0.0.1:{port}", name="control")
-    server = Endpoint.bind(f"tcp://127.0.0.1:{port}", name="control")
-    try:
-        assert (endpoint.dials, server.dials) == (True, False)
-        assert endpoint.connection == ""
-        assert server.address == f"tcp://127.0.0.1:{port}"
-    finally:
-        endpoint.close()
-        server.close()
+def test_only_an_end_that_dials_watches_its_server() -> None:
+    address = f"tcp://127.0.0.1:{free_ports(1)[0]}"
+    dialling = Endpoint.connect(address, name="control")
+    listening = Endpoint.bind(address, name="control")
+    assert (dialling.address, listening.address) == (address, address)
+    assert listening.contact is None
+    assert dialling.contact is not None
+    dialling.close()
+    listening.close()
 
 
 @pytest.mark.parametrize("address", ["tcp://*:5550", "tcp://127.0.0.1:0", "tcp://hub:00000"])
