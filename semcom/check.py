@@ -6,7 +6,7 @@ import http.client
 import sys
 from urllib.error import HTTPError
 from urllib.parse import urlsplit
-from urllib.request import urlopen
+from urllib.request import ProxyHandler, build_opener
 
 READY = "http://127.0.0.1:9100/readyz"
 TIMEOUT_S = 3.0
@@ -17,7 +17,7 @@ def check(url: str, *, timeout_s: float = TIMEOUT_S) -> str | None:
     if urlsplit(url).scheme != "http":
         return f"{url}: not an http address"
     try:
-        with urlopen(url, timeout=timeout_s):
+        with build_opener(ProxyHandler({})).open(url, timeout=timeout_s):
             return None
     except HTTPError as error:
         return f"{url}: {error.code} {error.read(80).decode(errors='replace').strip()}"
