@@ -19,6 +19,8 @@ from semcom.allocator import keeping_memory
 # ONNX Runtime looks at it when it is imported; to tell it later is too late.
 TELEMETRY_OFF = {"ORT_DISABLE_TELEMETRY": "1"}
 ALWAYS = {"MPLBACKEND": "Agg", **TELEMETRY_OFF}  # set in every process
+# PyTorch's C++ half warns at length of every attempt to reach a host, and reads this at import.
+UNLESS_SET = {"TORCH_CPP_LOG_LEVEL": "ERROR"}
 # Python itself then leaves the current folder out, in the children's children, too.
 SAFE_PATH = {"PYTHONSAFEPATH": "1"}
 # Names a link to the exit code of an end that no restart is to follow. Our launcher of ranks alone
@@ -52,7 +54,7 @@ def child_environment(*, keep_memory: bool = False, **variables: str) -> dict[st
     if "PYTHONPATH" in environment:  # an empty entry stands for the current folder
         entries = environment["PYTHONPATH"].split(os.pathsep)
         environment["PYTHONPATH"] = os.pathsep.join(filter(None, entries))
-    environment |= {**ALWAYS, **SAFE_PATH}
+    environment = {**UNLESS_SET, **environment, **ALWAYS, **SAFE_PATH}
     return {**(keeping_memory(environment) if keep_memory else environment), **variables}
 
 

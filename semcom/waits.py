@@ -155,7 +155,7 @@ class Probe:
 
 
 def look_at(address: str) -> str:
-    """Return what stands in the way of a connection to `tcp://host:port`."""
+    """Return what stands in the way of a connection to `[tcp://]host:port`."""
     host, _, port = address.removeprefix("tcp://").rpartition(":")
     try:
         number = socket.gethostbyname(host)  # IPv4, which is what the sockets speak

@@ -24,7 +24,7 @@ from torch.distributed.elastic.rendezvous.dynamic_rendezvous import (
 )
 
 from semcom.stop_signals import Stopped, stopping_in_waits, to_stderr
-from semcom.waits import pauses
+from semcom.waits import look_at, pauses
 
 BACKEND = "semcom-c10d"  # torchrun's c10d, whose waits are said
 
@@ -60,7 +60,11 @@ def register_rendezvous() -> str:
 
 def _create(parameters: RendezvousParameters) -> RendezvousHandler:
     endpoint = parameters.endpoint
-    with waiting(lambda: f"{endpoint}, where the hosts meet: nobody answers there", _torchruns_end):
+
+    def where() -> str:
+        return f"{endpoint}, where the hosts meet: {look_at(endpoint)}"
+
+    with waiting(where, _torchruns_end):
         backend, store = create_backend(parameters)
     handler = create_handler(store, backend, parameters)
     meet = handler.next_rendezvous
@@ -74,6 +78,7 @@ def _create(parameters: RendezvousParameters) -> RendezvousHandler:
             return meet()
 
     handler.next_rendezvous = meet_and_tell  # type: ignore[method-assign]
+    handler.get_backend = lambda: BACKEND  # type: ignore[method-assign]
     return handler
 
 
