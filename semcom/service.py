@@ -112,7 +112,7 @@ Build = Callable[[SettingsT, str, Telemetry, Wakeup, Security | None], Service]
 def main(
     role: Role,
     settings_type: type[SettingsT],
-    build: Build[SettingsT],
+    load: Callable[[], Build[SettingsT]],
     argv: Sequence[str] | None = None,
 ) -> int:
     """The entry of a process: `python -m <room> --config FILE --id NAME`; returns the exit code.
@@ -137,7 +137,7 @@ def main(
         sections = read_yaml(arguments.config)
         section = sections.get(role) or {}
         settings = validate(settings_type, section, where=f"{arguments.config}: {role}")
-        _run(role, _peer(role, arguments.id, settings), settings, build)
+        _run(role, _peer(role, arguments.id, settings), settings, load())
 
     return run_process(lambda: exit_code_of(work, logger), say=say_as_json)
 

@@ -113,7 +113,7 @@ def test_a_peer_that_is_authorised_as_another_is_told_and_ends_with_4(
     assert "Hello of receiver receiver-1 with the key of transmitter receiver-1" in error["event"]
 
 
-@pytest.mark.parametrize("host", ["*", "lo", "localhost", "127.0.0.3"])
+@pytest.mark.parametrize("host", ["*", "lo"])
 def test_a_sweep_listens_where_its_scenario_says(
     host: str, workplace: Path, tmp_path: Path
 ) -> None:
