@@ -2,9 +2,16 @@
 
 import sys
 
-from channel_sim.service import ChannelService
 from channel_sim.settings import BrokerSettings
-from semcom.service import main
+from semcom.service import Build, main
+
+
+def load() -> Build[BrokerSettings]:
+    """Import what takes seconds; a signal is answered meanwhile."""
+    from channel_sim.service import ChannelService
+
+    return ChannelService
+
 
 if __name__ == "__main__":
-    sys.exit(main("channel", BrokerSettings, ChannelService))
+    sys.exit(main("channel", BrokerSettings, load))

@@ -26,4 +26,4 @@ USER 10001:10001
 EXPOSE 9100
 HEALTHCHECK --interval=10s --timeout=5s --start-period=120s --retries=3 \
   CMD ["python", "-m", "semcom.check", "http://127.0.0.1:9100/readyz"]
-ENTRYPOINT ["python", "-m", "transmitters", "--config", "/etc/semcom/processes.yaml"]
+ENTRYPOINT ["python", "-P", "-m", "transmitters", "--config", "/etc/semcom/processes.yaml"]

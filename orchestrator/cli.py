@@ -27,6 +27,7 @@ from orchestrator.cli_options import (
     RunsDir,
     console,
     frame_progress,
+    waits_on_console,
 )
 from orchestrator.cli_soak import soak
 from orchestrator.cli_training import HANDED_ON, search, train
@@ -42,8 +43,10 @@ from orchestrator.settings import Folders
 from orchestrator.summary import summarize
 from orchestrator.verify import verify_run
 from semcom.checkpoints import CODECS_SHIPPED
-from semcom.errors import INTERRUPTED, CheckpointError, ConfigurationError, SemcomError
+from semcom.entry import run_process
+from semcom.errors import CheckpointError, ConfigurationError, SemcomError
 from semcom.shards import MANIFEST
+from semcom.stop_signals import Stopped
 
 app = typer.Typer(
     help="Semantic communication as a running system.",
@@ -260,7 +263,7 @@ def _sweep(
     report: bool = True,
 ) -> RunOutcome:
     try:
-        with frame_progress() as progress:
+        with frame_progress() as progress, waits_on_console():
             return run_sweep(
                 scenario,
                 folder,
@@ -272,6 +275,9 @@ def _sweep(
             )
     except InterruptedRunError as error:
         raise InterruptedRunError(f"{error}; go on with: {again}", error.exit_code) from error
+    except Stopped as stopped:
+        text = f"{stopped}; go on with: {again}"
+        raise InterruptedRunError(text, stopped.exit_code) from stopped
 
 
 def _finish(outcome: RunOutcome) -> None:
@@ -287,18 +293,21 @@ def _finish(outcome: RunOutcome) -> None:
 
 def main() -> None:
     """Run a command; every error of ours is one line and its exit code."""
+    sys.exit(run_process(_command))
+
+
+def _command() -> int:
     try:
         app(standalone_mode=True)
     except SemcomError as error:
         Console(stderr=True).print(
             f"error: {error}", style="red", markup=False, highlight=False, soft_wrap=True
         )
-        sys.exit(error.exit_code)
-    except KeyboardInterrupt:
-        sys.exit(INTERRUPTED)
+        return error.exit_code
     except Exception:
         traceback.print_exc()
-        sys.exit(SemcomError.exit_code)
+        return SemcomError.exit_code
+    return 0
 
 
 if __name__ == "__main__":

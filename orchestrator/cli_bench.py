@@ -19,9 +19,10 @@ from orchestrator.bench.sweeps import CODEC, DATASET
 from orchestrator.bench.training import bench_training
 from orchestrator.catalog import Catalog
 from orchestrator.cli_options import CODECS, CodecDir, DataDir, console
-from orchestrator.cli_training import HANDED_ON, become
+from orchestrator.cli_training import HANDED_ON
 from orchestrator.datasets.prepare import draw_missing
 from orchestrator.settings import Folders
+from semcom.children import become_module
 
 Bench = Callable[[int, Folders], Figures]
 BENCHES: dict[str, Bench] = {
@@ -43,7 +44,7 @@ bench_app = typer.Typer(
 @bench_app.command("training", **HANDED_ON)
 def bench_training_alone(context: typer.Context) -> None:
     """The training loop beside a straightforward PyTorch one: images per second."""
-    become("orchestrator.training.bench", *context.args)
+    become_module("orchestrator.training.bench", *context.args)
 
 
 @bench_app.command("run")

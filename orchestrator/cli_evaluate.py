@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Any
@@ -31,6 +29,7 @@ from orchestrator.reports.sources import read_sources
 from orchestrator.scenarios import Plan, Scenario, read_scenario
 from orchestrator.settings import Folders
 from semcom.architecture import TABLE_III_DEPTHS
+from semcom.children import run_module
 from semcom.errors import ConfigurationError
 
 PAPER_DATASETS = tuple(dict.fromkeys(dataset for _, dataset in TABLE_III_DEPTHS))
@@ -112,17 +111,16 @@ def footprint(
     folder = out or runs / "footprint"
     if not (codecs or paper):
         raise ConfigurationError("name at least one codec, or a data set with --paper")
-    command = [sys.executable, "-m", "orchestrator.training.footprint", "--out", str(folder)]
-    command += ["--threads", str(threads), "--repeats", str(repeats)]
+    words = ["--out", str(folder), "--threads", str(threads), "--repeats", str(repeats)]
     for codec in checked_codecs(codecs or [], Catalog(codec_dir)):
-        command += ["--codec", str(codec_dir / codec)]
+        words += ["--codec", str(codec_dir / codec)]
     for dataset in paper or []:
         if dataset not in PAPER_DATASETS:
             raise ConfigurationError(
                 f"--paper: unknown data set '{dataset}'; there are: {', '.join(PAPER_DATASETS)}"
             )
-        command += ["--paper", dataset]
-    code = subprocess.run(command, check=False).returncode
+        words += ["--paper", dataset]
+    code = run_module("orchestrator.training.footprint", *words).returncode
     if code:
         raise typer.Exit(code)
     record = read_footprints(folder)

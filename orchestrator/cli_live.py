@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import subprocess
-import sys
 import time
 from pathlib import Path
 from typing import Annotated, Any
@@ -21,6 +20,7 @@ from orchestrator.cli_options import (
     RunsDir,
     console,
     frame_progress,
+    waits_on_console,
 )
 from orchestrator.datasets.prepare import draw_missing
 from orchestrator.live.client import change, read_status
@@ -31,6 +31,7 @@ from orchestrator.live.scenario import LiveScenario, read_live_scenario, trace_n
 from orchestrator.live.view import view
 from orchestrator.scenarios import Scenario
 from orchestrator.settings import Folders
+from semcom.children import start_module
 from semcom.errors import ConfigurationError, ProcessFailedError, SemcomError
 from semcom.files import read_end
 from semcom.names import check_name
@@ -197,15 +198,16 @@ def _stream(
             table.update(view(current), refresh=True)
 
     try:
-        run_live(
-            scenario,
-            home,
-            folders=folders,
-            work=work,
-            launch=launch,
-            up=on_up,
-            watcher=on_status,
-        )
+        with waits_on_console():
+            run_live(
+                scenario,
+                home,
+                folders=folders,
+                work=work,
+                launch=launch,
+                up=on_up,
+                watcher=on_status,
+            )
     finally:
         if table is not None:
             table.stop()
@@ -221,8 +223,9 @@ def _detach(home: Home, arguments: list[str]) -> None:
     if home.find() is not None:
         raise ConfigurationError(f"live system '{home.name}' is up; semcom down ends it")
     with home.open_log() as output:
-        process = subprocess.Popen(
-            [sys.executable, "-m", "orchestrator.cli", "up", *arguments],
+        process = start_module(
+            "orchestrator.cli",
+            *("up", *arguments),
             stdin=subprocess.DEVNULL,
             stdout=output,
             stderr=output,

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated
 
@@ -10,6 +13,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from semcom.checkpoints import default_root
+from semcom.waits import logger as waits
 
 console = Console()
 
@@ -19,6 +23,25 @@ RunsDir = Annotated[Path, typer.Option("--runs", help="Folder of runs.")]
 
 PROJECT = Path(__file__).resolve().parents[1]
 CODECS = default_root()
+
+
+class _Lines(logging.Handler):
+    """Prints what is logged, above a bar if there is one."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Print the text of a record."""
+        console.print(record.getMessage(), markup=False, highlight=False, soft_wrap=True)
+
+
+@contextmanager
+def waits_on_console() -> Iterator[None]:
+    """Say on the terminal, too, who is waited for."""
+    lines = _Lines()
+    waits.addHandler(lines)
+    try:
+        yield
+    finally:
+        waits.removeHandler(lines)
 
 
 def frame_progress() -> Progress:

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import sys
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +9,7 @@ import typer
 
 from orchestrator.datasets.prepare import ensure
 from orchestrator.datasets.procedural import DRAWN_SETS
-from semcom.allocator import keeping_memory
+from semcom.children import become_module
 
 # The training's own parser knows its options, and answers --help.
 HANDED_ON: dict[str, Any] = {
@@ -24,14 +21,14 @@ HANDED_ON: dict[str, Any] = {
 def train(context: typer.Context) -> None:
     """Train a codec: the stages of a system, export, evaluation (see `semcom train --help`)."""
     _draw_missing(context.args)
-    become("orchestrator.training", *context.args, environment=keeping_memory())
+    become_module("orchestrator.training", *context.args, keep_memory=True)
 
 
 def search(context: typer.Context) -> None:
     """Search the depths of the encoder: KDL-DARTS, or DARTS with --set search.method=darts."""
     _draw_missing(context.args)
     words = (*context.args, "--until", "search")
-    become("orchestrator.training", *words, environment=keeping_memory())
+    become_module("orchestrator.training", *words, keep_memory=True)
 
 
 def _draw_missing(words: list[str]) -> None:
@@ -56,10 +53,3 @@ def _draw_missing(words: list[str]) -> None:
     dataset = dataset or "shapes10"
     if dataset in DRAWN_SETS:
         ensure(dataset, folder / dataset)
-
-
-def become(module: str, *words: str, environment: Mapping[str, str] = os.environ) -> None:
-    """Replace this process, so that signals and the exit code are the training's own."""
-    sys.stdout.flush()
-    sys.stderr.flush()
-    os.execve(sys.executable, [sys.executable, "-m", module, *words], environment)

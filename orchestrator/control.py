@@ -38,8 +38,11 @@ from semcom.metric_table import PEERS
 from semcom.service import HEARTBEAT_S, new_instance
 from semcom.sockets import Endpoint, Received
 from semcom.telemetry import Telemetry, event
+from semcom.waits import FIRST_S, Reminder
+from semcom.waits import logger as waits
 from semcom.wire import refusal
 
+STARTING_S = 15.0
 logger = logging.getLogger("orchestrator")
 
 T = TypeVar("T")
@@ -76,6 +79,8 @@ class ControlService(ABC):
         self._log_limit = LogLimit()
         self._next_tick_s = 0.0
         self._begun_s = time.monotonic()
+        # Processes that are started here take some seconds to be there.
+        self._reminder = Reminder(FIRST_S if launcher is None else STARTING_S)
         telemetry.begin(links)
 
     @property
@@ -117,6 +122,7 @@ class ControlService(ABC):
                     self._receiver_gone(peer)
             self._show_peers(now_s)
             self._housekeep(now_s)
+            self._say_who_is_missing(now_s)
             if self._launcher is not None and not self.interrupted and self.failure is None:
                 try:
                     for role in self._launcher.watch(now_s):
@@ -143,6 +149,12 @@ class ControlService(ABC):
         absent: list[str] = [role for role in ("channel", "receiver") if role not in roles]
         links = [link for link in self.links if ("transmitter", link) not in fresh]
         return absent + [f"transmitter {link}" for link in links]
+
+    def _say_who_is_missing(self, now_s: float) -> None:
+        absent = [] if self.interrupted else self.absent(now_s)
+        if self._reminder.due(bool(absent), now_s):
+            where = "" if self._launcher is not None else f" to dial {self._control.address}"
+            waits.warning(f"waiting for {', '.join(absent)}{where}")
 
     def _show_peers(self, now_s: float) -> None:
         for role in PEERS["orchestrator"]:

@@ -13,7 +13,6 @@ import os
 import random
 import signal
 import subprocess
-import sys
 import time
 from collections.abc import Iterator
 from contextlib import suppress
@@ -31,6 +30,7 @@ from orchestrator.run_folder import LEDGER, open_ledger
 from orchestrator.scenarios import Scenario, SystemSettings
 from orchestrator.settings import Folders
 from orchestrator.soak import Sample, Soak
+from semcom.children import start_module
 from semcom.errors import AccountingError, ConfigurationError, SemcomError, StorageError
 from semcom.files import open_regular, read_end
 
@@ -285,9 +285,9 @@ class Disturbance:
     def _start(self, command: str, path: Path, *options: str) -> subprocess.Popen[bytes]:
         output = (self._folder / f"{path.stem}.log").open("ab")
         self._outputs.append(output)
-        arguments = [command, path, *options, *self._options]
-        return subprocess.Popen(
-            [sys.executable, "-m", "orchestrator.cli", *map(str, arguments)],
+        return start_module(
+            "orchestrator.cli",
+            *(command, path, *options, *self._options),
             stdin=subprocess.DEVNULL,
             stdout=output,
             stderr=subprocess.STDOUT,

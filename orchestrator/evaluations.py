@@ -8,14 +8,11 @@ of their own (`orchestrator/training/evaluation_process.py`); this one plans and
 from __future__ import annotations
 
 import secrets
-import signal
 import subprocess
-import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from types import FrameType
 from typing import Protocol
 
 from orchestrator.catalog import Catalog
@@ -32,12 +29,11 @@ from orchestrator.run_folder import (
 )
 from orchestrator.run_lock import alone_in
 from orchestrator.run_manifest import write_run_manifest
-from orchestrator.runs import InterruptedRunError, RunOutcome
+from orchestrator.runs import WRITING, InterruptedRunError, RunOutcome
 from orchestrator.scenarios import Plan, Scenario, make_plan
 from orchestrator.settings import Folders
-from semcom.allocator import keeping_memory
+from semcom.children import start_module
 from semcom.errors import (
-    INTERRUPTED,
     ConfigurationError,
     ProcessFailedError,
     SemcomError,
@@ -54,8 +50,9 @@ from semcom.evaluation import (
 )
 from semcom.files import is_there
 from semcom.messages import FrameResult
+from semcom.stop_signals import Stopped, stop_requests, stopping_at_once
 
-COMMAND = (sys.executable, "-m", "orchestrator.training.evaluation_process")
+PROCESS = "orchestrator.training.evaluation_process"
 
 
 class EvaluationWatcher(Protocol):
@@ -101,12 +98,14 @@ def run_evaluation(
             if not recorder.complete:
                 write_run_manifest(folder, scenario, ledger.plan, codecs=codecs, results=kind)
             recorder.run()
-            seconds = time.monotonic() - started_s
-            digests = write_results(ledger, scenario, codecs, seconds=seconds, more=kind)
+            with stop_requests(WRITING):
+                seconds = time.monotonic() - started_s
+                digests = write_results(ledger, scenario, codecs, seconds=seconds, more=kind)
+                ledger.close()
+                page = write_report(folder, [folder])
+                ledger.check_place()
         finally:
             ledger.close()
-        page = write_report(folder, [folder])
-        ledger.check_place()
     return RunOutcome(folder, digests.results, page, seconds)
 
 
@@ -214,36 +213,18 @@ def evaluating_process(job: EvaluationJob) -> Iterator[Iterator[EvaluationLine]]
     Raises:
         InterruptedRunError: Ctrl-C or SIGTERM inside the block.
     """
-    process = subprocess.Popen(
-        COMMAND, stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=keeping_memory()
-    )
+    process = start_module(PROCESS, keep_memory=True, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
     try:
-        with _termination_interrupts():
+        with stopping_at_once():
             yield _lines(process, job)
-    except KeyboardInterrupt as error:
-        code = error.args[0] if error.args else INTERRUPTED
+    except Stopped as stopped:
         text = "interrupted; the same command goes on from here"
-        raise InterruptedRunError(text, code) from error
+        raise InterruptedRunError(text, stopped.exit_code) from stopped
     finally:
         process.terminate()
         if process.stdout is not None:
             process.stdout.close()
         process.wait()
-
-
-@contextmanager
-def _termination_interrupts() -> Iterator[None]:
-    """SIGTERM raises what Ctrl-C raises, with the exit code as its argument."""
-
-    def on_signal(number: int, frame: FrameType | None) -> None:
-        del frame
-        raise KeyboardInterrupt(128 + number)
-
-    before = signal.signal(signal.SIGTERM, on_signal)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGTERM, before)
 
 
 def _lines(process: subprocess.Popen[bytes], job: EvaluationJob) -> Iterator[EvaluationLine]:

@@ -7,7 +7,6 @@ import logging
 import os
 import signal
 import subprocess
-import sys
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -16,6 +15,7 @@ from typing import Any, Literal
 
 import yaml
 
+from semcom.children import start_module
 from semcom.errors import ProcessFailedError, StorageError
 from semcom.files import read_end
 from semcom.telemetry import event
@@ -122,13 +122,10 @@ class Launcher:
         )
 
     def _spawn(self, child: Child, now_s: float) -> None:
-        command = [
-            sys.executable, "-m", PACKAGES[child.role],
-            "--config", str(child.config), "--id", child.peer,
-        ]  # fmt: skip
         with child.log.open("ab") as log:
-            child.process = subprocess.Popen(
-                command,
+            child.process = start_module(
+                PACKAGES[child.role],
+                *("--config", child.config, "--id", child.peer),
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,

@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import shutil
-import signal
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from types import FrameType
-from typing import Any
+from typing import Any, NamedTuple
 
 from orchestrator.launcher import Launcher
 from orchestrator.scenarios import SystemSettings
@@ -20,6 +18,7 @@ from semcom.health import HealthServer, Pages
 from semcom.security import open_security
 from semcom.service import Service, serve
 from semcom.sockets import Endpoint
+from semcom.stop_signals import StopRequest
 from semcom.telemetry import Telemetry
 from semcom.wakeup import Wakeup
 
@@ -33,8 +32,8 @@ class System:
     launcher: Launcher | None
     telemetry: Telemetry
     wakeup: Wakeup
+    stop: StopRequest
     page_port: int = 0
-    _asked: Sequence[int] = ()  # the signals that asked for the end
 
     def run(
         self,
@@ -70,14 +69,7 @@ class System:
             if self.launcher is not None:
                 self._start(self.launcher, transmitters)
             opened()
-            with _interruptions(self.wakeup) as asked:
-                self._asked = asked
-                serve(service, self.wakeup, lambda: bool(asked))
-
-    @property
-    def exit_code(self) -> int:
-        """As a shell reports a process that the signal ended: 130, or 143 for SIGTERM."""
-        return 128 + (self._asked[0] if self._asked else signal.SIGINT)
+            serve(service, self.wakeup, lambda: self.stop.asked)
 
     def _start(self, launcher: Launcher, transmitters: Sequence[str]) -> None:
         """Every shard's channel and receivers, then the transmitters, to each shard in turn."""
@@ -106,7 +98,7 @@ def check_places(settings: SystemSettings, *, launch: bool) -> None:
 
 @contextmanager
 def open_system(
-    settings: SystemSettings, folder: Path, folders: Folders, *, launch: bool
+    settings: SystemSettings, folder: Path, folders: Folders, *, launch: bool, stop: StopRequest
 ) -> Iterator[System]:
     """Bind the control socket; at the end, stop what was started here.
 
@@ -115,38 +107,57 @@ def open_system(
         PortInUseError: the port is taken.
     """
     check_places(settings, launch=launch)
-    free = iter(sockets.free_ports(3 * settings.shards))
-    shards = [_addresses(settings, free) for _ in range(settings.shards)]
-    addresses = shards[0]
+    ports = sockets.free_ports(3 * settings.shards)
+    wanted = settings.ports.control or ports.pop()
     telemetry = Telemetry("orchestrator", "orchestrator")
     telemetry.follow("semcom_disk_free_bytes", lambda: float(shutil.disk_usage(folder).free))
     security = open_security(settings.security, "orchestrator", "orchestrator", telemetry)
     with ExitStack() as stack:
-        control = Endpoint.bind(addresses["control"], name="control", security=security)
+        address = f"tcp://{settings.ports.host}:{wanted}"
+        control = Endpoint.bind(address, name="control", security=security)
         stack.callback(control.close)
         telemetry.follow("semcom_connections_hung_up", lambda: control.connections.hung_up)
         launcher: Launcher | None = None
         if launch:
-            for shard in shards:
-                shard["control"] = addresses["control"]
-            launcher = Launcher(folder, [_sections(settings, shard, folders) for shard in shards])
+            dialled = [
+                ShardPlaces(host_to_dial(control.address), wanted, *_channel_ports(settings, ports))
+                for _ in range(settings.shards)
+            ]
+            sections = [_sections(settings, each, folders) for each in dialled]
+            launcher = Launcher(folder, sections)
             stack.callback(launcher.stop)
         wakeup = Wakeup()
         stack.callback(wakeup.close)
-        yield System(settings, control, launcher, telemetry, wakeup)
+        stop.wake = wakeup.set
+        yield System(settings, control, launcher, telemetry, wakeup, stop)
 
 
-def _addresses(settings: SystemSettings, free: Iterator[int]) -> dict[str, str]:
-    ports = settings.ports
-    wanted = {"control": ports.control, "uplink": ports.uplink, "downlink": ports.downlink}
-    chosen = {name: port or next(free) for name, port in wanted.items()}
-    return {name: f"tcp://{ports.host}:{port}" for name, port in chosen.items()}
+class ShardPlaces(NamedTuple):
+    """Where the processes of a shard that are started here find each other."""
+
+    host: str
+    control: int
+    uplink: int
+    downlink: int
+
+
+def host_to_dial(bound: str) -> str:
+    """The host by which processes of this one dial the address that a socket is bound to."""
+    host = bound.removeprefix("tcp://").rpartition(":")[0]
+    return "127.0.0.1" if host in ("*", "0.0.0.0") else host
+
+
+def _channel_ports(settings: SystemSettings, free: list[int]) -> tuple[int, int]:
+    return settings.ports.uplink or free.pop(), settings.ports.downlink or free.pop()
 
 
 def _sections(
-    settings: SystemSettings, addresses: dict[str, str], folders: Folders
+    settings: SystemSettings, dialled: ShardPlaces, folders: Folders
 ) -> dict[str, dict[str, Any]]:
-    """The process file: one section per role."""
+    """The process file: one section per role. The channel listens where the scenario says."""
+    ports = {name: getattr(dialled, name) for name in ("control", "uplink", "downlink")}
+    addresses = {name: f"tcp://{dialled.host}:{port}" for name, port in ports.items()}
+    bound = {name: f"tcp://{settings.ports.host}:{port}" for name, port in ports.items()}
     common: dict[str, Any] = {"control": addresses["control"]}
     if settings.security is not None:
         common["security"] = {"keys": settings.security.keys.absolute()}
@@ -162,8 +173,8 @@ def _sections(
         },
         "channel": {
             **common,
-            "uplink": addresses["uplink"],
-            "downlink": addresses["downlink"],
+            "uplink": bound["uplink"],
+            "downlink": bound["downlink"],
             "noise_engine": settings.noise_engine,
         },
         "receiver": {
@@ -176,24 +187,3 @@ def _sections(
             "log_frames": settings.log_frames,
         },
     }
-
-
-@contextmanager
-def _interruptions(wakeup: Wakeup) -> Iterator[Sequence[int]]:
-    """SIGINT and SIGTERM ask for the end instead of raising; a second one raises."""
-    asked: list[int] = []
-
-    def on_signal(number: int, _frame: FrameType | None) -> None:
-        if asked:
-            raise KeyboardInterrupt
-        asked.append(number)
-        wakeup.set()
-
-    before = {
-        number: signal.signal(number, on_signal) for number in (signal.SIGINT, signal.SIGTERM)
-    }
-    try:
-        yield asked
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)

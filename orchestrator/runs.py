@@ -23,7 +23,12 @@ from orchestrator.settings import Folders
 from orchestrator.sweep import Sweep
 from semcom.errors import INTERRUPTED, ConfigurationError, SemcomError, StorageError
 from semcom.files import is_there
+from semcom.stop_signals import StopRequest, stop_requests
 from semcom.telemetry import log_file
+
+# What is done before a process ends that was asked to.
+DRAINING = "finishing what is on its way"
+WRITING = "writing the results and the report"
 
 Reporter = Callable[[Path, Sequence[Path]], Path]  # draws the report of folders into a folder
 
@@ -100,12 +105,13 @@ def run_sweep(
         _check_folder(folder, resume=resume)
     if resume and is_read_only(folder):
         return RunOutcome(folder, open_finished(folder, plan), None, 0.0)
-    with alone_in(folder, folders.runs):
+    with alone_in(folder, folders.runs), stop_requests(DRAINING) as stop:
         begun = begin_run(scenario, plan, folder, folders, resume=resume)
         try:
             if not begun.sweep.complete:
                 with log_file(folder / "logs" / "orchestrator.jsonl"):
-                    _serve(begun, folders, watcher=watcher(begun.plan), launch=launch)
+                    _serve(begun, folders, watcher=watcher(begun.plan), launch=launch, stop=stop)
+            stop.doing = WRITING
             return finish_run(begun, report)
         finally:
             begun.ledger.close()
@@ -172,8 +178,10 @@ def finish_run(begun: BegunRun, report: Reporter | None) -> RunOutcome:
     return RunOutcome(folder, digests.results, page, seconds)
 
 
-def _serve(begun: BegunRun, folders: Folders, *, watcher: Watcher, launch: bool) -> None:
-    with open_system(begun.scenario, begun.folder, folders, launch=launch) as system:
+def _serve(
+    begun: BegunRun, folders: Folders, *, watcher: Watcher, launch: bool, stop: StopRequest
+) -> None:
+    with open_system(begun.scenario, begun.folder, folders, launch=launch, stop=stop) as system:
         service = SweepService(
             system.control,
             sweep=begun.sweep,
@@ -186,7 +194,7 @@ def _serve(begun: BegunRun, folders: Folders, *, watcher: Watcher, launch: bool)
         if service.failure is not None:
             raise service.failure
         if not begun.sweep.complete:
-            raise begun.interrupted(system.exit_code)
+            raise begun.interrupted(stop.exit_code)
 
 
 def _check_folder(folder: Path, *, resume: bool) -> None:

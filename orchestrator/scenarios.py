@@ -69,7 +69,9 @@ class Ports(Settings):
     """Where channel and orchestrator listen; 0 takes any free port, which others cannot know."""
 
     host: str = Field(
-        default="127.0.0.1", pattern=r"^([A-Za-z0-9.\-]+|\*)$", description="`*`: all interfaces"
+        default="127.0.0.1",
+        pattern=r"^([A-Za-z0-9.\-]+|\*)$",
+        description="an address or interface of this host; `*`: all",
     )
     control: Port = Field(default=0, description="of the orchestrator, for everybody")
     uplink: Port = Field(default=0, description="of the channel, for transmitters")

@@ -2,9 +2,16 @@
 
 import sys
 
-from receiver.service import ReceiverService
 from receiver.settings import ReceiverSettings
-from semcom.service import main
+from semcom.service import Build, main
+
+
+def load() -> Build[ReceiverSettings]:
+    """Import what takes seconds; a signal is answered meanwhile."""
+    from receiver.service import ReceiverService
+
+    return ReceiverService
+
 
 if __name__ == "__main__":
-    sys.exit(main("receiver", ReceiverSettings, ReceiverService))
+    sys.exit(main("receiver", ReceiverSettings, load))

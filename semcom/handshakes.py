@@ -24,7 +24,7 @@ from typing import Literal
 from semcom.errors import AuthenticationError
 from semcom.keys import SecurityReason
 
-Event = Literal["succeeded", "auth", "protocol", "no_detail"]
+Event = Literal["succeeded", "auth", "protocol", "no_detail", "disconnected"]
 
 CRYPTOGRAPHIC, KEY_EXCHANGE, MECHANISM_MISMATCH = 0x11000001, 0x10000003, 0x11000002
 HANG_UPS = 5  # in a row, before it is looked at who is there
@@ -68,6 +68,8 @@ class HandshakeWatch:
         Raises:
             AuthenticationError: it will never be better.
         """
+        if event == "disconnected":
+            return
         if event == "succeeded":
             self._hang_ups = self._confirmed = 0
         elif event == "auth":

@@ -7,15 +7,14 @@ import gc
 import logging
 import os
 import secrets
-import signal
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from types import FrameType
 from typing import Protocol, TypeVar
 
 from semcom import sockets
-from semcom.errors import EXIT_OK, INTERRUPTED, ConfigurationError, SemcomError
+from semcom.entry import run_process
+from semcom.errors import EXIT_OK, ConfigurationError, SemcomError
 from semcom.health import HealthServer
 from semcom.key_pool import claim, is_pattern
 from semcom.keys import KeyFolder
@@ -24,11 +23,14 @@ from semcom.names import check_name
 from semcom.security import Security, open_security
 from semcom.settings import ProcessSettings, read_yaml, section_of, validate
 from semcom.sockets import Endpoint, Poller, Received
-from semcom.telemetry import Telemetry, event, log_json
+from semcom.stop_signals import stop_requests
+from semcom.telemetry import Telemetry, event, log_json, say_as_json
+from semcom.waits import ConnectionWatch
 from semcom.wakeup import Wakeup
 
 HEARTBEAT_S = 1.0
 DRAIN_S = 5.0
+FINISHING = "finishing what is on its way"
 GARBAGE_EVERY = 20_000  # objects; a message leaves no cycles behind
 logger = logging.getLogger("semcom.service")
 
@@ -71,25 +73,10 @@ class Service(Protocol):
         ...
 
 
-class Stop:
-    """SIGTERM and SIGINT ask the loop to end; the second one ends it at once."""
-
-    def __init__(self, wakeup: Wakeup) -> None:
-        self.asked = False
-        self._wakeup = wakeup
-        for number in (signal.SIGTERM, signal.SIGINT):
-            signal.signal(number, self._on_signal)
-
-    def _on_signal(self, _number: int, _frame: FrameType | None) -> None:
-        if self.asked:
-            raise KeyboardInterrupt
-        self.asked = True
-        self._wakeup.set()
-
-
 def serve(service: Service, wakeup: Wakeup, stopped: Callable[[], bool]) -> None:
     """Run a service until it is done; once `stopped` says so, it has `DRAIN_S` left."""
     poller = Poller(service.endpoints, wakeup)
+    connections = ConnectionWatch(endpoint.contact for endpoint in service.endpoints)
     deadline_s: float | None = None
     while not service.done:
         now_s = time.monotonic()
@@ -105,6 +92,7 @@ def serve(service: Service, wakeup: Wakeup, stopped: Callable[[], bool]) -> None
                 if received is None:
                     break
                 service.handle(endpoint, received)
+        connections.tick(time.monotonic())
 
 
 def _orphaned(settings: ProcessSettings) -> bool:
@@ -124,7 +112,7 @@ Build = Callable[[SettingsT, str, Telemetry, Wakeup, Security | None], Service]
 def main(
     role: Role,
     settings_type: type[SettingsT],
-    build: Build[SettingsT],
+    load: Callable[[], Build[SettingsT]],
     argv: Sequence[str] | None = None,
 ) -> int:
     """The entry of a process: `python -m <room> --config FILE --id NAME`; returns the exit code.
@@ -147,9 +135,9 @@ def main(
         check_name(arguments.id.removesuffix("*"), what="--id")
         section = section_of(read_yaml(arguments.config), role, where=str(arguments.config))
         settings = validate(settings_type, section, where=f"{arguments.config}: {role}")
-        _run(role, _peer(role, arguments.id, settings), settings, build)
+        _run(role, _peer(role, arguments.id, settings), settings, load())
 
-    return exit_code_of(work, logger)
+    return run_process(lambda: exit_code_of(work, logger), say=say_as_json)
 
 
 def exit_code_of(work: Callable[[], None], log: logging.Logger) -> int:
@@ -159,8 +147,6 @@ def exit_code_of(work: Callable[[], None], log: logging.Logger) -> int:
     except SemcomError as error:
         log.error(str(error), extra={"fields": {"exit_code": error.exit_code}})
         return error.exit_code
-    except KeyboardInterrupt:
-        return INTERRUPTED
     except Exception:
         log.exception("internal error; please report it with this log")
         return SemcomError.exit_code
@@ -185,7 +171,6 @@ def _run(
     telemetry = Telemetry(role, peer)
     security = open_security(settings.security, role, peer, telemetry)
     wakeup = Wakeup()
-    stop = Stop(wakeup)
     service = build(settings, peer, telemetry, wakeup, security)
     health = HealthServer(
         settings.metrics_host,
@@ -210,7 +195,8 @@ def _run(
     gc.freeze()  # what is loaded by now lives as long as the process
     gc.set_threshold(GARBAGE_EVERY)
     try:
-        serve(service, wakeup, lambda: stop.asked or _orphaned(settings))
+        with stop_requests(FINISHING, wake=wakeup.set, say=say_as_json) as stop:
+            serve(service, wakeup, lambda: stop.asked or _orphaned(settings))
     finally:
         service.close()
         health.close()

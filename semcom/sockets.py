@@ -6,6 +6,7 @@ in any order. Routing ids are chosen by ROUTER, never fixed. One thread owns an 
 
 from __future__ import annotations
 
+import errno
 import struct
 import time
 from collections.abc import Iterable, Sequence
@@ -22,6 +23,7 @@ from semcom.messages import Message, Role
 from semcom.ports import free_ports
 from semcom.security import Security
 from semcom.speakers import Speaker, frame_of, objection
+from semcom.waits import Contact
 from semcom.wakeup import Wakeup
 
 __all__ = [
@@ -36,6 +38,7 @@ EVENTS: dict[int, handshakes.Event] = {
     zmq.EVENT_HANDSHAKE_FAILED_AUTH: "auth",
     zmq.EVENT_HANDSHAKE_FAILED_PROTOCOL: "protocol",
     zmq.EVENT_HANDSHAKE_FAILED_NO_DETAIL: "no_detail",
+    zmq.EVENT_DISCONNECTED: "disconnected",
 }
 
 
@@ -111,6 +114,8 @@ class Endpoint:
         self.name = name
         self.connections = Connections(name, bounds, keyed=keyed, bound=kind == zmq.ROUTER)
         self.readable_s = time.monotonic()  # when the poller last found it readable
+        self.address = ""
+        self.contact: Contact | None = None  # with the server, where this end dials
         self.authenticator: Authenticator | None = None
         self.monitor: zmq.Socket[bytes] | None = None
         self._security: Security | None = None
@@ -155,7 +160,10 @@ class Endpoint:
                 raise PortInUseError(
                     f"{name} address {address} is in use; stop that process or set another port"
                 ) from error
-            raise ConfigurationError(f"cannot bind {name} to {address}: {error}") from error
+            raise ConfigurationError(
+                f"cannot bind {name} to {address}: {_why_not_bound(error)}"
+            ) from error
+        endpoint.address = endpoint.socket.getsockopt_string(zmq.LAST_ENDPOINT)
         return endpoint
 
     @classmethod
@@ -170,9 +178,11 @@ class Endpoint:
             AuthenticationError: the process's own key is none.
         """
         _check_pair(security)
+        contact = Contact(name, address, None if security is None else security.own.speaker)
         server_key = None if security is None else security.server_key(name)
         bounds = DIALLED[name].sending(sent_bytes)
         endpoint = cls(zmq.DEALER, name, bounds, keyed=security is not None)
+        endpoint.address, endpoint.contact = address, contact
         endpoint.socket.setsockopt(zmq.IMMEDIATE, 1)
         endpoint.socket.setsockopt(zmq.RECONNECT_IVL, 50)
         endpoint.socket.setsockopt(zmq.RECONNECT_IVL_MAX, 1000)
@@ -184,7 +194,9 @@ class Endpoint:
             keyed=security is not None,
             greets=partial(handshakes.greets_with_curve, address),
         )
-        endpoint._observe(zmq.EVENT_HANDSHAKE_SUCCEEDED | zmq.EVENT_CONNECTED)
+        endpoint._observe(
+            zmq.EVENT_HANDSHAKE_SUCCEEDED | zmq.EVENT_CONNECTED | zmq.EVENT_DISCONNECTED
+        )
         try:
             endpoint.socket.connect(address)
         except zmq.ZMQError as error:
@@ -212,7 +224,11 @@ class Endpoint:
         return True
 
     def receive(self) -> Received | None:
-        """The next message if one is there. Bytes that are no message come as `error`."""
+        """The next message if one is there. Bytes that are no message come as `error`.
+
+        Raises:
+            AuthenticationError: the server knows this process's key as another peer's.
+        """
         self.connections.check(time.monotonic())
         try:
             first = self.socket.recv(zmq.NOBLOCK, copy=False)
@@ -230,6 +246,8 @@ class Endpoint:
                 self._check_speaker(self._security, speaker, message)
         except ProtocolError as error:
             return Received(sender, None, wire.EMPTY, error, answerable)
+        if self.contact is not None:
+            self.contact.hear(message)
         return Received(sender, message, payload, None, answerable, parts)
 
     def take_events(self) -> None:
@@ -250,7 +268,8 @@ class Endpoint:
             event = EVENTS.get(number)
             if event is None:
                 continue
-            if self._watch is not None:
+            if self._watch is not None and self.contact is not None:
+                self.contact.take(event)
                 self._watch.take(event, value)
             elif self._security is not None:
                 self._on_refused_handshake(self._security, event, value)
@@ -333,6 +352,12 @@ def _check_pair(security: Security | None) -> None:
         raise AuthenticationError(
             f"the secret key of {own.speaker} does not belong to its public key; make a new one"
         )
+
+
+def _why_not_bound(error: zmq.ZMQError) -> str:
+    if error.errno in (errno.ENODEV, errno.EADDRNOTAVAIL):
+        return "that is no interface and no address of this host"
+    return str(error.strerror)
 
 
 def _speaker(frame: zmq.Frame) -> Speaker | None:

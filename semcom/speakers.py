@@ -10,6 +10,7 @@ from semcom.messages import (
     FrameKey,
     Hello,
     Message,
+    Refusal,
     Results,
     Role,
     SymbolFrame,
@@ -50,6 +51,13 @@ def objection(speaker: Speaker, message: Message) -> str | None:
     if isinstance(message, TaskResult | CodecReport) and speaker.role != "receiver":
         return f"{type(message).__name__} with the key of {speaker}"
     return None
+
+
+def is_refused_hello(own: Speaker, refusal: Refusal) -> bool:
+    """Whether a server refuses this process's hello, and so will refuse every one of them."""
+    return refusal.reason == "unexpected" and refusal.detail.startswith(
+        f"{Hello.__name__} of {own} with the key of "
+    )
 
 
 def frame_of(message: Message) -> FrameKey | None:

@@ -24,6 +24,7 @@ from prometheus_client import (
 from semcom.errors import StorageError
 from semcom.messages import TaskResult
 from semcom.metric_table import MAX_LINKS, METRICS, OTHER_LINK, SECONDS_BUCKETS
+from semcom.stop_signals import to_stderr
 
 # Of every counter and histogram the client library would add when it was created.
 disable_created_metrics()  # type: ignore[no-untyped-call]
@@ -143,6 +144,12 @@ def log_json(level: int = logging.INFO) -> None:
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(JsonLines())
     logging.basicConfig(level=level, handlers=[handler], force=True)
+
+
+def say_as_json(text: str) -> None:
+    """Write an event to stderr as a JSON line, from a signal's handler: past all locks."""
+    record = logging.LogRecord("semcom.stop", logging.INFO, "", 0, text, (), None)
+    to_stderr(JsonLines().format(record))
 
 
 @contextmanager

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import select
 import socket
 
 
@@ -23,6 +24,12 @@ class Wakeup:
             self._writer.send(b"\0")
         except (BlockingIOError, OSError):
             return  # full: the poller is woken already; closed: nobody polls any more
+
+    def wait(self, timeout_s: float) -> bool:
+        """Wait to be woken; returns whether, and forgets the calls so far."""
+        woken = bool(select.select([self._reader], [], [], timeout_s)[0])
+        self.clear()
+        return woken
 
     def clear(self) -> None:
         """Forget the calls so far."""

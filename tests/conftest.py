@@ -4,18 +4,32 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, settings
 
 from orchestrator.datasets.prepare import prepare
+from tests.left_out import COMPOSED, left_out
+from tests.surroundings import answer_ctrl_c, settle
 
 REPO = Path(__file__).resolve().parents[1]
-# Results depend on the number of threads in their last bits, and workers share the cores.
-os.environ["OMP_NUM_THREADS"] = "1"
 # How long an example takes depends on what else the machine does.
 settings.register_profile("shared", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("shared")
+settle()
+answer_ctrl_c()
+
+
+def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> None:
+    """Say what was left out, and how to have it."""
+    lines = left_out(terminalreporter.stats.get("skipped", []))
+    if not config.option.file_or_dir and "not compose" in config.option.markexpr:
+        lines.append(COMPOSED)
+    if lines:
+        terminalreporter.section("left out here")
+        for line in lines:
+            terminalreporter.line(line)
 
 
 @pytest.fixture(scope="session")

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
 from typing import Any
 
 from orchestrator.bench.figures import Figures, Row, Target, machine
 from orchestrator.bench.sweeps import CODEC, DATASET
 from orchestrator.settings import Folders
+from semcom.children import run_module
 from semcom.errors import ProcessFailedError
 
 PAPER = "cifar10"
@@ -65,11 +64,11 @@ def _agreement(found: dict[str, Any]) -> str:
 
 
 def _lines(rounds: int, folders: Folders) -> list[dict[str, Any]]:
-    command = [sys.executable, "-m", "orchestrator.training.encoder_bench"]
-    command += ["--codec", str(folders.codecs / CODEC), "--paper", PAPER]
-    command += ["--data", str(folders.data), "--dataset", DATASET, "--threads", "1"]
-    command += ["--rounds", str(rounds), "--repeats", str(REPEATS), "--images", str(IMAGES)]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    words = ["--codec", str(folders.codecs / CODEC), "--paper", PAPER]
+    words += ["--data", str(folders.data), "--dataset", DATASET, "--threads", "1"]
+    words += ["--rounds", str(rounds), "--repeats", str(REPEATS), "--images", str(IMAGES)]
+    module = "orchestrator.training.encoder_bench"
+    done = run_module(module, *words, capture_output=True, text=True)
     if done.returncode:
         last = (done.stderr.strip().splitlines() or ["nothing was said"])[-1]
         raise ProcessFailedError(f"encoder_bench: {last.removeprefix('error: ')}", done.returncode)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import subprocess
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -14,6 +13,7 @@ from typing import Any
 import yaml
 
 from orchestrator.launcher import last_error
+from semcom.children import start_module
 from semcom.errors import ProcessFailedError
 from semcom.sockets import free_ports
 
@@ -47,8 +47,9 @@ class Asked:
 @contextmanager
 def asked(module: str, *arguments: str) -> Iterator[Asked]:
     """Start `python -m MODULE`, which has nothing to lose: at the end it is killed."""
-    process = subprocess.Popen(
-        [sys.executable, "-m", module, *arguments],
+    process = start_module(
+        module,
+        *arguments,
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         text=True,
@@ -73,8 +74,9 @@ def served(package: str, sections: dict[str, Any], folder: Path, peer: str) -> I
     sections = {role: {**section, "parent_pid": os.getpid()} for role, section in sections.items()}
     config.write_text(yaml.safe_dump(sections), encoding="utf-8")
     with log.open("ab") as output:
-        process = subprocess.Popen(
-            [sys.executable, "-m", package, "--config", str(config), "--id", peer],
+        process = start_module(
+            package,
+            *("--config", config, "--id", peer),
             stdin=subprocess.DEVNULL,
             stdout=output,
             stderr=output,

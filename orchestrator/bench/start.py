@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import sqlite3
 import subprocess
-import sys
 import tempfile
 import time
 from contextlib import closing
@@ -15,6 +14,7 @@ import psutil
 from orchestrator.bench.figures import Figures, Row, Target, machine
 from orchestrator.run_folder import LEDGER
 from orchestrator.settings import Folders
+from semcom.children import run_program, start_module
 from semcom.errors import SemcomError
 
 MODULES = {
@@ -63,10 +63,7 @@ def _demo_s(folders: Folders) -> float:
         run = Path(name) / "demo"
         options = ("--out", run, "--data", folders.data, "--codecs", folders.codecs)
         started_s = time.monotonic()
-        process = subprocess.Popen(
-            [sys.executable, "-m", "orchestrator.cli", "demo", *map(str, options)],
-            stdout=subprocess.DEVNULL,
-        )
+        process = start_module("orchestrator.cli", "demo", *options, stdout=subprocess.DEVNULL)
         try:
             while not _has_frames(run):
                 if process.poll() is not None:
@@ -95,7 +92,7 @@ def _import_s(module: str) -> float:
         "import time; started = time.perf_counter(); "
         f"import {module}; print(time.perf_counter() - started)"
     )
-    printed = subprocess.run(
-        [sys.executable, "-c", program], stdout=subprocess.PIPE, text=True, check=True
-    )
-    return float(printed.stdout)
+    done = run_program(program, stdout=subprocess.PIPE, text=True)
+    if done.returncode:
+        raise SemcomError(f"{module} cannot be imported: exit code {done.returncode}")
+    return float(done.stdout)

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import csv
-import subprocess
-import sys
 import tempfile
 from pathlib import Path
 
 from orchestrator.bench.figures import Figures, Target, machine
 from orchestrator.bench.sweeps import DATASET
 from orchestrator.settings import Folders
+from semcom.children import run_module
 from semcom.errors import ProcessFailedError
 
 STEPS = 64  # of 128 images, in every round
@@ -20,10 +19,9 @@ def bench_training(rounds: int, folders: Folders) -> Figures:
     """Images per second of both loops over the same student and images, all cores."""
     with tempfile.TemporaryDirectory() as folder:
         table = Path(folder) / "rounds.csv"
-        command = [sys.executable, "-m", "orchestrator.training.bench", DATASET]
-        command += ["--data", str(folders.data), "--steps", str(STEPS)]
-        command += ["--rounds", str(rounds), "--out", str(table)]
-        done = subprocess.run(command, capture_output=True, text=True, check=False)
+        words = [DATASET, "--data", str(folders.data), "--steps", str(STEPS)]
+        words += ["--rounds", str(rounds), "--out", str(table)]
+        done = run_module("orchestrator.training.bench", *words, capture_output=True, text=True)
         if done.returncode:
             last = (done.stderr.strip().splitlines() or ["nothing was said"])[-1]
             text = f"training.bench: {last.removeprefix('error: ')}"

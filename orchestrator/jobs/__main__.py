@@ -9,8 +9,9 @@ from pathlib import Path
 
 from orchestrator.jobs.service import supervise
 from orchestrator.jobs.settings import JobsFolder, read_settings
+from semcom.entry import run_process
 from semcom.service import exit_code_of
-from semcom.telemetry import event, log_json
+from semcom.telemetry import event, log_json, say_as_json
 
 logger = logging.getLogger("orchestrator.jobs")
 
@@ -28,7 +29,7 @@ def main(argv: list[str] | None = None) -> int:
         if supervise(folder, read_settings(folder, parallel=arguments.parallel)) is None:
             event(logger, "another supervisor runs for this folder")
 
-    return exit_code_of(work, logger)
+    return run_process(lambda: exit_code_of(work, logger), say=say_as_json)
 
 
 if __name__ == "__main__":

@@ -6,7 +6,6 @@ import contextlib
 import json
 import os
 import subprocess
-import sys
 import time
 from dataclasses import dataclass
 
@@ -15,6 +14,7 @@ import psutil
 from orchestrator.jobs.processes import is_process
 from orchestrator.jobs.settings import JobsFolder
 from orchestrator.launcher import last_error
+from semcom.children import start_module
 from semcom.errors import ProcessFailedError, SemcomError, StorageError
 from semcom.files import read_file, write_atomically
 from semcom.locks import FileLock
@@ -78,13 +78,18 @@ def ensure(folder: JobsFolder, parallel: int | None = None) -> bool:
     if not lock.acquire():
         return False
     lock.release()
-    command = [sys.executable, "-m", "orchestrator.jobs", "--work", str(folder.work.absolute())]
+    words = ["--work", str(folder.work.absolute())]
     if parallel is not None:
-        command += ["--parallel", str(parallel)]
+        words += ["--parallel", str(parallel)]
     try:
         with folder.log.open("ab") as log:
-            process = subprocess.Popen(
-                command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True
+            process = start_module(
+                "orchestrator.jobs",
+                *words,
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                start_new_session=True,
             )
     except OSError as error:
         raise StorageError(f"cannot write {folder.log}: {error.strerror}") from error

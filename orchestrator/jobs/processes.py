@@ -11,7 +11,6 @@ import contextlib
 import os
 import signal
 import subprocess
-import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -21,7 +20,7 @@ import psutil
 from orchestrator.jobs.runner import BUSY, read_exit
 from orchestrator.jobs.settings import JobsFolder
 from orchestrator.jobs.store import Job
-from semcom.allocator import keeping_memory
+from semcom.children import python_module, start_module
 
 MARK = "SEMCOM_JOB"
 SAME_START_S = 1.0  # the start time follows the system's clock, which may be adjusted
@@ -32,7 +31,7 @@ KILLED = -int(signal.SIGKILL)
 def command_of(job: Job, module: str) -> list[str]:
     """The training command of a job, to be run in `job.cwd`."""
     progress = JobsFolder(Path(job.work)).progress(job.id)
-    return [sys.executable, "-m", module, *job.arguments, "--progress", str(progress)]
+    return python_module(module, *job.arguments, "--progress", progress)
 
 
 def is_process(pid: int | None, started_s: float | None) -> bool:
@@ -64,18 +63,18 @@ class JobProcesses:
         """
         folder = self._folder.job(job.id).absolute()
         folder.mkdir(parents=True, exist_ok=True)
-        runner = [sys.executable, "-m", "orchestrator.jobs.runner", str(folder), str(job.attempts)]
-        environment = {
-            **keeping_memory(),
+        variables = {
             MARK: str(folder),
             "PYTHONUNBUFFERED": "1",
             "COLUMNS": "1000",  # rich breaks the lines of a log, errors too, at 80 otherwise
         }
         with self._folder.job_log(job.id).open("ab") as log:
-            child = subprocess.Popen(
-                [*runner, "--", *command_of(job, self._module)],
+            child = start_module(
+                "orchestrator.jobs.runner",
+                *(folder, job.attempts, "--", *command_of(job, self._module)),
+                keep_memory=True,
+                variables=variables,
                 cwd=job.cwd,
-                env=environment,
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,

@@ -13,10 +13,12 @@ import signal
 import subprocess
 import sys
 from pathlib import Path
-from types import FrameType
 
+from semcom.children import start_command
+from semcom.entry import run_process
 from semcom.files import read_text, write_atomically
 from semcom.locks import FileLock
+from semcom.stop_signals import StopRequest, in_silence, stop_requests
 
 MAX_EXIT_BYTES = 100
 HEADING = "attempt "  # the first line of every attempt in the log
@@ -37,26 +39,21 @@ def read_exit(folder: Path, attempt: int) -> int | None:
         return None
 
 
-class _Asked:
-    """SIGTERM goes to the whole group: the training saves and ends, this process waits for it."""
-
-    def __init__(self) -> None:
-        self.yes = False
-        for number in (signal.SIGTERM, signal.SIGINT):
-            signal.signal(number, self._on_signal)
-
-    def _on_signal(self, _number: int, _frame: FrameType | None) -> None:
-        self.yes = True
-
-
 def run(folder: Path, attempt: int, command: list[str]) -> int:
-    """Run one attempt to its end and write its exit code down; returns it as a shell would."""
-    asked = _Asked()
+    """Run one attempt to its end and write its exit code down; returns it as a shell would.
+
+    SIGTERM goes to the whole group: the training says so, saves and ends, and is waited for.
+    """
+    with stop_requests("", insist=False, say=in_silence) as stop:
+        return _run(folder, attempt, command, stop)
+
+
+def _run(folder: Path, attempt: int, command: list[str], stop: StopRequest) -> int:
     lock = FileLock(folder / "run.lock")
     if not lock.acquire():
         return BUSY
     _say(f"{HEADING}{attempt}: {shlex.join(command)}")
-    code = TERMINATED if asked.yes else _train(command, asked)
+    code = TERMINATED if stop.asked else _train(command, stop)
     try:
         write_atomically(exit_file(folder, attempt), str(code).encode())
     except OSError as error:  # our own exit code has to do
@@ -69,12 +66,13 @@ def _say(text: str) -> None:
     sys.stdout.flush()
 
 
-def _train(command: list[str], asked: _Asked) -> int:
-    with subprocess.Popen(command, stdin=subprocess.DEVNULL) as process:
-        if asked.yes:  # between the look at it and the fork: the child has not heard of it
+def _train(command: list[str], stop: StopRequest) -> int:
+    with start_command(command, stdin=subprocess.DEVNULL) as process:
+        if stop.asked:  # between the look at it and the fork: the child has not heard of it
             process.terminate()
-        return process.wait()
+        code: int = process.wait()
+        return code
 
 
 if __name__ == "__main__":
-    sys.exit(run(Path(sys.argv[1]), int(sys.argv[2]), sys.argv[4:]))
+    sys.exit(run_process(lambda: run(Path(sys.argv[1]), int(sys.argv[2]), sys.argv[4:])))

@@ -4,13 +4,9 @@ from __future__ import annotations
 
 import logging
 import os
-import signal
-import threading
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
-from types import FrameType
+from typing import NamedTuple
 
 from orchestrator.catalog import Catalog
 from orchestrator.jobs.instance import LOCK_WAIT_S, announce, retire
@@ -34,34 +30,13 @@ from orchestrator.jobs.supervisor import (
 from semcom.errors import CheckpointError, StorageError
 from semcom.health import HealthServer
 from semcom.locks import FileLock
-from semcom.telemetry import Telemetry, event
+from semcom.stop_signals import StopRequest, stop_requests
+from semcom.telemetry import Telemetry, event, say_as_json
+from semcom.wakeup import Wakeup
 
 logger = logging.getLogger("orchestrator.jobs")
 
-
-class Stop:
-    """SIGTERM and SIGINT ask the supervisor to end; the second one ends it at once."""
-
-    def __init__(self) -> None:
-        self.asked = threading.Event()
-        self.signal = 0  # that asked
-
-    @contextmanager
-    def listening(self) -> Iterator[None]:
-        """Take the signals meanwhile."""
-        numbers = (signal.SIGTERM, signal.SIGINT)
-        before = [signal.signal(number, self._on_signal) for number in numbers]
-        try:
-            yield
-        finally:
-            for number, handler in zip(numbers, before, strict=True):
-                signal.signal(number, handler)
-
-    def _on_signal(self, number: int, _frame: FrameType | None) -> None:
-        if self.asked.is_set():
-            raise KeyboardInterrupt
-        self.signal = number
-        self.asked.set()
+SAVING = "running jobs save and are queued again"
 
 
 class JobService:
@@ -206,27 +181,33 @@ def supervise(folder: JobsFolder, settings: JobsSettings) -> int | None:
         PortInUseError: the address of the metrics is taken.
         StorageError: the disk refuses; running jobs go on and are found again.
     """
-    stop = Stop()
     store = JobStore(folder.database, create=True)
     lock = FileLock(folder.lock)
+    wakeup = Wakeup()
     try:
         if not lock.acquire(LOCK_WAIT_S):
             return None
-        with stop.listening():
+        with stop_requests(SAVING, wake=wakeup.set, say=say_as_json) as stop:
             while True:
-                _serve(folder, settings, store, stop.asked)
+                _serve(folder, settings, store, Ending(stop, wakeup))
                 lock.release()
                 # A job that came while the lock was held found a supervisor, and started none.
-                if stop.asked.is_set() or not store.active() or not lock.acquire():
+                if stop.asked or not store.active() or not lock.acquire():
                     return stop.signal
     finally:
         lock.release()
         store.close()
+        wakeup.close()
 
 
-def _serve(
-    folder: JobsFolder, settings: JobsSettings, store: JobStore, stop: threading.Event
-) -> None:
+class Ending(NamedTuple):
+    """Whether the supervisor is asked to end, and what wakes it then."""
+
+    stop: StopRequest
+    wakeup: Wakeup
+
+
+def _serve(folder: JobsFolder, settings: JobsSettings, store: JobStore, ending: Ending) -> None:
     telemetry = Telemetry("jobs", "jobs")
     service = JobService(folder, settings, store, TrainingMetrics(telemetry))
     health = HealthServer(
@@ -244,10 +225,8 @@ def _serve(
             service.tick()
             if service.done:
                 break
-            if service.draining:
-                time.sleep(settings.poll_s)
-            elif stop.wait(settings.poll_s):
-                event(logger, "asked to end; running jobs save and are queued again")
+            ending.wakeup.wait(settings.poll_s)
+            if ending.stop.asked and not service.draining:
                 service.drain()
     finally:
         retire(folder)

@@ -19,9 +19,11 @@ from orchestrator.live.site import Site
 from orchestrator.live.stream import Stream
 from orchestrator.live.system import LiveSystem
 from orchestrator.processes import System, open_system
+from orchestrator.runs import DRAINING
 from orchestrator.settings import Folders
 from semcom.http_server import Request, Response
 from semcom.shards import read_manifest
+from semcom.stop_signals import stop_requests
 from semcom.telemetry import log_file
 
 ANY_ADDRESS = ("", "0.0.0.0", "::")
@@ -64,7 +66,8 @@ def run_live(
         stream = Stream(scenario, planned, run=run, now_s=time.monotonic(), classes=classes)
         with (
             log_file(home.logs / "orchestrator.jsonl"),
-            open_system(scenario, home.folder, folders, launch=launch) as system,
+            stop_requests(DRAINING) as stop,
+            open_system(scenario, home.folder, folders, launch=launch, stop=stop) as system,
         ):
             desk = Desk(system.wakeup)
 

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import subprocess
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 
 from orchestrator.reports.report import REPORT
+from semcom.children import run_module
 from semcom.errors import ProcessFailedError
 
 
@@ -17,14 +17,13 @@ def write_report_apart(folder: Path, sources: Sequence[Path]) -> Path:
     Raises:
         ProcessFailedError: it could not be drawn; the sources are as they were.
     """
-    command = [sys.executable, "-m", "orchestrator.cli", "report", *map(str, sources)]
-    done = subprocess.run(
-        [*command, "--out", str(folder)],
+    done = run_module(
+        "orchestrator.cli",
+        *("report", *sources, "--out", folder),
         stdin=subprocess.DEVNULL,
         stdout=subprocess.DEVNULL,
         stderr=subprocess.PIPE,
         text=True,
-        check=False,
         start_new_session=True,  # Ctrl-C at a terminal is for the orchestrator
     )
     if done.returncode:

@@ -33,24 +33,35 @@ from orchestrator.training.ranks import (
     spans_hosts,
 )
 from orchestrator.training.settings import StageName, TrainingSettings
-from orchestrator.training.stop import StoppedError, stop_requests
+from orchestrator.training.stop import SAVING, StoppedError
 from semcom.checkpoints import Checkpoint
+from semcom.children import is_rank, leave_cluster
+from semcom.entry import run_process
 from semcom.errors import ConfigurationError, SemcomError
+from semcom.stop_signals import in_silence, stop_requests, to_stderr
 
 console = Console(stderr=True)
 
 
 def main(argv: list[str] | None = None) -> int:
     """Run a job; returns the exit code."""
-    arguments = parse(sys.argv[1:] if argv is None else argv)
+    return run_process(lambda: _main(sys.argv[1:] if argv is None else argv))
+
+
+def _main(argv: list[str]) -> int:
+    arguments = parse(argv)
+    foreign = leave_cluster()
+    if foreign:
+        names = ", ".join(foreign)
+        _say(f"not taken from the environment: {names}; --nproc and --rendezvous place the ranks")
     try:
-        if "RANK" not in os.environ and (arguments.nproc > 1 or arguments.rendezvous):
+        if not is_rank() and (arguments.nproc > 1 or arguments.rendezvous):
             settings = settings_of(arguments)  # what is wrong is said once, before the ranks start
             return run_ranks(arguments, settings.name)
         _run(arguments)
     except SemcomError as error:
         line = f"error: {error}"
-        end_all_ranks(error.exit_code, lambda: _tell_mistake(line))
+        end_all_ranks(error.exit_code, lambda: _say(line, "red"))
         return error.exit_code
     except StoppedError as stopped:
         tell = partial(console.print, str(stopped))
@@ -65,8 +76,8 @@ def main(argv: list[str] | None = None) -> int:
     return 0
 
 
-def _tell_mistake(line: str) -> None:
-    console.print(line, style="red", markup=False, highlight=False, soft_wrap=True)
+def _say(line: str, style: str = "") -> None:
+    console.print(line, style=style, markup=False, highlight=False, soft_wrap=True)
 
 
 def _run(arguments: argparse.Namespace) -> None:
@@ -74,7 +85,11 @@ def _run(arguments: argparse.Namespace) -> None:
     device = torch.device(_device(settings))
     first = os.environ.get("RANK", "0") == "0"
     _share_cores(settings)
-    with stop_requests() as stop, progress_bars(console, shown=first) as bars:
+    say = to_stderr if first else in_silence
+    with (
+        stop_requests(SAVING, insist=False, say=say) as stop,
+        progress_bars(console, shown=first) as bars,
+    ):
         with joined_ranks(device) as rank:
             bf16 = _in_bf16(settings, device, rank)
             reporter = _reporter(arguments, settings, bars) if rank.index == 0 else Silent()
@@ -152,7 +167,7 @@ def _rank_options() -> list[str]:
 def _told(given: Mapping[StageName, Checkpoint], stage: StageName, was_run: bool) -> None:
     source = given[stage].folder if stage in given else "an earlier run"
     how = "done" if was_run and stage not in given else f"taken from {source}"
-    console.print(f"{stage}: {how}", markup=False, highlight=False, soft_wrap=True)
+    _say(f"{stage}: {how}")
 
 
 def _show_search(made: Artefact) -> None:
@@ -171,7 +186,7 @@ def _untold(stage: StageName, was_run: bool) -> None:
 def _share_cores(settings: TrainingSettings) -> None:
     ranks_here = int(os.environ.get("LOCAL_WORLD_SIZE", "1"))
     # torchrun's ranks are started with one thread each, whatever their number.
-    cores = len(os.sched_getaffinity(0)) if "RANK" in os.environ else torch.get_num_threads()
+    cores = len(os.sched_getaffinity(0)) if is_rank() else torch.get_num_threads()
     torch.set_num_threads(settings.threads or max(1, cores // ranks_here))
 
 

@@ -36,11 +36,12 @@ from orchestrator.training.presets import settings_from_preset
 from orchestrator.training.progress import Silent
 from orchestrator.training.settings import StageSettings, TrainingSettings
 from orchestrator.training.stages import Prepare, Stage
-from orchestrator.training.stop import StopRequest
 from semcom.allocator import keeping_memory
+from semcom.entry import run_process
 from semcom.errors import ConfigurationError, SemcomError
 from semcom.nn.images import prepare_images
 from semcom.shards import read_manifest
+from semcom.stop_signals import StopRequest
 from transmitters.codec import make_encoder
 
 BATCH = 128
@@ -269,4 +270,4 @@ def _show(rows: list[dict[str, float]]) -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(run_process(main))

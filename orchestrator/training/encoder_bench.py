@@ -27,7 +27,8 @@ from torch import nn
 from orchestrator.training.footprint import PAPER_CLASSES, paper_architecture
 from receiver.codec import ReceiverCodec
 from semcom.checkpoints import open_checkpoint
-from semcom.errors import INTERRUPTED, SemcomError
+from semcom.entry import run_process
+from semcom.errors import SemcomError
 from semcom.machine import processor
 from semcom.nn.images import prepare_images
 from semcom.shards import Shard
@@ -251,8 +252,6 @@ def main(argv: list[str] | None = None) -> int:
     except SemcomError as error:
         sys.stderr.write(f"error: {error}\n")
         return error.exit_code
-    except KeyboardInterrupt:
-        return INTERRUPTED
     return 0
 
 
@@ -270,4 +269,4 @@ def _parse(argv: list[str]) -> argparse.Namespace:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(run_process(main))

@@ -16,6 +16,7 @@ from pydantic import ValidationError
 from orchestrator.training.evaluate import Predictions, Symbols, decode_frames, encode_frames
 from receiver.codec import ReceiverCodec
 from semcom.checkpoints import open_checkpoint
+from semcom.entry import run_process
 from semcom.errors import INTERRUPTED, ConfigurationError, SemcomError
 from semcom.evaluation import (
     EncodedImages,
@@ -27,6 +28,7 @@ from semcom.evaluation import (
     EvaluationTask,
 )
 from semcom.shards import Shard
+from semcom.stop_signals import in_silence
 from transmitters.engine import codec_loader
 
 
@@ -121,8 +123,7 @@ def main() -> int:
     except SemcomError as error:
         _write(EvaluationError(exit_code=error.exit_code, detail=str(error)))
         return error.exit_code
-    except (KeyboardInterrupt, BrokenPipeError):
-        # The orchestrator is told by the signal too, or is gone: what it has, it has recorded.
+    except BrokenPipeError:  # the orchestrator is gone: what it has, it has recorded
         return INTERRUPTED
     return 0
 
@@ -133,4 +134,4 @@ def _write(line: EvaluationLine) -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(run_process(main, say=in_silence))

@@ -27,7 +27,8 @@ from semcom.architecture import (
     InputSpec,
 )
 from semcom.checkpoints import open_checkpoint
-from semcom.errors import INTERRUPTED, SemcomError, StorageError
+from semcom.entry import run_process
+from semcom.errors import SemcomError, StorageError
 from semcom.files import write_atomically
 from semcom.machine import processor
 from semcom.nn.blocks import OneTokenTransformerBlock
@@ -164,8 +165,6 @@ def main(argv: list[str] | None = None) -> int:
     except SemcomError as error:
         sys.stderr.write(f"error: {error}\n")
         return error.exit_code
-    except KeyboardInterrupt:
-        return INTERRUPTED
     return 0
 
 
@@ -198,4 +197,4 @@ def _parse(argv: list[str]) -> argparse.Namespace:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(run_process(main))

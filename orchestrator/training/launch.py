@@ -18,13 +18,15 @@ from tempfile import TemporaryDirectory
 from torch.distributed.elastic.multiprocessing.api import SignalException
 from torch.distributed.elastic.multiprocessing.errors import ChildFailedError
 from torch.distributed.elastic.rendezvous import RendezvousError
+from torch.distributed.elastic.rendezvous.c10d_rendezvous_backend import DEFAULT_PORT
+from torch.distributed.elastic.rendezvous.utils import parse_rendezvous_endpoint
 from torch.distributed.run import main as torchrun
 
-from semcom.errors import ProcessFailedError, SemcomError
+from orchestrator.training.meeting import register_rendezvous
+from semcom.children import VERDICT, python_module
+from semcom.errors import ConfigurationError, ProcessFailedError, SemcomError
 
 MAX_RESTARTS = 3
-# Names a link to the exit code of an end that no restart is to follow.
-VERDICT = "SEMCOM_VERDICT"
 # They tell at length of every signal; of a rank that died they tell as an error.
 TALKATIVE = ("agent.server.api", "multiprocessing.api")
 
@@ -58,7 +60,8 @@ def run_ranks(arguments: argparse.Namespace, name: str) -> int:
     if not arguments.rendezvous:
         os.environ.setdefault("GLOO_SOCKET_IFNAME", "lo")
     else:
-        place = ["--nnodes", str(arguments.nnodes), "--rdzv-backend", "c10d"]
+        _check_meeting_point(arguments.rendezvous)
+        place = ["--nnodes", str(arguments.nnodes), "--rdzv-backend", register_rendezvous()]
         place += ["--rdzv-endpoint", arguments.rendezvous, "--rdzv-id", name]
         if arguments.local_addr:
             is_host = arguments.rendezvous.rpartition(":")[0] == arguments.local_addr
@@ -66,7 +69,7 @@ def run_ranks(arguments: argparse.Namespace, name: str) -> int:
             place += ["--rdzv-conf", f"is_host={str(is_host).lower()}"]
     command = [*place, "--nproc-per-node", str(arguments.nproc)]
     command += ["--max-restarts", str(MAX_RESTARTS)]
-    command += ["-m", "orchestrator.training", *arguments.words]
+    command += ["--no-python", *python_module("orchestrator.training", *arguments.words)]
     # With the shared store a restart after a killed worker hangs in four of ten cases.
     os.environ.setdefault("TORCH_DISABLE_SHARE_RDZV_TCP_STORE", "1")
     os.environ.setdefault("OMP_NUM_THREADS", "1")  # the ranks set their own number
@@ -82,6 +85,13 @@ def run_ranks(arguments: argparse.Namespace, name: str) -> int:
         finally:
             del os.environ[VERDICT]
         return int(verdict.readlink().name) if verdict.is_symlink() else code
+
+
+def _check_meeting_point(endpoint: str) -> None:
+    try:
+        parse_rendezvous_endpoint(endpoint, DEFAULT_PORT)
+    except ValueError as error:
+        raise ConfigurationError(f"--rendezvous {endpoint}: must be HOST:PORT") from error
 
 
 def _torchrun(command: list[str]) -> int:

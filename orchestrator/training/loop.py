@@ -25,8 +25,9 @@ from orchestrator.training.progress import Reporter
 from orchestrator.training.ranks import all_equal, any_rank, spread
 from orchestrator.training.settings import AugmentationSettings, StageSettings
 from orchestrator.training.stages import Stage
-from orchestrator.training.stop import StoppedError, StopRequest
+from orchestrator.training.stop import StoppedError
 from semcom.errors import CheckpointError, ConfigurationError
+from semcom.stop_signals import StopRequest
 
 # Ranks agree on stopping and saving every so many steps: agreeing waits for the slowest.
 AGREE_EVERY = 8

@@ -22,6 +22,8 @@ from torch.nn.modules.batchnorm import _BatchNorm
 from torch.nn.parallel import DistributedDataParallel
 
 from orchestrator.training.data import Rank
+from orchestrator.training.meeting import waiting
+from semcom.children import is_rank
 from semcom.errors import ConfigurationError
 
 GRACE_S = 2.0
@@ -30,11 +32,12 @@ PATIENCE = timedelta(days=2)
 
 @contextmanager
 def joined_ranks(device: torch.device) -> Iterator[Rank]:
-    """This process's place among the ranks that torchrun started; alone without torchrun."""
-    if "RANK" not in os.environ:
+    """This process's place among the ranks that our launcher started; alone without it."""
+    if not is_rank():
         yield Rank()
         return
-    dist.init_process_group("nccl" if device.type == "cuda" else "gloo")
+    with waiting(_other_ranks):
+        dist.init_process_group("nccl" if device.type == "cuda" else "gloo")
     try:
         yield Rank(dist.get_rank(), dist.get_world_size())
         dist.barrier()
@@ -43,6 +46,13 @@ def joined_ranks(device: torch.device) -> Iterator[Rank]:
             time.sleep(GRACE_S)
     finally:
         dist.destroy_process_group()
+
+
+def _other_ranks() -> str:
+    rank, count, host, port = (
+        os.environ.get(name, "?") for name in ("RANK", "WORLD_SIZE", "MASTER_ADDR", "MASTER_PORT")
+    )
+    return f"the other ranks of {count} at {host}:{port}; this is rank {rank}"
 
 
 def spread(module: nn.Module, rank: Rank) -> nn.Module:

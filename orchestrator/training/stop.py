@@ -2,23 +2,9 @@
 
 from __future__ import annotations
 
-import signal
-from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass
-from types import FrameType
+from semcom.stop_signals import StopRequest
 
-
-@dataclass
-class StopRequest:
-    """Whether, and by which signal, this process was asked to end."""
-
-    signal: int = 0
-
-    @property
-    def exit_code(self) -> int:
-        """As a shell reports a process that the signal ended: 143 or 130."""
-        return 128 + (self.signal or signal.SIGTERM)
+SAVING = "saving between two steps"
 
 
 class StoppedError(Exception):
@@ -32,21 +18,3 @@ class StoppedError(Exception):
     def exit_code(self) -> int:
         """Of the process."""
         return self.request.exit_code
-
-
-@contextmanager
-def stop_requests() -> Iterator[StopRequest]:
-    """Turn the signals into a request while the context lasts."""
-    request = StopRequest()
-
-    def on_signal(number: int, frame: FrameType | None) -> None:
-        del frame
-        request.signal = number
-
-    numbers = (signal.SIGTERM, signal.SIGINT)
-    before = {number: signal.signal(number, on_signal) for number in numbers}
-    try:
-        yield request
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)

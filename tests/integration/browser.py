@@ -135,6 +135,8 @@ def chromium(folder: Path) -> Iterator[Browser]:
         stdout=log,
         stderr=log,
         start_new_session=True,
+        # It makes a socket there, and the path of one has at most 107 bytes.
+        env={**os.environ, "TMPDIR": "/tmp"},
     )
     os.close(to_read)
     os.close(from_write)

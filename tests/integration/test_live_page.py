@@ -16,7 +16,10 @@ from tests.integration.second_codec import make_second
 pytestmark = [
     pytest.mark.processes,
     pytest.mark.timeout(900),
-    pytest.mark.skipif(find_chromium() is None, reason="chromium is not on the PATH"),
+    pytest.mark.skipif(
+        find_chromium() is None,
+        reason="chromium is not on the PATH; Debian: apt install chromium",
+    ),
 ]
 
 CARD = "document.querySelector('[data-link=shapes10]')"

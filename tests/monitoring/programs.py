@@ -11,5 +11,5 @@ def found(name: str) -> str:
     """Path of `prometheus` or `promtool`; skips where the machine has none."""
     path = shutil.which(name)
     if path is None:
-        pytest.skip(f"no {name} on the PATH: it is no Python package; Debian's is `prometheus`")
+        pytest.skip(f"{name} is not on the PATH; Debian and Ubuntu: apt install prometheus")
     return path

@@ -64,10 +64,12 @@ def test_words_are_handed_on_and_drawn_sets_drawn(
     drawn: list[tuple[str, Path]],
 ) -> None:
     assert CliRunner().invoke(app, words).exit_code == 0
-    assert become == [[sys.executable, sys.executable, "-m", "orchestrator.training", *handed_on]]
+    assert become == [
+        [sys.executable, sys.executable, "-P", "-m", "orchestrator.training", *handed_on]
+    ]
     assert [(name, str(root)) for name, root in drawn] == expected
 
 
 def test_the_benchmark_runs_in_a_process_of_its_own(become: list[list[str]]) -> None:
     assert CliRunner().invoke(app, ["bench", "training", "cifar10"]).exit_code == 0
-    assert become[0][2:] == ["-m", "orchestrator.training.bench", "cifar10"]
+    assert become[0][3:] == ["-m", "orchestrator.training.bench", "cifar10"]

@@ -271,7 +271,7 @@ class TestRefusals:
         assert caught.value.exit_code == 6
 
     def test_a_process_that_dies_is_an_error(self, folders, tmp_path, monkeypatch):
-        monkeypatch.setattr(evaluations, "COMMAND", ("false",))
+        monkeypatch.setattr(evaluations, "PROCESS", "no_such_module")
         with pytest.raises(SemcomError, match="ended with exit code 1"):
             run_evaluation(scenario(folders), tmp_path, folders=folders, watcher=Silent)
 

@@ -21,8 +21,8 @@ from orchestrator.training.pipeline import Pipeline
 from orchestrator.training.progress import Silent
 from orchestrator.training.ranks import joined_ranks
 from orchestrator.training.search import halves
-from orchestrator.training.stop import StopRequest
 from semcom.architecture import System
+from semcom.stop_signals import StopRequest
 from tests.orchestrator.training.harness import STAGES, small_settings
 
 

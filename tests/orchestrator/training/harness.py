@@ -18,10 +18,10 @@ from orchestrator.training.loop import Run
 from orchestrator.training.pipeline import Pipeline, Trained
 from orchestrator.training.presets import settings_from_preset
 from orchestrator.training.settings import StageName, TrainingSettings
-from orchestrator.training.stop import StopRequest
 from semcom.allocator import keeping_memory
 from semcom.architecture import System
 from semcom.shards import read_manifest
+from semcom.stop_signals import StopRequest
 
 STAGES: tuple[StageName, ...] = ("teacher", "search", "stage1", "head", "stage2")
 BATCH = 32

@@ -19,6 +19,7 @@ import torch
 from safetensors.numpy import load_file
 
 from semcom.checkpoints import open_checkpoint
+from semcom.children import VERDICT
 from semcom.errors import CheckpointError, ConfigurationError
 from tests.orchestrator.training.harness import (
     SHAPES10,
@@ -86,7 +87,8 @@ def run_on_ranks(ranks: int, script: str, *arguments: Path) -> None:
         [sys.executable, "-W", "ignore", *before, *words],
         check=True,
         timeout=DEADLINE_S,
-        env={**os.environ, "OMP_NUM_THREADS": "1", "GLOO_SOCKET_IFNAME": "lo"},
+        # VERDICT marks ranks as ours, as our own launcher does.
+        env={**os.environ, "OMP_NUM_THREADS": "1", "GLOO_SOCKET_IFNAME": "lo", VERDICT: "unused"},
     )
 
 

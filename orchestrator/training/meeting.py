@@ -1,0 +1,96 @@
+"""Hosts and ranks that wait for each other: for whom is said, and a signal ends the wait.
+
+torchrun and the process groups wait for minutes, mostly inside C, and say nothing meanwhile.
+"""
+
+from __future__ import annotations
+
+import signal
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+
+from torch.distributed.elastic.multiprocessing.api import SignalException
+from torch.distributed.elastic.rendezvous import (
+    RendezvousHandler,
+    RendezvousInfo,
+    RendezvousParameters,
+    rendezvous_handler_registry,
+)
+from torch.distributed.elastic.rendezvous.c10d_rendezvous_backend import create_backend
+from torch.distributed.elastic.rendezvous.dynamic_rendezvous import (
+    DynamicRendezvousHandler,
+    create_handler,
+)
+
+from semcom.stop_signals import Stopped, stopping_in_waits, to_stderr
+from semcom.waits import look_at, pauses
+
+BACKEND = "semcom-c10d"  # torchrun's c10d, whose waits are said
+
+
+@contextmanager
+def waiting(
+    whom: Callable[[], str], stop: Callable[[int], BaseException] = Stopped
+) -> Iterator[None]:
+    """Say every few seconds who is awaited while the block lasts; a signal ends it."""
+    over = threading.Event()
+
+    def tell() -> None:
+        for pause_s in pauses():
+            if over.wait(pause_s):
+                return
+            to_stderr(f"waiting for {whom()}")
+
+    telling = threading.Thread(target=tell, name="waiting", daemon=True)
+    telling.start()
+    try:
+        with stopping_in_waits(stop):
+            yield
+    finally:
+        over.set()
+
+
+def register_rendezvous() -> str:
+    """Have torchrun say for whom it waits; returns the name of the rendezvous to ask it for."""
+    with suppress(ValueError):  # it is registered already
+        rendezvous_handler_registry.register(BACKEND, _create)
+    return BACKEND
+
+
+def _create(parameters: RendezvousParameters) -> RendezvousHandler:
+    endpoint = parameters.endpoint
+
+    def where() -> str:
+        return f"{endpoint}, where the hosts meet: {look_at(endpoint)}"
+
+    with waiting(where, _torchruns_end):
+        backend, store = create_backend(parameters)
+    handler = create_handler(store, backend, parameters)
+    meet = handler.next_rendezvous
+
+    def whom() -> str:
+        here, hosts = _hosts_here(handler), parameters.min_nodes
+        return f"the other hosts at {endpoint}: {here} of {hosts} are here"
+
+    def meet_and_tell() -> RendezvousInfo:
+        with waiting(whom, _torchruns_end):
+            return meet()
+
+    handler.next_rendezvous = meet_and_tell  # type: ignore[method-assign]
+    handler.get_backend = lambda: BACKEND  # type: ignore[method-assign]
+    return handler
+
+
+def _torchruns_end(number: int) -> BaseException:
+    """What torchrun's own handlers raise once its ranks run."""
+    name = signal.Signals(number)
+    return SignalException(f"asked to end by {name.name}", name)
+
+
+def _hosts_here(handler: DynamicRendezvousHandler) -> int | str:
+    """How many hosts have come, as far as torchrun's own state can be read."""
+    try:
+        return len(handler._state_holder.state.participants)
+    except AttributeError:
+        return "some"
