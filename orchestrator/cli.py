@@ -21,7 +21,7 @@ from orchestrator.cli_keys import keys
 from orchestrator.cli_live import channel_app, codec_app, down, status, sweep_live, up
 from orchestrator.cli_options import (
     CODECS,
-    PROJECT,
+    SCENARIOS,
     CodecDir,
     DataDir,
     RunsDir,
@@ -40,10 +40,11 @@ from orchestrator.summary import summarize
 from orchestrator.verify import verify_run
 from semcom.checkpoints import CODECS_SHIPPED
 from semcom.errors import INTERRUPTED, CheckpointError, ConfigurationError, SemcomError
+from semcom.extras import needed_by
 from semcom.shards import MANIFEST
+from semcom.shipped import installed_version
 
 app = typer.Typer(
-    help="Semantic communication as a running system.",
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
@@ -62,7 +63,23 @@ for command in (up, status, down, evaluate, footprint, keys, report, soak):
 for training in (train, search):
     app.command(**HANDED_ON)(training)
 
-DEMO_SCENARIO = PROJECT / "scenarios" / "demo.yaml"
+DEMO_SCENARIO = SCENARIOS / "demo.yaml"
+
+
+def _print_version(asked: bool) -> None:
+    if asked:
+        console.print(f"semcom {installed_version() or 'from a checkout that pip did not install'}")
+        raise typer.Exit
+
+
+@app.callback()
+def semcom(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Say it.")
+    ] = False,
+) -> None:
+    """Semantic communication as a running system."""
+    del version
 
 
 class ProgressBar:
@@ -257,7 +274,8 @@ def _finish(outcome: RunOutcome) -> None:
 def main() -> None:
     """Run a command; every error of ours is one line and its exit code."""
     try:
-        app(standalone_mode=True)
+        with needed_by("semcom", "orchestrator"):  # matplotlib is imported where it draws
+            app(standalone_mode=True)
     except SemcomError as error:
         Console(stderr=True).print(
             f"error: {error}", style="red", markup=False, highlight=False, soft_wrap=True

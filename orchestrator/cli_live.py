@@ -15,7 +15,7 @@ from rich.live import Live
 
 from orchestrator.cli_options import (
     CODECS,
-    PROJECT,
+    SCENARIOS,
     CodecDir,
     DataDir,
     RunsDir,
@@ -32,7 +32,7 @@ from orchestrator.scenarios import Scenario
 from orchestrator.settings import Folders
 from semcom.errors import ConfigurationError, ProcessFailedError, SemcomError
 
-LIVE_SCENARIO = PROJECT / "scenarios" / "live.yaml"
+LIVE_SCENARIO = SCENARIOS / "live.yaml"
 POLL_S = 0.5
 READY_DEADLINE_S = 300.0
 DOWN_DEADLINE_S = 60.0

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from orchestrator.cli_options import CODECS, PROJECT, CodecDir, DataDir, RunsDir, console
+from orchestrator.cli_options import CODECS, SCENARIOS, CodecDir, DataDir, RunsDir, console
 from orchestrator.datasets.prepare import draw_missing
 from orchestrator.disturbance import run_soak
 from orchestrator.run_folder import LEDGER
@@ -20,8 +20,7 @@ from semcom.errors import AccountingError
 def soak(
     minutes: Annotated[float, typer.Option(min=0.01, max=10_000, help="How long.")] = 10.0,
     seed: Annotated[int, typer.Option(help="Decides the faults.")] = 0,
-    scenario: Annotated[Path, typer.Option(help="What is swept, again and again.")] = PROJECT
-    / "scenarios"
+    scenario: Annotated[Path, typer.Option(help="What is swept, again and again.")] = SCENARIOS
     / "soak.yaml",
     out: Annotated[Path | None, typer.Option(help="The folder of all rounds.")] = None,
     data: DataDir = Path("data"),

@@ -28,6 +28,7 @@ from semcom.settings import (
     validate,
 )
 from semcom.shards import DatasetManifest, read_manifest
+from semcom.shipped import scenario_file
 from semcom.wire import MAX_PAYLOAD_BYTES, SYMBOL_BYTES
 
 MAX_POINTS = 100_000
@@ -274,6 +275,7 @@ def read_scenario(path: Path) -> Scenario:
     Raises:
         ConfigurationError: one line that names the key and what is allowed.
     """
+    path = scenario_file(path)
     content = read_yaml(path)
     if content.get("mode") == LIVE:
         raise ConfigurationError(f"{path} is a live scenario, not a sweep: semcom up {path}")

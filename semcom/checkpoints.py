@@ -27,10 +27,11 @@ from semcom.architecture import CodecArchitecture
 from semcom.errors import CheckpointError, StorageError
 from semcom.files import write_atomically
 from semcom.identity import codec_digest
+from semcom.shipped import shipped
 
 MANIFEST = "manifest.json"
 CODECS_HERE = Path("codecs")
-CODECS_SHIPPED = Path(__file__).resolve().parents[1] / "codecs"
+CODECS_SHIPPED = shipped("codecs")
 MAX_MANIFEST_BYTES = 1 << 20
 MAX_WEIGHT_BYTES = 1 << 30
 MAX_QUOTED = 300  # characters of what a file says, in an error
