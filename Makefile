@@ -8,7 +8,7 @@ INSTALL = $(BIN)/python -m pip install --quiet --disable-pip-version-check -c co
 
 COMPOSE ?= $(shell docker compose version >/dev/null 2>&1 && echo docker compose || echo docker-compose)
 
-.PHONY: demo test lint types unit faults performance monitoring check-monitoring screenshots test-compose compose-up clean
+.PHONY: demo test lint types unit faults performance monitoring check-monitoring screenshots wheel test-compose compose-up clean
 
 demo: $(VENV)/.all
 	$(BIN)/semcom demo
@@ -58,6 +58,11 @@ check-monitoring:
 # The pictures of the live page; needs Chromium.
 screenshots: $(VENV)/.dev
 	$(BIN)/python -m docs.screenshots
+
+# dist/: the sdist, and the wheel from it, so that nothing is in it that an earlier build left here.
+wheel: $(VENV)/.dev
+	rm -rf dist
+	$(BIN)/python -m build
 
 # Builds and starts docker/compose.yaml on a Docker engine, and tries it; skipped where there is none.
 test-compose: $(VENV)/.dev

@@ -2,13 +2,19 @@
 
 import sys
 
-from channel_sim.settings import BrokerSettings
-from semcom.service import Build, main
+from semcom.extras import imports_for, needed_by
+
+EXTRAS = ("channel",)
+
+with imports_for("channel", *EXTRAS, json_line=True):
+    from channel_sim.settings import BrokerSettings
+    from semcom.service import Build, main
 
 
 def load() -> Build[BrokerSettings]:
     """Import what takes seconds; a signal is answered meanwhile."""
-    from channel_sim.service import ChannelService
+    with needed_by("channel", *EXTRAS):
+        from channel_sim.service import ChannelService
 
     return ChannelService
 

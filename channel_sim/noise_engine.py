@@ -10,6 +10,7 @@ import numpy as np
 from channel_sim import noise
 from channel_sim.noise import ComplexArray, Items, Normals
 from semcom.errors import ConfigurationError
+from semcom.extras import needed_by
 from semcom.settings import NoiseEngine
 
 PROBE = [Items((2**64 - 1, 2**63 + 12345), 7, 40), Items((1, 2), 2**31 - 1, 1)]
@@ -24,12 +25,8 @@ def load_normals(engine: NoiseEngine) -> Normals:
     """
     if engine == "numpy":
         return noise.complex_normals_of
-    try:
+    with needed_by(f"noise_engine {engine}", "compiled", otherwise="set noise_engine: numpy"):
         from channel_sim import compiled_noise
-    except ImportError as error:  # it is missing, or does not go with this numpy
-        raise ConfigurationError(
-            f"noise_engine {engine}: {error}: pip install '.[compiled]', or set noise_engine: numpy"
-        ) from error
     normals: Normals = compiled_noise.complex_normals_of
     if not np.array_equal(_bits(noise.complex_normals_of), _bits(normals)):
         raise ConfigurationError(

@@ -23,6 +23,7 @@ from orchestrator.reports.search_history import group_searches, read_search, sea
 from orchestrator.reports.tables import ReportTable
 from orchestrator.run_folder import RESULTS_CSV, read_run_manifest
 from semcom import errors
+from semcom.extras import EXTRAS
 from semcom.metric_table import METRICS, PROCESS_METRICS, ROLES
 from semcom.records import SearchRecord
 
@@ -35,6 +36,15 @@ BESIDE = {  # an evaluation that lacks a baseline, and the one that has it
     "cifar10-5to20": "cifar10-5to20-jscc-student",
 }
 DEPTHS_SNR_DB = (25.0, 0.0, -10.0)
+FOR_EXTRA = {  # what runs on a host that has the extra
+    "channel": "`python -m channel_sim`",
+    "compiled": "a channel with `noise_engine: numba`",
+    "transmitter": "`python -m transmitters`",
+    "edge": "`python -m transmitters` without torch: `engine: onnxruntime`, as in the demo",
+    "receiver": "`python -m receiver`",
+    "orchestrator": "`semcom`: sweeps, live systems, reports, data sets, keys",
+    "training": "`semcom train`, `search`, `jobs`, `evaluate`, `footprint`, `bench`",
+}
 BLOCK = re.compile(r"(<!-- table: ([a-z0-9-]+) -->\n).*?(<!-- end of table -->)", re.S)
 
 
@@ -50,6 +60,15 @@ def exit_codes() -> str:
     by_code[errors.INTERRUPTED] = "Ctrl-C (SIGINT): drained, saved; the message says how to go on."
     by_code[errors.TERMINATED] = "SIGTERM: the same."
     return _table(("exit code", "means"), ((str(code), by_code[code]) for code in sorted(by_code)))
+
+
+def extras() -> str:
+    """Every extra of the project and the packages that it brings."""
+    rows = [
+        (f"`{name}`", FOR_EXTRA[name], ", ".join(packages) or "nothing more")
+        for name, packages in EXTRAS.items()
+    ]
+    return _table(("extra", "for", "brings"), [*rows, ("`all`", "one machine", "all of them")])
 
 
 def metrics() -> str:
@@ -150,6 +169,7 @@ def _searches_in(folder: Path) -> list[SearchRecord]:
 
 TABLES: dict[str, Callable[[], str]] = {
     "exit-codes": exit_codes,
+    "extras": extras,
     "metrics": metrics,
     "targets": targets,
     "footprints": footprints,

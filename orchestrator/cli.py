@@ -21,7 +21,7 @@ from orchestrator.cli_keys import keys
 from orchestrator.cli_live import channel_app, codec_app, down, status, sweep_live, up
 from orchestrator.cli_options import (
     CODECS,
-    PROJECT,
+    SCENARIOS,
     CodecDir,
     DataDir,
     RunsDir,
@@ -45,11 +45,12 @@ from orchestrator.verify import verify_run
 from semcom.checkpoints import CODECS_SHIPPED
 from semcom.entry import run_process
 from semcom.errors import CheckpointError, ConfigurationError, SemcomError
+from semcom.extras import needed_by
 from semcom.shards import MANIFEST
+from semcom.shipped import installed_version
 from semcom.stop_signals import Stopped
 
 app = typer.Typer(
-    help="Semantic communication as a running system.",
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
@@ -68,7 +69,23 @@ for command in (up, status, down, evaluate, footprint, keys, report, soak):
 for training in (train, search):
     app.command(**HANDED_ON)(training)
 
-DEMO_SCENARIO = PROJECT / "scenarios" / "demo.yaml"
+DEMO_SCENARIO = SCENARIOS / "demo.yaml"
+
+
+def _print_version(asked: bool) -> None:
+    if asked:
+        console.print(f"semcom {installed_version() or 'from a checkout that pip did not install'}")
+        raise typer.Exit
+
+
+@app.callback()
+def semcom(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Say it.")
+    ] = False,
+) -> None:
+    """Semantic communication as a running system."""
+    del version
 
 
 class ProgressBar:
@@ -298,7 +315,8 @@ def main() -> None:
 
 def _command() -> int:
     try:
-        app(standalone_mode=True)
+        with needed_by("semcom", "orchestrator"):  # matplotlib is imported where it draws
+            app(standalone_mode=True)
     except SemcomError as error:
         Console(stderr=True).print(
             f"error: {error}", style="red", markup=False, highlight=False, soft_wrap=True

@@ -23,6 +23,7 @@ from orchestrator.cli_training import HANDED_ON
 from orchestrator.datasets.prepare import draw_missing
 from orchestrator.settings import Folders
 from semcom.children import become_module
+from semcom.extras import require
 
 Bench = Callable[[int, Folders], Figures]
 BENCHES: dict[str, Bench] = {
@@ -35,6 +36,8 @@ BENCHES: dict[str, Bench] = {
     "start": bench_start,
     "growth": lambda _, folders: bench_growth(folders),
 }
+# The extras that a benchmark needs; all others need those of a training.
+EXTRAS = {"channel": ["compiled"], "encoder": ["training", "edge"], "start": ["receiver", "edge"]}
 
 bench_app = typer.Typer(
     help="Benchmarks: ratios measured side by side. Keep the machine quiet.", no_args_is_help=True
@@ -60,6 +63,9 @@ def bench_run(
     unknown = [name for name in chosen if name not in BENCHES]
     if unknown:
         raise typer.BadParameter(f"{', '.join(unknown)}; there are: all, {', '.join(BENCHES)}")
+    for name in chosen:
+        for extra in EXTRAS.get(name, ["training"]):
+            require(f"semcom bench run {name}", extra)
     folders = Folders(data=data, codecs=codecs).absolute()
     Catalog(folders.codecs).verified(CODEC)
     draw_missing([DATASET, "shapes100", "shapes200"], folders.data)

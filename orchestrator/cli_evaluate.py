@@ -31,6 +31,7 @@ from orchestrator.settings import Folders
 from semcom.architecture import TABLE_III_DEPTHS
 from semcom.children import run_module
 from semcom.errors import ConfigurationError
+from semcom.extras import require
 
 PAPER_DATASETS = tuple(dict.fromkeys(dataset for _, dataset in TABLE_III_DEPTHS))
 CHANNELS, SNR_DB, SEEDS = "awgn,rayleigh", "-10:25:2.5", "0,1,2"
@@ -80,6 +81,7 @@ def evaluate(  # noqa: PLR0913 - the options of a command
 
     The same command goes on where it stopped.
     """
+    require("semcom evaluate", "training")
     catalog = Catalog(codec_dir)
     points = _points(channels=channels, snr_db=snr_db, seeds=seeds, images=images)
     if scenario is None:
@@ -108,6 +110,7 @@ def footprint(
     runs: RunsDir = Path("runs"),
 ) -> None:
     """Measure codecs: parameters, FLOPs, encoder latency (Table II). Keep the machine quiet."""
+    require("semcom footprint", "training")
     folder = out or runs / "footprint"
     if not (codecs or paper):
         raise ConfigurationError("name at least one codec, or a data set with --paper")

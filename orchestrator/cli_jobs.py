@@ -19,6 +19,7 @@ from orchestrator.jobs.settings import JobsFolder, read_settings
 from orchestrator.jobs.store import JobStore, Submission
 from semcom.checkpoints import default_name
 from semcom.errors import ConfigurationError
+from semcom.extras import require
 from semcom.names import check_name
 from semcom.shards import read_manifest
 from semcom.telemetry import log_json
@@ -59,6 +60,7 @@ def submit(  # noqa: PLR0913 - the options of a command
     work: WorkDir = Path("training"),
 ) -> None:
     """Queue a training job; further options, as --set KEY=VALUE, go to the training as they are."""
+    require("semcom jobs submit", "training")
     name = name or default_name(dataset, preset, system)
     for what, value in (("data set", dataset), ("name", name)):
         check_name(value, what=what)

@@ -14,7 +14,7 @@ from rich.live import Live
 
 from orchestrator.cli_options import (
     CODECS,
-    PROJECT,
+    SCENARIOS,
     CodecDir,
     DataDir,
     RunsDir,
@@ -37,7 +37,7 @@ from semcom.files import read_end
 from semcom.names import check_name
 from semcom.settings import validate
 
-LIVE_SCENARIO = PROJECT / "scenarios" / "live.yaml"
+LIVE_SCENARIO = SCENARIOS / "live.yaml"
 POLL_S = 0.5
 MAX_LOG_BYTES = 1 << 16  # of what is read to say why it ended
 READY_DEADLINE_S = 300.0

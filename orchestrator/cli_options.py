@@ -13,6 +13,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from semcom.checkpoints import default_root
+from semcom.shipped import shipped
 from semcom.waits import logger as waits
 
 console = Console()
@@ -21,7 +22,7 @@ DataDir = Annotated[Path, typer.Option("--data", help="Folder of data sets.")]
 CodecDir = Annotated[Path, typer.Option("--codecs", help="Folder of codecs.")]
 RunsDir = Annotated[Path, typer.Option("--runs", help="Folder of runs.")]
 
-PROJECT = Path(__file__).resolve().parents[1]
+SCENARIOS = shipped("scenarios")
 CODECS = default_root()
 
 

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from orchestrator.cli_options import CODECS, PROJECT, CodecDir, DataDir, RunsDir, console
+from orchestrator.cli_options import CODECS, SCENARIOS, CodecDir, DataDir, RunsDir, console
 from orchestrator.datasets.prepare import draw_missing
 from orchestrator.disturbance import check_length, run_soak
 from orchestrator.run_folder import LEDGER
@@ -23,8 +23,7 @@ def soak(  # noqa: PLR0913, PLR0917 - the options of a command
     memory: Annotated[
         bool, typer.Option("--memory/--no-memory", help="Judge memory: from 10 minutes on.")
     ] = True,
-    scenario: Annotated[Path, typer.Option(help="What is swept, again and again.")] = PROJECT
-    / "scenarios"
+    scenario: Annotated[Path, typer.Option(help="What is swept, again and again.")] = SCENARIOS
     / "soak.yaml",
     out: Annotated[Path | None, typer.Option(help="The folder of all rounds.")] = None,
     data: DataDir = Path("data"),

@@ -10,6 +10,7 @@ import typer
 from orchestrator.datasets.prepare import ensure
 from orchestrator.datasets.procedural import DRAWN_SETS
 from semcom.children import become_module
+from semcom.extras import require
 
 # The training's own parser knows its options, and answers --help.
 HANDED_ON: dict[str, Any] = {
@@ -20,12 +21,14 @@ HANDED_ON: dict[str, Any] = {
 
 def train(context: typer.Context) -> None:
     """Train a codec: the stages of a system, export, evaluation (see `semcom train --help`)."""
+    require("semcom train", "training")
     _draw_missing(context.args)
     become_module("orchestrator.training", *context.args, keep_memory=True)
 
 
 def search(context: typer.Context) -> None:
     """Search the depths of the encoder: KDL-DARTS, or DARTS with --set search.method=darts."""
+    require("semcom search", "training")
     _draw_missing(context.args)
     words = (*context.args, "--until", "search")
     become_module("orchestrator.training", *words, keep_memory=True)

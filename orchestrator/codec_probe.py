@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import subprocess
-import sys
 from collections.abc import Sequence
 from importlib.util import find_spec
 from pathlib import Path
 
+from semcom.children import run_module
 from semcom.errors import ProcessFailedError
 
 MODULE = "orchestrator.training.probe_process"
@@ -22,14 +22,9 @@ def run_networks(folders: Sequence[Path]) -> list[str]:
     """
     if find_spec("torch") is None:
         return [NO_TORCH]
-    done = subprocess.run(
-        [sys.executable, "-m", MODULE, *(str(folder) for folder in folders)],
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    done = run_module(MODULE, *folders, stdin=subprocess.DEVNULL, capture_output=True, text=True)
     if done.returncode:
         last = (done.stderr.strip().splitlines() or [f"exit code {done.returncode}"])[-1]
         raise ProcessFailedError(last.removeprefix("error: "), done.returncode)
-    return done.stdout.splitlines()
+    lines: list[str] = done.stdout.splitlines()
+    return lines

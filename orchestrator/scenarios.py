@@ -35,6 +35,7 @@ from semcom.settings import (
     validate,
 )
 from semcom.shards import DatasetManifest, read_manifest
+from semcom.shipped import scenario_file
 from semcom.wire import MAX_PAYLOAD_BYTES, SYMBOL_BYTES
 
 LIVE = "live"  # the mode of scenarios that `semcom up` takes
@@ -265,6 +266,7 @@ def read_scenario(path: Path) -> Scenario:
     Raises:
         ConfigurationError: one line that names the key and what is allowed.
     """
+    path = scenario_file(path)
     content = read_yaml(path)
     if content.get("mode") == LIVE:
         raise ConfigurationError(f"{path} is a live scenario, not a sweep: semcom up {path}")

@@ -2,13 +2,19 @@
 
 import sys
 
-from receiver.settings import ReceiverSettings
-from semcom.service import Build, main
+from semcom.extras import imports_for, needed_by
+
+EXTRAS = ("receiver",)
+
+with imports_for("receiver", *EXTRAS, json_line=True):
+    from receiver.settings import ReceiverSettings
+    from semcom.service import Build, main
 
 
 def load() -> Build[ReceiverSettings]:
     """Import what takes seconds; a signal is answered meanwhile."""
-    from receiver.service import ReceiverService
+    with needed_by("receiver", *EXTRAS):
+        from receiver.service import ReceiverService
 
     return ReceiverService
 

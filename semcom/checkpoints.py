@@ -26,10 +26,11 @@ from semcom.codec_arrays import Arrays, End, check_arrays
 from semcom.errors import CheckpointError, ConfigurationError, StorageError
 from semcom.files import read_file, write_atomically
 from semcom.identity import codec_digest
+from semcom.shipped import shipped
 
 MANIFEST = "manifest.json"
 CODECS_HERE = Path("codecs")
-CODECS_SHIPPED = Path(__file__).resolve().parents[1] / "codecs"
+CODECS_SHIPPED = shipped("codecs")
 MAX_MANIFEST_BYTES = 1 << 20
 MAX_WEIGHT_BYTES = 1 << 30
 MAX_CLASS_NAME = 1000

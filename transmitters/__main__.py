@@ -2,13 +2,22 @@
 
 import sys
 
-from semcom.service import Build, main
-from transmitters.settings import TransmitterSettings
+from semcom.extras import imports_for, needed_by
+
+EXTRAS = (
+    "transmitter",
+    "edge",
+)
+
+with imports_for("transmitter", *EXTRAS, json_line=True):
+    from semcom.service import Build, main
+    from transmitters.settings import TransmitterSettings
 
 
 def load() -> Build[TransmitterSettings]:
     """Import what takes seconds; a signal is answered meanwhile."""
-    from transmitters.service import TransmitterService
+    with needed_by("transmitter", *EXTRAS):
+        from transmitters.service import TransmitterService
 
     return TransmitterService
 

@@ -21,7 +21,7 @@ from semcom.architecture import (
     TimmEncoderArchitecture,
 )
 from semcom.checkpoints import Checkpoint
-from semcom.errors import ConfigurationError
+from semcom.extras import needed_by
 from semcom.nn.images import prepare_images
 from semcom.nn.weights import load_arrays
 from semcom.probe import SNR_DB, probe_transmitter
@@ -92,10 +92,6 @@ def make_encoder(architecture: AnyEncoderArchitecture) -> nn.Module:
         case ConvEncoderArchitecture():
             return ConvEncoder(architecture)
         case TimmEncoderArchitecture():
-            try:
+            with needed_by(f"encoder '{architecture.model}'", "training"):
                 from transmitters.timm_encoder import make_timm_encoder  # noqa: PLC0415 - few need it
-            except ImportError as error:
-                raise ConfigurationError(
-                    f"encoder '{architecture.model}' needs timm: pip install 'rkd-sc[training]'"
-                ) from error
             return make_timm_encoder(architecture)

@@ -15,7 +15,7 @@ import numpy.typing as npt
 
 from semcom.architecture import CodecArchitecture
 from semcom.checkpoints import Checkpoint
-from semcom.errors import ConfigurationError
+from semcom.extras import needed_by
 from semcom.settings import Engine
 
 
@@ -44,13 +44,8 @@ def codec_loader(engine: Engine, *, threads: int) -> Loader:
     Raises:
         ConfigurationError: its packages are not installed.
     """
-    try:
+    with needed_by(f"engine {engine}", EXTRA[engine], otherwise="set another engine"):
         return _torch_loader(threads) if engine == "torch" else _onnx_loader(threads)
-    except ModuleNotFoundError as error:
-        raise ConfigurationError(
-            f"engine {engine} needs the package {error.name}: "
-            f"pip install '.[{EXTRA[engine]}]', or set another engine"
-        ) from error
 
 
 def _torch_loader(threads: int) -> Loader:

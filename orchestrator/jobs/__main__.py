@@ -7,11 +7,14 @@ import logging
 import sys
 from pathlib import Path
 
-from orchestrator.jobs.service import supervise
-from orchestrator.jobs.settings import JobsFolder, read_settings
-from semcom.entry import run_process
-from semcom.service import exit_code_of
-from semcom.telemetry import event, log_json, say_as_json
+from semcom.extras import imports_for
+
+with imports_for("jobs", "orchestrator", json_line=True):
+    from orchestrator.jobs.service import supervise
+    from orchestrator.jobs.settings import JobsFolder, read_settings
+    from semcom.entry import run_process
+    from semcom.service import exit_code_of
+    from semcom.telemetry import event, log_json, say_as_json
 
 logger = logging.getLogger("orchestrator.jobs")
 

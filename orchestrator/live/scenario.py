@@ -24,6 +24,7 @@ from semcom.messages import MAX_FRAME_IMAGES, Arrivals
 from semcom.names import Name
 from semcom.points import ChannelSettings
 from semcom.settings import Settings, read_yaml, validate
+from semcom.shipped import scenario_file
 
 
 class LiveLink(Settings):
@@ -74,6 +75,7 @@ def read_live_scenario(path: Path) -> LiveScenario:
     Raises:
         ConfigurationError: one line that names the key and what is allowed.
     """
+    path = scenario_file(path)
     content = read_yaml(path)
     if content.get("mode") != LIVE:
         raise ConfigurationError(f"{path} is not a live scenario (mode: live): semcom sweep {path}")
@@ -88,6 +90,7 @@ def read_any_scenario(path: Path) -> Scenario | LiveScenario:
     Raises:
         ConfigurationError: one line that names the key and what is allowed.
     """
+    path = scenario_file(path)
     if read_yaml(path).get("mode") == LIVE:
         return read_live_scenario(path)
     return read_scenario(path)

@@ -39,6 +39,7 @@ from orchestrator.training.stages import Prepare, Stage
 from semcom.allocator import keeping_memory
 from semcom.entry import run_process
 from semcom.errors import ConfigurationError, SemcomError
+from semcom.extras import needed_by
 from semcom.nn.images import prepare_images
 from semcom.shards import read_manifest
 from semcom.stop_signals import StopRequest
@@ -151,7 +152,8 @@ class PlainLoop:
     """DataLoader, PIL transforms, float32."""
 
     def __init__(self, settings: TrainingSettings, images: ImageSet, workers: int) -> None:
-        from torchvision import transforms  # noqa: PLC0415 - the benchmark alone needs it
+        with needed_by("semcom bench training", "training"):
+            from torchvision import transforms  # noqa: PLC0415 - the benchmark alone needs it
 
         spec = settings.architecture.encoder.input
         transform = transforms.Compose(

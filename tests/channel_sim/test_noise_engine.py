@@ -76,7 +76,7 @@ def test_without_numba_one_line_says_what_to_install(monkeypatch):
     monkeypatch.delitem(sys.modules, "channel_sim.compiled_noise")
     monkeypatch.delattr("channel_sim.compiled_noise")
     monkeypatch.setitem(sys.modules, "numba", None)
-    with pytest.raises(ConfigurationError, match=r"numba.*: pip install '.\[compiled\]'"):
+    with pytest.raises(ConfigurationError, match=r"numba.*: pip install 'rkd-sc\[compiled\]'"):
         load_normals("numba")
 
 

@@ -104,4 +104,4 @@ def test_missing_package_is_one_line_and_exit_code_2(
     assert code == 2, printed
     assert "Traceback" not in printed
     [line] = [line for line in printed.splitlines() if line.startswith("error:")]
-    assert "needs the package onnxruntime: pip install '.[edge]'" in line
+    assert "needs onnxruntime: pip install 'rkd-sc[edge]'" in line

@@ -1,0 +1,116 @@
+"""Which extra of the project brings which package, and what is said where one is missing.
+
+A process imports its room inside `imports_for`: a package that is not installed is then one line
+and exit code 2, before anything else happens. Only the standard library is needed for that.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from semcom.errors import ConfigurationError
+
+# As pyproject.toml has them, by the names that pip knows; a test compares.
+BASE = ("msgpack", "numpy", "prometheus-client", "pydantic", "pyyaml", "pyzmq")
+ORCHESTRATOR = ("matplotlib", "pillow", "psutil", "rich", "safetensors", "typer")
+EXTRAS: dict[str, tuple[str, ...]] = {
+    "channel": (),
+    "compiled": ("numba",),
+    "transmitter": ("safetensors", "torch"),
+    "receiver": ("safetensors", "torch"),
+    "edge": ("onnx", "onnxruntime", "safetensors"),
+    "orchestrator": ORCHESTRATOR,
+    "training": (*ORCHESTRATOR, "tensorboard", "timm", "torch", "torchvision"),
+}
+# What some trainings need and others do not: whoever imports it says so.
+LATE = ("tensorboard", "timm", "torchvision")
+IMPORTED_AS = {
+    "pillow": "PIL",
+    "prometheus-client": "prometheus_client",
+    "pyyaml": "yaml",
+    "pyzmq": "zmq",
+}
+INSTALLED_AS = {module: package for package, module in IMPORTED_AS.items()}
+KNOWN = {IMPORTED_AS.get(name, name) for names in (BASE, *EXTRAS.values()) for name in names}
+
+
+def require(what: str, *extras: str) -> None:
+    """Check that the packages of an extra are installed; of several extras, those of all of them.
+
+    Raises:
+        ConfigurationError: they are not; it says what is missing and what to install.
+    """
+    common = set[str].intersection(*(set(EXTRAS[extra]) for extra in extras)) if extras else set()
+    wanted = [*BASE, *sorted(common - set(LATE))]
+    missing = [name for name in wanted if not _is_installed(IMPORTED_AS.get(name, name))]
+    if missing:
+        raise ConfigurationError(f"{what} needs {', '.join(missing)}: {_install(extras)}")
+
+
+@contextmanager
+def needed_by(what: str, *extras: str, otherwise: str = "") -> Iterator[None]:
+    """Import packages of an extra in this block; `otherwise` is what to do instead of installing.
+
+    Raises:
+        ConfigurationError: one of them is not installed, or cannot be imported.
+    """
+    try:
+        yield
+    except ImportError as error:
+        root = (error.name or "").partition(".")[0]
+        if root and root not in KNOWN and _is_installed(root):
+            raise  # a mistake of ours
+        remedy = _install(extras) + (f", or {otherwise}" if otherwise else "")
+        if root and isinstance(error, ModuleNotFoundError):
+            text = f"{what} needs {INSTALLED_AS.get(root, root)}: {remedy}"
+        else:  # it is there, but broken or too old
+            text = f"{what} cannot import what it needs ({' '.join(str(error).split())}): {remedy}"
+        raise ConfigurationError(text) from error
+
+
+@contextmanager
+def imports_for(what: str, *extras: str, json_line: bool = False) -> Iterator[None]:
+    """Import a process in this block; what is missing ends it with one line and exit code 2.
+
+    The line is a log line of JSON where all that the process says is.
+    """
+    try:
+        require(what, *extras)
+        with needed_by(what, *extras):
+            yield
+    except ConfigurationError as error:
+        line = _json_line(what, error) if json_line else f"error: {error}"
+        sys.stderr.write(line + "\n")
+        sys.exit(error.exit_code)
+
+
+def _is_installed(module: str) -> bool:
+    if sys.modules.get(module) is not None:
+        return True
+    try:
+        return importlib.util.find_spec(module) is not None
+    except (ImportError, ValueError):
+        return False
+
+
+def _install(extras: tuple[str, ...]) -> str:
+    named = [f"'rkd-sc[{extra}]'" for extra in extras] or ["rkd-sc"]
+    return " or ".join(f"pip install {name}" for name in named)
+
+
+def _json_line(what: str, error: ConfigurationError) -> str:
+    """As `semcom.telemetry` writes them, which may be what cannot be imported."""
+    return json.dumps(
+        {
+            "time": time.strftime("%Y-%m-%dT%H:%M:%S.000Z", time.gmtime()),
+            "level": "error",
+            "logger": f"semcom.{what}",
+            "event": str(error),
+            "exit_code": error.exit_code,
+        }
+    )
