@@ -8,9 +8,11 @@ import sqlite3
 import sys
 import tempfile
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -26,12 +28,16 @@ from orchestrator.run_lock import alone_in, claim_folder, last_folder
 from orchestrator.runs import plan_run
 from orchestrator.scenarios import Scenario, read_scenario
 from orchestrator.settings import Folders
-from semcom.errors import ConfigurationError, StorageError
+from orchestrator.verify import verify_run
+from semcom.errors import AccountingError, ConfigurationError, StorageError
 from semcom.evaluation import EncodedImages
 from semcom.locks import HeldError
+from semcom.telemetry import Telemetry
+from semcom.wakeup import Wakeup
+from semcom.worker import Worker
 from tests.orchestrator.codecs import write_codec, write_images
 from tests.orchestrator.judged import write_judged_run, write_labelled
-from tests.orchestrator.ledgers import fill_ledger
+from tests.orchestrator.ledgers import fake_result, fill_ledger
 
 NOBODY = 65534
 SCENARIO = "name: s\nlinks: {tiny: {dataset: tiny, codec: cat}}\nsnr_db: [0]\nimages: 20\n"
@@ -317,3 +323,54 @@ def plan_of(folder: Path):
     ledger = Ledger(folder / "ledger.sqlite")
     ledger.close()
     return ledger.plan
+
+
+class TestHostedSweep:
+    """A sweep inside a live system: what it writes at its end is written by another thread."""
+
+    @pytest.fixture
+    def hosted(self, place, tmp_path):
+        folders = Folders(data=place / "data", codecs=place / "codecs", runs=tmp_path)
+        wakeup = Wakeup()
+        worker: Worker[Any] = Worker(wakeup, "planner")
+        request = SweepRequest(scenario=read_scenario(place / "s.yaml"), report=False)
+        yield HostedSweep(request, folders, worker, Telemetry("orchestrator", "o")), worker
+        worker.close()
+        wakeup.close()
+
+    def test_holds_its_folder_until_all_is_written(self, hosted, tmp_path, place):
+        sweep, worker = hosted
+        sweep.planned(outcome_of(worker))
+        service = sweep.run(None, None)
+        with pytest.raises(HeldError), alone_in(sweep.folder, tmp_path):
+            pass
+        plan, ledger = sweep.plan, service._ledger
+        codec = plan.codec_at("tiny", 0).digest
+        result = fake_result(plan, "tiny", 0, 0, predictions=bytes(40), correct=0)
+        ledger.record("tiny", codec, [result])
+        service._sweep.recorded("tiny", [(0, 0)])
+        sweep.finish()
+        sweep.reported(outcome_of(worker))
+        assert sweep.status()["results_digest"] is not None
+        assert verify_run(sweep.folder).sealed
+        with alone_in(sweep.folder, tmp_path):
+            pass
+        with pytest.raises(AccountingError, match="the labels give"):  # 0 was made up
+            verify_run(sweep.folder, place / "data")
+
+    def test_one_that_comes_to_nothing_leaves_no_folder(self, hosted, tmp_path):
+        sweep, worker = hosted
+        outcome_of(worker)
+        assert sweep.folder.exists(), "no other sweep may take it"
+        sweep.fail(ConfigurationError("no"))
+        assert list(tmp_path.iterdir()) == []
+
+
+def outcome_of(worker: Worker[Any]) -> Any:
+    """What the worker's next piece of work comes to."""
+    end_s = time.monotonic() + 100
+    while not (found := worker.outcomes()):
+        assert time.monotonic() < end_s
+        time.sleep(0.01)
+    assert found[0].error is None, found[0].error
+    return found[0].value
