@@ -1,9 +1,22 @@
-"""Files that are whole or absent."""
+"""Files that are whole or absent, and files that are read without waiting and within bounds."""
 
 from __future__ import annotations
 
+import errno
 import os
+import stat
 from pathlib import Path
+
+READ_PIECE_BYTES = 1 << 20
+# A device or FIFO must not make us wait, nor become our terminal, nor be handed to a child.
+OPEN_FLAGS = os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC
+KINDS = (
+    (stat.S_ISDIR, "a folder"),
+    (stat.S_ISFIFO, "a FIFO"),
+    (stat.S_ISSOCK, "a socket"),
+    (stat.S_ISCHR, "a device"),
+    (stat.S_ISBLK, "a device"),
+)
 
 
 def write_atomically(path: Path, content: bytes) -> None:
@@ -17,3 +30,68 @@ def write_atomically(path: Path, content: bytes) -> None:
         temporary.replace(path)
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def open_regular(path: Path) -> int:
+    """Open a file for reading and return its descriptor; only a regular file is opened.
+
+    A FIFO, a socket, a device or a folder is refused at once: none is waited for, and no
+    device is touched. A symbolic link is followed.
+
+    Raises:
+        OSError: missing, not readable, or not a regular file; `strerror` says it in words.
+    """
+    try:
+        _check_regular(path.stat(), path)  # before it is opened: that may move a device
+        descriptor = os.open(path, OPEN_FLAGS)
+    except ValueError as error:  # a zero byte in the name
+        raise OSError(errno.EINVAL, "its name holds a zero byte", str(path)) from error
+    try:
+        _check_regular(os.fstat(descriptor), path)  # what was there may have been replaced
+    except OSError:
+        os.close(descriptor)
+        raise
+    return descriptor
+
+
+def read_file(path: Path, *, max_bytes: int) -> bytes:
+    """Return the content of a regular file of at most `max_bytes`.
+
+    Never holds more than `max_bytes` and one piece, whatever the file claims or becomes while
+    it is read.
+
+    Raises:
+        OSError: as `open_regular`, or the file is larger; `strerror` says it in words.
+    """
+    pieces: list[bytes] = []
+    room = max_bytes + 1
+    with os.fdopen(open_regular(path), "rb", buffering=0) as file:
+        if os.fstat(file.fileno()).st_size > max_bytes:
+            room = 0
+        while room > 0 and (piece := file.read(min(room, READ_PIECE_BYTES))):
+            pieces.append(piece)
+            room -= len(piece)
+    if room <= 0:
+        raise OSError(errno.EFBIG, f"larger than {max_bytes} bytes", str(path))
+    return b"".join(pieces)
+
+
+def read_text(path: Path, *, max_bytes: int) -> str:
+    """Return the text, in UTF-8, of a regular file of at most `max_bytes`.
+
+    Raises:
+        OSError: as `read_file`, or the file is not UTF-8; `strerror` says it in words.
+    """
+    content = read_file(path, max_bytes=max_bytes)
+    try:
+        return content.decode()
+    except UnicodeDecodeError as error:
+        line = content.count(b"\n", 0, error.start) + 1
+        reason = f"not UTF-8: byte 0x{content[error.start]:02x} in line {line}"
+        raise OSError(errno.EILSEQ, reason, str(path)) from error
+
+
+def _check_regular(state: os.stat_result, path: Path) -> None:
+    if not stat.S_ISREG(state.st_mode):
+        kind = next((words for is_it, words in KINDS if is_it(state.st_mode)), "no file")
+        raise OSError(errno.EINVAL, f"{kind}, not a regular file", str(path))
