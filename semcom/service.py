@@ -22,7 +22,7 @@ from semcom.key_pool import claim, is_pattern
 from semcom.keys import KeyFolder
 from semcom.messages import NAME_PATTERN, Role
 from semcom.security import Security, open_security
-from semcom.settings import ProcessSettings, read_yaml, validate
+from semcom.settings import ProcessSettings, read_yaml, section_of, validate
 from semcom.sockets import Endpoint, Poller, Received
 from semcom.telemetry import Telemetry, event, log_json
 from semcom.wakeup import Wakeup
@@ -146,8 +146,7 @@ def main(
     def work() -> None:
         if not re.fullmatch(NAME_PATTERN, arguments.id.removesuffix("*")):
             raise ConfigurationError(f"--id {arguments.id!r}: must match {NAME_PATTERN}")
-        sections = read_yaml(arguments.config)
-        section = sections.get(role) or {}
+        section = section_of(read_yaml(arguments.config), role, where=str(arguments.config))
         settings = validate(settings_type, section, where=f"{arguments.config}: {role}")
         _run(role, _peer(role, arguments.id, settings), settings, build)
 

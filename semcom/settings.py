@@ -1,21 +1,23 @@
-"""Settings files: YAML, validated by pydantic, with errors that name the key."""
+"""Settings files: YAML, validated by pydantic, with errors that name the key in our words."""
 
 from __future__ import annotations
 
+import re
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar
 
-import yaml
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 
+from semcom import yaml_text
 from semcom.errors import ConfigurationError
+from semcom.files import read_file
+from semcom.settings_words import converted, describe, near
+from semcom.type_words import quoted
 
 MAX_SETTINGS_BYTES = 1 << 20
-MAX_QUOTED = 80
-# What YAML's own constructors raise for values that look like numbers or dates and are none.
-UNREADABLE = (
-    yaml.YAMLError, RecursionError, ValueError, KeyError, AttributeError, TypeError,
-)  # fmt: skip
+ROLES = ("transmitter", "channel", "receiver", "orchestrator")  # of a process file
+UNUSABLE = re.compile("[\0\ud800-\udfff]")
 
 
 def _check_port(address: str) -> str:
@@ -37,7 +39,7 @@ NoiseEngine = Literal["numpy", "numba"]
 class Settings(BaseModel):
     """Base of everything that is read from a file: unknown keys are errors."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
 
 class SecuritySettings(Settings):
@@ -59,110 +61,88 @@ class ProcessSettings(Settings):
 SettingsT = TypeVar("SettingsT", bound=BaseModel)
 
 
-class UniqueKeys(yaml.SafeLoader):
-    """Safe YAML in which a key given twice is an error, not a silent choice.
-
-    Merge keys (`<<`) are refused: each may double what the map inside it holds, so that a file
-    of a few hundred bytes could fill the memory.
-    """
-
-    def flatten_mapping(self, node: yaml.MappingNode) -> None:
-        """Refuse merge keys instead of merging."""
-        if any(key.tag == "tag:yaml.org,2002:merge" for key, _ in node.value):
-            raise yaml.constructor.ConstructorError(None, None, "merge keys (<<) are not taken")
-        super().flatten_mapping(node)
-
-    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
-        """The map of a node."""
-        mapping = super().construct_mapping(node, deep=deep)
-        if len(mapping) != len(node.value):
-            raise yaml.constructor.ConstructorError(None, None, "a key is given twice")
-        return mapping
-
-
 def read_yaml(path: Path) -> dict[str, Any]:
-    """A YAML file that holds a map.
+    """Return the map that a YAML file holds.
 
     Raises:
-        ConfigurationError: missing, not YAML, or not a map.
+        ConfigurationError: missing, not readable, not YAML, or not a map.
     """
     try:
-        if path.stat().st_size > MAX_SETTINGS_BYTES:
-            raise ConfigurationError(f"{path} is larger than {MAX_SETTINGS_BYTES} bytes")
-        text = path.read_text(encoding="utf-8")
+        content = read_file(path, max_bytes=MAX_SETTINGS_BYTES)
     except FileNotFoundError as error:
         raise ConfigurationError(f"no such file: {path}") from error
-    except (OSError, UnicodeDecodeError) as error:
-        raise ConfigurationError(f"cannot read {path}: {error}") from error
-    content = parse_yaml(text, where=str(path))
-    if not isinstance(content, dict):
-        raise ConfigurationError(f"{path} must hold a map of settings")
-    return content
+    except OSError as error:
+        raise ConfigurationError(f"cannot read {path}: {error.strerror}") from error
+    try:
+        settings = yaml_text.parse(yaml_text.decode(content))
+    except yaml_text.YamlError as error:
+        raise ConfigurationError(f"{path}, {error}") from error
+    if not isinstance(settings, dict):
+        found = "nothing" if settings is None else quoted(settings)
+        raise ConfigurationError(
+            f"{path} must hold a map of settings, as 'name: value' in each line; it holds {found}"
+        )
+    return settings
 
 
 def parse_yaml(text: str, *, where: str) -> Any:
-    """What a text in YAML says.
+    """Return what a text in YAML says.
 
     Raises:
         ConfigurationError: not YAML; `where` says what held the text.
     """
     try:
-        return yaml.load(text, Loader=UniqueKeys)
-    except UNREADABLE as error:
-        first = str(error).splitlines()[0] if str(error) else "too deep"
-        raise ConfigurationError(f"{where} is not YAML: {first}") from error
+        return yaml_text.parse(text)
+    except yaml_text.YamlError as error:
+        raise ConfigurationError(f"{where}, {error}") from error
 
 
 def validate(model: type[SettingsT], content: Any, *, where: str) -> SettingsT:
-    """Validate a map against a model.
+    """Return the settings that a map holds; nothing is converted from another kind of value.
 
     Raises:
         ConfigurationError: one line with the key, what is wrong, and what is allowed.
     """
+    for path, character in _unusable(content):
+        reason = f"holds the character U+{ord(character):04X}, which is no part of a text"
+        raise ConfigurationError(f"{where}: {path}: {reason}")
     try:
-        return model.model_validate(content)
+        settings = model.model_validate(content)
     except ValidationError as error:
-        raise ConfigurationError(f"{where}: {describe(error, model)}") from error
-    except ValueError as error:  # an integer of thousands of digits
-        raise ConfigurationError(f"{where}: {error}") from error
+        raise ConfigurationError(f"{where}: {describe(error, model, content)}") from error
+    except (ValueError, OverflowError, RecursionError) as error:  # a number of thousands of digits
+        raise ConfigurationError(f"{where}: cannot be read: {error}") from error
+    for path, expected, given in converted(content, settings):
+        raise ConfigurationError(f"{where}: {path}: must be {expected}, got {quoted(given)}")
+    return settings
 
 
-def describe(error: ValidationError, model: type[BaseModel]) -> str:
-    """One line for the first error of a validation, and how many more there are."""
-    errors = error.errors(include_url=False, include_context=False)
-    first = errors[0]
-    path = " ".join(".".join(str(part) for part in first["loc"]).split())[:MAX_QUOTED] or "settings"
-    text = f"{path}: {first['msg'].removeprefix('Value error, ')}"
-    if first["type"] == "extra_forbidden":
-        text = f"{path}: unknown key; allowed: {', '.join(_allowed_keys(model, first['loc'][:-1]))}"
-    elif first["type"] != "missing" and isinstance(first["input"], str | int | float):
-        text += f" (got {_quoted(first['input'])})"
-    return text if len(errors) == 1 else f"{text} (and {len(errors) - 1} more)"
+def section_of(sections: dict[str, Any], role: str, *, where: str) -> Any:
+    """Return the section of a role in a process file, whose sections are all of roles.
+
+    Raises:
+        ConfigurationError: there is none, or one of no role.
+    """
+    for name in sections:
+        if name not in ROLES:
+            known = f"{near(name, ROLES)}; sections are: {', '.join(ROLES)}"
+            raise ConfigurationError(f"{where}: {quoted(name)} is no role{known}")
+    if role not in sections:
+        raise ConfigurationError(f"{where}: section {role} is missing")
+    return sections[role]
 
 
-def _quoted(value: object) -> str:
-    try:
-        text = repr(value)
-    except ValueError:
-        return "a number of thousands of digits"
-    return text if len(text) <= MAX_QUOTED else f"{text[:MAX_QUOTED]}..."
-
-
-def _allowed_keys(model: type[BaseModel], location: tuple[int | str, ...]) -> list[str]:
-    """Field names of the model that `location` leads to."""
-    current: type[BaseModel] = model
-    for part in location:
-        field = current.model_fields.get(part) if isinstance(part, str) else None
-        if field is not None:
-            current = _model_of(field.annotation) or current
-    return sorted(current.model_fields)
-
-
-def _model_of(annotation: Any) -> type[BaseModel] | None:
-    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
-        return annotation
-    for argument in getattr(annotation, "__args__", ()):
-        found = _model_of(argument)
-        if found is not None:
-            return found
-    return None
+def _unusable(content: Any) -> Iterator[tuple[str, str]]:
+    """Places of texts that no file system or terminal takes, as escapes can make them."""
+    rest: list[tuple[str, Any]] = [("", content)]
+    while rest:
+        path, found = rest.pop()
+        if isinstance(found, str):
+            wrong = UNUSABLE.search(found)
+            if wrong is not None:
+                yield path.removeprefix(".") or "settings", wrong[0]
+        elif isinstance(found, dict):
+            rest += [(path, key) for key in found]
+            rest += [(f"{path}.{ascii(key)[1:-1]}"[:80], value) for key, value in found.items()]
+        elif isinstance(found, list | tuple):
+            rest += [(f"{path}.{index}"[:80], value) for index, value in enumerate(found)]

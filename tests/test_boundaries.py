@@ -62,7 +62,10 @@ class Rule:
 
 RULES = {
     "semcom": Rule(
-        ("semcom", "numpy", "msgpack", "pydantic", "prometheus_client", "yaml"), ("semcom.nn",)
+        (
+            "semcom", "numpy", "msgpack", "pydantic", "pydantic_core", "prometheus_client", "yaml",
+        ),
+        ("semcom.nn",),
     ),
     "semcom.nn": Rule(("semcom", "torch", "numpy"), ("torch.optim", *SOCKET_MODULES)),
     "transmitters": Rule(

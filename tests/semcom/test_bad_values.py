@@ -27,21 +27,6 @@ IMAGES = np.zeros((3, 8, 8, 3), np.uint8)
 LABELS = np.array([0, 1, 0], np.uint16)
 
 
-@pytest.mark.parametrize(
-    "value",
-    [
-        b"2001-99-99", b"!!int x", b"!!float x", b"!!bool x", b"!!timestamp x", b"0b_", b"0x_",
-        b"9" * 5000,
-    ],
-)  # fmt: skip
-def test_value_that_yaml_cannot_construct_is_refused_in_one_line(value, tmp_path):
-    path = tmp_path / "s.yaml"
-    path.write_bytes(b"a: " + value)
-    with pytest.raises(ConfigurationError, match="is not YAML") as caught:
-        read_yaml(path)
-    assert "\n" not in str(caught.value)
-
-
 def test_key_that_is_given_twice_is_refused(tmp_path):
     path = tmp_path / "s.yaml"
     path.write_text("a: 1\na: 2\n")
