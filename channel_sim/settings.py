@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from pydantic import Field
 
+from semcom.channel_choice import Point
 from semcom.messages import Name
-from semcom.points import PointSpec
 from semcom.settings import Address, NoiseEngine, ProcessSettings, Settings
 
 
@@ -13,7 +13,7 @@ class StaticRun(Settings):
     """Points of a run given by file, for a channel that serves without an orchestrator."""
 
     run: Name
-    points: list[PointSpec] = Field(min_length=1)
+    points: list[Point] = Field(min_length=1)
 
 
 class BrokerSettings(ProcessSettings):

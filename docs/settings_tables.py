@@ -10,7 +10,8 @@ from pydantic import BaseModel
 from channel_sim.settings import BrokerSettings
 from orchestrator.jobs.settings import JobsSettings
 from orchestrator.live.scenario import LiveLink, LiveScenario
-from orchestrator.scenarios import LinkSettings, Ports, Scenario, SnrRange, Threads
+from orchestrator.scenarios import LinkSettings, Ports, Scenario, Threads
+from orchestrator.snr_points import SnrRange
 from orchestrator.training.settings import (
     AugmentationSettings,
     DistillationSettings,
@@ -28,7 +29,7 @@ from semcom.architecture import (
     InputSpec,
     TimmEncoderArchitecture,
 )
-from semcom.points import ChannelSettings
+from semcom.channel_choice import AwgnChannel, RayleighChannel, RicianChannel
 from transmitters.settings import TransmitterSettings
 
 HEAD = ("key", "default", "allowed", "means")
@@ -36,7 +37,9 @@ HEAD = ("key", "default", "allowed", "means")
 NAMED = {
     "AugmentationSettings": "augmentation",
     "ChannelCodecArchitecture": "channel codec",
-    "ChannelSettings": "channel",
+    "AwgnChannel": "channel awgn",
+    "RayleighChannel": "channel rayleigh",
+    "RicianChannel": "channel rician",
     "CodecArchitecture": "codec",
     "ConvEncoderArchitecture": "encoder of kind conv",
     "DistillationSettings": "distillation",
@@ -55,7 +58,9 @@ NAMED = {
 MODELS: dict[str, type[BaseModel]] = {
     "scenario": Scenario,
     "link": LinkSettings,
-    "channel": ChannelSettings,
+    "awgn": AwgnChannel,
+    "rayleigh": RayleighChannel,
+    "rician": RicianChannel,
     "range": SnrRange,
     "threads": Threads,
     "ports": Ports,
@@ -124,7 +129,7 @@ def _allowed(field: dict[str, Any]) -> str:
         kinds = [_allowed(kind) for kind in field["anyOf"] if kind.get("type") != "null"]
         return " or ".join(kinds)
     if "oneOf" in field:
-        return _one_of([kind["$ref"].rpartition("/")[2] for kind in field["oneOf"]])
+        return _one_of(field["oneOf"])
     if "enum" in field or "const" in field:
         values = field.get("enum", [field.get("const")])
         return ", ".join(f"`{value}`" for value in values)
@@ -142,7 +147,11 @@ def _allowed(field: dict[str, Any]) -> str:
     return {"boolean": "`true`, `false`", "string": _text(field)}.get(str(kind), "")
 
 
-def _one_of(models: list[str]) -> str:
+def _one_of(kinds: list[dict[str, Any]]) -> str:
+    """Members of a union; those that are models by their headings."""
+    if not all("$ref" in kind for kind in kinds):
+        return " or ".join(_allowed(kind) for kind in kinds)
+    models = [kind["$ref"].rpartition("/")[2] for kind in kinds]
     if not all(model in NAMED for model in models):
         return "see [live.md](live.md)"
     return f"see {', '.join(NAMED[model] for model in models)}"

@@ -9,10 +9,11 @@ from collections.abc import Sequence
 from typing import Any, get_args
 
 from orchestrator.catalog import Catalog, no_codec
-from orchestrator.scenarios import Scenario, SnrRange
+from orchestrator.scenarios import Scenario
+from orchestrator.snr_points import SnrRange
 from semcom.errors import ConfigurationError
 from semcom.points import ChannelModel
-from semcom.settings import validate
+from semcom.settings import parse_yaml, validate
 
 NAME = "evaluation"
 MODELS: tuple[str, ...] = get_args(ChannelModel)
@@ -79,10 +80,7 @@ def parse_snr_db(text: str) -> list[float] | dict[str, float]:
     Raises:
         ConfigurationError: neither, or a range that is not valid.
     """
-    try:
-        numbers = [float(part) for part in text.split(":" if ":" in text else ",")]
-    except ValueError:
-        numbers = []
+    numbers = _numbers(text, ":" if ":" in text else ",")
     if not numbers or (":" in text and len(numbers) != 3):
         raise ConfigurationError(
             f"--snr-db {text}: expected START:STOP:STEP or a list of numbers in dB"
@@ -100,10 +98,22 @@ def parse_seeds(text: str) -> list[int]:
     Raises:
         ConfigurationError: not a list of whole numbers.
     """
+    seeds = [number for number in _numbers(text, ",") if isinstance(number, int)]
+    if len(seeds) != text.count(",") + 1:
+        raise ConfigurationError(f"--seeds {text}: expected whole numbers as 0,1,2")
+    return seeds
+
+
+def _numbers(text: str, separator: str) -> list[int | float]:
+    """Numbers as scenarios have them; none where a part is no number."""
     try:
-        return [int(part) for part in text.split(",")]
-    except ValueError as error:
-        raise ConfigurationError(f"--seeds {text}: expected whole numbers as 0,1,2") from error
+        found = [parse_yaml(part.strip(), where="") for part in text.split(separator)]
+    except ConfigurationError:
+        return []
+    numbers = [
+        each for each in found if isinstance(each, int | float) and not isinstance(each, bool)
+    ]
+    return numbers if len(numbers) == len(found) else []
 
 
 def checked_codecs(codecs: Sequence[str], catalog: Catalog) -> list[str]:

@@ -8,16 +8,19 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
 from orchestrator.catalog import Catalog
+from orchestrator.snr_points import MAX_POINTS, SnrPoints, values_of
+from semcom.channel_choice import Channel
 from semcom.errors import ConfigurationError
 from semcom.messages import MAX_FRAME_IMAGES, MAX_ITEMS, Arithmetic, Digest, Name, Role
-from semcom.points import ChannelSettings, PointSpec, SnrDb
+from semcom.points import ChannelSettings, PointSpec
 from semcom.settings import (
     Decoding,
     Engine,
@@ -31,7 +34,6 @@ from semcom.settings import (
 from semcom.shards import DatasetManifest, read_manifest
 from semcom.wire import MAX_PAYLOAD_BYTES, SYMBOL_BYTES
 
-MAX_POINTS = 100_000
 LIVE = "live"  # the mode of scenarios that `semcom up` takes
 
 
@@ -56,28 +58,6 @@ class LinkSettings(Settings):
         if len(set(self.codecs)) != len(self.codecs):
             raise ValueError("codecs holds a name twice")
         return self
-
-
-class SnrRange(Settings):
-    """SNR points from `start` to `stop`, both included, `step` apart; dB."""
-
-    start: SnrDb = Field(description="dB, included")
-    stop: SnrDb = Field(description="dB, included")
-    step: float = Field(gt=0, le=100, allow_inf_nan=False, description="dB")
-
-    @model_validator(mode="after")
-    def _rises(self) -> Self:
-        if self.stop < self.start:
-            raise ValueError("stop must not be below start")
-        if (self.stop - self.start) / MAX_POINTS > self.step:  # before anybody counts them out
-            raise ValueError(f"more than {MAX_POINTS} points, choose a larger step")
-        return self
-
-    @property
-    def values(self) -> list[float]:
-        """The points."""
-        count = int((self.stop - self.start) / self.step + 1e-9) + 1
-        return [round(self.start + index * self.step, 9) for index in range(count)]
 
 
 class Ports(Settings):
@@ -159,12 +139,10 @@ class Scenario(SystemSettings):
     links: dict[Name, LinkSettings] = Field(
         min_length=1, max_length=256, description="a transmitter each"
     )
-    channels: list[ChannelSettings] = Field(
+    channels: list[Channel] = Field(
         default=[ChannelSettings()], min_length=1, description="all are swept"
     )
-    snr_db: Annotated[list[SnrDb], Field(min_length=1)] | SnrRange = Field(
-        description="Es/N0 per complex symbol"
-    )
+    snr_db: SnrPoints = Field(description="Es/N0 per complex symbol")
     seeds: list[Annotated[int, Field(ge=0, lt=2**63)]] = Field(
         default=[0], min_length=1, description="of the channel, all are swept"
     )
@@ -178,19 +156,23 @@ class Scenario(SystemSettings):
     @property
     def snr_points_db(self) -> list[float]:
         """The SNRs of the sweep."""
-        return self.snr_db.values if isinstance(self.snr_db, SnrRange) else list(self.snr_db)
+        return values_of(self.snr_db)
 
     @model_validator(mode="after")
     def _bounded(self) -> Self:
         points = len(self.channels) * len(self.snr_points_db) * len(self.seeds)
         if points > MAX_POINTS:
-            raise ValueError(f"{points} points, at most {MAX_POINTS}")
-        for values, what in ((self.snr_points_db, "snr_db"), (self.seeds, "seeds")):
-            if len(set(values)) != len(values):
-                raise ValueError(f"{what} holds a value twice")
+            raise ValueError(f"{points:,} points, at most {MAX_POINTS:,}")
         labels = [channel.label for channel in self.channels]
-        if len(set(labels)) != len(labels):
-            raise ValueError("channels holds one twice")
+        lists: Mapping[str, Sequence[object]] = {
+            "snr_db": self.snr_points_db,
+            "seeds": self.seeds,
+            "channels": labels,
+        }
+        for key, values in lists.items():
+            if len(set(values)) != len(values):
+                twice = next(value for value, times in Counter(values).items() if times > 1)
+                raise ValueError(f"{key} holds {twice} twice")
         if self.shards > len(self.links):
             raise ValueError(f"{self.shards} shards for {len(self.links)} links")
         return self

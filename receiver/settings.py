@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from semcom.messages import Name
 from semcom.settings import Address, Decoding, ProcessSettings
@@ -28,3 +29,12 @@ class ReceiverSettings(ProcessSettings):
     )
     threads: int = Field(default=1, ge=1, le=256, description="of the networks")
     log_frames: bool = Field(default=False, description="each answer in the log, for an audit")
+
+    @model_validator(mode="after")
+    def _merges_where_it_may(self) -> Self:
+        of_merging = {"max_batch_images", "max_delay_ms"} & self.model_fields_set
+        if self.mode == "exact" and of_merging:
+            raise ValueError(
+                f"{min(of_merging)} has no effect with mode: exact, which never merges"
+            )
+        return self

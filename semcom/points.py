@@ -16,22 +16,26 @@ ChannelModel = Literal["awgn", "rayleigh", "rician"]
 Csi = Literal["perfect", "mismatch", "none"]
 EqualizerMethod = Literal["zero_forcing", "mmse"]
 SnrDb = Annotated[float, Field(ge=SNR_MIN_DB, le=SNR_MAX_DB, allow_inf_nan=False)]
+RicianK = Annotated[float, Field(ge=0, le=1e4, allow_inf_nan=False)]
+Coherence = Annotated[int, Field(ge=1, le=1_000_000)]
+CsiErrorVariance = Annotated[float, Field(ge=0, le=10, allow_inf_nan=False)]
+Seed = Annotated[int, Field(ge=0, lt=2**63)]
 
 
 class ChannelSettings(BaseModel):
-    """A fading model, what the receiver knows of it, and how it equalises."""
+    """A fading model, what the receiver knows of it, and how it equalises.
+
+    The form in which plans, ledgers and messages hold a channel: a key may have no effect on its
+    model. What a user writes is checked by `semcom.channel_choice`.
+    """
 
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
 
     model: ChannelModel = Field(default="awgn", description="of the fading")
-    rician_k: float = Field(
-        default=4.0, ge=0, le=1e4, allow_inf_nan=False, description="line of sight over scattered"
-    )
-    coherence: int = Field(default=1, ge=1, le=1_000_000, description="codewords per fading draw")
+    rician_k: RicianK = Field(default=4.0, description="line of sight over scattered")
+    coherence: Coherence = Field(default=1, description="codewords per fading draw")
     csi: Csi = Field(default="perfect", description="what the receiver knows of the fading")
-    csi_error_variance: float = Field(
-        default=0.0, ge=0, le=10, allow_inf_nan=False, description="of csi: mismatch"
-    )
+    csi_error_variance: CsiErrorVariance = Field(default=0.0, description="of csi: mismatch")
     equalizer: EqualizerMethod = Field(default="zero_forcing", description="at the receiver")
 
     @property
@@ -59,7 +63,7 @@ class PointSpec(BaseModel):
 
     channel: ChannelSettings = ChannelSettings()
     snr_db: SnrDb
-    seed: int = Field(default=0, ge=0, lt=2**63)
+    seed: Seed = 0
 
     @property
     def noise_power(self) -> float:
