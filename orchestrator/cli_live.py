@@ -25,12 +25,14 @@ from orchestrator.cli_options import (
 from orchestrator.datasets.prepare import draw_missing
 from orchestrator.live.client import change, read_status
 from orchestrator.live.home import Found, Home, find_system
+from orchestrator.live.requests import ChannelRequest
 from orchestrator.live.run import run_live
-from orchestrator.live.scenario import LiveScenario, read_live_scenario
+from orchestrator.live.scenario import LiveScenario, read_live_scenario, trace_notes
 from orchestrator.live.view import view
 from orchestrator.scenarios import Scenario
 from orchestrator.settings import Folders
 from semcom.errors import ConfigurationError, ProcessFailedError, SemcomError
+from semcom.settings import validate
 
 LIVE_SCENARIO = PROJECT / "scenarios" / "live.yaml"
 POLL_S = 0.5
@@ -65,6 +67,8 @@ def up(  # noqa: PLR0913 - the options of a command
 ) -> None:
     """Start a live system: links stream until it is stopped."""
     wanted = read_live_scenario(scenario)
+    for note in trace_notes(wanted):
+        console.print(note, soft_wrap=True, markup=False, highlight=False)
     home = Home(runs, name or wanted.name)
     if detach:
         options = ["--attach"] if attach else []
@@ -125,6 +129,7 @@ def channel_set(
     wanted: dict[str, Any] = {"link": link, "snr_db": snr_db, "model": model}
     if follow:
         wanted["course"] = "resume"
+    validate(ChannelRequest, wanted, where="channel set")  # before a system is looked for
     change(find_system(runs, name), "/api/channel", wanted)
 
 

@@ -16,6 +16,7 @@ from __future__ import annotations
 import hmac
 import json
 from bisect import bisect_right
+from collections import Counter
 from collections.abc import Callable, Mapping
 from typing import Any
 from urllib.parse import parse_qs
@@ -33,6 +34,7 @@ from orchestrator.live.requests import (
 from semcom.errors import ConfigurationError, SemcomError
 from semcom.health import Request, Response
 from semcom.settings import validate
+from semcom.type_words import quoted
 
 STATUS = "/api/status"
 CHANGES: Mapping[str, type[Wanted]] = {
@@ -143,9 +145,18 @@ def _since(status: dict[str, Any], query: str) -> dict[str, Any]:
 
 def _parsed(body: bytes) -> Any:
     try:
-        return json.loads(body or b"{}")
+        return json.loads(body or b"{}", object_pairs_hook=_unique)
     except (ValueError, RecursionError) as error:
         raise ConfigurationError(f"the body is not JSON: {error}") from error
+
+
+def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """A map of JSON; a key that is given twice would be a silent choice."""
+    found = dict(pairs)
+    if len(found) != len(pairs):
+        twice = next(key for key, times in Counter(key for key, _ in pairs).items() if times > 1)
+        raise ConfigurationError(f"the body gives the key {quoted(twice)} twice")
+    return found
 
 
 def _json(status: int, content: Mapping[str, Any]) -> Response:

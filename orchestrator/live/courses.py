@@ -6,23 +6,19 @@ channel conditions.
 
 from __future__ import annotations
 
-import csv
 import math
 from bisect import bisect_right
 from functools import lru_cache
-from itertools import pairwise
 from pathlib import Path
 from typing import Annotated, Literal, Self
 
 import numpy as np
 from pydantic import Field, model_validator
 
-from semcom.errors import ConfigurationError
+from orchestrator.live.traces import SECONDS_MAX, read_trace
 from semcom.points import SNR_MAX_DB, SNR_MIN_DB, SnrDb
 from semcom.settings import Settings
 
-SECONDS_MAX = 1e7
-MAX_TRACE_BYTES = 16 << 20
 WALK_BLOCK = 1024  # steps of a random walk that are drawn at a time
 
 Seconds = Annotated[float, Field(gt=0, le=SECONDS_MAX, allow_inf_nan=False)]
@@ -77,6 +73,16 @@ class Sine(Settings):
     period_s: Seconds
     phase: float = Field(default=0.0, ge=0, le=1, allow_inf_nan=False)
 
+    @model_validator(mode="after")
+    def _within_bounds(self) -> Self:
+        low, high = self.mean - self.amplitude, self.mean + self.amplitude
+        if low < SNR_MIN_DB or high > SNR_MAX_DB:
+            raise ValueError(
+                f"mean {self.mean:.10g} and amplitude {self.amplitude:.10g} lead from {low:.10g} "
+                f"to {high:.10g} dB; SNRs are within {SNR_MIN_DB:g} to {SNR_MAX_DB:g}"
+            )
+        return self
+
     def raw_db(self, at_s: float, seed: int) -> float:
         """SNR at a time, dB."""
         del seed
@@ -97,7 +103,8 @@ class RandomWalk(Settings):
     @model_validator(mode="after")
     def _ordered(self) -> Self:
         if not self.low < self.high or not self.low <= self.start <= self.high:
-            raise ValueError("low must be below high, and start between them")
+            given = f"low {self.low:.10g}, start {self.start:.10g}, high {self.high:.10g}"
+            raise ValueError(f"low must be below high, and start between them; here {given}")
         return self
 
     def raw_db(self, at_s: float, seed: int) -> float:
@@ -122,11 +129,11 @@ class Trace(Settings):
             ConfigurationError: the file is missing or holds something else.
         """
         del seed
-        times_s, snrs_db = read_trace(self.file)
-        length_s = times_s[-1]
+        trace = read_trace(self.file)
+        length_s = trace.times_s[-1]
         if length_s > 0:
             at_s %= length_s
-        return snrs_db[max(0, bisect_right(times_s, at_s) - 1)]
+        return trace.snrs_db[max(0, bisect_right(trace.times_s, at_s) - 1)]
 
 
 Course = Annotated[Constant | Steps | Ramp | Sine | RandomWalk | Trace, Field(discriminator="kind")]
@@ -140,34 +147,6 @@ def snr_at(course: Course, at_s: float, *, seed: int) -> float:
     """
     raw_db = course.raw_db(max(0.0, at_s), seed)
     return min(SNR_MAX_DB, max(SNR_MIN_DB, round(raw_db * 10.0) / 10.0)) + 0.0
-
-
-@lru_cache(maxsize=16)
-def read_trace(path: Path) -> tuple[tuple[float, ...], tuple[float, ...]]:
-    """Times in seconds, rising from 0, and SNRs in dB; a first line of names may be there.
-
-    The last time is the trace's length.
-
-    Raises:
-        ConfigurationError: missing, or not such a file.
-    """
-    try:
-        if path.stat().st_size > MAX_TRACE_BYTES:
-            raise ConfigurationError(f"trace {path} is larger than {MAX_TRACE_BYTES} bytes")
-        rows = [row for row in csv.reader(path.read_text().splitlines()) if row]
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
-        raise ConfigurationError(f"cannot read trace {path}: {error}") from error
-    if rows and [name.strip() for name in rows[0]] == ["seconds", "snr_db"]:
-        rows = rows[1:]
-    try:
-        values = [(float(seconds), float(snr_db)) for seconds, snr_db in rows]
-    except ValueError as error:
-        raise ConfigurationError(f"trace {path}: a row is not seconds,snr_db") from error
-    rising = all(before < after for (before, _), (after, _) in pairwise(values))
-    finite = all(math.isfinite(number) for row in values for number in row)
-    if not values or not finite or values[0][0] < 0 or not rising:
-        raise ConfigurationError(f"trace {path}: seconds must rise from 0 on, all values finite")
-    return tuple(at for at, _ in values), tuple(snr for _, snr in values)
 
 
 @lru_cache(maxsize=256)

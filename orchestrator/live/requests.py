@@ -5,7 +5,9 @@ from __future__ import annotations
 import queue
 from concurrent.futures import Future
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Any, Literal, Self
+
+from pydantic import model_validator
 
 from orchestrator.scenarios import Scenario
 from semcom.errors import ConfigurationError
@@ -28,6 +30,14 @@ class ChannelRequest(Settings):
     snr_db: SnrDb | None = None
     model: ChannelModel | None = None
     course: Literal["resume"] | None = None
+
+    @model_validator(mode="after")
+    def _changes_something(self) -> Self:
+        if self.snr_db is None and self.model is None and self.course is None:
+            raise ValueError("nothing is to be changed: give an SNR, a model, or follow the course")
+        if self.snr_db is not None and self.course is not None:
+            raise ValueError("an SNR cannot be held while the course is followed; give one of them")
+        return self
 
 
 class CodecRequest(Settings):

@@ -3,13 +3,22 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Literal
+from typing import Literal, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from orchestrator.catalog import Catalog
-from orchestrator.live.courses import Constant, Course, Trace, read_trace
-from orchestrator.scenarios import LIVE, PlannedLink, Scenario, SystemSettings, plan_link
+from orchestrator.live.courses import Constant, Course, Steps, Trace
+from orchestrator.live.traces import read_trace
+from orchestrator.scenarios import (
+    LIVE,
+    PlannedLink,
+    Scenario,
+    SystemSettings,
+    plan_link,
+    read_scenario,
+)
+from semcom.channel_choice import Channel
 from semcom.errors import ConfigurationError
 from semcom.messages import MAX_FRAME_IMAGES, Arrivals, Name
 from semcom.points import ChannelSettings
@@ -26,7 +35,7 @@ class LiveLink(Settings):
     )
     arrivals: Arrivals = Field(default="fixed", description="when frames come")
     frame_images: int = Field(default=1, ge=1, le=MAX_FRAME_IMAGES, description="images of a frame")
-    channel: ChannelSettings = Field(default=ChannelSettings(), description="to begin with")
+    channel: Channel = Field(default=ChannelSettings(), description="to begin with")
     seed: int = Field(default=0, ge=0, lt=2**62, description="of channel and arrivals")
     course: Course = Field(
         default=Constant(kind="constant", snr_db=10.0), description="how the SNR changes"
@@ -47,6 +56,16 @@ class LiveScenario(SystemSettings):
         default=1.0, ge=0.1, le=3600, description="how often SNRs are moved"
     )
 
+    @model_validator(mode="after")
+    def _moves_with_every_step(self) -> Self:
+        for name, link in self.links.items():
+            if isinstance(link.course, Steps) and link.course.hold_s < self.course_every_s:
+                raise ValueError(
+                    f"links.{name}.course.hold_s: {link.course.hold_s:g} s are less than "
+                    f"course_every_s, {self.course_every_s:g} s: steps would be left out"
+                )
+        return self
+
 
 def read_live_scenario(path: Path) -> LiveScenario:
     """Read and validate a live scenario; traces lie relative to its file.
@@ -58,7 +77,12 @@ def read_live_scenario(path: Path) -> LiveScenario:
     if content.get("mode") != LIVE:
         raise ConfigurationError(f"{path} is not a live scenario (mode: live): semcom sweep {path}")
     scenario = validate(LiveScenario, content, where=str(path))
-    links = {name: _with_trace(link, path.parent) for name, link in scenario.links.items()}
+    links = {}
+    for name, link in scenario.links.items():
+        try:
+            links[name] = _with_trace(link, path.parent)
+        except ConfigurationError as error:
+            raise ConfigurationError(f"{path}: links.{name}.course: {error}") from error
     return scenario.model_copy(update={"links": links})
 
 
@@ -68,10 +92,9 @@ def read_any_scenario(path: Path) -> Scenario | LiveScenario:
     Raises:
         ConfigurationError: one line that names the key and what is allowed.
     """
-    content = read_yaml(path)
-    if content.get("mode") == LIVE:
+    if read_yaml(path).get("mode") == LIVE:
         return read_live_scenario(path)
-    return validate(Scenario, content, where=str(path))
+    return read_scenario(path)
 
 
 def plan_live(
@@ -97,9 +120,17 @@ def plan_live(
     }
 
 
+def trace_notes(scenario: LiveScenario) -> list[str]:
+    """Return what was read of the scenario's traces in another way than it stands there."""
+    files = dict.fromkeys(
+        link.course.file for link in scenario.links.values() if isinstance(link.course, Trace)
+    )
+    return [f"trace {file}: {note}" for file in files for note in read_trace(file).notes]
+
+
 def _with_trace(link: LiveLink, folder: Path) -> LiveLink:
     if not isinstance(link.course, Trace):
         return link
-    file = (folder / link.course.file).resolve()
+    file = (folder / link.course.file).absolute()
     read_trace(file)
     return link.model_copy(update={"course": Trace(kind="trace", file=file)})

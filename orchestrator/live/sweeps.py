@@ -28,6 +28,10 @@ from semcom.sockets import Endpoint
 from semcom.telemetry import Telemetry, log_file
 from semcom.worker import Worker
 
+# What decides answers must be the same; what is of processes can only be that of the running ones.
+DECIDES = ("decoding", "threads", "device", "engine")
+OF_PROCESSES = ("receivers", "shards", "noise_engine", "ports", "security", "log_frames")
+
 State = Literal["planning", "draining", "running", "reporting", "done", "failed"]
 
 
@@ -35,18 +39,25 @@ def check_fits(scenario: Scenario, settings: SystemSettings, links: list[str]) -
     """See that a sweep means the same with running processes as with its own.
 
     Raises:
-        ConfigurationError: a link has no transmitter, or answers could differ.
+        ConfigurationError: a link has no transmitter, answers could differ, or a setting of
+            processes would have no effect.
     """
     missing = [link for link in scenario.links if link not in links]
     if missing:
         raise ConfigurationError(
             f"no transmitter for link {', '.join(missing)}; links here: {', '.join(links)}"
         )
-    for name in ("decoding", "threads", "device", "engine"):
+    for name in DECIDES:
         wanted, here = getattr(scenario, name), getattr(settings, name)
         if wanted != here:
             raise ConfigurationError(
                 f"the sweep asks for {name} {wanted}, the running processes have {here}"
+            )
+    for name in OF_PROCESSES:
+        left_out = SystemSettings.model_fields[name].default
+        if getattr(scenario, name) not in (left_out, getattr(settings, name)):
+            raise ConfigurationError(
+                f"{name}: has no effect in a live system, whose processes run already; leave it out"
             )
 
 

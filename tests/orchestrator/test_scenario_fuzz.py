@@ -1,16 +1,24 @@
-"""Whatever a scenario file holds, it is a scenario or one line that says what is wrong."""
+"""Whatever a scenario holds, of either mode, it is one or one line that says what is wrong."""
 
 from __future__ import annotations
 
+import logging
 import time
+from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from orchestrator.scenarios import MAX_POINTS, Scenario, read_scenario
+from orchestrator.live.scenario import LiveScenario, read_live_scenario
+from orchestrator.live.traces import read_trace
+from orchestrator.scenarios import Scenario, read_scenario
+from orchestrator.snr_points import MAX_POINTS
 from semcom.errors import ConfigurationError
+from semcom.points import ChannelSettings
+from semcom.service import exit_code_of
 from semcom.settings import read_yaml, validate
 
 fuzz = settings(max_examples=100, derandomize=True, deadline=None, database=None)
@@ -24,13 +32,33 @@ GOOD = {
     "ports": {"control": 5550},
 }
 
+LIVE = {
+    "name": "fuzzed",
+    "mode": "live",
+    "links": {
+        "a": {
+            "dataset": "shapes10",
+            "codec": "shapes10",
+            "channel": {"model": "rician", "csi": "mismatch", "csi_error_variance": 0.1},
+            "course": {"kind": "sine", "mean": 3, "amplitude": 13, "period_s": 90},
+        },
+        "b": {
+            "dataset": "shapes10",
+            "codec": "shapes10",
+            "course": {"kind": "trace", "file": "trace.csv"},
+        },
+    },
+    "window_s": 5,
+}
+
 scalars = (
     st.none() | st.booleans() | st.integers(-(2**70), 2**70) | st.floats() | st.text(max_size=10)
-    | st.sampled_from(["awgn", "sweep", "auto", "shapes10", 5e-324, 1e308, -30, 60, 61])
+    | st.sampled_from(["awgn", "rician", "none", "mismatch", "sweep", "auto", "shapes10", "trace"])
+    | st.sampled_from(["sine", "a\0b", "\ud800", 5e-324, 1e308, -30, 60, 61, 10**400])
 )  # fmt: skip
-keys = st.sampled_from([*Scenario.model_fields, "start", "stop", "step", "model"]) | st.text(
-    max_size=6
-)
+keys = st.sampled_from(
+    [*Scenario.model_fields, *ChannelSettings.model_fields, "start", "stop", "step", "kind", "file"]
+) | st.text(max_size=6)
 trees = st.recursive(
     scalars,
     lambda inner: st.lists(inner, max_size=4) | st.dictionaries(keys, inner, max_size=4),
@@ -40,7 +68,16 @@ trees = st.recursive(
 
 def one_line(error: ConfigurationError) -> None:
     assert "\n" not in str(error)
-    assert len(str(error)) < 1000
+    assert len(str(error)) < 1500
+
+
+def live_taken_or_refused(content: object) -> None:
+    try:
+        scenario = validate(LiveScenario, content, where="live.yaml")
+    except ConfigurationError as error:
+        one_line(error)
+        return
+    assert validate(LiveScenario, scenario.model_dump(mode="json"), where="again") == scenario
 
 
 def taken_or_refused(content: object) -> None:
@@ -72,6 +109,18 @@ def test_any_value_inside_a_section_is_taken_or_refused_in_one_line(field, inner
     taken_or_refused(GOOD | {field: changed})
 
 
+@fuzz
+@given(
+    field=st.sampled_from(["", "channel", "course"]),
+    inner=st.dictionaries(keys, trees, max_size=3),
+)
+def test_any_value_of_a_live_link_is_taken_or_refused_in_one_line(field, inner):
+    link = LIVE["links"]["a"]
+    changed = {**link, field: link[field] | inner} if field else link | inner
+    live_taken_or_refused(LIVE | {"links": {"a": changed}})
+    live_taken_or_refused(LIVE | inner)
+
+
 @pytest.mark.parametrize("step", [5e-324, 1e-300, 1e-12, 1e-6])
 def test_range_of_too_many_points_is_refused_before_it_is_counted_out(step):
     started_s = time.process_time()
@@ -95,10 +144,42 @@ def test_any_damage_to_the_text_of_a_scenario_is_taken_or_refused_in_one_line(wo
             st.binary(max_size=3) | st.sampled_from([b"&a ", b"*a", b"<<: ", b"!!", b"\t", b"- "])
         )
     workfile.write_bytes(bytes(text))
-    try:
-        read_scenario(workfile)
-    except ConfigurationError as error:
-        one_line(error)
+    code, told = ended(read_scenario, workfile)
+    assert code in (0, 2)
+    assert len(told) <= 1
+
+
+@fuzz
+@given(data=st.data())
+def test_any_damage_to_a_live_scenario_or_its_trace_is_taken_or_refused(workfile, data):
+    texts = {workfile: yaml.safe_dump(LIVE), workfile.with_name("trace.csv"): "0,1\n5,2\n"}
+    for path, text in texts.items():
+        damaged = bytearray(text.encode())
+        for _ in range(data.draw(st.integers(0, 4))):
+            place = data.draw(st.integers(0, len(damaged)))
+            damaged[place : place + data.draw(st.integers(0, 4))] = data.draw(
+                st.binary(max_size=3) | st.sampled_from([b"\t", b";", b"nan", b"/", b"1e9", b"\0"])
+            )
+        path.write_bytes(bytes(damaged))
+    read_trace.cache_clear()
+    code, told = ended(read_live_scenario, workfile)
+    assert code in (0, 2)
+    assert len(told) <= 1
+
+
+def ended(read: Callable[[Path], object], path: Path) -> tuple[int, list[str]]:
+    """The exit code that a command would end with, and its lines."""
+    told: list[str] = []
+
+    def work() -> None:
+        try:
+            read(path)
+        except ConfigurationError as error:
+            one_line(error)
+            told.append(str(error))
+            raise
+
+    return exit_code_of(work, logging.getLogger("quiet")), told
 
 
 def test_merged_maps_cannot_grow_without_bound(workfile):
@@ -108,6 +189,6 @@ def test_merged_maps_cannot_grow_without_bound(workfile):
         text = f"{{<<: [&a{level} {text}, *a{level}, *a{level}]}}"
     workfile.write_text(f"a: {text}")
     started_s = time.process_time()
-    with pytest.raises(ConfigurationError, match="is not YAML"):
+    with pytest.raises(ConfigurationError, match="merge keys"):
         read_yaml(workfile)
     assert time.process_time() - started_s < 5

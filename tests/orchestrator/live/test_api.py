@@ -12,11 +12,13 @@ import pytest
 from orchestrator.live import api as api_module
 from orchestrator.live.api import Api
 from orchestrator.live.requests import ChannelRequest, Desk, StatusRequest, StopRequest
+from orchestrator.scenarios import Scenario
 from semcom.errors import ConfigurationError
 from semcom.health import Request
 from semcom.wakeup import Wakeup
 
 TOKEN = "s3cret"
+SWEEP = {"name": "s", "links": {"a": {"dataset": "d", "codec": "c"}}, "snr_db": [0]}
 LOCAL = {"host": "127.0.0.1:8080", "content-type": "application/json"}
 
 
@@ -155,6 +157,14 @@ def test_without_a_token_nothing_can_be_changed_from_elsewhere(wakeup):
         ("/api/channel", {"link": "a", "model": "magic"}),
         ("/api/channel", {"link": "a", "unknown": 1}),
         ("/api/channel", []),
+        ("/api/channel", {"link": "a"}),
+        ("/api/channel", {"link": "a", "snr_db": None, "model": None}),
+        ("/api/channel", {"link": "a", "snr_db": 3, "course": "resume"}),
+        ("/api/channel", {"link": "a", "snr_db": "3"}),
+        ("/api/channel", {"link": "a", "snr_db": True}),
+        ("/api/channel", {"link": "a\0", "snr_db": 3}),
+        ("/api/sweep", {"scenario": {**SWEEP, "channels": [{"model": "awgn", "csi": "none"}]}}),
+        ("/api/sweep", {"scenario": {**SWEEP, "snr_db": {"start": 0, "stop": 5, "step": 2}}}),
         ("/api/codec", {"link": "a"}),
         ("/api/sweep", {"scenario": {"name": "x"}}),
         ("/api/sweep", {"scenario": {}, "name": "../x"}),
@@ -165,6 +175,26 @@ def test_wrong_request_is_one_line_with_the_exit_code(local, path, content):
     status, answer = post(api, path, content)
     assert (status, answer["exit_code"]) == (400, 2)
     assert "\n" not in answer["error"]
+    assert seen == []
+
+
+def test_sweep_is_taken_as_a_file_has_it_and_as_a_command_sends_it(local):
+    api, seen = local
+    channels = [{"model": "awgn"}, {"model": "rician", "csi": "none"}]
+    written = {**SWEEP, "channels": channels}
+    sent = Scenario.model_validate(written).model_dump(mode="json")
+    assert sent["channels"][0]["rician_k"] == 4.0, "all keys, as earlier versions send them"
+    for scenario in (written, sent):
+        assert post(api, "/api/sweep", {"scenario": scenario})[0] == 200
+    assert seen[0] == seen[1]
+
+
+def test_key_that_a_request_gives_twice_is_refused(local):
+    api, seen = local
+    body = b'{"link": "a", "snr_db": 3, "snr_db": 4}'
+    answer = api(Request("POST", "/api/channel", LOCAL, body))
+    assert answer.status == 400
+    assert b"the key 'snr_db' twice" in answer.body
     assert seen == []
 
 

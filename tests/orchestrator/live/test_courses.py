@@ -9,8 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import TypeAdapter
 
-from orchestrator.live.courses import Course, RandomWalk, Trace, read_trace, snr_at
-from semcom.errors import ConfigurationError
+from orchestrator.live.courses import Course, RandomWalk, Trace, snr_at
 
 COURSE = TypeAdapter(Course)
 SNRS = st.floats(-30, 60)
@@ -32,8 +31,8 @@ COURSES = st.one_of(
     st.builds(lambda a, b: course("ramp", start=a, stop=b, period_s=7.0), SNRS, SNRS),
     st.builds(
         lambda mean, swing: course("sine", mean=mean, amplitude=swing, period_s=3.0),
-        SNRS,
-        st.floats(0, 90),
+        st.floats(0, 30),
+        st.floats(0, 30),
     ),
     st.just(course("random_walk", start=5, low=-10, high=25, step_db=2.0, every_s=60)),
 )
@@ -72,9 +71,9 @@ def test_ramp_goes_up_and_down(at_s, snr_db):
     assert snr_at(course("ramp", start=-10, stop=10, period_s=10), at_s, seed=0) == snr_db
 
 
-def test_sine_is_clipped():
-    wave = course("sine", mean=50, amplitude=20, period_s=4)
-    assert [snr_at(wave, at_s, seed=0) for at_s in range(4)] == [50, 60, 50, 30]
+def test_sine_reaches_its_amplitude_up_to_the_bounds():
+    wave = course("sine", mean=40, amplitude=20, period_s=4)
+    assert [snr_at(wave, at_s, seed=0) for at_s in range(4)] == [40, 60, 40, 20]
 
 
 def test_trace_holds_each_value_and_begins_again(tmp_path):
@@ -86,17 +85,6 @@ def test_trace_holds_each_value_and_begins_again(tmp_path):
 
 
 @pytest.mark.parametrize(
-    "content", ["", "a,b\n", "0,1\n0,2\n", "0,nan\n", "0\n", "-1,3\n", "0,1,2"]
-)
-def test_what_is_no_trace_is_refused_in_one_line(tmp_path, content):
-    file = tmp_path / "trace.csv"
-    file.write_text(content)
-    with pytest.raises(ConfigurationError, match=r"^trace .*trace.csv") as caught:
-        read_trace(file)
-    assert "\n" not in str(caught.value)
-
-
-@pytest.mark.parametrize(
     "fields",
     [
         {"kind": "constant", "snr_db": 61},
@@ -104,6 +92,8 @@ def test_what_is_no_trace_is_refused_in_one_line(tmp_path, content):
         {"kind": "ramp", "start": 0, "stop": 1, "period_s": 0},
         {"kind": "random_walk", "start": 9, "low": 0, "high": 5, "step_db": 1},
         {"kind": "random_walk", "start": 5, "low": 5, "high": 5, "step_db": 1},
+        {"kind": "sine", "mean": 50, "amplitude": 20, "period_s": 4},
+        {"kind": "sine", "mean": -20, "amplitude": 10.5, "period_s": 4},
         {"kind": "unheard_of"},
     ],
 )

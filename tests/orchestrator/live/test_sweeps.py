@@ -19,6 +19,9 @@ def test_takes_a_sweep_that_asks_for_what_runs():
     check_fits(scenario(), SystemSettings(name="live"), ["a", "b"])
     edge = SystemSettings(name="live", engine="onnxruntime")
     check_fits(scenario(engine="onnxruntime"), edge, ["a"])
+    two = SystemSettings(name="live", receivers=2, ports={"control": 5550}, log_frames=True)
+    check_fits(scenario(receivers=2, ports={"control": 5550}, log_frames=True), two, ["a"])
+    check_fits(scenario(), two, ["a"])
 
 
 @pytest.mark.parametrize(
@@ -29,8 +32,16 @@ def test_takes_a_sweep_that_asks_for_what_runs():
         ({"device": "cuda"}, "asks for device cuda"),
         ({"threads": {"transmitter": 2}}, "asks for threads"),
         ({"links": {"c": LINKS["a"]}}, "no transmitter for link c"),
+        ({"receivers": 2}, "receivers: has no effect in a live system"),
+        ({"shards": 2, "links": {**LINKS, "b": LINKS["a"]}}, "shards: has no effect"),
+        ({"noise_engine": "numba"}, "noise_engine: has no effect"),
+        ({"ports": {"control": 5550}}, "ports: has no effect"),
+        ({"security": {"keys": "k"}}, "security: has no effect"),
+        ({"log_frames": True}, "log_frames: has no effect"),
     ],
 )
-def test_refuses_a_sweep_whose_answers_could_differ(changes, complaint):
+def test_refuses_a_sweep_whose_answers_could_differ_or_whose_settings_do_nothing(
+    changes, complaint
+):
     with pytest.raises(ConfigurationError, match=complaint):
         check_fits(scenario(**changes), SystemSettings(name="live"), ["a", "b"])
