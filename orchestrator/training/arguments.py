@@ -6,6 +6,7 @@ import argparse
 from pathlib import Path
 from typing import Any, get_args
 
+from orchestrator.training.effects import check_effects, check_options, keys_of
 from orchestrator.training.given import given_codecs
 from orchestrator.training.presets import PRESETS, settings_from_preset
 from orchestrator.training.settings import StageName, TrainingSettings
@@ -80,12 +81,17 @@ def settings_of(arguments: argparse.Namespace) -> TrainingSettings:
     """
     manifest = read_manifest(arguments.data / arguments.dataset)
     overrides = {} if arguments.config is None else read_yaml(arguments.config)
-    overrides |= {"data_dir": arguments.data, "work_dir": arguments.work}
+    commanded: dict[str, Any] = {}
     for assignment in arguments.set:
         _assign(overrides, assignment)
+        _assign(commanded, assignment)
+    check_options(overrides)
+    written = keys_of(overrides)
+    overrides |= {"data_dir": arguments.data, "work_dir": arguments.work}
     dataset, preset, system = arguments.dataset, arguments.preset, arguments.system
     name = arguments.name or default_name(dataset, preset, system)
     settings = settings_from_preset(preset, manifest, name=name, system=system, overrides=overrides)
+    check_effects(settings, written=written, commanded=keys_of(commanded), until=arguments.until)
     if arguments.nnodes > 1 and not arguments.rendezvous:
         raise ConfigurationError("--nnodes: several hosts need --rendezvous HOST:PORT")
     _check_ranks(settings, arguments.nproc * arguments.nnodes)

@@ -192,10 +192,12 @@ class SearchSettings(Settings):
 class TrainingSettings(Settings):
     """One job: a codec for one data set."""
 
-    name: str = Field(pattern="^[a-z0-9][a-z0-9._-]{0,63}$", description="of the codec")
-    dataset: str = Field(description="a prepared data set")
-    data_dir: Path = Field(default=Path("data"), description="of data sets; `--data`")
-    work_dir: Path = Field(default=Path("training"), description="of artefacts; `--work`")
+    name: str = Field(
+        pattern="^[a-z0-9][a-z0-9._-]{0,63}$", description="of the codec; told by `--name`"
+    )
+    dataset: str = Field(description="a prepared data set; told by the command's first word")
+    data_dir: Path = Field(default=Path("data"), description="of data sets; told by `--data`")
+    work_dir: Path = Field(default=Path("training"), description="of artefacts; told by `--work`")
     images: int | None = Field(
         default=None, ge=2, description="train on the first so many images; all if none"
     )
