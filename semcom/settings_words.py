@@ -14,7 +14,6 @@ from pathlib import Path
 from types import UnionType
 from typing import Annotated, Any, Literal, NamedTuple, Union, get_args, get_origin
 
-import annotated_types
 from pydantic import BaseModel, Tag, ValidationError
 from pydantic.fields import FieldInfo
 from pydantic_core import ErrorDetails
@@ -271,14 +270,10 @@ def _words_of_union(spot: Spot) -> str:
 
 
 def _bounds(spot: Spot, what: str) -> str:
-    limits = {type(each): each for each in spot.metadata}
-    low, above = limits.get(annotated_types.Ge), limits.get(annotated_types.Gt)
-    high, below = limits.get(annotated_types.Le), limits.get(annotated_types.Lt)
     words = [what]
-    words += [f"from {_number(low.ge)}"] if low is not None else []
-    words += [f"above {_number(above.gt)}"] if above is not None else []
-    words += [f"to {_number(high.le)}"] if high is not None else []
-    words += [f"below {_number(below.lt)}"] if below is not None else []
+    for limit, word in (("ge", "from"), ("gt", "above"), ("le", "to"), ("lt", "below")):
+        found = next((getattr(m, limit) for m in spot.metadata if hasattr(m, limit)), None)
+        words += [f"{word} {_number(found)}"] if found is not None else []
     return " ".join(words)
 
 

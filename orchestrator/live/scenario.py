@@ -80,7 +80,12 @@ def read_live_scenario(path: Path) -> LiveScenario:
     if content.get("mode") != LIVE:
         raise ConfigurationError(f"{path} is not a live scenario (mode: live): semcom sweep {path}")
     scenario = validate(LiveScenario, content, where=str(path))
-    links = {name: _with_trace(name, link, path.parent) for name, link in scenario.links.items()}
+    links = {}
+    for name, link in scenario.links.items():
+        try:
+            links[name] = _with_trace(link, path.parent)
+        except ConfigurationError as error:
+            raise ConfigurationError(f"{path}: links.{name}.course: {error}") from error
     return scenario.model_copy(update={"links": links})
 
 
@@ -127,12 +132,9 @@ def trace_notes(scenario: LiveScenario) -> list[str]:
     return [f"trace {file}: {note}" for file in files for note in read_trace(file).notes]
 
 
-def _with_trace(name: str, link: LiveLink, folder: Path) -> LiveLink:
+def _with_trace(link: LiveLink, folder: Path) -> LiveLink:
     if not isinstance(link.course, Trace):
         return link
     file = (folder / link.course.file).absolute()
-    try:
-        read_trace(file)
-    except ConfigurationError as error:
-        raise ConfigurationError(f"links.{name}.course: {error}") from error
+    read_trace(file)
     return link.model_copy(update={"course": Trace(kind="trace", file=file)})

@@ -85,7 +85,7 @@ def semcom(place, monkeypatch, capsys):
         (["evaluate", "cat", "--snr-db", "1_0,true"], "expected START:STOP:STEP"),
         (["evaluate", "cat", "--snr-db", "0:10:3"], "stop 10 is not reached"),
         (["evaluate", "cat", "--snr-db", "90"], "from -30 to 60, got 90"),
-        (["evaluate", "cat", "--snr-db", "nan"], "snr_db"),
+        (["evaluate", "cat", "--snr-db", "nan"], "expected START:STOP:STEP"),
         (["evaluate", "cat", "--seeds", "0,one"], "expected whole numbers"),
         (["evaluate", "cat", "--seeds", "1,1"], "seeds holds 1 twice"),
         (["evaluate", "cat", "--images", "0"], "images"),

@@ -132,7 +132,7 @@ def test_trace_of_another_form_is_taken_and_said(tmp_path: Path) -> None:
     ],
 )
 def test_trace_that_is_refused_names_its_link_row_and_reason(trace, expected, tmp_path):
-    with pytest.raises(ConfigurationError, match=r"^links\.a\.course: trace ") as caught:
+    with pytest.raises(ConfigurationError, match=r"live\.yaml: links\.a\.course: trace ") as caught:
         read_live_scenario(live(tmp_path, trace))
     assert expected in str(caught.value)
 

@@ -157,6 +157,8 @@ def start_training(
     command = [sys.executable, "-m", "orchestrator.training", "shapes10", "--preset", "smoke"]
     command += ["--name", "tiny", "--data", str(data_dir), "--work", str(folder / "work")]
     command += ["--out", str(folder / "codec"), "--nproc", str(nproc)]
+    if "jscc-student" in words:  # it has no teacher, and takes no settings of one
+        networks = tuple(each for each in networks if not each.startswith("teacher."))
     command += [*setting_words("threads=1", *networks), *words]
     return subprocess.Popen(
         command,
