@@ -13,6 +13,7 @@ from semcom.checkpoints import (
     weight_path,
 )
 from semcom.errors import CheckpointError, StorageError
+from semcom.plain_text import command
 
 
 class Catalog:
@@ -71,5 +72,6 @@ def no_codec(name: str, catalog: Catalog) -> str:
     there = ", ".join(catalog.names()) or "none"
     text = f"no codec '{name}' in {catalog.root}; there are: {there}"
     if (CODECS_SHIPPED / name / MANIFEST).exists():
-        text += f"; semcom checkpoints export {name} {catalog.root} copies the shipped one"
+        copies = command("semcom", "checkpoints", "export", name, catalog.root)
+        text += f"; copy the shipped one with: {copies}"
     return text

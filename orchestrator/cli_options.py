@@ -1,4 +1,4 @@
-"""What several commands share: options, where they look by default, console and progress bar."""
+"""What several commands share: options, and where they look by default."""
 
 from __future__ import annotations
 
@@ -6,29 +6,20 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
-
-from semcom.checkpoints import default_root
-
-console = Console()
 
 DataDir = Annotated[Path, typer.Option("--data", help="Folder of data sets.")]
 CodecDir = Annotated[Path, typer.Option("--codecs", help="Folder of codecs.")]
 RunsDir = Annotated[Path, typer.Option("--runs", help="Folder of runs.")]
 
 PROJECT = Path(__file__).resolve().parents[1]
-CODECS = default_root()
 
 
-def frame_progress() -> Progress:
-    """The bar of a sweep or an evaluation, with a note beside it."""
-    return Progress(
-        TextColumn("{task.description}"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TextColumn("frames"),
-        TimeRemainingColumn(),
-        TextColumn("{task.fields[note]}"),
-        console=console,
+def new_app(about: str) -> typer.Typer:
+    """Return a group of commands; help and errors are plain text, whole in a pipe too."""
+    return typer.Typer(
+        help=about,
+        no_args_is_help=True,
+        add_completion=False,
+        pretty_exceptions_enable=False,
+        rich_markup_mode=None,
     )

@@ -7,13 +7,14 @@ from typing import Annotated
 
 import typer
 
-from orchestrator.cli_options import CODECS, PROJECT, CodecDir, DataDir, RunsDir, console
+from orchestrator.cli_options import PROJECT, CodecDir, DataDir, RunsDir
 from orchestrator.datasets.prepare import draw_missing
 from orchestrator.disturbance import run_soak
 from orchestrator.run_folder import LEDGER
 from orchestrator.runs import free_folder
 from orchestrator.scenarios import read_scenario
-from orchestrator.settings import Folders
+from orchestrator.settings import CODECS, DATA, RUNS, Folders
+from orchestrator.terminal import console
 from semcom.errors import AccountingError
 
 
@@ -24,9 +25,9 @@ def soak(
     / "scenarios"
     / "soak.yaml",
     out: Annotated[Path | None, typer.Option(help="The folder of all rounds.")] = None,
-    data: DataDir = Path("data"),
+    data: DataDir = DATA,
     codecs: CodecDir = CODECS,
-    runs: RunsDir = Path("runs"),
+    runs: RunsDir = RUNS,
 ) -> None:
     """Kill and stop processes of a live system that sweeps; every frame must be accounted for."""
     wanted = read_scenario(scenario)
@@ -36,6 +37,6 @@ def soak(
     console.print(f"disturbing {wanted.name} for {minutes:g} minutes, in {folder}")
     found = run_soak(wanted, folder, folders=folders, minutes=minutes, seed=seed)
     for line in found.lines():
-        console.print(line, highlight=False, soft_wrap=True)
+        console.print(line)
     if not found.clean:
         raise AccountingError(f"not clean, see above and {folder}/round-*/{LEDGER}")

@@ -12,8 +12,9 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
+from functools import partial
 from pathlib import Path
 from types import FrameType
 from typing import Protocol
@@ -24,7 +25,7 @@ from orchestrator.ledger import Ledger
 from orchestrator.reports.report import write_report
 from orchestrator.run_folder import EVALUATION, LEDGER, RESULTS_CSV, is_evaluation
 from orchestrator.run_manifest import write_run_manifest
-from orchestrator.runs import InterruptedRunError, RunOutcome
+from orchestrator.runs import InterruptedRunError, RunOutcome, draw
 from orchestrator.scenarios import Plan, Scenario, make_plan
 from orchestrator.settings import Folders
 from orchestrator.summary import summarize, write_results_csv
@@ -67,8 +68,11 @@ def run_evaluation(
     *,
     folders: Folders,
     watcher: Callable[[Plan], EvaluationWatcher],
+    command: Sequence[str] = (),
 ) -> RunOutcome:
     """Evaluate a scenario, or finish an evaluation of it; points that are there are kept.
+
+    `command` holds the words that go on with it, see `orchestrator.resumption`.
 
     Raises:
         ConfigurationError: the folder holds a run, or the evaluation of something else.
@@ -85,16 +89,17 @@ def run_evaluation(
     plan = ledger.plan
     try:
         codecs = facts_of_plan(plan, catalog)
-        write_run_manifest(folder, scenario, plan, codecs=codecs, results={"kind": EVALUATION})
+        write = partial(write_run_manifest, folder, scenario, plan, codecs=codecs, command=command)
+        write(results={"kind": EVALUATION})
         _Recorder(ledger, folders, watcher(plan)).run()
         write_results_csv(folder / RESULTS_CSV, summarize(ledger))
         seconds = time.monotonic() - started_s
         digest = ledger.results_digest()
-        results = {"kind": EVALUATION, "results_digest": digest, "seconds": round(seconds, 1)}
-        write_run_manifest(folder, scenario, plan, codecs=codecs, results=results)
+        write(results={"kind": EVALUATION, "results_digest": digest, "seconds": round(seconds, 1)})
     finally:
         ledger.close()
-    return RunOutcome(folder, digest, write_report(folder, [folder]), seconds)
+    page, undrawn = draw(folder, write_report)
+    return RunOutcome(folder, digest, page, seconds, undrawn)
 
 
 class _Recorder:
@@ -203,8 +208,7 @@ def evaluating_process(job: EvaluationJob) -> Iterator[Iterator[EvaluationLine]]
             yield _lines(process, job)
     except KeyboardInterrupt as error:
         code = error.args[0] if error.args else INTERRUPTED
-        text = "interrupted; the same command goes on from here"
-        raise InterruptedRunError(text, code) from error
+        raise InterruptedRunError("interrupted", code) from error
     finally:
         process.terminate()
         if process.stdout is not None:

@@ -26,6 +26,7 @@ class Run:
     """What there is to report of a run; `manifest` is empty where no file was left."""
 
     name: str
+    folder: Path
     summary: Summary
     results_digest: str
     manifest: dict[str, Any]
@@ -48,6 +49,7 @@ def read_run(folder: Path) -> Run:
         summary, results_digest = summarize(ledger), ledger.results_digest()
     return Run(
         name=folder.resolve().name,
+        folder=folder,
         summary=summary,
         results_digest=results_digest,
         manifest=read_run_manifest(folder) or {},

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from orchestrator.codec_facts import CodecFacts
+from orchestrator.resumption import COMMAND, from_anywhere
 from orchestrator.run_folder import RUN_MANIFEST
 from orchestrator.scenarios import Plan, Scenario
 from semcom.errors import StorageError
@@ -26,9 +27,12 @@ def write_run_manifest(
     plan: Plan,
     *,
     codecs: Sequence[CodecFacts],
+    command: Sequence[str] = (),
     results: dict[str, Any] | None = None,
 ) -> None:
     """Write the manifest, whole or not at all; `results` is added to it.
+
+    `command` holds the words that go on with the run, see `orchestrator.resumption`.
 
     Raises:
         StorageError: the disk refuses.
@@ -46,6 +50,7 @@ def write_run_manifest(
         "device": scenario.device,
         "threads": scenario.threads.model_dump(),
         "engine": scenario.engine,
+        **({COMMAND: from_anywhere(command)} if command else {}),
         **(results or {}),
     }
     try:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import secrets
 import time
 from collections.abc import Callable, Sequence
@@ -23,6 +24,7 @@ from orchestrator.sweep import Sweep
 from semcom.errors import INTERRUPTED, ConfigurationError, SemcomError, StorageError
 from semcom.telemetry import log_file
 
+logger = logging.getLogger("orchestrator.runs")
 Reporter = Callable[[Path, Sequence[Path]], Path]  # draws the report of folders into a folder
 
 
@@ -40,8 +42,9 @@ class RunOutcome:
 
     folder: Path
     results_digest: str
-    report: Path | None  # none where none was asked for
+    report: Path | None  # none where none was asked for, or none could be drawn
     seconds: float
+    undrawn: str | None = None  # why a report that was asked for is not there
 
 
 @dataclass(frozen=True)
@@ -54,6 +57,7 @@ class BegunRun:
     sweep: Sweep
     codecs: Sequence[CodecFacts]
     started_s: float
+    command: Sequence[str] = ()
 
     @property
     def plan(self) -> Plan:
@@ -67,15 +71,28 @@ class BegunRun:
         return InterruptedRunError(text, exit_code)
 
 
+@dataclass(frozen=True, kw_only=True)
+class RunOptions:
+    """How a sweep is run.
+
+    `resume`: go on with a run that is there. `launch`: start the processes here; else they are
+    started elsewhere and dial in. `report`: draws the report, if one is wanted. `command`: the
+    words that go on with it, see `orchestrator.resumption`.
+    """
+
+    resume: bool = False
+    launch: bool = True
+    report: Reporter | None = write_report
+    command: Sequence[str] = ()
+
+
 def run_sweep(
     scenario: Scenario,
     folder: Path,
     *,
     folders: Folders,
     watcher: Callable[[Plan], Watcher],
-    resume: bool = False,
-    launch: bool = True,
-    report: Reporter | None = write_report,
+    options: RunOptions,
 ) -> RunOutcome:
     """Run a sweep to its end and write everything it leaves behind.
 
@@ -84,24 +101,23 @@ def run_sweep(
         folder: the run's folder.
         folders: where data sets and codecs lie.
         watcher: makes the one who is told of the progress.
-        resume: go on with a run that is there.
-        launch: start the processes here; else they are started elsewhere and dial in.
-        report: draws the report, if one is wanted.
+        options: how it is run.
 
     Raises:
         SemcomError: with the exit code that system.md names.
     """
-    check_places(scenario, launch=launch)  # before there is a folder
+    check_places(scenario, launch=options.launch)  # before there is a folder
     folders = folders.absolute()
     plan = plan_run(scenario, folders)
-    begun = begin_run(scenario, plan, folder, folders, resume=resume)
+    resume, command = options.resume, options.command
+    begun = begin_run(scenario, plan, folder, folders, resume=resume, command=command)
     try:
         if not begun.sweep.complete:
             with log_file(folder / "logs" / "orchestrator.jsonl"):
-                _serve(begun, folders, watcher=watcher(begun.plan), launch=launch)
+                _serve(begun, folders, watcher=watcher(begun.plan), launch=options.launch)
     finally:
         begun.ledger.close()
-    return finish_run(begun, report)
+    return finish_run(begun, options.report)
 
 
 def plan_run(scenario: Scenario, folders: Folders) -> Plan:
@@ -115,7 +131,13 @@ def plan_run(scenario: Scenario, folders: Folders) -> Plan:
 
 
 def begin_run(
-    scenario: Scenario, plan: Plan, folder: Path, folders: Folders, *, resume: bool
+    scenario: Scenario,
+    plan: Plan,
+    folder: Path,
+    folders: Folders,
+    *,
+    resume: bool,
+    command: Sequence[str] = (),
 ) -> BegunRun:
     """Open a run's ledger, new or to be gone on with, and write its manifest.
 
@@ -127,7 +149,7 @@ def begin_run(
     ledger = _open_ledger(folder, plan, resume=resume)
     try:
         codecs = facts_of_plan(ledger.plan, Catalog(folders.codecs))
-        write_run_manifest(folder, scenario, ledger.plan, codecs=codecs)
+        write_run_manifest(folder, scenario, ledger.plan, codecs=codecs, command=command)
         sweep = Sweep(
             ledger.plan,
             recorded=ledger.recorded_frames(),
@@ -138,24 +160,44 @@ def begin_run(
     except BaseException:
         ledger.close()
         raise
-    return BegunRun(scenario, folder, ledger, sweep, codecs, started_s)
+    return BegunRun(scenario, folder, ledger, sweep, codecs, started_s, command)
 
 
 def finish_run(begun: BegunRun, report: Reporter | None) -> RunOutcome:
     """Write all that a complete run leaves behind; its ledger is closed by now.
 
+    A report that cannot be drawn is no fault of the run: the outcome says why there is none.
+
     Raises:
         StorageError: the disk refuses.
-        SemcomError: the report cannot be drawn.
     """
     folder, seconds = begun.folder, time.monotonic() - begun.started_s
     with open_ledger(folder) as ledger:
         write_results_csv(folder / RESULTS_CSV, summarize(ledger))
         digest = ledger.results_digest()
-    results = {"results_digest": digest, "seconds": round(seconds, 1)}
-    write_run_manifest(folder, begun.scenario, begun.plan, codecs=begun.codecs, results=results)
-    page = None if report is None else report(folder, [folder])
-    return RunOutcome(folder, digest, page, seconds)
+    write_run_manifest(
+        folder,
+        begun.scenario,
+        begun.plan,
+        codecs=begun.codecs,
+        command=begun.command,
+        results={"results_digest": digest, "seconds": round(seconds, 1)},
+    )
+    page, undrawn = draw(folder, report)
+    return RunOutcome(folder, digest, page, seconds, undrawn)
+
+
+def draw(folder: Path, report: Reporter | None) -> tuple[Path | None, str | None]:
+    """Draw a finished run's report; returns its page, or why one that was asked for is missing."""
+    if report is None:
+        return None, None
+    try:
+        return report(folder, [folder]), None
+    except SemcomError as error:
+        return None, str(error)
+    except Exception as error:
+        logger.info("the report cannot be drawn", exc_info=True)
+        return None, f"{type(error).__name__}: {error}"
 
 
 def last_folder(folder: Path) -> Path:

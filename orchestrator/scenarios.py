@@ -17,6 +17,7 @@ from pydantic import Field, model_validator
 from orchestrator.catalog import Catalog
 from semcom.errors import ConfigurationError
 from semcom.messages import MAX_FRAME_IMAGES, MAX_ITEMS, Arithmetic, Digest, Name, Role
+from semcom.plain_text import command
 from semcom.points import ChannelSettings, PointSpec, SnrDb
 from semcom.settings import (
     Decoding,
@@ -280,7 +281,8 @@ def read_scenario(path: Path) -> Scenario:
     """
     content = read_yaml(path)
     if content.get("mode") == LIVE:
-        raise ConfigurationError(f"{path} is a live scenario, not a sweep: semcom up {path}")
+        start = command("semcom", "up", path)
+        raise ConfigurationError(f"{path} is a live scenario, not a sweep; start it with: {start}")
     return validate(Scenario, content, where=str(path))
 
 

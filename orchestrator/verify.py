@@ -12,6 +12,7 @@ from itertools import zip_longest
 from pathlib import Path
 
 from orchestrator.ledger import FrameRow
+from orchestrator.resumption import finish_hint
 from orchestrator.run_folder import (
     RESULTS_CSV,
     RUN_MANIFEST,
@@ -119,7 +120,7 @@ def _check_complete(summary: Summary, folder: Path) -> None:
     raise AccountingError(
         f"{missing} of {plan.total_frames} frames are missing, first on link {first.link} at "
         f"point {first.point} ({spec.channel.label}, {spec.snr_db:g} dB, seed {spec.seed}): "
-        f"finish with 'semcom sweep SCENARIO --out {folder} --resume'"
+        f"{finish_hint(folder, read_run_manifest(folder) or {})}"
     )
 
 
@@ -133,8 +134,8 @@ def _results_csv_agrees(folder: Path, summary: Summary) -> bool:
     for number, (found, expected) in enumerate(lines, start=1):
         if found != expected:
             raise AccountingError(
-                f"{path} line {number} is not what the ledger gives: delete it, then "
-                f"'semcom sweep SCENARIO --out {folder} --resume' writes it anew"
+                f"{path} line {number} is not what the ledger gives: delete it to have it "
+                f"written anew, and {finish_hint(folder, read_run_manifest(folder) or {})}"
             )
     return True
 

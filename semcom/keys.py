@@ -18,6 +18,7 @@ from pydantic import Field
 
 from semcom.errors import AuthenticationError, ConfigurationError
 from semcom.messages import Name, Role
+from semcom.plain_text import command
 from semcom.settings import Settings, read_yaml, validate
 from semcom.speakers import Speaker
 
@@ -78,7 +79,8 @@ class KeyFolder:
         path = self.path / SECRET / f"{name}.yaml"
         if not path.exists():
             raise ConfigurationError(
-                f"{role} {name} has no key: {path} is missing; make it with semcom keys"
+                f"{role} {name} has no key: {path} is missing; make it with: "
+                f"{command('semcom', 'keys', self.path, '--peer', f'{role}:{name}')}"
             )
         key = validate(SecretKey, read_yaml(path), where=str(path))
         if key.speaker != Speaker(role, name):

@@ -24,6 +24,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from semcom.errors import ConfigurationError, StorageError
 from semcom.files import write_atomically
+from semcom.plain_text import command
 
 Split = Literal["train", "test"]
 MANIFEST = "dataset.json"
@@ -72,7 +73,7 @@ class Shard:
         except (OSError, ValueError) as error:
             raise ConfigurationError(
                 f"data set {root} is damaged ({error}); "
-                f"run 'semcom data prepare {self.manifest.name}' again"
+                f"make it again with: {_prepare_command(root, self.manifest.name)}"
             ) from error
 
     @property
@@ -103,7 +104,7 @@ def read_manifest(root: Path) -> DatasetManifest:
         return DatasetManifest.model_validate_json(path.read_bytes())
     except FileNotFoundError as error:
         raise ConfigurationError(
-            f"no data set at {root}; run 'semcom data prepare {root.name}' first"
+            f"no data set at {root}; make it with: {_prepare_command(root, root.name)}"
         ) from error
     except (OSError, ValidationError) as error:
         first = str(error).splitlines()[0]
@@ -195,3 +196,10 @@ def _check_split(images: ImageArray, labels: LabelArray, classes: int, what: str
     if int(labels.min()) < 0 or int(labels.max()) >= classes:
         worst = int(labels.max()) if int(labels.min()) >= 0 else int(labels.min())
         raise ConfigurationError(f"{what}: label {worst} but only {classes} classes")
+
+
+def _prepare_command(root: Path, name: str) -> str:
+    """The command that makes the data set of a folder."""
+    folder = root.parent
+    elsewhere = folder.absolute() != Path("data").absolute()
+    return command("semcom", "data", "prepare", name, *(["--data", folder] if elsewhere else []))

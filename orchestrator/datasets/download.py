@@ -10,9 +10,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from rich.console import Console
 from rich.progress import DownloadColumn, Progress, TimeRemainingColumn, TransferSpeedColumn
 
+from orchestrator.terminal import Terminal
 from semcom.errors import ConfigurationError, StorageError
 
 _TIMEOUT_S = 30.0  # without a single byte
@@ -85,13 +85,13 @@ def _fetch(archive: Archive, part: Path) -> None:
 
 def _blocks(archive: Archive) -> Iterator[bytes]:
     """The bytes of the file, with a progress bar on a terminal."""
-    console = Console(stderr=True)
+    console = Terminal(stderr=True)
     columns = (*Progress.get_default_columns()[:2], DownloadColumn(), TransferSpeedColumn())
     try:
         with (
             urllib.request.urlopen(archive.url, timeout=_TIMEOUT_S) as response,
             Progress(
-                *columns, TimeRemainingColumn(), console=console, disable=not console.is_terminal
+                *columns, TimeRemainingColumn(), console=console, disable=not console.at_terminal
             ) as progress,
         ):
             length = response.headers.get("Content-Length")

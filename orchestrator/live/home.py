@@ -13,8 +13,10 @@ import psutil
 
 from orchestrator.jobs.locks import FileLock
 from orchestrator.jobs.processes import is_process
+from orchestrator.settings import RUNS
 from semcom.errors import ConfigurationError, StorageError
 from semcom.files import write_atomically
+from semcom.plain_text import command, option
 
 TOKEN_VARIABLE = "SEMCOM_TOKEN"
 
@@ -34,8 +36,13 @@ class Home:
 
     def __init__(self, runs: Path, name: str) -> None:
         self.name = name
+        self.runs = runs
         self.folder = runs / "live" / name
         self._lock = FileLock(self.folder / "lock")
+
+    def command(self, word: str) -> str:
+        """A command of `semcom` for this very system, to be pasted into a shell."""
+        return command("semcom", word, "--name", self.name, *option("--runs", self.runs, RUNS))
 
     @property
     def logs(self) -> Path:
@@ -53,7 +60,8 @@ class Home:
             self.logs.mkdir(parents=True, exist_ok=True)
             if not self._lock.acquire():
                 raise ConfigurationError(
-                    f"live system '{self.name}' is up; end it with semcom down, or choose --name"
+                    f"live system '{self.name}' is up; choose another --name, or end it with: "
+                    f"{self.command('down')}"
                 )
             return os.environ.get(TOKEN_VARIABLE) or self._make_token()
         except OSError as error:
@@ -111,14 +119,17 @@ def find_system(runs: Path, name: str | None) -> Found:
     if name is not None and "://" in name:
         return Found(name, name.rstrip("/"), os.environ.get(TOKEN_VARIABLE, ""), None)
     if name is not None:
-        found = Home(runs, name).find()
+        home = Home(runs, name)
+        found = home.find()
         if found is None:
-            raise ConfigurationError(f"no live system '{name}' in {runs}: semcom up")
+            start = home.command("up")
+            raise ConfigurationError(f"no live system '{name}' in {runs}; start one with: {start}")
         return found
     folders = sorted(path.parent.name for path in (runs / "live").glob("*/live.json"))
     systems = [found for each in folders if (found := Home(runs, each).find()) is not None]
     if not systems:
-        raise ConfigurationError(f"no live system in {runs}: semcom up")
+        start = command("semcom", "up", *option("--runs", runs, RUNS))
+        raise ConfigurationError(f"no live system in {runs}; start one with: {start}")
     if len(systems) > 1:
         names = ", ".join(each.name for each in systems)
         raise ConfigurationError(f"several live systems: {names}; choose one with --name")

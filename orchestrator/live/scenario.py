@@ -12,6 +12,7 @@ from orchestrator.live.courses import Constant, Course, Trace, read_trace
 from orchestrator.scenarios import LIVE, PlannedLink, Scenario, SystemSettings, plan_link
 from semcom.errors import ConfigurationError
 from semcom.messages import MAX_FRAME_IMAGES, Arrivals, Name
+from semcom.plain_text import command
 from semcom.points import ChannelSettings
 from semcom.settings import Settings, read_yaml, validate
 
@@ -56,7 +57,8 @@ def read_live_scenario(path: Path) -> LiveScenario:
     """
     content = read_yaml(path)
     if content.get("mode") != LIVE:
-        raise ConfigurationError(f"{path} is not a live scenario (mode: live): semcom sweep {path}")
+        run = command("semcom", "sweep", path)
+        raise ConfigurationError(f"{path} is not a live scenario (mode: live); run it with: {run}")
     scenario = validate(LiveScenario, content, where=str(path))
     links = {name: _with_trace(link, path.parent) for name, link in scenario.links.items()}
     return scenario.model_copy(update={"links": links})

@@ -8,7 +8,6 @@ from __future__ import annotations
 import argparse
 import json
 import os
-import shlex
 import sys
 import traceback
 from collections.abc import Mapping
@@ -16,9 +15,9 @@ from contextlib import suppress
 from functools import partial
 
 import torch
-from rich.console import Console
 from rich.progress import Progress
 
+from orchestrator.terminal import Terminal
 from orchestrator.training.arguments import folder_to_write, parse, settings_of
 from orchestrator.training.artefacts import Artefact
 from orchestrator.training.data import Rank
@@ -37,24 +36,30 @@ from orchestrator.training.settings import StageName, TrainingSettings
 from orchestrator.training.stop import StoppedError, stop_requests
 from semcom.checkpoints import Checkpoint
 from semcom.errors import ConfigurationError, SemcomError
+from semcom.plain_text import command, take_every_character, tell_error
 
-console = Console(stderr=True)
+COMMAND = "SEMCOM_TRAIN_COMMAND"  # tells ranks the command that started them
+console = Terminal(stderr=True)
 
 
 def main(argv: list[str] | None = None) -> int:
     """Run a job; returns the exit code."""
-    arguments = parse(sys.argv[1:] if argv is None else argv)
+    words = sys.argv[1:] if argv is None else argv
+    take_every_character()
+    arguments = parse(words)
     try:
         if "RANK" not in os.environ and (arguments.nproc > 1 or arguments.rendezvous):
+            os.environ[COMMAND] = command("semcom", "train", *words)
             settings = settings_of(arguments)  # what is wrong is said once, before the ranks start
             return run_ranks(arguments, settings.name)
         _run(arguments)
     except SemcomError as error:
-        line = f"error: {error}"
-        end_all_ranks(error.exit_code, lambda: _tell_mistake(line))
+        text = str(error)
+        end_all_ranks(error.exit_code, lambda: tell_error(text))
         return error.exit_code
     except StoppedError as stopped:
-        tell = partial(console.print, str(stopped))
+        again = os.environ.get(COMMAND) or command("semcom", "train", *words)
+        tell = partial(console.print, f"{stopped}; go on with: {again}")
         if spans_hosts() and not stopped.request.signal:  # another host's ranks were asked to
             end_all_ranks(stopped.exit_code, tell)
         else:
@@ -64,10 +69,6 @@ def main(argv: list[str] | None = None) -> int:
         traceback.print_exc()
         return SemcomError.exit_code
     return 0
-
-
-def _tell_mistake(line: str) -> None:
-    console.print(line, style="red", markup=False, highlight=False, soft_wrap=True)
 
 
 def _run(arguments: argparse.Namespace) -> None:
@@ -131,7 +132,7 @@ def _export(trained: Trained, arguments: argparse.Namespace, run: Run) -> None:
     checkpoint = export_codec(
         trained,
         folder_to_write(arguments, trained.settings.name),
-        command="semcom train " + shlex.join([*arguments.settings_words, *_rank_options()]),
+        command=command("semcom", "train", *arguments.settings_words, *_rank_options()),
         ranks=run.rank.count,
         bf16=run.bf16,
         report=between,
@@ -153,15 +154,14 @@ def _rank_options() -> list[str]:
 def _told(given: Mapping[StageName, Checkpoint], stage: StageName, was_run: bool) -> None:
     source = given[stage].folder if stage in given else "an earlier run"
     how = "done" if was_run and stage not in given else f"taken from {source}"
-    console.print(f"{stage}: {how}", markup=False, highlight=False, soft_wrap=True)
+    console.print(f"{stage}: {how}")
 
 
 def _show_search(made: Artefact) -> None:
     found = json.loads((made.folder / "search.json").read_text())
     console.print(
         f"depths {found['depths']}: {found['parameters'] / 1e6:.3f} M parameters in the stages, "
-        f"held-out accuracy {found['validation_accuracy']:.4f}; history in {made.folder}",
-        soft_wrap=True,
+        f"held-out accuracy {found['validation_accuracy']:.4f}; history in {made.folder}"
     )
 
 

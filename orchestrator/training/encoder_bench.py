@@ -30,6 +30,7 @@ from semcom.checkpoints import open_checkpoint
 from semcom.errors import INTERRUPTED, SemcomError
 from semcom.machine import processor
 from semcom.nn.images import prepare_images
+from semcom.plain_text import tell_error
 from semcom.shards import Shard
 from transmitters.codec import TransmitterCodec
 from transmitters.onnx_engine import OnnxCodec
@@ -249,7 +250,7 @@ def main(argv: list[str] | None = None) -> int:
             sys.stdout.write(json.dumps(line) + "\n")
             sys.stdout.flush()
     except SemcomError as error:
-        sys.stderr.write(f"error: {error}\n")
+        tell_error(str(error))
         return error.exit_code
     except KeyboardInterrupt:
         return INTERRUPTED
