@@ -16,6 +16,7 @@ from semcom.checkpoints import (
 from semcom.class_names import canonical_names
 from semcom.errors import CheckpointError, ConfigurationError, StorageError
 from semcom.names import MAX_QUOTED, NAME_PATTERN, is_name
+from semcom.plain_text import command
 from semcom.shards import read_manifest
 
 
@@ -105,5 +106,6 @@ def no_codec(name: str, catalog: Catalog) -> str:
     there = ", ".join(catalog.names()) or "none"
     text = f"no codec '{name}' in {catalog.root}; there are: {there}"
     if (CODECS_SHIPPED / name / MANIFEST).exists():
-        text += f"; semcom checkpoints export {name} {catalog.root} copies the shipped one"
+        copies = command("semcom", "checkpoints", "export", name, catalog.root)
+        text += f"; copy the shipped one with: {copies}"
     return text

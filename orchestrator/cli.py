@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import shlex
 import sys
 import traceback
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
-from rich.console import Console
 from rich.progress import Progress
-from rich.table import Table
 
 from orchestrator.catalog import Catalog
 from orchestrator.cli_bench import bench_app
@@ -20,43 +18,47 @@ from orchestrator.cli_jobs import jobs_app
 from orchestrator.cli_keys import keys
 from orchestrator.cli_live import channel_app, codec_app, down, status, sweep_live, up
 from orchestrator.cli_options import (
-    CODECS,
     SCENARIOS,
     CodecDir,
     DataDir,
     RunsDir,
-    console,
-    frame_progress,
+    new_app,
     waits_on_console,
 )
+from orchestrator.cli_results import print_outcome
 from orchestrator.cli_soak import soak
 from orchestrator.cli_training import HANDED_ON, search, train
 from orchestrator.codec_probe import run_networks
 from orchestrator.datasets.prepare import DATASETS, draw_missing, ensure, prepare
 from orchestrator.datasets.procedural import DRAWN_SETS
-from orchestrator.reports.report import console_table, write_report
-from orchestrator.run_folder import is_read_only, open_ledger
+from orchestrator.reports.console_tables import run_table
+from orchestrator.reports.report import write_report
+from orchestrator.resumption import going_on, sweep_words
+from orchestrator.run_folder import open_ledger
 from orchestrator.run_lock import claim_folder, leave
-from orchestrator.runs import InterruptedRunError, RunOutcome, run_sweep
+from orchestrator.runs import (
+    InterruptedRunError,
+    RunOptions,
+    RunOutcome,
+    run_sweep,
+)
 from orchestrator.scenarios import Plan, Scenario, read_scenario
-from orchestrator.settings import Folders
+from orchestrator.settings import CODECS, DATA, RUNS, Folders
 from orchestrator.summary import summarize
+from orchestrator.terminal import console, new_table, progress_bar
 from orchestrator.verify import verify_run
 from semcom.checkpoints import CODECS_SHIPPED
 from semcom.entry import run_process
 from semcom.errors import CheckpointError, ConfigurationError, SemcomError
 from semcom.extras import needed_by
+from semcom.plain_text import take_every_character, tell_error
 from semcom.shards import MANIFEST
 from semcom.shipped import installed_version
 from semcom.stop_signals import Stopped
 
-app = typer.Typer(
-    no_args_is_help=True,
-    add_completion=False,
-    pretty_exceptions_enable=False,
-)
-data_app = typer.Typer(help="Data sets.", no_args_is_help=True)
-checkpoints_app = typer.Typer(help="The catalogue of codecs.", no_args_is_help=True)
+app = new_app("Semantic communication as a running system.")
+data_app = new_app("Data sets.")
+checkpoints_app = new_app("The catalogue of codecs.")
 app.add_typer(data_app, name="data")
 app.add_typer(checkpoints_app, name="checkpoints")
 app.add_typer(channel_app, name="channel")
@@ -69,6 +71,8 @@ for command in (up, status, down, evaluate, footprint, keys, report, soak):
 for training in (train, search):
     app.command(**HANDED_ON)(training)
 
+# What typer raises for a command line that cannot be understood; where it is from has changed.
+UNUSABLE: Any = next(c for c in typer.BadParameter.__mro__ if c.__name__ == "ClickException")
 DEMO_SCENARIO = SCENARIOS / "demo.yaml"
 
 
@@ -123,37 +127,35 @@ def sweep(  # noqa: PLR0913 - the options of a command
     report: Annotated[bool, typer.Option(help="Draw the report, or leave it to semcom report.")] = (
         True
     ),
-    data: DataDir = Path("data"),
+    data: DataDir = DATA,
     codecs: CodecDir = CODECS,
-    runs: RunsDir = Path("runs"),
+    runs: RunsDir = RUNS,
 ) -> None:
     """Run a sweep: every link over every channel and SNR of a scenario."""
     wanted = read_scenario(scenario)
+    folders = Folders(data=data, codecs=codecs, runs=runs)
     if live:
         if out is not None:
             raise ConfigurationError("with --live the live system chooses the folder: no --out")
         sweep_live(wanted, scenario, runs=runs, name=name, resume=resume, report=report)
         return
-    folders = Folders(data=data, codecs=codecs, runs=runs)
     folder = out if out is not None else runs / wanted.name
     draw_missing((link.dataset for link in wanted.links.values()), folders.data)
-    words: list[object] = ["semcom", "sweep", scenario, "--out", folder, "--resume"]
-    words += ["--data", data] if data != Path("data") else []
-    words += ["--codecs", codecs] if codecs != CODECS else []
-    words += [] if launch else ["--no-launch"]
-    again = shlex.join(map(str, words))
-    outcome = _sweep(
-        wanted, folder, folders, resume=resume, launch=launch, again=again, report=report
+    options = RunOptions(
+        resume=resume,
+        launch=launch,
+        report=write_report if report else None,
+        command=sweep_words(scenario, folders, launch=launch, report=report),
     )
-    _finish(outcome)
+    _finish(_sweep(wanted, folder, folders, options))
 
 
 @app.command()
 def demo(
     out: Annotated[Path | None, typer.Option(help="The run's folder (RUNS/demo).")] = None,
-    data: DataDir = Path("data"),
+    data: DataDir = DATA,
     codecs: CodecDir = CODECS,
-    runs: RunsDir = Path("runs"),
+    runs: RunsDir = RUNS,
 ) -> None:
     """The main job on what ships with the project: three links, AWGN and Rayleigh."""
     wanted = read_scenario(DEMO_SCENARIO)
@@ -164,8 +166,8 @@ def demo(
     )
     try:
         draw_missing((link.dataset for link in wanted.links.values()), folders.data)
-        again = f"semcom sweep {DEMO_SCENARIO} --out {folder} --resume"
-        outcome = _sweep(wanted, folder, folders, again=again)
+        options = RunOptions(command=sweep_words(DEMO_SCENARIO, folders))
+        outcome = _sweep(wanted, folder, folders, options)
     finally:
         leave(folder)
     _finish(outcome)
@@ -174,14 +176,14 @@ def demo(
 @app.command()
 def verify(
     run: Annotated[Path, typer.Argument(help="Folder of a run.")],
-    data: DataDir = Path("data"),
+    data: DataDir = DATA,
 ) -> None:
     """Re-check a run: every planned frame exactly once, digests, totals; judge its answers again.
 
     Answers are judged by the data sets in --data, where they are there as they were planned.
     """
     for line in verify_run(run, data).lines():
-        console.print(line, markup=False, highlight=False, soft_wrap=True)
+        console.print(line)
 
 
 @data_app.command("prepare")
@@ -193,7 +195,7 @@ def data_prepare(
     keep: Annotated[
         bool, typer.Option("--keep", help="Leave it if it is there and whole.")
     ] = False,
-    data: DataDir = Path("data"),
+    data: DataDir = DATA,
 ) -> None:
     """Download, copy or draw a data set, and write the shards that the processes read."""
     if keep and (name in DRAWN_SETS or (data / name / MANIFEST).exists()):
@@ -207,7 +209,7 @@ def data_prepare(
 @checkpoints_app.command("list")
 def checkpoints_list(codecs: CodecDir = CODECS) -> None:
     """Codecs and what they are."""
-    table = Table("codec", "data set", "system", "reals", "noise-free", "MB", "digest")
+    table = new_table("codec", "data set", "system", "reals", "noise-free", "MB", "digest")
     catalog = Catalog(codecs)
     for name in catalog.names():
         manifest = catalog.open(name).manifest
@@ -246,7 +248,7 @@ def checkpoints_verify(
 def checkpoints_classes(
     names: Annotated[list[str] | None, typer.Argument(help="Codecs; all if none is named.")] = None,
     codecs: CodecDir = CODECS,
-    data: DataDir = Path("data"),
+    data: DataDir = DATA,
 ) -> None:
     """Name the classes of codecs that were written before codecs named them; digests stay."""
     catalog = Catalog(codecs)
@@ -269,63 +271,61 @@ def checkpoints_export(
     console.print(f"exported to {catalog.export(name, target)}")
 
 
-def _sweep(
-    scenario: Scenario,
-    folder: Path,
-    folders: Folders,
-    *,
-    again: str,
-    resume: bool = False,
-    launch: bool = True,
-    report: bool = True,
-) -> RunOutcome:
+def _sweep(scenario: Scenario, folder: Path, folders: Folders, options: RunOptions) -> RunOutcome:
     try:
-        with frame_progress() as progress, waits_on_console():
+        with progress_bar() as progress, waits_on_console():
             return run_sweep(
                 scenario,
                 folder,
                 folders=folders,
                 watcher=lambda plan: ProgressBar(progress, plan),
-                resume=resume,
-                launch=launch,
-                report=write_report if report else None,
+                options=options,
             )
     except InterruptedRunError as error:
+        again = going_on(options.command, folder)
         raise InterruptedRunError(f"{error}; go on with: {again}", error.exit_code) from error
     except Stopped as stopped:
-        text = f"{stopped}; go on with: {again}"
+        text = f"{stopped}; go on with: {going_on(options.command, folder)}"
         raise InterruptedRunError(text, stopped.exit_code) from stopped
 
 
 def _finish(outcome: RunOutcome) -> None:
     with open_ledger(outcome.folder) as ledger:
-        console.print(console_table(summarize(ledger)))
-    console.print(f"results digest {outcome.results_digest} in {outcome.seconds:.0f} s")
-    if outcome.report is not None:
-        console.print(f"report: {outcome.report}")
-    elif is_read_only(outcome.folder):
-        again = shlex.join(["semcom", "report", str(outcome.folder), "--out"])
-        console.print(f"no report: {outcome.folder} cannot be written; {again} FOLDER")
+        console.print(run_table(summarize(ledger), width=console.table_width))
+    print_outcome(outcome)
 
 
 def main() -> None:
     """Run a command; every error of ours is one line and its exit code."""
-    sys.exit(run_process(_command))
+    sys.exit(run_process(lambda: _run(sys.argv[1:])))
 
 
-def _command() -> int:
+def _run(words: Sequence[str]) -> int:
+    take_every_character()
     try:
         with needed_by("semcom", "orchestrator"):  # matplotlib is imported where it draws
-            app(standalone_mode=True)
+            code = app(list(words), prog_name="semcom", standalone_mode=False)
+        sys.stdout.flush()
     except SemcomError as error:
-        Console(stderr=True).print(
-            f"error: {error}", style="red", markup=False, highlight=False, soft_wrap=True
-        )
+        tell_error(str(error))
         return error.exit_code
+    except UNUSABLE as error:
+        return _tell_usage(error)
     except Exception:
         traceback.print_exc()
         return SemcomError.exit_code
-    return 0
+    return code if isinstance(code, int) else 0
+
+
+def _tell_usage(error: Any) -> int:
+    """Say what is wrong with a command line, and where its help is; help where none was given."""
+    text, context = error.format_message(), getattr(error, "ctx", None)
+    if "\n" in text:
+        error.show()
+    else:
+        help_at = "semcom" if context is None else context.command_path
+        tell_error(f"{text.rstrip('.')}; see {help_at} --help")
+    return int(error.exit_code)
 
 
 if __name__ == "__main__":

@@ -18,10 +18,11 @@ from orchestrator.bench.start import bench_start
 from orchestrator.bench.sweeps import CODEC, DATASET
 from orchestrator.bench.training import bench_training
 from orchestrator.catalog import Catalog
-from orchestrator.cli_options import CODECS, CodecDir, DataDir, console
+from orchestrator.cli_options import CodecDir, DataDir, new_app
 from orchestrator.cli_training import HANDED_ON
 from orchestrator.datasets.prepare import draw_missing
-from orchestrator.settings import Folders
+from orchestrator.settings import CODECS, DATA, Folders
+from orchestrator.terminal import console
 from semcom.children import become_module
 from semcom.extras import require
 
@@ -39,9 +40,7 @@ BENCHES: dict[str, Bench] = {
 # The extras that a benchmark needs; all others need those of a training.
 EXTRAS = {"channel": ["compiled"], "encoder": ["training", "edge"], "start": ["receiver", "edge"]}
 
-bench_app = typer.Typer(
-    help="Benchmarks: ratios measured side by side. Keep the machine quiet.", no_args_is_help=True
-)
+bench_app = new_app("Benchmarks: ratios measured side by side. Keep the machine quiet.")
 
 
 @bench_app.command("training", **HANDED_ON)
@@ -55,7 +54,7 @@ def bench_run(
     names: Annotated[list[str], typer.Argument(help=f"all, or some of: {', '.join(BENCHES)}.")],
     rounds: Annotated[int, typer.Option(min=1, max=1000, help="How often.")] = 5,
     out: Annotated[Path, typer.Option(help="Folder of CSV and JSON.")] = Path("runs/bench"),
-    data: DataDir = Path("data"),
+    data: DataDir = DATA,
     codecs: CodecDir = CODECS,
 ) -> None:
     """Measure the processes beside what they replace; see docs/performance.md."""

@@ -10,7 +10,8 @@ import typer
 from rich.progress import Progress
 
 from orchestrator.catalog import Catalog
-from orchestrator.cli_options import CODECS, CodecDir, DataDir, RunsDir, console, frame_progress
+from orchestrator.cli_options import CodecDir, DataDir, RunsDir
+from orchestrator.cli_results import print_outcome
 from orchestrator.datasets.prepare import DATASETS, ensure
 from orchestrator.evaluation_scenario import (
     checked_codecs,
@@ -21,17 +22,21 @@ from orchestrator.evaluation_scenario import (
     with_codecs,
 )
 from orchestrator.evaluations import run_evaluation
-from orchestrator.reports.comparison_page import console_tables
+from orchestrator.reports.console_tables import run_table, system_tables
 from orchestrator.reports.footprints import footprint_tables, read_footprints
 from orchestrator.reports.ratios import RATIO_SNR_DB
-from orchestrator.reports.report import console_table, markdown_report, source_tables, write_report
+from orchestrator.reports.report import markdown_report, source_tables, write_report
 from orchestrator.reports.sources import read_sources
+from orchestrator.resumption import EVALUATE, folder_words, going_on
+from orchestrator.runs import InterruptedRunError
 from orchestrator.scenarios import Plan, Scenario, read_scenario
-from orchestrator.settings import Folders
+from orchestrator.settings import CODECS, DATA, RUNS, Folders
+from orchestrator.terminal import console, progress_bar
 from semcom.architecture import TABLE_III_DEPTHS
 from semcom.children import run_module
 from semcom.errors import ConfigurationError
 from semcom.extras import require
+from semcom.plain_text import command, option
 
 PAPER_DATASETS = tuple(dict.fromkeys(dataset for _, dataset in TABLE_III_DEPTHS))
 CHANNELS, SNR_DB, SEEDS = "awgn,rayleigh", "-10:25:2.5", "0,1,2"
@@ -73,9 +78,9 @@ def evaluate(  # noqa: PLR0913 - the options of a command
     out: Annotated[
         Path | None, typer.Option(help="The evaluation's folder (RUNS/NAME-evaluation).")
     ] = None,
-    data: DataDir = Path("data"),
+    data: DataDir = DATA,
     codec_dir: CodecDir = CODECS,
-    runs: RunsDir = Path("runs"),
+    runs: RunsDir = RUNS,
 ) -> None:
     """Evaluate codecs in one process: the answers of a sweep without its processes.
 
@@ -83,18 +88,28 @@ def evaluate(  # noqa: PLR0913 - the options of a command
     """
     require("semcom evaluate", "training")
     catalog = Catalog(codec_dir)
-    points = _points(channels=channels, snr_db=snr_db, seeds=seeds, images=images)
+    given: dict[str, object] = {
+        "--channels": channels,
+        "--snr-db": snr_db,
+        "--seeds": seeds,
+        "--images": images,
+    }
     if scenario is None:
+        points = _points(channels=channels, snr_db=snr_db, seeds=seeds, images=images)
         wanted = scenario_for(codecs or [], catalog, points=points)
         folder = out or runs / wanted.name
     else:
-        if any(value is not None for value in (channels, snr_db, seeds, images)):
+        if any(value is not None for value in given.values()):
             raise ConfigurationError(
                 "--scenario says all points: leave out --channels, --snr-db, --seeds and --images"
             )
         wanted = with_codecs(read_scenario(scenario), codecs or [], catalog)
         folder = out or runs / f"{wanted.name}-evaluation"
-    _evaluate(wanted, folder, Folders(data=data, codecs=codec_dir, runs=runs))
+    folders = Folders(data=data, codecs=codec_dir, runs=runs)
+    given["--scenario"] = scenario
+    words = [EVALUATE, *(codecs or []), *folder_words(folders)]
+    words += [str(word) for name, value in given.items() for word in option(name, value)]
+    _evaluate(wanted, folder, folders, words)
 
 
 def footprint(
@@ -107,7 +122,7 @@ def footprint(
     repeats: Annotated[int, typer.Option(min=1, max=100_000, help="Runs at batch 1.")] = 100,
     out: Annotated[Path | None, typer.Option(help="Folder of the result (RUNS/footprint).")] = None,
     codec_dir: CodecDir = CODECS,
-    runs: RunsDir = Path("runs"),
+    runs: RunsDir = RUNS,
 ) -> None:
     """Measure codecs: parameters, FLOPs, encoder latency (Table II). Keep the machine quiet."""
     require("semcom footprint", "training")
@@ -130,7 +145,7 @@ def footprint(
     assert record is not None
     for table in footprint_tables([record]):
         console.print(table.rich())
-    console.print(f"wrote {folder}; semcom report {folder}", highlight=False, soft_wrap=True)
+    console.print(f"wrote {folder}; draw it with: {command('semcom', 'report', folder)}")
 
 
 def report(
@@ -150,7 +165,7 @@ def report(
 ) -> None:
     """Tables and plots of runs, evaluations, searches and footprints, side by side."""
     if markdown:
-        typer.echo(markdown_report(folders, ratio_snr_db=ratio_snr_db))
+        console.print(markdown_report(folders, ratio_snr_db=ratio_snr_db))
         return
     _print_results(folders)
     folder = folders[0] if len(folders) == 1 else folders[0].parent / "comparison"
@@ -169,26 +184,33 @@ def _points(
     }
 
 
-def _evaluate(scenario: Scenario, folder: Path, folders: Folders) -> None:
+def _evaluate(scenario: Scenario, folder: Path, folders: Folders, words: Sequence[str]) -> None:
     for dataset in sorted({link.dataset for link in scenario.links.values()}):
         if dataset in DATASETS:
             ensure(dataset, folders.data / dataset)
-    with frame_progress() as progress:
-        outcome = run_evaluation(
-            scenario, folder, folders=folders, watcher=lambda plan: EvaluationBar(progress, plan)
-        )
+    try:
+        with progress_bar() as progress:
+            outcome = run_evaluation(
+                scenario,
+                folder,
+                folders=folders,
+                watcher=lambda plan: EvaluationBar(progress, plan),
+                command=words,
+            )
+    except InterruptedRunError as error:
+        text = f"{error}; go on with: {going_on(words, folder)}"
+        raise InterruptedRunError(text, error.exit_code) from error
     _print_results([folder])
-    console.print(f"results digest {outcome.results_digest} in {outcome.seconds:.0f} s")
-    console.print(f"report: {outcome.report}")
+    print_outcome(outcome)
 
 
 def _print_results(folders: Sequence[Path]) -> None:
     """Runs by themselves, evaluations together, then searches and footprints."""
     found = read_sources(folders)
+    width = console.table_width
     for run in found.timed:
-        console.print(console_table(run.summary))
-    evaluations = [run for run in found.runs if run.is_evaluation]
-    for shown in console_tables(evaluations, width=console.width):
+        console.print(run_table(run.summary, width=width))
+    for shown in system_tables([run for run in found.runs if run.is_evaluation], width=width):
         console.print(shown)
     for table in source_tables(found):
         console.print(table.rich())

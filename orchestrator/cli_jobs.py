@@ -11,16 +11,19 @@ from typing import Annotated
 
 import typer
 
-from orchestrator.cli_options import console
+from orchestrator.cli_options import new_app
 from orchestrator.jobs import instance, view
 from orchestrator.jobs.logs import read_along
 from orchestrator.jobs.service import supervise
 from orchestrator.jobs.settings import JobsFolder, read_settings
 from orchestrator.jobs.store import JobStore, Submission
+from orchestrator.settings import DATA, WORK
+from orchestrator.terminal import console
 from semcom.checkpoints import default_name
 from semcom.errors import ConfigurationError
 from semcom.extras import require
 from semcom.names import check_name
+from semcom.plain_text import command, one_line
 from semcom.shards import read_manifest
 from semcom.telemetry import log_json
 
@@ -30,7 +33,7 @@ OURS = (
     "--work", "--out", "--progress", "--nproc", "--name", "--data", "--preset", "--system",
 )  # fmt: skip
 
-jobs_app = typer.Typer(help="Training jobs, queued and watched.", no_args_is_help=True)
+jobs_app = new_app("Training jobs, queued and watched.")
 
 WorkDir = Annotated[Path, typer.Option("--work", help="Folder of training artefacts.")]
 JobId = Annotated[int, typer.Argument(help="A job, by the number that `list` shows.")]
@@ -55,9 +58,9 @@ def submit(  # noqa: PLR0913 - the options of a command
     foreground: Annotated[
         bool, typer.Option("--foreground", help="Run the queue here until it is empty.")
     ] = False,
-    data: Annotated[Path, typer.Option(help="Folder of data sets.")] = Path("data"),
+    data: Annotated[Path, typer.Option(help="Folder of data sets.")] = DATA,
     codecs: Annotated[Path, typer.Option(help="Folder of codecs.")] = Path("codecs"),
-    work: WorkDir = Path("training"),
+    work: WorkDir = WORK,
 ) -> None:
     """Queue a training job; further options, as --set KEY=VALUE, go to the training as they are."""
     require("semcom jobs submit", "training")
@@ -86,13 +89,13 @@ def submit(  # noqa: PLR0913 - the options of a command
     read_settings(folder, parallel=parallel)  # a mistake in them is better found before
     with _store(folder, create=True) as store:
         job_id = store.submit(wanted, time.time())
-    typer.echo(job_id)
+    console.print(str(job_id))
     if foreground:
         stopped_by = _serve(folder, parallel=parallel, idle_s=0.0)
         with _store(folder) as store:
             job = store.job(job_id)
         if stopped_by and not job.ended:
-            _note(f"job {job_id} is {job.state}; go on with: semcom jobs serve --work {work}")
+            _note(f"job {job_id} is {job.state}; go on with: {serve_command(work)}")
             raise typer.Exit(128 + stopped_by)
         raise typer.Exit(view.exit_status(job))
     if not instance.ensure(folder, parallel) and parallel is not None:
@@ -100,7 +103,7 @@ def submit(  # noqa: PLR0913 - the options of a command
 
 
 @jobs_app.command("list")
-def list_jobs(work: WorkDir = Path("training")) -> None:
+def list_jobs(work: WorkDir = WORK) -> None:
     """All jobs: state, progress, codec, and why one failed."""
     folder = JobsFolder(work)
     with _store(folder) as store:
@@ -113,13 +116,13 @@ def list_jobs(work: WorkDir = Path("training")) -> None:
     if running is not None:
         _note(f"supervisor: process {running.pid}, {running.metrics}")
     elif not all(job.ended for job in jobs):
-        _note(f"no supervisor runs; start one with: semcom jobs serve --work {work}")
+        _note(f"no supervisor runs; start one with: {serve_command(work)}")
 
 
 @jobs_app.command()
 def watch(
     job_id: Annotated[int | None, typer.Argument(metavar="[ID]", help="All if none.")] = None,
-    work: WorkDir = Path("training"),
+    work: WorkDir = WORK,
 ) -> None:
     """Show jobs while they run, and end with them, with the job's exit code."""
     folder = JobsFolder(work)
@@ -128,12 +131,12 @@ def watch(
         if not jobs:
             _note("no job is queued or running")
         elif not all(job.ended for job in jobs) and instance.find(folder) is None:
-            _note(f"no supervisor runs; start one with: semcom jobs serve --work {work}")
+            _note(f"no supervisor runs; start one with: {serve_command(work)}")
         raise typer.Exit(view.watch(store, folder, jobs, console, poll_s=POLL_S))
 
 
 @jobs_app.command()
-def cancel(job_id: JobId, work: WorkDir = Path("training")) -> None:
+def cancel(job_id: JobId, work: WorkDir = WORK) -> None:
     """Take a job out of the queue, or ask it to save and end; `restart` goes on from there."""
     folder = JobsFolder(work)
     with _store(folder) as store:
@@ -146,7 +149,7 @@ def cancel(job_id: JobId, work: WorkDir = Path("training")) -> None:
 
 
 @jobs_app.command()
-def restart(job_id: JobId, work: WorkDir = Path("training")) -> None:
+def restart(job_id: JobId, work: WorkDir = WORK) -> None:
     """Queue a failed or cancelled job again; it goes on from its last checkpoint."""
     folder = JobsFolder(work)
     with _store(folder) as store:
@@ -159,7 +162,7 @@ def restart(job_id: JobId, work: WorkDir = Path("training")) -> None:
 def logs(
     job_id: JobId,
     follow: Annotated[bool, typer.Option("--follow", help="Until the job ends.")] = False,
-    work: WorkDir = Path("training"),
+    work: WorkDir = WORK,
 ) -> None:
     """What a job has printed."""
     folder = JobsFolder(work)
@@ -178,7 +181,7 @@ def logs(
 @jobs_app.command()
 def serve(
     parallel: Annotated[int | None, typer.Option(min=1, max=64, help="Jobs at a time.")] = None,
-    work: WorkDir = Path("training"),
+    work: WorkDir = WORK,
 ) -> None:
     """Run the supervisor here, for a service or a container; Ctrl-C queues its jobs again."""
     _serve(JobsFolder(work), parallel=parallel, idle_s=float("inf"))
@@ -194,8 +197,12 @@ def _serve(folder: JobsFolder, *, parallel: int | None, idle_s: float) -> int:
     return stopped_by
 
 
+def serve_command(work: Path) -> str:
+    return command("semcom", "jobs", "serve", "--work", work)
+
+
 def _note(text: str) -> None:
-    console.print(text, markup=False, highlight=False, soft_wrap=True)
+    console.print(one_line(text))
 
 
 @contextmanager

@@ -13,15 +13,14 @@ import typer
 from rich.live import Live
 
 from orchestrator.cli_options import (
-    CODECS,
     SCENARIOS,
     CodecDir,
     DataDir,
     RunsDir,
-    console,
-    frame_progress,
+    new_app,
     waits_on_console,
 )
+from orchestrator.cli_results import print_results, print_undrawn
 from orchestrator.datasets.prepare import draw_missing
 from orchestrator.live.client import change, read_status
 from orchestrator.live.home import UP_LOG, Found, Home, find_system
@@ -30,11 +29,13 @@ from orchestrator.live.run import run_live
 from orchestrator.live.scenario import LiveScenario, read_live_scenario, trace_notes
 from orchestrator.live.view import view
 from orchestrator.scenarios import Scenario
-from orchestrator.settings import Folders
+from orchestrator.settings import CODECS, DATA, RUNS, WORK, Folders
+from orchestrator.terminal import console, progress_bar
 from semcom.children import start_module
 from semcom.errors import ConfigurationError, ProcessFailedError, SemcomError
 from semcom.files import read_end
 from semcom.names import check_name
+from semcom.plain_text import command, option
 from semcom.settings import validate
 
 LIVE_SCENARIO = SCENARIOS / "live.yaml"
@@ -48,8 +49,8 @@ Name = Annotated[
 ]
 Link = Annotated[str, typer.Argument(help="A link of the live system.")]
 
-channel_app = typer.Typer(help="The channel of a live system.", no_args_is_help=True)
-codec_app = typer.Typer(help="The codecs of a live system.", no_args_is_help=True)
+channel_app = new_app("The channel of a live system.")
+codec_app = new_app("The codecs of a live system.")
 
 
 def up(  # noqa: PLR0913 - the options of a command
@@ -62,12 +63,10 @@ def up(  # noqa: PLR0913 - the options of a command
     detach: Annotated[
         bool, typer.Option("--detach", help="Leave it in the background once every link streams.")
     ] = False,
-    data: DataDir = Path("data"),
+    data: DataDir = DATA,
     codecs: CodecDir = CODECS,
-    runs: RunsDir = Path("runs"),
-    work: Annotated[Path, typer.Option("--work", help="Folder of training artefacts.")] = Path(
-        "training"
-    ),
+    runs: RunsDir = RUNS,
+    work: Annotated[Path, typer.Option("--work", help="Folder of training artefacts.")] = WORK,
 ) -> None:
     """Start a live system: links stream until it is stopped."""
     wanted = read_live_scenario(scenario)
@@ -89,13 +88,13 @@ def status(
     watch: Annotated[bool, typer.Option("--watch", help="Until Ctrl-C.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="For programs.")] = False,
     name: Name = None,
-    runs: RunsDir = Path("runs"),
+    runs: RunsDir = RUNS,
 ) -> None:
     """Links of a live system: SNR, accuracy, latency, throughput; sweep and training jobs."""
     system = find_system(runs, name)
     current = read_status(system)
     if as_json:
-        print(json.dumps(current))  # noqa: T201 - for programs
+        console.print(json.dumps(current))
         return
     if not watch:
         console.print(view(current))
@@ -106,7 +105,7 @@ def status(
             table.update(view(read_status(system)), refresh=True)
 
 
-def down(name: Name = None, runs: RunsDir = Path("runs")) -> None:
+def down(name: Name = None, runs: RunsDir = RUNS) -> None:
     """End a live system: what is on its way is finished."""
     system = find_system(runs, name)
     change(system, "/api/stop", {})
@@ -127,7 +126,7 @@ def channel_set(
     model: Annotated[str | None, typer.Option(help="awgn, rayleigh or rician.")] = None,
     follow: Annotated[bool, typer.Option("--follow", help="Follow the course again.")] = False,
     name: Name = None,
-    runs: RunsDir = Path("runs"),
+    runs: RunsDir = RUNS,
 ) -> None:
     """Change the channel of a link while it streams."""
     wanted: dict[str, Any] = {"link": link, "snr_db": snr_db, "model": model}
@@ -142,7 +141,7 @@ def codec_set(
     link: Link,
     codec: Annotated[str, typer.Argument(help="A codec of the catalogue.")],
     name: Name = None,
-    runs: RunsDir = Path("runs"),
+    runs: RunsDir = RUNS,
 ) -> None:
     """Change the codec of a link while it streams; a refused one leaves the old one serving."""
     serving = change(find_system(runs, name), "/api/codec", {"link": link, "codec": codec})
@@ -159,10 +158,10 @@ def sweep_live(
     """
     system = find_system(runs, name)
     wanted = scenario.model_dump(mode="json")
-    content = {"scenario": wanted, "resume": resume, "report": report}
+    content = {"scenario": wanted, "resume": resume, "report": report, "path": str(path.absolute())}
     begun = change(system, "/api/sweep", content)
     console.print(f"{system.name} sweeps {scenario.name} into {begun['folder']}")
-    with frame_progress() as progress:
+    with progress_bar() as progress:
         bar = progress.add_task(scenario.name, total=begun["planned"], note="")
         while True:
             found = read_status(system)["sweep"] or {}
@@ -175,21 +174,27 @@ def sweep_live(
                 break
             time.sleep(POLL_S)
     if found["state"] == "failed":
-        again = f"go on with: semcom sweep {path} --live --resume"
-        raise ProcessFailedError(f"{found['error']}; {again}", found["exit_code"])
-    console.print(f"results digest {found['results_digest']} in {found['seconds']:.0f} s")
+        options = [*option("--name", name), *option("--runs", runs, RUNS)]
+        options += [] if report else ["--no-report"]
+        again = command("semcom", "sweep", path, "--live", "--resume", *options)
+        raise ProcessFailedError(f"{found['error']}; go on with: {again}", found["exit_code"])
+    print_results(found["results_digest"], found["seconds"])
     if found["report"] is not None:
         console.print(f"report: {found['report']}")
+    if found.get("undrawn") is not None:
+        print_undrawn(Path(found["folder"]), found["undrawn"])
 
 
 def _stream(
     scenario: LiveScenario, home: Home, folders: Folders, work: Path, *, launch: bool
 ) -> None:
     """In the foreground: the table on a terminal, else a line when it is up."""
-    table = Live(console=console, auto_refresh=False) if console.is_terminal else None
+    table = Live(console=console, auto_refresh=False) if console.at_terminal else None
 
     def on_up(url: str) -> None:
-        console.print(f"{home.name} is up at {url}; Ctrl-C or semcom down ends it", soft_wrap=True)
+        console.print(
+            f"{home.name} is up at {url}; end it by Ctrl-C or with: {home.command('down')}"
+        )
         if table is not None:
             table.start()
 
@@ -221,7 +226,9 @@ def _detach(home: Home, arguments: list[str]) -> None:
         ProcessFailedError: it ended before, with its error and exit code.
     """
     if home.find() is not None:
-        raise ConfigurationError(f"live system '{home.name}' is up; semcom down ends it")
+        raise ConfigurationError(
+            f"live system '{home.name}' is up; end it with: {home.command('down')}"
+        )
     with home.open_log() as output:
         process = start_module(
             "orchestrator.cli",
@@ -238,12 +245,15 @@ def _detach(home: Home, arguments: list[str]) -> None:
             if code is not None:
                 raise ProcessFailedError(_last_line(home.logs / UP_LOG), code)
             if time.monotonic() > deadline_s:
-                raise SemcomError(f"not every link streams; see semcom status and {home.logs}")
+                raise SemcomError(
+                    f"not every link streams; see {home.logs} and: {home.command('status')}"
+                )
             time.sleep(POLL_S / 5)
     found = home.find()
     assert found is not None
-    text = f"{home.name} is up at {found.url}; semcom status shows it, semcom down ends it"
-    console.print(text, soft_wrap=True)
+    console.print(f"{home.name} is up at {found.url}")
+    console.print(f"look at it with: {home.command('status')}")
+    console.print(f"end it with: {home.command('down')}")
 
 
 def _streams(system: Found | None) -> bool:

@@ -1,4 +1,4 @@
-"""What several commands share: options, where they look by default, console and progress bar."""
+"""What several commands share: options, and where they look by default."""
 
 from __future__ import annotations
 
@@ -9,21 +9,16 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from semcom.checkpoints import default_root
+from orchestrator.terminal import console
 from semcom.shipped import shipped
 from semcom.waits import logger as waits
-
-console = Console()
 
 DataDir = Annotated[Path, typer.Option("--data", help="Folder of data sets.")]
 CodecDir = Annotated[Path, typer.Option("--codecs", help="Folder of codecs.")]
 RunsDir = Annotated[Path, typer.Option("--runs", help="Folder of runs.")]
 
 SCENARIOS = shipped("scenarios")
-CODECS = default_root()
 
 
 class _Lines(logging.Handler):
@@ -31,7 +26,7 @@ class _Lines(logging.Handler):
 
     def emit(self, record: logging.LogRecord) -> None:
         """Print the text of a record."""
-        console.print(record.getMessage(), markup=False, highlight=False, soft_wrap=True)
+        console.print(record.getMessage())
 
 
 @contextmanager
@@ -45,14 +40,12 @@ def waits_on_console() -> Iterator[None]:
         waits.removeHandler(lines)
 
 
-def frame_progress() -> Progress:
-    """The bar of a sweep or an evaluation, with a note beside it."""
-    return Progress(
-        TextColumn("{task.description}"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TextColumn("frames"),
-        TimeRemainingColumn(),
-        TextColumn("{task.fields[note]}"),
-        console=console,
+def new_app(about: str) -> typer.Typer:
+    """Return a group of commands; help and errors are plain text, whole in a pipe too."""
+    return typer.Typer(
+        help=about,
+        no_args_is_help=True,
+        add_completion=False,
+        pretty_exceptions_enable=False,
+        rich_markup_mode=None,
     )

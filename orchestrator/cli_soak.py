@@ -7,13 +7,14 @@ from typing import Annotated
 
 import typer
 
-from orchestrator.cli_options import CODECS, SCENARIOS, CodecDir, DataDir, RunsDir, console
+from orchestrator.cli_options import SCENARIOS, CodecDir, DataDir, RunsDir
 from orchestrator.datasets.prepare import draw_missing
 from orchestrator.disturbance import check_length, run_soak
 from orchestrator.run_folder import LEDGER
 from orchestrator.run_lock import claim_folder
 from orchestrator.scenarios import read_scenario
-from orchestrator.settings import Folders
+from orchestrator.settings import CODECS, DATA, RUNS, Folders
+from orchestrator.terminal import console
 from semcom.errors import AccountingError
 
 
@@ -26,9 +27,9 @@ def soak(  # noqa: PLR0913, PLR0917 - the options of a command
     scenario: Annotated[Path, typer.Option(help="What is swept, again and again.")] = SCENARIOS
     / "soak.yaml",
     out: Annotated[Path | None, typer.Option(help="The folder of all rounds.")] = None,
-    data: DataDir = Path("data"),
+    data: DataDir = DATA,
     codecs: CodecDir = CODECS,
-    runs: RunsDir = Path("runs"),
+    runs: RunsDir = RUNS,
 ) -> None:
     """Kill and stop processes of a live system that sweeps; every frame must be accounted for."""
     check_length(minutes, judge_memory=memory)
@@ -41,7 +42,7 @@ def soak(  # noqa: PLR0913, PLR0917 - the options of a command
         wanted, folder, folders=folders, minutes=minutes, seed=seed, judge_memory=memory
     )
     for line in found.lines():
-        console.print(line, highlight=False, soft_wrap=True)
+        console.print(line)
     if not found.clean:
         raise AccountingError(f"not clean, see above and {folder}/round-*/{LEDGER}")
     console.print("clean" if memory else "clean; memory was not judged", highlight=False)

@@ -10,7 +10,7 @@ from __future__ import annotations
 import secrets
 import subprocess
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Protocol
@@ -29,7 +29,7 @@ from orchestrator.run_folder import (
 )
 from orchestrator.run_lock import alone_in
 from orchestrator.run_manifest import write_run_manifest
-from orchestrator.runs import WRITING, InterruptedRunError, RunOutcome
+from orchestrator.runs import WRITING, InterruptedRunError, RunOutcome, draw
 from orchestrator.scenarios import Plan, Scenario, make_plan
 from orchestrator.settings import Folders
 from semcom.children import start_module
@@ -71,8 +71,11 @@ def run_evaluation(
     *,
     folders: Folders,
     watcher: Callable[[Plan], EvaluationWatcher],
+    command: Sequence[str] = (),
 ) -> RunOutcome:
     """Evaluate a scenario, or finish an evaluation of it; points that are there are kept.
+
+    `command` holds the words that go on with it, see `orchestrator.resumption`.
 
     Raises:
         ConfigurationError: the folder holds a run, or the evaluation of something else.
@@ -96,17 +99,21 @@ def run_evaluation(
             recorder = _Recorder(ledger, folders, watcher(ledger.plan))
             kind = {"kind": EVALUATION}
             if not recorder.complete:
-                write_run_manifest(folder, scenario, ledger.plan, codecs=codecs, results=kind)
+                write_run_manifest(
+                    folder, scenario, ledger.plan, codecs=codecs, command=command, results=kind
+                )
             recorder.run()
             with stop_requests(WRITING):
                 seconds = time.monotonic() - started_s
-                digests = write_results(ledger, scenario, codecs, seconds=seconds, more=kind)
+                digests = write_results(
+                    ledger, scenario, codecs, seconds=seconds, command=command, more=kind
+                )
                 ledger.close()
-                page = write_report(folder, [folder])
+                page, undrawn = draw(folder, write_report)
                 ledger.check_place()
         finally:
             ledger.close()
-    return RunOutcome(folder, digests.results, page, seconds)
+    return RunOutcome(folder, digests.results, page, seconds, undrawn)
 
 
 class _Recorder:
@@ -218,8 +225,7 @@ def evaluating_process(job: EvaluationJob) -> Iterator[Iterator[EvaluationLine]]
         with stopping_at_once():
             yield _lines(process, job)
     except Stopped as stopped:
-        text = "interrupted; the same command goes on from here"
-        raise InterruptedRunError(text, stopped.exit_code) from stopped
+        raise InterruptedRunError("interrupted", stopped.exit_code) from stopped
     finally:
         process.terminate()
         if process.stdout is not None:

@@ -27,6 +27,7 @@ def write_results(
     codecs: Sequence[CodecFacts],
     *,
     seconds: float,
+    command: Sequence[str] = (),
     more: dict[str, Any] | None = None,
 ) -> Digests:
     """Write the files beside a complete ledger and seal it; returns its digests.
@@ -36,6 +37,7 @@ def write_results(
         scenario: what was run.
         codecs: facts of its codecs, for the manifest.
         seconds: that it took.
+        command: the words that go on with it.
         more: fields of the manifest.
 
     Raises:
@@ -53,7 +55,9 @@ def write_results(
         check_manifest(folder, ledger.plan, digests, ledger.seals)  # a changed one is not hidden
         stated = {f"{name}_digest": digest for name, digest in digests._asdict().items()}
         results = {**(more or {}), **stated, "seconds": round(seconds, 1)}
-        written = write_run_manifest(folder, scenario, ledger.plan, codecs=codecs, results=results)
+        written = write_run_manifest(
+            folder, scenario, ledger.plan, codecs=codecs, command=command, results=results
+        )
         seal(ledger, digests, manifest_sha256=written)
     ledger.check_place()
     return digests

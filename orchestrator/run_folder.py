@@ -29,6 +29,7 @@ class Run:
     """What there is to report of a run; `manifest` is empty where no file was left."""
 
     name: str
+    folder: Path
     summary: Summary
     results_digest: str
     manifest: dict[str, Any]
@@ -52,6 +53,7 @@ def read_run(folder: Path) -> Run:
         check_seals(ledger, digests)
     return Run(
         name=folder.resolve().name,
+        folder=folder,
         summary=summary,
         results_digest=digests.results,
         manifest=read_run_manifest(folder) or {},

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from orchestrator.codec_facts import CodecFacts
+from orchestrator.resumption import COMMAND, from_anywhere
 from orchestrator.run_folder import RUN_MANIFEST
 from orchestrator.scenarios import Plan, Scenario
 from semcom.errors import StorageError
@@ -27,9 +28,12 @@ def write_run_manifest(
     plan: Plan,
     *,
     codecs: Sequence[CodecFacts],
+    command: Sequence[str] = (),
     results: dict[str, Any] | None = None,
 ) -> str:
     """Write the manifest, whole or not at all, with `results` added; returns its SHA-256.
+
+    `command` holds the words that go on with the run, see `orchestrator.resumption`.
 
     Raises:
         StorageError: the disk refuses.
@@ -47,6 +51,7 @@ def write_run_manifest(
         "device": scenario.device,
         "threads": scenario.threads.model_dump(),
         "engine": scenario.engine,
+        **({COMMAND: from_anywhere(command)} if command else {}),
         **(results or {}),
     }
     content = json.dumps(fields, indent=1).encode()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import secrets
 import time
 from collections.abc import Callable, Sequence
@@ -30,6 +31,7 @@ from semcom.telemetry import log_file
 DRAINING = "finishing what is on its way"
 WRITING = "writing the results and the report"
 
+logger = logging.getLogger("orchestrator.runs")
 Reporter = Callable[[Path, Sequence[Path]], Path]  # draws the report of folders into a folder
 
 
@@ -47,8 +49,9 @@ class RunOutcome:
 
     folder: Path
     results_digest: str
-    report: Path | None  # none where none was asked for, or none can be written
+    report: Path | None  # none where none was asked for, or none could be drawn or written
     seconds: float
+    undrawn: str | None = None  # why a report that was asked for is not there
 
 
 @dataclass(frozen=True)
@@ -61,6 +64,7 @@ class BegunRun:
     sweep: Sweep
     codecs: Sequence[CodecFacts]
     started_s: float
+    command: Sequence[str] = ()
 
     @property
     def plan(self) -> Plan:
@@ -74,15 +78,28 @@ class BegunRun:
         return InterruptedRunError(text, exit_code)
 
 
+@dataclass(frozen=True, kw_only=True)
+class RunOptions:
+    """How a sweep is run.
+
+    `resume`: go on with a run that is there. `launch`: start the processes here; else they are
+    started elsewhere and dial in. `report`: draws the report, if one is wanted. `command`: the
+    words that go on with it, see `orchestrator.resumption`.
+    """
+
+    resume: bool = False
+    launch: bool = True
+    report: Reporter | None = write_report
+    command: Sequence[str] = ()
+
+
 def run_sweep(
     scenario: Scenario,
     folder: Path,
     *,
     folders: Folders,
     watcher: Callable[[Plan], Watcher],
-    resume: bool = False,
-    launch: bool = True,
-    report: Reporter | None = write_report,
+    options: RunOptions,
 ) -> RunOutcome:
     """Run a sweep to its end and write everything it leaves behind.
 
@@ -91,28 +108,27 @@ def run_sweep(
         folder: the run's folder.
         folders: where data sets and codecs lie.
         watcher: makes the one who is told of the progress.
-        resume: go on with a run that is there.
-        launch: start the processes here; else they are started elsewhere and dial in.
-        report: draws the report, if one is wanted.
+        options: how it is run.
 
     Raises:
         SemcomError: with the exit code that system.md names.
     """
-    check_places(scenario, launch=launch)  # before there is a folder
+    check_places(scenario, launch=options.launch)  # before there is a folder
     folders = folders.absolute()
     plan = plan_run(scenario, folders)
+    resume, launch = options.resume, options.launch
     if resume or is_read_only(folder):  # else who holds it is told first
         _check_folder(folder, resume=resume)
     if resume and is_read_only(folder):
         return RunOutcome(folder, open_finished(folder, plan), None, 0.0)
     with alone_in(folder, folders.runs), stop_requests(DRAINING) as stop:
-        begun = begin_run(scenario, plan, folder, folders, resume=resume)
+        begun = begin_run(scenario, plan, folder, folders, resume=resume, command=options.command)
         try:
             if not begun.sweep.complete:
                 with log_file(folder / "logs" / "orchestrator.jsonl"):
                     _serve(begun, folders, watcher=watcher(begun.plan), launch=launch, stop=stop)
             stop.doing = WRITING
-            return finish_run(begun, report)
+            return finish_run(begun, options.report)
         finally:
             begun.ledger.close()
 
@@ -128,7 +144,13 @@ def plan_run(scenario: Scenario, folders: Folders) -> Plan:
 
 
 def begin_run(
-    scenario: Scenario, plan: Plan, folder: Path, folders: Folders, *, resume: bool
+    scenario: Scenario,
+    plan: Plan,
+    folder: Path,
+    folders: Folders,
+    *,
+    resume: bool,
+    command: Sequence[str] = (),
 ) -> BegunRun:
     """Open a run's ledger, new or to be gone on with, and write its manifest.
 
@@ -155,27 +177,43 @@ def begin_run(
             sharded=scenario.shards > 1,
         )
         if not sweep.complete:  # that of a complete run tells more
-            write_run_manifest(folder, scenario, ledger.plan, codecs=codecs)
+            write_run_manifest(folder, scenario, ledger.plan, codecs=codecs, command=command)
     except BaseException:
         ledger.close()
         raise
-    return BegunRun(scenario, folder, ledger, sweep, codecs, started_s)
+    return BegunRun(scenario, folder, ledger, sweep, codecs, started_s, command)
 
 
 def finish_run(begun: BegunRun, report: Reporter | None) -> RunOutcome:
     """Write all that a complete run leaves behind, and close its ledger.
 
+    A report that cannot be drawn is no fault of the run: the outcome says why there is none.
+
     Raises:
         AccountingError: the ledger was altered since it was complete.
         StorageError: the disk refuses, or the folder was deleted or replaced.
-        SemcomError: the report cannot be drawn.
     """
     folder, seconds = begun.folder, time.monotonic() - begun.started_s
-    digests = write_results(begun.ledger, begun.scenario, begun.codecs, seconds=seconds)
+    digests = write_results(
+        begun.ledger, begun.scenario, begun.codecs, seconds=seconds, command=begun.command
+    )
     begun.ledger.close()  # for those who may only read it, such as the report's process
-    page = None if report is None else report(folder, [folder])
+    page, undrawn = draw(folder, report)
     begun.ledger.check_place()
-    return RunOutcome(folder, digests.results, page, seconds)
+    return RunOutcome(folder, digests.results, page, seconds, undrawn)
+
+
+def draw(folder: Path, report: Reporter | None) -> tuple[Path | None, str | None]:
+    """Draw a finished run's report; returns its page, or why one that was asked for is missing."""
+    if report is None:
+        return None, None
+    try:
+        return report(folder, [folder]), None
+    except SemcomError as error:
+        return None, str(error)
+    except Exception as error:
+        logger.info("the report cannot be drawn", exc_info=True)
+        return None, f"{type(error).__name__}: {error}"
 
 
 def _serve(

@@ -21,6 +21,7 @@ from semcom.errors import ConfigurationError
 from semcom.identity import plan_digest
 from semcom.messages import MAX_FRAME_IMAGES, MAX_ITEMS, Arithmetic, Digest, Role
 from semcom.names import Name
+from semcom.plain_text import command
 from semcom.points import ChannelSettings, PointSpec
 from semcom.settings import (
     HOST_NAMES,
@@ -269,7 +270,8 @@ def read_scenario(path: Path) -> Scenario:
     path = scenario_file(path)
     content = read_yaml(path)
     if content.get("mode") == LIVE:
-        raise ConfigurationError(f"{path} is a live scenario, not a sweep: semcom up {path}")
+        start = command("semcom", "up", path)
+        raise ConfigurationError(f"{path} is a live scenario, not a sweep; start it with: {start}")
     return validate(Scenario, content, where=str(path))
 
 

@@ -4,15 +4,20 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from semcom.checkpoints import default_root
 from semcom.settings import Settings
+
+# Where commands look if they are not told.
+DATA, RUNS, WORK = Path("data"), Path("runs"), Path("training")
+CODECS = default_root()
 
 
 class Folders(Settings):
     """Folders of data sets, codecs and runs; relative to where the command is given."""
 
-    data: Path = Path("data")
+    data: Path = DATA
     codecs: Path = Path("codecs")
-    runs: Path = Path("runs")
+    runs: Path = RUNS
 
     def absolute(self) -> Folders:
         """The same folders, for processes that run elsewhere."""

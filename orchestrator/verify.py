@@ -7,14 +7,20 @@ them; and where the data sets are at hand the answers are judged again.
 
 from __future__ import annotations
 
-import shlex
 from dataclasses import dataclass
 from itertools import zip_longest
 from pathlib import Path
 
 from orchestrator.judging import Judge
 from orchestrator.manifest_check import check_manifest
-from orchestrator.run_folder import RESULTS_CSV, RUN_MANIFEST, open_ledger, read_if_there
+from orchestrator.resumption import finish_hint
+from orchestrator.run_folder import (
+    RESULTS_CSV,
+    RUN_MANIFEST,
+    open_ledger,
+    read_if_there,
+    read_run_manifest,
+)
 from orchestrator.seals import Digests, check_seals, digests_of
 from orchestrator.summary import Summary, format_results_csv, summarize
 from semcom.errors import AccountingError
@@ -128,7 +134,7 @@ def _check_complete(summary: Summary, folder: Path) -> None:
     raise AccountingError(
         f"{missing} of {plan.total_frames} frames are missing, first on link {first.link} at "
         f"point {first.point} ({spec.channel.label}, {spec.snr_db:g} dB, seed {spec.seed}): "
-        f"finish with 'semcom sweep SCENARIO --out {shlex.quote(str(folder))} --resume'"
+        f"{finish_hint(folder, read_run_manifest(folder) or {})}"
     )
 
 
@@ -142,7 +148,7 @@ def _results_csv_agrees(folder: Path, summary: Summary) -> bool:
     for number, (found, expected) in enumerate(lines, start=1):
         if found != expected:
             raise AccountingError(
-                f"{path} line {number} is not what the ledger gives: delete it, then "
-                f"'semcom sweep SCENARIO --out {shlex.quote(str(folder))} --resume' writes it anew"
+                f"{path} line {number} is not what the ledger gives: delete it to have it "
+                f"written anew, and {finish_hint(folder, read_run_manifest(folder) or {})}"
             )
     return True

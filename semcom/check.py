@@ -8,6 +8,8 @@ from urllib.error import HTTPError
 from urllib.parse import urlsplit
 from urllib.request import ProxyHandler, build_opener
 
+from semcom.plain_text import tell_error
+
 READY = "http://127.0.0.1:9100/readyz"
 TIMEOUT_S = 3.0
 
@@ -30,7 +32,7 @@ def main(arguments: list[str]) -> int:
     """0 if the process is ready; else 1 and one line that says why."""
     wrong = check(arguments[0] if arguments else READY)
     if wrong is not None:
-        sys.stderr.write(f"error: {wrong}\n")
+        tell_error(wrong)
     return 0 if wrong is None else 1
 
 

@@ -8,6 +8,7 @@ SemcomError (70)
 ├── CheckpointError (6)         a codec that cannot be trusted or does not fit
 ├── StorageError (7)            the disk refused
 ├── AccountingError (8)         images missing, duplicated, or answered in two ways
+├── ReportError (9)             a report cannot be drawn; the results are as they were
 └── ProcessFailedError          another process failed or refused: with its exit code
 """
 
@@ -73,6 +74,12 @@ class AccountingError(SemcomError):
     """Images missing, duplicated or answered in two ways."""
 
     exit_code = 8
+
+
+class ReportError(SemcomError):
+    """A report cannot be drawn; what it was to show is as it was."""
+
+    exit_code = 9
 
 
 class ProcessFailedError(SemcomError):

@@ -13,6 +13,7 @@ from semcom.errors import ConfigurationError
 from semcom.files import open_regular
 from semcom.keys import AUTHORIZED, SECRET, KeyFolder
 from semcom.messages import Role
+from semcom.plain_text import command
 
 # Open for as long as this process lives: closing one would give its key back.
 _held: list[int] = []
@@ -46,7 +47,8 @@ def claim(keys: KeyFolder, role: Role, pattern: str) -> str:
             continue
         _held.append(descriptor)
         return path.stem
+    another = f"{role}:{pattern.removesuffix('*')}{len(found) + 1}"
     raise ConfigurationError(
         f"{role} {pattern} has no key: {len(usable)} in {keys.path}, all of them held by others; "
-        "make more with semcom keys"
+        f"make more, as with: {command('semcom', 'keys', keys.path, '--peer', another)}"
     )

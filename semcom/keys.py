@@ -17,6 +17,7 @@ from typing import Literal
 from semcom.errors import AuthenticationError, ConfigurationError
 from semcom.key_files import PublicKey, SecretKey, check_folder, read_key_file
 from semcom.messages import Role
+from semcom.plain_text import command
 from semcom.speakers import Speaker
 
 SECRET, AUTHORIZED, REVOKED = "secret", "authorized", "revoked"
@@ -54,7 +55,8 @@ class KeyFolder:
         """
         path = self.path / SECRET / f"{name}.yaml"
         self.check_permissions()
-        missing = f"{role} {name} has no key, make it with semcom keys; there is no"
+        make = command("semcom", "keys", self.path, "--peer", f"{role}:{name}")
+        missing = f"{role} {name} has no key, make it with: {make}; there is no"
         key = read_key_file(SecretKey, path, missing=missing)
         if key.speaker != Speaker(role, name):
             raise AuthenticationError(f"{path} is the key of {key.speaker}, not of {role} {name}")

@@ -13,6 +13,9 @@ Z_95 = 1.959963984540054
 def wilson_interval(correct: int, total: int, z: float = Z_95) -> tuple[float, float]:
     """Wilson score interval of a proportion; (0, 1) where nothing was seen.
 
+    It contains `correct / total` as a float, whatever its ends are rounded to: the upper end is
+    exactly 1 where all are correct, the lower end exactly 0 where none is.
+
     Returns:
         Lower and upper end, 0..1; 95 % by default.
     """
@@ -22,7 +25,10 @@ def wilson_interval(correct: int, total: int, z: float = Z_95) -> tuple[float, f
     scale = 1.0 + z * z / total
     middle = (share + z * z / (2 * total)) / scale
     half = z / scale * sqrt(share * (1.0 - share) / total + z * z / (4 * total * total))
-    return max(0.0, middle - half), min(1.0, middle + half)
+    # At both ends of the scale the interval's end is the share itself, which rounding can miss.
+    low = 0.0 if correct == 0 else max(0.0, min(share, middle - half))
+    high = 1.0 if correct == total else min(1.0, max(share, middle + half))
+    return low, high
 
 
 def percentile(values: Sequence[float], share: float) -> float:

@@ -26,6 +26,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from semcom.errors import ConfigurationError, StorageError
 from semcom.files import open_regular, read_file, write_atomically
+from semcom.plain_text import command
 
 Split = Literal["train", "test"]
 SPLITS: tuple[Split, ...] = get_args(Split)
@@ -83,7 +84,7 @@ class Shard:
             reason = next(iter(str(error).splitlines()), "") or type(error).__name__
             raise ConfigurationError(
                 f"data set {root} is damaged ({reason}); "
-                f"run 'semcom data prepare {self.manifest.name}' again"
+                f"make it again with: {_prepare_command(root, self.manifest.name)}"
             ) from error
 
     @property
@@ -117,7 +118,7 @@ def read_manifest(root: Path) -> DatasetManifest:
         return DatasetManifest.model_validate_json(read_file(path, max_bytes=MAX_MANIFEST_BYTES))
     except FileNotFoundError as error:
         raise ConfigurationError(
-            f"no data set at {root}; run 'semcom data prepare {root.name}' first"
+            f"no data set at {root}; make it with: {_prepare_command(root, root.name)}"
         ) from error
     except OSError as error:
         raise ConfigurationError(f"cannot read {path}: {error.strerror}") from error
@@ -237,3 +238,10 @@ def _check_split(images: ImageArray, labels: LabelArray, classes: int, what: str
     if int(labels.min()) < 0 or int(labels.max()) >= classes:
         worst = int(labels.max()) if int(labels.min()) >= 0 else int(labels.min())
         raise ConfigurationError(f"{what}: label {worst} but only {classes} classes")
+
+
+def _prepare_command(root: Path, name: str) -> str:
+    """The command that makes the data set of a folder."""
+    folder = root.parent
+    elsewhere = folder.absolute() != Path("data").absolute()
+    return command("semcom", "data", "prepare", name, *(["--data", folder] if elsewhere else []))

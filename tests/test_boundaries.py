@@ -82,8 +82,9 @@ RULES = {
     ),
     "orchestrator.training": Rule(
         (
-            "orchestrator.training", "semcom", "torch", "torchvision", "timm", "numpy", "pydantic",
-            "yaml", "safetensors", "rich", "matplotlib", "tensorboard", *MODEL_MODULES,
+            "orchestrator.training", "orchestrator.terminal", "semcom", "torch", "torchvision",
+            "timm", "numpy", "pydantic", "yaml", "safetensors", "rich", "matplotlib", "tensorboard",
+            *MODEL_MODULES,
         ),
         SOCKET_MODULES,
     ),

@@ -5,21 +5,29 @@ from __future__ import annotations
 import statistics
 from pathlib import Path
 
-from matplotlib import style
-from matplotlib.figure import Figure
-
 from orchestrator.bench.figures import Figures, Target
-from orchestrator.reports.theme import LIGHT, png_bytes, rc_params
+from orchestrator.reports.drawing import dressed, new_figure, plain, png_bytes, widest_in
+from orchestrator.reports.theme import LIGHT
+from semcom.errors import StorageError
 from semcom.files import write_atomically
 
 PLOT = "performance.png"
+PANEL_IN = 5.2
+CLAIM_SIZE = 8.5
+LEAST = 1e-9
 
 
 def write_plot(found: list[Figures], folder: Path) -> Path:
-    """Draw every target's runs as multiples of what was asked; right of 1 it is met."""
+    """Draw every target's runs as multiples of what was asked; right of 1 it is met.
+
+    Raises:
+        StorageError: the disk refuses.
+    """
     targets = [(figures, target) for figures in found for target in figures.targets]
-    with style.context(["default", rc_params(LIGHT)], after_reset=True):
-        figure = Figure(figsize=(8.4, 0.9 + 0.34 * len(targets)), layout="constrained")
+    claims = [plain(target.claim) for _, target in targets]
+    with dressed(LIGHT):
+        figure = new_figure(PANEL_IN, 0.9 + 0.34 * len(targets))
+        figure.set_figwidth(PANEL_IN + widest_in(figure, claims, CLAIM_SIZE))
         axes = figure.subplots()
         for row, (figures, target) in enumerate(targets):
             reached = [_reached(target, value) for value in figures.values(target.column)]
@@ -30,15 +38,20 @@ def write_plot(found: list[Figures], folder: Path) -> Path:
         axes.axvline(1.0, color=LIGHT.ink, linewidth=1)
         axes.set_xscale("log", base=2)
         axes.xaxis.set_major_formatter("{x:g}")
-        axes.set_yticks(range(len(targets)), [target.claim for _, target in targets])
+        axes.set_yticks(range(len(targets)), claims)
         axes.set_ylim(len(targets) - 0.4, -0.6)
         axes.grid(visible=False, axis="y")
         axes.set_xlabel("measured over asked (median, min, max)")
         content = png_bytes(figure)
     path = folder / PLOT
-    write_atomically(path, content)
+    try:
+        write_atomically(path, content)
+    except OSError as error:
+        raise StorageError(f"cannot write {path}: {error.strerror}") from error
     return path
 
 
 def _reached(target: Target, value: float) -> float:
-    return value / target.bound if target.at_least else target.bound / value
+    """How often a value is what was asked; above 0, for the axis is logarithmic."""
+    over, under = (value, target.bound) if target.at_least else (target.bound, value)
+    return max(over, LEAST) / max(under, LEAST)

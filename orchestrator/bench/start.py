@@ -67,7 +67,7 @@ def _demo_s(folders: Folders) -> float:
         try:
             while not _has_frames(run):
                 if process.poll() is not None:
-                    raise SemcomError(f"semcom demo ended with {process.returncode}")
+                    raise SemcomError(f"the demo ended with {process.returncode}")
                 time.sleep(POLL_S)
             return time.monotonic() - started_s
         finally:

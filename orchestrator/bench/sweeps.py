@@ -15,7 +15,7 @@ import psutil
 
 from orchestrator.frame_rows import FrameRow
 from orchestrator.run_folder import open_ledger
-from orchestrator.runs import run_sweep
+from orchestrator.runs import RunOptions, run_sweep
 from orchestrator.scenarios import Plan, Scenario
 from orchestrator.settings import Folders
 from semcom.errors import SemcomError
@@ -85,7 +85,8 @@ def swept(scenario: Scenario, folders: Folders) -> Watched:
 
     with tempfile.TemporaryDirectory() as name, _weighed(watched.peak_mib):
         folder = Path(name) / scenario.name
-        run_sweep(scenario, folder, folders=folders, watcher=watcher, report=None)
+        options = RunOptions(report=None)
+        run_sweep(scenario, folder, folders=folders, watcher=watcher, options=options)
         with open_ledger(folder) as ledger:
             watched.rows = list(ledger.rows())
     return watched

@@ -13,9 +13,9 @@ from pathlib import Path
 from typing import IO
 from urllib.parse import urlsplit
 
-from rich.console import Console
 from rich.progress import DownloadColumn, Progress, TimeRemainingColumn, TransferSpeedColumn
 
+from orchestrator.terminal import Terminal
 from semcom.errors import ConfigurationError, StorageError
 
 _TIMEOUT_S = 30.0  # without a single byte
@@ -90,13 +90,13 @@ def _fetch(archive: Archive, file: IO[bytes]) -> None:
 
 def _blocks(archive: Archive) -> Iterator[bytes]:
     """The bytes of the file, with a progress bar on a terminal."""
-    console = Console(stderr=True)
+    console = Terminal(stderr=True)
     columns = (*Progress.get_default_columns()[:2], DownloadColumn(), TransferSpeedColumn())
     try:
         with (
             urllib.request.urlopen(archive.url, timeout=_TIMEOUT_S) as response,
             Progress(
-                *columns, TimeRemainingColumn(), console=console, disable=not console.is_terminal
+                *columns, TimeRemainingColumn(), console=console, disable=not console.at_terminal
             ) as progress,
         ):
             length = response.headers.get("Content-Length")

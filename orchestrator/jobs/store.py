@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from semcom.errors import ConfigurationError, StorageError
+from semcom.plain_text import command
 
 State = Literal["queued", "running", "done", "failed", "cancelled"]
 STATES: tuple[State, ...] = ("queued", "running", "done", "failed", "cancelled")
@@ -142,7 +143,8 @@ class JobStore:
         """
         found = self._select("WHERE id=?", job_id)
         if not found:
-            raise ConfigurationError(f"no job {job_id}; `semcom jobs list` shows those there are")
+            shown_by = command("semcom", "jobs", "list", "--work", self.path.parent.parent)
+            raise ConfigurationError(f"no job {job_id}; look at those there are with: {shown_by}")
         return found[0]
 
     def jobs(self) -> list[Job]:

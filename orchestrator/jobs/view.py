@@ -6,15 +6,16 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from rich import box
 from rich.console import Console
-from rich.progress import BarColumn, Progress, TaskID, TextColumn
+from rich.progress import BarColumn, Progress, TaskID
 from rich.table import Table
 
 from orchestrator.jobs.progress import Pace, Tail
 from orchestrator.jobs.settings import JobsFolder
 from orchestrator.jobs.store import Job, JobStore
+from orchestrator.terminal import Words, new_table, progress_bar
 from semcom.errors import TERMINATED, SemcomError
+from semcom.plain_text import one_line
 
 DIGITS = 12  # of a digest that are shown
 
@@ -46,10 +47,9 @@ def table(jobs: Sequence[Job], folder: JobsFolder) -> Table:
         columns["restarts"] = [str(job.restarts) for job in jobs]
     if any(job.digest for job in jobs):
         columns["codec"] = [(job.digest or "")[:DIGITS] for job in jobs]
-    result = Table(box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0), pad_edge=False)
-    for name in columns:
-        folds = name in {"name", "state"}
-        result.add_column(name, overflow="fold", no_wrap=not folds)
+    result = new_table(*columns)
+    for column in result.columns:
+        column.no_wrap = column.header not in {"name", "state"}
     for row in zip(*columns.values(), strict=True):
         result.add_row(*row)
     return result
@@ -118,13 +118,13 @@ def watch(
 
 class _Bars:
     def __init__(self, console: Console) -> None:
-        self.progress = Progress(
-            TextColumn("{task.description}"),
-            TextColumn("{task.fields[stage]}"),
+        self.progress = progress_bar(
+            Words("{task.description}"),
+            Words("{task.fields[stage]}"),
             BarColumn(bar_width=30),
-            TextColumn("{task.percentage:>5.1f} %"),
-            TextColumn("{task.fields[note]}", markup=False),
-            console=console,
+            Words("{task.percentage:>5.1f} %"),
+            Words("{task.fields[note]}"),
+            shown_on=console,
         )
         self._bars: dict[int, TaskID] = {}
 
@@ -153,7 +153,7 @@ class _Lines:
             one.said = news
             parts = [f"{one.job.id} {one.job.name}", one.stage, one.note]
             text = ": ".join(part for part in parts if part)
-            self._console.print(text, markup=False, highlight=False, soft_wrap=True)
+            self._console.print(one_line(text))
 
 
 def _state(job: Job) -> str:

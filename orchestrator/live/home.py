@@ -14,10 +14,12 @@ import psutil
 
 from orchestrator.jobs.processes import is_process
 from orchestrator.run_lock import LIVE_FOLDER, LOCK
+from orchestrator.settings import RUNS
 from semcom.errors import ConfigurationError, StorageError
 from semcom.files import read_file, read_text, write_atomically
 from semcom.locks import FileLock
 from semcom.names import check_name, is_name
+from semcom.plain_text import command, option
 
 TOKEN_VARIABLE = "SEMCOM_TOKEN"
 MAX_BYTES = 1 << 16  # of live.json and of the token
@@ -44,8 +46,13 @@ class Home:
             ConfigurationError: that is no name of a folder.
         """
         self.name = check_name(name, what="the live system")
+        self.runs = runs
         self.folder = runs / LIVE_FOLDER / name
         self._lock = FileLock(self.folder / LOCK)
+
+    def command(self, word: str) -> str:
+        """A command of `semcom` for this very system, to be pasted into a shell."""
+        return command("semcom", word, "--name", self.name, *option("--runs", self.runs, RUNS))
 
     @property
     def logs(self) -> Path:
@@ -63,8 +70,8 @@ class Home:
             self.logs.mkdir(parents=True, exist_ok=True)
             if not self._lock.acquire():
                 raise ConfigurationError(
-                    f"live system '{self.name}' is up: {self._lock.holder()} has its folder; end "
-                    f"it with semcom down, or choose --name"
+                    f"live system '{self.name}' is up: {self._lock.holder()} has its folder; "
+                    f"choose another --name, or end it with: {self.command('down')}"
                 )
             return token_variable() or self._make_token()
         except OSError as error:
@@ -156,15 +163,18 @@ def find_system(runs: Path, name: str | None) -> Found:
     if name is not None and "://" in name:
         return Found(name, name.rstrip("/"), token_variable(), None)
     if name is not None:
-        found = Home(runs, check_name(name, what="--name")).find()
+        home = Home(runs, check_name(name, what="--name"))
+        found = home.find()
         if found is None:
-            raise ConfigurationError(f"no live system '{name}' in {runs}: semcom up")
+            start = home.command("up")
+            raise ConfigurationError(f"no live system '{name}' in {runs}; start one with: {start}")
         return found
     folders = sorted(path.parent.name for path in (runs / LIVE_FOLDER).glob("*/live.json"))
     names = [name for name in folders if is_name(name)]
     systems = [found for name in names if (found := Home(runs, name).find()) is not None]
     if not systems:
-        raise ConfigurationError(f"no live system in {runs}: semcom up")
+        start = command("semcom", "up", *option("--runs", runs, RUNS))
+        raise ConfigurationError(f"no live system in {runs}; start one with: {start}")
     if len(systems) > 1:
         there = ", ".join(each.name for each in systems)
         raise ConfigurationError(f"several live systems: {there}; choose one with --name")

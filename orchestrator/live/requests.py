@@ -5,9 +5,9 @@ from __future__ import annotations
 import queue
 from concurrent.futures import Future
 from dataclasses import dataclass, field
-from typing import Any, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import model_validator
+from pydantic import Field, model_validator
 
 from orchestrator.scenarios import Scenario
 from semcom.errors import ConfigurationError
@@ -54,6 +54,7 @@ class SweepRequest(Settings):
     name: Name | None = None
     resume: bool = False
     report: bool = True
+    path: Annotated[str, Field(max_length=4096)] | None = None  # of the scenario, for its manifest
 
 
 class StopRequest(Settings):

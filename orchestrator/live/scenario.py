@@ -22,6 +22,7 @@ from semcom.channel_choice import Channel
 from semcom.errors import ConfigurationError
 from semcom.messages import MAX_FRAME_IMAGES, Arrivals
 from semcom.names import Name
+from semcom.plain_text import command
 from semcom.points import ChannelSettings
 from semcom.settings import Settings, read_yaml, validate
 from semcom.shipped import scenario_file
@@ -78,7 +79,8 @@ def read_live_scenario(path: Path) -> LiveScenario:
     path = scenario_file(path)
     content = read_yaml(path)
     if content.get("mode") != LIVE:
-        raise ConfigurationError(f"{path} is not a live scenario (mode: live): semcom sweep {path}")
+        run = command("semcom", "sweep", path)
+        raise ConfigurationError(f"{path} is not a live scenario (mode: live); run it with: {run}")
     scenario = validate(LiveScenario, content, where=str(path))
     links = {}
     for name, link in scenario.links.items():

@@ -11,6 +11,7 @@ from orchestrator.datasets.prepare import draw_missing
 from orchestrator.launcher import Launcher
 from orchestrator.live.requests import SweepRequest
 from orchestrator.reports.apart import write_report_apart
+from orchestrator.resumption import sweep_words
 from orchestrator.run_lock import alone_in, check_not_live, claim_folder, last_folder, leave
 from orchestrator.runs import (
     BegunRun,
@@ -105,7 +106,11 @@ class HostedSweep:
         assert self.plan is not None
         scenario, resume = self._request.scenario, self._request.resume
         self._held.enter_context(alone_in(self.folder, self._folders.runs))
-        begun = begin_run(scenario, self.plan, self.folder, self._folders, resume=resume)
+        path = self._request.path
+        command = [] if path is None else sweep_words(Path(path), self._folders)
+        begun = begin_run(
+            scenario, self.plan, self.folder, self._folders, resume=resume, command=command
+        )
         self._held.callback(begun.ledger.close)
         self._open.enter_context(log_file(self.folder / "logs" / "orchestrator.jsonl"))
         self._begun, self.plan, self.state = begun, begun.plan, "running"
@@ -168,6 +173,7 @@ class HostedSweep:
             "waiting": self.missing_roles if self.state == "running" else [],
             "results_digest": None if outcome is None else outcome.results_digest,
             "report": None if outcome is None or outcome.report is None else str(outcome.report),
+            "undrawn": None if outcome is None else outcome.undrawn,
             "seconds": None if outcome is None else round(outcome.seconds, 1),
             "error": None if error is None else str(error),
             "exit_code": None

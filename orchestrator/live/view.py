@@ -9,6 +9,8 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from orchestrator.terminal import new_table, styled
+
 Status = Mapping[str, Any]
 
 
@@ -17,14 +19,16 @@ def view(status: Status) -> Group:
     lines: list[RenderableType] = [_headline(status), _links(status)]
     away = [f"{each['role']} {each['peer']}" for each in status["processes"] if not each["up"]]
     if away:
-        lines.append(Text(f"not heard of: {', '.join(away)}", style="yellow"))
+        lines.append(styled(f"not heard of: {', '.join(away)}", "yellow"))
     for link in status["links"]:
         lines += _notes(link)
     if status["sweep"] is not None:
-        lines.append(Text(sweep_line(status["sweep"])))
+        lines.append(styled(sweep_line(status["sweep"])))
     for job in status.get("jobs", []):
         share = f"{100 * job['progress']:.0f} %"
-        lines.append(Text(f"job {job['id']} {job['name']}: {job['state']} {job['stage']} {share}"))
+        lines.append(
+            styled(f"job {job['id']} {job['name']}: {job['state']} {job['stage']} {share}")
+        )
     return Group(*lines)
 
 
@@ -36,7 +40,11 @@ def sweep_line(sweep: Status) -> str:
     if sweep["waiting"]:
         text += f", waiting for {', '.join(sweep['waiting'])}"
     if sweep["results_digest"]:
-        text += f", results digest {sweep['results_digest'][:12]}, {sweep['report']}"
+        text += f", results digest {sweep['results_digest'][:12]}"
+    if sweep["report"]:
+        text += f", {sweep['report']}"
+    if sweep.get("undrawn"):
+        text += f", no report: {sweep['undrawn']}"
     if sweep["error"]:
         text += f", {sweep['error']}"
     return text
@@ -46,13 +54,13 @@ def _headline(status: Status) -> Text:
     minutes, seconds = divmod(int(status["uptime_s"]), 60)
     hours, minutes = divmod(minutes, 60)
     text = f"{status['name']}: {status['phase']} for {hours}:{minutes:02d}:{seconds:02d}"
-    return Text(f"{text}, statistics of the last {status['window_s']:g} s")
+    return styled(f"{text}, statistics of the last {status['window_s']:g} s")
 
 
 def _links(status: Status) -> Table:
-    table = Table(
+    table = new_table(
         "link", "channel", "SNR set, measured", "accuracy", "p50, p99", "frames/s",
-        "in flight", "refused", "codec", padding=(0, 0),
+        "in flight", "refused", "codec",
     )  # fmt: skip
     for column in table.columns[2:8]:
         column.justify = "right"
@@ -83,9 +91,9 @@ def _notes(link: Status) -> list[Text]:
     }
     parts = [f"{count} frames {what}" for what, count in counts.items() if count]
     style = "red" if link["unaccounted"] else "yellow"
-    notes = [Text(f"{link['link']}: {', '.join(parts)}", style=style)] if parts else []
+    notes = [styled(f"{link['link']}: {', '.join(parts)}", style)] if parts else []
     if link["failure"]:
-        notes.append(Text(f"{link['link']}: {link['failure']}", style="red"))
+        notes.append(styled(f"{link['link']}: {link['failure']}", "red"))
     return notes
 
 

@@ -46,12 +46,14 @@ class Member(NamedTuple):
 class SystemCurve(Curve):
     """A curve of one codec, called by its system and as little more as tells it apart.
 
-    `shade` is 0 where a system has one codec on a data set; those of more run from -1 to 1.
+    `shade` is 0 where a system has one codec on a data set; those of more run from -1 to 1, and
+    `rank` counts them.
     """
 
     system: str
     digest: str
     shade: float
+    rank: int
 
 
 def system_curves(runs: Sequence[Run]) -> list[SystemCurve]:
@@ -63,7 +65,7 @@ def system_curves(runs: Sequence[Run]) -> list[SystemCurve]:
         by_channel: dict[str, list[PointSummary]] = defaultdict(list)
         for point in found[member].values():
             by_channel[point.channel].append(point)
-        label, shade = labels[member]
+        label, shade, rank = labels[member]
         curves += [
             SystemCurve(
                 dataset=member.dataset,
@@ -75,6 +77,7 @@ def system_curves(runs: Sequence[Run]) -> list[SystemCurve]:
                 system=member.system,
                 digest=member.digest,
                 shade=shade,
+                rank=rank,
             )
             for channel, points in by_channel.items()
         ]
@@ -116,12 +119,12 @@ def _distinct_points(runs: Sequence[Run]) -> dict[Member, dict[Draw, PointSummar
 
 def _labels(
     members: Iterable[Member], facts: dict[str, CodecFacts]
-) -> dict[Member, tuple[str, float]]:
-    """Name and shade of each codec: its system, with its ratio or its name if there are more."""
+) -> dict[Member, tuple[str, float, int]]:
+    """Name, shade and rank of each codec: its system, with its ratio or name if there are more."""
     groups: dict[tuple[str, str], list[Member]] = defaultdict(list)
     for member in members:
         groups[member.dataset, member.system].append(member)
-    labels: dict[Member, tuple[str, float]] = {}
+    labels: dict[Member, tuple[str, float, int]] = {}
     for (_, system), group in groups.items():
         ratios = {m: facts[m.digest].compression_ratio for m in group if m.digest in facts}
         apart = len(set(ratios.values())) == len(group)
@@ -131,7 +134,8 @@ def _labels(
             label = TITLES.get(system, system)
             if len(group) > 1:
                 label = f"{label}, ratio {ratios[member]:g}" if apart else _name(member, group)
-            labels[member] = label, 2 * index / (len(group) - 1) - 1 if len(group) > 1 else 0.0
+            shade = 2 * index / (len(group) - 1) - 1 if len(group) > 1 else 0.0
+            labels[member] = label, shade, index
     return labels
 
 

@@ -4,10 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from rich import box
-from rich.markup import escape
-from rich.table import Table
-
 from orchestrator.codec_facts import PARTS
 from orchestrator.reports.comparison import (
     TITLES,
@@ -21,7 +17,7 @@ from orchestrator.reports.ratios import ratio_curves, ratio_tables
 from orchestrator.reports.report_page import accuracy_tables
 from orchestrator.reports.tables import ReportTable
 from orchestrator.reports.theme import DARK, LIGHT
-from orchestrator.run_folder import RESULTS_CSV, Run
+from orchestrator.run_folder import Run
 
 
 def systems_section(runs: Sequence[Run]) -> tuple[list[str], dict[str, Picture]]:
@@ -68,35 +64,6 @@ def accuracy_markdown(runs: Sequence[Run]) -> list[ReportTable]:
         _accuracy_table(dataset, [curve for curve in curves if curve.dataset == dataset])
         for dataset in dict.fromkeys(curve.dataset for curve in curves)
     ]
-
-
-def console_tables(runs: Sequence[Run], *, width: int) -> list[Table]:
-    """Accuracy in percent for a terminal: a table per data set, seeds counted together.
-
-    Where `width` has no room for all SNRs, every second or third is shown.
-    """
-    tables: list[Table] = []
-    curves = system_curves(runs)
-    for dataset in dict.fromkeys(curve.dataset for curve in curves):
-        shown = [curve for curve in curves if curve.dataset == dataset]
-        names = [(curve.series, channel_title(curve.channel)) for curve in shown]
-        room = width - sum(max(map(len, column)) + 1 for column in zip(*names, strict=True)) - 2
-        snrs_db = sorted({point.snr_db for curve in shown for point in curve.points})
-        step = -(-5 * len(snrs_db) // max(5, room))
-        caption = f"one of {step} SNRs shown, all are in {RESULTS_CSV}" if step > 1 else None
-        title = f"{dataset}: accuracy in % against Es/N0 in dB"
-        table = Table(
-            "system", "channel", title=title, caption=caption, box=box.SIMPLE_HEAD, padding=0
-        )
-        for snr_db in snrs_db[::step]:
-            table.add_column(f"{snr_db:g}", justify="right", no_wrap=True, min_width=4)
-        for name, curve in zip(names, shown, strict=True):
-            found = {point.snr_db: f"{100 * point.accuracy:.1f}" for point in curve.points}
-            table.add_row(
-                *map(escape, name), *(found.get(snr_db, "") for snr_db in snrs_db[::step])
-            )
-        tables.append(table)
-    return tables
 
 
 def codec_tables(runs: Sequence[Run]) -> list[ReportTable]:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 import numpy as np
-from matplotlib import style
 from matplotlib.axes import Axes
 from matplotlib.colors import to_hex, to_rgb
 from matplotlib.figure import Figure
@@ -14,105 +13,176 @@ from matplotlib.ticker import MaxNLocator
 
 from orchestrator.reports.comparison import SYSTEMS, TITLES, SystemCurve
 from orchestrator.reports.curves import CurvePoint, channel_title
-from orchestrator.reports.direct_labels import EndLabel, label_line_ends
+from orchestrator.reports.direct_labels import LINE_HEIGHT, EndLabel, label_line_ends
+from orchestrator.reports.drawing import (
+    dressed,
+    lines_of,
+    new_figure,
+    plain,
+    png_bytes,
+    widest_in,
+)
 from orchestrator.reports.ratios import RatioCurve
-from orchestrator.reports.theme import LIGHT, Theme, png_bytes, rc_params
+from orchestrator.reports.strokes import Stroke, series_stroke, stroke
+from orchestrator.reports.theme import LIGHT, Theme
 
-PLOT_WIDTH_IN, LETTER_WIDTH_IN = 3.15, 0.07  # a panel is as wide as its longest name asks for
+PLOT_WIDTH_IN = 3.3  # a panel is wider than this by its longest name
 PANEL_HEIGHT_IN = 2.7
-AXES_HEIGHT_IN = 2.0  # what titles and axis labels leave of a panel
+TITLES_IN = 0.7  # what titles and axis labels take of a panel's height
+LABEL_SIZE = 8.5
+LABEL_LETTERS, TITLE_LETTERS = 48, 40
 BAND_ALPHA = 0.16
 PALEST, DARKEST = 0.4, 0.6  # how much of the paper or the ink a shade holds at most
-MARKERS = ("o", "s", "^", "D", "v")
-LINES = ("-", "--", ":", "-.")
 
 
-def systems_png(curves: Sequence[SystemCurve], theme: Theme = LIGHT) -> bytes:
+def systems_figure(curves: Sequence[SystemCurve], theme: Theme = LIGHT) -> Figure:
     """Accuracy against SNR: a row per data set, a column per channel, a line per codec."""
     datasets = list(dict.fromkeys(curve.dataset for curve in curves))
     channels = list(dict.fromkeys(curve.channel for curve in curves))
-    with style.context(["default", rc_params(theme)], after_reset=True):
-        figure, panels = _panels(len(datasets), len(channels), (c.series for c in curves))
+    strokes = _system_strokes(curves, theme)
+    with dressed(theme):
+        most = max(len(_shown(curves, d, c)) for d in datasets for c in channels)
+        names = [plain(curve.series, LABEL_LETTERS) for curve in curves]
+        figure, panels, height_in = _panels(len(datasets), len(channels), names, most)
         for row, dataset in zip(panels, datasets, strict=True):
-            of_row = [curve for curve in curves if curve.dataset == dataset]
+            top = _top([curve for curve in curves if curve.dataset == dataset])
             for axes, channel in zip(row, channels, strict=True):
-                shown = [curve for curve in of_row if curve.channel == channel]
-                if shown:
-                    _draw_systems(axes, shown, theme, top=_top(of_row))
-                    axes.set_title(f"{dataset}, {channel_title(channel)}")
-                else:
+                shown = _shown(curves, dataset, channel)
+                if not shown:
                     axes.remove()
-        return png_bytes(figure)
+                    continue
+                axes.set_ylim(0, top)
+                lines = [strokes[curve.system, curve.rank] for curve in shown]
+                _draw_systems(axes, shown, lines, height_in=height_in)
+                axes.set_title(plain(f"{dataset}, {channel_title(channel)}", TITLE_LETTERS))
+        return figure
 
 
-def ratio_png(curves: Sequence[RatioCurve], *, snr_db: float, theme: Theme = LIGHT) -> bytes:
+def ratio_figure(curves: Sequence[RatioCurve], *, snr_db: float, theme: Theme = LIGHT) -> Figure:
     """Accuracy at one SNR against compression ratio: a panel per data set."""
     datasets = list(dict.fromkeys(curve.dataset for curve in curves))
-    channels = list(dict.fromkeys(curve.channel for curve in curves))
     columns = min(2, len(datasets))
-    with style.context(["default", rc_params(theme)], after_reset=True):
-        figure, panels = _panels(-(-len(datasets) // columns), columns, map(_ratio_name, curves))
+    channels = list(dict.fromkeys(curve.channel for curve in curves))
+    systems = _systems(curve.system for curve in curves)
+    with dressed(theme):
+        most = max(len([c for c in curves if c.dataset == dataset]) for dataset in datasets)
+        names = [plain(_ratio_name(curve), LABEL_LETTERS) for curve in curves]
+        figure, panels, height_in = _panels(-(-len(datasets) // columns), columns, names, most)
         for axes, dataset in zip(panels.flat, datasets, strict=False):
             shown = [curve for curve in curves if curve.dataset == dataset]
-            _draw_ratios(axes, shown, theme, channels=channels)
-            axes.set_title(dataset)
+            lines = [_ratio_stroke(curve, systems, channels, theme) for curve in shown]
+            _draw_ratios(axes, shown, lines, height_in=height_in)
+            axes.set_title(plain(dataset, TITLE_LETTERS))
             axes.set_ylabel(f"accuracy at {_minus(snr_db)} dB (%)")
         for axes in panels.flat[len(datasets) :]:
             axes.remove()
-        return png_bytes(figure)
+        return figure
 
 
-def system_colour(system: str, theme: Theme, shade: float = 0.0) -> str:
-    """One colour per system in every figure; -1 lies towards the paper, 1 to the ink."""
-    index = SYSTEMS.index(system) if system in SYSTEMS else len(SYSTEMS)
+def systems_png(curves: Sequence[SystemCurve], theme: Theme = LIGHT) -> bytes:
+    """`systems_figure` as PNG."""
+    with dressed(theme):
+        return png_bytes(systems_figure(curves, theme))
+
+
+def ratio_png(curves: Sequence[RatioCurve], *, snr_db: float, theme: Theme = LIGHT) -> bytes:
+    """`ratio_figure` as PNG."""
+    with dressed(theme):
+        return png_bytes(ratio_figure(curves, snr_db=snr_db, theme=theme))
+
+
+def system_colour(colour: str, theme: Theme, shade: float = 0.0) -> str:
+    """A shade of a system's colour; -1 lies towards the paper, 1 to the ink."""
     rest = abs(shade) * (PALEST if shade < 0 else DARKEST)
     share = 1.0 - rest
-    (r0, g0, b0) = to_rgb(theme.series[index])
+    (r0, g0, b0) = to_rgb(colour)
     (r1, g1, b1) = to_rgb(theme.background if shade < 0 else theme.ink)
     return to_hex((share * r0 + rest * r1, share * g0 + rest * g1, share * b0 + rest * b1))
 
 
-def _panels(rows: int, columns: int, names: Iterable[str]) -> tuple[Figure, np.ndarray]:
-    width = PLOT_WIDTH_IN + LETTER_WIDTH_IN * max(map(len, names))
-    size = width * columns, PANEL_HEIGHT_IN * rows
-    figure = Figure(figsize=size, layout=ConstrainedLayoutEngine(w_pad=0.08, h_pad=0.08))
-    return figure, figure.subplots(rows, columns, squeeze=False)
+def _systems(named: Iterable[str]) -> list[str]:
+    """The known systems, which have one colour in every figure, then the others."""
+    return list(dict.fromkeys([*SYSTEMS, *named]))
 
 
-def _draw_systems(axes: Axes, curves: Sequence[SystemCurve], theme: Theme, *, top: float) -> None:
-    for curve in reversed(curves):  # the first one lies on top
-        snr_db = [point.snr_db for point in curve.points]
-        colour = system_colour(curve.system, theme, curve.shade)
-        _draw_line(axes, snr_db, curve.points, colour=colour, marker=MARKERS[_marker(curve)])
-    axes.set_ylim(0, top)
+def _system_strokes(curves: Sequence[SystemCurve], theme: Theme) -> dict[tuple[str, int], Stroke]:
+    """How the codecs of systems are drawn, by system and rank.
+
+    A system has a colour and a marker, and its codecs shades of it; codecs that are more than
+    there are colours have colours and forms of their own.
+    """
+    systems = _systems(curve.system for curve in curves)
+    shades = {(curve.system, curve.rank): curve.shade for curve in curves}
+    if len(shades) > len(theme.series):
+        return {key: series_stroke(index, theme) for index, key in enumerate(shades)}
+    strokes: dict[tuple[str, int], Stroke] = {}
+    for (system, rank), shade in shades.items():
+        index = systems.index(system)
+        colour = theme.series[index % len(theme.series)]
+        # Every fourth form is a solid line: that of the first codec of each system.
+        form = 4 * (index + index // len(theme.series)) + 5 * rank
+        strokes[system, rank] = stroke(system_colour(colour, theme, shade), form)
+    return strokes
+
+
+def _ratio_stroke(
+    curve: RatioCurve, systems: Sequence[str], channels: Sequence[str], theme: Theme
+) -> Stroke:
+    index = systems.index(curve.system)
+    turns = index // len(theme.series)
+    form = channels.index(curve.channel) + turns * len(channels)
+    return stroke(theme.series[index % len(theme.series)], form)
+
+
+def _shown(curves: Sequence[SystemCurve], dataset: str, channel: str) -> list[SystemCurve]:
+    return [curve for curve in curves if (curve.dataset, curve.channel) == (dataset, channel)]
+
+
+def _panels(
+    rows: int, columns: int, names: Sequence[str], most: int
+) -> tuple[Figure, np.ndarray, float]:
+    """Panels with room for the names at the ends of their lines, and the height of each."""
+    line_in = LINE_HEIGHT * LABEL_SIZE / 72 * max(map(lines_of, names))
+    height_in = max(PANEL_HEIGHT_IN, TITLES_IN + most * line_in)
+    figure = new_figure(PLOT_WIDTH_IN * columns, height_in * rows)
+    figure.set_layout_engine(ConstrainedLayoutEngine(w_pad=0.08, h_pad=0.08))
+    width_in = PLOT_WIDTH_IN + widest_in(figure, names, LABEL_SIZE)
+    figure.set_figwidth(width_in * columns)
+    return figure, figure.subplots(rows, columns, squeeze=False), height_in - TITLES_IN
+
+
+def _draw_systems(
+    axes: Axes, curves: Sequence[SystemCurve], lines: Sequence[Stroke], *, height_in: float
+) -> None:
+    pairs = list(zip(curves, lines, strict=True))
+    for curve, line in reversed(pairs):  # the first one lies on top
+        _draw_line(
+            axes, [point.snr_db for point in curve.points], curve.points, line, of=len(lines)
+        )
     axes.set_xlabel("$E_s/N_0$ (dB)")
     axes.set_ylabel("accuracy (%)")
     axes.xaxis.set_major_locator(MaxNLocator(nbins=8, steps=[1, 2, 5, 10]))
     axes.yaxis.set_major_locator(MaxNLocator(nbins=6, steps=[1, 2, 5, 10]))
     labels = [
-        _end(curve.points[-1], curve.points[-1].snr_db, curve.series,
-             system_colour(curve.system, theme, curve.shade))
-        for curve in curves
-    ]  # fmt: skip
-    label_line_ends(axes, labels, height_in=AXES_HEIGHT_IN)
+        _end(curve.points[-1], curve.points[-1].snr_db, curve.series, line) for curve, line in pairs
+    ]
+    label_line_ends(axes, labels, height_in=height_in)
 
 
 def _draw_ratios(
-    axes: Axes, curves: Sequence[RatioCurve], theme: Theme, *, channels: Sequence[str]
+    axes: Axes, curves: Sequence[RatioCurve], lines: Sequence[Stroke], *, height_in: float
 ) -> None:
     labels: list[EndLabel] = []
-    for curve in curves:
-        index, colour = channels.index(curve.channel), system_colour(curve.system, theme)
+    for curve, line in zip(curves, lines, strict=True):
         ratios = [point.ratio for point in curve.points]
         found = [point.found for point in curve.points]
-        line, marker = LINES[index % len(LINES)], MARKERS[index % len(MARKERS)]
-        _draw_line(axes, ratios, found, colour=colour, marker=marker, line=line)
-        labels.append(_end(found[-1], ratios[-1], _ratio_name(curve), colour))
+        _draw_line(axes, ratios, found, line, of=len(lines))
+        labels.append(_end(found[-1], ratios[-1], _ratio_name(curve), line))
     highest = max(point.found.interval[1] for curve in curves for point in curve.points)
     axes.set_ylim(0, min(103.0, 112 * highest))
     axes.set_xlabel("compression ratio $1 - c/D$")
     axes.yaxis.set_major_locator(MaxNLocator(nbins=6, steps=[1, 2, 5, 10]))
-    label_line_ends(axes, labels, height_in=AXES_HEIGHT_IN)
+    label_line_ends(axes, labels, height_in=height_in)
 
 
 def _ratio_name(curve: RatioCurve) -> str:
@@ -120,44 +190,34 @@ def _ratio_name(curve: RatioCurve) -> str:
 
 
 def _draw_line(
-    axes: Axes,
-    x: Sequence[float],
-    points: Sequence[CurvePoint],
-    *,
-    colour: str,
-    marker: str,
-    line: str = "-",
+    axes: Axes, x: Sequence[float], points: Sequence[CurvePoint], line: Stroke, *, of: int
 ) -> None:
-    """Accuracy in percent over its interval."""
+    """Accuracy in percent over its interval, which is paler the more lines there are."""
     low, high = (np.array([100 * point.interval[end] for point in points]) for end in (0, 1))
-    axes.fill_between(x, low, high, color=colour, alpha=BAND_ALPHA, linewidth=0)
-    accuracy = [100 * point.accuracy for point in points]
+    axes.fill_between(
+        x, low, high, color=line.colour, alpha=BAND_ALPHA / max(1.0, of / 4), linewidth=0
+    )
     axes.plot(
         x,
-        accuracy,
-        color=colour,
-        linestyle=line,
+        [100 * point.accuracy for point in points],
+        color=line.colour,
+        linestyle=line.dashes,
         linewidth=1.4,
-        marker=marker,
+        marker=line.marker,
         markersize=4.2,
         markeredgecolor=axes.get_facecolor(),
         markeredgewidth=0.6,
     )
 
 
-def _end(point: CurvePoint, x: float, text: str, colour: str) -> EndLabel:
-    return EndLabel(x, 100 * point.accuracy, text.replace("$", r"\$"), colour)
+def _end(point: CurvePoint, x: float, text: str, line: Stroke) -> EndLabel:
+    return EndLabel(x, 100 * point.accuracy, plain(text, LABEL_LETTERS), line.colour)
 
 
 def _top(curves: Sequence[SystemCurve]) -> float:
     """The same for all channels of a data set."""
     highest = max(point.interval[1] for curve in curves for point in curve.points)
     return min(103.0, 108 * highest)
-
-
-def _marker(curve: SystemCurve) -> int:
-    index = SYSTEMS.index(curve.system) if curve.system in SYSTEMS else len(SYSTEMS)
-    return index % len(MARKERS)
 
 
 def _minus(value: float) -> str:

@@ -35,11 +35,13 @@ def label_line_ends(
         size: of the font, in points.
     """
     low, high = axes.get_ylim()
-    room = LINE_HEIGHT * size / (72 * height_in)
+    lines = max(label.text.count("\n") + 1 for label in labels)
+    room = lines * LINE_HEIGHT * size / (72 * height_in)
     ordered = sorted(labels, key=lambda label: label.y)
     places = spread([(label.y - low) / (high - low) for label in ordered], room)
-    above = max(0.0, places[-1] - 1.0)  # nothing stands where the panel's title is
-    places = [place - above for place in places]
+    # Nothing stands where the panel's title is, or below its axis.
+    shift = max(0.0, -places[0]) - max(0.0, places[-1] - 1.0)
+    places = [place + shift for place in places]
     for label, place in zip(ordered, places, strict=True):
         axes.annotate(
             label.text,

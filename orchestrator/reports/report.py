@@ -1,13 +1,11 @@
-"""Results for people: a table for the terminal, a page with plots for the browser."""
+"""The report: a page with plots for the browser, and its tables as Markdown."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import logging
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
-from typing import NamedTuple
-
-from rich import box
-from rich.table import Table
 
 from orchestrator.reports import report_page
 from orchestrator.reports.claims import claims_table, evidence_of
@@ -16,7 +14,7 @@ from orchestrator.reports.comparison_page import (
     ratio_section,
     systems_section,
 )
-from orchestrator.reports.curves import accuracy_curves, channel_title, latency_bars
+from orchestrator.reports.curves import accuracy_curves, latency_bars
 from orchestrator.reports.footprints import footprint_section, footprint_tables
 from orchestrator.reports.markdown import markdown_table
 from orchestrator.reports.markup import Picture, document
@@ -26,24 +24,13 @@ from orchestrator.reports.search_page import search_section
 from orchestrator.reports.sources import Sources, read_sources
 from orchestrator.reports.tables import ReportTable
 from orchestrator.reports.theme import DARK, LIGHT
-from orchestrator.run_folder import RESULTS_CSV, Run
-from orchestrator.summary import Summary
-from semcom.errors import StorageError
+from orchestrator.run_folder import Run
+from semcom.errors import ReportError, SemcomError, StorageError
 from semcom.files import write_atomically
 
 REPORT = "report.html"
-MAX_SNR_COLUMNS = 15  # what 100 columns of a terminal hold beside the names
 MAX_NAMES = 4  # of sources in the page's title
-INCOMPLETE = "…"
-
-
-class Series(NamedTuple):
-    """A line of the console's table."""
-
-    link: str
-    codec: str
-    channel: str
-    seed: int
+logger = logging.getLogger("orchestrator.reports")
 
 
 def write_report(
@@ -60,9 +47,12 @@ def write_report(
         ConfigurationError: a folder holds nothing to report, or none were given.
         AccountingError: a ledger holds frames that were never planned.
         StorageError: a source cannot be read, or the report not be written.
+        ReportError: it cannot be drawn, as where matplotlib raises anything.
     """
-    parts, pictures = _sections(read_sources(sources), ratio_snr_db)
     path = folder / REPORT
+    found = read_sources(sources)
+    with _drawing_errors(path):
+        parts, pictures = _sections(found, ratio_snr_db)
     names = list(dict.fromkeys(source.resolve().name for source in sources))
     title = f"RKD-SC: {', '.join(names[:MAX_NAMES])}"
     if len(names) > MAX_NAMES:
@@ -71,7 +61,7 @@ def write_report(
         folder.mkdir(parents=True, exist_ok=True)
         for name, (light, _) in pictures.items():
             write_atomically(folder / f"{name}.png", light)
-        write_atomically(path, document(title, parts).encode())
+        write_atomically(path, _bytes_of(document(title, parts)))
     except OSError as error:
         raise StorageError(
             f"cannot write {path}: {error.strerror}; choose another folder with --out"
@@ -114,13 +104,32 @@ def source_tables(found: Sources) -> list[ReportTable]:
     ]
 
 
+@contextmanager
+def _drawing_errors(path: Path) -> Iterator[None]:
+    """Nothing that a drawing library raises is an error of the run that is drawn."""
+    try:
+        yield
+    except SemcomError:
+        raise
+    except Exception as error:
+        logger.info("the report cannot be drawn", exc_info=True)
+        reason = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
+        raise ReportError(f"cannot draw {path}: {reason}") from error
+
+
+def _bytes_of(page: str) -> bytes:
+    """UTF-8; a folder's name may hold what is no text."""
+    return page.encode(errors="backslashreplace")
+
+
 def _claims(found: Sources) -> ReportTable | None:
     return claims_table(evidence_of(found.runs, found.searches))
 
 
 def _sections(found: Sources, ratio_snr_db: float) -> tuple[list[str], dict[str, Picture]]:
     """All parts of the page, and the pictures to be laid beside it."""
-    from orchestrator.reports.plots import accuracy_png, latency_png
+    from orchestrator.reports.accuracy_plot import accuracy_png
+    from orchestrator.reports.latency_plot import latency_png
 
     pictures: dict[str, Picture] = {}
     parts = [report_page.overview(found.runs), *report_page.warnings(found.runs)]
@@ -155,72 +164,3 @@ def _added(
 
 def _several_systems(runs: Sequence[Run]) -> bool:
     return len({point.system for run in runs for point in run.summary.points}) > 1
-
-
-def console_table(summary: Summary) -> Table:
-    """Accuracy in percent: a line per link, channel and seed; an SNR per column.
-
-    Fits 100 columns: of more SNRs than have room there, every second or third is shown, and the
-    caption says so. A point without all of its frames shows as an ellipsis.
-    """
-    cells = _cells(summary)
-    snrs_db = sorted({snr_db for _, snr_db in cells})
-    step = -(-len(snrs_db) // MAX_SNR_COLUMNS)
-    table = Table(
-        title=f"{summary.plan.name}: accuracy in % against Es/N0 in dB",
-        caption=_caption(summary, step),
-        box=box.SIMPLE_HEAD,
-        padding=0,
-    )
-    table.add_column("link", overflow="fold")
-    table.add_column("channel", no_wrap=True)
-    several_seeds = len({series.seed for series, _ in cells}) > 1
-    if several_seeds:
-        table.add_column("seed", justify="right", no_wrap=True)
-    for snr_db in snrs_db[::step]:
-        table.add_column(f"{snr_db:g}", justify="right", no_wrap=True, min_width=4)
-    # One row of the table per link: its name may take several lines, beside the channels'.
-    for name, lines in _groups(summary, cells).items():
-        columns = [[channel_title(series.channel) for series in lines]]
-        if several_seeds:
-            columns.append([str(series.seed) for series in lines])
-        for snr_db in snrs_db[::step]:
-            columns.append([cells.get((series, snr_db), "") for series in lines])
-        table.add_row(name, *("\n".join(column) for column in columns), end_section=True)
-    return table
-
-
-def _cells(summary: Summary) -> dict[tuple[Series, float], str]:
-    """What stands at every planned series and SNR, in the order of the plan."""
-    plan = summary.plan
-    cells: dict[tuple[Series, float], str] = {}
-    for link in plan.links:
-        for point in plan.points_of(link):
-            spec, codec = plan.points[point].spec, plan.codec_at(link, point).name
-            series = Series(link, codec, spec.channel.label, spec.seed)
-            cells[series, spec.snr_db] = INCOMPLETE
-    for done in summary.points:
-        series = Series(done.link, done.codec, done.channel, done.seed)
-        cells[series, done.snr_db] = f"{100 * done.accuracy:.1f}"
-    return cells
-
-
-def _groups(summary: Summary, cells: dict[tuple[Series, float], str]) -> dict[str, list[Series]]:
-    """Series by the name of their link, and of their codec if it has several; by channel."""
-    groups: dict[str, dict[Series, None]] = {}
-    channels = list(dict.fromkeys(series.channel for series, _ in cells))
-    for series, _ in cells:
-        several = len(summary.plan.links[series.link].codecs) > 1
-        name = f"{series.link}\n{series.codec}" if several else series.link
-        groups.setdefault(name, {})[series] = None
-    return {
-        name: sorted(found, key=lambda series: channels.index(series.channel))
-        for name, found in groups.items()
-    }
-
-
-def _caption(summary: Summary, step: int) -> str | None:
-    """What the reader must know of cells that are not there."""
-    notes = [f"one of {step} SNRs shown, all are in {RESULTS_CSV}"] * (step > 1)
-    notes += [f"{INCOMPLETE} not complete"] * bool(summary.incomplete)
-    return "; ".join(notes) or None

@@ -19,6 +19,7 @@ from orchestrator.reports.markup import (
     span,
     table,
 )
+from orchestrator.resumption import finish_hint
 from orchestrator.run_folder import Run
 
 
@@ -61,14 +62,10 @@ def warnings(runs: Sequence[Run]) -> list[str]:
             missing = sum(point.planned - point.recorded for point in incomplete)
             found.append(
                 f'<p class="warn">Run {escape(run.name)} is not finished: {len(incomplete)} points '
-                f"lack {missing} frames. They have no accuracy and are not shown; finish them "
-                f"with <code>{_finish(run)}</code>.</p>"
+                f"lack {missing} frames. They have no accuracy and are not shown; "
+                f"<code>{escape(finish_hint(run.folder.absolute(), run.manifest))}</code></p>"
             )
     return found
-
-
-def _finish(run: Run) -> str:
-    return "semcom evaluate" if run.is_evaluation else "semcom sweep SCENARIO --resume"
 
 
 def accuracy(curves: Sequence[Curve], picture: Picture) -> list[str]:

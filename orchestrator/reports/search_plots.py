@@ -5,39 +5,44 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 import numpy as np
-from matplotlib import colormaps, style
+from matplotlib import colormaps
 from matplotlib.axes import Axes
 from matplotlib.colors import to_hex
-from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
 from orchestrator.reports.direct_labels import EndLabel, label_line_ends
+from orchestrator.reports.drawing import dressed, new_figure, plain, png_bytes
 from orchestrator.reports.search_history import METHODS, SearchGroup, Spread
-from orchestrator.reports.theme import LIGHT, Theme, png_bytes, rc_params
+from orchestrator.reports.theme import LIGHT, Theme
 from semcom.architecture import MAX_DEPTH, STAGE_PLANES
 from semcom.records import SearchEpoch
 
 BAND_ALPHA = 0.18
+MAX_COLUMNS = 3  # of panels
+TITLE_LETTERS = 44
 STAGES = len(STAGE_PLANES)
 
 
 def parameters_png(groups: Sequence[SearchGroup], theme: Theme = LIGHT) -> bytes:
     """Selected parameters over the epochs: a panel per data set, a line per method."""
     datasets = list(dict.fromkeys(group.dataset for group in groups))
-    with style.context(["default", rc_params(theme)], after_reset=True):
-        figure = Figure(figsize=(4.1 * len(datasets), 2.7), layout="constrained")
-        panels = figure.subplots(1, len(datasets), squeeze=False)[0]
-        for axes, dataset in zip(panels, datasets, strict=True):
+    columns = min(MAX_COLUMNS, len(datasets))
+    rows = -(-len(datasets) // columns)
+    with dressed(theme):
+        figure = new_figure(4.1 * columns, 2.7 * rows)
+        panels = figure.subplots(rows, columns, squeeze=False).flatten()
+        for axes, dataset in zip(panels, datasets, strict=False):
             _draw_parameters(axes, [group for group in groups if group.dataset == dataset], theme)
-            axes.set_title(dataset)
+            axes.set_title(plain(dataset, TITLE_LETTERS))
+        for axes in panels[len(datasets) :]:
+            axes.remove()
         return png_bytes(figure)
 
 
 def alpha_png(groups: Sequence[SearchGroup], theme: Theme = LIGHT) -> bytes:
     """The alphas of one data set: a row per method, a column per stage, a line per depth."""
-    with style.context(["default", rc_params(theme)], after_reset=True):
-        size = 2.7 * STAGES, 2.1 * len(groups) + 0.2
-        figure = Figure(figsize=size, layout="constrained")
+    with dressed(theme):
+        figure = new_figure(2.7 * STAGES, 2.1 * len(groups) + 0.2)
         panels = figure.subplots(len(groups), STAGES, squeeze=False, sharey="row", sharex=True)
         for row, group in zip(panels, groups, strict=True):
             for stage, axes in enumerate(row):

@@ -5,11 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from html import escape
 
-from rich import box
-from rich.markup import escape as escape_rich
 from rich.table import Table
 
 from orchestrator.reports import markup
+from orchestrator.terminal import new_table
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -28,11 +27,9 @@ class ReportTable:
 
     def rich(self) -> Table:
         """For the terminal."""
-        shown = Table(title=self.title, caption=self.note or None, box=box.SIMPLE_HEAD)
-        for index, name in enumerate(self.head):
-            shown.add_column(escape_rich(name), justify="right" if index else "left")
+        shown = new_table(*self.head, title=self.title, caption=self.note or None, numbers=True)
         for row in self.rows:
-            shown.add_row(*map(escape_rich, row))
+            shown.add_row(*row)
         return shown
 
     def markdown(self) -> str:

@@ -2,12 +2,8 @@
 
 from __future__ import annotations
 
-import io
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
-
-if TYPE_CHECKING:  # commands that draw nothing start without it
-    from matplotlib.figure import Figure
+from typing import Any
 
 DPI = 200
 
@@ -75,10 +71,3 @@ def rc_params(theme: Theme) -> dict[str, Any]:
         "xtick.labelcolor": theme.ink,
         "ytick.labelcolor": theme.ink,
     }
-
-
-def png_bytes(figure: Figure) -> bytes:
-    """The figure as PNG without anything that changes from one machine's clock to another."""
-    content = io.BytesIO()
-    figure.savefig(content, format="png", dpi=DPI, metadata={"Software": None})
-    return content.getvalue()

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import argparse
 import os
-import shlex
 import sys
 import traceback
 from collections.abc import Mapping
@@ -15,9 +14,9 @@ from contextlib import suppress
 from functools import partial
 
 import torch
-from rich.console import Console
 from rich.progress import Progress
 
+from orchestrator.terminal import Terminal
 from orchestrator.training.arguments import folder_to_write, parse, settings_of
 from orchestrator.training.artefacts import Artefact
 from orchestrator.training.data import Rank
@@ -38,9 +37,11 @@ from semcom.checkpoints import Checkpoint
 from semcom.children import is_rank, leave_cluster
 from semcom.entry import run_process
 from semcom.errors import ConfigurationError, SemcomError
+from semcom.plain_text import command, take_every_character, tell_error
 from semcom.stop_signals import in_silence, stop_requests, to_stderr
 
-console = Console(stderr=True)
+COMMAND = "SEMCOM_TRAIN_COMMAND"  # tells ranks the command that started them
+console = Terminal(stderr=True)
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -48,23 +49,28 @@ def main(argv: list[str] | None = None) -> int:
     return run_process(lambda: _main(sys.argv[1:] if argv is None else argv))
 
 
-def _main(argv: list[str]) -> int:
-    arguments = parse(argv)
+def _main(words: list[str]) -> int:
+    take_every_character()
+    arguments = parse(words)
     foreign = leave_cluster()
     if foreign:
         names = ", ".join(foreign)
-        _say(f"not taken from the environment: {names}; --nproc and --rendezvous place the ranks")
+        console.print(
+            f"not taken from the environment: {names}; --nproc and --rendezvous place the ranks"
+        )
     try:
         if not is_rank() and (arguments.nproc > 1 or arguments.rendezvous):
+            os.environ[COMMAND] = command("semcom", "train", *words)
             settings = settings_of(arguments)  # what is wrong is said once, before the ranks start
             return run_ranks(arguments, settings.name)
         _run(arguments)
     except SemcomError as error:
-        line = f"error: {error}"
-        end_all_ranks(error.exit_code, lambda: _say(line, "red"))
+        text = str(error)
+        end_all_ranks(error.exit_code, lambda: tell_error(text))
         return error.exit_code
     except StoppedError as stopped:
-        tell = partial(console.print, str(stopped))
+        again = os.environ.get(COMMAND) or command("semcom", "train", *words)
+        tell = partial(console.print, f"{stopped}; go on with: {again}")
         if spans_hosts() and not stopped.request.signal:  # another host's ranks were asked to
             end_all_ranks(stopped.exit_code, tell)
         else:
@@ -74,10 +80,6 @@ def _main(argv: list[str]) -> int:
         traceback.print_exc()
         return SemcomError.exit_code
     return 0
-
-
-def _say(line: str, style: str = "") -> None:
-    console.print(line, style=style, markup=False, highlight=False, soft_wrap=True)
 
 
 def _run(arguments: argparse.Namespace) -> None:
@@ -145,7 +147,7 @@ def _export(trained: Trained, arguments: argparse.Namespace, run: Run) -> None:
     checkpoint = export_codec(
         trained,
         folder_to_write(arguments, trained.settings.name),
-        command="semcom train " + shlex.join([*arguments.settings_words, *_rank_options()]),
+        command=command("semcom", "train", *arguments.settings_words, *_rank_options()),
         ranks=run.rank.count,
         bf16=run.bf16,
         report=between,
@@ -167,15 +169,14 @@ def _rank_options() -> list[str]:
 def _told(given: Mapping[StageName, Checkpoint], stage: StageName, was_run: bool) -> None:
     source = given[stage].folder if stage in given else "an earlier run"
     how = "done" if was_run and stage not in given else f"taken from {source}"
-    _say(f"{stage}: {how}")
+    console.print(f"{stage}: {how}")
 
 
 def _show_search(made: Artefact) -> None:
     found = made.read_json("search.json")
     console.print(
         f"depths {found['depths']}: {found['parameters'] / 1e6:.3f} M parameters in the stages, "
-        f"held-out accuracy {found['validation_accuracy']:.4f}; history in {made.folder}",
-        soft_wrap=True,
+        f"held-out accuracy {found['validation_accuracy']:.4f}; history in {made.folder}"
     )
 
 

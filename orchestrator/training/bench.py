@@ -23,10 +23,9 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from rich.console import Console
-from rich.table import Table
 from torch import Tensor, nn
 
+from orchestrator.terminal import console, new_table
 from orchestrator.training.__main__ import has_bf16
 from orchestrator.training.artefacts import artefact
 from orchestrator.training.data import Batch, ImageSet, Rank
@@ -41,6 +40,7 @@ from semcom.entry import run_process
 from semcom.errors import ConfigurationError, SemcomError
 from semcom.extras import needed_by
 from semcom.nn.images import prepare_images
+from semcom.plain_text import tell_error
 from semcom.shards import read_manifest
 from semcom.stop_signals import StopRequest
 from transmitters.codec import make_encoder
@@ -250,7 +250,7 @@ def main() -> int:
     try:
         rows = bench(arguments)
     except SemcomError as error:
-        Console(stderr=True).print(f"error: {error}", style="red", markup=False, soft_wrap=True)
+        tell_error(str(error))
         return error.exit_code
     _show(rows)
     if arguments.out:
@@ -262,13 +262,13 @@ def main() -> int:
 
 
 def _show(rows: list[dict[str, float]]) -> None:
-    table = Table("loop", "images/s: median", "min", "max")
+    table = new_table("loop", "images/s: median", "min", "max", numbers=True)
     for name in ("ours", "plain"):
         values = [row[name] for row in rows]
         table.add_row(name, *(f"{f(values):.0f}" for f in (statistics.median, min, max)))
     ratios = [row["ratio"] for row in rows]
     table.add_row("ratio", *(f"{f(ratios):.2f}" for f in (statistics.median, min, max)))
-    Console().print(table, f"{torch.get_num_threads()} threads")
+    console.print(table, f"{torch.get_num_threads()} threads")
 
 
 if __name__ == "__main__":

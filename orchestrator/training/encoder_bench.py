@@ -31,6 +31,7 @@ from semcom.entry import run_process
 from semcom.errors import SemcomError
 from semcom.machine import processor
 from semcom.nn.images import prepare_images
+from semcom.plain_text import tell_error
 from semcom.shards import Shard
 from transmitters.codec import TransmitterCodec
 from transmitters.onnx_engine import OnnxCodec
@@ -250,7 +251,7 @@ def main(argv: list[str] | None = None) -> int:
             sys.stdout.write(json.dumps(line) + "\n")
             sys.stdout.flush()
     except SemcomError as error:
-        sys.stderr.write(f"error: {error}\n")
+        tell_error(str(error))
         return error.exit_code
     return 0
 

@@ -32,6 +32,7 @@ from semcom.errors import SemcomError, StorageError
 from semcom.files import write_atomically
 from semcom.machine import processor
 from semcom.nn.blocks import OneTokenTransformerBlock
+from semcom.plain_text import tell_error
 from semcom.records import FOOTPRINT_FILE, Footprint, FootprintRecord, Timing
 from transmitters.codec import TransmitterCodec
 
@@ -163,7 +164,7 @@ def main(argv: list[str] | None = None) -> int:
     try:
         _run(arguments)
     except SemcomError as error:
-        sys.stderr.write(f"error: {error}\n")
+        tell_error(str(error))
         return error.exit_code
     return 0
 

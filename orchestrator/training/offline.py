@@ -23,6 +23,7 @@ from orchestrator.training.evaluate import decode_frames, encode_frames
 from receiver.codec import ReceiverCodec
 from semcom.checkpoints import open_checkpoint
 from semcom.errors import SemcomError
+from semcom.plain_text import tell_error
 from semcom.points import PointSpec
 from semcom.shards import Shard
 from transmitters.codec import TransmitterCodec
@@ -87,7 +88,7 @@ def main() -> int:
             frame_images=arguments.frame_images,
         )
     except SemcomError as error:
-        sys.stderr.write(f"error: {error}\n")
+        tell_error(str(error))
         return error.exit_code
     for line in sys.stdin:
         _, *sizes = line.split()

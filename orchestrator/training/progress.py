@@ -12,8 +12,9 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from rich.console import Console
-from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
+from rich.progress import BarColumn, Progress, TaskID, TimeRemainingColumn
 
+from orchestrator.terminal import Words, progress_bar
 from semcom.errors import StorageError
 
 logger = logging.getLogger("orchestrator.training")
@@ -159,12 +160,13 @@ def _event_writer(folder: Path) -> Any:
 
 def progress_bars(console: Console, *, shown: bool) -> Progress:
     """The bars of a job; of several ranks in one terminal only the first one's are shown."""
-    return Progress(
-        TextColumn("{task.description:8}"),
+    bars = progress_bar(
+        Words("{task.description:8}"),
         BarColumn(),
-        TextColumn("{task.percentage:>5.1f} %"),
+        Words("{task.percentage:>5.1f} %"),
         TimeRemainingColumn(),
-        TextColumn("{task.fields[note]}"),
-        console=console,
-        disable=not shown,
+        Words("{task.fields[note]}"),
+        shown_on=console,
     )
+    bars.disable = not shown
+    return bars

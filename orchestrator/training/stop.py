@@ -11,7 +11,7 @@ class StoppedError(Exception):
     """The job was asked to end, through this process or another rank's, and has saved its state."""
 
     def __init__(self, request: StopRequest) -> None:
-        super().__init__("stopped; the same command goes on from here")
+        super().__init__("stopped")
         self.request = request
 
     @property

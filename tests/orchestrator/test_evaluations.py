@@ -16,7 +16,7 @@ from orchestrator.codec_facts import PARTS, codec_facts
 from orchestrator.evaluation_scenario import scenario_for
 from orchestrator.evaluations import run_evaluation
 from orchestrator.run_folder import open_ledger
-from orchestrator.runs import InterruptedRunError, run_sweep
+from orchestrator.runs import InterruptedRunError, RunOptions, run_sweep
 from orchestrator.settings import Folders
 from orchestrator.training.evaluate import evaluate
 from orchestrator.training.evaluation_process import run_job
@@ -230,7 +230,7 @@ class TestWork:
                     signal.raise_signal(number)
 
         wanted = scenario(folders, "cat")
-        with pytest.raises(InterruptedRunError, match="goes on from here") as caught:
+        with pytest.raises(InterruptedRunError, match="interrupted") as caught:
             run_evaluation(wanted, tmp_path / "e", folders=folders, watcher=Asking)
         assert caught.value.exit_code == code
         with open_ledger(tmp_path / "e") as ledger:
@@ -257,8 +257,9 @@ class TestRefusals:
     def test_folder_of_an_evaluation_is_not_resumed_as_a_run(self, folders, tmp_path):
         plan = fake_plan()
         write_manifest(fill_ledger(tmp_path, plan), plan, kind="evaluation")
+        options = RunOptions(resume=True)
         with pytest.raises(ConfigurationError, match="holds an evaluation"):
-            run_sweep(scenario(folders), tmp_path, folders=folders, watcher=Silent, resume=True)
+            run_sweep(scenario(folders), tmp_path, folders=folders, watcher=Silent, options=options)
 
     def test_exit_code_of_the_process_becomes_the_commands(self, folders, tmp_path, monkeypatch):
         @contextmanager

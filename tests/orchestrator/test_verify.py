@@ -53,7 +53,12 @@ def test_says_how_many_frames_are_missing_where_and_what_to_do(tmp_path, plan):
     text = str(caught.value)
     assert "3 of 36 frames are missing" in text
     assert "link shapes10 at point 5 (rayleigh, 10 dB, seed 0)" in text
-    assert f"semcom sweep SCENARIO --out {folder} --resume" in text
+    assert f"finish it with semcom sweep, its scenario and: --out {folder} --resume" in text
+    write_manifest(folder, plan, command=["sweep", "/a b/s.yaml", "--no-launch"])
+    with pytest.raises(AccountingError) as caught:
+        verify_run(folder)
+    again = f"semcom sweep '/a b/s.yaml' --no-launch --out {folder} --resume"
+    assert str(caught.value).endswith(f"finish with: {again}")
     assert "\n" not in text
 
 

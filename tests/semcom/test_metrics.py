@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from math import sqrt
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -44,9 +46,47 @@ def test_ends_of_the_interval_lie_z_standard_errors_away(z):
 def test_interval_holds_the_share_and_mirrors(total, share):
     correct = round(share * total)
     low, high = wilson_interval(correct, total)
-    assert 0.0 <= low <= correct / total + 1e-12
-    assert correct / total - 1e-12 <= high <= 1.0
+    assert 0.0 <= low <= correct / total <= high <= 1.0
     assert wilson_interval(total - correct, total) == pytest.approx((1 - high, 1 - low), abs=1e-12)
+
+
+def shares(total):
+    """Numbers of right answers: the ends, their neighbours, and some between."""
+    between = (total * part // 7 for part in range(1, 7))
+    return sorted({0, 1, *between, total - 1, total})
+
+
+def test_interval_contains_its_share_for_every_number_of_images():
+    for total in range(1, 20_001):
+        for correct in shares(total):
+            low, high = wilson_interval(correct, total)
+            assert 0.0 <= low <= correct / total <= high <= 1.0, (correct, total)
+            assert (low == 0.0) == (correct == 0), (correct, total)
+            assert (high == 1.0) == (correct == total), (correct, total)
+
+
+def test_interval_contains_every_share_of_some_numbers_of_images():
+    for total in (1, 2, 3, 10, 97, 250, 1000, 9973):
+        for correct in range(total + 1):
+            low, high = wilson_interval(correct, total)
+            assert low <= correct / total <= high, (correct, total)
+
+
+def rounded_freely(correct, total, z=1.959963984540054):
+    """The interval as it was computed when the first ledgers were written."""
+    share = correct / total
+    scale = 1.0 + z * z / total
+    middle = (share + z * z / (2 * total)) / scale
+    half = z / scale * sqrt(share * (1.0 - share) / total + z * z / (4 * total * total))
+    return max(0.0, middle - half), min(1.0, middle + half)
+
+
+def test_interval_has_the_six_digits_of_earlier_results_csv():
+    """`semcom verify` compares results.csv of old runs letter by letter."""
+    for total in range(1, 20_001):
+        for correct in (0, total // 3, total):
+            before, now = rounded_freely(correct, total), wilson_interval(correct, total)
+            assert [f"{end:.6f}" for end in before] == [f"{end:.6f}" for end in now]
 
 
 @pytest.mark.parametrize(

@@ -127,7 +127,7 @@ def test_refuses_arrays_that_do_not_fit(tmp_path, images, labels, expected):
 
 
 def test_missing_data_set_says_how_to_get_it(tmp_path):
-    with pytest.raises(ConfigurationError, match="run 'semcom data prepare cifar10' first"):
+    with pytest.raises(ConfigurationError, match="make it with: semcom data prepare cifar10"):
         Shard(tmp_path / "cifar10", "test")
 
 
@@ -147,7 +147,7 @@ def test_damaged_shard_says_to_prepare_it_again(tmp_path, name, damage):
         np.save(path, np.array([{}], dtype=object), allow_pickle=True)
     else:
         np.save(path, np.load(path)[:-1])
-    with pytest.raises(ConfigurationError, match="run 'semcom data prepare insects' again"):
+    with pytest.raises(ConfigurationError, match="make it again with: semcom data prepare insects"):
         Shard(tmp_path, "test")
     Shard(tmp_path, "train")
 

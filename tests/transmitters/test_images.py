@@ -68,7 +68,7 @@ def test_refuses_another_data_set_than_the_run_was_planned_with(folder):
 
 
 def test_missing_data_set_says_how_to_get_it(tmp_path):
-    with pytest.raises(ConfigurationError, match="run 'semcom data prepare none' first"):
+    with pytest.raises(ConfigurationError, match="make it with: semcom data prepare none"):
         FrameSource(tmp_path / "none", digest="0" * 64)
 
 

@@ -101,7 +101,8 @@ function showSweep(sweep) {
   }
   if (sweep.error) parts.push(element("p", { class: "failure" }, sweep.error));
   if (sweep.results_digest) {
-    const report = sweep.report ? [", report ", element("code", {}, sweep.report)] : [];
+    const report = sweep.report ? [", report ", element("code", {}, sweep.report)]
+      : sweep.undrawn ? [`, no report: ${sweep.undrawn}`] : [];
     parts.push(element("p", { class: "muted" }, "results digest ",
       element("code", {}, sweep.results_digest.slice(0, 12)), ...report));
   }

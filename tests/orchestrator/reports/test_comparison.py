@@ -103,9 +103,9 @@ class TestRatios:
 class TestPictures:
     def test_systems_have_their_own_colours(self):
         for theme in (LIGHT, DARK):
-            colours = [system_colour(system, theme) for system in SYSTEMS.values()]
-            shades = [system_colour("rkd-sc", theme, shade) for shade in (-1, 0, 1)]
-            assert len({*colours, *shades}) == 5
+            colours = [system_colour(colour, theme) for colour in theme.series]
+            shades = [system_colour(theme.series[0], theme, shade) for shade in (-1, 0, 1)]
+            assert len({*colours, *shades}) == len(theme.series) + 2
 
     def test_draws_systems_that_nobody_knows_yet_and_names_that_look_like_formulas(self, tmp_path):
         run = read_run(evaluation(tmp_path, {"cat": "rkd-sc", "t": "_$x^{$"}, snr_db=(0.0,)))

@@ -5,9 +5,11 @@ import re
 import pytest
 from rich.console import Console
 
+from orchestrator.reports.accuracy_plot import accuracy_png
+from orchestrator.reports.console_tables import run_table
 from orchestrator.reports.curves import accuracy_curves, latency_bars
-from orchestrator.reports.plots import accuracy_png, latency_png
-from orchestrator.reports.report import console_table, write_report
+from orchestrator.reports.latency_plot import latency_png
+from orchestrator.reports.report import write_report
 from orchestrator.run_folder import read_run
 from semcom.errors import ConfigurationError, StorageError
 from tests.orchestrator.ledgers import (
@@ -22,9 +24,9 @@ PNG = b"\x89PNG\r\n\x1a\n"
 
 
 def printed(summary, width=100):
-    console = Console(width=width, color_system=None)
+    console = Console(width=width or 1000, color_system=None)
     with console.capture() as capture:
-        console.print(console_table(summary))
+        console.print(run_table(summary, width=width))
     return capture.get()
 
 
@@ -90,8 +92,15 @@ class TestConsoleTable:
         links = {"a": fake_link("shapes10", images=10)}
         snr_db = [float(value) for value in range(31)]
         text = printed(filled(tmp_path, links=links, snr_db=snr_db).summary)
-        assert "one of 3 SNRs shown, all are in results.csv" in text
+        assert "one of 2 SNRs shown, all are in results.csv" in text
         assert all(len(line) <= 100 for line in text.splitlines())
+
+    def test_shows_every_snr_where_there_is_no_terminal(self, tmp_path):
+        links = {"a": fake_link("shapes10", images=10)}
+        snr_db = [float(value) for value in range(31)]
+        text = printed(filled(tmp_path, links=links, snr_db=snr_db).summary, width=None)
+        assert "SNRs shown" not in text
+        assert re.search(" +".join(f"{value:g}" for value in snr_db), text)
 
 
 class TestCurves:

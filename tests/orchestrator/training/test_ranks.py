@@ -142,7 +142,7 @@ def test_sigterm_saves_and_the_resumed_run_has_the_same_bits(
     stopped.send_signal(signal.SIGTERM)
     output = finish(stopped)
     assert stopped.returncode == 143, output
-    assert "the same command goes on from here" in output
+    assert "go on with: semcom train" in output
     assert not list((tmp_path / "stopped").glob("work/artefacts/*/*/weights.safetensors"))
 
     resumed = start_training(data_dir, tmp_path / "stopped", *LONG[nproc], nproc=nproc)
@@ -224,7 +224,7 @@ def test_sigterm_on_one_host_saves_and_ends_all(
     hosts[asked].send_signal(signal.SIGTERM)
     outputs = [finish(host) for host in hosts]
     assert [host.returncode for host in hosts] == [143, 143], outputs
-    assert all("the same command goes on from here" in output for output in outputs), outputs
+    assert all("go on with: semcom train" in output for output in outputs), outputs
     assert not list(tmp_path.glob("work/artefacts/*/*/weights.safetensors"))
 
     resumed = start()

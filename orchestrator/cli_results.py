@@ -1,0 +1,29 @@
+"""What commands print at the end of a run or an evaluation."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from orchestrator.runs import RunOutcome
+from orchestrator.terminal import console
+from semcom.plain_text import command, one_line
+
+
+def print_outcome(outcome: RunOutcome) -> None:
+    """Print the digest of the results, and where their report is or why there is none."""
+    print_results(outcome.results_digest, outcome.seconds)
+    if outcome.report is not None:
+        console.print(f"report: {outcome.report}")
+    if outcome.undrawn is not None:
+        print_undrawn(outcome.folder, outcome.undrawn)
+
+
+def print_results(digest: str, seconds: float) -> None:
+    """Print the digest of all answers."""
+    console.print(f"results digest {digest} in {seconds:.0f} s")
+
+
+def print_undrawn(folder: Path, reason: str) -> None:
+    """Print that the results are whole and not drawn, and what draws them again."""
+    again = command("semcom", "report", folder)
+    console.print(f"no report: {one_line(reason)}; draw it with: {again}")

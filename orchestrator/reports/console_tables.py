@@ -1,0 +1,131 @@
+"""Accuracies for the terminal: an SNR per column, as many as there is room for."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import NamedTuple
+
+from rich.table import Table
+
+from orchestrator.reports.comparison import SystemCurve, system_curves
+from orchestrator.reports.curves import channel_title
+from orchestrator.run_folder import RESULTS_CSV, Run
+from orchestrator.summary import Summary
+from orchestrator.terminal import MIN_NUMBER_WIDTH, add_number_columns, new_table
+
+INCOMPLETE = "…"
+EDGES = 2  # columns beside a table
+
+
+class Series(NamedTuple):
+    """A line of a run's table."""
+
+    link: str
+    codec: str
+    channel: str
+    seed: int
+
+
+def run_table(summary: Summary, *, width: int | None = None) -> Table:
+    """Accuracy in percent of a run: a line per link, channel and seed; an SNR per column.
+
+    Where `width` columns have no room for all SNRs, every second or third is shown, and the
+    caption says so. A point without all of its frames shows as an ellipsis.
+    """
+    cells = _cells(summary)
+    several_seeds = len({series.seed for series, _ in cells}) > 1
+    groups = _groups(summary, cells)
+    names = ["link", *(part for name in groups for part in name.split("\n"))]
+    columns = [names, ["channel", *(channel_title(series.channel) for series, _ in cells)]]
+    if several_seeds:
+        columns.append(["seed", *(str(series.seed) for series, _ in cells)])
+    room = None if width is None else _room(width, columns)
+    snrs_db, caption = _shown((snr_db for _, snr_db in cells), cells.values(), room)
+    incomplete = f"{INCOMPLETE} not complete" if summary.incomplete else None
+    table = new_table(
+        *(column[0] for column in columns),
+        title=f"{summary.plan.name}: accuracy in % against Es/N0 in dB",
+        caption="; ".join(note for note in (caption, incomplete) if note) or None,
+        dense=True,
+    )
+    add_number_columns(table, [f"{snr_db:g}" for snr_db in snrs_db])
+    # One row of the table per link: its name may take several lines, beside the channels'.
+    for name, lines in groups.items():
+        texts = [[channel_title(series.channel) for series in lines]]
+        if several_seeds:
+            texts.append([str(series.seed) for series in lines])
+        texts += [[cells.get((series, snr_db), "") for series in lines] for snr_db in snrs_db]
+        table.add_row(name, *("\n".join(column) for column in texts), end_section=True)
+    return table
+
+
+def system_tables(runs: Sequence[Run], *, width: int | None = None) -> list[Table]:
+    """Accuracy in percent of evaluations: a table per data set, seeds counted together."""
+    curves = system_curves(runs)
+    datasets = dict.fromkeys(curve.dataset for curve in curves)
+    return [
+        _system_table(dataset, [curve for curve in curves if curve.dataset == dataset], width)
+        for dataset in datasets
+    ]
+
+
+def _system_table(dataset: str, curves: Sequence[SystemCurve], width: int | None) -> Table:
+    columns = [
+        ["system", *(curve.series for curve in curves)],
+        ["channel", *(channel_title(curve.channel) for curve in curves)],
+    ]
+    points = [{p.snr_db: f"{100 * p.accuracy:.1f}" for p in curve.points} for curve in curves]
+    room = None if width is None else _room(width, columns)
+    percents = [text for found in points for text in found.values()]
+    snrs_db, caption = _shown((snr_db for found in points for snr_db in found), percents, room)
+    title = f"{dataset}: accuracy in % against Es/N0 in dB"
+    table = new_table("system", "channel", title=title, caption=caption, dense=True)
+    add_number_columns(table, [f"{snr_db:g}" for snr_db in snrs_db])
+    for name, channel, found in zip(*(column[1:] for column in columns), points, strict=True):
+        table.add_row(name, channel, *(found.get(snr_db, "") for snr_db in snrs_db))
+    return table
+
+
+def _room(width: int, names: Sequence[Sequence[str]]) -> int:
+    """What columns of names leave of a width."""
+    return width - EDGES - sum(max(map(len, column)) + 1 for column in names)
+
+
+def _shown(
+    planned: Iterable[float], cells: Iterable[str], room: int | None
+) -> tuple[list[float], str | None]:
+    """The SNRs whose cells have room, and what is said of the others; all where `room` is None."""
+    snrs_db = sorted(set(planned))
+    column = 1 + max(MIN_NUMBER_WIDTH, *map(len, cells), *(len(f"{snr:g}") for snr in snrs_db))
+    step = 1 if room is None else -(-column * len(snrs_db) // max(column, room)) or 1
+    caption = f"one of {step} SNRs shown, all are in {RESULTS_CSV}" if step > 1 else None
+    return snrs_db[::step], caption
+
+
+def _cells(summary: Summary) -> dict[tuple[Series, float], str]:
+    """What stands at every planned series and SNR, in the order of the plan."""
+    plan = summary.plan
+    cells: dict[tuple[Series, float], str] = {}
+    for link in plan.links:
+        for point in plan.points_of(link):
+            spec, codec = plan.points[point].spec, plan.codec_at(link, point).name
+            series = Series(link, codec, spec.channel.label, spec.seed)
+            cells[series, spec.snr_db] = INCOMPLETE
+    for done in summary.points:
+        series = Series(done.link, done.codec, done.channel, done.seed)
+        cells[series, done.snr_db] = f"{100 * done.accuracy:.1f}"
+    return cells
+
+
+def _groups(summary: Summary, cells: dict[tuple[Series, float], str]) -> dict[str, list[Series]]:
+    """Series by the name of their link, and of their codec if it has several; by channel."""
+    groups: dict[str, dict[Series, None]] = {}
+    channels = list(dict.fromkeys(series.channel for series, _ in cells))
+    for series, _ in cells:
+        several = len(summary.plan.links[series.link].codecs) > 1
+        name = f"{series.link}\n{series.codec}" if several else series.link
+        groups.setdefault(name, {})[series] = None
+    return {
+        name: sorted(found, key=lambda series: channels.index(series.channel))
+        for name, found in groups.items()
+    }

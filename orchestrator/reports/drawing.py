@@ -1,0 +1,110 @@
+"""What all figures are drawn with: a canvas of their own, legends that fit, text as it is.
+
+Drawn with matplotlib's objects on its Agg canvas, without its global state. Equal results give
+equal files.
+"""
+
+from __future__ import annotations
+
+import io
+import textwrap
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from functools import cache
+
+from matplotlib import style
+from matplotlib.artist import Artist
+from matplotlib.backends.backend_agg import FigureCanvasAgg, RendererAgg
+from matplotlib.figure import Figure
+from matplotlib.font_manager import findfont, get_font
+from matplotlib.legend import Legend
+from matplotlib.text import Text
+
+from orchestrator.reports.theme import DPI, Theme, rc_params
+from semcom.plain_text import one_line
+
+MAX_PIXELS = 30_000  # of a side: Agg draws less than 65,536, and nobody looks at more
+MAX_COLUMNS = 8  # of a legend
+MAX_NAME = 60  # letters of a line; longer names take several
+ABOVE, BELOW = "outside upper center", "outside lower center"
+
+
+@contextmanager
+def dressed(theme: Theme) -> Iterator[None]:
+    """Colours and sizes of a theme for what is drawn in the block, whatever the user has set."""
+    with style.context(["default", rc_params(theme)], after_reset=True):
+        yield
+
+
+def new_figure(width_in: float, height_in: float) -> Figure:
+    """Return an empty figure whose parts make room for each other."""
+    return Figure(figsize=(width_in, height_in), layout="constrained")
+
+
+def png_bytes(figure: Figure) -> bytes:
+    """The figure as PNG without anything that changes from one machine's clock to another."""
+    content = io.BytesIO()
+    FigureCanvasAgg(figure)
+    dpi = min(DPI, MAX_PIXELS / max(figure.get_size_inches()))
+    figure.savefig(content, format="png", dpi=dpi, metadata={"Software": None})
+    return content.getvalue()
+
+
+def add_legend(figure: Figure, handles: Sequence[Artist], place: str) -> Legend:
+    """Add a legend above or below the panels, in as many columns as there is room for.
+
+    The figure grows by what the legend needs, so that the panels keep their size.
+    """
+    columns = min(MAX_COLUMNS, len(handles))
+    while True:
+        rows = -(-len(handles) // columns)
+        columns = -(-len(handles) // rows)  # full rows, as far as that goes
+        legend = figure.legend(handles=handles, loc=place, ncols=columns)
+        extent = legend.get_window_extent(_renderer(figure))
+        if columns == 1 or extent.width <= figure.bbox.width:
+            break
+        legend.remove()
+        columns -= 1
+    width_in, height_in = figure.get_size_inches()
+    needed_in = extent.width / figure.dpi
+    figure.set_size_inches(max(width_in, needed_in), height_in + extent.height / figure.dpi)
+    return legend
+
+
+def widest_in(figure: Figure, texts: Sequence[str], size: float) -> float:
+    """Return the width of the widest text in a size of the font in points, in inches."""
+    shown = [Text(text=text, fontsize=size, figure=figure) for text in texts]
+    renderer = _renderer(figure)
+    extents = [text.get_window_extent(renderer, dpi=figure.dpi) for text in shown]
+    return float(max((extent.width for extent in extents), default=0.0) / figure.dpi)
+
+
+def lines_of(text: str) -> int:
+    """Return how many lines a text of `plain` takes."""
+    return text.count("\n") + 1
+
+
+def plain(name: str, width: int = MAX_NAME) -> str:
+    """Return a name as it is to be read: a folder may be called anything.
+
+    Nothing is taken for a formula or for a name to be left out; letters that the font lacks
+    become their numbers; long names are broken into lines.
+    """
+    known = _letters()
+    shown = "".join(
+        letter if ord(letter) in known else letter.encode("ascii", "backslashreplace").decode()
+        for letter in one_line(name)
+    )
+    lines = textwrap.wrap(shown, width, break_on_hyphens=False) or [""]
+    text = "\n".join(lines).replace("$", r"\$")
+    return f"\N{ZERO WIDTH SPACE}{text}" if text.startswith("_") else text
+
+
+@cache
+def _letters() -> frozenset[int]:
+    """What matplotlib's own font can draw."""
+    return frozenset(get_font(findfont("DejaVu Sans")).get_charmap())
+
+
+def _renderer(figure: Figure) -> RendererAgg:
+    return FigureCanvasAgg(figure).get_renderer()

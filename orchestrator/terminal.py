@@ -1,0 +1,139 @@
+"""What commands print goes through here: lines, tables and progress bars.
+
+Nothing that is printed is taken for markup, and control characters are shown, not sent. On a
+terminal tables keep to its width; elsewhere nothing is cut or broken, whatever COLUMNS says.
+A reader that has gone away, as `head` does, changes nothing about what a command does.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from typing import Any
+
+from rich import box
+from rich.console import Console, ConsoleDimensions
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    ProgressColumn,
+    Task,
+    TextColumn,
+    TimeRemainingColumn,
+)
+from rich.table import Table
+from rich.text import Text
+
+from semcom.plain_text import one_line, visible
+
+MIN_NUMBER_WIDTH = 4
+WHOLE = 1_000_000  # columns, where there is no terminal: no table is as wide
+
+
+class Terminal(Console):
+    """Rich's console without markup, for standard output or standard error."""
+
+    def __init__(self, *, stderr: bool = False) -> None:
+        super().__init__(stderr=stderr, markup=False, emoji=False, highlight=False, soft_wrap=True)
+
+    @property
+    def at_terminal(self) -> bool:
+        """Whether somebody looks at it: `is_terminal` only says whether colours are wanted."""
+        try:
+            return bool(self.file.isatty())
+        except (AttributeError, ValueError):  # it is closed
+            return False
+
+    @property
+    def table_width(self) -> int | None:
+        """How many columns a table may have; None where it may have any number."""
+        return self.width if self.at_terminal else None
+
+    @property
+    def size(self) -> ConsoleDimensions:
+        """Size of the terminal; without one, lines of any length."""
+        found = super().size
+        return found if self.at_terminal else ConsoleDimensions(WHOLE, found.height)
+
+    @size.setter
+    def size(self, new_size: tuple[int, int]) -> None:
+        self._width, self._height = new_size
+
+    def render_str(self, text: str, **options: Any) -> Text:
+        """Make text of a string, of which nothing is markup."""
+        plain = {"markup": False, "emoji": False, "highlight": False, "highlighter": None}
+        return super().render_str(visible(text), **options | plain)
+
+    def on_broken_pipe(self) -> None:
+        """Print nothing more: what the command does goes on."""
+        self.quiet = True
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(nowhere, self.file.fileno())
+        os.close(nowhere)
+
+
+console = Terminal()
+
+
+def styled(text: str, style: str = "") -> Text:
+    """Return a line in a colour."""
+    return Text(one_line(text), style)
+
+
+def new_table(
+    *heads: str,
+    title: str | None = None,
+    caption: str | None = None,
+    numbers: bool = False,
+    dense: bool = False,
+) -> Table:
+    """Return a table without frames; title and caption stand on lines of their own.
+
+    Args:
+        heads: names of columns, whose texts are folded where a terminal is too narrow.
+        title: above it.
+        caption: below it.
+        numbers: whether all columns but the first hold numbers.
+        dense: with one space between columns instead of two.
+    """
+    table = Table(
+        title=_whole(title), caption=_whole(caption), box=box.SIMPLE_HEAD,
+        padding=(0, 0 if dense else 1, 0, 0),
+        pad_edge=False, title_justify="left", caption_justify="left",
+    )  # fmt: skip
+    for index, head in enumerate(heads):
+        table.add_column(head, justify="right" if numbers and index else "left", overflow="fold")
+    return table
+
+
+def add_number_columns(table: Table, heads: Sequence[str]) -> None:
+    """Add columns whose numbers are never broken."""
+    for head in heads:
+        table.add_column(head, justify="right", no_wrap=True, min_width=MIN_NUMBER_WIDTH)
+
+
+class Words(TextColumn):
+    """A column of a progress bar that shows names and notes as they are."""
+
+    def render(self, task: Task) -> Text:
+        """Fill in the pattern."""
+        return styled(self.text_format.format(task=task))
+
+
+def progress_bar(*columns: ProgressColumn, shown_on: Console = console) -> Progress:
+    """Return a progress bar, by default that of frames with a note beside it."""
+    frames = (
+        Words("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        Words("frames"),
+        TimeRemainingColumn(),
+        Words("{task.fields[note]}"),
+    )
+    return Progress(*(columns or frames), console=shown_on)
+
+
+def _whole(text: str | None) -> Text | None:
+    """A title that is not broken to the width of its table."""
+    return None if text is None else Text(visible(text), no_wrap=True, overflow="ignore")
