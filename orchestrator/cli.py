@@ -241,7 +241,7 @@ def checkpoints_verify(
     for name, checkpoint in verified.items():
         console.print(f"{name}: ok, digest {checkpoint.digest}")
     for remark in remarks:
-        console.print(remark, markup=False, highlight=False, soft_wrap=True)
+        console.print(remark)
 
 
 @checkpoints_app.command("classes")

@@ -71,7 +71,7 @@ def up(  # noqa: PLR0913 - the options of a command
     """Start a live system: links stream until it is stopped."""
     wanted = read_live_scenario(scenario)
     for note in trace_notes(wanted):
-        console.print(note, soft_wrap=True, markup=False, highlight=False)
+        console.print(note)
     home = Home(runs, wanted.name if name is None else check_name(name, what="--name"))
     if detach:
         options = ["--attach"] if attach else []

@@ -45,4 +45,4 @@ def soak(  # noqa: PLR0913, PLR0917 - the options of a command
         console.print(line)
     if not found.clean:
         raise AccountingError(f"not clean, see above and {folder}/round-*/{LEDGER}")
-    console.print("clean" if memory else "clean; memory was not judged", highlight=False)
+    console.print("clean" if memory else "clean; memory was not judged")
