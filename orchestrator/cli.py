@@ -137,8 +137,12 @@ def sweep(  # noqa: PLR0913 - the options of a command
     if live:
         if out is not None:
             raise ConfigurationError("with --live the live system chooses the folder: no --out")
+        if not launch:
+            raise ConfigurationError("--no-launch has no effect with --live; leave one out")
         sweep_live(wanted, scenario, runs=runs, name=name, resume=resume, report=report)
         return
+    if name is not None:
+        raise ConfigurationError("--name is that of a live system; add --live, or choose --out")
     folder = out if out is not None else runs / wanted.name
     draw_missing((link.dataset for link in wanted.links.values()), folders.data)
     options = RunOptions(

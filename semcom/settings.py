@@ -12,7 +12,8 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationErr
 from semcom import yaml_text
 from semcom.errors import ConfigurationError
 from semcom.files import read_file
-from semcom.settings_words import converted, describe, near, quoted
+from semcom.settings_words import converted, describe, near
+from semcom.type_words import quoted
 
 MAX_SETTINGS_BYTES = 1 << 20
 ROLES = ("transmitter", "channel", "receiver", "orchestrator")  # of a process file

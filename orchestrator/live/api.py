@@ -36,7 +36,7 @@ from semcom.errors import ConfigurationError, SemcomError
 from semcom.health import refusal
 from semcom.http_server import Request, Response
 from semcom.settings import validate
-from semcom.settings_words import quoted
+from semcom.type_words import quoted
 
 STATUS = "/api/status"
 CHANGES: Mapping[str, type[Wanted]] = {

@@ -18,7 +18,7 @@ from semcom import yaml_text
 from semcom.errors import ConfigurationError
 from semcom.files import read_file
 from semcom.points import SNR_MAX_DB, SNR_MIN_DB
-from semcom.settings_words import quoted
+from semcom.type_words import quoted
 
 MAX_TRACE_BYTES = 16 << 20
 SECONDS_MAX = 1e7  # of a trace

@@ -19,7 +19,15 @@ from receiver.settings import ReceiverSettings
 from semcom.errors import ConfigurationError
 from semcom.messages import Name
 from semcom.settings import Settings, validate
-from semcom.settings_words import MAX_QUOTED, Spot, _chooser, _is_union, _of_field, _opened, _words
+from semcom.type_words import (
+    MAX_QUOTED,
+    Spot,
+    chooser,
+    is_union,
+    of_field,
+    opened,
+    words_of,
+)
 from transmitters.settings import TransmitterSettings
 
 WRITTEN: tuple[type[BaseModel], ...] = (
@@ -36,14 +44,14 @@ def spots(spot: Spot, path: str, seen: set[Any]) -> Iterator[tuple[str, Spot]]:
             return
         seen.add(spot.model)
         for name, field in spot.model.model_fields.items():
-            yield from spots(_of_field(field), f"{path}.{name}", seen)
-    elif _is_union(spot.type):
+            yield from spots(of_field(field), f"{path}.{name}", seen)
+    elif is_union(spot.type):
         for tag, arm in spot.arms.items():
             yield from spots(arm, f"{path}[{tag}]", seen)
     else:
         for number, argument in enumerate(get_args(spot.type)):
             if argument is not Ellipsis and not isinstance(argument, str | int | bool):
-                yield from spots(_opened(argument, ()), f"{path}<{number}>", seen)
+                yield from spots(opened(argument, ()), f"{path}<{number}>", seen)
 
 
 ALL = [each for model in WRITTEN for each in spots(Spot(model), model.__name__, set())]
@@ -51,22 +59,22 @@ ALL = [each for model in WRITTEN for each in spots(Spot(model), model.__name__, 
 
 def test_every_union_that_a_user_writes_is_told_apart_before_it_is_read():
     """Else pydantic tries all members and tells the errors of each."""
-    unions = [(path, spot) for path, spot in ALL if _is_union(spot.type)]
+    unions = [(path, spot) for path, spot in ALL if is_union(spot.type)]
     assert len(unions) >= 6
     for path, spot in unions:
         models = [arm.model is not None for arm in spot.arms.values()]
-        assert (all(models) and _chooser(spot)) or models.count(True) <= 1, path
+        assert (all(models) and chooser(spot)) or models.count(True) <= 1, path
 
 
-def test_every_pattern_has_words():
-    texts = [(path, _words(spot)) for path, spot in ALL if spot.type is str]
+def test_every_pattern_haswords_of():
+    texts = [(path, words_of(spot)) for path, spot in ALL if spot.type is str]
     assert len(texts) > 20
     assert [path for path, words in texts if "matches" in words] == []
 
 
 def test_words_of_everything_are_plain():
     for path, spot in ALL:
-        words = _words(spot)
+        words = words_of(spot)
         assert words, path
         for odd in ("Annotated", "Literal", "typing", "class ", "NoneType"):
             assert odd not in words, (path, words)
