@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 import traceback
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -309,7 +310,8 @@ def _run(words: Sequence[str]) -> int:
     try:
         with needed_by("semcom", "orchestrator"):  # matplotlib is imported where it draws
             code = app(list(words), prog_name="semcom", standalone_mode=False)
-        sys.stdout.flush()
+        with suppress(OSError):  # nobody reads it
+            sys.stdout.flush()
     except SemcomError as error:
         tell_error(str(error))
         return error.exit_code

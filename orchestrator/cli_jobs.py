@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -170,12 +169,11 @@ def logs(
         store.job(job_id)
         parts = read_along(
             folder.job_log(job_id),
-            lambda: not follow or store.job(job_id).ended,
+            lambda: not follow or console.quiet or store.job(job_id).ended,
             poll_s=POLL_S,
         )
         for part in parts:
-            sys.stdout.buffer.write(part)
-            sys.stdout.buffer.flush()
+            console.write_bytes(part)
 
 
 @jobs_app.command()

@@ -99,6 +99,12 @@ def status(
     if not watch:
         console.print(view(current))
         return
+    if not console.at_terminal:  # where nothing can be drawn over, one after the other
+        while not console.quiet:
+            console.print(view(current))
+            time.sleep(2 * POLL_S)
+            current = read_status(system)
+        return
     with Live(view(current), console=console, auto_refresh=False) as table:
         while True:
             time.sleep(2 * POLL_S)

@@ -25,6 +25,7 @@ from rich.progress import (
 from rich.table import Table
 from rich.text import Text
 
+from semcom.errors import StorageError
 from semcom.plain_text import one_line, visible
 
 MIN_NUMBER_WIDTH = 4
@@ -65,6 +66,39 @@ class Terminal(Console):
         plain = {"markup": False, "emoji": False, "highlight": False, "highlighter": None}
         return super().render_str(visible(text), **options | plain)
 
+    def print(self, *objects: Any, **options: Any) -> None:
+        """Print strings and tables as they are.
+
+        Raises:
+            StorageError: standard output goes to a disk that refuses.
+        """
+        try:
+            super().print(*objects, **options)
+        except OSError as error:
+            self.on_broken_pipe()
+            raise StorageError(f"cannot write to standard output: {error.strerror}") from error
+
+    def write_bytes(self, content: bytes) -> None:
+        """Write what is no text of ours, as a log, unless nobody reads any more.
+
+        Raises:
+            StorageError: standard output goes to a disk that refuses.
+        """
+        try:
+            if not self.quiet:
+                self.file.flush()
+                self._write_all(content)
+        except BrokenPipeError:
+            self.on_broken_pipe()
+        except OSError as error:
+            self.on_broken_pipe()
+            raise StorageError(f"cannot write to standard output: {error.strerror}") from error
+
+    def _write_all(self, content: bytes) -> None:
+        view = memoryview(content)
+        while view:
+            view = view[os.write(self.file.fileno(), view) :]
+
     def on_broken_pipe(self) -> None:
         """Print nothing more: what the command does goes on."""
         self.quiet = True
@@ -98,9 +132,8 @@ def new_table(
         dense: with one space between columns instead of two.
     """
     table = Table(
-        title=_whole(title), caption=_whole(caption), box=box.SIMPLE_HEAD,
-        padding=(0, 0 if dense else 1, 0, 0),
-        pad_edge=False, title_justify="left", caption_justify="left",
+        title=_whole(title), caption=_whole(caption), box=box.SIMPLE_HEAD, pad_edge=False,
+        padding=(0, 0 if dense else 1, 0, 0), title_justify="left", caption_justify="left",
     )  # fmt: skip
     for index, head in enumerate(heads):
         table.add_column(head, justify="right" if numbers and index else "left", overflow="fold")

@@ -13,9 +13,8 @@ from rich.table import Table
 from orchestrator.jobs.progress import Pace, Tail
 from orchestrator.jobs.settings import JobsFolder
 from orchestrator.jobs.store import Job, JobStore
-from orchestrator.terminal import Words, new_table, progress_bar
+from orchestrator.terminal import Words, new_table, progress_bar, styled
 from semcom.errors import TERMINATED, SemcomError
-from semcom.plain_text import one_line
 
 DIGITS = 12  # of a digest that are shown
 
@@ -110,10 +109,11 @@ def watch(
                 one.job = store.job(one.job.id)
                 one.look()
                 show.update(one)
-            if all(one.job.ended for one in watched):
+            if console.quiet or all(one.job.ended for one in watched):  # nobody reads any more
                 break
             time.sleep(poll_s)
-    return next((code for one in watched if (code := exit_status(one.job))), 0)
+    ended = [one.job for one in watched if one.job.ended]
+    return next((code for job in ended if (code := exit_status(job))), 0)
 
 
 class _Bars:
@@ -153,7 +153,7 @@ class _Lines:
             one.said = news
             parts = [f"{one.job.id} {one.job.name}", one.stage, one.note]
             text = ": ".join(part for part in parts if part)
-            self._console.print(one_line(text))
+            self._console.print(styled(text), soft_wrap=True)
 
 
 def _state(job: Job) -> str:

@@ -43,7 +43,7 @@ def own(path: Path) -> Path:
 def test_a_sweep_that_gets_every_image_right_is_drawn_and_verified(
     case: str, workplace: Path, tmp_path: Path
 ) -> None:
-    folder = tmp_path / "[/red] runs" / "a 'run' [x]"
+    folder = tmp_path / "[bold] runs" / "a 'run' [x]"
     folder.parent.mkdir()
     scenario = CASES / case if case else own(tmp_path)
     code, printed = command("sweep", scenario, "--out", folder, cwd=workplace)

@@ -18,6 +18,7 @@ from rich.console import Group
 from orchestrator import cli
 from orchestrator.reports.tables import ReportTable
 from orchestrator.terminal import Terminal, console, new_table, progress_bar, styled
+from semcom.errors import StorageError
 from semcom.plain_text import one_line, visible
 from tests.orchestrator.ledgers import fake_plan, fill_ledger
 
@@ -163,6 +164,29 @@ def test_closed_standard_output_is_no_error(run_folder):
         timeout=150,
     )
     assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_a_full_disk_behind_standard_output_is_a_storage_error():
+    terminal = Terminal()
+    with open("/dev/full", "w") as full:  # noqa: PTH123
+        terminal.file = full
+        with pytest.raises(StorageError, match="cannot write to standard output: No space"):
+            terminal.print("x")
+        terminal.print("nobody reads it")
+
+
+def test_bytes_are_written_whole_until_nobody_reads():
+    reading, writing = os.pipe()
+    terminal = Terminal()
+    with os.fdopen(writing, "w") as file:
+        terminal.file = file
+        terminal.print("a")
+        terminal.write_bytes(b"\xff[/red]\n")
+        assert os.read(reading, 99) == b"a\n\xff[/red]\n"
+        os.close(reading)
+        terminal.write_bytes(b"x")
+        assert terminal.quiet
+        terminal.write_bytes(b"x")
 
 
 @pytest.fixture

@@ -92,7 +92,7 @@ class TestConsoleTable:
         links = {"a": fake_link("shapes10", images=10)}
         snr_db = [float(value) for value in range(31)]
         text = printed(filled(tmp_path, links=links, snr_db=snr_db).summary)
-        assert "one of 2 SNRs shown, all are in results.csv" in text
+        assert "one of 3 SNRs shown, all are in results.csv" in text
         assert all(len(line) <= 100 for line in text.splitlines())
 
     def test_shows_every_snr_where_there_is_no_terminal(self, tmp_path):
