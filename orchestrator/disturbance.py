@@ -17,7 +17,7 @@ import time
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
 import psutil
 import yaml
@@ -120,7 +120,6 @@ class Disturbance:
         self._next_fault_s = self._calm_s = float("inf")
         self._next_sample_s = 0.0
         self._stopped: list[tuple[float, psutil.Process]] = []
-        self._outputs: list[IO[bytes]] = []
         self._live = self._write("live", live_scenario(scenario))
         self._system = self._start("up", self._live)
 
@@ -133,8 +132,6 @@ class Disturbance:
         if self._system.poll() is None:
             self._system.kill()  # its processes follow it
             self._system.wait()
-        for output in self._outputs:
-            output.close()
 
     def begin(self, *, calm_s: float) -> None:
         """Faults from now until `calm_s` (of the monotonic clock)."""
@@ -283,15 +280,14 @@ class Disturbance:
         return path
 
     def _start(self, command: str, path: Path, *options: str) -> subprocess.Popen[bytes]:
-        output = (self._folder / f"{path.stem}.log").open("ab")
-        self._outputs.append(output)
-        return start_module(
-            "orchestrator.cli",
-            *(command, path, *options, *self._options),
-            stdin=subprocess.DEVNULL,
-            stdout=output,
-            stderr=subprocess.STDOUT,
-        )
+        with (self._folder / f"{path.stem}.log").open("ab") as output:
+            return start_module(
+                "orchestrator.cli",
+                *(command, path, *options, *self._options),
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=subprocess.STDOUT,
+            )
 
 
 def _own_mib(process: psutil.Process) -> float:
