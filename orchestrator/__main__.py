@@ -3,7 +3,7 @@
 from semcom.extras import imports_for
 
 with imports_for("semcom", "orchestrator"):
-    from orchestrator.cli import main
+    from orchestrator.cli.main import main
 
 if __name__ == "__main__":
     main()

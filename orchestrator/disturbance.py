@@ -282,7 +282,7 @@ class Disturbance:
     def _start(self, command: str, path: Path, *options: str) -> subprocess.Popen[bytes]:
         with (self._folder / f"{path.stem}.log").open("ab") as output:
             return start_module(
-                "orchestrator.cli",
+                "orchestrator.cli.main",
                 *(command, path, *options, *self._options),
                 stdin=subprocess.DEVNULL,
                 stdout=output,

@@ -82,7 +82,7 @@ RULES = {
     ),
     "orchestrator.training": Rule(
         (
-            "orchestrator.training", "orchestrator.terminal", "semcom", "torch", "torchvision",
+            "orchestrator.training", "orchestrator.cli.terminal", "semcom", "torch", "torchvision",
             "timm", "numpy", "pydantic", "yaml", "safetensors", "rich", "matplotlib", "tensorboard",
             *MODEL_MODULES,
         ),
@@ -331,7 +331,7 @@ EDGE_FORBIDS = ("matplotlib", "timm", "torchvision", "orchestrator", "channel_si
         ("transmitters.onnx_engine", (*EDGE_FORBIDS, "receiver", "torch", "semcom.nn")),
         ("receiver.service", (*EDGE_FORBIDS, "transmitters")),
         (
-            "orchestrator.cli",
+            "orchestrator.cli.main",
             (
                 *("torch", "matplotlib", "orchestrator.training"),
                 *("transmitters", "channel_sim", "receiver"),

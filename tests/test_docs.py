@@ -11,7 +11,7 @@ import pytest
 import typer.main
 
 from docs.tables import rewritten
-from orchestrator.cli import app
+from orchestrator.cli.main import app
 from orchestrator.live.scenario import read_any_scenario
 
 REPO = Path(__file__).resolve().parents[1]

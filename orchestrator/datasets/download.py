@@ -15,7 +15,7 @@ from urllib.parse import urlsplit
 
 from rich.progress import DownloadColumn, Progress, TimeRemainingColumn, TransferSpeedColumn
 
-from orchestrator.terminal import Terminal
+from orchestrator.cli.terminal import Terminal
 from semcom.errors import ConfigurationError, StorageError
 
 _TIMEOUT_S = 30.0  # without a single byte

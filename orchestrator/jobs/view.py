@@ -10,10 +10,10 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID
 from rich.table import Table
 
+from orchestrator.cli.terminal import Words, new_table, progress_bar, styled
 from orchestrator.jobs.progress import Pace, Tail
 from orchestrator.jobs.settings import JobsFolder
 from orchestrator.jobs.store import Job, JobStore
-from orchestrator.terminal import Words, new_table, progress_bar, styled
 from semcom.errors import TERMINATED, SemcomError
 
 DIGITS = 12  # of a digest that are shown

@@ -9,7 +9,7 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from orchestrator.terminal import new_table, styled
+from orchestrator.cli.terminal import new_table, styled
 
 Status = Mapping[str, Any]
 

@@ -7,11 +7,11 @@ from typing import NamedTuple
 
 from rich.table import Table
 
+from orchestrator.cli.terminal import MIN_NUMBER_WIDTH, add_number_columns, new_table
 from orchestrator.reports.comparison import SystemCurve, system_curves
 from orchestrator.reports.curves import channel_title
 from orchestrator.run_folder import RESULTS_CSV, Run
 from orchestrator.summary import Summary
-from orchestrator.terminal import MIN_NUMBER_WIDTH, add_number_columns, new_table
 
 INCOMPLETE = "…"
 EDGES = 2  # columns beside a table

@@ -7,8 +7,8 @@ from html import escape
 
 from rich.table import Table
 
+from orchestrator.cli.terminal import new_table
 from orchestrator.reports import markup
-from orchestrator.terminal import new_table
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -16,7 +16,7 @@ from functools import partial
 import torch
 from rich.progress import Progress
 
-from orchestrator.terminal import Terminal
+from orchestrator.cli.terminal import Terminal
 from orchestrator.training.arguments import folder_to_write, parse, settings_of
 from orchestrator.training.artefacts import Artefact
 from orchestrator.training.data import Rank

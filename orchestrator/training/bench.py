@@ -25,7 +25,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from orchestrator.terminal import console, new_table
+from orchestrator.cli.terminal import console, new_table
 from orchestrator.training.__main__ import has_bf16
 from orchestrator.training.artefacts import artefact
 from orchestrator.training.data import Batch, ImageSet, Rank

@@ -14,7 +14,7 @@ from typing import Any, Protocol
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TimeRemainingColumn
 
-from orchestrator.terminal import Words, progress_bar
+from orchestrator.cli.terminal import Words, progress_bar
 from semcom.errors import StorageError
 
 logger = logging.getLogger("orchestrator.training")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from orchestrator import cli
+from orchestrator.cli import main as cli
 from semcom import zap
 from semcom.security import Security
 from semcom.sockets import Authenticator

@@ -12,7 +12,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterable
 
-from orchestrator import cli
+from orchestrator.cli import main as cli
 from orchestrator.sweep import Sweep
 from semcom.messages import Message
 

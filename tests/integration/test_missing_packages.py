@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from orchestrator import cli
+from orchestrator.cli import main as cli
 from semcom.extras import BASE, EXTRAS, IMPORTED_AS, LATE
 from tests.integration.harness import REPO, command, write_scenario
 

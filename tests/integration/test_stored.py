@@ -21,7 +21,7 @@ from typing import get_args
 import pytest
 from typer.testing import CliRunner
 
-from orchestrator.cli import app
+from orchestrator.cli.main import app
 from orchestrator.run_folder import read_run
 from orchestrator.scenarios import Plan
 from orchestrator.training.artefacts import Artefact

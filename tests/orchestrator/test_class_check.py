@@ -10,8 +10,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from orchestrator import cli
 from orchestrator.catalog import Catalog
+from orchestrator.cli import main as cli
 from orchestrator.live.scenario import LiveScenario, plan_live
 from orchestrator.scenarios import Scenario, make_plan
 from orchestrator.training.arguments import parse, settings_of

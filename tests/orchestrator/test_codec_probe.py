@@ -9,7 +9,7 @@ import pytest
 import typer.testing
 
 from orchestrator import codec_probe
-from orchestrator.cli import app
+from orchestrator.cli.main import app
 from orchestrator.training import probe_process
 from semcom.errors import CheckpointError, ProcessFailedError
 from tests.semcom.small_codec import fitting_arrays, write_small_codec

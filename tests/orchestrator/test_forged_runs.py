@@ -12,7 +12,7 @@ import pytest
 from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
-from orchestrator import cli
+from orchestrator.cli import main as cli
 from orchestrator.frame_rows import COLUMNS
 from orchestrator.ledger import Ledger
 from orchestrator.run_end import write_results

@@ -16,7 +16,7 @@ import typer.main
 
 from orchestrator import cli, cli_evaluate, cli_live
 from orchestrator.catalog import Catalog
-from orchestrator.cli_jobs import serve_command
+from orchestrator.cli.job_commands import serve_command
 from orchestrator.jobs.settings import JobsFolder
 from orchestrator.jobs.store import JobStore
 from orchestrator.live.home import Found, Home, find_system
@@ -295,7 +295,7 @@ def test_no_command_is_put_together_without_quotes():
 
 def test_nothing_prints_but_through_the_terminal():
     """Rich's console and its markup are known to one module; `print` and `echo` to none."""
-    allowed = {"orchestrator/terminal.py"}
+    allowed = {"orchestrator/cli/terminal.py"}
     for path in (REPO / "orchestrator").rglob("*.py"):
         name, text = str(path.relative_to(REPO)), path.read_text(encoding="utf-8")
         if name not in allowed:

@@ -17,7 +17,7 @@ from typing import Any
 import pytest
 
 from orchestrator import cli, evaluations
-from orchestrator.cli_live import LIVE_SCENARIO
+from orchestrator.cli.live_commands import LIVE_SCENARIO
 from orchestrator.ledger import Ledger
 from orchestrator.live.home import Home
 from orchestrator.live.requests import SweepRequest

@@ -11,7 +11,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from orchestrator import cli
+from orchestrator.cli import main as cli
 from orchestrator.jobs import instance
 from semcom.shards import MANIFEST, DatasetManifest, SplitManifest
 from tests.orchestrator.jobs.queues import DEADLINE_S, ENVIRONMENT, Queue, opened

@@ -8,8 +8,8 @@ import time
 
 import pytest
 
-from orchestrator import cli
-from orchestrator.cli_results import print_outcome
+from orchestrator.cli import main as cli
+from orchestrator.cli.outcome_lines import print_outcome
 from orchestrator.codec_facts import CodecFacts
 from orchestrator.ledger import Ledger
 from orchestrator.live.view import sweep_line

@@ -13,12 +13,12 @@ import typer
 from rich.progress import Progress
 
 from orchestrator.catalog import Catalog
-from orchestrator.cli_bench import bench_app
-from orchestrator.cli_evaluate import evaluate, footprint, report
-from orchestrator.cli_jobs import jobs_app
-from orchestrator.cli_keys import keys
-from orchestrator.cli_live import channel_app, codec_app, down, status, sweep_live, up
-from orchestrator.cli_options import (
+from orchestrator.cli.bench_commands import bench_app
+from orchestrator.cli.evaluation_commands import evaluate, footprint, report
+from orchestrator.cli.job_commands import jobs_app
+from orchestrator.cli.key_commands import keys
+from orchestrator.cli.live_commands import channel_app, codec_app, down, status, sweep_live, up
+from orchestrator.cli.options import (
     SCENARIOS,
     CodecDir,
     DataDir,
@@ -26,9 +26,10 @@ from orchestrator.cli_options import (
     new_app,
     waits_on_console,
 )
-from orchestrator.cli_results import print_outcome
-from orchestrator.cli_soak import soak
-from orchestrator.cli_training import HANDED_ON, search, train
+from orchestrator.cli.outcome_lines import print_outcome
+from orchestrator.cli.soak_commands import soak
+from orchestrator.cli.terminal import console, new_table, progress_bar
+from orchestrator.cli.training_commands import HANDED_ON, search, train
 from orchestrator.codec_probe import run_networks
 from orchestrator.datasets.prepare import DATASETS, draw_missing, ensure, prepare
 from orchestrator.datasets.procedural import DRAWN_SETS
@@ -46,7 +47,6 @@ from orchestrator.runs import (
 from orchestrator.scenarios import Plan, Scenario, read_scenario
 from orchestrator.settings import CODECS, DATA, RUNS, Folders
 from orchestrator.summary import summarize
-from orchestrator.terminal import console, new_table, progress_bar
 from orchestrator.verify import verify_run
 from semcom.checkpoints import CODECS_SHIPPED
 from semcom.entry import run_process

@@ -6,7 +6,7 @@ import sys
 
 import pytest
 
-from orchestrator import cli
+from orchestrator.cli import main as cli
 from orchestrator.evaluation_scenario import (
     parse_channels,
     parse_seeds,

@@ -10,14 +10,14 @@ from typing import Annotated
 
 import typer
 
-from orchestrator.cli_options import new_app
+from orchestrator.cli.options import new_app
+from orchestrator.cli.terminal import console
 from orchestrator.jobs import instance, view
 from orchestrator.jobs.logs import read_along
 from orchestrator.jobs.service import supervise
 from orchestrator.jobs.settings import JobsFolder, read_settings
 from orchestrator.jobs.store import JobStore, Submission
 from orchestrator.settings import DATA, WORK
-from orchestrator.terminal import console
 from semcom.checkpoints import default_name
 from semcom.errors import ConfigurationError
 from semcom.extras import require

@@ -10,7 +10,7 @@ from typing import Annotated
 
 import typer
 
-from orchestrator.terminal import console
+from orchestrator.cli.terminal import console
 from semcom.shipped import shipped
 from semcom.waits import logger as waits
 

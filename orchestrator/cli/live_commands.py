@@ -12,7 +12,7 @@ import psutil
 import typer
 from rich.live import Live
 
-from orchestrator.cli_options import (
+from orchestrator.cli.options import (
     SCENARIOS,
     CodecDir,
     DataDir,
@@ -20,7 +20,8 @@ from orchestrator.cli_options import (
     new_app,
     waits_on_console,
 )
-from orchestrator.cli_results import print_results, print_undrawn
+from orchestrator.cli.outcome_lines import print_results, print_undrawn
+from orchestrator.cli.terminal import console, progress_bar
 from orchestrator.datasets.prepare import draw_missing
 from orchestrator.live.client import change, read_status
 from orchestrator.live.home import UP_LOG, Found, Home, find_system
@@ -30,7 +31,6 @@ from orchestrator.live.scenario import LiveScenario, read_live_scenario, trace_n
 from orchestrator.live.view import view
 from orchestrator.scenarios import Scenario
 from orchestrator.settings import CODECS, DATA, RUNS, WORK, Folders
-from orchestrator.terminal import console, progress_bar
 from semcom.children import start_module
 from semcom.errors import ConfigurationError, ProcessFailedError, SemcomError
 from semcom.files import read_end
@@ -237,7 +237,7 @@ def _detach(home: Home, arguments: list[str]) -> None:
         )
     with home.open_log() as output:
         process = start_module(
-            "orchestrator.cli",
+            "orchestrator.cli.main",
             *("up", *arguments),
             stdin=subprocess.DEVNULL,
             stdout=output,

@@ -10,8 +10,9 @@ import typer
 from rich.progress import Progress
 
 from orchestrator.catalog import Catalog
-from orchestrator.cli_options import CodecDir, DataDir, RunsDir
-from orchestrator.cli_results import print_outcome
+from orchestrator.cli.options import CodecDir, DataDir, RunsDir
+from orchestrator.cli.outcome_lines import print_outcome
+from orchestrator.cli.terminal import console, progress_bar
 from orchestrator.datasets.prepare import DATASETS, ensure
 from orchestrator.evaluation_scenario import (
     checked_codecs,
@@ -31,7 +32,6 @@ from orchestrator.resumption import EVALUATE, folder_words, going_on
 from orchestrator.runs import InterruptedRunError
 from orchestrator.scenarios import Plan, Scenario, read_scenario
 from orchestrator.settings import CODECS, DATA, RUNS, Folders
-from orchestrator.terminal import console, progress_bar
 from semcom.architecture import TABLE_III_DEPTHS
 from semcom.children import run_module
 from semcom.errors import ConfigurationError

@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from orchestrator import cli_training
-from orchestrator.cli import app
+from orchestrator.cli import training_commands as cli_training
+from orchestrator.cli.main import app
 
 
 @pytest.fixture

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from orchestrator.cli.terminal import console
 from orchestrator.runs import RunOutcome
-from orchestrator.terminal import console
 from semcom.plain_text import command, one_line
 
 

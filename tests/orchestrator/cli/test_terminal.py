@@ -15,9 +15,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from rich.console import Group
 
-from orchestrator import cli
+from orchestrator.cli import main as cli
+from orchestrator.cli.terminal import Terminal, console, new_table, progress_bar, styled
 from orchestrator.reports.tables import ReportTable
-from orchestrator.terminal import Terminal, console, new_table, progress_bar, styled
 from semcom.errors import StorageError
 from semcom.plain_text import one_line, visible
 from tests.orchestrator.ledgers import fake_plan, fill_ledger
@@ -154,7 +154,7 @@ def test_a_reader_that_goes_away_changes_nothing(run_folder):
 
 @pytest.mark.processes
 def test_closed_standard_output_is_no_error(run_folder):
-    line = f'exec "{sys.executable}" -m orchestrator.cli verify "$1" >&-'
+    line = f'exec "{sys.executable}" -m orchestrator.cli.main verify "$1" >&-'
     done = subprocess.run(
         ["bash", "-c", line, "bash", str(run_folder)],
         env={**os.environ, "PYTHONPATH": str(REPO)},

@@ -1,0 +1,1 @@
+"""The commands: main, and a module for each group of them."""
