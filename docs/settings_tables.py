@@ -10,8 +10,8 @@ from pydantic import BaseModel
 from channel_sim.settings import BrokerSettings
 from orchestrator.jobs.settings import JobsSettings
 from orchestrator.live.scenario import LiveLink, LiveScenario
-from orchestrator.scenarios import LinkSettings, Ports, Scenario, Threads
-from orchestrator.snr_points import SnrRange
+from orchestrator.plan.scenario import LinkSettings, Ports, Scenario, Threads
+from orchestrator.plan.snr_points import SnrRange
 from orchestrator.training.settings import (
     AugmentationSettings,
     DistillationSettings,

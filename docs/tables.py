@@ -13,7 +13,7 @@ from pathlib import Path
 
 from docs.settings_tables import HEAD, MODELS, settings_rows
 from orchestrator.bench.figures import read_figures, target_table
-from orchestrator.codec_facts import CodecFacts
+from orchestrator.plan.codec_facts import CodecFacts
 from orchestrator.reports.claims import claims_table, evidence_of_results
 from orchestrator.reports.curves import CountedSeries, pooled_results
 from orchestrator.reports.footprints import footprint_tables, read_footprints

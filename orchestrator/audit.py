@@ -14,7 +14,7 @@ from dataclasses import dataclass, fields
 from typing import Any
 
 from orchestrator.frame_rows import FrameRow, objection
-from orchestrator.scenarios import Plan
+from orchestrator.plan.scenario import Plan
 
 Frame = tuple[str, int, int]  # link, point, frame
 Record = Mapping[str, Any]

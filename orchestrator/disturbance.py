@@ -26,9 +26,9 @@ from orchestrator.audit import audit
 from orchestrator.live.client import read_status
 from orchestrator.live.home import Home
 from orchestrator.live.scenario import LiveScenario
+from orchestrator.plan.folders import Folders
+from orchestrator.plan.scenario import Scenario, SystemSettings
 from orchestrator.run_folder import LEDGER, open_ledger
-from orchestrator.scenarios import Scenario, SystemSettings
-from orchestrator.settings import Folders
 from orchestrator.soak import Sample, Soak
 from semcom.children import start_module
 from semcom.errors import AccountingError, ConfigurationError, SemcomError, StorageError

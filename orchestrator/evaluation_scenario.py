@@ -9,9 +9,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, get_args
 
-from orchestrator.catalog import Catalog, no_codec
-from orchestrator.scenarios import Scenario
-from orchestrator.snr_points import SnrRange
+from orchestrator.plan.catalog import Catalog, no_codec
+from orchestrator.plan.scenario import Scenario
+from orchestrator.plan.snr_points import SnrRange
 from semcom.errors import ConfigurationError
 from semcom.points import ChannelModel
 from semcom.settings import parse_yaml, validate

@@ -15,9 +15,11 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Protocol
 
-from orchestrator.catalog import Catalog
-from orchestrator.codec_facts import classes_of, facts_of_plan
 from orchestrator.ledger import Ledger
+from orchestrator.plan.catalog import Catalog
+from orchestrator.plan.codec_facts import classes_of, facts_of_plan
+from orchestrator.plan.folders import Folders
+from orchestrator.plan.scenario import Plan, Scenario, make_plan
 from orchestrator.reports.report import write_report
 from orchestrator.run_end import write_results
 from orchestrator.run_folder import (
@@ -30,8 +32,6 @@ from orchestrator.run_folder import (
 from orchestrator.run_lock import alone_in
 from orchestrator.run_manifest import write_run_manifest
 from orchestrator.runs import WRITING, InterruptedRunError, RunOutcome, draw
-from orchestrator.scenarios import Plan, Scenario, make_plan
-from orchestrator.settings import Folders
 from semcom.children import start_module
 from semcom.errors import (
     ConfigurationError,

@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from orchestrator.frame_rows import FrameRow, beyond_classes
-from orchestrator.scenarios import Plan, PlannedLink
+from orchestrator.plan.scenario import Plan, PlannedLink
 from semcom.errors import AccountingError, SemcomError
 from semcom.shards import LabelArray, Shard, split_digest
 

@@ -22,7 +22,7 @@ from orchestrator.ledger_file import (
     storage_errors,
 )
 from orchestrator.ledger_plan import check_tables, hold_classes, hold_plan, small_table
-from orchestrator.scenarios import Plan
+from orchestrator.plan.scenario import Plan
 from semcom.errors import AccountingError, ConfigurationError, StorageError, one_line
 from semcom.files import is_there
 from semcom.messages import FrameResult

@@ -12,8 +12,8 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
+from orchestrator.plan.scenario import Plan
 from orchestrator.run_folder import RUN_MANIFEST, parse_manifest, read_if_there
-from orchestrator.scenarios import Plan
 from orchestrator.seals import MANIFEST_SEAL, Digests
 from semcom.errors import AccountingError, one_line
 

@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from orchestrator.launcher import Launcher
-from orchestrator.scenarios import SystemSettings
-from orchestrator.settings import Folders
+from orchestrator.plan.folders import Folders
+from orchestrator.plan.scenario import SystemSettings
 from semcom import sockets
 from semcom.errors import ConfigurationError
 from semcom.health import HealthServer, Pages

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from orchestrator.settings import CODECS, DATA, Folders
+from orchestrator.plan.folders import CODECS, DATA, Folders
 from semcom.plain_text import command, option
 
 SWEEP, EVALUATE = "sweep", "evaluate"

@@ -11,7 +11,7 @@ from typing import Any
 
 from orchestrator.ledger import Ledger
 from orchestrator.ledger_file import storage_errors
-from orchestrator.scenarios import Plan
+from orchestrator.plan.scenario import Plan
 from orchestrator.seals import check_seals, digests_of
 from orchestrator.summary import Summary, summarize
 from semcom.errors import AccountingError, ConfigurationError, StorageError

@@ -11,10 +11,10 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
-from orchestrator.codec_facts import CodecFacts
+from orchestrator.plan.codec_facts import CodecFacts
+from orchestrator.plan.scenario import Plan, Scenario
 from orchestrator.resumption import COMMAND, from_anywhere
 from orchestrator.run_folder import RUN_MANIFEST
-from orchestrator.scenarios import Plan, Scenario
 from semcom.errors import StorageError
 from semcom.files import write_atomically
 from semcom.messages import PROTOCOL_VERSION

@@ -9,18 +9,18 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from orchestrator.catalog import Catalog
-from orchestrator.codec_facts import CodecFacts, classes_of, facts_of_plan
 from orchestrator.ledger import Ledger
+from orchestrator.plan.catalog import Catalog
+from orchestrator.plan.codec_facts import CodecFacts, classes_of, facts_of_plan
+from orchestrator.plan.folders import Folders
+from orchestrator.plan.scenario import Plan, Scenario, make_plan
 from orchestrator.processes import check_places, open_system
 from orchestrator.reports.report import write_report
 from orchestrator.run_end import write_results
 from orchestrator.run_folder import LEDGER, is_evaluation, is_read_only, open_finished
 from orchestrator.run_lock import alone_in
 from orchestrator.run_manifest import write_run_manifest
-from orchestrator.scenarios import Plan, Scenario, make_plan
 from orchestrator.service import SweepService, Watcher
-from orchestrator.settings import Folders
 from orchestrator.sweep import Sweep
 from semcom.errors import INTERRUPTED, ConfigurationError, SemcomError, StorageError
 from semcom.files import is_there

@@ -17,7 +17,7 @@ from typing import NamedTuple
 
 from orchestrator.frame_rows import FrameRow
 from orchestrator.ledger import Ledger
-from orchestrator.scenarios import Plan
+from orchestrator.plan.scenario import Plan
 from semcom.errors import StorageError
 from semcom.files import write_atomically
 from semcom.metrics import percentile, wilson_interval

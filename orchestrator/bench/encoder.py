@@ -7,7 +7,7 @@ from typing import Any
 
 from orchestrator.bench.figures import Figures, Row, Target, machine
 from orchestrator.bench.sweeps import CODEC, DATASET
-from orchestrator.settings import Folders
+from orchestrator.plan.folders import Folders
 from semcom.children import run_module
 from semcom.errors import ProcessFailedError
 

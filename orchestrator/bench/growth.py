@@ -6,7 +6,7 @@ import os
 
 from orchestrator.bench.figures import Figures, Row, machine
 from orchestrator.bench.sweeps import Watched, scenario_of, swept
-from orchestrator.settings import Folders
+from orchestrator.plan.folders import Folders
 
 LINKS = (1, 3, 10, 30)
 RECEIVERS = (1, 2)

@@ -8,7 +8,7 @@ from orchestrator.bench.channel import SINGLE, through_forwarder
 from orchestrator.bench.figures import Figures, Row, Target, machine
 from orchestrator.bench.processes import Asked, asked
 from orchestrator.bench.sweeps import CODEC, DATASET, scenario_of, swept
-from orchestrator.settings import Folders
+from orchestrator.plan.folders import Folders
 from semcom.metrics import percentile
 
 LINKS = 3

@@ -11,8 +11,8 @@ from orchestrator.bench.figures import Figures, Row, Target, machine
 from orchestrator.bench.pipeline import FRAME_IMAGES, offline
 from orchestrator.bench.processes import Asked, addresses, asked, served
 from orchestrator.bench.sweeps import CODEC
-from orchestrator.catalog import Catalog
-from orchestrator.settings import Folders
+from orchestrator.plan.catalog import Catalog
+from orchestrator.plan.folders import Folders
 
 BATCHES = (1, 8, 32, 64, 128, 256)
 IMAGES = 12_000  # of one measurement

@@ -12,8 +12,8 @@ from pathlib import Path
 import psutil
 
 from orchestrator.bench.figures import Figures, Row, Target, machine
+from orchestrator.plan.folders import Folders
 from orchestrator.run_folder import LEDGER
-from orchestrator.settings import Folders
 from semcom.children import run_program, start_module
 from semcom.errors import SemcomError
 

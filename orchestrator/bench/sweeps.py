@@ -14,10 +14,10 @@ from typing import Any
 import psutil
 
 from orchestrator.frame_rows import FrameRow
+from orchestrator.plan.folders import Folders
+from orchestrator.plan.scenario import Plan, Scenario
 from orchestrator.run_folder import open_ledger
 from orchestrator.runs import RunOptions, run_sweep
-from orchestrator.scenarios import Plan, Scenario
-from orchestrator.settings import Folders
 from semcom.errors import SemcomError
 from semcom.metrics import percentile
 

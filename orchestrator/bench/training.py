@@ -8,7 +8,7 @@ from pathlib import Path
 
 from orchestrator.bench.figures import Figures, Target, machine
 from orchestrator.bench.sweeps import DATASET
-from orchestrator.settings import Folders
+from orchestrator.plan.folders import Folders
 from semcom.children import run_module
 from semcom.errors import ProcessFailedError
 

@@ -17,12 +17,12 @@ from orchestrator.bench.receiver import bench_receiver
 from orchestrator.bench.start import bench_start
 from orchestrator.bench.sweeps import CODEC, DATASET
 from orchestrator.bench.training import bench_training
-from orchestrator.catalog import Catalog
 from orchestrator.cli.options import CodecDir, DataDir, new_app
 from orchestrator.cli.terminal import console
 from orchestrator.cli.training_commands import HANDED_ON
 from orchestrator.datasets.prepare import draw_missing
-from orchestrator.settings import CODECS, DATA, Folders
+from orchestrator.plan.catalog import Catalog
+from orchestrator.plan.folders import CODECS, DATA, Folders
 from semcom.children import become_module
 from semcom.extras import require
 

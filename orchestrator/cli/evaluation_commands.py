@@ -9,7 +9,6 @@ from typing import Annotated, Any
 import typer
 from rich.progress import Progress
 
-from orchestrator.catalog import Catalog
 from orchestrator.cli.options import CodecDir, DataDir, RunsDir
 from orchestrator.cli.outcome_lines import print_outcome
 from orchestrator.cli.terminal import console, progress_bar
@@ -23,6 +22,9 @@ from orchestrator.evaluation_scenario import (
     with_codecs,
 )
 from orchestrator.evaluations import run_evaluation
+from orchestrator.plan.catalog import Catalog
+from orchestrator.plan.folders import CODECS, DATA, RUNS, Folders
+from orchestrator.plan.scenario import Plan, Scenario, read_scenario
 from orchestrator.reports.console_tables import run_table, system_tables
 from orchestrator.reports.footprints import footprint_tables, read_footprints
 from orchestrator.reports.ratios import RATIO_SNR_DB
@@ -30,8 +32,6 @@ from orchestrator.reports.report import markdown_report, source_tables, write_re
 from orchestrator.reports.sources import read_sources
 from orchestrator.resumption import EVALUATE, folder_words, going_on
 from orchestrator.runs import InterruptedRunError
-from orchestrator.scenarios import Plan, Scenario, read_scenario
-from orchestrator.settings import CODECS, DATA, RUNS, Folders
 from semcom.architecture import TABLE_III_DEPTHS
 from semcom.children import run_module
 from semcom.errors import ConfigurationError

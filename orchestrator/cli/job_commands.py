@@ -17,7 +17,7 @@ from orchestrator.jobs.logs import read_along
 from orchestrator.jobs.service import supervise
 from orchestrator.jobs.settings import JobsFolder, read_settings
 from orchestrator.jobs.store import JobStore, Submission
-from orchestrator.settings import DATA, WORK
+from orchestrator.plan.folders import DATA, WORK
 from semcom.checkpoints import default_name
 from semcom.errors import ConfigurationError
 from semcom.extras import require

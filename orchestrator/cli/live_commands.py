@@ -29,8 +29,8 @@ from orchestrator.live.requests import ChannelRequest
 from orchestrator.live.run import run_live
 from orchestrator.live.scenario import LiveScenario, read_live_scenario, trace_notes
 from orchestrator.live.view import view
-from orchestrator.scenarios import Scenario
-from orchestrator.settings import CODECS, DATA, RUNS, WORK, Folders
+from orchestrator.plan.folders import CODECS, DATA, RUNS, WORK, Folders
+from orchestrator.plan.scenario import Scenario
 from semcom.children import start_module
 from semcom.errors import ConfigurationError, ProcessFailedError, SemcomError
 from semcom.files import read_end

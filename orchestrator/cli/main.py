@@ -12,7 +12,6 @@ from typing import Annotated, Any
 import typer
 from rich.progress import Progress
 
-from orchestrator.catalog import Catalog
 from orchestrator.cli.bench_commands import bench_app
 from orchestrator.cli.evaluation_commands import evaluate, footprint, report
 from orchestrator.cli.job_commands import jobs_app
@@ -30,9 +29,12 @@ from orchestrator.cli.outcome_lines import print_outcome
 from orchestrator.cli.soak_commands import soak
 from orchestrator.cli.terminal import console, new_table, progress_bar
 from orchestrator.cli.training_commands import HANDED_ON, search, train
-from orchestrator.codec_probe import run_networks
 from orchestrator.datasets.prepare import DATASETS, draw_missing, ensure, prepare
 from orchestrator.datasets.procedural import DRAWN_SETS
+from orchestrator.plan.catalog import Catalog
+from orchestrator.plan.codec_probe import run_networks
+from orchestrator.plan.folders import CODECS, DATA, RUNS, Folders
+from orchestrator.plan.scenario import Plan, Scenario, read_scenario
 from orchestrator.reports.console_tables import run_table
 from orchestrator.reports.report import write_report
 from orchestrator.resumption import going_on, sweep_words
@@ -44,8 +46,6 @@ from orchestrator.runs import (
     RunOutcome,
     run_sweep,
 )
-from orchestrator.scenarios import Plan, Scenario, read_scenario
-from orchestrator.settings import CODECS, DATA, RUNS, Folders
 from orchestrator.summary import summarize
 from orchestrator.verify import verify_run
 from semcom.checkpoints import CODECS_SHIPPED

@@ -11,10 +11,10 @@ from orchestrator.cli.options import SCENARIOS, CodecDir, DataDir, RunsDir
 from orchestrator.cli.terminal import console
 from orchestrator.datasets.prepare import draw_missing
 from orchestrator.disturbance import check_length, run_soak
+from orchestrator.plan.folders import CODECS, DATA, RUNS, Folders
+from orchestrator.plan.scenario import read_scenario
 from orchestrator.run_folder import LEDGER
 from orchestrator.run_lock import claim_folder
-from orchestrator.scenarios import read_scenario
-from orchestrator.settings import CODECS, DATA, RUNS, Folders
 from semcom.errors import AccountingError
 
 

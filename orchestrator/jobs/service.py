@@ -8,7 +8,6 @@ import time
 from pathlib import Path
 from typing import NamedTuple
 
-from orchestrator.catalog import Catalog
 from orchestrator.jobs.instance import LOCK_WAIT_S, announce, retire
 from orchestrator.jobs.logs import last_error_line
 from orchestrator.jobs.metrics import TrainingMetrics
@@ -27,6 +26,7 @@ from orchestrator.jobs.supervisor import (
     Terminate,
     describe_code,
 )
+from orchestrator.plan.catalog import Catalog
 from semcom.errors import CheckpointError, StorageError
 from semcom.health import HealthServer
 from semcom.locks import FileLock

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, get_args
 
-from orchestrator.catalog import Catalog
+from orchestrator.plan.catalog import Catalog
 from semcom.errors import CheckpointError
 from semcom.points import SNR_MAX_DB, SNR_MIN_DB, ChannelModel
 

@@ -9,7 +9,7 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, model_validator
 
-from orchestrator.scenarios import Scenario
+from orchestrator.plan.scenario import Scenario
 from semcom.errors import ConfigurationError
 from semcom.names import Name
 from semcom.points import ChannelModel, SnrDb

@@ -8,7 +8,6 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from orchestrator.catalog import Catalog
 from orchestrator.live.api import Api
 from orchestrator.live.choices import choices
 from orchestrator.live.home import Home
@@ -18,9 +17,10 @@ from orchestrator.live.scenario import LiveScenario, plan_live
 from orchestrator.live.site import Site
 from orchestrator.live.stream import Stream
 from orchestrator.live.system import LiveSystem
+from orchestrator.plan.catalog import Catalog
+from orchestrator.plan.folders import Folders
 from orchestrator.processes import System, open_system
 from orchestrator.runs import DRAINING
-from orchestrator.settings import Folders
 from semcom.http_server import Request, Response
 from semcom.shards import read_manifest
 from semcom.stop_signals import stop_requests

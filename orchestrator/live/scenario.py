@@ -7,10 +7,10 @@ from typing import Literal, Self
 
 from pydantic import Field, model_validator
 
-from orchestrator.catalog import Catalog
 from orchestrator.live.courses import Constant, Course, Steps, Trace
 from orchestrator.live.traces import read_trace
-from orchestrator.scenarios import (
+from orchestrator.plan.catalog import Catalog
+from orchestrator.plan.scenario import (
     LIVE,
     PlannedLink,
     Scenario,

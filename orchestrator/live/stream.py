@@ -15,7 +15,7 @@ from orchestrator.codec_holders import CodecHolders
 from orchestrator.frame_rows import beyond_classes
 from orchestrator.live.links import CodecChange, Link
 from orchestrator.live.scenario import LiveScenario
-from orchestrator.scenarios import PlannedCodec, PlannedLink
+from orchestrator.plan.scenario import PlannedCodec, PlannedLink
 from semcom.errors import ConfigurationError, ProtocolError
 from semcom.messages import (
     CodecReport,

@@ -10,6 +10,8 @@ from typing import Any, Literal
 from orchestrator.datasets.prepare import draw_missing
 from orchestrator.launcher import Launcher
 from orchestrator.live.requests import SweepRequest
+from orchestrator.plan.folders import Folders
+from orchestrator.plan.scenario import Plan, Scenario, SystemSettings
 from orchestrator.reports.apart import write_report_apart
 from orchestrator.resumption import sweep_words
 from orchestrator.run_lock import alone_in, check_not_live, claim_folder, last_folder, leave
@@ -20,9 +22,7 @@ from orchestrator.runs import (
     finish_run,
     plan_run,
 )
-from orchestrator.scenarios import Plan, Scenario, SystemSettings
 from orchestrator.service import SweepService
-from orchestrator.settings import Folders
 from semcom.errors import ConfigurationError, SemcomError
 from semcom.sockets import Endpoint
 from semcom.telemetry import Telemetry, log_file

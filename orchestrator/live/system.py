@@ -10,7 +10,6 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from typing import Any
 
-from orchestrator.catalog import Catalog
 from orchestrator.control import ControlService
 from orchestrator.live.links import CodecChange
 from orchestrator.live.requests import (
@@ -27,10 +26,11 @@ from orchestrator.live.scenario import LiveScenario
 from orchestrator.live.service import StreamService
 from orchestrator.live.stream import Stream
 from orchestrator.live.sweeps import HostedSweep, check_fits
+from orchestrator.plan.catalog import Catalog
+from orchestrator.plan.folders import Folders
+from orchestrator.plan.scenario import Plan, plan_link
 from orchestrator.processes import System
 from orchestrator.runs import RunOutcome
-from orchestrator.scenarios import Plan, plan_link
-from orchestrator.settings import Folders
 from semcom.errors import CheckpointError, ConfigurationError, SemcomError
 from semcom.sockets import Endpoint, Received
 from semcom.telemetry import event

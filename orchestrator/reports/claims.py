@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from statistics import mean
 from typing import NamedTuple
 
-from orchestrator.codec_facts import CodecFacts, transmitter_parameters
+from orchestrator.plan.codec_facts import CodecFacts, transmitter_parameters
 from orchestrator.reports.comparison import facts_of, system_curves
 from orchestrator.reports.curves import pooled_results
 from orchestrator.reports.tables import ReportTable

@@ -13,10 +13,10 @@ from typing import NamedTuple
 
 from pydantic import ValidationError
 
-from orchestrator.codec_facts import CodecFacts
+from orchestrator.plan.codec_facts import CodecFacts
+from orchestrator.plan.scenario import PlannedCodec
 from orchestrator.reports.curves import Curve, pooled_points
 from orchestrator.run_folder import Run
-from orchestrator.scenarios import PlannedCodec
 from orchestrator.summary import PointSummary
 
 TITLES = {"rkd-sc": "RKD-SC", "jscc-student": "JSCC-student", "jscc-teacher": "JSCC-teacher"}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from orchestrator.codec_facts import PARTS
+from orchestrator.plan.codec_facts import PARTS
 from orchestrator.reports.comparison import (
     TITLES,
     SystemCurve,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from orchestrator.codec_facts import transmitter_parameters
+from orchestrator.plan.codec_facts import transmitter_parameters
 from orchestrator.reports.comparison import TITLES
 from orchestrator.reports.markup import NOTHING, count, depths_text
 from orchestrator.reports.tables import ReportTable

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from orchestrator.codec_facts import CodecFacts
+from orchestrator.plan.codec_facts import CodecFacts
 from orchestrator.reports.comparison import TITLES, facts_of, system_curves
 from orchestrator.reports.curves import CurvePoint, channel_title, pooled_results
 from orchestrator.reports.markup import NOTHING

@@ -22,8 +22,8 @@ import pytest
 from typer.testing import CliRunner
 
 from orchestrator.cli.main import app
+from orchestrator.plan.scenario import Plan
 from orchestrator.run_folder import read_run
-from orchestrator.scenarios import Plan
 from orchestrator.training.artefacts import Artefact
 from orchestrator.training.presets import settings_from_preset
 from orchestrator.training.settings import SYSTEM_STAGES, StageName

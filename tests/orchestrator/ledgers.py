@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from orchestrator.ledger import Ledger
-from orchestrator.scenarios import Plan, PlannedCodec, PlannedLink, PlannedPoint, Threads
+from orchestrator.plan.scenario import Plan, PlannedCodec, PlannedLink, PlannedPoint, Threads
 from semcom.messages import FrameResult
 from semcom.points import ChannelSettings, PointSpec
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from orchestrator.codec_facts import CodecFacts
+from orchestrator.plan.codec_facts import CodecFacts
 from orchestrator.reports.search_history import parameters_at_full_width
 from tests.orchestrator.ledgers import sha256
 

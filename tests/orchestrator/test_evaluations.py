@@ -11,13 +11,13 @@ import numpy as np
 import pytest
 
 from orchestrator import evaluations
-from orchestrator.catalog import Catalog
-from orchestrator.codec_facts import PARTS, codec_facts
 from orchestrator.evaluation_scenario import scenario_for
 from orchestrator.evaluations import run_evaluation
+from orchestrator.plan.catalog import Catalog
+from orchestrator.plan.codec_facts import PARTS, codec_facts
+from orchestrator.plan.folders import Folders
 from orchestrator.run_folder import open_ledger
 from orchestrator.runs import InterruptedRunError, RunOptions, run_sweep
-from orchestrator.settings import Folders
 from orchestrator.training.evaluate import evaluate
 from orchestrator.training.evaluation_process import run_job
 from orchestrator.verify import verify_run

@@ -15,18 +15,18 @@ import pytest
 import typer.main
 
 from orchestrator import cli, cli_evaluate, cli_live
-from orchestrator.catalog import Catalog
 from orchestrator.cli.job_commands import serve_command
 from orchestrator.jobs.settings import JobsFolder
 from orchestrator.jobs.store import JobStore
 from orchestrator.live.home import Found, Home, find_system
 from orchestrator.live.scenario import read_live_scenario
+from orchestrator.plan.catalog import Catalog
+from orchestrator.plan.folders import Folders
+from orchestrator.plan.scenario import read_scenario
 from orchestrator.reports.report_page import warnings
 from orchestrator.resumption import sweep_words
 from orchestrator.run_folder import read_run
 from orchestrator.runs import InterruptedRunError, RunOutcome
-from orchestrator.scenarios import read_scenario
-from orchestrator.settings import Folders
 from orchestrator.verify import verify_run
 from semcom.errors import SemcomError
 from semcom.key_pool import claim

@@ -22,12 +22,12 @@ from orchestrator.ledger import Ledger
 from orchestrator.live.home import Home
 from orchestrator.live.requests import SweepRequest
 from orchestrator.live.sweeps import HostedSweep
+from orchestrator.plan.folders import Folders
+from orchestrator.plan.scenario import Scenario, read_scenario
 from orchestrator.reports import report
 from orchestrator.run_folder import open_finished
 from orchestrator.run_lock import alone_in, claim_folder, last_folder
 from orchestrator.runs import plan_run
-from orchestrator.scenarios import Scenario, read_scenario
-from orchestrator.settings import Folders
 from orchestrator.verify import verify_run
 from semcom.errors import AccountingError, ConfigurationError, StorageError
 from semcom.evaluation import EncodedImages

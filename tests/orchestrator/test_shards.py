@@ -6,9 +6,9 @@ import pytest
 from pydantic import ValidationError
 
 from orchestrator.live.scenario import LiveScenario
+from orchestrator.plan.folders import Folders
+from orchestrator.plan.scenario import Scenario
 from orchestrator.processes import open_system
-from orchestrator.scenarios import Scenario
-from orchestrator.settings import Folders
 from orchestrator.sweep import Sweep
 from semcom.errors import ConfigurationError
 from semcom.messages import CodecReport, Hello

@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from orchestrator.catalog import Catalog
+from orchestrator.plan.catalog import Catalog
 from orchestrator.training.given import given_student
 from receiver.codec import ReceiverCodec
 from receiver.decoding import FrameDecoder

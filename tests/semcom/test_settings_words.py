@@ -13,7 +13,7 @@ from channel_sim.settings import BrokerSettings
 from orchestrator.jobs.settings import JobsSettings
 from orchestrator.live.requests import ChannelRequest, CodecRequest, SweepRequest
 from orchestrator.live.scenario import LiveScenario
-from orchestrator.scenarios import Scenario
+from orchestrator.plan.scenario import Scenario
 from orchestrator.training.settings import TrainingSettings
 from receiver.settings import ReceiverSettings
 from semcom.errors import ConfigurationError

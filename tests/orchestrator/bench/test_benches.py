@@ -10,7 +10,7 @@ from orchestrator.bench import channel, encoder, growth, pipeline, receiver, sta
 from orchestrator.bench.channel import Case, bench_channel
 from orchestrator.bench.figures import Figures
 from orchestrator.datasets.prepare import prepare
-from orchestrator.settings import Folders
+from orchestrator.plan.folders import Folders
 from tests.integration.harness import command
 
 pytestmark = [pytest.mark.processes, pytest.mark.timeout(900)]

@@ -14,7 +14,7 @@ from orchestrator.evaluation_scenario import (
     scenario_for,
     with_codecs,
 )
-from orchestrator.scenarios import Scenario
+from orchestrator.plan.scenario import Scenario
 from semcom.errors import ConfigurationError
 from tests.orchestrator.codecs import write_codec, write_images
 from tests.orchestrator.ledgers import fake_codec, fake_link, fake_plan, fill_ledger, write_manifest

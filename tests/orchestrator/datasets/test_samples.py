@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from orchestrator.catalog import Catalog
 from orchestrator.datasets.prepare import prepare
-from orchestrator.scenarios import Scenario, make_plan
+from orchestrator.plan.catalog import Catalog
+from orchestrator.plan.scenario import Scenario, make_plan
 from semcom.checkpoints import CODECS_SHIPPED
 
 SAMPLES = Path(__file__).resolve().parents[4] / "shared" / "data"

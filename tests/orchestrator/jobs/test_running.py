@@ -9,8 +9,8 @@ import psutil
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
-from orchestrator.catalog import Catalog
 from orchestrator.jobs import instance
+from orchestrator.plan.catalog import Catalog
 from tests.orchestrator.jobs.queues import Queue, gone, kill, opened
 
 pytestmark = [pytest.mark.processes, pytest.mark.timeout(900)]

@@ -12,7 +12,7 @@ import pytest
 from orchestrator.live import api as api_module
 from orchestrator.live.api import Api
 from orchestrator.live.requests import ChannelRequest, Desk, StatusRequest, StopRequest
-from orchestrator.scenarios import Scenario
+from orchestrator.plan.scenario import Scenario
 from semcom.errors import ConfigurationError
 from semcom.http_server import Request
 from semcom.wakeup import Wakeup

@@ -11,9 +11,9 @@ from pathlib import Path
 
 import pytest
 
-from orchestrator.catalog import Catalog
 from orchestrator.live.choices import choices
 from orchestrator.live.site import Site
+from orchestrator.plan.catalog import Catalog
 from semcom.health import HealthServer
 from semcom.http_server import Request
 from semcom.telemetry import Telemetry

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from orchestrator.live.sweeps import check_fits
-from orchestrator.scenarios import Scenario, SystemSettings
+from orchestrator.plan.scenario import Scenario, SystemSettings
 from semcom.errors import ConfigurationError
 
 LINKS = {"a": {"dataset": "shapes10", "codec": "shapes10"}}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from orchestrator.codec_facts import CodecFacts
+from orchestrator.plan.codec_facts import CodecFacts
 from orchestrator.reports.claims import (
     CLAIMS,
     Evidence,

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from orchestrator.codec_facts import CodecFacts
+from orchestrator.plan.codec_facts import CodecFacts
 from orchestrator.reports.comparison import system_curves
 from orchestrator.reports.comparison_plots import ratio_png, system_colour, systems_png
 from orchestrator.reports.direct_labels import spread

@@ -15,6 +15,7 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.colors import to_hex
 from matplotlib.text import Text
 
+from orchestrator.plan.scenario import read_scenario
 from orchestrator.reports.accuracy_plot import accuracy_figure
 from orchestrator.reports.comparison import SystemCurve
 from orchestrator.reports.comparison_plots import ratio_figure, systems_figure
@@ -31,7 +32,6 @@ from orchestrator.reports.ratios import RatioCurve, RatioPoint
 from orchestrator.reports.strokes import FORMS, series_stroke, stroke
 from orchestrator.reports.theme import DARK, LIGHT
 from orchestrator.run_folder import read_run
-from orchestrator.scenarios import read_scenario
 from orchestrator.summary import LinkLatency
 from tests.orchestrator.ledgers import fake_link, fake_plan, fill_ledger
 

@@ -10,15 +10,15 @@ import pytest
 
 from orchestrator.cli import main as cli
 from orchestrator.cli.outcome_lines import print_outcome
-from orchestrator.codec_facts import CodecFacts
 from orchestrator.ledger import Ledger
 from orchestrator.live.view import sweep_line
+from orchestrator.plan.codec_facts import CodecFacts
+from orchestrator.plan.scenario import Scenario
 from orchestrator.reports import accuracy_plot, report
 from orchestrator.reports.apart import write_report_apart
 from orchestrator.reports.report import write_report
 from orchestrator.run_folder import read_run
 from orchestrator.runs import BegunRun, draw, finish_run
-from orchestrator.scenarios import Scenario
 from orchestrator.summary import write_results_csv
 from orchestrator.sweep import Sweep
 from orchestrator.verify import verify_run

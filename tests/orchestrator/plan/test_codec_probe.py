@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 import typer.testing
 
-from orchestrator import codec_probe
 from orchestrator.cli.main import app
+from orchestrator.plan import codec_probe
 from orchestrator.training import probe_process
 from semcom.errors import CheckpointError, ProcessFailedError
 from tests.semcom.small_codec import fitting_arrays, write_small_codec

@@ -8,7 +8,7 @@ import pytest
 
 from orchestrator.live.scenario import read_live_scenario, trace_notes
 from orchestrator.live.traces import read_trace
-from orchestrator.scenarios import read_scenario
+from orchestrator.plan.scenario import read_scenario
 from semcom.errors import ConfigurationError
 
 CASES = Path(__file__).resolve().parents[3] / "shared" / "cases"

@@ -14,8 +14,8 @@ from hypothesis import strategies as st
 
 from orchestrator.live.scenario import LiveScenario, read_live_scenario
 from orchestrator.live.traces import read_trace
-from orchestrator.scenarios import Scenario, read_scenario
-from orchestrator.snr_points import MAX_POINTS
+from orchestrator.plan.scenario import Scenario, read_scenario
+from orchestrator.plan.snr_points import MAX_POINTS
 from semcom.errors import ConfigurationError
 from semcom.points import ChannelSettings
 from semcom.service import exit_code_of

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from orchestrator.snr_points import SnrPoints, values_of
+from orchestrator.plan.snr_points import SnrPoints, values_of
 from semcom.errors import ConfigurationError
 from semcom.settings import Settings, validate
 

@@ -13,8 +13,8 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
-from orchestrator.catalog import Catalog
-from orchestrator.snr_points import MAX_POINTS, SnrPoints, values_of
+from orchestrator.plan.catalog import Catalog
+from orchestrator.plan.snr_points import MAX_POINTS, SnrPoints, values_of
 from semcom.channel_choice import Channel
 from semcom.class_names import check_classes
 from semcom.errors import ConfigurationError

@@ -10,10 +10,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from orchestrator.catalog import Catalog
 from orchestrator.cli import main as cli
 from orchestrator.live.scenario import LiveScenario, plan_live
-from orchestrator.scenarios import Scenario, make_plan
+from orchestrator.plan.catalog import Catalog
+from orchestrator.plan.scenario import Scenario, make_plan
 from orchestrator.training.arguments import parse, settings_of
 from semcom.checkpoints import CODECS_SHIPPED, open_checkpoint
 from semcom.class_names import canonical_names
