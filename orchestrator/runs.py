@@ -9,12 +9,12 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from orchestrator.control.system import check_places, open_system
 from orchestrator.ledger import Ledger
 from orchestrator.plan.catalog import Catalog
 from orchestrator.plan.codec_facts import CodecFacts, classes_of, facts_of_plan
 from orchestrator.plan.folders import Folders
 from orchestrator.plan.scenario import Plan, Scenario, make_plan
-from orchestrator.processes import check_places, open_system
 from orchestrator.reports.report import write_report
 from orchestrator.run_end import write_results
 from orchestrator.run_folder import LEDGER, is_evaluation, is_read_only, open_finished

@@ -7,8 +7,8 @@ from contextlib import suppress
 from typing import Protocol
 
 from orchestrator.accuracy import SweepAccuracy
-from orchestrator.control import ControlService
-from orchestrator.launcher import Launcher
+from orchestrator.control.launcher import Launcher
+from orchestrator.control.service import ControlService
 from orchestrator.ledger import Ledger
 from orchestrator.sweep import Sweep
 from semcom.errors import CheckpointError, ConfigurationError, ProcessFailedError, StorageError

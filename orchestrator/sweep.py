@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
-from orchestrator.codec_holders import CodecHolders
+from orchestrator.control.codec_holders import CodecHolders
 from orchestrator.plan.scenario import Plan
 from semcom.errors import ConfigurationError
 from semcom.messages import (

@@ -12,7 +12,7 @@ from typing import Any
 
 import yaml
 
-from orchestrator.launcher import last_error
+from orchestrator.control.launcher import last_error
 from semcom.children import start_module
 from semcom.errors import ProcessFailedError
 from semcom.sockets import free_ports

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from orchestrator.cli.terminal import console
-from orchestrator.key_sets import hand_out, make_keys, parse_peer, revoke
+from orchestrator.control.key_sets import hand_out, make_keys, parse_peer, revoke
 from orchestrator.live.scenario import read_any_scenario
 from semcom.errors import ConfigurationError
 from semcom.speakers import Speaker

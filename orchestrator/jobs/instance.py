@@ -11,9 +11,9 @@ from dataclasses import dataclass
 
 import psutil
 
+from orchestrator.control.launcher import last_error
 from orchestrator.jobs.processes import is_process
 from orchestrator.jobs.settings import JobsFolder
-from orchestrator.launcher import last_error
 from semcom.children import start_module
 from semcom.errors import ProcessFailedError, SemcomError, StorageError
 from semcom.files import read_file, write_atomically

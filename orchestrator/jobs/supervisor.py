@@ -10,9 +10,9 @@ import signal
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from orchestrator.control.launcher import FINAL_EXIT_CODES
 from orchestrator.jobs.settings import JobsSettings
 from orchestrator.jobs.store import Job, State
-from orchestrator.launcher import FINAL_EXIT_CODES
 from semcom.errors import SemcomError
 
 

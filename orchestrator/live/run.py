@@ -8,6 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from orchestrator.control.system import System, open_system
 from orchestrator.live.api import Api
 from orchestrator.live.choices import choices
 from orchestrator.live.home import Home
@@ -19,7 +20,6 @@ from orchestrator.live.stream import Stream
 from orchestrator.live.system import LiveSystem
 from orchestrator.plan.catalog import Catalog
 from orchestrator.plan.folders import Folders
-from orchestrator.processes import System, open_system
 from orchestrator.runs import DRAINING
 from semcom.http_server import Request, Response
 from semcom.shards import read_manifest

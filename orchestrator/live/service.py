@@ -6,8 +6,8 @@ import logging
 import time
 from collections.abc import Sequence
 
-from orchestrator.control import ControlService
-from orchestrator.launcher import Launcher
+from orchestrator.control.launcher import Launcher
+from orchestrator.control.service import ControlService
 from orchestrator.live.stream import Order, Stream
 from semcom.errors import ProtocolError
 from semcom.heartbeats import DEAD_AFTER_S

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from orchestrator.codec_holders import CodecHolders
+from orchestrator.control.codec_holders import CodecHolders
 from orchestrator.frame_rows import beyond_classes
 from orchestrator.live.links import CodecChange, Link
 from orchestrator.live.scenario import LiveScenario

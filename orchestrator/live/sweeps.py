@@ -7,8 +7,8 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import Any, Literal
 
+from orchestrator.control.launcher import Launcher
 from orchestrator.datasets.prepare import draw_missing
-from orchestrator.launcher import Launcher
 from orchestrator.live.requests import SweepRequest
 from orchestrator.plan.folders import Folders
 from orchestrator.plan.scenario import Plan, Scenario, SystemSettings

@@ -10,7 +10,8 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from typing import Any
 
-from orchestrator.control import ControlService
+from orchestrator.control.service import ControlService
+from orchestrator.control.system import System
 from orchestrator.live.links import CodecChange
 from orchestrator.live.requests import (
     Answer,
@@ -29,7 +30,6 @@ from orchestrator.live.sweeps import HostedSweep, check_fits
 from orchestrator.plan.catalog import Catalog
 from orchestrator.plan.folders import Folders
 from orchestrator.plan.scenario import Plan, plan_link
-from orchestrator.processes import System
 from orchestrator.runs import RunOutcome
 from semcom.errors import CheckpointError, ConfigurationError, SemcomError
 from semcom.sockets import Endpoint, Received

@@ -16,7 +16,7 @@ import pytest
 import yaml
 import zmq
 
-from orchestrator.key_sets import make_keys, parse_peer, revoke
+from orchestrator.control.key_sets import make_keys, parse_peer, revoke
 from semcom.messages import Hello
 from semcom.sockets import Endpoint, Poller, free_ports
 from semcom.wakeup import Wakeup

@@ -5,10 +5,10 @@ from __future__ import annotations
 import pytest
 from pydantic import ValidationError
 
+from orchestrator.control.system import open_system
 from orchestrator.live.scenario import LiveScenario
 from orchestrator.plan.folders import Folders
 from orchestrator.plan.scenario import Scenario
-from orchestrator.processes import open_system
 from orchestrator.sweep import Sweep
 from semcom.errors import ConfigurationError
 from semcom.messages import CodecReport, Hello

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from orchestrator.key_sets import make_keys
+from orchestrator.control.key_sets import make_keys
 from semcom.messages import Role
 from semcom.security import REFUSED, Security
 from semcom.settings import SecuritySettings

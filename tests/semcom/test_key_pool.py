@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from orchestrator.key_sets import make_keys, revoke
+from orchestrator.control.key_sets import make_keys, revoke
 from semcom.errors import ConfigurationError
 from semcom.key_pool import claim
 from semcom.keys import KeyFolder

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 import zmq
 
-from orchestrator.key_sets import make_keys, revoke
+from orchestrator.control.key_sets import make_keys, revoke
 from semcom.errors import AuthenticationError
 from semcom.messages import FrameKey, Hello, Refusal, SymbolFrame
 from semcom.sockets import Endpoint, Poller, Received, free_ports

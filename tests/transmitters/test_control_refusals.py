@@ -59,14 +59,14 @@ def test_refusal_that_damage_can_cause_does_not_end_the_run(
 ) -> None:
     orchestrator.exchange(Hello, 1)
     refusal = Refusal.model_validate({"reason": reason, "detail": "damaged"})
-    orchestrator.control.send(refusal, to=orchestrator.sender)
+    orchestrator.control.service.send(refusal, to=orchestrator.sender)
     orchestrator.exchange(Hello, 3)
     assert not any(isinstance(message, Failure) for message in orchestrator.got)
 
 
 def test_refusal_of_the_link_itself_ends_its_part(orchestrator: Orchestrator) -> None:
     orchestrator.exchange(Hello, 1)
-    orchestrator.control.send(
+    orchestrator.control.service.send(
         Refusal(reason="unexpected", detail="not a link"), to=orchestrator.sender
     )
     orchestrator.exchange(Failure, 1)
@@ -79,7 +79,7 @@ def test_a_link_that_has_failed_waits_for_other_work(orchestrator: Orchestrator)
     sender = orchestrator.service._sender
     sender.next_deadline_s = lambda now_s, idle_s: 0.0  # type: ignore[method-assign]
     assert orchestrator.service.tick(time.monotonic()) == 0.0, "a frame is overdue"
-    orchestrator.control.send(
+    orchestrator.control.service.send(
         Refusal(reason="unexpected", detail="not a link"), to=orchestrator.sender
     )
     orchestrator.exchange(Failure, 1)

@@ -12,7 +12,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any, TypeVar
 
-from orchestrator.launcher import Launcher
+from orchestrator.control.launcher import Launcher
 from semcom.errors import (
     AccountingError,
     ConfigurationError,

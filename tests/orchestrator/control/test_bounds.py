@@ -6,9 +6,9 @@ import logging
 
 import pytest
 
-from orchestrator import control
-from orchestrator.codec_holders import CodecHolders
-from orchestrator.control import MAX_PEERS
+from orchestrator.control import service as control
+from orchestrator.control.codec_holders import CodecHolders
+from orchestrator.control.service import MAX_PEERS
 from semcom import wire
 from semcom.heartbeats import DEAD_AFTER_S
 from semcom.messages import Arithmetic, CodecReport, Failure, Hello, Refusal, Welcome

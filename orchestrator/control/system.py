@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from orchestrator.launcher import Launcher
+from orchestrator.control.launcher import Launcher
 from orchestrator.plan.folders import Folders
 from orchestrator.plan.scenario import SystemSettings
 from semcom import sockets

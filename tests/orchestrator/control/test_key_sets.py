@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from orchestrator.key_sets import hand_out, make_keys, parse_peer, revoke
+from orchestrator.control.key_sets import hand_out, make_keys, parse_peer, revoke
 from semcom.errors import AuthenticationError, ConfigurationError, StorageError
 from semcom.keys import KeyFolder
 from semcom.names import check_name, is_name

@@ -20,7 +20,7 @@ from semcom.errors import ProcessFailedError, StorageError
 from semcom.files import read_end
 from semcom.telemetry import event
 
-logger = logging.getLogger("orchestrator.launcher")
+logger = logging.getLogger("orchestrator.control.launcher")
 
 PACKAGES = {"transmitter": "transmitters", "channel": "channel_sim", "receiver": "receiver"}
 Role = Literal["transmitter", "channel", "receiver"]

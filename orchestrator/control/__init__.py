@@ -1,0 +1,1 @@
+"""The control socket, and the processes that are started here."""
