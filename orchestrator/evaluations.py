@@ -31,7 +31,7 @@ from orchestrator.run_folder import (
 )
 from orchestrator.run_lock import alone_in
 from orchestrator.run_manifest import write_run_manifest
-from orchestrator.runs import WRITING, InterruptedRunError, RunOutcome, draw
+from orchestrator.sweep.run import WRITING, InterruptedRunError, RunOutcome, draw
 from semcom.children import start_module
 from semcom.errors import (
     ConfigurationError,

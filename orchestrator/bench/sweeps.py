@@ -17,7 +17,7 @@ from orchestrator.frame_rows import FrameRow
 from orchestrator.plan.folders import Folders
 from orchestrator.plan.scenario import Plan, Scenario
 from orchestrator.run_folder import open_ledger
-from orchestrator.runs import RunOptions, run_sweep
+from orchestrator.sweep.run import RunOptions, run_sweep
 from semcom.errors import SemcomError
 from semcom.metrics import percentile
 

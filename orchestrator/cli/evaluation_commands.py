@@ -31,7 +31,7 @@ from orchestrator.reports.ratios import RATIO_SNR_DB
 from orchestrator.reports.report import markdown_report, source_tables, write_report
 from orchestrator.reports.sources import read_sources
 from orchestrator.resumption import EVALUATE, folder_words, going_on
-from orchestrator.runs import InterruptedRunError
+from orchestrator.sweep.run import InterruptedRunError
 from semcom.architecture import TABLE_III_DEPTHS
 from semcom.children import run_module
 from semcom.errors import ConfigurationError

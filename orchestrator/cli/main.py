@@ -40,13 +40,13 @@ from orchestrator.reports.report import write_report
 from orchestrator.resumption import going_on, sweep_words
 from orchestrator.run_folder import open_ledger
 from orchestrator.run_lock import claim_folder, leave
-from orchestrator.runs import (
+from orchestrator.summary import summarize
+from orchestrator.sweep.run import (
     InterruptedRunError,
     RunOptions,
     RunOutcome,
     run_sweep,
 )
-from orchestrator.summary import summarize
 from orchestrator.verify import verify_run
 from semcom.checkpoints import CODECS_SHIPPED
 from semcom.entry import run_process

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from orchestrator.cli.terminal import console
-from orchestrator.runs import RunOutcome
+from orchestrator.sweep.run import RunOutcome
 from semcom.plain_text import command, one_line
 
 

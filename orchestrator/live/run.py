@@ -20,7 +20,7 @@ from orchestrator.live.stream import Stream
 from orchestrator.live.system import LiveSystem
 from orchestrator.plan.catalog import Catalog
 from orchestrator.plan.folders import Folders
-from orchestrator.runs import DRAINING
+from orchestrator.sweep.run import DRAINING
 from semcom.http_server import Request, Response
 from semcom.shards import read_manifest
 from semcom.stop_signals import stop_requests

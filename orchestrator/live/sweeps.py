@@ -15,14 +15,14 @@ from orchestrator.plan.scenario import Plan, Scenario, SystemSettings
 from orchestrator.reports.apart import write_report_apart
 from orchestrator.resumption import sweep_words
 from orchestrator.run_lock import alone_in, check_not_live, claim_folder, last_folder, leave
-from orchestrator.runs import (
+from orchestrator.sweep.run import (
     BegunRun,
     RunOutcome,
     begin_run,
     finish_run,
     plan_run,
 )
-from orchestrator.service import SweepService
+from orchestrator.sweep.service import SweepService
 from semcom.errors import ConfigurationError, SemcomError
 from semcom.sockets import Endpoint
 from semcom.telemetry import Telemetry, log_file

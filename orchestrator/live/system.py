@@ -30,7 +30,7 @@ from orchestrator.live.sweeps import HostedSweep, check_fits
 from orchestrator.plan.catalog import Catalog
 from orchestrator.plan.folders import Folders
 from orchestrator.plan.scenario import Plan, plan_link
-from orchestrator.runs import RunOutcome
+from orchestrator.sweep.run import RunOutcome
 from semcom.errors import CheckpointError, ConfigurationError, SemcomError
 from semcom.sockets import Endpoint, Received
 from semcom.telemetry import event

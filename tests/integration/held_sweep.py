@@ -13,7 +13,7 @@ import sys
 from collections.abc import Iterable
 
 from orchestrator.cli import main as cli
-from orchestrator.sweep import Sweep
+from orchestrator.sweep.state import Sweep
 from semcom.messages import Message
 
 

@@ -17,7 +17,7 @@ from orchestrator.plan.catalog import Catalog
 from orchestrator.plan.codec_facts import PARTS, codec_facts
 from orchestrator.plan.folders import Folders
 from orchestrator.run_folder import open_ledger
-from orchestrator.runs import InterruptedRunError, RunOptions, run_sweep
+from orchestrator.sweep.run import InterruptedRunError, RunOptions, run_sweep
 from orchestrator.training.evaluate import evaluate
 from orchestrator.training.evaluation_process import run_job
 from orchestrator.verify import verify_run

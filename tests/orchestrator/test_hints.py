@@ -26,7 +26,7 @@ from orchestrator.plan.scenario import read_scenario
 from orchestrator.reports.report_page import warnings
 from orchestrator.resumption import sweep_words
 from orchestrator.run_folder import read_run
-from orchestrator.runs import InterruptedRunError, RunOutcome
+from orchestrator.sweep.run import InterruptedRunError, RunOutcome
 from orchestrator.verify import verify_run
 from semcom.errors import SemcomError
 from semcom.key_pool import claim

@@ -27,7 +27,7 @@ from orchestrator.plan.scenario import Scenario, read_scenario
 from orchestrator.reports import report
 from orchestrator.run_folder import open_finished
 from orchestrator.run_lock import alone_in, claim_folder, last_folder
-from orchestrator.runs import plan_run
+from orchestrator.sweep.run import plan_run
 from orchestrator.verify import verify_run
 from semcom.errors import AccountingError, ConfigurationError, StorageError
 from semcom.evaluation import EncodedImages

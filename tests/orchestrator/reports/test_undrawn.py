@@ -18,9 +18,9 @@ from orchestrator.reports import accuracy_plot, report
 from orchestrator.reports.apart import write_report_apart
 from orchestrator.reports.report import write_report
 from orchestrator.run_folder import read_run
-from orchestrator.runs import BegunRun, draw, finish_run
 from orchestrator.summary import write_results_csv
-from orchestrator.sweep import Sweep
+from orchestrator.sweep.run import BegunRun, draw, finish_run
+from orchestrator.sweep.state import Sweep
 from orchestrator.verify import verify_run
 from semcom.errors import ReportError, StorageError
 from tests.orchestrator.ledgers import fake_link, fake_plan, fill_ledger, write_manifest

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from orchestrator.sweep import POINTS_AHEAD, Sweep, spans
+from orchestrator.sweep.state import POINTS_AHEAD, Sweep, spans
 from semcom.errors import ConfigurationError
 from semcom.messages import Assignment, CodecReport, Hello, LoadCodec, PointTable
 from tests.orchestrator.ledgers import fake_codec, fake_link, fake_plan

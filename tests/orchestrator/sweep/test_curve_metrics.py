@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from orchestrator.accuracy import MAX_CURVE_SERIES, SweepAccuracy
 from orchestrator.ledger import Ledger
-from orchestrator.sweep import Sweep
+from orchestrator.sweep.curve_metrics import MAX_CURVE_SERIES, SweepAccuracy
+from orchestrator.sweep.state import Sweep
 from semcom.messages import FrameResult
 from semcom.telemetry import Telemetry
 from tests.orchestrator.ledgers import fake_link, fake_plan

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from orchestrator.ledger import Ledger
-from orchestrator.sweep import Sweep
+from orchestrator.sweep.state import Sweep
 from semcom.telemetry import Telemetry
 
 MAX_CURVE_SERIES = 300  # of this metric, well below what one process may have in all

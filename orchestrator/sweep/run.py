@@ -20,8 +20,8 @@ from orchestrator.run_end import write_results
 from orchestrator.run_folder import LEDGER, is_evaluation, is_read_only, open_finished
 from orchestrator.run_lock import alone_in
 from orchestrator.run_manifest import write_run_manifest
-from orchestrator.service import SweepService, Watcher
-from orchestrator.sweep import Sweep
+from orchestrator.sweep.service import SweepService, Watcher
+from orchestrator.sweep.state import Sweep
 from semcom.errors import INTERRUPTED, ConfigurationError, SemcomError, StorageError
 from semcom.files import is_there
 from semcom.stop_signals import StopRequest, stop_requests
@@ -31,7 +31,7 @@ from semcom.telemetry import log_file
 DRAINING = "finishing what is on its way"
 WRITING = "writing the results and the report"
 
-logger = logging.getLogger("orchestrator.runs")
+logger = logging.getLogger("orchestrator.sweep.run")
 Reporter = Callable[[Path, Sequence[Path]], Path]  # draws the report of folders into a folder
 
 

@@ -9,7 +9,7 @@ from orchestrator.control.system import open_system
 from orchestrator.live.scenario import LiveScenario
 from orchestrator.plan.folders import Folders
 from orchestrator.plan.scenario import Scenario
-from orchestrator.sweep import Sweep
+from orchestrator.sweep.state import Sweep
 from semcom.errors import ConfigurationError
 from semcom.messages import CodecReport, Hello
 from tests.orchestrator.ledgers import fake_plan

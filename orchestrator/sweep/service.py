@@ -6,11 +6,11 @@ from collections.abc import Sequence
 from contextlib import suppress
 from typing import Protocol
 
-from orchestrator.accuracy import SweepAccuracy
 from orchestrator.control.launcher import Launcher
 from orchestrator.control.service import ControlService
 from orchestrator.ledger import Ledger
-from orchestrator.sweep import Sweep
+from orchestrator.sweep.curve_metrics import SweepAccuracy
+from orchestrator.sweep.state import Sweep
 from semcom.errors import CheckpointError, ConfigurationError, ProcessFailedError, StorageError
 from semcom.messages import CodecReport, Failure, Hello, Message, Results
 from semcom.sockets import Endpoint
