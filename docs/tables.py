@@ -21,7 +21,7 @@ from orchestrator.reports.markup import count
 from orchestrator.reports.ratios import RATIO_SNR_DB, ratio_curves_of_results, ratio_tables
 from orchestrator.reports.search_history import group_searches, read_search, search_table
 from orchestrator.reports.tables import ReportTable
-from orchestrator.run_folder import RESULTS_CSV, read_run_manifest
+from orchestrator.results.run_folder import RESULTS_CSV, read_run_manifest
 from semcom import errors
 from semcom.extras import EXTRAS
 from semcom.metric_table import METRICS, PROCESS_METRICS, ROLES

@@ -13,8 +13,8 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, fields
 from typing import Any
 
-from orchestrator.frame_rows import FrameRow, objection
 from orchestrator.plan.scenario import Plan
+from orchestrator.results.frame_rows import FrameRow, objection
 
 Frame = tuple[str, int, int]  # link, point, frame
 Record = Mapping[str, Any]

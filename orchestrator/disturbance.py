@@ -28,7 +28,7 @@ from orchestrator.live.home import Home
 from orchestrator.live.scenario import LiveScenario
 from orchestrator.plan.folders import Folders
 from orchestrator.plan.scenario import Scenario, SystemSettings
-from orchestrator.run_folder import LEDGER, open_ledger
+from orchestrator.results.run_folder import LEDGER, open_ledger
 from orchestrator.soak import Sample, Soak
 from semcom.children import start_module
 from semcom.errors import AccountingError, ConfigurationError, SemcomError, StorageError

@@ -15,22 +15,22 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Protocol
 
-from orchestrator.ledger import Ledger
 from orchestrator.plan.catalog import Catalog
 from orchestrator.plan.codec_facts import classes_of, facts_of_plan
 from orchestrator.plan.folders import Folders
 from orchestrator.plan.scenario import Plan, Scenario, make_plan
 from orchestrator.reports.report import write_report
-from orchestrator.run_end import write_results
-from orchestrator.run_folder import (
+from orchestrator.results.ledger import Ledger
+from orchestrator.results.run_end import write_results
+from orchestrator.results.run_folder import (
     EVALUATION,
     LEDGER,
     is_evaluation,
     is_read_only,
     open_finished,
 )
-from orchestrator.run_lock import alone_in
-from orchestrator.run_manifest import write_run_manifest
+from orchestrator.results.run_lock import alone_in
+from orchestrator.results.run_manifest import write_run_manifest
 from orchestrator.sweep.run import WRITING, InterruptedRunError, RunOutcome, draw
 from semcom.children import start_module
 from semcom.errors import (
@@ -75,7 +75,7 @@ def run_evaluation(
 ) -> RunOutcome:
     """Evaluate a scenario, or finish an evaluation of it; points that are there are kept.
 
-    `command` holds the words that go on with it, see `orchestrator.resumption`.
+    `command` holds the words that go on with it, see `orchestrator.results.resumption`.
 
     Raises:
         ConfigurationError: the folder holds a run, or the evaluation of something else.

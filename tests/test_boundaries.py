@@ -234,7 +234,7 @@ def test_module_imports_only_what_its_room_may(module):
         ("orchestrator.training.link", "from transmitters import sender"),
         ("orchestrator.training.link", "from semcom import sockets"),
         ("orchestrator.training.link", "import zmq"),
-        ("orchestrator.training.link", "from orchestrator.ledger import Ledger"),
+        ("orchestrator.training.link", "from orchestrator.results.ledger import Ledger"),
     ],
 )
 def test_breach_of_the_table_is_found(module, source):

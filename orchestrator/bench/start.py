@@ -13,7 +13,7 @@ import psutil
 
 from orchestrator.bench.figures import Figures, Row, Target, machine
 from orchestrator.plan.folders import Folders
-from orchestrator.run_folder import LEDGER
+from orchestrator.results.run_folder import LEDGER
 from semcom.children import run_program, start_module
 from semcom.errors import SemcomError
 

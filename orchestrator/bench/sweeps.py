@@ -13,10 +13,10 @@ from typing import Any
 
 import psutil
 
-from orchestrator.frame_rows import FrameRow
 from orchestrator.plan.folders import Folders
 from orchestrator.plan.scenario import Plan, Scenario
-from orchestrator.run_folder import open_ledger
+from orchestrator.results.frame_rows import FrameRow
+from orchestrator.results.run_folder import open_ledger
 from orchestrator.sweep.run import RunOptions, run_sweep
 from semcom.errors import SemcomError
 from semcom.metrics import percentile

@@ -30,7 +30,7 @@ from orchestrator.reports.footprints import footprint_tables, read_footprints
 from orchestrator.reports.ratios import RATIO_SNR_DB
 from orchestrator.reports.report import markdown_report, source_tables, write_report
 from orchestrator.reports.sources import read_sources
-from orchestrator.resumption import EVALUATE, folder_words, going_on
+from orchestrator.results.resumption import EVALUATE, folder_words, going_on
 from orchestrator.sweep.run import InterruptedRunError
 from semcom.architecture import TABLE_III_DEPTHS
 from semcom.children import run_module

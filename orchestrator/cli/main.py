@@ -37,17 +37,17 @@ from orchestrator.plan.folders import CODECS, DATA, RUNS, Folders
 from orchestrator.plan.scenario import Plan, Scenario, read_scenario
 from orchestrator.reports.console_tables import run_table
 from orchestrator.reports.report import write_report
-from orchestrator.resumption import going_on, sweep_words
-from orchestrator.run_folder import open_ledger
-from orchestrator.run_lock import claim_folder, leave
-from orchestrator.summary import summarize
+from orchestrator.results.resumption import going_on, sweep_words
+from orchestrator.results.run_folder import open_ledger
+from orchestrator.results.run_lock import claim_folder, leave
+from orchestrator.results.summary import summarize
+from orchestrator.results.verify import verify_run
 from orchestrator.sweep.run import (
     InterruptedRunError,
     RunOptions,
     RunOutcome,
     run_sweep,
 )
-from orchestrator.verify import verify_run
 from semcom.checkpoints import CODECS_SHIPPED
 from semcom.entry import run_process
 from semcom.errors import CheckpointError, ConfigurationError, SemcomError

@@ -13,8 +13,8 @@ from orchestrator.datasets.prepare import draw_missing
 from orchestrator.disturbance import check_length, run_soak
 from orchestrator.plan.folders import CODECS, DATA, RUNS, Folders
 from orchestrator.plan.scenario import read_scenario
-from orchestrator.run_folder import LEDGER
-from orchestrator.run_lock import claim_folder
+from orchestrator.results.run_folder import LEDGER
+from orchestrator.results.run_lock import claim_folder
 from semcom.errors import AccountingError
 
 

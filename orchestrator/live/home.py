@@ -14,7 +14,7 @@ import psutil
 
 from orchestrator.jobs.processes import is_process
 from orchestrator.plan.folders import RUNS
-from orchestrator.run_lock import LIVE_FOLDER, LOCK
+from orchestrator.results.run_lock import LIVE_FOLDER, LOCK
 from semcom.errors import ConfigurationError, StorageError
 from semcom.files import read_file, read_text, write_atomically
 from semcom.locks import FileLock

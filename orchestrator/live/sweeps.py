@@ -13,8 +13,8 @@ from orchestrator.live.requests import SweepRequest
 from orchestrator.plan.folders import Folders
 from orchestrator.plan.scenario import Plan, Scenario, SystemSettings
 from orchestrator.reports.apart import write_report_apart
-from orchestrator.resumption import sweep_words
-from orchestrator.run_lock import alone_in, check_not_live, claim_folder, last_folder, leave
+from orchestrator.results.resumption import sweep_words
+from orchestrator.results.run_lock import alone_in, check_not_live, claim_folder, last_folder, leave
 from orchestrator.sweep.run import (
     BegunRun,
     RunOutcome,

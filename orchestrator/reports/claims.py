@@ -16,7 +16,7 @@ from orchestrator.plan.codec_facts import CodecFacts, transmitter_parameters
 from orchestrator.reports.comparison import facts_of, system_curves
 from orchestrator.reports.curves import pooled_results
 from orchestrator.reports.tables import ReportTable
-from orchestrator.run_folder import Run
+from orchestrator.results.run_folder import Run
 from semcom.records import SearchRecord
 
 CHANNEL = "awgn"

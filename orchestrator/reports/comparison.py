@@ -16,8 +16,8 @@ from pydantic import ValidationError
 from orchestrator.plan.codec_facts import CodecFacts
 from orchestrator.plan.scenario import PlannedCodec
 from orchestrator.reports.curves import Curve, pooled_points
-from orchestrator.run_folder import Run
-from orchestrator.summary import PointSummary
+from orchestrator.results.run_folder import Run
+from orchestrator.results.summary import PointSummary
 
 TITLES = {"rkd-sc": "RKD-SC", "jscc-student": "JSCC-student", "jscc-teacher": "JSCC-teacher"}
 SYSTEMS = tuple(TITLES)

@@ -17,7 +17,7 @@ from orchestrator.reports.ratios import ratio_curves, ratio_tables
 from orchestrator.reports.report_page import accuracy_tables
 from orchestrator.reports.tables import ReportTable
 from orchestrator.reports.theme import DARK, LIGHT
-from orchestrator.run_folder import Run
+from orchestrator.results.run_folder import Run
 
 
 def systems_section(runs: Sequence[Run]) -> tuple[list[str], dict[str, Picture]]:

@@ -10,8 +10,8 @@ from rich.table import Table
 from orchestrator.cli.terminal import MIN_NUMBER_WIDTH, add_number_columns, new_table
 from orchestrator.reports.comparison import SystemCurve, system_curves
 from orchestrator.reports.curves import channel_title
-from orchestrator.run_folder import RESULTS_CSV, Run
-from orchestrator.summary import Summary
+from orchestrator.results.run_folder import RESULTS_CSV, Run
+from orchestrator.results.summary import Summary
 
 INCOMPLETE = "…"
 EDGES = 2  # columns beside a table

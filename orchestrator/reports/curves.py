@@ -9,8 +9,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from orchestrator.run_folder import Run
-from orchestrator.summary import LinkLatency, PointSummary
+from orchestrator.results.run_folder import Run
+from orchestrator.results.summary import LinkLatency, PointSummary
 from semcom.metrics import wilson_interval
 
 CurveKey = tuple[str, str, str]  # data set, series, channel

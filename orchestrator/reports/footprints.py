@@ -9,7 +9,7 @@ from orchestrator.plan.codec_facts import transmitter_parameters
 from orchestrator.reports.comparison import TITLES
 from orchestrator.reports.markup import NOTHING, count, depths_text
 from orchestrator.reports.tables import ReportTable
-from orchestrator.run_folder import parse_json, read_if_there
+from orchestrator.results.run_folder import parse_json, read_if_there
 from semcom.records import FOOTPRINT_FILE, Footprint, FootprintRecord, Timing
 from semcom.settings import validate
 

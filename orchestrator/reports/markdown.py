@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from orchestrator.summary import PointSummary, Summary
+from orchestrator.results.summary import PointSummary, Summary
 
 
 def markdown_table(summary: Summary) -> str:

@@ -12,7 +12,7 @@ from orchestrator.reports.comparison import TITLES, facts_of, system_curves
 from orchestrator.reports.curves import CurvePoint, channel_title, pooled_results
 from orchestrator.reports.markup import NOTHING
 from orchestrator.reports.tables import ReportTable
-from orchestrator.run_folder import Run
+from orchestrator.results.run_folder import Run
 
 RATIO_SNR_DB = -10.0
 

@@ -24,7 +24,7 @@ from orchestrator.reports.search_page import search_section
 from orchestrator.reports.sources import Sources, read_sources
 from orchestrator.reports.tables import ReportTable
 from orchestrator.reports.theme import DARK, LIGHT
-from orchestrator.run_folder import Run
+from orchestrator.results.run_folder import Run
 from semcom.errors import ReportError, SemcomError, StorageError
 from semcom.files import write_atomically
 

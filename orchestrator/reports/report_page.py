@@ -19,8 +19,8 @@ from orchestrator.reports.markup import (
     span,
     table,
 )
-from orchestrator.resumption import finish_hint
-from orchestrator.run_folder import Run
+from orchestrator.results.resumption import finish_hint
+from orchestrator.results.run_folder import Run
 
 
 def overview(runs: Sequence[Run]) -> str:

@@ -12,7 +12,7 @@ import numpy.typing as npt
 
 from orchestrator.reports.markup import NOTHING, count, depths_text
 from orchestrator.reports.tables import ReportTable
-from orchestrator.run_folder import parse_json, read_if_there
+from orchestrator.results.run_folder import parse_json, read_if_there
 from semcom.architecture import (
     TABLE_III_DEPTHS,
     Depths,

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from orchestrator.reports.footprints import read_footprints
 from orchestrator.reports.search_history import read_search
-from orchestrator.run_folder import LEDGER, Run, read_run
+from orchestrator.results.run_folder import LEDGER, Run, read_run
 from semcom.errors import ConfigurationError
 from semcom.records import FOOTPRINT_FILE, SEARCH_FILE, FootprintRecord, SearchRecord
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from orchestrator.ledger import Ledger
+from orchestrator.results.ledger import Ledger
 from orchestrator.sweep.state import Sweep
 from semcom.telemetry import Telemetry
 

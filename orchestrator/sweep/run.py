@@ -10,16 +10,16 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from orchestrator.control.system import check_places, open_system
-from orchestrator.ledger import Ledger
 from orchestrator.plan.catalog import Catalog
 from orchestrator.plan.codec_facts import CodecFacts, classes_of, facts_of_plan
 from orchestrator.plan.folders import Folders
 from orchestrator.plan.scenario import Plan, Scenario, make_plan
 from orchestrator.reports.report import write_report
-from orchestrator.run_end import write_results
-from orchestrator.run_folder import LEDGER, is_evaluation, is_read_only, open_finished
-from orchestrator.run_lock import alone_in
-from orchestrator.run_manifest import write_run_manifest
+from orchestrator.results.ledger import Ledger
+from orchestrator.results.run_end import write_results
+from orchestrator.results.run_folder import LEDGER, is_evaluation, is_read_only, open_finished
+from orchestrator.results.run_lock import alone_in
+from orchestrator.results.run_manifest import write_run_manifest
 from orchestrator.sweep.service import SweepService, Watcher
 from orchestrator.sweep.state import Sweep
 from semcom.errors import INTERRUPTED, ConfigurationError, SemcomError, StorageError
@@ -84,7 +84,7 @@ class RunOptions:
 
     `resume`: go on with a run that is there. `launch`: start the processes here; else they are
     started elsewhere and dial in. `report`: draws the report, if one is wanted. `command`: the
-    words that go on with it, see `orchestrator.resumption`.
+    words that go on with it, see `orchestrator.results.resumption`.
     """
 
     resume: bool = False

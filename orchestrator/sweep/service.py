@@ -8,7 +8,7 @@ from typing import Protocol
 
 from orchestrator.control.launcher import Launcher
 from orchestrator.control.service import ControlService
-from orchestrator.ledger import Ledger
+from orchestrator.results.ledger import Ledger
 from orchestrator.sweep.curve_metrics import SweepAccuracy
 from orchestrator.sweep.state import Sweep
 from semcom.errors import CheckpointError, ConfigurationError, ProcessFailedError, StorageError

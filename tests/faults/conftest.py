@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from orchestrator.ledger import FrameRow
+from orchestrator.results.ledger import FrameRow
 from tests.faults.plant import SWEEP, Plant, rows_of
 from tests.integration.conftest import no_process_is_left
 from tests.integration.harness import start_sweep, write_scenario

@@ -21,7 +21,7 @@ from typing import Self
 import yaml
 
 from orchestrator.audit import audit
-from orchestrator.ledger import FrameRow, Ledger
+from orchestrator.results.ledger import FrameRow, Ledger
 from semcom.sockets import free_ports
 from tests.faults.proxy import FaultPlan, Proxy
 from tests.integration.harness import (

@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 from safetensors.numpy import load, save
 
-from orchestrator.ledger import FrameRow
+from orchestrator.results.ledger import FrameRow
 from semcom.checkpoints import open_checkpoint, write_checkpoint
 from tests.faults.plant import LINK, Plant, check, launched, let_go
 from tests.integration.harness import command, start_sweep, write_scenario

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from orchestrator.ledger import FrameRow
+from orchestrator.results.ledger import FrameRow
 from tests.faults.plant import LINK, RECEIVERS, Plant, let_go, stopped
 from tests.integration.harness import eventually
 

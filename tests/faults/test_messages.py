@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from orchestrator.ledger import FrameRow
+from orchestrator.results.ledger import FrameRow
 from tests.faults.plant import Plant, harm, let_go
 from tests.faults.proxy import Cut, FaultPlan
 from tests.integration.harness import eventually

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 import zmq
 
-from orchestrator.ledger import FrameRow
+from orchestrator.results.ledger import FrameRow
 from semcom import wire
 from tests.faults.plant import Plant, let_go
 from tests.integration.harness import DEADLINE_S

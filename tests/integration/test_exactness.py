@@ -14,7 +14,7 @@ import numpy.typing as npt
 import pytest
 import torch
 
-from orchestrator.ledger import Ledger
+from orchestrator.results.ledger import Ledger
 from orchestrator.training.evaluate import evaluate
 from semcom.checkpoints import open_checkpoint
 from semcom.shards import Shard

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from orchestrator.ledger import Ledger
+from orchestrator.results.ledger import Ledger
 from tests.integration.harness import command, start_held_sweep, start_sweep, write_scenario
 from tests.integration.second_codec import make_second
 

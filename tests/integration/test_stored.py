@@ -23,12 +23,12 @@ from typer.testing import CliRunner
 
 from orchestrator.cli.main import app
 from orchestrator.plan.scenario import Plan
-from orchestrator.run_folder import read_run
+from orchestrator.results.run_folder import read_run
+from orchestrator.results.verify import verify_run
 from orchestrator.training.artefacts import Artefact
 from orchestrator.training.presets import settings_from_preset
 from orchestrator.training.settings import SYSTEM_STAGES, StageName
 from orchestrator.training.stage_identity import stage_identity
-from orchestrator.verify import verify_run
 from semcom.checkpoints import open_checkpoint
 from semcom.shards import DatasetManifest, Shard, SplitManifest
 from tests.conftest import REPO

@@ -19,7 +19,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from orchestrator.verify import verify_run
+from orchestrator.results.verify import verify_run
 from tests.integration.harness import REPO, write_scenario
 from tests.integration.test_missing_packages import hiding
 

@@ -9,10 +9,10 @@ from pathlib import Path
 
 import numpy as np
 
-from orchestrator.ledger import Ledger
 from orchestrator.plan.codec_facts import CodecFacts
 from orchestrator.plan.scenario import Plan, PlannedLink, Scenario
-from orchestrator.run_end import write_results
+from orchestrator.results.ledger import Ledger
+from orchestrator.results.run_end import write_results
 from semcom.shards import Shard, write_dataset
 from tests.orchestrator.ledgers import fake_codec, fake_plan, fake_result
 

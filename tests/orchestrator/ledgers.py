@@ -9,8 +9,8 @@ from pathlib import Path
 
 import numpy as np
 
-from orchestrator.ledger import Ledger
 from orchestrator.plan.scenario import Plan, PlannedCodec, PlannedLink, PlannedPoint, Threads
+from orchestrator.results.ledger import Ledger
 from semcom.messages import FrameResult
 from semcom.points import ChannelSettings, PointSpec
 

@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from orchestrator.audit import ANSWERED, DECODED, answer_digest, audit
-from orchestrator.ledger import FrameRow, Ledger
+from orchestrator.results.ledger import FrameRow, Ledger
 from tests.orchestrator.ledgers import fake_plan, fill_ledger, sha256
 
 PLAN = fake_plan()

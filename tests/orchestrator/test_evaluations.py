@@ -16,11 +16,11 @@ from orchestrator.evaluations import run_evaluation
 from orchestrator.plan.catalog import Catalog
 from orchestrator.plan.codec_facts import PARTS, codec_facts
 from orchestrator.plan.folders import Folders
-from orchestrator.run_folder import open_ledger
+from orchestrator.results.run_folder import open_ledger
+from orchestrator.results.verify import verify_run
 from orchestrator.sweep.run import InterruptedRunError, RunOptions, run_sweep
 from orchestrator.training.evaluate import evaluate
 from orchestrator.training.evaluation_process import run_job
-from orchestrator.verify import verify_run
 from receiver.codec import ReceiverCodec
 from semcom.checkpoints import open_checkpoint
 from semcom.errors import ConfigurationError, SemcomError

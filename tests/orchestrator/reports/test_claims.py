@@ -13,8 +13,8 @@ from orchestrator.reports.claims import (
     evidence_of_results,
 )
 from orchestrator.reports.report import markdown_report, write_report
-from orchestrator.run_folder import read_run, read_run_manifest
-from orchestrator.summary import format_results_csv
+from orchestrator.results.run_folder import read_run, read_run_manifest
+from orchestrator.results.summary import format_results_csv
 from tests.orchestrator.ledgers import fake_codec, fake_link, fake_plan, fill_ledger, write_manifest
 from tests.orchestrator.records import fake_facts, write_search
 

@@ -15,8 +15,8 @@ from orchestrator.reports.direct_labels import spread
 from orchestrator.reports.ratios import ratio_curves, ratio_curves_of_results
 from orchestrator.reports.report import write_report
 from orchestrator.reports.theme import DARK, LIGHT
-from orchestrator.run_folder import read_run
-from orchestrator.summary import format_results_csv
+from orchestrator.results.run_folder import read_run
+from orchestrator.results.summary import format_results_csv
 from tests.orchestrator.ledgers import fake_codec, fake_link, fake_plan, fill_ledger, write_manifest
 from tests.orchestrator.records import fake_facts, write_footprints, write_search
 

@@ -31,8 +31,8 @@ from orchestrator.reports.latency_plot import MAX_BARS, latency_figure
 from orchestrator.reports.ratios import RatioCurve, RatioPoint
 from orchestrator.reports.strokes import FORMS, series_stroke, stroke
 from orchestrator.reports.theme import DARK, LIGHT
-from orchestrator.run_folder import read_run
-from orchestrator.summary import LinkLatency
+from orchestrator.results.run_folder import read_run
+from orchestrator.results.summary import LinkLatency
 from tests.orchestrator.ledgers import fake_link, fake_plan, fill_ledger
 
 CHANNELS = (

@@ -10,7 +10,7 @@ from orchestrator.reports.console_tables import run_table
 from orchestrator.reports.curves import accuracy_curves, latency_bars
 from orchestrator.reports.latency_plot import latency_png
 from orchestrator.reports.report import write_report
-from orchestrator.run_folder import read_run
+from orchestrator.results.run_folder import read_run
 from semcom.errors import ConfigurationError, StorageError
 from tests.orchestrator.ledgers import (
     fake_codec,

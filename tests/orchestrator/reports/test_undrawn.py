@@ -10,18 +10,18 @@ import pytest
 
 from orchestrator.cli import main as cli
 from orchestrator.cli.outcome_lines import print_outcome
-from orchestrator.ledger import Ledger
 from orchestrator.live.view import sweep_line
 from orchestrator.plan.codec_facts import CodecFacts
 from orchestrator.plan.scenario import Scenario
 from orchestrator.reports import accuracy_plot, report
 from orchestrator.reports.apart import write_report_apart
 from orchestrator.reports.report import write_report
-from orchestrator.run_folder import read_run
-from orchestrator.summary import write_results_csv
+from orchestrator.results.ledger import Ledger
+from orchestrator.results.run_folder import read_run
+from orchestrator.results.summary import write_results_csv
+from orchestrator.results.verify import verify_run
 from orchestrator.sweep.run import BegunRun, draw, finish_run
 from orchestrator.sweep.state import Sweep
-from orchestrator.verify import verify_run
 from semcom.errors import ReportError, StorageError
 from tests.orchestrator.ledgers import fake_link, fake_plan, fill_ledger, write_manifest
 

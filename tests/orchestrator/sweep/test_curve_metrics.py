@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from orchestrator.ledger import Ledger
+from orchestrator.results.ledger import Ledger
 from orchestrator.sweep.curve_metrics import MAX_CURVE_SERIES, SweepAccuracy
 from orchestrator.sweep.state import Sweep
 from semcom.messages import FrameResult

@@ -11,14 +11,14 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from orchestrator.ledger import Ledger
-from orchestrator.manifest_check import check_manifest
 from orchestrator.plan.codec_facts import CodecFacts
 from orchestrator.plan.scenario import Scenario
-from orchestrator.run_folder import RESULTS_CSV, RUN_MANIFEST, read_if_there
-from orchestrator.run_manifest import write_run_manifest
-from orchestrator.seals import MANIFEST_SEAL, Digests, check_seals, digests_of, seal
-from orchestrator.summary import format_results_csv, summarize, write_results_csv
+from orchestrator.results.ledger import Ledger
+from orchestrator.results.manifest_check import check_manifest
+from orchestrator.results.run_folder import RESULTS_CSV, RUN_MANIFEST, read_if_there
+from orchestrator.results.run_manifest import write_run_manifest
+from orchestrator.results.seals import MANIFEST_SEAL, Digests, check_seals, digests_of, seal
+from orchestrator.results.summary import format_results_csv, summarize, write_results_csv
 
 
 def write_results(

@@ -9,11 +9,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from orchestrator.ledger import Ledger
-from orchestrator.ledger_file import storage_errors
 from orchestrator.plan.scenario import Plan
-from orchestrator.seals import check_seals, digests_of
-from orchestrator.summary import Summary, summarize
+from orchestrator.results.ledger import Ledger
+from orchestrator.results.ledger_file import storage_errors
+from orchestrator.results.seals import check_seals, digests_of
+from orchestrator.results.summary import Summary, summarize
 from semcom.errors import AccountingError, ConfigurationError, StorageError
 from semcom.files import may_write, read_file
 

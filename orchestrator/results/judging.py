@@ -10,8 +10,8 @@ from pathlib import Path
 
 import numpy as np
 
-from orchestrator.frame_rows import FrameRow, beyond_classes
 from orchestrator.plan.scenario import Plan, PlannedLink
+from orchestrator.results.frame_rows import FrameRow, beyond_classes
 from semcom.errors import AccountingError, SemcomError
 from semcom.shards import LabelArray, Shard, split_digest
 

@@ -11,18 +11,18 @@ from dataclasses import dataclass
 from itertools import zip_longest
 from pathlib import Path
 
-from orchestrator.judging import Judge
-from orchestrator.manifest_check import check_manifest
-from orchestrator.resumption import finish_hint
-from orchestrator.run_folder import (
+from orchestrator.results.judging import Judge
+from orchestrator.results.manifest_check import check_manifest
+from orchestrator.results.resumption import finish_hint
+from orchestrator.results.run_folder import (
     RESULTS_CSV,
     RUN_MANIFEST,
     open_ledger,
     read_if_there,
     read_run_manifest,
 )
-from orchestrator.seals import Digests, check_seals, digests_of
-from orchestrator.summary import Summary, format_results_csv, summarize
+from orchestrator.results.seals import Digests, check_seals, digests_of
+from orchestrator.results.summary import Summary, format_results_csv, summarize
 from semcom.errors import AccountingError
 
 

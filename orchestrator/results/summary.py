@@ -15,9 +15,9 @@ from pathlib import Path
 from statistics import median
 from typing import NamedTuple
 
-from orchestrator.frame_rows import FrameRow
-from orchestrator.ledger import Ledger
 from orchestrator.plan.scenario import Plan
+from orchestrator.results.frame_rows import FrameRow
+from orchestrator.results.ledger import Ledger
 from semcom.errors import StorageError
 from semcom.files import write_atomically
 from semcom.metrics import percentile, wilson_interval

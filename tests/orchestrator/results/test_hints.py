@@ -24,10 +24,10 @@ from orchestrator.plan.catalog import Catalog
 from orchestrator.plan.folders import Folders
 from orchestrator.plan.scenario import read_scenario
 from orchestrator.reports.report_page import warnings
-from orchestrator.resumption import sweep_words
-from orchestrator.run_folder import read_run
+from orchestrator.results.resumption import sweep_words
+from orchestrator.results.run_folder import read_run
+from orchestrator.results.verify import verify_run
 from orchestrator.sweep.run import InterruptedRunError, RunOutcome
-from orchestrator.verify import verify_run
 from semcom.errors import SemcomError
 from semcom.key_pool import claim
 from semcom.keys import KeyFolder

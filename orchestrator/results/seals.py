@@ -2,7 +2,7 @@
 
 A seal tells whether the ledger or the manifest beside it was changed since the run was complete.
 Whoever changes both and makes the seals anew is found out by judging the answers again
-(`orchestrator/judging.py`), not here.
+(`orchestrator/results/judging.py`), not here.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ import hashlib
 import json
 from typing import NamedTuple
 
-from orchestrator.ledger import Ledger
+from orchestrator.results.ledger import Ledger
 from semcom.errors import AccountingError, one_line
 
 MANIFEST_SEAL = "manifest"  # SHA-256 of the file; the other seals are called as in `Digests`

@@ -13,8 +13,8 @@ from typing import Any
 
 from orchestrator.plan.codec_facts import CodecFacts
 from orchestrator.plan.scenario import Plan, Scenario
-from orchestrator.resumption import COMMAND, from_anywhere
-from orchestrator.run_folder import RUN_MANIFEST
+from orchestrator.results.resumption import COMMAND, from_anywhere
+from orchestrator.results.run_folder import RUN_MANIFEST
 from semcom.errors import StorageError
 from semcom.files import write_atomically
 from semcom.messages import PROTOCOL_VERSION
@@ -33,7 +33,7 @@ def write_run_manifest(
 ) -> str:
     """Write the manifest, whole or not at all, with `results` added; returns its SHA-256.
 
-    `command` holds the words that go on with the run, see `orchestrator.resumption`.
+    `command` holds the words that go on with the run, see `orchestrator.results.resumption`.
 
     Raises:
         StorageError: the disk refuses.

@@ -13,11 +13,11 @@ from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
 from orchestrator.cli import main as cli
-from orchestrator.frame_rows import COLUMNS
-from orchestrator.ledger import Ledger
-from orchestrator.run_end import write_results
-from orchestrator.run_folder import read_run
-from orchestrator.verify import Verification, verify_run
+from orchestrator.results.frame_rows import COLUMNS
+from orchestrator.results.ledger import Ledger
+from orchestrator.results.run_end import write_results
+from orchestrator.results.run_folder import read_run
+from orchestrator.results.verify import Verification, verify_run
 from semcom.errors import AccountingError, SemcomError, StorageError
 from tests.orchestrator.judged import (
     copied,

@@ -8,7 +8,7 @@ import sqlite3
 
 import pytest
 
-from orchestrator.ledger import Ledger
+from orchestrator.results.ledger import Ledger
 from semcom.errors import AccountingError, ConfigurationError, StorageError
 from tests.orchestrator.ledgers import fake_plan, fake_result, fill_ledger
 

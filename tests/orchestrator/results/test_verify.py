@@ -4,9 +4,9 @@ import sqlite3
 
 import pytest
 
-from orchestrator.run_folder import read_run
-from orchestrator.summary import write_results_csv
-from orchestrator.verify import verify_run
+from orchestrator.results.run_folder import read_run
+from orchestrator.results.summary import write_results_csv
+from orchestrator.results.verify import verify_run
 from semcom.errors import AccountingError, ConfigurationError, StorageError
 from tests.orchestrator.ledgers import fake_plan, fill_ledger, sha256, write_manifest
 

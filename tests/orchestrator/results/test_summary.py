@@ -8,9 +8,9 @@ from statistics import median
 import numpy as np
 import pytest
 
-from orchestrator.ledger import Ledger
-from orchestrator.run_folder import open_ledger, read_run
-from orchestrator.summary import format_results_csv, summarize, write_results_csv
+from orchestrator.results.ledger import Ledger
+from orchestrator.results.run_folder import open_ledger, read_run
+from orchestrator.results.summary import format_results_csv, summarize, write_results_csv
 from semcom.errors import AccountingError, ConfigurationError, StorageError
 from semcom.metrics import wilson_interval
 from tests.orchestrator.ledgers import fake_codec, fake_link, fake_plan, fake_result, fill_ledger

@@ -13,16 +13,16 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
-from orchestrator.frame_rows import COLUMNS, FrameRow, objection, typed_row
-from orchestrator.ledger_file import (
+from orchestrator.plan.scenario import Plan
+from orchestrator.results.frame_rows import COLUMNS, FrameRow, objection, typed_row
+from orchestrator.results.ledger_file import (
     close_for_readers,
     open_to_read,
     open_to_write,
     place_of,
     storage_errors,
 )
-from orchestrator.ledger_plan import check_tables, hold_classes, hold_plan, small_table
-from orchestrator.plan.scenario import Plan
+from orchestrator.results.ledger_plan import check_tables, hold_classes, hold_plan, small_table
 from semcom.errors import AccountingError, ConfigurationError, StorageError, one_line
 from semcom.files import is_there
 from semcom.messages import FrameResult

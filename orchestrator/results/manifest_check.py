@@ -13,8 +13,8 @@ from pathlib import Path
 from typing import Any
 
 from orchestrator.plan.scenario import Plan
-from orchestrator.run_folder import RUN_MANIFEST, parse_manifest, read_if_there
-from orchestrator.seals import MANIFEST_SEAL, Digests
+from orchestrator.results.run_folder import RUN_MANIFEST, parse_manifest, read_if_there
+from orchestrator.results.seals import MANIFEST_SEAL, Digests
 from semcom.errors import AccountingError, one_line
 
 STEP_DB = 1e-6  # to which SNRs of a range are compared

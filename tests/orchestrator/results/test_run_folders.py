@@ -18,17 +18,17 @@ import pytest
 
 from orchestrator import cli, evaluations
 from orchestrator.cli.live_commands import LIVE_SCENARIO
-from orchestrator.ledger import Ledger
 from orchestrator.live.home import Home
 from orchestrator.live.requests import SweepRequest
 from orchestrator.live.sweeps import HostedSweep
 from orchestrator.plan.folders import Folders
 from orchestrator.plan.scenario import Scenario, read_scenario
 from orchestrator.reports import report
-from orchestrator.run_folder import open_finished
-from orchestrator.run_lock import alone_in, claim_folder, last_folder
+from orchestrator.results.ledger import Ledger
+from orchestrator.results.run_folder import open_finished
+from orchestrator.results.run_lock import alone_in, claim_folder, last_folder
+from orchestrator.results.verify import verify_run
 from orchestrator.sweep.run import plan_run
-from orchestrator.verify import verify_run
 from semcom.errors import AccountingError, ConfigurationError, StorageError
 from semcom.evaluation import EncodedImages
 from semcom.locks import HeldError

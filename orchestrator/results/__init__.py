@@ -1,0 +1,1 @@
+"""What a run leaves: ledger, summary, manifest, and their verification."""
