@@ -13,7 +13,8 @@ from orchestrator.cli.options import CodecDir, DataDir, RunsDir
 from orchestrator.cli.outcome_lines import print_outcome
 from orchestrator.cli.terminal import console, progress_bar
 from orchestrator.datasets.prepare import DATASETS, ensure
-from orchestrator.evaluation_scenario import (
+from orchestrator.evaluation.one_process import run_evaluation
+from orchestrator.evaluation.scenario_of_codecs import (
     checked_codecs,
     parse_channels,
     parse_seeds,
@@ -21,7 +22,6 @@ from orchestrator.evaluation_scenario import (
     scenario_for,
     with_codecs,
 )
-from orchestrator.evaluations import run_evaluation
 from orchestrator.plan.catalog import Catalog
 from orchestrator.plan.folders import CODECS, DATA, RUNS, Folders
 from orchestrator.plan.scenario import Plan, Scenario, read_scenario

@@ -1,7 +1,7 @@
 """`python -m orchestrator.training.evaluation_process`: an evaluation; `semcom evaluate` starts it.
 
 The job is read from stdin, answers are written to stdout point by point, see
-`semcom/evaluation.py`. Nothing is kept here: the orchestrator's ledger holds what was answered.
+`semcom/evaluation_messages.py`. Nothing is kept here: the orchestrator's ledger holds what was answered.
 """
 
 from __future__ import annotations
@@ -13,12 +13,12 @@ import numpy as np
 import torch
 from pydantic import ValidationError
 
-from orchestrator.training.evaluate import Predictions, Symbols, decode_frames, encode_frames
+from orchestrator.training.reference import Predictions, Symbols, decode_frames, encode_frames
 from receiver.codec import ReceiverCodec
 from semcom.checkpoints import open_checkpoint
 from semcom.entry import run_process
 from semcom.errors import INTERRUPTED, ConfigurationError, SemcomError
-from semcom.evaluation import (
+from semcom.evaluation_messages import (
     EncodedImages,
     EvaluatedPoint,
     EvaluationError,

@@ -11,8 +11,8 @@ from typing import Any
 import numpy as np
 import torch
 
-from orchestrator.training.evaluate import evaluate_points
 from orchestrator.training.pipeline import Trained
+from orchestrator.training.reference import evaluate_points
 from orchestrator.training.settings import StageName
 from orchestrator.training.stage_identity import weights_digest
 from orchestrator.training.teacher import Teacher

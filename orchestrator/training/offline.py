@@ -19,7 +19,7 @@ import numpy as np
 import torch
 
 from channel_sim.channels import draw_channel, pass_through
-from orchestrator.training.evaluate import decode_frames, encode_frames
+from orchestrator.training.reference import decode_frames, encode_frames
 from receiver.codec import ReceiverCodec
 from semcom.checkpoints import open_checkpoint
 from semcom.errors import SemcomError

@@ -15,7 +15,7 @@ import pytest
 import torch
 
 from orchestrator.results.ledger import Ledger
-from orchestrator.training.evaluate import evaluate
+from orchestrator.training.reference import evaluate
 from semcom.checkpoints import open_checkpoint
 from semcom.shards import Shard
 from tests.integration.harness import results_digest, start_sweep, write_scenario

@@ -7,7 +7,7 @@ import sys
 import pytest
 
 from orchestrator.cli import main as cli
-from orchestrator.evaluation_scenario import (
+from orchestrator.evaluation.scenario_of_codecs import (
     parse_channels,
     parse_seeds,
     parse_snr_db,

@@ -30,7 +30,7 @@ from orchestrator.results.run_lock import alone_in, claim_folder, last_folder
 from orchestrator.results.verify import verify_run
 from orchestrator.sweep.run import plan_run
 from semcom.errors import AccountingError, ConfigurationError, StorageError
-from semcom.evaluation import EncodedImages
+from semcom.evaluation_messages import EncodedImages
 from semcom.locks import HeldError
 from semcom.telemetry import Telemetry
 from semcom.wakeup import Wakeup

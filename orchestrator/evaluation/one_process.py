@@ -38,7 +38,7 @@ from semcom.errors import (
     ProcessFailedError,
     SemcomError,
 )
-from semcom.evaluation import (
+from semcom.evaluation_messages import (
     EncodedImages,
     EvaluatedPoint,
     EvaluationError,

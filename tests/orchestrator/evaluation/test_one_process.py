@@ -10,21 +10,21 @@ from contextlib import contextmanager
 import numpy as np
 import pytest
 
-from orchestrator import evaluations
-from orchestrator.evaluation_scenario import scenario_for
-from orchestrator.evaluations import run_evaluation
+from orchestrator.evaluation import one_process as evaluations
+from orchestrator.evaluation.one_process import run_evaluation
+from orchestrator.evaluation.scenario_of_codecs import scenario_for
 from orchestrator.plan.catalog import Catalog
 from orchestrator.plan.codec_facts import PARTS, codec_facts
 from orchestrator.plan.folders import Folders
 from orchestrator.results.run_folder import open_ledger
 from orchestrator.results.verify import verify_run
 from orchestrator.sweep.run import InterruptedRunError, RunOptions, run_sweep
-from orchestrator.training.evaluate import evaluate
 from orchestrator.training.evaluation_process import run_job
+from orchestrator.training.reference import evaluate
 from receiver.codec import ReceiverCodec
 from semcom.checkpoints import open_checkpoint
 from semcom.errors import ConfigurationError, SemcomError
-from semcom.evaluation import EncodedImages, EvaluatedPoint, EvaluationError
+from semcom.evaluation_messages import EncodedImages, EvaluatedPoint, EvaluationError
 from semcom.shards import Shard
 from tests.orchestrator.codecs import write_codec, write_images
 from tests.orchestrator.ledgers import fake_plan, fill_ledger, write_manifest

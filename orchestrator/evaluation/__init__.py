@@ -1,0 +1,1 @@
+"""The answers of a plan, computed in one process."""
