@@ -10,11 +10,11 @@ import typer
 from orchestrator.cli.options import SCENARIOS, CodecDir, DataDir, RunsDir
 from orchestrator.cli.terminal import console
 from orchestrator.datasets.prepare import draw_missing
-from orchestrator.disturbance import check_length, run_soak
 from orchestrator.plan.folders import CODECS, DATA, RUNS, Folders
 from orchestrator.plan.scenario import read_scenario
 from orchestrator.results.run_folder import LEDGER
 from orchestrator.results.run_lock import claim_folder
+from orchestrator.soak.disturbance import check_length, run_soak
 from semcom.errors import AccountingError
 
 

@@ -20,8 +20,8 @@ from typing import Self
 
 import yaml
 
-from orchestrator.audit import audit
 from orchestrator.results.ledger import FrameRow, Ledger
+from orchestrator.soak.audit import audit
 from semcom.sockets import free_ports
 from tests.faults.proxy import FaultPlan, Proxy
 from tests.integration.harness import (

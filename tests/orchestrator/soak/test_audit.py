@@ -6,8 +6,8 @@ from dataclasses import replace
 
 import pytest
 
-from orchestrator.audit import ANSWERED, DECODED, answer_digest, audit
 from orchestrator.results.ledger import FrameRow, Ledger
+from orchestrator.soak.audit import ANSWERED, DECODED, answer_digest, audit
 from tests.orchestrator.ledgers import fake_plan, fill_ledger, sha256
 
 PLAN = fake_plan()

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from orchestrator.audit import Audit
-from orchestrator.disturbance import CALM_SHARE, MIN_MINUTES
-from orchestrator.soak import (
+from orchestrator.soak.audit import Audit
+from orchestrator.soak.disturbance import CALM_SHARE, MIN_MINUTES
+from orchestrator.soak.findings import (
     JUDGED_AFTER_S,
     JUDGED_S,
     Growth,

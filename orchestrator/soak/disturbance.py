@@ -22,14 +22,14 @@ from typing import Any
 import psutil
 import yaml
 
-from orchestrator.audit import audit
 from orchestrator.live.client import read_status
 from orchestrator.live.home import Home
 from orchestrator.live.scenario import LiveScenario
 from orchestrator.plan.folders import Folders
 from orchestrator.plan.scenario import Scenario, SystemSettings
 from orchestrator.results.run_folder import LEDGER, open_ledger
-from orchestrator.soak import Sample, Soak
+from orchestrator.soak.audit import audit
+from orchestrator.soak.findings import Sample, Soak
 from semcom.children import start_module
 from semcom.errors import AccountingError, ConfigurationError, SemcomError, StorageError
 from semcom.files import open_regular, read_end

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from itertools import combinations
 from statistics import median
 
-from orchestrator.audit import Audit
+from orchestrator.soak.audit import Audit
 
 JUDGED_AFTER_S = 120.0  # until then a process still loads, fills its caches, draws a first report
 JUDGED_S = 120.0  # a slope over less says nothing

@@ -1,0 +1,1 @@
+"""Sweeps in a live system that is disturbed, and what became of every frame."""
