@@ -9,7 +9,7 @@ from pydantic import BaseModel
 
 from channel_sim.settings import BrokerSettings
 from orchestrator.jobs.settings import JobsSettings
-from orchestrator.live.scenario import LiveLink, LiveScenario
+from orchestrator.live.live_scenario import LiveLink, LiveScenario
 from orchestrator.plan.scenario import LinkSettings, Ports, Scenario, Threads
 from orchestrator.plan.snr_points import SnrRange
 from orchestrator.training.settings import (

@@ -24,7 +24,7 @@ UNLESS_SET = {"TORCH_CPP_LOG_LEVEL": "ERROR"}
 # Python itself then leaves the current folder out, in the children's children, too.
 SAFE_PATH = {"PYTHONSAFEPATH": "1"}
 # Names a link to the exit code of an end that no restart is to follow. Our launcher of ranks alone
-# sets it (`orchestrator/training/launch.py`), so it also tells our ranks from a cluster's.
+# sets it (`orchestrator/training/torchrun.py`), so it also tells our ranks from a cluster's.
 VERDICT = "SEMCOM_VERDICT"
 RANKS = (
     "RANK", "WORLD_SIZE", "LOCAL_RANK", "LOCAL_WORLD_SIZE", "GROUP_RANK", "GROUP_WORLD_SIZE",

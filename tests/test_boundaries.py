@@ -213,8 +213,8 @@ def test_module_imports_only_what_its_room_may(module):
         ("semcom.wire", "import torch"),
         ("semcom.wire", "import zmq"),
         ("semcom.wire", "from semcom.nn import blocks"),
-        ("semcom.metrics", "def f():\n    from receiver.batcher import Batcher"),
-        ("semcom.metrics", "import safetensors.numpy"),
+        ("semcom.statistics", "def f():\n    from receiver.batcher import Batcher"),
+        ("semcom.statistics", "import safetensors.numpy"),
         ("transmitters.codec", "import timm"),
         ("transmitters.codec", "from torchvision import transforms"),
         ("transmitters.codec", "from torch import optim"),
@@ -230,11 +230,14 @@ def test_module_imports_only_what_its_room_may(module):
         ("orchestrator.sweep.state", "import torch"),
         ("orchestrator.sweep.state", "from orchestrator import training"),
         ("orchestrator.sweep.state", "from transmitters.codec import TransmitterCodec"),
-        ("orchestrator.training.link", "from transmitters.service import TransmitterService"),
-        ("orchestrator.training.link", "from transmitters import sender"),
-        ("orchestrator.training.link", "from semcom import sockets"),
-        ("orchestrator.training.link", "import zmq"),
-        ("orchestrator.training.link", "from orchestrator.results.ledger import Ledger"),
+        (
+            "orchestrator.training.training_link",
+            "from transmitters.service import TransmitterService",
+        ),
+        ("orchestrator.training.training_link", "from transmitters import sender"),
+        ("orchestrator.training.training_link", "from semcom import sockets"),
+        ("orchestrator.training.training_link", "import zmq"),
+        ("orchestrator.training.training_link", "from orchestrator.results.ledger import Ledger"),
     ],
 )
 def test_breach_of_the_table_is_found(module, source):
@@ -246,7 +249,10 @@ def test_breach_of_the_table_is_found(module, source):
     [
         ("semcom.sockets", "import zmq"),
         ("transmitters.codec", "import torch\nfrom semcom.nn.weights import load_arrays"),
-        ("orchestrator.training.link", "from transmitters import codec\nimport torch.optim"),
+        (
+            "orchestrator.training.training_link",
+            "from transmitters import codec\nimport torch.optim",
+        ),
         ("channel_sim.broker", "receiver = {}\nreceiver.held = 1"),
     ],
 )
@@ -279,7 +285,7 @@ def test_training_brings_no_socket_along():
 
 def test_closure_follows_imports_of_imports():
     assert "zmq" in closure("receiver.service")
-    assert "torch" in closure("orchestrator.training.link")
+    assert "torch" in closure("orchestrator.training.training_link")
 
 
 def test_networks_are_defined_in_model_modules_only():

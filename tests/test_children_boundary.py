@@ -15,7 +15,7 @@ STARTING = (
 )  # fmt: skip
 FAMILIES = ("os.exec", "os.spawn", "os.posix_spawn", "asyncio.create_subprocess")
 # Runs a part of itself as its child, in the environment that it was started with.
-SPAWNS_ITSELF = {"orchestrator.training.bench"}
+SPAWNS_ITSELF = {"orchestrator.training.loop_timing"}
 # Ended by what started them, and read by nobody else; or over in a moment.
 WITHOUT_STOP_SIGNALS = {
     "channel_sim.noise_bench", "orchestrator.bench.feed", "orchestrator.bench.raw",

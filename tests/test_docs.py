@@ -12,7 +12,7 @@ import typer.main
 
 from docs.tables import rewritten
 from orchestrator.cli.main import app
-from orchestrator.live.scenario import read_any_scenario
+from orchestrator.live.live_scenario import read_any_scenario
 
 REPO = Path(__file__).resolve().parents[1]
 PAGES = [REPO / "README.md", REPO / "CHANGELOG.md", *sorted((REPO / "docs").glob("*.md"))]

@@ -22,7 +22,7 @@ from semcom.architecture import (
 )
 from semcom.checkpoints import Checkpoint
 from semcom.extras import needed_by
-from semcom.nn.images import prepare_images
+from semcom.nn.image_input import prepare_images
 from semcom.nn.weights import load_arrays
 from semcom.probe import SNR_DB, probe_transmitter
 from transmitters.channel_encoder import make_channel_encoder

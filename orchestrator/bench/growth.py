@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import os
 
+from orchestrator.bench.bench_sweeps import Watched, scenario_of, swept
 from orchestrator.bench.figures import Figures, Row, machine
-from orchestrator.bench.sweeps import Watched, scenario_of, swept
 from orchestrator.plan.folders import Folders
 
 LINKS = (1, 3, 10, 30)

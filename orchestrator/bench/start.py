@@ -63,7 +63,7 @@ def _demo_s(folders: Folders) -> float:
         run = Path(name) / "demo"
         options = ("--out", run, "--data", folders.data, "--codecs", folders.codecs)
         started_s = time.monotonic()
-        process = start_module("orchestrator.cli.main", "demo", *options, stdout=subprocess.DEVNULL)
+        process = start_module("orchestrator", "demo", *options, stdout=subprocess.DEVNULL)
         try:
             while not _has_frames(run):
                 if process.poll() is not None:

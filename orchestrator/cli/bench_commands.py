@@ -8,15 +8,15 @@ from typing import Annotated
 
 import typer
 
-from orchestrator.bench.channel import bench_channel
-from orchestrator.bench.encoder import bench_encoder
+from orchestrator.bench.bench_sweeps import CODEC, DATASET
+from orchestrator.bench.channel_bench import bench_channel
+from orchestrator.bench.encoder_bench import bench_encoder
 from orchestrator.bench.figures import Figures, read_figures, target_table
 from orchestrator.bench.growth import bench_growth
-from orchestrator.bench.pipeline import bench_latency, bench_pipeline
-from orchestrator.bench.receiver import bench_receiver
+from orchestrator.bench.pipeline_bench import bench_latency, bench_pipeline
+from orchestrator.bench.receiver_bench import bench_receiver
 from orchestrator.bench.start import bench_start
-from orchestrator.bench.sweeps import CODEC, DATASET
-from orchestrator.bench.training import bench_training
+from orchestrator.bench.training_bench import bench_training
 from orchestrator.cli.options import CodecDir, DataDir, new_app
 from orchestrator.cli.terminal import console
 from orchestrator.cli.training_commands import HANDED_ON
@@ -46,7 +46,7 @@ bench_app = new_app("Benchmarks: ratios measured side by side. Keep the machine 
 @bench_app.command("training", **HANDED_ON)
 def bench_training_alone(context: typer.Context) -> None:
     """The training loop beside a straightforward PyTorch one: images per second."""
-    become_module("orchestrator.training.bench", *context.args)
+    become_module("orchestrator.training.loop_timing", *context.args)
 
 
 @bench_app.command("run")

@@ -29,7 +29,7 @@ from orchestrator.reports.console_tables import run_table, system_tables
 from orchestrator.reports.footprints import footprint_tables, read_footprints
 from orchestrator.reports.ratios import RATIO_SNR_DB
 from orchestrator.reports.report import markdown_report, source_tables, write_report
-from orchestrator.reports.sources import read_sources
+from orchestrator.reports.report_sources import read_sources
 from orchestrator.results.resumption import EVALUATE, folder_words, going_on
 from orchestrator.sweep.run import InterruptedRunError
 from semcom.architecture import TABLE_III_DEPTHS

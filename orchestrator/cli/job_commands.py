@@ -12,7 +12,7 @@ import typer
 
 from orchestrator.cli.options import new_app
 from orchestrator.cli.terminal import console
-from orchestrator.jobs import instance, view
+from orchestrator.jobs import instance, queue_view
 from orchestrator.jobs.logs import read_along
 from orchestrator.jobs.service import supervise
 from orchestrator.jobs.settings import JobsFolder, read_settings
@@ -96,7 +96,7 @@ def submit(  # noqa: PLR0913 - the options of a command
         if stopped_by and not job.ended:
             _note(f"job {job_id} is {job.state}; go on with: {serve_command(work)}")
             raise typer.Exit(128 + stopped_by)
-        raise typer.Exit(view.exit_status(job))
+        raise typer.Exit(queue_view.exit_status(job))
     if not instance.ensure(folder, parallel) and parallel is not None:
         _note("a supervisor runs already; it keeps its own --parallel")
 
@@ -107,7 +107,7 @@ def list_jobs(work: WorkDir = WORK) -> None:
     folder = JobsFolder(work)
     with _store(folder) as store:
         jobs = store.jobs()
-    console.print(view.table(jobs, folder))
+    console.print(queue_view.table(jobs, folder))
     for job in jobs:
         if job.error:
             _note(f"job {job.id} {job.name}: {job.error}")
@@ -131,7 +131,7 @@ def watch(
             _note("no job is queued or running")
         elif not all(job.ended for job in jobs) and instance.find(folder) is None:
             _note(f"no supervisor runs; start one with: {serve_command(work)}")
-        raise typer.Exit(view.watch(store, folder, jobs, console, poll_s=POLL_S))
+        raise typer.Exit(queue_view.watch(store, folder, jobs, console, poll_s=POLL_S))
 
 
 @jobs_app.command()

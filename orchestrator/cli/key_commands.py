@@ -9,7 +9,7 @@ import typer
 
 from orchestrator.cli.terminal import console
 from orchestrator.control.key_sets import hand_out, make_keys, parse_peer, revoke
-from orchestrator.live.scenario import read_any_scenario
+from orchestrator.live.live_scenario import read_any_scenario
 from semcom.errors import ConfigurationError
 from semcom.speakers import Speaker
 

@@ -24,11 +24,11 @@ from orchestrator.cli.outcome_lines import print_results, print_undrawn
 from orchestrator.cli.terminal import console, progress_bar
 from orchestrator.datasets.prepare import draw_missing
 from orchestrator.live.client import change, read_status
-from orchestrator.live.home import UP_LOG, Found, Home, find_system
+from orchestrator.live.live_folder import UP_LOG, Found, Home, find_system
+from orchestrator.live.live_scenario import LiveScenario, read_live_scenario, trace_notes
 from orchestrator.live.requests import ChannelRequest
-from orchestrator.live.run import run_live
-from orchestrator.live.scenario import LiveScenario, read_live_scenario, trace_notes
-from orchestrator.live.view import view
+from orchestrator.live.status_view import view
+from orchestrator.live.up import run_live
 from orchestrator.plan.folders import CODECS, DATA, RUNS, WORK, Folders
 from orchestrator.plan.scenario import Scenario
 from semcom.children import start_module
@@ -237,7 +237,7 @@ def _detach(home: Home, arguments: list[str]) -> None:
         )
     with home.open_log() as output:
         process = start_module(
-            "orchestrator.cli.main",
+            "orchestrator",
             *("up", *arguments),
             stdin=subprocess.DEVNULL,
             stdout=output,

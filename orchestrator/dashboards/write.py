@@ -8,11 +8,11 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-from orchestrator.dashboards.link import LINK_AND_CHANNEL
+from orchestrator.dashboards.link_dashboard import LINK_AND_CHANNEL
 from orchestrator.dashboards.model import Dashboard, dashboard_json
-from orchestrator.dashboards.overview import OVERVIEW
-from orchestrator.dashboards.receiver import RECEIVER
-from orchestrator.dashboards.training import TRAINING
+from orchestrator.dashboards.overview_dashboard import OVERVIEW
+from orchestrator.dashboards.receiver_dashboard import RECEIVER
+from orchestrator.dashboards.training_dashboard import TRAINING
 
 FOLDER = Path("docker/grafana/dashboards")
 DASHBOARDS: dict[str, Dashboard] = {

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import psutil
 
 from orchestrator.control.launcher import last_error
-from orchestrator.jobs.processes import is_process
+from orchestrator.jobs.job_processes import is_process
 from orchestrator.jobs.settings import JobsFolder
 from semcom.children import start_module
 from semcom.errors import ProcessFailedError, SemcomError, StorageError

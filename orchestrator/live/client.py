@@ -9,7 +9,7 @@ import urllib.request
 from typing import Any
 
 from orchestrator.live.api import CHANGE_DEADLINE_S, STATUS
-from orchestrator.live.home import Found
+from orchestrator.live.live_folder import Found
 from semcom.errors import ConfigurationError, ProcessFailedError, SemcomError
 from semcom.health import exit_code_of_status
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from orchestrator.live.accounts import Account
 from orchestrator.live.courses import snr_at
-from orchestrator.live.scenario import LiveLink
+from orchestrator.live.live_scenario import LiveLink
 from orchestrator.live.windows import History, Window
 from orchestrator.plan.scenario import PlannedCodec, PlannedLink
 from semcom.messages import StreamState

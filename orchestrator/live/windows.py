@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from semcom.messages import FrameResult
-from semcom.metrics import percentile, wilson_interval
+from semcom.statistics import percentile, wilson_interval
 
 MAX_FRAMES = 65_536  # in a window, whatever its length
 HISTORY_S = 600

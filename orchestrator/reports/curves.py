@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 from orchestrator.results.run_folder import Run
 from orchestrator.results.summary import LinkLatency, PointSummary
-from semcom.metrics import wilson_interval
+from semcom.statistics import wilson_interval
 
 CurveKey = tuple[str, str, str]  # data set, series, channel
 

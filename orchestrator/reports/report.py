@@ -19,9 +19,9 @@ from orchestrator.reports.footprints import footprint_section, footprint_tables
 from orchestrator.reports.markdown import markdown_table
 from orchestrator.reports.markup import Picture, document
 from orchestrator.reports.ratios import RATIO_SNR_DB, ratio_curves, ratio_tables
+from orchestrator.reports.report_sources import Sources, read_sources
 from orchestrator.reports.search_history import group_searches, search_table
 from orchestrator.reports.search_page import search_section
-from orchestrator.reports.sources import Sources, read_sources
 from orchestrator.reports.tables import ReportTable
 from orchestrator.reports.theme import DARK, LIGHT
 from orchestrator.results.run_folder import Run

@@ -20,7 +20,7 @@ from orchestrator.results.frame_rows import FrameRow
 from orchestrator.results.ledger import Ledger
 from semcom.errors import StorageError
 from semcom.files import write_atomically
-from semcom.metrics import percentile, wilson_interval
+from semcom.statistics import percentile, wilson_interval
 
 
 @dataclass(frozen=True, kw_only=True)

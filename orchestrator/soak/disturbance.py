@@ -23,8 +23,8 @@ import psutil
 import yaml
 
 from orchestrator.live.client import read_status
-from orchestrator.live.home import Home
-from orchestrator.live.scenario import LiveScenario
+from orchestrator.live.live_folder import Home
+from orchestrator.live.live_scenario import LiveScenario
 from orchestrator.plan.folders import Folders
 from orchestrator.plan.scenario import Scenario, SystemSettings
 from orchestrator.results.run_folder import LEDGER, open_ledger
@@ -282,7 +282,7 @@ class Disturbance:
     def _start(self, command: str, path: Path, *options: str) -> subprocess.Popen[bytes]:
         with (self._folder / f"{path.stem}.log").open("ab") as output:
             return start_module(
-                "orchestrator.cli.main",
+                "orchestrator",
                 *(command, path, *options, *self._options),
                 stdin=subprocess.DEVNULL,
                 stdout=output,

@@ -21,7 +21,6 @@ from orchestrator.training.arguments import folder_to_write, parse, settings_of
 from orchestrator.training.artefacts import Artefact
 from orchestrator.training.data import Rank
 from orchestrator.training.export import export_codec
-from orchestrator.training.launch import end_all_ranks, run_ranks
 from orchestrator.training.loop import Run
 from orchestrator.training.pipeline import Pipeline, Trained
 from orchestrator.training.progress import JobReporter, Silent, progress_bars
@@ -33,6 +32,7 @@ from orchestrator.training.ranks import (
 )
 from orchestrator.training.settings import StageName, TrainingSettings
 from orchestrator.training.stop import SAVING, StoppedError
+from orchestrator.training.torchrun import end_all_ranks, run_ranks
 from semcom.checkpoints import Checkpoint
 from semcom.children import is_rank, leave_cluster
 from semcom.entry import run_process

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any, get_args
 
 from orchestrator.training.effects import check_effects, check_options, keys_of
-from orchestrator.training.given import given_codecs
+from orchestrator.training.given_codecs import given_codecs
 from orchestrator.training.presets import PRESETS, settings_from_preset
 from orchestrator.training.settings import StageName, TrainingSettings
 from semcom.architecture import System

@@ -1,7 +1,8 @@
 """`python -m orchestrator.training.evaluation_process`: an evaluation; `semcom evaluate` starts it.
 
 The job is read from stdin, answers are written to stdout point by point, see
-`semcom/evaluation_messages.py`. Nothing is kept here: the orchestrator's ledger holds what was answered.
+`semcom/evaluation_messages.py`. Nothing is kept here: the orchestrator's ledger holds what was
+answered.
 """
 
 from __future__ import annotations

@@ -17,7 +17,7 @@ from orchestrator.training.settings import StageName
 from orchestrator.training.stage_identity import weights_digest
 from orchestrator.training.teacher import Teacher
 from semcom.checkpoints import Checkpoint, write_checkpoint
-from semcom.nn.images import prepare_images
+from semcom.nn.image_input import prepare_images
 from semcom.nn.weights import to_arrays
 from semcom.points import PointSpec
 from semcom.shards import Shard

@@ -8,8 +8,8 @@ from __future__ import annotations
 import torch.nn.functional as F
 from torch import Tensor
 
-from orchestrator.training.link import LinkOutput
 from orchestrator.training.settings import DistillationSettings
+from orchestrator.training.training_link import LinkOutput
 
 Losses = dict[str, Tensor]
 

@@ -22,8 +22,7 @@ from torch import Tensor, nn
 from orchestrator.training.artefacts import Artefact, artefact
 from orchestrator.training.data import ImageSet, keyed_generator
 from orchestrator.training.features import TeacherFeatures
-from orchestrator.training.given import given_codecs, given_student
-from orchestrator.training.link import TrainingLink
+from orchestrator.training.given_codecs import given_codecs, given_student
 from orchestrator.training.loop import Run, Training
 from orchestrator.training.ranks import all_equal, any_rank, wait_for_all
 from orchestrator.training.search import SearchContext, SearchStage, halves, search_record
@@ -38,10 +37,11 @@ from orchestrator.training.stages import (
     TeacherStage,
 )
 from orchestrator.training.teacher import Teacher
+from orchestrator.training.training_link import TrainingLink
 from semcom.architecture import EncoderArchitecture, InputSpec
 from semcom.checkpoints import Checkpoint
 from semcom.errors import CheckpointError, ConfigurationError
-from semcom.nn.images import prepare_images
+from semcom.nn.image_input import prepare_images
 from transmitters.conv_encoder import ConvEncoder
 
 WHITENING_IMAGES = 5000

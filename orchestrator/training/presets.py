@@ -16,7 +16,7 @@ import math
 from collections.abc import Callable
 from typing import Any
 
-from orchestrator.training.given import lay_given_codecs
+from orchestrator.training.given_codecs import lay_given_codecs
 from orchestrator.training.settings import (
     AugmentationSettings,
     DistillationSettings,

@@ -17,10 +17,10 @@ from torch import Tensor, nn
 from orchestrator.training import losses
 from orchestrator.training.data import Batch, EpochKey
 from orchestrator.training.features import TeacherFeatures
-from orchestrator.training.link import LinkOutput, TrainingLink
 from orchestrator.training.losses import Losses
 from orchestrator.training.settings import DistillationSettings, StageName, TeacherSettings
 from orchestrator.training.teacher import Teacher
+from orchestrator.training.training_link import LinkOutput, TrainingLink
 from semcom.points import ChannelSettings
 
 Prepare = Callable[[Tensor], Tensor]  # stored pixels (B, S, S, 3) uint8 -> networks' input

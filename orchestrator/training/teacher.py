@@ -12,7 +12,7 @@ import torch.nn.functional as F
 from safetensors import SafetensorError
 from torch import Tensor, nn
 
-from orchestrator.training.given import given_student
+from orchestrator.training.given_codecs import given_student
 from orchestrator.training.settings import TeacherSettings
 from semcom.architecture import ConvEncoderArchitecture, TimmEncoderArchitecture
 from semcom.checkpoints import Checkpoint

@@ -33,7 +33,7 @@ def host_digest(stack: Stack, tmp_path_factory: pytest.TempPathFactory) -> str:
     """The results digest of the same sweep by processes of this machine."""
     del stack  # a machine without an engine has nothing to compare
     folder = tmp_path_factory.mktemp("host")
-    sweep = [sys.executable, "-m", "orchestrator.cli", "sweep", str(SCENARIO)]
+    sweep = [sys.executable, "-m", "orchestrator", "sweep", str(SCENARIO)]
     done = subprocess.run(
         [*sweep, "--codecs", str(REPO / "codecs")],
         cwd=folder,

@@ -18,7 +18,7 @@ from typing import Any
 import yaml
 
 REPO = Path(__file__).resolve().parents[2]
-SEMCOM = [sys.executable, "-m", "orchestrator.cli"]
+SEMCOM = [sys.executable, "-m", "orchestrator"]
 HELD_SWEEP = [sys.executable, str(Path(__file__).with_name("held_sweep.py"))]
 DEADLINE_S = 400.0  # of what a machine with nothing else to do has done within seconds
 

@@ -10,8 +10,9 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from orchestrator import cli, runs
+from orchestrator.cli import main as cli
 from orchestrator.reports.report import write_report
+from orchestrator.sweep import run as runs
 
 
 def held(folder: Path, sources: Any) -> Path:

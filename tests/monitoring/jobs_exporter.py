@@ -6,8 +6,8 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from orchestrator.jobs.metrics import TrainingMetrics
 from orchestrator.jobs.progress import ProgressLine
+from orchestrator.jobs.queue_metrics import TrainingMetrics
 from orchestrator.jobs.store import Job
 from semcom.health import HealthServer
 from semcom.telemetry import Telemetry

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from orchestrator.plan.catalog import Catalog
-from orchestrator.training.given import given_student
+from orchestrator.training.given_codecs import given_student
 from receiver.codec import ReceiverCodec
 from receiver.decoding import FrameDecoder
 from receiver.settings import ReceiverSettings

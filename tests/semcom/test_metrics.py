@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from semcom.metrics import percentile, wilson_interval
+from semcom.statistics import percentile, wilson_interval
 
 fuzz = settings(max_examples=200, derandomize=True, deadline=None, database=None)
 

@@ -11,8 +11,8 @@ from pydantic import BaseModel, Field, SecretStr
 
 from channel_sim.settings import BrokerSettings
 from orchestrator.jobs.settings import JobsSettings
+from orchestrator.live.live_scenario import LiveScenario
 from orchestrator.live.requests import ChannelRequest, CodecRequest, SweepRequest
-from orchestrator.live.scenario import LiveScenario
 from orchestrator.plan.scenario import Scenario
 from orchestrator.training.settings import TrainingSettings
 from receiver.settings import ReceiverSettings

@@ -8,7 +8,7 @@ import torch
 
 from semcom.architecture import CLIP_MEAN, CLIP_STD, InputSpec
 from semcom.errors import ConfigurationError
-from semcom.nn.images import prepare_images
+from semcom.nn.image_input import prepare_images
 from semcom.shards import Shard, write_dataset
 from transmitters.images import FrameSource
 

@@ -21,7 +21,7 @@ from semcom.architecture import (
 )
 from semcom.checkpoints import open_checkpoint
 from semcom.errors import CheckpointError, ConfigurationError
-from semcom.nn.images import prepare_images
+from semcom.nn.image_input import prepare_images
 from semcom.shards import Shard
 from transmitters.codec import TransmitterCodec
 from transmitters.engine import codec_loader

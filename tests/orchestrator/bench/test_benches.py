@@ -6,8 +6,12 @@ from pathlib import Path
 
 import pytest
 
-from orchestrator.bench import channel, encoder, growth, pipeline, receiver, start
-from orchestrator.bench.channel import Case, bench_channel
+from orchestrator.bench import channel_bench as channel
+from orchestrator.bench import encoder_bench as encoder
+from orchestrator.bench import growth, start
+from orchestrator.bench import pipeline_bench as pipeline
+from orchestrator.bench import receiver_bench as receiver
+from orchestrator.bench.channel_bench import Case, bench_channel
 from orchestrator.bench.figures import Figures
 from orchestrator.datasets.prepare import prepare
 from orchestrator.plan.folders import Folders

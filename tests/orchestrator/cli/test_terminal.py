@@ -22,7 +22,7 @@ from semcom.errors import StorageError
 from semcom.plain_text import one_line, visible
 from tests.orchestrator.ledgers import fake_plan, fill_ledger
 
-REPO = Path(__file__).resolve().parents[2]
+REPO = Path(__file__).resolve().parents[3]
 fuzz = settings(max_examples=60, derandomize=True, deadline=None, database=None)
 # Rich lays out tabs and lines by itself; wide letters are as wide as they are.
 TEXT = st.text(st.characters(exclude_categories=["Cs", "Cc", "Zl", "Zp", "Mn"]), max_size=60)
@@ -116,7 +116,7 @@ def test_a_console_knows_no_width_where_there_is_no_terminal(capsys):
 def run(words, *, environment=None, stdout=subprocess.PIPE, cwd=None):
     """The real command in a process."""
     return subprocess.run(
-        [sys.executable, "-m", "orchestrator.cli", *map(str, words)],
+        [sys.executable, "-m", "orchestrator", *map(str, words)],
         env={**os.environ, "PYTHONPATH": str(REPO), **(environment or {})},
         stdout=stdout,
         stderr=subprocess.PIPE,
@@ -154,7 +154,7 @@ def test_a_reader_that_goes_away_changes_nothing(run_folder):
 
 @pytest.mark.processes
 def test_closed_standard_output_is_no_error(run_folder):
-    line = f'exec "{sys.executable}" -m orchestrator.cli.main verify "$1" >&-'
+    line = f'exec "{sys.executable}" -m orchestrator verify "$1" >&-'
     done = subprocess.run(
         ["bash", "-c", line, "bash", str(run_folder)],
         env={**os.environ, "PYTHONPATH": str(REPO)},

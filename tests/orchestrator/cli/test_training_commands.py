@@ -72,4 +72,4 @@ def test_words_are_handed_on_and_drawn_sets_drawn(
 
 def test_the_benchmark_runs_in_a_process_of_its_own(become: list[list[str]]) -> None:
     assert CliRunner().invoke(app, ["bench", "training", "cifar10"]).exit_code == 0
-    assert become[0][3:] == ["-m", "orchestrator.training.bench", "cifar10"]
+    assert become[0][3:] == ["-m", "orchestrator.training.loop_timing", "cifar10"]

@@ -16,7 +16,7 @@ import psutil
 import yaml
 
 from orchestrator.jobs import instance
-from orchestrator.jobs.processes import JobProcesses
+from orchestrator.jobs.job_processes import JobProcesses
 from orchestrator.jobs.runner import exit_file
 from orchestrator.jobs.settings import JobsFolder
 from orchestrator.jobs.store import Job, JobStore, State, Submission

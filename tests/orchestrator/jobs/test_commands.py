@@ -44,7 +44,7 @@ def queue(tmp_path):
 def jobs(queue: Queue, *arguments: object) -> tuple[int, str]:
     """Exit code and output of `semcom jobs ...` in a process of its own."""
     done = subprocess.run(
-        [sys.executable, "-m", "orchestrator.cli", "jobs", *map(str, arguments)],
+        [sys.executable, "-m", "orchestrator", "jobs", *map(str, arguments)],
         cwd=queue.root,
         env=ENVIRONMENT,
         stdin=subprocess.DEVNULL,
@@ -116,7 +116,7 @@ def test_failed_job_is_listed_with_its_error_and_foreground_ends_with_its_code(q
 def test_ctrl_c_of_a_queue_in_the_foreground_says_how_to_go_on(queue, tmp_path):
     words = ["jobs", "submit", "shapes10", "--name", "mine", "--foreground"]
     shown = subprocess.Popen(
-        [sys.executable, "-m", "orchestrator.cli", *words, "--gate", str(tmp_path / "gate")],
+        [sys.executable, "-m", "orchestrator", *words, "--gate", str(tmp_path / "gate")],
         cwd=queue.root,
         env=ENVIRONMENT,
         stdout=subprocess.PIPE,

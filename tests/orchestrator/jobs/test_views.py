@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
-from orchestrator.jobs import view
+from orchestrator.jobs import queue_view as view
 from orchestrator.jobs.logs import last_error_line, read_along
 from orchestrator.jobs.settings import JobsFolder, read_settings
 from orchestrator.jobs.store import Job, JobStore, State

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from orchestrator.live.scenario import LiveScenario
+from orchestrator.live.live_scenario import LiveScenario
 from orchestrator.live.stream import Stream
 from semcom.messages import FrameResult, Hello, PointTable, StreamAssignment, StreamState
 from tests.orchestrator.ledgers import fake_link

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from orchestrator.live.service import StreamService
+from orchestrator.live.stream_service import StreamService
 from semcom import wire
 from semcom.messages import Arithmetic, Hello, LoadCodec, Message, StreamAssignment, Welcome
 from semcom.sockets import Received

@@ -10,7 +10,7 @@ import psutil
 import pytest
 
 from orchestrator.live.client import change
-from orchestrator.live.home import TOKEN_VARIABLE, Found, Home, find_system
+from orchestrator.live.live_folder import TOKEN_VARIABLE, Found, Home, find_system
 from semcom.errors import ConfigurationError, SemcomError
 
 TOKEN = "s3cret-of-many-letters"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from orchestrator.jobs.settings import JobsFolder
 from orchestrator.jobs.store import JobStore, Submission
-from orchestrator.live.jobs import active_jobs
+from orchestrator.live.active_jobs import active_jobs
 
 
 def test_running_jobs_come_first_then_the_queue_in_its_order(tmp_path):

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from orchestrator.live.choices import choices
+from orchestrator.live.link_options import choices
 from orchestrator.live.site import Site
 from orchestrator.plan.catalog import Catalog
 from semcom.health import HealthServer

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from orchestrator.live.sweeps import check_fits
+from orchestrator.live.hosted_sweep import check_fits
 from orchestrator.plan.scenario import Scenario, SystemSettings
 from semcom.errors import ConfigurationError
 

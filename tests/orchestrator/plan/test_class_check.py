@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from orchestrator.cli import main as cli
-from orchestrator.live.scenario import LiveScenario, plan_live
+from orchestrator.live.live_scenario import LiveScenario, plan_live
 from orchestrator.plan.catalog import Catalog
 from orchestrator.plan.scenario import Scenario, make_plan
 from orchestrator.training.arguments import parse, settings_of

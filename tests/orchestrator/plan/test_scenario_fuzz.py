@@ -12,7 +12,7 @@ import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from orchestrator.live.scenario import LiveScenario, read_live_scenario
+from orchestrator.live.live_scenario import LiveScenario, read_live_scenario
 from orchestrator.live.traces import read_trace
 from orchestrator.plan.scenario import Scenario, read_scenario
 from orchestrator.plan.snr_points import MAX_POINTS

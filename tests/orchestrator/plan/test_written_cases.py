@@ -6,12 +6,12 @@ from pathlib import Path
 
 import pytest
 
-from orchestrator.live.scenario import read_live_scenario, trace_notes
+from orchestrator.live.live_scenario import read_live_scenario, trace_notes
 from orchestrator.live.traces import read_trace
 from orchestrator.plan.scenario import read_scenario
 from semcom.errors import ConfigurationError
 
-CASES = Path(__file__).resolve().parents[3] / "shared" / "cases"
+CASES = Path(__file__).resolve().parents[4] / "shared" / "cases"
 HEAD = "name: s\nlinks:\n  a: {dataset: shapes10, codec: shapes10}\n"
 # Of our own making: the file's name in the folder of cases where it is of the same kind.
 REFUSED = {

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from orchestrator.reports.apart import write_report_apart
 from orchestrator.reports.report import write_report
+from orchestrator.reports.separate_process import write_report_apart
 from semcom.errors import ProcessFailedError
 from tests.orchestrator.ledgers import fake_plan, fill_ledger
 

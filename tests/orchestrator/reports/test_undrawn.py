@@ -10,12 +10,12 @@ import pytest
 
 from orchestrator.cli import main as cli
 from orchestrator.cli.outcome_lines import print_outcome
-from orchestrator.live.view import sweep_line
+from orchestrator.live.status_view import sweep_line
 from orchestrator.plan.codec_facts import CodecFacts
 from orchestrator.plan.scenario import Scenario
 from orchestrator.reports import accuracy_plot, report
-from orchestrator.reports.apart import write_report_apart
 from orchestrator.reports.report import write_report
+from orchestrator.reports.separate_process import write_report_apart
 from orchestrator.results.ledger import Ledger
 from orchestrator.results.run_folder import read_run
 from orchestrator.results.summary import write_results_csv

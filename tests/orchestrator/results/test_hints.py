@@ -14,12 +14,14 @@ from typing import Any
 import pytest
 import typer.main
 
-from orchestrator import cli, cli_evaluate, cli_live
+from orchestrator.cli import evaluation_commands as cli_evaluate
+from orchestrator.cli import live_commands as cli_live
+from orchestrator.cli import main as cli
 from orchestrator.cli.job_commands import serve_command
 from orchestrator.jobs.settings import JobsFolder
 from orchestrator.jobs.store import JobStore
-from orchestrator.live.home import Found, Home, find_system
-from orchestrator.live.scenario import read_live_scenario
+from orchestrator.live.live_folder import Found, Home, find_system
+from orchestrator.live.live_scenario import read_live_scenario
 from orchestrator.plan.catalog import Catalog
 from orchestrator.plan.folders import Folders
 from orchestrator.plan.scenario import read_scenario
@@ -36,7 +38,7 @@ from semcom.shards import read_manifest
 from tests.orchestrator.codecs import write_codec, write_images
 from tests.orchestrator.ledgers import fake_plan, fill_ledger, write_manifest
 
-REPO = Path(__file__).resolve().parents[2]
+REPO = Path(__file__).resolve().parents[3]
 FOLDERS = ("plain", "a b", "[bold]x[/bold]", "it's", 'say "hi" $HOME `id`', "-x", "é\n中\x1b[31m")
 SCENARIO = "name: s\nlinks: {tiny: {dataset: tiny, codec: cat}}\nsnr_db: [0]\n"
 HINT = re.compile(r"with: (semcom .*)$")

@@ -16,11 +16,12 @@ from typing import Any
 
 import pytest
 
-from orchestrator import cli, evaluations
+from orchestrator.cli import main as cli
 from orchestrator.cli.live_commands import LIVE_SCENARIO
-from orchestrator.live.home import Home
+from orchestrator.evaluation import one_process as evaluations
+from orchestrator.live.hosted_sweep import HostedSweep
+from orchestrator.live.live_folder import Home
 from orchestrator.live.requests import SweepRequest
-from orchestrator.live.sweeps import HostedSweep
 from orchestrator.plan.folders import Folders
 from orchestrator.plan.scenario import Scenario, read_scenario
 from orchestrator.reports import report

@@ -12,7 +12,7 @@ from orchestrator.results.ledger import Ledger
 from orchestrator.results.run_folder import open_ledger, read_run
 from orchestrator.results.summary import format_results_csv, summarize, write_results_csv
 from semcom.errors import AccountingError, ConfigurationError, StorageError
-from semcom.metrics import wilson_interval
+from semcom.statistics import wilson_interval
 from tests.orchestrator.ledgers import fake_codec, fake_link, fake_plan, fake_result, fill_ledger
 
 COLUMNS = (

@@ -6,7 +6,7 @@ import pytest
 from pydantic import ValidationError
 
 from orchestrator.control.system import open_system
-from orchestrator.live.scenario import LiveScenario
+from orchestrator.live.live_scenario import LiveScenario
 from orchestrator.plan.folders import Folders
 from orchestrator.plan.scenario import Scenario
 from orchestrator.sweep.state import Sweep

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import torch
 
-from orchestrator.training.encoder_bench import (
+from orchestrator.training.encoder_timing import (
     calls,
     codec_candidate,
     contiguous,

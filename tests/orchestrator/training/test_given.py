@@ -13,7 +13,7 @@ import torch
 from orchestrator.training import __main__ as command
 from orchestrator.training.artefacts import read_tensors
 from orchestrator.training.export import export_codec
-from orchestrator.training.given import given_codecs, given_student
+from orchestrator.training.given_codecs import given_codecs, given_student
 from orchestrator.training.pipeline import Pipeline
 from orchestrator.training.presets import settings_from_preset
 from orchestrator.training.settings import TrainingSettings

@@ -7,17 +7,17 @@ import pytest
 import torch
 
 from channel_sim.channels import ChannelDraw, pass_through
-from orchestrator.training.link import TrainingLink, _draw
 from orchestrator.training.loop import learning_rate
 from orchestrator.training.losses import joint
 from orchestrator.training.settings import DistillationSettings, StageSettings
+from orchestrator.training.training_link import TrainingLink, _draw
 from semcom.architecture import (
     ChannelCodecArchitecture,
     CodecArchitecture,
     EncoderArchitecture,
     InputSpec,
 )
-from semcom.nn.images import prepare_images
+from semcom.nn.image_input import prepare_images
 from semcom.points import ChannelModel, ChannelSettings
 
 

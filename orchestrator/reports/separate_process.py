@@ -18,7 +18,7 @@ def write_report_apart(folder: Path, sources: Sequence[Path]) -> Path:
         ProcessFailedError: it could not be drawn; the sources are as they were.
     """
     done = run_module(
-        "orchestrator.cli.main",
+        "orchestrator",
         *("report", *sources, "--out", folder),
         stdin=subprocess.DEVNULL,
         stdout=subprocess.DEVNULL,

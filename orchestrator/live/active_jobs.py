@@ -5,9 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+from orchestrator.jobs.queue_view import Watched
 from orchestrator.jobs.settings import JobsFolder
 from orchestrator.jobs.store import JobStore
-from orchestrator.jobs.view import Watched
 from semcom.errors import SemcomError
 
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import json
 from typing import Any
 
+from orchestrator.bench.bench_sweeps import CODEC, DATASET
 from orchestrator.bench.figures import Figures, Row, Target, machine
-from orchestrator.bench.sweeps import CODEC, DATASET
 from orchestrator.plan.folders import Folders
 from semcom.children import run_module
 from semcom.errors import ProcessFailedError
@@ -67,7 +67,7 @@ def _lines(rounds: int, folders: Folders) -> list[dict[str, Any]]:
     words = ["--codec", str(folders.codecs / CODEC), "--paper", PAPER]
     words += ["--data", str(folders.data), "--dataset", DATASET, "--threads", "1"]
     words += ["--rounds", str(rounds), "--repeats", str(REPEATS), "--images", str(IMAGES)]
-    module = "orchestrator.training.encoder_bench"
+    module = "orchestrator.training.encoder_timing"
     done = run_module(module, *words, capture_output=True, text=True)
     if done.returncode:
         last = (done.stderr.strip().splitlines() or ["nothing was said"])[-1]

@@ -39,7 +39,7 @@ from semcom.allocator import keeping_memory
 from semcom.entry import run_process
 from semcom.errors import ConfigurationError, SemcomError
 from semcom.extras import needed_by
-from semcom.nn.images import prepare_images
+from semcom.nn.image_input import prepare_images
 from semcom.plain_text import tell_error
 from semcom.shards import read_manifest
 from semcom.stop_signals import StopRequest

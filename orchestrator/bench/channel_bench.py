@@ -13,8 +13,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import get_args
 
+from orchestrator.bench.bench_processes import Asked, addresses, asked, served
 from orchestrator.bench.figures import Figures, Row, Target, machine
-from orchestrator.bench.processes import Asked, addresses, asked, served
 from orchestrator.bench.raw import CHUNK, RUN
 from semcom.settings import NoiseEngine
 

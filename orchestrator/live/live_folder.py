@@ -12,7 +12,7 @@ from typing import BinaryIO
 
 import psutil
 
-from orchestrator.jobs.processes import is_process
+from orchestrator.jobs.job_processes import is_process
 from orchestrator.plan.folders import RUNS
 from orchestrator.results.run_lock import LIVE_FOLDER, LOCK
 from semcom.errors import ConfigurationError, StorageError

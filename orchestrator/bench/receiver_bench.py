@@ -7,10 +7,10 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
+from orchestrator.bench.bench_processes import Asked, addresses, asked, served
+from orchestrator.bench.bench_sweeps import CODEC
 from orchestrator.bench.figures import Figures, Row, Target, machine
-from orchestrator.bench.pipeline import FRAME_IMAGES, offline
-from orchestrator.bench.processes import Asked, addresses, asked, served
-from orchestrator.bench.sweeps import CODEC
+from orchestrator.bench.pipeline_bench import FRAME_IMAGES, offline
 from orchestrator.plan.catalog import Catalog
 from orchestrator.plan.folders import Folders
 

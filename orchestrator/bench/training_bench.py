@@ -6,8 +6,8 @@ import csv
 import tempfile
 from pathlib import Path
 
+from orchestrator.bench.bench_sweeps import DATASET
 from orchestrator.bench.figures import Figures, Target, machine
-from orchestrator.bench.sweeps import DATASET
 from orchestrator.plan.folders import Folders
 from semcom.children import run_module
 from semcom.errors import ProcessFailedError
@@ -21,7 +21,9 @@ def bench_training(rounds: int, folders: Folders) -> Figures:
         table = Path(folder) / "rounds.csv"
         words = [DATASET, "--data", str(folders.data), "--steps", str(STEPS)]
         words += ["--rounds", str(rounds), "--out", str(table)]
-        done = run_module("orchestrator.training.bench", *words, capture_output=True, text=True)
+        done = run_module(
+            "orchestrator.training.loop_timing", *words, capture_output=True, text=True
+        )
         if done.returncode:
             last = (done.stderr.strip().splitlines() or ["nothing was said"])[-1]
             text = f"training.bench: {last.removeprefix('error: ')}"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from orchestrator.dashboards.model import GREEN, RED, Dashboard, Panel, Query, Row, above
-from orchestrator.dashboards.overview import STATE_STEPS, STATES
+from orchestrator.dashboards.overview_dashboard import STATE_STEPS, STATES
 from orchestrator.dashboards.queries import (
     RATE,
     increase,

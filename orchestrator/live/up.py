@@ -9,15 +9,15 @@ from pathlib import Path
 from typing import Any
 
 from orchestrator.control.system import System, open_system
+from orchestrator.live.active_jobs import active_jobs
 from orchestrator.live.api import Api
-from orchestrator.live.choices import choices
-from orchestrator.live.home import Home
-from orchestrator.live.jobs import active_jobs
+from orchestrator.live.link_options import choices
+from orchestrator.live.live_folder import Home
+from orchestrator.live.live_scenario import LiveScenario, plan_live
+from orchestrator.live.live_service import LiveSystem
 from orchestrator.live.requests import Desk
-from orchestrator.live.scenario import LiveScenario, plan_live
 from orchestrator.live.site import Site
 from orchestrator.live.stream import Stream
-from orchestrator.live.system import LiveSystem
 from orchestrator.plan.catalog import Catalog
 from orchestrator.plan.folders import Folders
 from orchestrator.sweep.run import DRAINING

@@ -12,7 +12,9 @@ from typing import Any
 
 from orchestrator.control.service import ControlService
 from orchestrator.control.system import System
+from orchestrator.live.hosted_sweep import HostedSweep, check_fits
 from orchestrator.live.links import CodecChange
+from orchestrator.live.live_scenario import LiveScenario
 from orchestrator.live.requests import (
     Answer,
     Asked,
@@ -23,10 +25,8 @@ from orchestrator.live.requests import (
     StopRequest,
     SweepRequest,
 )
-from orchestrator.live.scenario import LiveScenario
-from orchestrator.live.service import StreamService
 from orchestrator.live.stream import Stream
-from orchestrator.live.sweeps import HostedSweep, check_fits
+from orchestrator.live.stream_service import StreamService
 from orchestrator.plan.catalog import Catalog
 from orchestrator.plan.folders import Folders
 from orchestrator.plan.scenario import Plan, plan_link

@@ -1,4 +1,4 @@
-"""`python -m orchestrator.training.encoder_bench`: the encoders of a transmitter, engine by engine.
+"""`python -m orchestrator.training.encoder_timing`: a transmitter's encoders, engine by engine.
 
 One image at a time, in one process, turn by turn: plain PyTorch (eager, contiguous), the torch
 engine as deployed (channels_last) and ONNX Runtime, with the same threads. A line of JSON per round
@@ -30,7 +30,7 @@ from semcom.checkpoints import open_checkpoint
 from semcom.entry import run_process
 from semcom.errors import SemcomError
 from semcom.machine import processor
-from semcom.nn.images import prepare_images
+from semcom.nn.image_input import prepare_images
 from semcom.plain_text import tell_error
 from semcom.shards import Shard
 from transmitters.codec import TransmitterCodec

@@ -19,7 +19,7 @@ from orchestrator.results.frame_rows import FrameRow
 from orchestrator.results.run_folder import open_ledger
 from orchestrator.sweep.run import RunOptions, run_sweep
 from semcom.errors import SemcomError
-from semcom.metrics import percentile
+from semcom.statistics import percentile
 
 DATASET, CODEC = "shapes10", "cifar10"  # the drawn images have the size and classes of CIFAR-10
 MIDDLE = (0.25, 0.9)  # of the frames: all links are at work, none is done

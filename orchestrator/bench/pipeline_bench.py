@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from contextlib import AbstractContextManager
 
-from orchestrator.bench.channel import SINGLE, through_forwarder
+from orchestrator.bench.bench_processes import Asked, asked
+from orchestrator.bench.bench_sweeps import CODEC, DATASET, scenario_of, swept
+from orchestrator.bench.channel_bench import SINGLE, through_forwarder
 from orchestrator.bench.figures import Figures, Row, Target, machine
-from orchestrator.bench.processes import Asked, asked
-from orchestrator.bench.sweeps import CODEC, DATASET, scenario_of, swept
 from orchestrator.plan.folders import Folders
-from semcom.metrics import percentile
+from semcom.statistics import percentile
 
 LINKS = 3
 IMAGES = 1000
