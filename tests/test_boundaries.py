@@ -49,7 +49,10 @@ NETWORK_FILES = (
     "orchestrator.training",
 )
 DYNAMIC_IMPORTS = ("import_module", "__import__")
-SOCKET_MODULES = ("zmq", "semcom.sockets", "semcom.service", "semcom.worker", "semcom.health")
+SOCKET_MODULES = (
+    "zmq", "semcom.sockets", "semcom.authenticator", "semcom.service", "semcom.worker",
+    "semcom.health",
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -93,6 +96,7 @@ RULES = {
 ALSO = {
     "channel_sim.compiled_noise": ("numba", "llvmlite"),
     "semcom.sockets": ("zmq",),
+    "semcom.authenticator": ("zmq",),
     "semcom.checkpoints": ("safetensors",),
     "orchestrator.bench.raw": ("zmq",),  # the wall that the system is measured against
     "transmitters.onnx_engine": ("onnxruntime",),

@@ -20,7 +20,7 @@ from semcom.sockets import free_ports
 END_S = 30.0
 
 
-class Asked:
+class AskedProcess:
     """A process that answers a line on its standard input with a line of JSON."""
 
     def __init__(self, process: subprocess.Popen[str], module: str) -> None:
@@ -45,7 +45,7 @@ class Asked:
 
 
 @contextmanager
-def asked(module: str, *arguments: str) -> Iterator[Asked]:
+def asked(module: str, *arguments: str) -> Iterator[AskedProcess]:
     """Start `python -m MODULE`, which has nothing to lose: at the end it is killed."""
     process = start_module(
         module,
@@ -56,7 +56,7 @@ def asked(module: str, *arguments: str) -> Iterator[Asked]:
         start_new_session=True,  # Ctrl-C is for the benchmark
     )
     try:
-        yield Asked(process, module)
+        yield AskedProcess(process, module)
     finally:
         process.kill()
         with suppress(BrokenPipeError):

@@ -27,7 +27,7 @@ SAMPLE_S = 0.2
 
 
 @dataclass
-class Watched:
+class WatchedSweep:
     """When how many frames were recorded; what the processes weighed at most."""
 
     frame_images: int
@@ -71,15 +71,15 @@ def scenario_of(name: str, *, links: int = 1, **settings: Any) -> Scenario:
     return Scenario.model_validate(content)
 
 
-def swept(scenario: Scenario, folders: Folders) -> Watched:
+def swept(scenario: Scenario, folders: Folders) -> WatchedSweep:
     """Run a sweep with processes of its own; what was seen of it.
 
     Raises:
         SemcomError: it does not come to its end.
     """
-    watched = Watched(scenario.frame_images)
+    watched = WatchedSweep(scenario.frame_images)
 
-    def watcher(plan: Plan) -> Watched:
+    def watcher(plan: Plan) -> WatchedSweep:
         del plan
         return watched
 

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import get_args
 
-from orchestrator.bench.bench_processes import Asked, addresses, asked, served
+from orchestrator.bench.bench_processes import AskedProcess, addresses, asked, served
 from orchestrator.bench.figures import Figures, Row, Target, machine
 from orchestrator.bench.raw import CHUNK, RUN
 from semcom.settings import NoiseEngine
@@ -95,13 +95,13 @@ def _ratio_of(case: Case, way: str, engine: NoiseEngine) -> str:
     return f"{case.name} {way}: {engine}, share of the forwarder"
 
 
-def _rates(ends: Asked, case: Case) -> list[float]:
+def _rates(ends: AskedProcess, case: Case) -> list[float]:
     """Frames per second there, results per second back."""
     return [case.frames / seconds for seconds in ends.ask(f"stream {case.frames} {WINDOW}")]
 
 
 @contextmanager
-def _through_channel(case: Case, engine: NoiseEngine, folder: Path) -> Iterator[Asked]:
+def _through_channel(case: Case, engine: NoiseEngine, folder: Path) -> Iterator[AskedProcess]:
     uplink, downlink = addresses(2)
     section = {
         "uplink": uplink,
@@ -119,7 +119,7 @@ def _through_channel(case: Case, engine: NoiseEngine, folder: Path) -> Iterator[
 
 
 @contextmanager
-def through_forwarder(case: Case) -> Iterator[Asked]:
+def through_forwarder(case: Case) -> Iterator[AskedProcess]:
     """Both ends of a link with nothing but a forwarder between them."""
     uplink, downlink = addresses(2)
     with (
@@ -130,7 +130,7 @@ def through_forwarder(case: Case) -> Iterator[Asked]:
 
 
 @contextmanager
-def _exchange(case: Case, uplink: str, downlink: str) -> Iterator[Asked]:
+def _exchange(case: Case, uplink: str, downlink: str) -> Iterator[AskedProcess]:
     shape = ("--images", str(case.images), "--symbols", str(SYMBOLS))
     with asked("orchestrator.bench.raw", "exchange", uplink, downlink, *shape) as ends:
         yield ends

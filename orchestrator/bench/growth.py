@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 
-from orchestrator.bench.bench_sweeps import Watched, scenario_of, swept
+from orchestrator.bench.bench_sweeps import WatchedSweep, scenario_of, swept
 from orchestrator.bench.figures import Figures, Row, machine
 from orchestrator.plan.folders import Folders
 
@@ -38,7 +38,7 @@ def bench_growth(folders: Folders) -> Figures:
     )
 
 
-def _row(links: int, receivers: int, watched: Watched) -> Row:
+def _row(links: int, receivers: int, watched: WatchedSweep) -> Row:
     weights = watched.peak_mib
     edges = [weight for name, weight in weights.items() if name.startswith("edge")]
     receivers_mib = [weight for name, weight in weights.items() if name.startswith("receiver")]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from contextlib import AbstractContextManager
 
-from orchestrator.bench.bench_processes import Asked, asked
+from orchestrator.bench.bench_processes import AskedProcess, asked
 from orchestrator.bench.bench_sweeps import CODEC, DATASET, scenario_of, swept
 from orchestrator.bench.channel_bench import SINGLE, through_forwarder
 from orchestrator.bench.figures import Figures, Row, Target, machine
@@ -104,7 +104,9 @@ def bench_latency(rounds: int, folders: Folders) -> Figures:
     )
 
 
-def offline(folders: Folders, *, threads: int | None = None) -> AbstractContextManager[Asked]:
+def offline(
+    folders: Folders, *, threads: int | None = None
+) -> AbstractContextManager[AskedProcess]:
     """The link in one process, see `orchestrator.training.offline`; on all cores if not told."""
     return asked(
         "orchestrator.training.offline",

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
-from orchestrator.bench.bench_processes import Asked, addresses, asked, served
+from orchestrator.bench.bench_processes import AskedProcess, addresses, asked, served
 from orchestrator.bench.bench_sweeps import CODEC
 from orchestrator.bench.figures import Figures, Row, Target, machine
 from orchestrator.bench.pipeline_bench import FRAME_IMAGES, offline
@@ -79,7 +79,7 @@ def bench_receiver(rounds: int, folders: Folders) -> Figures:
     )
 
 
-def _measured(feed: Asked, *, images: int, total: int) -> tuple[float, float]:
+def _measured(feed: AskedProcess, *, images: int, total: int) -> tuple[float, float]:
     """Images per second, and the share of the time that the decoder was at work."""
     window = max(2, WINDOW_IMAGES // images)
     seconds, decoding_s = feed.ask(f"{images} {total // images} {window}")
@@ -87,7 +87,7 @@ def _measured(feed: Asked, *, images: int, total: int) -> tuple[float, float]:
 
 
 @contextmanager
-def _fed_receiver(mode: str, folders: Folders, folder: Path) -> Iterator[Asked]:
+def _fed_receiver(mode: str, folders: Folders, folder: Path) -> Iterator[AskedProcess]:
     (downlink,) = addresses(1)
     section = {
         "downlink": downlink,

@@ -21,7 +21,7 @@ RunsDir = Annotated[Path, typer.Option("--runs", help="Folder of runs.")]
 SCENARIOS = shipped("scenarios")
 
 
-class _Lines(logging.Handler):
+class _LineHandler(logging.Handler):
     """Prints what is logged, above a bar if there is one."""
 
     def emit(self, record: logging.LogRecord) -> None:
@@ -32,7 +32,7 @@ class _Lines(logging.Handler):
 @contextmanager
 def waits_on_console() -> Iterator[None]:
     """Say on the terminal, too, who is waited for."""
-    lines = _Lines()
+    lines = _LineHandler()
     waits.addHandler(lines)
     try:
         yield

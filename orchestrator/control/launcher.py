@@ -23,7 +23,7 @@ from semcom.telemetry import event
 logger = logging.getLogger("orchestrator.control.launcher")
 
 PACKAGES = {"transmitter": "transmitters", "channel": "channel_sim", "receiver": "receiver"}
-Role = Literal["transmitter", "channel", "receiver"]
+LaunchedRole = Literal["transmitter", "channel", "receiver"]
 
 # Exit codes that starting again cannot mend: configuration, port, key, protocol, codec, disk.
 FINAL_EXIT_CODES = {2, 3, 4, 5, 6, 7}
@@ -37,7 +37,7 @@ STOP_GRACE_S = 10.0
 class Child:
     """One process that the launcher keeps alive."""
 
-    role: Role
+    role: LaunchedRole
     peer: str
     config: Path
     log: Path
@@ -64,7 +64,7 @@ class Launcher:
             for number, sections in enumerate(shards, start=1)
         ]
 
-    def start(self, role: Role, peer: str, *, shard: int = 0) -> None:
+    def start(self, role: LaunchedRole, peer: str, *, shard: int = 0) -> None:
         """Start a process and keep it alive from now on."""
         log = self._folder / "logs" / f"{peer}.jsonl"
         child = Child(role, peer, self._configs[shard], log)
@@ -89,7 +89,9 @@ class Launcher:
                 self._on_exit(child, code, now_s)
         return restarted
 
-    def stop(self, roles: tuple[Role, ...] = ("transmitter", "channel", "receiver")) -> None:
+    def stop(
+        self, roles: tuple[LaunchedRole, ...] = ("transmitter", "channel", "receiver")
+    ) -> None:
         """Ask processes to end, wait, and kill those that do not."""
         chosen = [child for child in self.children if child.role in roles]
         self.children = [child for child in self.children if child.role not in roles]
@@ -106,14 +108,14 @@ class Launcher:
                 process.kill()
                 process.wait()
 
-    def terminate(self, role: Role) -> None:
+    def terminate(self, role: LaunchedRole) -> None:
         """Ask the processes of a role to drain; they are not started again."""
         for child in self.children:
             if child.role == role and child.process is not None and child.process.poll() is None:
                 child.process.send_signal(signal.SIGTERM)
                 child.process.send_signal(signal.SIGCONT)  # a stopped process could not end
 
-    def running(self, role: Role) -> int:
+    def running(self, role: LaunchedRole) -> int:
         """How many processes of a role run."""
         return sum(
             1

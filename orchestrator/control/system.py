@@ -24,7 +24,7 @@ from semcom.wakeup import Wakeup
 
 
 @dataclass
-class System:
+class ProcessSystem:
     """The orchestrator's control socket, and the launcher where processes are started here."""
 
     settings: SystemSettings
@@ -99,7 +99,7 @@ def check_places(settings: SystemSettings, *, launch: bool) -> None:
 @contextmanager
 def open_system(
     settings: SystemSettings, folder: Path, folders: Folders, *, launch: bool, stop: StopRequest
-) -> Iterator[System]:
+) -> Iterator[ProcessSystem]:
     """Bind the control socket; at the end, stop what was started here.
 
     Raises:
@@ -129,7 +129,7 @@ def open_system(
         wakeup = Wakeup()
         stack.callback(wakeup.close)
         stop.wake = wakeup.set
-        yield System(settings, control, launcher, telemetry, wakeup, stop)
+        yield ProcessSystem(settings, control, launcher, telemetry, wakeup, stop)
 
 
 class ShardPlaces(NamedTuple):

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from orchestrator.datasets.prepare import DATASETS
-from orchestrator.jobs.progress import ProgressLine
+from orchestrator.jobs.progress_lines import ProgressLine
 from orchestrator.jobs.store import STATES, Job, State
 from semcom.telemetry import Telemetry
 

@@ -11,7 +11,7 @@ from rich.progress import BarColumn, Progress, TaskID
 from rich.table import Table
 
 from orchestrator.cli.terminal import Words, new_table, progress_bar, styled
-from orchestrator.jobs.progress import Pace, Tail
+from orchestrator.jobs.progress_lines import Pace, Tail
 from orchestrator.jobs.settings import JobsFolder
 from orchestrator.jobs.store import Job, JobStore
 from semcom.errors import TERMINATED, SemcomError

@@ -11,7 +11,7 @@ from typing import NamedTuple
 from orchestrator.jobs.instance import LOCK_WAIT_S, announce, retire
 from orchestrator.jobs.job_processes import JobProcesses
 from orchestrator.jobs.logs import last_error_line
-from orchestrator.jobs.progress import Tail
+from orchestrator.jobs.progress_lines import Tail
 from orchestrator.jobs.queue_metrics import TrainingMetrics
 from orchestrator.jobs.settings import JobsFolder, JobsSettings
 from orchestrator.jobs.store import Job, JobStore

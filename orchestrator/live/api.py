@@ -28,7 +28,7 @@ from orchestrator.live.requests import (
     CodecRequest,
     Desk,
     StatusRequest,
-    StopRequest,
+    StopSystem,
     SweepRequest,
     Wanted,
 )
@@ -43,7 +43,7 @@ CHANGES: Mapping[str, type[Wanted]] = {
     "/api/channel": ChannelRequest,
     "/api/codec": CodecRequest,
     "/api/sweep": SweepRequest,
-    "/api/stop": StopRequest,
+    "/api/stop": StopSystem,
 }
 LOOPBACK = ("127.0.0.1", "localhost", "[::1]")  # without the token, too
 STATUS_DEADLINE_S = 10.0

@@ -11,7 +11,7 @@ from concurrent.futures import Future
 from typing import Any
 
 from orchestrator.control.service import ControlService
-from orchestrator.control.system import System
+from orchestrator.control.system import ProcessSystem
 from orchestrator.live.hosted_sweep import HostedSweep, check_fits
 from orchestrator.live.links import CodecChange
 from orchestrator.live.live_scenario import LiveScenario
@@ -22,7 +22,7 @@ from orchestrator.live.requests import (
     CodecRequest,
     Desk,
     StatusRequest,
-    StopRequest,
+    StopSystem,
     SweepRequest,
 )
 from orchestrator.live.stream import Stream
@@ -47,7 +47,7 @@ class LiveSystem:
 
     def __init__(
         self,
-        system: System,
+        system: ProcessSystem,
         scenario: LiveScenario,
         stream: Stream,
         *,
@@ -187,7 +187,7 @@ class LiveSystem:
             case SweepRequest():
                 self._begin_sweep(wanted, asked.answer)
                 return None
-            case StopRequest():
+            case StopSystem():
                 self.drain()
                 return {"stopping": True}
 

@@ -57,11 +57,11 @@ class SweepRequest(Settings):
     path: Annotated[str, Field(max_length=4096)] | None = None  # of the scenario, for its manifest
 
 
-class StopRequest(Settings):
+class StopSystem(Settings):
     """End the system."""
 
 
-Wanted = StatusRequest | ChannelRequest | CodecRequest | SweepRequest | StopRequest
+Wanted = StatusRequest | ChannelRequest | CodecRequest | SweepRequest | StopSystem
 
 
 class BusyError(ConfigurationError):

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from orchestrator.control.system import System, open_system
+from orchestrator.control.system import ProcessSystem, open_system
 from orchestrator.live.active_jobs import active_jobs
 from orchestrator.live.api import Api
 from orchestrator.live.link_options import choices
@@ -103,6 +103,6 @@ def run_live(
         home.move_out()
 
 
-def _url(system: System) -> str:
+def _url(system: ProcessSystem) -> str:
     host = system.settings.ports.metrics_host
     return f"http://{'127.0.0.1' if host in ANY_ADDRESS else host}:{system.page_port}"

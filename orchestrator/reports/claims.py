@@ -16,7 +16,7 @@ from orchestrator.plan.codec_facts import CodecFacts, transmitter_parameters
 from orchestrator.reports.comparison import facts_of, system_curves
 from orchestrator.reports.curves import pooled_results
 from orchestrator.reports.tables import ReportTable
-from orchestrator.results.run_folder import Run
+from orchestrator.results.run_folder import StoredRun
 from semcom.records import SearchRecord
 
 CHANNEL = "awgn"
@@ -185,7 +185,7 @@ class _Counted(NamedTuple):
     correct: int
 
 
-def evidence_of(runs: Sequence[Run], searches: Sequence[SearchRecord] = ()) -> list[Evidence]:
+def evidence_of(runs: Sequence[StoredRun], searches: Sequence[SearchRecord] = ()) -> list[Evidence]:
     """What runs, evaluations and searches tell of each data set.
 
     A system with two codecs on a data set speaks for neither.

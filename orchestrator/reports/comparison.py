@@ -16,7 +16,7 @@ from pydantic import ValidationError
 from orchestrator.plan.codec_facts import CodecFacts
 from orchestrator.plan.scenario import PlannedCodec
 from orchestrator.reports.curves import Curve, pooled_points
-from orchestrator.results.run_folder import Run
+from orchestrator.results.run_folder import StoredRun
 from orchestrator.results.summary import PointSummary
 
 TITLES = {"rkd-sc": "RKD-SC", "jscc-student": "JSCC-student", "jscc-teacher": "JSCC-teacher"}
@@ -56,7 +56,7 @@ class SystemCurve(Curve):
     rank: int
 
 
-def system_curves(runs: Sequence[Run]) -> list[SystemCurve]:
+def system_curves(runs: Sequence[StoredRun]) -> list[SystemCurve]:
     """A curve per data set, codec and channel, images of all seeds and links counted together."""
     found = _distinct_points(runs)
     labels = _labels(found.keys(), facts_of(runs))
@@ -85,7 +85,7 @@ def system_curves(runs: Sequence[Run]) -> list[SystemCurve]:
     return sorted(curves, key=lambda curve: datasets.index(curve.dataset))
 
 
-def facts_of(runs: Sequence[Run]) -> dict[str, CodecFacts]:
+def facts_of(runs: Sequence[StoredRun]) -> dict[str, CodecFacts]:
     """What the manifests of runs and evaluations tell of codecs, by digest; older ones nothing."""
     facts: dict[str, CodecFacts] = {}
     for run in runs:
@@ -99,7 +99,7 @@ def facts_of(runs: Sequence[Run]) -> dict[str, CodecFacts]:
     return facts
 
 
-def _distinct_points(runs: Sequence[Run]) -> dict[Member, dict[Draw, PointSummary]]:
+def _distinct_points(runs: Sequence[StoredRun]) -> dict[Member, dict[Draw, PointSummary]]:
     """Points by codec; of one that is there twice, what saw more images."""
     found: dict[Member, dict[Draw, PointSummary]] = {}
     for run in runs:

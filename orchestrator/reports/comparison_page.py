@@ -17,10 +17,10 @@ from orchestrator.reports.ratios import ratio_curves, ratio_tables
 from orchestrator.reports.report_page import accuracy_tables
 from orchestrator.reports.tables import ReportTable
 from orchestrator.reports.theme import DARK, LIGHT
-from orchestrator.results.run_folder import Run
+from orchestrator.results.run_folder import StoredRun
 
 
-def systems_section(runs: Sequence[Run]) -> tuple[list[str], dict[str, Picture]]:
+def systems_section(runs: Sequence[StoredRun]) -> tuple[list[str], dict[str, Picture]]:
     """Fig. 6: accuracy against SNR of all systems; nothing where no point is complete."""
     from orchestrator.reports.comparison_plots import systems_png
 
@@ -38,7 +38,9 @@ def systems_section(runs: Sequence[Run]) -> tuple[list[str], dict[str, Picture]]
     return [*parts, *(table.html() for table in codec_tables(runs))], {"systems": picture}
 
 
-def ratio_section(runs: Sequence[Run], *, snr_db: float) -> tuple[list[str], dict[str, Picture]]:
+def ratio_section(
+    runs: Sequence[StoredRun], *, snr_db: float
+) -> tuple[list[str], dict[str, Picture]]:
     """Fig. 8: accuracy at one SNR against compression ratio; nothing without two ratios."""
     from orchestrator.reports.comparison_plots import ratio_png
 
@@ -57,7 +59,7 @@ def ratio_section(runs: Sequence[Run], *, snr_db: float) -> tuple[list[str], dic
     return [*parts, *(table.html() for table in ratio_tables(curves, snr_db))], {"ratios": picture}
 
 
-def accuracy_markdown(runs: Sequence[Run]) -> list[ReportTable]:
+def accuracy_markdown(runs: Sequence[StoredRun]) -> list[ReportTable]:
     """A table per data set: a row per SNR, a column per codec and channel, seeds together."""
     curves = system_curves(runs)
     return [
@@ -66,7 +68,7 @@ def accuracy_markdown(runs: Sequence[Run]) -> list[ReportTable]:
     ]
 
 
-def codec_tables(runs: Sequence[Run]) -> list[ReportTable]:
+def codec_tables(runs: Sequence[StoredRun]) -> list[ReportTable]:
     """What the compared codecs are; nothing where no manifest tells."""
     facts = facts_of(runs).values()
     if not facts:

@@ -10,7 +10,7 @@ from rich.table import Table
 from orchestrator.cli.terminal import MIN_NUMBER_WIDTH, add_number_columns, new_table
 from orchestrator.reports.comparison import SystemCurve, system_curves
 from orchestrator.reports.curves import channel_title
-from orchestrator.results.run_folder import RESULTS_CSV, Run
+from orchestrator.results.run_folder import RESULTS_CSV, StoredRun
 from orchestrator.results.summary import Summary
 
 INCOMPLETE = "…"
@@ -59,7 +59,7 @@ def run_table(summary: Summary, *, width: int | None = None) -> Table:
     return table
 
 
-def system_tables(runs: Sequence[Run], *, width: int | None = None) -> list[Table]:
+def system_tables(runs: Sequence[StoredRun], *, width: int | None = None) -> list[Table]:
     """Accuracy in percent of evaluations: a table per data set, seeds counted together."""
     curves = system_curves(runs)
     datasets = dict.fromkeys(curve.dataset for curve in curves)

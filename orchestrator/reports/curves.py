@@ -9,7 +9,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from orchestrator.results.run_folder import Run
+from orchestrator.results.run_folder import StoredRun
 from orchestrator.results.summary import LinkLatency, PointSummary
 from semcom.statistics import wilson_interval
 
@@ -101,7 +101,7 @@ def pooled_results(results_csv: str) -> dict[CountedSeries, list[CurvePoint]]:
     return {series: pooled_points(points) for series, points in found.items()}
 
 
-def accuracy_curves(runs: Sequence[Run]) -> list[Curve]:
+def accuracy_curves(runs: Sequence[StoredRun]) -> list[Curve]:
     """Curves of the complete points of all runs, in the order of their plans.
 
     A series is called by as little as tells it apart: its system; its codec where a data set
@@ -122,7 +122,7 @@ def accuracy_curves(runs: Sequence[Run]) -> list[Curve]:
     return [_pooled(key, points, gaps_db[key]) for key, points in done.items()]
 
 
-def latency_bars(runs: Sequence[Run]) -> list[LatencyBar]:
+def latency_bars(runs: Sequence[StoredRun]) -> list[LatencyBar]:
     """A bar per link, and per codec where some link has several."""
     plans = [run.summary.plan for run in runs]
     by_codec = any(len(link.codecs) > 1 for plan in plans for link in plan.links.values())
@@ -145,7 +145,7 @@ def channel_title(label: str) -> str:
     return " ".join([{"awgn": "AWGN"}.get(model, model.capitalize()), *rest])
 
 
-def _series_names(runs: Sequence[Run]) -> dict[tuple[str, str, str], str]:
+def _series_names(runs: Sequence[StoredRun]) -> dict[tuple[str, str, str], str]:
     """What a series is called, by (run, link, codec)."""
     planned = [
         (run.name, name, link.dataset, codec)

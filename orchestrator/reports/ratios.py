@@ -12,7 +12,7 @@ from orchestrator.reports.comparison import TITLES, facts_of, system_curves
 from orchestrator.reports.curves import CurvePoint, channel_title, pooled_results
 from orchestrator.reports.markup import NOTHING
 from orchestrator.reports.tables import ReportTable
-from orchestrator.results.run_folder import Run
+from orchestrator.results.run_folder import StoredRun
 
 RATIO_SNR_DB = -10.0
 
@@ -42,7 +42,7 @@ class _Key(NamedTuple):
     channel: str
 
 
-def ratio_curves(runs: Sequence[Run], *, snr_db: float) -> list[RatioCurve]:
+def ratio_curves(runs: Sequence[StoredRun], *, snr_db: float) -> list[RatioCurve]:
     """A curve per data set, system and channel that meets at least two compression ratios."""
     facts = facts_of(runs)
     found: dict[_Key, list[RatioPoint]] = defaultdict(list)

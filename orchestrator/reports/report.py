@@ -24,7 +24,7 @@ from orchestrator.reports.search_history import group_searches, search_table
 from orchestrator.reports.search_page import search_section
 from orchestrator.reports.tables import ReportTable
 from orchestrator.reports.theme import DARK, LIGHT
-from orchestrator.results.run_folder import Run
+from orchestrator.results.run_folder import StoredRun
 from semcom.errors import ReportError, SemcomError, StorageError
 from semcom.files import write_atomically
 
@@ -162,5 +162,5 @@ def _added(
     return parts
 
 
-def _several_systems(runs: Sequence[Run]) -> bool:
+def _several_systems(runs: Sequence[StoredRun]) -> bool:
     return len({point.system for run in runs for point in run.summary.points}) > 1

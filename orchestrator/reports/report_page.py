@@ -20,10 +20,10 @@ from orchestrator.reports.markup import (
     table,
 )
 from orchestrator.results.resumption import finish_hint
-from orchestrator.results.run_folder import Run
+from orchestrator.results.run_folder import StoredRun
 
 
-def overview(runs: Sequence[Run]) -> str:
+def overview(runs: Sequence[StoredRun]) -> str:
     """A line per run: how complete it is, and the digest of its answers."""
     rows: list[list[Cell]] = []
     for run in runs:
@@ -53,7 +53,7 @@ def overview(runs: Sequence[Run]) -> str:
     return table([head], rows) + note
 
 
-def warnings(runs: Sequence[Run]) -> list[str]:
+def warnings(runs: Sequence[StoredRun]) -> list[str]:
     """What is missing."""
     found: list[str] = []
     for run in runs:
@@ -145,7 +145,7 @@ def latency(bars: Sequence[LatencyBar], picture: Picture) -> list[str]:
     ]
 
 
-def facts(runs: Sequence[Run]) -> list[str]:
+def facts(runs: Sequence[StoredRun]) -> list[str]:
     """Plans, settings, versions, and the digests of data sets and codecs."""
     by_run = [_facts_of(run) for run in runs]
     names = list(dict.fromkeys(name for of_run in by_run for name in of_run))
@@ -172,7 +172,7 @@ def facts(runs: Sequence[Run]) -> list[str]:
     ]
 
 
-def _facts_of(run: Run) -> dict[str, str]:
+def _facts_of(run: StoredRun) -> dict[str, str]:
     plan = run.summary.plan
     threads = plan.threads
     found = {
@@ -195,7 +195,7 @@ def _facts_of(run: Run) -> dict[str, str]:
     return found
 
 
-def every_point(runs: Sequence[Run]) -> list[str]:
+def every_point(runs: Sequence[StoredRun]) -> list[str]:
     """All points of all runs, folded away."""
     head = [
         "run", "link", "codec", "channel", "dB", "seed", "images", "correct", "accuracy, %",

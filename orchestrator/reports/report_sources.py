@@ -9,7 +9,7 @@ from pathlib import Path
 
 from orchestrator.reports.footprints import read_footprints
 from orchestrator.reports.search_history import read_search
-from orchestrator.results.run_folder import LEDGER, Run, read_run
+from orchestrator.results.run_folder import LEDGER, StoredRun, read_run
 from semcom.errors import ConfigurationError
 from semcom.records import FOOTPRINT_FILE, SEARCH_FILE, FootprintRecord, SearchRecord
 
@@ -18,12 +18,12 @@ from semcom.records import FOOTPRINT_FILE, SEARCH_FILE, FootprintRecord, SearchR
 class Sources:
     """All that was found; `runs` are runs and evaluations, each under a name of its own."""
 
-    runs: list[Run]
+    runs: list[StoredRun]
     searches: list[SearchRecord]
     footprints: list[FootprintRecord]
 
     @property
-    def timed(self) -> list[Run]:
+    def timed(self) -> list[StoredRun]:
         """Runs that went through processes."""
         return [run for run in self.runs if not run.is_evaluation]
 
@@ -38,7 +38,7 @@ def read_sources(folders: Sequence[Path]) -> Sources:
     """
     if not folders:
         raise ConfigurationError("no runs to report; name at least one run's folder")
-    runs: list[Run] = []
+    runs: list[StoredRun] = []
     searches: list[SearchRecord] = []
     footprints: list[FootprintRecord] = []
     for folder in folders:
@@ -57,7 +57,7 @@ def read_sources(folders: Sequence[Path]) -> Sources:
     return Sources(_with_own_names(runs), searches, footprints)
 
 
-def _with_own_names(runs: list[Run]) -> list[Run]:
+def _with_own_names(runs: list[StoredRun]) -> list[StoredRun]:
     """Runs whose folders are called alike are numbered."""
     alike = Counter(run.name for run in runs)
     return [

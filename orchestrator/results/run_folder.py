@@ -25,7 +25,7 @@ EVALUATION = "evaluation"  # what a manifest's `kind` says of a ledger that one 
 
 
 @dataclass(frozen=True, kw_only=True)
-class Run:
+class StoredRun:
     """What there is to report of a run; `manifest` is empty where no file was left."""
 
     name: str
@@ -40,7 +40,7 @@ class Run:
         return self.manifest.get("kind") == EVALUATION
 
 
-def read_run(folder: Path) -> Run:
+def read_run(folder: Path) -> StoredRun:
     """Read a run, complete or not; it is called like its folder.
 
     Raises:
@@ -51,7 +51,7 @@ def read_run(folder: Path) -> Run:
     with open_ledger(folder) as ledger:
         summary, digests = summarize(ledger), digests_of(ledger)
         check_seals(ledger, digests)
-    return Run(
+    return StoredRun(
         name=folder.resolve().name,
         folder=folder,
         summary=summary,

@@ -6,7 +6,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from orchestrator.jobs.progress import ProgressLine
+from orchestrator.jobs.progress_lines import ProgressLine
 from orchestrator.jobs.queue_metrics import TrainingMetrics
 from orchestrator.jobs.store import Job
 from semcom.health import HealthServer

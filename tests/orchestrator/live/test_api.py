@@ -11,7 +11,7 @@ import pytest
 
 from orchestrator.live import api as api_module
 from orchestrator.live.api import Api
-from orchestrator.live.requests import ChannelRequest, Desk, StatusRequest, StopRequest
+from orchestrator.live.requests import ChannelRequest, Desk, StatusRequest, StopSystem
 from orchestrator.plan.scenario import Scenario
 from semcom.errors import ConfigurationError
 from semcom.http_server import Request
@@ -103,7 +103,7 @@ def test_change_on_loopback_needs_no_token(local):
     api, seen = local
     assert post(api)[0] == 200
     assert post(api, "/api/stop", {})[0] == 200
-    assert seen == [ChannelRequest(link="a", snr_db=3.0), StopRequest()]
+    assert seen == [ChannelRequest(link="a", snr_db=3.0), StopSystem()]
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from orchestrator.jobs.progress import (
+from orchestrator.jobs.progress_lines import (
     MAX_LINE_BYTES,
     MAX_READ_BYTES,
     Pace,
