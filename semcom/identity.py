@@ -35,7 +35,7 @@ def fields(*names: str, **inner: Fields) -> Fields:
 CHANNEL = fields(
     "model", "rician_k", "coherence", "csi", "csi_error_variance", "equalizer"
 )  # fmt: skip
-# A plan: orchestrator.plan.scenario.Plan without `run`, which makes it unique on the wire.
+# A plan: orchestrator.plan.plan.Plan without `run`, which makes it unique on the wire.
 PLAN = fields(
     "frame_images",
     "decoding",

@@ -14,7 +14,8 @@ from typing import Any
 import psutil
 
 from orchestrator.plan.folders import Folders
-from orchestrator.plan.scenario import Plan, Scenario
+from orchestrator.plan.plan import Plan
+from orchestrator.plan.scenario import Scenario
 from orchestrator.results.frame_rows import FrameRow
 from orchestrator.results.run_folder import open_ledger
 from orchestrator.sweep.run import RunOptions, run_sweep

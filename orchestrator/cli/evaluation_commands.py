@@ -24,7 +24,8 @@ from orchestrator.evaluation.scenario_of_codecs import (
 )
 from orchestrator.plan.catalog import Catalog
 from orchestrator.plan.folders import CODECS, DATA, RUNS, Folders
-from orchestrator.plan.scenario import Plan, Scenario, read_scenario
+from orchestrator.plan.plan import Plan
+from orchestrator.plan.scenario import Scenario, read_scenario
 from orchestrator.reports.console_tables import run_table, system_tables
 from orchestrator.reports.footprints import footprint_tables, read_footprints
 from orchestrator.reports.ratios import RATIO_SNR_DB

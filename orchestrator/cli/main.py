@@ -34,7 +34,8 @@ from orchestrator.datasets.procedural import DRAWN_SETS
 from orchestrator.plan.catalog import Catalog
 from orchestrator.plan.codec_probe import run_networks
 from orchestrator.plan.folders import CODECS, DATA, RUNS, Folders
-from orchestrator.plan.scenario import Plan, Scenario, read_scenario
+from orchestrator.plan.plan import Plan
+from orchestrator.plan.scenario import Scenario, read_scenario
 from orchestrator.reports.console_tables import run_table
 from orchestrator.reports.report import write_report
 from orchestrator.results.resumption import going_on, sweep_words

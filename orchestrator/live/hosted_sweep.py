@@ -11,7 +11,8 @@ from orchestrator.control.launcher import Launcher
 from orchestrator.datasets.prepare import draw_missing
 from orchestrator.live.requests import SweepRequest
 from orchestrator.plan.folders import Folders
-from orchestrator.plan.scenario import Plan, Scenario, SystemSettings
+from orchestrator.plan.plan import Plan
+from orchestrator.plan.scenario import Scenario, SystemSettings
 from orchestrator.reports.separate_process import write_report_apart
 from orchestrator.results.resumption import sweep_words
 from orchestrator.results.run_lock import alone_in, check_not_live, claim_folder, last_folder, leave

@@ -9,7 +9,7 @@ from orchestrator.live.accounts import Account
 from orchestrator.live.courses import snr_at
 from orchestrator.live.live_scenario import LiveLink
 from orchestrator.live.windows import History, Window
-from orchestrator.plan.scenario import PlannedCodec, PlannedLink
+from orchestrator.plan.plan import PlannedCodec, PlannedLink
 from semcom.messages import StreamState
 from semcom.points import ChannelModel, ChannelSettings, PointSpec
 

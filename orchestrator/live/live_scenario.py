@@ -10,14 +10,8 @@ from pydantic import Field, model_validator
 from orchestrator.live.courses import Constant, Course, Steps, Trace
 from orchestrator.live.traces import read_trace
 from orchestrator.plan.catalog import Catalog
-from orchestrator.plan.scenario import (
-    LIVE,
-    PlannedLink,
-    Scenario,
-    SystemSettings,
-    plan_link,
-    read_scenario,
-)
+from orchestrator.plan.plan import PlannedLink, plan_link
+from orchestrator.plan.scenario import LIVE, Scenario, SystemSettings, read_scenario
 from semcom.channel_choice import Channel
 from semcom.errors import ConfigurationError
 from semcom.messages import MAX_FRAME_IMAGES, Arrivals

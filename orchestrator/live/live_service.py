@@ -29,7 +29,7 @@ from orchestrator.live.stream import Stream
 from orchestrator.live.stream_service import StreamService
 from orchestrator.plan.catalog import Catalog
 from orchestrator.plan.folders import Folders
-from orchestrator.plan.scenario import Plan, plan_link
+from orchestrator.plan.plan import Plan, plan_link
 from orchestrator.sweep.run import RunOutcome
 from semcom.errors import CheckpointError, ConfigurationError, SemcomError
 from semcom.sockets import Endpoint, Received

@@ -14,7 +14,7 @@ from typing import Any
 from orchestrator.control.codec_holders import CodecHolders
 from orchestrator.live.links import CodecChange, Link
 from orchestrator.live.live_scenario import LiveScenario
-from orchestrator.plan.scenario import PlannedCodec, PlannedLink
+from orchestrator.plan.plan import PlannedCodec, PlannedLink
 from orchestrator.results.frame_rows import beyond_classes
 from semcom.errors import ConfigurationError, ProtocolError
 from semcom.messages import (

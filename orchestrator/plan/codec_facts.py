@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 
 from orchestrator.plan.catalog import Catalog
-from orchestrator.plan.scenario import Plan
+from orchestrator.plan.plan import Plan
 from semcom.checkpoints import Checkpoint
 from semcom.codec_arrays import End
 from semcom.settings import Settings

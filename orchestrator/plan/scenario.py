@@ -1,8 +1,4 @@
-"""Scenarios: what a user writes in YAML, and the plan that it comes to.
-
-A plan is a scenario with nothing left open: digests of data sets and codecs, the list of points,
-the number of frames. Two runs with one plan must end with one results digest.
-"""
+"""Scenarios: what a user writes in YAML."""
 
 from __future__ import annotations
 
@@ -13,16 +9,13 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
-from orchestrator.plan.catalog import Catalog
 from orchestrator.plan.snr_points import MAX_POINTS, SnrPoints, values_of
 from semcom.channel_choice import Channel
-from semcom.class_names import check_classes
 from semcom.errors import ConfigurationError
-from semcom.identity import plan_digest
-from semcom.messages import MAX_FRAME_IMAGES, MAX_ITEMS, Arithmetic, Digest, Role
+from semcom.messages import MAX_FRAME_IMAGES, Arithmetic, Role
 from semcom.names import Name
 from semcom.plain_text import command
-from semcom.points import ChannelSettings, PointSpec
+from semcom.points import ChannelSettings
 from semcom.settings import (
     HOST_NAMES,
     Decoding,
@@ -35,9 +28,7 @@ from semcom.settings import (
     read_yaml,
     validate,
 )
-from semcom.shards import DatasetManifest, read_manifest
 from semcom.shipped import scenario_file
-from semcom.wire import MAX_PAYLOAD_BYTES, SYMBOL_BYTES
 
 LIVE = "live"  # the mode of scenarios that `semcom up` takes
 
@@ -188,79 +179,6 @@ class Scenario(SystemSettings):
         return self
 
 
-class PlannedCodec(Settings):
-    """A codec, pinned by its digest."""
-
-    name: Name
-    digest: Digest
-    system: str
-
-
-class PlannedLink(Settings):
-    """A link, pinned by the digests of its data set and codecs."""
-
-    dataset: Name
-    dataset_digest: Digest
-    images: int = Field(ge=1)
-    codecs: list[PlannedCodec]
-
-
-class PlannedPoint(Settings):
-    """A channel condition, for the `variant`-th codec of each link that has so many."""
-
-    variant: int = Field(ge=0)
-    spec: PointSpec
-
-
-class Plan(Settings):
-    """What is to be sent, in full."""
-
-    run: Name
-    frame_images: int
-    decoding: Decoding
-    threads: Threads
-    engine: Engine = "torch"
-    links: dict[Name, PlannedLink]
-    points: list[PlannedPoint]
-
-    @property
-    def name(self) -> str:
-        """The scenario's name: `run` without what makes it unique on the wire."""
-        return self.run.rsplit(".", 1)[0]
-
-    @property
-    def digest(self) -> str:
-        """SHA-256 over everything that decides the answers."""
-        return plan_digest(self)
-
-    @property
-    def arithmetic(self) -> dict[Role, Arithmetic]:
-        """How transmitters and receivers must compute."""
-        return arithmetic_of(self.threads, engine=self.engine, decoding=self.decoding)
-
-    def frames(self, link: str) -> int:
-        """Frames of a link at each of its points."""
-        return -(-self.links[link].images // self.frame_images)
-
-    def frame_size(self, link: str, frame: int) -> int:
-        """Images of a frame; the last one may be shorter."""
-        return min(self.frame_images, self.links[link].images - frame * self.frame_images)
-
-    def points_of(self, link: str) -> list[int]:
-        """Indices of the points that a link is planned for, in order."""
-        variants = len(self.links[link].codecs)
-        return [index for index, point in enumerate(self.points) if point.variant < variants]
-
-    def codec_at(self, link: str, point: int) -> PlannedCodec:
-        """The codec that a link uses at a point."""
-        return self.links[link].codecs[self.points[point].variant]
-
-    @property
-    def total_frames(self) -> int:
-        """Frames of the whole run."""
-        return sum(len(self.points_of(link)) * self.frames(link) for link in self.links)
-
-
 def read_scenario(path: Path) -> Scenario:
     """Read and validate a scenario.
 
@@ -273,99 +191,3 @@ def read_scenario(path: Path) -> Scenario:
         start = command("semcom", "up", path)
         raise ConfigurationError(f"{path} is a live scenario, not a sweep; start it with: {start}")
     return validate(Scenario, content, where=str(path))
-
-
-def make_plan(scenario: Scenario, *, run: str, data_dir: Path, catalog: Catalog) -> Plan:
-    """Pin everything that a scenario leaves open.
-
-    Raises:
-        ConfigurationError: a data set is missing, or does not fit the codec.
-        CheckpointError: a codec is missing or cannot be trusted.
-    """
-    links = {
-        name: plan_link(
-            name,
-            dataset=link.dataset,
-            codecs=link.all_codecs,
-            images=scenario.images,
-            frame_images=scenario.frame_images,
-            data_dir=data_dir,
-            catalog=catalog,
-        )
-        for name, link in scenario.links.items()
-    }
-    digests = {codec.digest for link in links.values() for codec in link.codecs}
-    if len(digests) > MAX_ITEMS:
-        raise ConfigurationError(f"{len(digests)} codecs in one run, at most {MAX_ITEMS}")
-    variants = max(len(link.codecs) for link in links.values())
-    points = [
-        PlannedPoint(variant=variant, spec=PointSpec(channel=channel, snr_db=snr_db, seed=seed))
-        for variant in range(variants)
-        for seed in scenario.seeds
-        for channel in scenario.channels
-        for snr_db in scenario.snr_points_db
-    ]
-    return Plan(
-        run=run,
-        frame_images=scenario.frame_images,
-        decoding=scenario.decoding,
-        threads=scenario.threads,
-        engine=scenario.engine,
-        links=links,
-        points=points,
-    )
-
-
-def plan_link(
-    name: str,
-    *,
-    dataset: str,
-    codecs: Sequence[str],
-    images: int | None,
-    frame_images: int,
-    data_dir: Path,
-    catalog: Catalog,
-) -> PlannedLink:
-    """Pin a link's data set and codecs, and see that they fit each other.
-
-    Args:
-        name: of the link.
-        dataset: its data set; the test images are sent.
-        codecs: names in the catalogue.
-        images: how many of them; all if None.
-        frame_images: images in a frame.
-        data_dir: folder of data sets.
-        catalog: where the codecs are.
-
-    Raises:
-        ConfigurationError: a data set is missing, or does not fit the codec.
-        CheckpointError: a codec is missing or cannot be trusted.
-    """
-    manifest = read_manifest(data_dir / dataset)
-    split = manifest.splits.get("test")
-    if split is None:
-        raise ConfigurationError(f"link {name}: data set {dataset} has no test images")
-    planned = [
-        _plan_codec(name, codec, manifest, frame_images=frame_images, catalog=catalog)
-        for codec in codecs
-    ]
-    wanted = split.images if images is None else images
-    if wanted > split.images:
-        raise ConfigurationError(
-            f"link {name}: {wanted} images asked for, data set {dataset} has {split.images}"
-        )
-    return PlannedLink(dataset=dataset, dataset_digest=split.sha256, images=wanted, codecs=planned)
-
-
-def _plan_codec(
-    link: str, codec: str, dataset: DatasetManifest, *, frame_images: int, catalog: Catalog
-) -> PlannedCodec:
-    manifest = catalog.verified(codec).manifest
-    check_classes(f"link {link}", codec, manifest, dataset)
-    channel = manifest.architecture.channel
-    if frame_images * (channel.symbols + 1) * SYMBOL_BYTES > MAX_PAYLOAD_BYTES:
-        raise ConfigurationError(
-            f"link {link}: {frame_images} images of {channel.symbols} symbols do not fit into "
-            f"one message; lower frame_images"
-        )
-    return PlannedCodec(name=codec, digest=manifest.digest, system=channel.system)

@@ -14,7 +14,7 @@ from typing import NamedTuple
 from pydantic import ValidationError
 
 from orchestrator.plan.codec_facts import CodecFacts
-from orchestrator.plan.scenario import PlannedCodec
+from orchestrator.plan.plan import PlannedCodec
 from orchestrator.reports.curves import Curve, pooled_points
 from orchestrator.results.run_folder import StoredRun
 from orchestrator.results.summary import PointSummary

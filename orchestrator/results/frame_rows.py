@@ -7,7 +7,7 @@ from dataclasses import dataclass, fields
 
 import numpy as np
 
-from orchestrator.plan.scenario import Plan
+from orchestrator.plan.plan import Plan
 from semcom.errors import AccountingError, one_line
 
 MAX_ATTEMPTS = 2**31 - 1

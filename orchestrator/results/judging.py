@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
-from orchestrator.plan.scenario import Plan, PlannedLink
+from orchestrator.plan.plan import Plan, PlannedLink
 from orchestrator.results.frame_rows import FrameRow, beyond_classes
 from semcom.errors import AccountingError, SemcomError
 from semcom.shards import LabelArray, Shard, split_digest

@@ -13,7 +13,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
-from orchestrator.plan.scenario import Plan
+from orchestrator.plan.plan import Plan
 from orchestrator.results.frame_rows import COLUMNS, FrameRow, objection, typed_row
 from orchestrator.results.ledger_file import (
     close_for_readers,

@@ -10,7 +10,7 @@ import sqlite3
 from collections.abc import Mapping
 from pathlib import Path
 
-from orchestrator.plan.scenario import Plan
+from orchestrator.plan.plan import Plan
 from semcom.errors import AccountingError, ConfigurationError, StorageError, one_line
 from semcom.messages import MAX_FRAME_IMAGES
 from semcom.settings import validate

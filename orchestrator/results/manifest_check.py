@@ -12,7 +12,7 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
-from orchestrator.plan.scenario import Plan
+from orchestrator.plan.plan import Plan
 from orchestrator.results.run_folder import RUN_MANIFEST, parse_manifest, read_if_there
 from orchestrator.results.seals import MANIFEST_SEAL, Digests
 from semcom.errors import AccountingError, one_line

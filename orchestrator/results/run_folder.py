@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from orchestrator.plan.scenario import Plan
+from orchestrator.plan.plan import Plan
 from orchestrator.results.ledger import Ledger
 from orchestrator.results.ledger_file import storage_errors
 from orchestrator.results.seals import check_seals, digests_of

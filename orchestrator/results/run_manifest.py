@@ -12,7 +12,8 @@ from pathlib import Path
 from typing import Any
 
 from orchestrator.plan.codec_facts import CodecFacts
-from orchestrator.plan.scenario import Plan, Scenario
+from orchestrator.plan.plan import Plan
+from orchestrator.plan.scenario import Scenario
 from orchestrator.results.resumption import COMMAND, from_anywhere
 from orchestrator.results.run_folder import RUN_MANIFEST
 from semcom.errors import StorageError

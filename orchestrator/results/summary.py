@@ -15,7 +15,7 @@ from pathlib import Path
 from statistics import median
 from typing import NamedTuple
 
-from orchestrator.plan.scenario import Plan
+from orchestrator.plan.plan import Plan
 from orchestrator.results.frame_rows import FrameRow
 from orchestrator.results.ledger import Ledger
 from semcom.errors import StorageError

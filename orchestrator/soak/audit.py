@@ -13,7 +13,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, fields
 from typing import Any
 
-from orchestrator.plan.scenario import Plan
+from orchestrator.plan.plan import Plan
 from orchestrator.results.frame_rows import FrameRow, objection
 
 Frame = tuple[str, int, int]  # link, point, frame

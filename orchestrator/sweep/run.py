@@ -13,7 +13,8 @@ from orchestrator.control.system import check_places, open_system
 from orchestrator.plan.catalog import Catalog
 from orchestrator.plan.codec_facts import CodecFacts, classes_of, facts_of_plan
 from orchestrator.plan.folders import Folders
-from orchestrator.plan.scenario import Plan, Scenario, make_plan
+from orchestrator.plan.plan import Plan, make_plan
+from orchestrator.plan.scenario import Scenario
 from orchestrator.reports.report import write_report
 from orchestrator.results.ledger import Ledger
 from orchestrator.results.run_end import write_results

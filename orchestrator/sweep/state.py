@@ -11,7 +11,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from orchestrator.control.codec_holders import CodecHolders
-from orchestrator.plan.scenario import Plan
+from orchestrator.plan.plan import Plan
 from semcom.errors import ConfigurationError
 from semcom.messages import (
     MAX_ITEMS,

@@ -22,7 +22,7 @@ import pytest
 from typer.testing import CliRunner
 
 from orchestrator.cli.main import app
-from orchestrator.plan.scenario import Plan
+from orchestrator.plan.plan import Plan
 from orchestrator.results.run_folder import read_run
 from orchestrator.results.verify import verify_run
 from orchestrator.training.artefacts import Artefact

@@ -10,7 +10,8 @@ from pathlib import Path
 import numpy as np
 
 from orchestrator.plan.codec_facts import CodecFacts
-from orchestrator.plan.scenario import Plan, PlannedLink, Scenario
+from orchestrator.plan.plan import Plan, PlannedLink
+from orchestrator.plan.scenario import Scenario
 from orchestrator.results.ledger import Ledger
 from orchestrator.results.run_end import write_results
 from semcom.shards import Shard, write_dataset

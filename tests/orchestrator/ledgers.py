@@ -9,7 +9,8 @@ from pathlib import Path
 
 import numpy as np
 
-from orchestrator.plan.scenario import Plan, PlannedCodec, PlannedLink, PlannedPoint, Threads
+from orchestrator.plan.plan import Plan, PlannedCodec, PlannedLink, PlannedPoint
+from orchestrator.plan.scenario import Threads
 from orchestrator.results.ledger import Ledger
 from semcom.messages import FrameResult
 from semcom.points import ChannelSettings, PointSpec

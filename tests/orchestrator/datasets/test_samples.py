@@ -10,7 +10,8 @@ import pytest
 
 from orchestrator.datasets.prepare import prepare
 from orchestrator.plan.catalog import Catalog
-from orchestrator.plan.scenario import Scenario, make_plan
+from orchestrator.plan.plan import make_plan
+from orchestrator.plan.scenario import Scenario
 from semcom.checkpoints import CODECS_SHIPPED
 
 SAMPLES = Path(__file__).resolve().parents[4] / "shared" / "data"

@@ -13,7 +13,8 @@ import pytest
 from orchestrator.cli import main as cli
 from orchestrator.live.live_scenario import LiveScenario, plan_live
 from orchestrator.plan.catalog import Catalog
-from orchestrator.plan.scenario import Scenario, make_plan
+from orchestrator.plan.plan import make_plan
+from orchestrator.plan.scenario import Scenario
 from orchestrator.training.arguments import parse, settings_of
 from semcom.checkpoints import CODECS_SHIPPED, open_checkpoint
 from semcom.class_names import canonical_names
