@@ -13,7 +13,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from semcom.errors import ConfigurationError
+from semcom.errors import INTERRUPTED, ConfigurationError
 
 # As pyproject.toml has them, by the names that pip knows; a test compares.
 BASE = ("msgpack", "numpy", "prometheus-client", "pydantic", "pyyaml", "pyzmq")
@@ -77,6 +77,8 @@ def needed_by(what: str, *extras: str, otherwise: str = "") -> Iterator[None]:
 def imports_for(what: str, *extras: str, json_line: bool = False) -> Iterator[None]:
     """Import a process in this block; what is missing ends it with one line and exit code 2.
 
+    So does Ctrl-C meanwhile, with exit code 130.
+
     The line is a log line of JSON where all that the process says is.
     """
     try:
@@ -87,6 +89,9 @@ def imports_for(what: str, *extras: str, json_line: bool = False) -> Iterator[No
         line = _json_line(what, error) if json_line else f"error: {error}"
         sys.stderr.write(line + "\n")
         sys.exit(error.exit_code)
+    except KeyboardInterrupt:  # before `semcom.stop_signals` answers
+        sys.stderr.write("SIGINT: stopped\n")
+        sys.exit(INTERRUPTED)
 
 
 def _is_installed(module: str) -> bool:

@@ -120,3 +120,10 @@ def test_process_ends_with_one_line_and_exit_code_2(
     record = json.loads(line)
     assert (record["level"], record["event"], record["exit_code"]) == ("error", said, 2)
     assert set(record) >= {"time", "logger"}
+
+
+def test_ctrl_c_while_a_process_is_imported_is_one_line(capsys):
+    with pytest.raises(SystemExit) as ended, imports_for("training"):
+        raise KeyboardInterrupt
+    assert ended.value.code == 130
+    assert capsys.readouterr().err == "SIGINT: stopped\n"
