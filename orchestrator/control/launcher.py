@@ -65,7 +65,11 @@ class Launcher:
         ]
 
     def start(self, role: LaunchedRole, peer: str, *, shard: int = 0) -> None:
-        """Start a process and keep it alive from now on."""
+        """Start a process and keep it alive from now on.
+
+        Raises:
+            StorageError: the log cannot be written, or the system refuses another process.
+        """
         log = self._folder / "logs" / f"{peer}.jsonl"
         child = Child(role, peer, self._configs[shard], log)
         self.children.append(child)
@@ -76,6 +80,7 @@ class Launcher:
 
         Raises:
             ProcessFailedError: a process ended for good, or dies again and again.
+            StorageError: as `start`.
         """
         restarted: list[str] = []
         for child in self.children:
@@ -124,15 +129,18 @@ class Launcher:
         )
 
     def _spawn(self, child: Child, now_s: float) -> None:
-        with child.log.open("ab") as log:
-            child.process = start_module(
-                PACKAGES[child.role],
-                *("--config", child.config, "--id", child.peer),
-                stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=log,
-                start_new_session=True,  # Ctrl-C goes to the orchestrator alone
-            )
+        try:
+            with child.log.open("ab") as log:
+                child.process = start_module(
+                    PACKAGES[child.role],
+                    *("--config", child.config, "--id", child.peer),
+                    stdin=subprocess.DEVNULL,
+                    stdout=log,
+                    stderr=log,
+                    start_new_session=True,  # Ctrl-C goes to the orchestrator alone
+                )
+        except OSError as error:
+            raise StorageError(f"cannot start {child.role} {child.peer}: {error}") from error
         child.started_s.append(now_s)
         event(logger, "process started", role=child.role, peer=child.peer, child=child.process.pid)
 
