@@ -49,7 +49,7 @@ CURVE_POINTS = 2 * 2 * len(LINKS)  # channels, SNRs
 
 
 @dataclass
-class ProcessSystem:
+class System:
     """Processes by name: their role, and the port of their pages."""
 
     run: Run
@@ -76,7 +76,7 @@ class ProcessSystem:
         }
 
 
-def start_sweeping(workplace: Path, folder: Path) -> ProcessSystem:
+def start_sweeping(workplace: Path, folder: Path) -> System:
     """Start a sweep without end and wait until its curve is there."""
     (port,) = free_ports(1)
     scenario = write_scenario(folder / "s.yaml", **ENDLESS, ports={"metrics": port})
@@ -85,7 +85,7 @@ def start_sweeping(workplace: Path, folder: Path) -> ProcessSystem:
     return system
 
 
-def start_streaming(workplace: Path, folder: Path) -> ProcessSystem:
+def start_streaming(workplace: Path, folder: Path) -> System:
     """Start a live system and wait until every link has answers."""
     (port,) = free_ports(1)
     scenario = folder / "live.yaml"
@@ -99,7 +99,7 @@ def start_streaming(workplace: Path, folder: Path) -> ProcessSystem:
     return system
 
 
-def _wait(run: Run, port: int) -> ProcessSystem:
+def _wait(run: Run, port: int) -> System:
     """Wait until every process tells where its pages are."""
     started.remove(run.process)  # it outlives the test that starts it: `stop_system` ends it
     roles = dict.fromkeys(LINKS, "transmitter") | {"channel": "channel", "receiver-1": "receiver"}
@@ -115,16 +115,16 @@ def _wait(run: Run, port: int) -> ProcessSystem:
 
     eventually(lambda: len(ports()) == len(roles), "every process has started")
     every = {**roles, "orchestrator": "orchestrator"}
-    return ProcessSystem(run, every, {**ports(), "orchestrator": port})
+    return System(run, every, {**ports(), "orchestrator": port})
 
 
-def total(system: ProcessSystem, peer: str, name: str, **labels: str) -> float:
+def total(system: System, peer: str, name: str, **labels: str) -> float:
     """The sum of a metric of a process over the series with these labels."""
     samples = system.families(peer)[name].samples
     return sum(s.value for s in samples if labels.items() <= s.labels.items())
 
 
-def stop_system(system: ProcessSystem) -> None:
+def stop_system(system: System) -> None:
     """End it as Ctrl-C does."""
     if system.run.process.poll() is None:
         system.run.process.send_signal(signal.SIGINT)

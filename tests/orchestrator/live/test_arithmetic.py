@@ -30,7 +30,7 @@ class Wire:
         return True
 
 
-class ProcessSystem:
+class System:
     """A live system's end of the control socket, and who speaks to it."""
 
     def __init__(self) -> None:
@@ -57,8 +57,8 @@ class ProcessSystem:
 
 
 @pytest.fixture
-def system() -> ProcessSystem:
-    system = ProcessSystem()
+def system() -> System:
+    system = System()
     codecs = [link.codec.digest for link in system.stream.links.values()]
     system.hears("receiver", "receiver-1", codecs=codecs, arithmetic=EXACT)
     system.hears("transmitter", LINK, arithmetic=TORCH)
