@@ -56,6 +56,7 @@ class ChannelService:
             name="downlink",
             security=security,
             sent_bytes=settings.queue_bytes + SLACK_BYTES,
+            sent_messages=2 * settings.queue_frames,
         )
         self._control: Endpoint | None = None
         if settings.control is not None:

@@ -38,12 +38,16 @@ class Bounds:
     all_received_bytes: int  # of all connections
     all_sent_bytes: int
 
-    def sending(self, sent_bytes: int | None) -> Bounds:
+    def sending(self, sent_bytes: int | None, messages: int = 0) -> Bounds:
         """Return the same with another bound of what waits to leave on one connection, if any."""
         if sent_bytes is None:
             return self
-        every = max(sent_bytes, self.all_sent_bytes)
-        return replace(self, sent_bytes=sent_bytes, all_sent_bytes=every)
+        return replace(
+            self,
+            sent_messages=max(messages, self.sent_messages),
+            sent_bytes=sent_bytes,
+            all_sent_bytes=max(sent_bytes, self.all_sent_bytes),
+        )
 
 
 HEADER, PAYLOAD = wire.MAX_HEADER_BYTES, wire.MAX_PAYLOAD_BYTES

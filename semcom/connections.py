@@ -38,7 +38,7 @@ STATM = Path("/proc/self/statm")
 PAGE_BYTES = os.sysconf("SC_PAGE_SIZE")
 logger = logging.getLogger("semcom.connections")
 
-Remote = tuple[object, ...]
+Remote = tuple[object, ...]  # the other end of a connection, and this one
 
 
 class Counts(NamedTuple):
@@ -79,11 +79,16 @@ class Connection:
         self.put = max(self.put, self.acknowledged)
 
 
+def _ends(line: socket.socket) -> Remote:
+    """Both ends of a connection: dialled again, it has another port at this end."""
+    return (*line.getpeername(), *line.getsockname())
+
+
 def tcp_counts(fd: int) -> Counts | None:
     """The counts of a connection; None where there is none, or none that are counted."""
     try:
         with socket.socket(fileno=os.dup(fd)) as same:
-            remote = same.getpeername()
+            remote = _ends(same)
             info = same.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, 256)
             # First what came, then what of it is still the kernel's: what is here is never less.
             here = WAITING.unpack(fcntl.ioctl(same, termios.FIONREAD, bytes(WAITING.size)))[0]
@@ -111,7 +116,7 @@ def hang_up(fd: int, remote: Remote) -> None:
     """
     try:
         with socket.socket(fileno=os.dup(fd)) as same:
-            if same.getpeername() == remote:
+            if _ends(same) == remote:
                 nowhere = ctypes.create_string_buffer(struct.pack("=H", socket.AF_UNSPEC), 16)
                 if ctypes.CDLL(None).connect(same.fileno(), nowhere, 16) != 0:
                     same.shutdown(socket.SHUT_RDWR)

@@ -82,13 +82,14 @@ class Endpoint:
     @classmethod
     def bind(
         cls, address: str, *, name: str, security: Security | None = None,
-        sent_bytes: int | None = None,
+        sent_bytes: int | None = None, sent_messages: int = 0,
     ) -> Endpoint:  # fmt: skip
         """A ROUTER at `address`; with `security` it lets in authorised keys alone.
 
         Args:
             name: `uplink`, `downlink` or `control`, which has bounds of its own.
             sent_bytes: what may wait to leave to one peer, if other than usual.
+            sent_messages: the same in messages, if more than usual.
 
         Raises:
             PortInUseError: another process listens there.
@@ -96,7 +97,7 @@ class Endpoint:
             AuthenticationError: the process's own key is none.
         """
         _check_pair(security)
-        bounds = BOUND[name].sending(sent_bytes)
+        bounds = BOUND[name].sending(sent_bytes, sent_messages)
         endpoint = cls(zmq.ROUTER, name, bounds, keyed=security is not None)
         endpoint.socket.setsockopt(zmq.ROUTER_MANDATORY, 1)
         if security is not None:

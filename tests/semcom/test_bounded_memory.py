@@ -9,7 +9,7 @@ from collections.abc import Iterator
 import pytest
 
 from semcom import bounds, wire
-from semcom.connections import resident_bytes
+from semcom.connections import hang_up, resident_bytes
 from semcom.messages import Welcome
 from semcom.ports import free_ports
 from semcom.sockets import Endpoint, Poller
@@ -96,6 +96,26 @@ def test_peer_that_reads_nothing_is_sent_no_more_than_the_bound(endpoint: Endpoi
         assert refused == 50
         assert sent < SMALL.sent_bytes + 8 * MIB, "the bound, and what the kernel took"
         assert resident_bytes() - before < SMALL.sent_bytes + SLACK
+
+
+def test_end_that_dials_again_may_send_again(endpoint: Endpoint, wakeup: Wakeup):
+    """It has the same descriptor and the same other end, and counts of its own."""
+    address = f"tcp://127.0.0.1:{port_of(endpoint)}"
+    dealer = Endpoint.connect(address, name="uplink", sent_bytes=2 * MIB)
+    try:
+        poller, parts = Poller([endpoint, dealer], wakeup), [b"p" * 20, b"h" * 100, b"x" * MIB]
+        for _ in range(3):
+            got, end_s = 0, time.monotonic() + 30
+            while got < 8 and time.monotonic() < end_s:
+                dealer.send_parts(parts)
+                poller.wait(0.01)
+                while endpoint.receive() is not None:
+                    got += 1
+            assert got >= 8
+            for connection in list(endpoint.connections._open.values()):
+                hang_up(connection.fd, connection.remote)
+    finally:
+        dealer.close()
 
 
 def test_peer_that_reads_on_gets_everything(endpoint: Endpoint, wakeup: Wakeup):
