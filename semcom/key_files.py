@@ -67,13 +67,15 @@ class SecretKey(PublicKey):
 KeyT = TypeVar("KeyT", bound=PublicKey)
 
 
-def read_key_file(model: type[KeyT], path: Path, *, missing: str = "no such key file") -> KeyT:
+def read_key_file(
+    model: type[KeyT], path: Path, *, missing: str = "no such key file: {path}"
+) -> KeyT:
     """Read a key file; its owner, permissions and content are checked.
 
     Args:
         model: which kind of file.
         path: the file.
-        missing: what is said where there is none.
+        missing: what is said where there is none; `{path}` stands for the file.
 
     Raises:
         ConfigurationError: missing, not readable, or not such a file.
@@ -87,7 +89,7 @@ def read_key_file(model: type[KeyT], path: Path, *, missing: str = "no such key 
     try:
         content = read_file(path, max_bytes=MAX_KEY_FILE_BYTES, check=check)
     except FileNotFoundError as error:
-        raise ConfigurationError(f"{missing}: {path}") from error
+        raise ConfigurationError(missing.replace("{path}", str(path))) from error
     except OSError as error:
         raise ConfigurationError(f"cannot read key file {path}: {error.strerror}") from error
     return _parsed(model, content, path)

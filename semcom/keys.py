@@ -56,7 +56,7 @@ class KeyFolder:
         path = self.path / SECRET / f"{name}.yaml"
         self.check_permissions()
         make = command("semcom", "keys", self.path, "--peer", f"{role}:{name}")
-        missing = f"{role} {name} has no key, make it with: {make}; there is no"
+        missing = f"{role} {name} has no key: {{path}} is missing; make it with: {make}"
         key = read_key_file(SecretKey, path, missing=missing)
         if key.speaker != Speaker(role, name):
             raise AuthenticationError(f"{path} is the key of {key.speaker}, not of {role} {name}")
@@ -70,7 +70,9 @@ class KeyFolder:
             AuthenticationError: others could have changed it.
         """
         path = self.path / AUTHORIZED / f"{role}.yaml"
-        return read_key_file(PublicKey, path, missing=f"the key of the {role} is not known, no")
+        return read_key_file(
+            PublicKey, path, missing=f"the key of the {role} is not known: no {{path}}"
+        )
 
     def check_permissions(self) -> None:
         """Check that nobody but the owner of the keys can add or replace any.

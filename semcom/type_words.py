@@ -19,6 +19,7 @@ NAMES = re.compile(r"\^\[a-z0-9\]\[a-z0-9\._-\]\{0,(\d+)\}\$")
 PATTERNS = {
     r"^tcp://[A-Za-z0-9.*\-]+:\d{1,5}$": "an address tcp://HOST:PORT",
     r"^([A-Za-z0-9.\-]+|\*)$": "the name or IPv4 address of a host, or '*'",
+    r"^(\*|[A-Za-z0-9._-]{1,253})$": "the name of a host, or '*'",
     r"^(auto|cpu|cuda(:\d+)?)$": "auto, cpu, cuda or cuda:N",
 }
 

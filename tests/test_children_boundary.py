@@ -87,7 +87,7 @@ def test_every_process_begins_with_a_clean_environment_and_answers_signals() -> 
     """Directly, or through the `main` of `semcom/service.py` and the like."""
     entries = {name for name, tree in modules().items() if '__name__ == "__main__"' in _text(name)}
     assert len(entries) >= 10
-    begun = {"semcom.entry.run_process", "semcom.service.main", "orchestrator.cli.main"}
+    begun = {"semcom.entry.run_process", "semcom.service.main", "orchestrator.cli.main.main"}
     without = {name for name in entries if not full_names(modules()[name]) & begun}
     assert without == WITHOUT_STOP_SIGNALS
 

@@ -25,6 +25,7 @@ from orchestrator.plan.catalog import Catalog
 from orchestrator.plan.folders import CODECS, DATA, Folders
 from semcom.children import become_module
 from semcom.extras import require
+from semcom.plain_text import command
 
 Bench = Callable[[int, Folders], Figures]
 BENCHES: dict[str, Bench] = {
@@ -64,7 +65,7 @@ def bench_run(
         raise typer.BadParameter(f"{', '.join(unknown)}; there are: all, {', '.join(BENCHES)}")
     for name in chosen:
         for extra in EXTRAS.get(name, ["training"]):
-            require(f"semcom bench run {name}", extra)
+            require(command("semcom", "bench", "run", name), extra)
     folders = Folders(data=data, codecs=codecs).absolute()
     Catalog(folders.codecs).verified(CODEC)
     draw_missing([DATASET, "shapes100", "shapes200"], folders.data)

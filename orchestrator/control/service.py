@@ -21,7 +21,7 @@ from semcom.errors import (
     StorageError,
 )
 from semcom.heartbeats import DEAD_AFTER_S
-from semcom.log_limit import LogLimit
+from semcom.log_limit import KindLimit
 from semcom.messages import (
     Arithmetic,
     CodecReport,
@@ -76,7 +76,7 @@ class ControlService(ABC):
         self._peers: dict[tuple[Role, str], tuple[bytes, float]] = {}
         self._objected: dict[tuple[Role, str], tuple[str, float]] = {}  # why, and heard when
         self._unrecorded: list[tuple[bytes, Results]] = []
-        self._log_limit = LogLimit()
+        self._log_limit = KindLimit(every_s=LOGGED_EVERY_S)
         self._next_tick_s = 0.0
         self._begun_s = time.monotonic()
         # Processes that are started here take some seconds to be there.
@@ -115,8 +115,6 @@ class ControlService(ABC):
             self._record()
         if now_s >= self._next_tick_s:
             self._next_tick_s = now_s + HEARTBEAT_S / 2
-            if held_back := self._log_limit.held_back():
-                event(logger, "more refusals and failures elsewhere, not logged", count=held_back)
             for (kind, peer), (_, heard_s) in self._peers.items():
                 if kind == "receiver" and now_s - heard_s > DEAD_AFTER_S:
                     self._receiver_gone(peer)
@@ -272,7 +270,7 @@ class ControlService(ABC):
             return []
         if isinstance(message, Refusal):
             self._telemetry.count("semcom_messages_refused_total", 1, message.reason)
-            if self._log_limit.take():
+            if self._log_limit.due(message.reason, time.monotonic()):
                 event(logger, "refused", reason=message.reason, detail=message.detail)
             return []
         raise ProtocolError("unexpected", f"{type(message).__name__} at the orchestrator")
@@ -311,7 +309,7 @@ class ControlService(ABC):
         """Only a process of this run can spoil it."""
         stranger = message.role == "transmitter" and message.peer not in self.links
         if stranger or message.run not in (None, self.run):
-            if self._log_limit.take():
+            if self._log_limit.due(f"failure of {message.peer}", time.monotonic()):
                 event(logger, "failure elsewhere", peer=message.peer, detail=message.detail)
             return
         self._take_failure(message, f"{message.role} {message.peer}: {message.detail}")

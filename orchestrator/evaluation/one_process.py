@@ -91,7 +91,8 @@ def run_evaluation(
     plan = make_plan(scenario, run=run, data_dir=folders.data, catalog=catalog)
     if is_read_only(folder) and is_there(folder / LEDGER):
         _check_folder(folder)
-        return RunOutcome(folder, open_finished(folder, plan), None, 0.0)
+        why = f"{folder} cannot be written; choose another folder with --out"
+        return RunOutcome(folder, open_finished(folder, plan), None, 0.0, why)
     with alone_in(folder, folders.runs):
         _check_folder(folder)
         codecs = facts_of_plan(plan, catalog)

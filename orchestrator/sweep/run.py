@@ -121,7 +121,8 @@ def run_sweep(
     if resume or is_read_only(folder):  # else who holds it is told first
         _check_folder(folder, resume=resume)
     if resume and is_read_only(folder):
-        return RunOutcome(folder, open_finished(folder, plan), None, 0.0)
+        why = f"{folder} cannot be written; choose another folder with --out"
+        return RunOutcome(folder, open_finished(folder, plan), None, 0.0, why)
     with alone_in(folder, folders.runs), stop_requests(DRAINING) as stop:
         begun = begin_run(scenario, plan, folder, folders, resume=resume, command=options.command)
         try:

@@ -13,6 +13,7 @@ from pathlib import Path
 
 from receiver.codec import ReceiverCodec
 from semcom.checkpoints import open_checkpoint
+from semcom.entry import run_process
 from semcom.errors import ConfigurationError, SemcomError
 from transmitters.codec import TransmitterCodec
 
@@ -36,4 +37,4 @@ def main(folders: Sequence[str]) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    sys.exit(run_process(lambda: main(sys.argv[1:])))

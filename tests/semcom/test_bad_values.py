@@ -112,7 +112,7 @@ def make(root: Path, **changes: object) -> None:
 def test_unreadable_array_says_to_prepare_again(content, tmp_path):
     make(tmp_path)
     (tmp_path / "test" / "images.npy").write_bytes(content)
-    with pytest.raises(ConfigurationError, match="prepare insects' again"):
+    with pytest.raises(ConfigurationError, match="semcom data prepare insects"):
         Shard(tmp_path, "test")
 
 
@@ -121,7 +121,7 @@ def test_array_of_another_type_says_to_prepare_again(name, dtype, tmp_path):
     make(tmp_path)
     path = tmp_path / "test" / f"{name}.npy"
     np.save(path, np.load(path).astype(dtype))
-    with pytest.raises(ConfigurationError, match="prepare insects' again"):
+    with pytest.raises(ConfigurationError, match="semcom data prepare insects"):
         Shard(tmp_path, "test")
 
 

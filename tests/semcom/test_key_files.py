@@ -94,7 +94,7 @@ def test_process_shows_nothing_of_a_malformed_key(text, tmp_path, capfd, monkeyp
     section = {"uplink": "tcp://127.0.0.1:0", "downlink": "tcp://127.0.0.1:0"}
     config.write_text(yaml.safe_dump({"channel": {**section, "security": {"keys": str(keys)}}}))
     code = main(
-        "channel", BrokerSettings, never_built, ["--config", str(config), "--id", "channel"]
+        "channel", BrokerSettings, lambda: never_built, ["--config", str(config), "--id", "channel"]
     )
     printed = "".join(capfd.readouterr())
     assert code == 2
@@ -260,15 +260,16 @@ def test_unknown_keys_fill_no_log(tmp_path, caplog, monkeypatch):
 
 @fuzz
 @given(
-    steps=st.lists(st.tuples(st.floats(0, 3), st.booleans()), max_size=200),
+    # Parts of 1/1024 s: their sums are exact.
+    steps=st.lists(st.tuples(st.integers(0, 3072), st.booleans()), max_size=200),
     lines=st.integers(1, 6),
 )
 def test_every_line_is_written_or_counted_and_seconds_are_bounded(steps, lines):
     now = [0.0]
     limit = LogLimit(lines, clock=lambda: now[0])
     written_s, asked, told = [], 0, 0
-    for wait_s, asks in steps:
-        now[0] += wait_s
+    for wait, asks in steps:
+        now[0] += wait / 1024
         if asks:
             asked += 1
             if limit.take():

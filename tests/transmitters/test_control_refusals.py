@@ -59,14 +59,14 @@ def test_refusal_that_damage_can_cause_does_not_end_the_run(
 ) -> None:
     orchestrator.exchange(Hello, 1)
     refusal = Refusal.model_validate({"reason": reason, "detail": "damaged"})
-    orchestrator.control.service.send(refusal, to=orchestrator.sender)
+    orchestrator.control.send(refusal, to=orchestrator.sender)
     orchestrator.exchange(Hello, 3)
     assert not any(isinstance(message, Failure) for message in orchestrator.got)
 
 
 def test_refusal_of_the_link_itself_ends_its_part(orchestrator: Orchestrator) -> None:
     orchestrator.exchange(Hello, 1)
-    orchestrator.control.service.send(
+    orchestrator.control.send(
         Refusal(reason="unexpected", detail="not a link"), to=orchestrator.sender
     )
     orchestrator.exchange(Failure, 1)
@@ -76,15 +76,15 @@ def test_refusal_of_the_link_itself_ends_its_part(orchestrator: Orchestrator) ->
 
 def test_a_link_that_has_failed_waits_for_other_work(orchestrator: Orchestrator) -> None:
     orchestrator.exchange(Hello, 1)
-    sender = orchestrator.sweep.service._sender
+    sender = orchestrator.service._sender
     sender.next_deadline_s = lambda now_s, idle_s: 0.0  # type: ignore[method-assign]
-    assert orchestrator.sweep.service.tick(time.monotonic()) == 0.0, "a frame is overdue"
-    orchestrator.control.service.send(
+    assert orchestrator.service.tick(time.monotonic()) == 0.0, "a frame is overdue"
+    orchestrator.control.send(
         Refusal(reason="unexpected", detail="not a link"), to=orchestrator.sender
     )
     orchestrator.exchange(Failure, 1)
     now_s = time.monotonic()
-    assert max(orchestrator.sweep.service.tick(now_s) for _ in range(2)) > 0.01
-    orchestrator.sweep.service.drain()
-    orchestrator.sweep.service.tick(now_s)
-    assert orchestrator.sweep.service.done, "nothing comes back for what is in flight"
+    assert max(orchestrator.service.tick(now_s) for _ in range(2)) > 0.01
+    orchestrator.service.drain()
+    orchestrator.service.tick(now_s)
+    assert orchestrator.service.done, "nothing comes back for what is in flight"

@@ -250,5 +250,5 @@ def test_engine_that_is_not_installed_is_named_with_its_extra(engine, module, ex
         if name.startswith(("transmitters.onnx", "transmitters.codec")):
             monkeypatch.delitem(sys.modules, name)
     monkeypatch.setitem(sys.modules, module, None)
-    with pytest.raises(ConfigurationError, match=rf"needs the package {module}.*\[{extra}\]"):
+    with pytest.raises(ConfigurationError, match=rf"needs {module}: .*\[{extra}\]"):
         codec_loader(engine, threads=1)

@@ -207,7 +207,7 @@ def test_paths_in_brackets_are_printed_whole(semcom, run_folder):
     code, out, _ = semcom("verify", run_folder)
     assert code == 0
     assert out.startswith(f"{run_folder}: 24 frames")
-    assert out.count("\n") == 1
+    assert len(out.splitlines()[0]) > len(str(run_folder)) + 80
 
 
 @pytest.mark.parametrize(

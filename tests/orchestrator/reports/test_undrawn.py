@@ -49,13 +49,26 @@ def begun(folder):
     """A sweep whose frames are all recorded, at the moment when it is finished."""
     plan = fake_plan(snr_db=(0.0,))
     fill_ledger(folder, plan)
-    ledger = Ledger(folder / "ledger.sqlite")
+    ledger = Ledger(folder / "ledger.sqlite", plan)
     sweep = Sweep(ledger.plan, recorded=ledger.recorded_frames(), window=1, encode_once=False)
-    ledger.close()
     scenario = Scenario.model_validate(
         {"name": "s", "links": {"a": {"dataset": "d", "codec": "c"}}, "snr_db": [0]}
     )
-    codecs: list[CodecFacts] = []
+    codecs = [
+        CodecFacts(
+            name=codec.name,
+            digest=codec.digest,
+            dataset=link.dataset,
+            system=codec.system,
+            compression_ratio=0.8,
+            feature_dim=8,
+            codeword_dim=4,
+            symbols=2,
+            parameters={},
+        )
+        for link in plan.links.values()
+        for codec in link.codecs
+    ]
     return BegunRun(scenario, folder, ledger, sweep, codecs, time.monotonic())
 
 
@@ -113,7 +126,8 @@ def test_a_full_disk_under_a_picture_is_told(tmp_path, monkeypatch):
     monkeypatch.setattr(report, "_sections", lambda *_: ([], {"accuracy": (b"", b"")}))
     page, why = draw(run, write_report)
     assert page is None
-    assert why == f"cannot write {run / 'report.html'}: No space left on device"
+    reason = "No space left on device; choose another folder with --out"
+    assert why == f"cannot write {run / 'report.html'}: {reason}"
 
 
 def test_a_report_drawn_apart_tells_the_same(tmp_path):

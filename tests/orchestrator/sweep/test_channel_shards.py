@@ -12,6 +12,7 @@ from orchestrator.plan.scenario import Scenario
 from orchestrator.sweep.state import Sweep
 from semcom.errors import ConfigurationError
 from semcom.messages import CodecReport, Hello
+from semcom.stop_signals import StopRequest
 from tests.orchestrator.ledgers import fake_plan
 
 LINK = {"dataset": "shapes10", "codec": "shapes10"}
@@ -48,7 +49,7 @@ def test_shards_are_started_here_or_not_at_all(tmp_path):
     scenario = Scenario.model_validate({**SHARDED, "ports": {"control": 5550}})
     with (
         pytest.raises(ConfigurationError, match="shards"),
-        open_system(scenario, tmp_path, Folders(), launch=False),
+        open_system(scenario, tmp_path, Folders(), launch=False, stop=StopRequest()),
     ):
         pass
 
