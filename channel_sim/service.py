@@ -12,7 +12,7 @@ from channel_sim.noise_engine import load_normals
 from channel_sim.settings import BrokerSettings
 from semcom.errors import ProtocolError
 from semcom.heartbeats import DEAD_AFTER_S, Heartbeats
-from semcom.log_limit import KindLimit
+from semcom.log_limit import KindLimit, LogLimit
 from semcom.messages import Hello, PointTable, ReceivedFrame, Refusal, SymbolFrame, Welcome
 from semcom.security import Security
 from semcom.service import HEARTBEAT_S, new_instance
@@ -73,6 +73,7 @@ class ChannelService:
         self._arrived: list[Arrived] = []  # in one burst: drawn together at the next tick
         self._arrived_bytes = 0
         self._log_limit = KindLimit(every_s=REST_LOGGED_EVERY_S)
+        self._lines = LogLimit()  # of receivers that went silent
 
     @property
     def endpoints(self) -> Sequence[Endpoint]:
@@ -103,7 +104,8 @@ class ChannelService:
         if now_s >= self._next_hello_s:
             self._next_hello_s = now_s + HEARTBEAT_S
             for receiver in self._broker.forget_silent(now_s):
-                event(logger, "receiver silent", peer=receiver.peer, held=len(receiver.held))
+                if self._log_limit.due(f"silent {receiver.peer}", now_s) and self._lines.take():
+                    event(logger, "receiver silent", peer=receiver.peer, held=len(receiver.held))
             self._telemetry.set("semcom_peers", len(self._broker.receivers), "receiver")
             self._telemetry.set("semcom_peers", len(self._broker.transmitters), "transmitter")
             self._telemetry.set("semcom_receivers_resting", self._broker.resting(now_s))

@@ -94,8 +94,10 @@ class CodecManifest(BaseModel):
             return self
         if len(names) != count:
             raise ValueError(f"classes holds {len(names)} names, the architecture has {count}")
-        if not all(0 < len(name) <= MAX_CLASS_NAME for name in names):
-            raise ValueError(f"classes: names have 1 to {MAX_CLASS_NAME} characters")
+        if not all(name.strip() and len(name) <= MAX_CLASS_NAME for name in names):
+            raise ValueError(f"classes: names have 1 to {MAX_CLASS_NAME} characters, not all blank")
+        if len(set(names)) != count:
+            raise ValueError("classes holds a name twice")
         return self
 
     def as_json(self) -> bytes:

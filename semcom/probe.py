@@ -15,6 +15,7 @@ import numpy.typing as npt
 
 from semcom.checkpoints import Checkpoint
 from semcom.errors import CheckpointError
+from semcom.points import SNR_MAX_DB, SNR_MIN_DB
 
 Images = npt.NDArray[np.uint8]
 Symbols = npt.NDArray[np.complex64]
@@ -56,16 +57,17 @@ def probe_receiver(
     checkpoint: Checkpoint,
     decode: Callable[[Symbols, npt.NDArray[np.float32]], npt.NDArray[np.generic]],
 ) -> None:
-    """Decode codewords of noise (N, K) at SNRs (N,) in dB, and check the logits (N, T).
+    """Decode noise (N, K) of the power received at SNRs (N,) in dB, and check the logits (N, T).
 
     Raises:
         CheckpointError: of another shape, or not finite.
     """
     architecture = checkpoint.manifest.architecture
-    snr_db_N = np.array([-10.0, SNR_DB, 30.0], dtype=np.float32)
+    snr_db_N = np.array([SNR_MIN_DB, -10.0, SNR_DB, 30.0, SNR_MAX_DB], dtype=np.float32)
     rng = np.random.default_rng(SEED)
     reals = rng.standard_normal((len(snr_db_N), 2 * architecture.channel.symbols), np.float32)
-    symbols_NK = (reals * np.float32(0.5**0.5)).view(np.complex64)
+    power_N1 = (1.0 + 10.0 ** (-snr_db_N / 10.0))[:, None]
+    symbols_NK = (reals * np.sqrt(0.5 * power_N1).astype(np.float32)).view(np.complex64)
     logits_NT = _run(lambda: decode(symbols_NK, snr_db_N), checkpoint, "decoder")
     if logits_NT.shape != (len(snr_db_N), architecture.classes):
         raise _refused(

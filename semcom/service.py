@@ -34,8 +34,8 @@ FINISHING = "finishing what is on its way"
 GARBAGE_EVERY = 20_000  # objects; a message leaves no cycles behind
 logger = logging.getLogger("semcom.service")
 
-# How many messages one endpoint may deliver before the others are looked at.
-BURST = 64
+# How many messages, and for how long, one endpoint may deliver before the others are looked at.
+BURST, BURST_S = 64, 0.05
 
 
 class Service(Protocol):
@@ -87,11 +87,14 @@ def serve(service: Service, wakeup: Wakeup, stopped: Callable[[], bool]) -> None
             return
         wait_s = service.tick(now_s)
         for endpoint in poller.wait(min(wait_s, HEARTBEAT_S)):
+            begun_s = time.monotonic()
             for _ in range(BURST):
                 received = endpoint.receive()
                 if received is None:
                     break
                 service.handle(endpoint, received)
+                if time.monotonic() - begun_s > BURST_S:
+                    break
         connections.tick(time.monotonic())
 
 

@@ -160,6 +160,8 @@ def log_file(path: Path) -> Iterator[None]:
         StorageError: it cannot be written.
     """
     try:
+        if path.exists() and not path.is_file():  # a FIFO would be waited for
+            raise StorageError(f"{path} is no regular file: remove it")
         handler = logging.FileHandler(path)
     except OSError as error:
         raise StorageError(f"cannot write {path}: {error.strerror}") from error

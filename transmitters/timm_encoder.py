@@ -21,10 +21,22 @@ def make_timm_encoder(
     With `pretrained` its weights are those of the file `weights`, or of timm's hub.
 
     Raises:
-        ConfigurationError: timm knows no such model.
+        ConfigurationError: timm knows no such model, or cannot make it of this size.
     """
     if not timm.is_model(architecture.model.split(".")[0]):
         raise ConfigurationError(f"timm knows no model '{architecture.model}'")
+    try:
+        model = _created(architecture, pretrained=pretrained, weights=weights)
+    except (RuntimeError, TypeError, ValueError, AssertionError) as error:
+        reason = (str(error).splitlines() or [type(error).__name__])[0]
+        raise ConfigurationError(f"timm cannot make '{architecture.model}': {reason}") from error
+    _leave_nothing_out(model)
+    return model
+
+
+def _created(
+    architecture: TimmEncoderArchitecture, *, pretrained: bool, weights: Path | None
+) -> nn.Module:
     published = timm.get_pretrained_cfg(architecture.model)
     fixed = published is not None and published.fixed_input_size
     with torch.random.fork_rng(devices=[]):
@@ -35,7 +47,6 @@ def make_timm_encoder(
             num_classes=architecture.feature_dim,
             **({"img_size": architecture.input.size} if fixed else {}),
         )
-    _leave_nothing_out(model)
     return model
 
 

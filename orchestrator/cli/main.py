@@ -225,7 +225,7 @@ def checkpoints_list(codecs: CodecDir = CODECS) -> None:
             manifest.dataset,
             manifest.architecture.channel.system,
             str(manifest.architecture.channel.codeword_dim),
-            f"{100 * accuracy:.2f} %" if isinstance(accuracy, int | float) else "",
+            f"{100 * accuracy:.2f} %" if isinstance(accuracy, float) and 0 <= accuracy <= 1 else "",
             f"{sum(file.bytes for file in manifest.weights.values()) / 1e6:.1f}",
             manifest.digest[:12],
         )

@@ -7,6 +7,7 @@ write-ahead mode, by a kill or by an earlier version, are read on such media too
 
 from __future__ import annotations
 
+import os
 import shutil
 import sqlite3
 import tempfile
@@ -20,6 +21,7 @@ from semcom.files import may_write
 
 BUSY_S = 10.0
 CLOSING_BUSY_MS = 500  # readers may keep a ledger in write-ahead mode: it is no loss
+ALL_FILES = ("", "-wal", "-shm", "-journal")
 SIDE_FILES = ("-wal", "-journal")  # without these the main file is not all that was committed
 
 Place = dict[Path, tuple[int, int]]  # device and inode of each file
@@ -40,7 +42,14 @@ class Opened:
 
 
 def open_to_write(path: Path) -> Opened:
-    """Open or create a ledger for the one process that fills it."""
+    """Open or create a ledger for the one process that fills it.
+
+    Raises:
+        StorageError: something else lies in the place of one of its files.
+    """
+    _check_files(path)
+    if path.exists() and path.stat().st_nlink > 1:
+        raise StorageError(f"{path} is one file under several names: copy it, and resume the copy")
     # The thread that ends a hosted sweep is not the one that began it; never two at once.
     database = sqlite3.connect(path, isolation_level=None, timeout=BUSY_S, check_same_thread=False)
     try:
@@ -66,9 +75,10 @@ def open_to_read(path: Path) -> Opened:
     holds all that was committed, or else as a copy together with its log.
 
     Raises:
-        StorageError: there is no room for that copy.
+        StorageError: there is no room for that copy, or something else lies in its place.
         sqlite3.Error: it is no database, or is locked.
     """
+    _check_files(path)
     # Who may write leaves no files of SQLite's behind, and merges a log that a kill has left.
     writable = may_write(path) and may_write(path.parent)
     try:
@@ -79,7 +89,12 @@ def open_to_read(path: Path) -> Opened:
     sides = [side for name in SIDE_FILES if _holds_content(side := Path(f"{path}{name}"))]
     if not sides:
         return _snapshot(path, "mode=ro&immutable=1")
-    folder = Path(tempfile.mkdtemp(prefix="semcom-ledger-"))
+    try:
+        folder = Path(tempfile.mkdtemp(prefix="semcom-ledger-"))
+    except OSError as error:
+        raise StorageError(
+            f"cannot copy {path} to read it: {error.strerror}; set TMPDIR"
+        ) from error
     try:
         for file in (path, *sides):
             shutil.copyfile(file, folder / file.name)
@@ -119,7 +134,7 @@ def storage_errors(path: Path) -> Iterator[None]:
 
 
 def _snapshot(path: Path, options: str, *, copy: Path | None = None) -> Opened:
-    uri = f"file:{quote(str(path.absolute()))}?{options}"
+    uri = f"file:{quote(os.fsencode(path.absolute()))}?{options}"
     database = sqlite3.connect(uri, uri=True, isolation_level=None, timeout=BUSY_S)
     try:
         database.execute("PRAGMA trusted_schema=OFF")
@@ -130,6 +145,18 @@ def _snapshot(path: Path, options: str, *, copy: Path | None = None) -> Opened:
         database.close()
         raise
     return Opened(database, copy)
+
+
+def _check_files(path: Path) -> None:
+    """See that SQLite meets regular files alone: it would wait for a FIFO and answer no signal.
+
+    Raises:
+        StorageError: one of its files is none.
+    """
+    for name in ALL_FILES:
+        file = Path(f"{path}{name}")
+        if os.path.lexists(file) and not file.is_file():
+            raise StorageError(f"{file} is no regular file: remove it")
 
 
 def _holds_content(path: Path) -> bool:

@@ -135,9 +135,12 @@ def _alike(stated: Any, wanted: Any) -> Any:
 def _gives(stated: Mapping[str, Any], snrs_db: Sequence[float]) -> bool:
     """Whether a range of SNRs comes to these: `start`, then `step` by `step`, as far as `stop`."""
     numbers = [stated.get(name) for name in ("start", "stop", "step")]
-    if not all(isinstance(number, int | float) for number in numbers):
+    if not all(type(number) in (int, float) for number in numbers):  # a bool is none
         return False
-    start, stop, step = (float(number) for number in numbers if number is not None)
+    try:
+        start, stop, step = (float(number) for number in numbers if number is not None)
+    except OverflowError:
+        return False
     rises = all(abs(after - before - step) < STEP_DB for before, after in pairwise(snrs_db[:-1]))
     last = snrs_db[-1] - (snrs_db[-2] if len(snrs_db) > 1 else start - step)
     return (

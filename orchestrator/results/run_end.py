@@ -15,10 +15,17 @@ from orchestrator.plan.codec_facts import CodecFacts
 from orchestrator.plan.scenario import Scenario
 from orchestrator.results.ledger import Ledger
 from orchestrator.results.manifest_check import check_manifest
-from orchestrator.results.run_folder import RESULTS_CSV, RUN_MANIFEST, read_if_there
+from orchestrator.results.resumption import finish_hint
+from orchestrator.results.run_folder import (
+    RESULTS_CSV,
+    RUN_MANIFEST,
+    read_if_there,
+    read_run_manifest,
+)
 from orchestrator.results.run_manifest import write_run_manifest
 from orchestrator.results.seals import MANIFEST_SEAL, Digests, check_seals, digests_of, seal
 from orchestrator.results.summary import format_results_csv, summarize, write_results_csv
+from semcom.errors import AccountingError
 
 
 def write_results(
@@ -41,13 +48,18 @@ def write_results(
         more: fields of the manifest.
 
     Raises:
-        AccountingError: the ledger was altered since it was sealed, or the manifest was.
+        AccountingError: the ledger lacks frames, or it or the manifest was altered since.
         StorageError: the disk refuses, or the folder is not in its place any more.
     """
     folder = ledger.path.parent
     digests = digests_of(ledger)
     check_seals(ledger, digests)
     summary = summarize(ledger)
+    if summary.incomplete:  # rows went while the run was going on
+        raise AccountingError(
+            f"{folder} lacks frames that were recorded: the ledger was altered while it was "
+            f"written; {finish_hint(folder, read_run_manifest(folder) or {})}"
+        )
     ledger.check_place()
     if read_if_there(folder / RESULTS_CSV) != format_results_csv(summary):
         write_results_csv(folder / RESULTS_CSV, summary)

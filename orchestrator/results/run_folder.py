@@ -15,7 +15,7 @@ from orchestrator.results.ledger_file import storage_errors
 from orchestrator.results.seals import check_seals, digests_of
 from orchestrator.results.summary import Summary, summarize
 from semcom.errors import AccountingError, ConfigurationError, StorageError
-from semcom.files import may_write, read_file
+from semcom.files import is_there, may_write, read_file
 
 LEDGER = "ledger.sqlite"
 RUN_MANIFEST = "manifest.json"
@@ -83,8 +83,12 @@ def open_ledger(folder: Path) -> Iterator[Ledger]:
 
 
 def is_read_only(folder: Path) -> bool:
-    """Whether this process may look at a folder and not write into it."""
-    return folder.is_dir() and not may_write(folder)
+    """Whether this process may look at a folder and not write into it.
+
+    Raises:
+        StorageError: that cannot be told, as of a name that is too long.
+    """
+    return is_there(folder) and folder.is_dir() and not may_write(folder)
 
 
 def open_finished(folder: Path, plan: Plan) -> str:
@@ -148,9 +152,16 @@ def parse_json(content: bytes, path: Path) -> Any:
         ConfigurationError: it is not JSON.
     """
     try:
-        return json.loads(content)
+        return json.loads(content, object_pairs_hook=_unique)
     except (ValueError, RecursionError) as error:
         raise ConfigurationError(f"{path} is not JSON: {error}") from error
+
+
+def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) != len(pairs):  # readers would differ in which one they take
+        raise ValueError("a key is given twice")
+    return found
 
 
 def read_if_there(path: Path) -> bytes | None:

@@ -43,9 +43,12 @@ def check_not_live(folder: Path, runs: Path) -> None:
 
     Raises:
         ConfigurationError: it does.
+        StorageError: that cannot be told, as of a loop of links.
     """
-    live = (runs / LIVE_FOLDER).resolve()
-    here = folder.resolve()
+    try:
+        live, here = (runs / LIVE_FOLDER).resolve(), folder.resolve()
+    except (OSError, RuntimeError) as error:
+        raise StorageError(f"cannot tell where {folder} lies: {error}") from error
     if here == live or live in here.parents:
         raise ConfigurationError(
             f"{folder} is for live systems, not for runs: choose another name or --out"

@@ -18,7 +18,14 @@ from orchestrator.plan.scenario import Scenario
 from orchestrator.reports.report import write_report
 from orchestrator.results.ledger import Ledger
 from orchestrator.results.run_end import write_results
-from orchestrator.results.run_folder import LEDGER, is_evaluation, is_read_only, open_finished
+from orchestrator.results.run_folder import (
+    LEDGER,
+    RESULTS_CSV,
+    RUN_MANIFEST,
+    is_evaluation,
+    is_read_only,
+    open_finished,
+)
 from orchestrator.results.run_lock import alone_in
 from orchestrator.results.run_manifest import write_run_manifest
 from orchestrator.sweep.service import SweepService, Watcher
@@ -248,5 +255,10 @@ def _check_folder(folder: Path, *, resume: bool) -> None:
         raise ConfigurationError(f"{folder} holds a run; add --resume to go on, or choose --out")
     if resume and not there:
         raise ConfigurationError(f"{folder} holds no run to resume")
+    others = [name for name in (RESULTS_CSV, RUN_MANIFEST) if is_there(folder / name)]
+    if others and not there:
+        raise ConfigurationError(
+            f"{folder} has {others[0]} of something else; choose another --out"
+        )
     if resume and is_evaluation(folder):
         raise ConfigurationError(f"{folder} holds an evaluation, not a run; choose another --out")

@@ -17,7 +17,9 @@ import numpy.typing as npt
 from channel_sim.channels import draw_channel, pass_through
 from receiver.codec import ReceiverCodec
 from semcom.checkpoints import Checkpoint
+from semcom.errors import CheckpointError
 from semcom.points import PointSpec
+from semcom.probe import is_finite
 from semcom.shards import Shard
 from transmitters.codec import TransmitterCodec
 from transmitters.engine import FrameCodec
@@ -103,11 +105,17 @@ def encode_frames(
 def decode_frames(
     codec: ReceiverCodec, frames: Sequence[Symbols], point: PointSpec | None, *, link: str
 ) -> list[Predictions]:
-    """Each frame through its own draw of the channel and one forward pass: predictions_N."""
+    """Each frame through its own draw of the channel and one forward pass: predictions_N.
+
+    Raises:
+        CheckpointError: the codec makes NaN or Inf of a frame.
+    """
     answers: list[Predictions] = []
     first_image = 0
     for symbols_NK in frames:
         logits = _receive(codec, symbols_NK, point, link=link, first_image=first_image)
+        if not is_finite(logits):  # as the receiver's process
+            raise CheckpointError("the codec decodes a frame to NaN or Inf")
         answers.append(logits.argmax(axis=1).astype("<u2"))
         first_image += len(symbols_NK)
     return answers

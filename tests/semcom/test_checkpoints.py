@@ -12,12 +12,15 @@ from typing import Any
 
 import numpy as np
 import pytest
+from pydantic import ValidationError
 from safetensors.numpy import save
 from torch import nn
 
 from semcom.checkpoints import (
+    CODECS_SHIPPED,
     MAX_MANIFEST_BYTES,
     Checkpoint,
+    CodecManifest,
     open_checkpoint,
     write_checkpoint,
 )
@@ -339,3 +342,11 @@ def test_what_is_no_regular_file_is_refused_at_once(tmp_path, name, kind):
         case _:
             path.mkdir()
     assert "not a regular file" in refusal(tmp_path)
+
+
+@pytest.mark.parametrize("classes", [["a", "a"], ["a", " "]])
+def test_names_of_classes_are_told_apart(classes):
+    shipped = open_checkpoint(CODECS_SHIPPED / "shapes10").manifest.model_dump(mode="json")
+    shipped["classes"] = classes * 5
+    with pytest.raises(ValidationError, match="classes"):
+        CodecManifest.model_validate(shipped)

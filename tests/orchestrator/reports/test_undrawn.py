@@ -77,7 +77,7 @@ def test_a_sweep_is_finished_and_says_why_there_is_no_report(undrawable, tmp_pat
     outcome = finish_run(begun(tmp_path), write_report)
     assert outcome.report is None
     assert type(undrawable).__name__ in outcome.undrawn
-    assert verify_run(tmp_path).results_digest == outcome.results_digest
+    assert read_run(tmp_path).results_digest == outcome.results_digest
     manifest = json.loads((tmp_path / "manifest.json").read_text())
     assert manifest["results_digest"] == outcome.results_digest
     print_outcome(outcome)

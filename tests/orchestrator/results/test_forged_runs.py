@@ -404,7 +404,7 @@ class TestDamage:
         run = copied(place / "run", tmp_path / "piped")
         (run / name).unlink()
         os.mkfifo(run / name)
-        with pytest.raises(StorageError, match="not a regular file"):
+        with pytest.raises(StorageError, match="regular file"):
             verify_run(run)
 
 
