@@ -58,12 +58,13 @@ class Streams:
 
     def link_normals(self, purpose: str, *, count: int) -> ComplexArray:
         """Draw CN(0, 1) once for all items of the link at this point: complex64 (count,)."""
-        return self._drawn(purpose, 0, 1, count)[0]
+        drawn: ComplexArray = self._drawn(purpose, 0, 1, count)[0]
+        return drawn
 
     @property
     def numbers(self) -> npt.NDArray[np.int64]:
         """Number of each item, int64 (B,)."""
-        return self.first_item + np.arange(self.items, dtype=np.int64)
+        return np.arange(self.first_item, self.first_item + self.items, dtype=np.int64)
 
     def _drawn(self, purpose: str, first: int, number: int, per_item: int) -> ComplexArray:
         key = stream_key(seed=self.seed, link=self.link, point=self.point, purpose=purpose)
