@@ -1,0 +1,1 @@
+"""Channel models by entry point (`rkd_sc.channels`): one module each, settings and arithmetic."""

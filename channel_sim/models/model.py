@@ -1,0 +1,108 @@
+"""What a channel model is: settings that users write, and draw, apply and csi.
+
+    state    = model.draw(streams, symbols=K)      every random number, keyed
+    faded_BK = model.apply(symbols_BK, state)      no noise: the channel adds it after
+    csi_BM   = model.csi_of(state)                 what the receiver is told, M columns, or None
+
+A model is a pydantic class, so its fields are what a scenario may set. A package registers it among
+its entry points:
+
+    [project.entry-points."rkd_sc.channels"]
+    mine = "my_package.my_module:MyChannel"
+
+Shape legend: B codewords (items), K complex symbols per codeword, M columns of channel state: 1 (a
+gain per codeword) or K (a gain per symbol).
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import numpy as np
+import numpy.typing as npt
+from pydantic import BaseModel, ConfigDict, Field
+
+from channel_sim.noise import ComplexArray, Items, Normals, complex_normals_of, stream_key
+
+Csi = Literal["perfect", "none"]
+EqualizerMethod = Literal["zero_forcing", "mmse"]
+
+
+@dataclass(frozen=True)
+class Streams:
+    """The random numbers of items `first_item` ... of a link at a point, by purpose.
+
+    Every number depends on seed, link, point, item and purpose alone: never on order or batch.
+    """
+
+    seed: int
+    link: str
+    point: str  # canonical text of the channel condition
+    first_item: int
+    items: int
+    draw: Normals = complex_normals_of
+
+    def normals(self, purpose: str, *, per_item: int) -> ComplexArray:
+        """Draw CN(0, 1) for every item: complex64 (B, per_item)."""
+        return self._drawn(purpose, self.first_item, self.items, per_item)
+
+    def block_normals(self, purpose: str, *, coherence: int, per_item: int) -> ComplexArray:
+        """Draw CN(0, 1) once for `coherence` items on end: complex64 (B, per_item)."""
+        first = self.first_item // coherence
+        last = (self.first_item + self.items - 1) // coherence
+        drawn = self._drawn(purpose, first, last - first + 1, per_item)
+        rows: ComplexArray = drawn[self.numbers // coherence - first]
+        return rows
+
+    def link_normals(self, purpose: str, *, count: int) -> ComplexArray:
+        """Draw CN(0, 1) once for all items of the link at this point: complex64 (count,)."""
+        drawn: ComplexArray = self._drawn(purpose, 0, 1, count)[0]
+        return drawn
+
+    @property
+    def numbers(self) -> npt.NDArray[np.int64]:
+        """Number of each item, int64 (B,)."""
+        return np.arange(self.first_item, self.first_item + self.items, dtype=np.int64)
+
+    def _drawn(self, purpose: str, first: int, number: int, per_item: int) -> ComplexArray:
+        key = stream_key(seed=self.seed, link=self.link, point=self.point, purpose=purpose)
+        return self.draw([Items(key, first, number)], per_item=per_item)
+
+
+class ChannelModel(BaseModel, ABC):
+    """Base of all models: unknown keys are errors, settings never change."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    csi: Csi = Field(default="perfect", description="what the receiver knows of the channel")
+    equalizer: EqualizerMethod = Field(default="zero_forcing", description="at the receiver")
+
+    @abstractmethod
+    def draw(self, streams: Streams, *, symbols: int) -> Any:
+        """Draw the channel of `streams.items` codewords of `symbols` symbols."""
+
+    @abstractmethod
+    def apply(self, symbols_BK: ComplexArray, state: Any) -> ComplexArray:
+        """Pass codewords complex64 (B, K) through a draw, without noise."""
+
+    @abstractmethod
+    def gains(self, state: Any) -> ComplexArray | None:
+        """Return the gains (B, M) that an equaliser can undo; None where there are none."""
+
+    def csi_of(self, state: Any) -> ComplexArray | None:
+        """Return what the receiver is told, complex64 (B, M); None: nothing."""
+        return None if self.csi == "none" else self.gains(state)
+
+
+def multiplied(symbols_BK: ComplexArray, gains_BM: ComplexArray) -> ComplexArray:
+    """Return gains times symbols, rounded operation by operation on every processor alike."""
+    product = np.empty(symbols_BK.shape, dtype=np.complex64)
+    (z_re, z_im), (h_re, h_im) = (
+        (symbols_BK.real, symbols_BK.imag),
+        (gains_BM.real, gains_BM.imag),
+    )
+    product.real = h_re * z_re - h_im * z_im
+    product.imag = h_re * z_im + h_im * z_re
+    return product
