@@ -25,9 +25,9 @@ import numpy.typing as npt
 from pydantic import BaseModel, ConfigDict, Field
 
 from channel_sim.noise import ComplexArray, Items, Normals, complex_normals_of, stream_key
+from semcom.points import EqualizerMethod
 
 Csi = Literal["perfect", "none"]
-EqualizerMethod = Literal["zero_forcing", "mmse"]
 
 
 @dataclass(frozen=True)

@@ -20,6 +20,7 @@ from pydantic import Field
 from channel_sim.models.model import ChannelModel, Streams, multiplied
 from channel_sim.noise import ComplexArray
 from semcom.errors import ConfigurationError
+from semcom.files import read_file
 
 MAX_TRACE_BYTES = 64 << 20
 META, DATA = ".sigmf-meta", ".sigmf-data"
@@ -64,9 +65,7 @@ def read_trace(file: Path, sha256: str) -> ComplexArray:
     """
     holds = file.with_suffix(DATA) if file.suffix == META else file
     try:
-        if holds.stat().st_size > MAX_TRACE_BYTES:
-            raise ConfigurationError(f"trace {holds}: larger than {MAX_TRACE_BYTES} bytes")
-        content = holds.read_bytes()
+        content = read_file(holds, max_bytes=MAX_TRACE_BYTES)
     except OSError as error:
         raise ConfigurationError(f"trace {holds}: {error.strerror}") from error
     found = hashlib.sha256(content).hexdigest()
@@ -99,7 +98,7 @@ def _csv(file: Path, content: bytes) -> ComplexArray:
 
 def _sigmf(file: Path, content: bytes) -> ComplexArray:
     try:
-        kind = json.loads(file.read_bytes())["global"]["core:datatype"]
+        kind = json.loads(read_file(file, max_bytes=MAX_TRACE_BYTES))["global"]["core:datatype"]
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise ConfigurationError(f"trace {file}: is not SigMF metadata: {error}") from error
     if kind != "cf32_le" or len(content) % 8:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from math import sqrt
 from typing import Literal
 
-from semcom.metrics import Z_95, wilson_interval
+from semcom.statistics import Z_95, wilson_interval
 from semcom.tasks.score import ITEMS, Score
 
 Better = Literal["higher", "lower"]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import math
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -178,6 +179,14 @@ def test_error_rate_of_qpsk_over_a_known_tap():
 def test_multipath_that_cannot_be_is_refused(settings_of, words):
     with pytest.raises(ValidationError, match=words):
         TdlChannel(**settings_of)
+
+
+def test_example_of_the_page_runs():
+    page = (Path(__file__).resolve().parents[3] / "docs" / "channels.md").read_text()
+    example = page.split("```python")[1].split("```")[0]
+    found: dict[str, object] = {}
+    exec(compile(example, "docs/channels.md", "exec"), found)
+    assert found["received_BK"].shape == found["csi_BK"].shape == (4, 51)
 
 
 def written_trace(folder, name: str, content: bytes) -> dict[str, object]:

@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from semcom.errors import ProtocolError
-from semcom.metrics import wilson_interval
+from semcom.statistics import wilson_interval
 from semcom.tasks.classification import ACCURACY, Classification
 from semcom.tasks.form import AnswerForm
 from semcom.tasks.reconstruction import (
