@@ -12,7 +12,6 @@ import pytest
 from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
-from orchestrator.cli import main as cli
 from orchestrator.results.frame_rows import COLUMNS
 from orchestrator.results.ledger import Ledger
 from orchestrator.results.run_end import write_results
@@ -24,15 +23,11 @@ from tests.orchestrator.judged import (
     facts_of,
     scenario_of,
     seal_anew,
-    without_seals,
-    write_judged_run,
-    write_labelled,
 )
 
 FEW = settings(
     max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
-EARLIER = Path(__file__).with_name("earlier")
 CELLS = [
     *(("frames", column) for column in COLUMNS),
     *(("plan", column) for column in ("digest", "content")),
@@ -49,16 +44,6 @@ VALUES = st.one_of(
     st.binary(max_size=16),
 )
 SCALARS = st.one_of(st.none(), st.booleans(), st.integers(), st.floats(), st.text(max_size=6))
-
-
-@pytest.fixture(scope="module")
-def place(tmp_path_factory):
-    """A data set, and three runs on it: as it is written today, without seals, and of before."""
-    root = tmp_path_factory.mktemp("judged")
-    write_labelled(root / "data")
-    write_judged_run(root / "run", root / "data")
-    without_seals(copied(root / "run", root / "unsealed"))
-    return root
 
 
 def alter_cell(folder: Path, table: str, column: str, row: int, value: object) -> bool:
@@ -266,32 +251,6 @@ def test_an_altered_manifest_is_not_written_over_unseen(place, tmp_path):
         again(run)
 
 
-class TestJudging:
-    def test_a_good_run_is_judged_again_link_by_link(self, place):
-        found = verify_run(place / "run", place / "data")
-        assert (found.judged, found.not_judged) == (("ten", "hundred"), {})
-        assert found.sealed
-
-    def test_says_of_each_link_why_it_was_not_judged(self, place, tmp_path):
-        write_labelled(tmp_path)
-        (tmp_path / "ten" / "dataset.json").unlink()
-        labels = tmp_path / "hundred" / "test" / "labels.npy"
-        labels.write_bytes(labels.read_bytes()[:-2] + b"\x01\x00")
-        found = verify_run(place / "run", tmp_path)
-        assert found.judged == ()
-        assert "no data set at" in found.not_judged["ten"]
-        assert "was altered" in found.not_judged["hundred"]
-        shown = "\n".join(found.lines())
-        assert "not judged again: ten, no data set at" in shown
-
-    def test_another_data_set_of_that_name_judges_nothing(self, place, tmp_path):
-        write_labelled(tmp_path)
-        (tmp_path / "ten").rename(tmp_path / "other")
-        (tmp_path / "hundred").rename(tmp_path / "ten")
-        found = verify_run(place / "run", tmp_path)
-        assert "another data set than was planned" in found.not_judged["ten"]
-
-
 class TestTypes:
     """SQLite takes any value in any column, and a table can be made anew without its rules."""
 
@@ -406,34 +365,3 @@ class TestDamage:
         os.mkfifo(run / name)
         with pytest.raises(StorageError, match="regular file"):
             verify_run(run)
-
-
-class TestEarlierVersion:
-    """`earlier/` is a run as version 0.1.0 wrote it, before there were seals."""
-
-    @pytest.fixture
-    def run(self, tmp_path):
-        return copied(EARLIER, tmp_path / "earlier")
-
-    def test_is_verified_and_reported(self, run):
-        found = verify_run(run)
-        assert found.compared == ("results.csv", "manifest.json")
-        assert not found.sealed
-        assert found.results_digest.startswith("d378048f6a61")
-        assert read_run(run).results_digest == found.results_digest
-        assert sorted(path.name for path in run.iterdir()) == [
-            "ledger.sqlite", "manifest.json", "results.csv",
-        ]  # fmt: skip
-
-    def test_is_judged_by_the_data_set_that_it_was_run_on(self, run, workplace):
-        assert verify_run(run, workplace / "data").judged == ("shapes10",)
-
-
-def test_the_command_says_what_it_proved(place, monkeypatch, capsys):
-    monkeypatch.setattr("sys.argv", ["semcom", "verify", str(place / "run"), "--data", "/none"])
-    with pytest.raises(SystemExit) as ended:
-        cli.main()
-    assert ended.value.code == 0
-    said = capsys.readouterr().out
-    assert "each exactly once" in said
-    assert "not judged again: ten, no data set at /none/ten" in said
