@@ -17,7 +17,12 @@ class JobsSettings(Settings):
     max_restarts: int = Field(default=3, ge=0, le=100, description="of a job that dies")
     backoff_s: float = Field(default=2.0, ge=0, le=3600, description="doubles with each restart")
     grace_s: float = Field(default=30.0, ge=0, le=3600, description="from SIGTERM to SIGKILL")
-    idle_s: float = Field(default=300.0, ge=0, description="the supervisor ends after that long")
+    idle_s: float = Field(
+        default=300.0,
+        ge=0,
+        allow_inf_nan=True,
+        description="the supervisor ends after that long; .inf: never",
+    )
     poll_s: float = Field(default=0.5, gt=0, le=60, description="between two looks at the queue")
     module: str = Field(default="orchestrator.training", description="`python -m` of a job")
     metrics_host: str = Field(default="127.0.0.1", description="0.0.0.0: for other hosts, too")

@@ -97,8 +97,8 @@ def test_job_is_submitted_watched_cancelled_restarted_and_listed(queue, here, tm
     assert "mine" in text
     assert (queue.store.job(1).digest or "-")[:12] in text
     assert "supervisor: process" in text
-    code, text = here("logs", 1, "--follow")
-    assert code == 0
+    code, text = jobs(queue, "logs", 1, "--follow")
+    assert code == 0, text
     assert text.startswith("attempt 1: ")
     assert "attempt 2: " in text
 
