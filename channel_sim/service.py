@@ -83,7 +83,7 @@ class ChannelService:
 
     @property
     def ready(self) -> bool:
-        """Whether the table of points can be had: it is here for good, or whoever has it is."""
+        """Whether the table of points can be had: it is static, or the orchestrator is there."""
         return self._control is None or self._heartbeats.fresh("orchestrator")
 
     def handle(self, endpoint: Endpoint, received: Received) -> None:
@@ -209,7 +209,7 @@ class ChannelService:
                 self._telemetry.set("semcom_snr_measured_db", message.snr_measured_db, link)
 
     def _send(self, send: Send, *, as_it_came: Received | None = None) -> None:
-        """Send; what is passed on as it came is not written anew."""
+        """Send; a message that is passed on unchanged is not encoded again."""
         endpoint = self._uplink if send.side == "uplink" else self._downlink
         if as_it_came is not None:
             sent = endpoint.send_parts(as_it_came.parts, to=send.to)
