@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import tempfile
 import threading
 import time
@@ -13,12 +14,14 @@ from typing import Any
 
 import psutil
 
+from orchestrator.datasets.prepare import ensure
 from orchestrator.plan.folders import Folders
 from orchestrator.plan.plan import Plan
 from orchestrator.plan.scenario import Scenario
 from orchestrator.results.frame_rows import FrameRow
 from orchestrator.results.run_folder import open_ledger
 from orchestrator.sweep.run import RunOptions, run_sweep
+from semcom.checkpoints import name_classes, open_checkpoint
 from semcom.errors import SemcomError
 from semcom.statistics import percentile
 
@@ -87,10 +90,24 @@ def swept(scenario: Scenario, folders: Folders) -> WatchedSweep:
     with tempfile.TemporaryDirectory() as name, _weighed(watched.peak_mib):
         folder = Path(name) / scenario.name
         options = RunOptions(report=None)
-        run_sweep(scenario, folder, folders=folders, watcher=watcher, options=options)
+        codecs = _with_drawn_classes(folders, Path(name) / "codecs")
+        renamed = folders.model_copy(update={"codecs": codecs})
+        run_sweep(scenario, folder, folders=renamed, watcher=watcher, options=options)
         with open_ledger(folder) as ledger:
             watched.rows = list(ledger.rows())
     return watched
+
+
+def _with_drawn_classes(folders: Folders, root: Path) -> Path:
+    """Copy the codec to `root` and give its classes the names of the drawn ones.
+
+    A plan refuses a codec that answers other classes than the data set has. Here only the time
+    counts that its networks take.
+    """
+    classes = ensure(DATASET, folders.data / DATASET).classes
+    copied = shutil.copytree(folders.codecs / CODEC, root / CODEC)
+    name_classes(open_checkpoint(copied), classes)
+    return root
 
 
 @contextmanager
