@@ -62,7 +62,6 @@ def result_of(frame: int = 0, **key: Any) -> TaskResult:
     return TaskResult(
         key=key_of(frame, **key),
         codec=CODEC,
-        predictions=b"\0\0\1\0",
         channel_ms=0,
         batch_wait_ms=0,
         decode_ms=0,

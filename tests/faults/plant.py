@@ -226,5 +226,5 @@ def check(folder: Path, logs: Path, undisturbed: list[FrameRow]) -> None:
     found = audit(plan, rows, logs_of(logs), reference=undisturbed, witnessed=True)
     assert found.clean, str(found)
     assert results_digest(folder) == digest
-    answers = [(row.point, row.link, row.frame, row.codec, row.predictions) for row in rows]
-    assert answers == [(r.point, r.link, r.frame, r.codec, r.predictions) for r in undisturbed]
+    answers = [(row.point, row.link, row.frame, row.codec, row.answer) for row in rows]
+    assert answers == [(r.point, r.link, r.frame, r.codec, r.answer) for r in undisturbed]

@@ -18,7 +18,7 @@ import msgpack
 import numpy as np
 import zmq
 
-VERSION = 2
+VERSION = 3
 MAGIC = b"SEMC"
 PREFIX = struct.Struct("<4sHHIII")
 MAX_HEADER, MAX_PAYLOAD = 262_144, 16_777_216
@@ -44,7 +44,6 @@ FIELDS: dict[int, tuple[str, ...]] = {
     TASK_RESULT: (
         "key",
         "codec",
-        "predictions",
         "channel_ms",
         "batch_wait_ms",
         "decode_ms",
@@ -69,7 +68,7 @@ FrameName = tuple[str, int, str, int]
 
 
 class UnreadableError(ValueError):
-    """Bytes that are no message of version 2; the text is the reason of section 9."""
+    """Bytes that are no message of version 3; the text is the reason of section 9."""
 
 
 class FinalRefusalError(RuntimeError):
@@ -278,13 +277,14 @@ class Transmitter:
     def _answered(self, message: Message, now: float) -> None:
         name = message.name
         if name in self.answers:
-            same = ("codec", "predictions")
-            if any(self.answers[name].fields[key] != message.fields[key] for key in same):
+            before = self.answers[name]
+            other_codec = before.fields["codec"] != message.fields["codec"]
+            if other_codec or before.payload != message.payload:
                 raise FinalRefusalError("two answers that differ")
         frame = self.waiting.get(name)
         if frame is None:
             return
-        right_size = len(message.fields["predictions"]) == 2 * frame.images
+        right_size = len(message.payload) == 2 * frame.images
         if message.fields["codec"] != frame.codec or not right_size:
             raise FinalRefusalError("an answer of another codec or size")
         del self.waiting[name]
@@ -367,19 +367,19 @@ class Receiver:
                 continue
             reception = received(message)
             self.frames.append(reception)
-            self.line.send(build(TASK_RESULT, self.answer(reception)))
+            started = time.perf_counter()
+            answer = ones(reception)
+            fields = self.fields(reception, (time.perf_counter() - started) * 1000)
+            self.line.send(build(TASK_RESULT, fields, answer))
 
-    def answer(self, reception: Reception) -> dict[str, Any]:
+    def fields(self, reception: Reception, decode_ms: float) -> dict[str, Any]:
         """The fields of the TaskResult."""
-        started = time.perf_counter()
-        predictions = ones(reception)
         fields = reception.message.fields
         return {
             "key": fields["key"],
             "codec": fields["codec"],
-            "predictions": predictions,
             "channel_ms": fields["channel_ms"],
             "snr_measured_db": fields["snr_measured_db"],
             "batch_wait_ms": 0.0,
-            "decode_ms": (time.perf_counter() - started) * 1000,
+            "decode_ms": decode_ms,
         }

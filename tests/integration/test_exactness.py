@@ -38,7 +38,7 @@ def predictions_of(folder: Path) -> dict[tuple[str, int], npt.NDArray[np.uint16]
     ledger = Ledger(folder / "ledger.sqlite")
     found: dict[tuple[str, int], list[bytes]] = {}
     for row in ledger.rows():
-        found.setdefault((row.link, row.point), []).append(row.predictions)
+        found.setdefault((row.link, row.point), []).append(row.answer)
     ledger.close()
     return {key: np.frombuffer(b"".join(parts), dtype="<u2") for key, parts in found.items()}
 
@@ -61,7 +61,7 @@ def reference(
                 link=link,
                 images=images or plan.links[link].images,
                 frame_images=frame_images,
-            ).predictions_N
+            ).answers
             for link in plan.links
             for point in plan.points_of(link)
         }

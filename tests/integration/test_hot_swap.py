@@ -29,7 +29,7 @@ def codecs(workplace: Path, tmp_path: Path) -> Path:
 def answers(folder: Path) -> list[tuple[str, bytes]]:
     """(codec, predictions) of all frames, by point and frame."""
     ledger = Ledger(folder / "ledger.sqlite")
-    found = [(row.codec, row.predictions) for row in ledger.rows()]
+    found = [(row.codec, row.answer) for row in ledger.rows()]
     ledger.close()
     return found
 

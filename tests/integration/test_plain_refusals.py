@@ -42,7 +42,6 @@ LOUD[1] *= 1.0006  # of one row; its power is 1.0012
 ANSWER = {
     "key": {"run": RUN, "point": 0, "link": "stranger", "frame": 0},
     "codec": "ab" * 32,
-    "predictions": b"\0\0",
     "channel_ms": 0.0,
     "batch_wait_ms": 0.0,
     "decode_ms": 0.0,
@@ -75,7 +74,7 @@ WITHOUT_KEY: dict[str, tuple[str, Maker]] = {
         "shape",
         lambda c: pc.build(pc.HELLO, c.transmitter.line.hello, b"\0" * 8),
     ),
-    "answer on the uplink": ("unexpected", lambda c: pc.build(pc.TASK_RESULT, ANSWER)),
+    "answer on the uplink": ("unexpected", lambda c: pc.build(pc.TASK_RESULT, ANSWER, b"\0\0")),
     "receiver on the uplink": (
         "unexpected",
         lambda c: pc.build(pc.HELLO, c.receiver.line.hello),
@@ -112,7 +111,7 @@ def test_answer_of_a_receiver_that_never_greeted_is_refused(
     stranger = pc.Receiver(pc.Dialled(client.context, shared_channel.downlink, hello))
     stranger.line.silent = True
     key = {**ANSWER["key"], "link": client.link}
-    answer = pc.build(pc.TASK_RESULT, {**ANSWER, "key": key})
+    answer = pc.build(pc.TASK_RESULT, {**ANSWER, "key": key}, b"\0\0")
     try:
         client.until(lambda: stranger.line.send(answer), "a connection")
 

@@ -9,12 +9,13 @@ from pathlib import Path
 
 import numpy as np
 
-from orchestrator.plan.codec_facts import CodecFacts
+from orchestrator.plan.codec_facts import CodecFacts, tasks_of
 from orchestrator.plan.plan import Plan, PlannedLink
 from orchestrator.plan.scenario import Scenario
 from orchestrator.results.ledger import Ledger
 from orchestrator.results.run_end import write_results
 from semcom.shards import Shard, write_dataset
+from semcom.tasks.classification import Classification
 from tests.orchestrator.ledgers import fake_codec, fake_plan, fake_result
 
 CLASSES = {"ten": 10, "hundred": 100}
@@ -77,6 +78,7 @@ def facts_of(plan: Plan) -> list[CodecFacts]:
             name=codec.name, digest=codec.digest, dataset=link.dataset, system=codec.system,
             compression_ratio=0.5, feature_dim=8, codeword_dim=4, symbols=2,
             parameters={"encoder": 1}, classes=CLASSES[name],
+            task=Classification(classes=CLASSES[name]),
         )
         for name, link in plan.links.items() for codec in link.codecs
     ]  # fmt: skip
@@ -87,9 +89,7 @@ def write_judged_run(folder: Path, data: Path) -> Plan:
     plan = judged_plan(data)
     folder.mkdir(parents=True)
     facts = facts_of(plan)
-    ledger = Ledger(
-        folder / "ledger.sqlite", plan, classes={each.digest: each.classes for each in facts}
-    )
+    ledger = Ledger(folder / "ledger.sqlite", plan, tasks=tasks_of(facts))
     for name in plan.links:
         labels_N = Shard(data / name, "test").labels_N
         rng = np.random.default_rng(CLASSES[name])
@@ -102,7 +102,8 @@ def write_judged_run(folder: Path, data: Path) -> Plan:
                     rng.random(size) < 0.6, right_N, rng.integers(0, CLASSES[name], size)
                 ).astype("<u2")
                 correct = int((guessed_N == right_N).sum())
-                changes = {"predictions": guessed_N.tobytes(), "correct": correct}
+                score = {"items": size, "correct": correct}
+                changes = {"answer": guessed_N.tobytes(), "score": score}
                 results.append(fake_result(plan, name, point, frame, **changes))
         ledger.record(name, plan.codec_at(name, 0).digest, results)
     write_results(ledger, scenario_of(plan), facts, seconds=1.0)

@@ -76,8 +76,11 @@ def fake_result(plan: Plan, link: str, point: int, frame: int, **changes) -> Fra
             "point": point,
             "frame": frame,
             "images": images,
-            "correct": int(rng.binomial(images, _accuracy(plan, link, point))),
-            "predictions": rng.integers(0, 10, images).astype("<u2").tobytes(),
+            "score": {
+                "items": images,
+                "correct": int(rng.binomial(images, _accuracy(plan, link, point))),
+            },
+            "answer": rng.integers(0, 10, images).astype("<u2").tobytes(),
             "attempts": 1,
             "round_trip_ms": sum(stages.values()) - stages["encode_ms"] + 6 * rng.lognormal(0, 0.5),
             **stages,

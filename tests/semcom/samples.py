@@ -75,7 +75,10 @@ SAMPLES: list[tuple[Message, wire.Symbols]] = [
         ),
         SYMBOLS,
     ),
-    (TaskResult(key=KEY, codec=DIGEST, predictions=b"\1\0\xff\xff", **DURATIONS), wire.EMPTY),
+    (
+        TaskResult(key=KEY, codec=DIGEST, **DURATIONS),
+        np.frombuffer(b"\1\0\xff\xff", dtype=np.uint8),
+    ),
     (Refusal(reason="no_receiver", detail="nobody has it", key=KEY), wire.EMPTY),
     (Refusal(reason="checksum", detail=""), wire.EMPTY),
     (PointTable(run="demo", total=40, first=32, points=[SPEC, PointSpec(snr_db=0)]), wire.EMPTY),
@@ -94,8 +97,8 @@ SAMPLES: list[tuple[Message, wire.Symbols]] = [
             run="demo", link="cifar10", codec=DIGEST,
             results=[
                 FrameResult(
-                    point=3, frame=7, images=2, correct=1, predictions=b"\1\0\2\0", attempts=2,
-                    encode_ms=1.0, round_trip_ms=9.0, **DURATIONS,
+                    point=3, frame=7, images=2, score={"items": 2, "correct": 1},
+                    answer=b"\1\0\2\0", attempts=2, encode_ms=1.0, round_trip_ms=9.0, **DURATIONS,
                 )
             ],
         ),

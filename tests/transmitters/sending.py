@@ -13,7 +13,7 @@ from semcom.messages import (
     TaskResult,
 )
 from semcom.points import PointSpec
-from transmitters.sender import RESULTS_BYTES, FramePlan, InFlight, Sender
+from transmitters.sender import RESULTS_BYTES, FramePlan, InFlight, Judged, Sender
 
 CODEC, OTHER_CODEC = "ab" * 32, "cd" * 32
 LINK = "cifar10"
@@ -59,13 +59,12 @@ def fly(sender: Sender, now_s: float = 0.0) -> list[InFlight]:
     return [encode(sender, plan, now_s) for plan in sender.frames_to_encode()]
 
 
-def result_of(frame: int, *, images: int = 2, answer: int = 1, **changed: Any) -> TaskResult:
+def result_of(frame: int, **changed: Any) -> TaskResult:
     key = {"run": "demo", "point": 0, "link": LINK, "frame": frame}
     codec = changed.pop("codec", CODEC)
     return TaskResult(
         key=FrameKey(**{**key, **changed}),
         codec=codec,
-        predictions=np.full(images, answer, dtype="<u2").tobytes(),
         channel_ms=3.0,
         batch_wait_ms=4.0,
         decode_ms=5.0,
@@ -79,12 +78,25 @@ def refusal_of(frame: int, reason: str = "no_receiver", **changed: Any) -> Refus
     )
 
 
-def finish(sender: Sender, frame: int, *, now_s: float = 0.0, **changed: Any) -> None:
+def answer_of(label: int = 1, images: int = 2) -> bytes:
+    """An answer of one class for all images."""
+    return np.full(images, label, dtype="<u2").tobytes()
+
+
+def finish(
+    sender: Sender,
+    frame: int,
+    *,
+    now_s: float = 0.0,
+    images: int = 2,
+    answer: int = 1,
+    **changed: Any,
+) -> None:
     """The frame is answered and judged."""
-    result = result_of(frame, **changed)
-    flight = sender.answered(result, now_s=now_s)
+    result, said = result_of(frame, **changed), answer_of(answer, images)
+    flight = sender.answered(result, said, now_s=now_s)
     assert flight is not None
-    sender.finished(flight, result, correct=1, now_s=now_s)
+    sender.finished(flight, result, Judged({"items": images, "correct": 1}, said), now_s)
 
 
 def resent(sender: Sender, now_s: float) -> list[int]:

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from semcom import wire
-from semcom.errors import AccountingError, CheckpointError, ProtocolError
+from semcom.errors import AccountingError, CheckpointError
 from semcom.messages import (
     FrameKey,
     Recorded,
@@ -17,6 +17,7 @@ from tests.transmitters.sending import (
     FRAME_BYTES,
     LINK,
     OTHER_CODEC,
+    answer_of,
     assignment,
     encode,
     finish,
@@ -27,6 +28,7 @@ from tests.transmitters.sending import (
     sender_of,
 )
 from transmitters import sender as sending
+from transmitters.sender import Judged
 
 # Frames and the window
 
@@ -80,7 +82,7 @@ def test_window_bounds_frames_encoding_and_in_flight_together():
         encode(sender, plan)
     assert sender.frames_to_encode() == []
     assert sender.in_flight == 3
-    sender.answered(result_of(1), now_s=1.0)
+    sender.answered(result_of(1), answer_of(1), now_s=1.0)
     assert [plan.frame for plan in sender.frames_to_encode()] == [3]
     assert sender.frames_to_encode() == []
 
@@ -91,7 +93,7 @@ def test_window_spans_all_points_of_the_link():
     assert [(plan.assignment.point, plan.frame) for plan in plans] == [(0, f) for f in range(4)]
     for plan in plans:
         encode(sender, plan)
-        sender.answered(result_of(plan.frame), now_s=0)
+        sender.answered(result_of(plan.frame), answer_of(1), now_s=0)
     later = sender.frames_to_encode()
     assert [(plan.assignment.point, plan.frame) for plan in later] == [
         (0, 4), (1, 0), (1, 1), (1, 2),
@@ -130,18 +132,18 @@ def test_frame_above_the_byte_window_still_goes_alone():
 def test_answer_ends_the_flight_and_is_reported_with_its_durations():
     sender = sender_of(assignment())
     fly(sender, now_s=10.0)
-    flight = sender.answered(result_of(1, answer=7), now_s=10.5)
+    flight = sender.answered(result_of(1), answer_of(7), now_s=10.5)
     assert flight is not None
     assert flight.plan.frame == 1
-    sender.finished(flight, result_of(1, answer=7), correct=2, now_s=10.5)
+    sender.finished(flight, result_of(1), Judged({"items": 2, "correct": 2}, answer_of(7)), 10.5)
     assert (sender.in_flight, sender.unrecorded) == (2, 1)
     (message,) = sender.reports.due(10.5)
     assert (message.run, message.link, message.codec) == ("demo", LINK, CODEC)
     (result,) = message.results
     assert result.model_dump() == {
-        "point": 0, "frame": 1, "images": 2, "correct": 2, "predictions": b"\7\0\7\0",
-        "attempts": 1, "encode_ms": 2.0, "channel_ms": 3.0, "batch_wait_ms": 4.0,
-        "decode_ms": 5.0, "round_trip_ms": 500.0, "snr_measured_db": None,
+        "point": 0, "frame": 1, "images": 2, "score": {"items": 2, "correct": 2},
+        "answer": b"\7\0\7\0", "attempts": 1, "encode_ms": 2.0, "channel_ms": 3.0,
+        "batch_wait_ms": 4.0, "decode_ms": 5.0, "round_trip_ms": 500.0, "snr_measured_db": None,
     }  # fmt: skip
 
 
@@ -149,9 +151,9 @@ def test_repeated_answer_is_ignored():
     sender = sender_of(assignment())
     fly(sender)
     finish(sender, 0)
-    assert sender.answered(result_of(0), now_s=1.0) is None
+    assert sender.answered(result_of(0), answer_of(1), now_s=1.0) is None
     sender.recorded(Recorded(run="demo", frames=[(0, 0)]))
-    assert sender.answered(result_of(0), now_s=2.0) is None
+    assert sender.answered(result_of(0), answer_of(1), now_s=2.0) is None
     assert reported(sender, 3.0) == []
 
 
@@ -160,7 +162,7 @@ def test_two_different_answers_to_a_frame_fail_the_run():
     fly(sender)
     finish(sender, 0, answer=1)
     with pytest.raises(AccountingError, match="two different answers to frame 0 of point 0"):
-        sender.answered(result_of(0, answer=2), now_s=1.0)
+        sender.answered(result_of(0), answer_of(2), now_s=1.0)
 
 
 def test_two_different_answers_are_noticed_after_the_first_was_recorded():
@@ -169,7 +171,7 @@ def test_two_different_answers_are_noticed_after_the_first_was_recorded():
     finish(sender, 0, answer=1)
     sender.recorded(Recorded(run="demo", frames=[(0, 0)]))
     with pytest.raises(AccountingError):
-        sender.answered(result_of(0, answer=2), now_s=1.0)
+        sender.answered(result_of(0), answer_of(2), now_s=1.0)
 
 
 def test_same_frame_of_another_point_may_be_answered_otherwise():
@@ -186,7 +188,7 @@ def test_same_frame_of_another_point_may_be_answered_otherwise():
 def test_answer_to_what_is_not_in_flight_is_ignored(changed):
     sender = sender_of(assignment(window=2))
     fly(sender)
-    assert sender.answered(result_of(**{"frame": 0, **changed}), now_s=1.0) is None
+    assert sender.answered(result_of(**{"frame": 0, **changed}), answer_of(1), now_s=1.0) is None
     assert sender.in_flight == 2
     finish(sender, 0)
 
@@ -195,17 +197,8 @@ def test_answer_of_another_codec_is_refused():
     sender = sender_of(assignment())
     fly(sender)
     with pytest.raises(CheckpointError, match="another codec") as caught:
-        sender.answered(result_of(0, codec=OTHER_CODEC), now_s=1.0)
+        sender.answered(result_of(0, codec=OTHER_CODEC), answer_of(1), now_s=1.0)
     assert caught.value.exit_code == 6
-
-
-@pytest.mark.parametrize("images", [0, 1, 3])
-def test_answer_without_one_class_per_image_is_refused(images):
-    sender = sender_of(assignment())
-    fly(sender)
-    with pytest.raises(ProtocolError) as caught:
-        sender.answered(result_of(0, images=images), now_s=1.0)
-    assert caught.value.reason == "shape"
 
 
 # Results and receipts
@@ -321,9 +314,9 @@ def test_answers_are_remembered_up_to_a_bound(monkeypatch):
     fly(sender)
     for frame in range(4):
         finish(sender, frame)
-    assert sender.answered(result_of(0, answer=9), now_s=0) is None
+    assert sender.answered(result_of(0), answer_of(9), now_s=0) is None
     with pytest.raises(AccountingError):
-        sender.answered(result_of(1, answer=9), now_s=0)
+        sender.answered(result_of(1), answer_of(9), now_s=0)
 
 
 def test_answers_of_an_earlier_run_are_forgotten():
@@ -331,4 +324,4 @@ def test_answers_of_an_earlier_run_are_forgotten():
     fly(sender)
     finish(sender, 0, answer=1)
     sender.keep_only("another")
-    assert sender.answered(result_of(0, answer=2), now_s=1.0) is None
+    assert sender.answered(result_of(0), answer_of(2), now_s=1.0) is None

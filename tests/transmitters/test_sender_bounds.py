@@ -8,6 +8,7 @@ from semcom.errors import AccountingError, ConfigurationError
 from semcom.messages import Recorded
 from tests.transmitters.sending import (
     FRAME_BYTES,
+    answer_of,
     assignment,
     finish,
     fly,
@@ -145,5 +146,5 @@ def test_answers_are_remembered_in_few_bytes_whatever_their_length():
     finish(sender, 0, images=4096)
     assert all(len(kept) <= 16 for kept in sender._answers.values())
     with pytest.raises(AccountingError):
-        sender.answered(result_of(0, images=4096, answer=2), now_s=1.0)
+        sender.answered(result_of(0), answer_of(2, 4096), now_s=1.0)
     assert flight.plan.images == 4096

@@ -122,15 +122,13 @@ class TestResults:
         shard = Shard(folders.data / "tiny", "test")
         with open_ledger(evaluated[0]) as ledger:
             plan = ledger.plan
-            found = {(row.link, row.point): row.predictions for row in ledger.rows()}
+            found = {(row.link, row.point): row.answer for row in ledger.rows()}
         answers = set()
         for (link, point), predictions in found.items():
             codec = open_checkpoint(folders.codecs / plan.codec_at(link, point).name)
             expected = evaluate(codec, shard, plan.points[point].spec, link=link)
-            np.testing.assert_array_equal(
-                np.frombuffer(predictions, dtype="<u2"), expected.predictions_N
-            )
-            answers |= set(expected.predictions_N)
+            np.testing.assert_array_equal(np.frombuffer(predictions, dtype="<u2"), expected.answers)
+            answers |= set(expected.answers)
         assert len(answers) > 1
 
     def test_folder_passes_the_check_of_runs(self, evaluated):
@@ -192,7 +190,7 @@ class TestWork:
                 task = here[0].tasks[line.task]
                 spec = next(point.spec for point in task.points if point.point == line.point)
                 expected = evaluate(codec, shard, spec, link="tiny")
-                assert line.predictions == expected.predictions_N.tobytes()
+                assert b"".join(each.answer for each in line.frames) == expected.answers.tobytes()
 
     def test_finished_points_are_kept_after_a_stop(self, undrawn, folders, tmp_path, monkeypatch):
         jobs = []
@@ -279,7 +277,7 @@ class TestRefusals:
     def test_answers_that_do_not_fit_the_plan_are_refused(self, folders, tmp_path, monkeypatch):
         @contextmanager
         def short(job):
-            yield iter([EvaluatedPoint(task=0, point=0, predictions=b"\0\0", correct=[1])])
+            yield iter([EvaluatedPoint(task=0, point=0, frames=[])])
 
         monkeypatch.setattr(evaluations, "evaluating_process", short)
         with pytest.raises(SemcomError, match="wrong totals"):

@@ -7,6 +7,7 @@ from typing import Any
 from orchestrator.live.live_scenario import LiveScenario
 from orchestrator.live.stream import Stream
 from semcom.messages import FrameResult, Hello, PointTable, StreamAssignment, StreamState
+from semcom.tasks.classification import Classification
 from tests.orchestrator.ledgers import fake_link
 
 LINK, OTHER = "shapes10", "shapes100"
@@ -27,8 +28,12 @@ def stream_of(*links: str, **settings: Any) -> Stream:
     }
     scenario = LiveScenario.model_validate(content)
     planned = {name: fake_link(name, images=25) for name in names}
-    classes = dict.fromkeys(names, 10)
-    return Stream(scenario, planned, run=RUN, now_s=0.0, classes=classes)
+    tasks = {
+        codec.digest: Classification(classes=10)
+        for link in planned.values()
+        for codec in link.codecs
+    }
+    return Stream(scenario, planned, run=RUN, now_s=0.0, tasks=tasks)
 
 
 def receiver_greets(
@@ -104,9 +109,10 @@ def streaming(stream: Stream, *, link: str = LINK) -> tuple[Channel, StreamAssig
 def result_of(told: StreamAssignment, frame: int, **changed: Any) -> FrameResult:
     images = min(10, 25 - (frame % 3) * 10)
     fields: dict[str, Any] = {
-        "point": told.point, "frame": frame, "images": images, "correct": 1,
-        "predictions": bytes(2 * images), "attempts": 1, "encode_ms": 1.0, "channel_ms": 1.0,
-        "batch_wait_ms": 1.0, "decode_ms": 1.0, "round_trip_ms": 20.0,
+        "point": told.point, "frame": frame, "images": images,
+        "score": {"items": images, "correct": 1}, "answer": bytes(2 * images),
+        "attempts": 1, "encode_ms": 1.0, "channel_ms": 1.0, "batch_wait_ms": 1.0,
+        "decode_ms": 1.0, "round_trip_ms": 20.0,
     }  # fmt: skip
     return FrameResult(**{**fields, **changed})
 

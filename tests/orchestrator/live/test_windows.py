@@ -10,16 +10,16 @@ from semcom.messages import FrameResult
 
 def result(**changed):
     fields = {
-        "point": 0, "frame": 0, "images": 10, "correct": 8, "predictions": bytes(20),
-        "attempts": 1, "encode_ms": 1.0, "channel_ms": 1.0, "batch_wait_ms": 1.0,
-        "decode_ms": 1.0, "round_trip_ms": 20.0,
+        "point": 0, "frame": 0, "images": 10, "score": {"items": 10, "correct": 8},
+        "answer": bytes(20), "attempts": 1, "encode_ms": 1.0, "channel_ms": 1.0,
+        "batch_wait_ms": 1.0, "decode_ms": 1.0, "round_trip_ms": 20.0,
     }  # fmt: skip
     return FrameResult(**{**fields, **changed})
 
 
 def test_window_holds_the_last_seconds_and_nothing_else():
     window = Window(10.0, start_s=0.0)
-    window.add(result(correct=0, round_trip_ms=900.0), 1.0)
+    window.add(result(score={"items": 10, "correct": 0}, round_trip_ms=900.0), 1.0)
     for second in range(12, 22):
         window.add(result(round_trip_ms=float(second), attempts=2), float(second))
     stats = window.stats(21.5)

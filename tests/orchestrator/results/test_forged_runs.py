@@ -12,7 +12,7 @@ import pytest
 from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
-from orchestrator.results.frame_rows import COLUMNS
+from orchestrator.results.frame_table import CLASSIFIED
 from orchestrator.results.ledger import Ledger
 from orchestrator.results.run_end import write_results
 from orchestrator.results.run_folder import read_run
@@ -29,7 +29,7 @@ FEW = settings(
     max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
 CELLS = [
-    *(("frames", column) for column in COLUMNS),
+    *(("frames", column) for column in CLASSIFIED.columns),
     *(("plan", column) for column in ("digest", "content")),
     *(("classes", column) for column in ("codec", "classes")),
     *(("seals", column) for column in ("name", "digest")),
@@ -258,12 +258,12 @@ class TestTypes:
         run = copied(place / "unsealed", target)
         with sqlite3.connect(run / "ledger.sqlite") as database:
             database.execute("ALTER TABLE frames RENAME TO kept")
-            database.execute(f"CREATE TABLE frames ({', '.join(COLUMNS)})")
+            database.execute(f"CREATE TABLE frames ({', '.join(CLASSIFIED.columns)})")
             database.execute("INSERT INTO frames SELECT * FROM kept")
             database.execute("DROP TABLE kept")
         return run
 
-    @pytest.mark.parametrize("column", COLUMNS)
+    @pytest.mark.parametrize("column", CLASSIFIED.columns)
     @pytest.mark.parametrize("value", ["NULL", "'text'", "x'00'", "1.5", "-1", "9e999"])
     def test_any_type_in_any_column_is_one_line(self, place, tmp_path, column, value):
         run = self.rebuilt(place, tmp_path / "rebuilt")

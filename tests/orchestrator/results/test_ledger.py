@@ -10,6 +10,7 @@ import pytest
 
 from orchestrator.results.ledger import Ledger
 from semcom.errors import AccountingError, ConfigurationError, StorageError
+from semcom.tasks.classification import Classification
 from tests.orchestrator.ledgers import fake_plan, fake_result, fill_ledger
 
 LINK = "shapes10"
@@ -41,28 +42,28 @@ def test_frame_recorded_twice_counts_once(ledger, plan):
 def test_second_answer_that_differs_is_refused_and_the_first_one_stays(ledger, plan):
     result = fake_result(plan, LINK, 0, 0)
     ledger.record(LINK, codec_of(plan), [result])
-    other = result.model_copy(update={"predictions": bytes(len(result.predictions))})
+    other = result.model_copy(update={"answer": bytes(len(result.answer))})
     with pytest.raises(AccountingError, match="two ways"):
         ledger.record(LINK, codec_of(plan), [other])
-    assert [row.predictions for row in ledger.rows()] == [result.predictions]
+    assert [row.answer for row in ledger.rows()] == [result.answer]
 
 
 def test_second_judgement_that_differs_is_refused_although_the_answer_is_the_same(ledger, plan):
-    result = fake_result(plan, LINK, 0, 0, correct=7)
+    result = fake_result(plan, LINK, 0, 0, score={"items": 100, "correct": 7})
     ledger.record(LINK, codec_of(plan), [result])
-    other = result.model_copy(update={"correct": 8})
+    other = result.model_copy(update={"score": {"items": 100, "correct": 8}})
     with pytest.raises(AccountingError, match="was judged in two ways"):
         ledger.record(LINK, codec_of(plan), [other])
-    assert [row.correct for row in ledger.rows()] == [7]
+    assert [row.score["correct"] for row in ledger.rows()] == [7]
 
 
 def test_a_class_that_the_codec_does_not_have_is_refused_now_and_later(tmp_path, plan):
     path, codec = tmp_path / "l.sqlite", codec_of(plan)
-    beyond = fake_result(plan, LINK, 0, 0, predictions=b"\x0a\x00" * 100)
-    opened = Ledger(path, plan, classes={codec: 10})
+    beyond = fake_result(plan, LINK, 0, 0, answer=b"\x0a\x00" * 100)
+    opened = Ledger(path, plan, tasks={codec: Classification(classes=10)})
     with pytest.raises(AccountingError, match=r"class 10, its codec has 10 classes \(0 to 9\)"):
         opened.record(LINK, codec, [beyond])
-    opened.record(LINK, codec, [fake_result(plan, LINK, 0, 0, predictions=b"\x09\x00" * 100)])
+    opened.record(LINK, codec, [fake_result(plan, LINK, 0, 0, answer=b"\x09\x00" * 100)])
     opened.close()
     with sqlite3.connect(path) as database:
         database.execute("UPDATE frames SET predictions=?", (b"\xff\xff" * 100,))
@@ -153,8 +154,8 @@ def test_a_full_disk_is_told_as_such_and_nothing_of_the_batch_stays(ledger, plan
         (LINK, {"point": 99}),
         (LINK, {"frame": 3}),
         (LINK, {"images": 99}),
-        (LINK, {"predictions": b"\0\0"}),
-        (LINK, {"correct": 101}),
+        (LINK, {"answer": b"\0\0"}),
+        (LINK, {"score": {"items": 100, "correct": 101}}),
     ],
 )
 def test_what_was_not_planned_is_refused_and_takes_its_batch_along(link, changes, ledger, plan):
@@ -196,7 +197,7 @@ def test_resumed_ledger_keeps_the_name_of_its_run(plan, tmp_path):
 
 def test_digest_depends_on_answers_and_not_on_durations(plan, tmp_path):
     digests = []
-    changes = ({}, {(LINK, 0, 0): {"decode_ms": 9.0}}, {(LINK, 0, 0): {"predictions": b"\1" * 200}})
+    changes = ({}, {(LINK, 0, 0): {"decode_ms": 9.0}}, {(LINK, 0, 0): {"answer": b"\1" * 200}})
     for number, change in enumerate(changes):
         folder = fill_ledger(tmp_path / str(number), plan, changes=change)
         ledger = Ledger(folder / "ledger.sqlite")

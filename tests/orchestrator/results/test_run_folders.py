@@ -347,7 +347,9 @@ class TestHostedSweep:
             pass
         plan, ledger = sweep.plan, service._ledger
         codec = plan.codec_at("tiny", 0).digest
-        result = fake_result(plan, "tiny", 0, 0, predictions=bytes(40), correct=0)
+        result = fake_result(
+            plan, "tiny", 0, 0, answer=bytes(40), score={"items": 20, "correct": 0}
+        )
         ledger.record("tiny", codec, [result])
         service._sweep.recorded("tiny", [(0, 0)])
         sweep.finish()

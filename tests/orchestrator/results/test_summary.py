@@ -43,8 +43,12 @@ def test_every_link_has_a_row_at_each_of_its_points(tmp_path):
 
 def test_accuracy_is_the_share_of_all_images_with_its_wilson_interval(tmp_path):
     plan = fake_plan()
-    correct = {("shapes10", 0, frame): {"correct": frame} for frame in range(3)}
-    point = summary_of(fill_ledger(tmp_path, plan, changes=correct)).points[0]
+    sizes = [plan.frame_size("shapes10", frame) for frame in range(3)]
+    changes = {
+        ("shapes10", 0, frame): {"score": {"items": size, "correct": frame}}
+        for frame, size in enumerate(sizes)
+    }
+    point = summary_of(fill_ledger(tmp_path, plan, changes=changes)).points[0]
     assert (point.images, point.correct) == (250, 3)
     assert point.accuracy == 3 / 250
     assert (point.ci95_low, point.ci95_high) == wilson_interval(3, 250)

@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import replace
 
 import pytest
 
 from orchestrator.results.ledger import FrameRow, Ledger
-from orchestrator.soak.audit import ANSWERED, DECODED, answer_digest, audit
+from orchestrator.soak.audit import ANSWERED, DECODED, audit
+from semcom.tasks.classification import Classification
 from tests.orchestrator.ledgers import fake_plan, fill_ledger, sha256
 
 PLAN = fake_plan()
 OTHER = b"\xff\xff" * 100
+
+
+def logged(answer: bytes) -> str:
+    return hashlib.sha256(answer).hexdigest()[:16]
 
 
 @pytest.fixture(scope="module")
@@ -25,7 +31,7 @@ def rows(tmp_path_factory) -> list[FrameRow]:
 
 def record(event: str, row: FrameRow, **changes) -> dict[str, object]:
     found = {"event": event, "run": PLAN.run, "link": row.link, "point": row.point}
-    return found | {"frame": row.frame, "answer": answer_digest(row.predictions)} | changes
+    return found | {"frame": row.frame, "answer": logged(row.answer)} | changes
 
 
 def witnesses(rows):
@@ -83,9 +89,12 @@ def test_recorded_frame_that_no_receiver_decoded_is_unexpected(rows):
     [
         {"codec": sha256("other")},
         {"images": 99},
-        {"predictions": b"\0\0"},
-        {"correct": -1},
-        {"correct": 101},
+        {"answer": b"\0\0"},
+        {"score": {"items": 100, "correct": -1}},
+        {"score": {"items": 100, "correct": 101}},
+        {"score": {"items": 99, "correct": 7}},
+        {"score": {"items": 100}},
+        {"score": {"items": 100, "psnr": 7}},
     ],
 )
 def test_frame_that_is_not_as_planned_is_mismatching(rows, change):
@@ -93,25 +102,25 @@ def test_frame_that_is_not_as_planned_is_mismatching(rows, change):
 
 
 def test_class_beyond_the_codec_is_mismatching(rows):
-    classes = {row.codec: 10 for row in rows}
-    assert audit(PLAN, rows, classes=classes).clean
-    beyond = replace(rows[0], predictions=b"\x0a\x00" * rows[0].images)
-    assert kinds(audit(PLAN, [beyond, *rows[1:]], classes=classes)) == {"mismatching": 1}
+    tasks = {row.codec: Classification(classes=10) for row in rows}
+    assert audit(PLAN, rows, tasks=tasks).clean
+    beyond = replace(rows[0], answer=b"\x0a\x00" * rows[0].images)
+    assert kinds(audit(PLAN, [beyond, *rows[1:]], tasks=tasks)) == {"mismatching": 1}
 
 
 def test_frame_recorded_twice_and_in_two_ways_is_both(rows):
-    found = audit(PLAN, [*rows, replace(rows[0], predictions=OTHER)])
+    found = audit(PLAN, [*rows, replace(rows[0], answer=OTHER)])
     assert kinds(found) == {"duplicated": 1, "mismatching": 1}
 
 
 @pytest.mark.parametrize("event", [DECODED, ANSWERED])
 def test_answer_in_a_log_that_the_ledger_does_not_hold_is_mismatching(rows, event):
-    logs = [*witnesses(rows), record(event, rows[0], answer=answer_digest(OTHER))]
+    logs = [*witnesses(rows), record(event, rows[0], answer=logged(OTHER))]
     assert kinds(audit(PLAN, rows, logs, witnessed=True)) == {"mismatching": 1}
 
 
 def test_other_answer_than_that_of_the_undisturbed_run_is_mismatching(rows):
-    reference = [replace(rows[0], predictions=OTHER), *rows[1:]]
+    reference = [replace(rows[0], answer=OTHER), *rows[1:]]
     assert kinds(audit(PLAN, rows, reference=reference)) == {"mismatching": 1}
 
 
