@@ -46,7 +46,7 @@ class ReceiverCodec:
             CheckpointError: weights that are damaged, do not fit, or compute nothing useful.
         """
         arrays = checkpoint.read_weights("receiver")  # first: nothing is built that it lacks
-        codec = cls(checkpoint.manifest.architecture, device)
+        codec = cls(checkpoint.architecture, device)
         load_arrays(codec.modules, arrays)
         for module in codec.modules.values():
             module.eval().requires_grad_(False).to(codec.device)
@@ -82,3 +82,8 @@ class ReceiverCodec:
             _, logits_NT = self.forward(equalized, snr_db)
         logits: npt.NDArray[np.float32] = logits_NT.cpu().numpy()
         return logits
+
+
+def load_receiver(checkpoint: Checkpoint, device: str) -> ReceiverCodec:
+    """Load the receiving half of a codec of the paper's families."""
+    return ReceiverCodec.load(checkpoint, device)

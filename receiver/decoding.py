@@ -9,13 +9,14 @@ import numpy as np
 import torch
 
 from receiver.batcher import Waiting
-from receiver.codec import ReceiverCodec
 from receiver.settings import ReceiverSettings
 from semcom.checkpoints import open_checkpoint
+from semcom.codec_manifest import AnyManifest
 from semcom.errors import CheckpointError, ConfigurationError, ProtocolError
+from semcom.families import ReceiverHalf
 from semcom.messages import MAX_ITEMS, ReceivedFrame, Refusal, TaskResult
 from semcom.probe import is_finite
-from semcom.tasks.task import Task
+from semcom.wire import MAX_PAYLOAD_BYTES
 
 
 @dataclass(frozen=True)
@@ -33,8 +34,8 @@ class FrameDecoder:
     def __init__(self, settings: ReceiverSettings) -> None:
         self._settings = settings
         self._device = _device(settings.device)
-        self._codecs: dict[str, ReceiverCodec] = {}
-        self._tasks: dict[str, Task] = {}
+        self._codecs: dict[str, ReceiverHalf] = {}
+        self._manifests: dict[str, AnyManifest] = {}
 
     @property
     def digests(self) -> tuple[str, ...]:
@@ -52,11 +53,9 @@ class FrameDecoder:
         if checkpoint.digest not in self._codecs:
             if len(self._codecs) >= MAX_ITEMS:
                 raise CheckpointError(f"this receiver holds {MAX_ITEMS} codecs already; restart it")
-            self._tasks = {**self._tasks, checkpoint.digest: checkpoint.manifest.task}
-            self._codecs = {
-                **self._codecs,
-                checkpoint.digest: ReceiverCodec.load(checkpoint, self._device),
-            }
+            codec = checkpoint.load_receiver(device=self._device)
+            self._manifests = {**self._manifests, checkpoint.digest: checkpoint.manifest}
+            self._codecs = {**self._codecs, checkpoint.digest: codec}
 
     def check(self, frame: ReceivedFrame) -> None:
         """Refuse what the codec it names cannot decode.
@@ -64,13 +63,17 @@ class FrameDecoder:
         Raises:
             ProtocolError: the codec is not loaded, or has another number of symbols.
         """
-        codec = self._codecs.get(frame.codec)
-        if codec is None:
+        manifest = self._manifests.get(frame.codec)
+        if manifest is None or frame.codec not in self._codecs:
             raise ProtocolError("codec_not_loaded", f"codec {frame.codec[:12]} is not loaded")
-        expected = codec.architecture.channel.symbols
+        expected = manifest.symbols
         if frame.symbols != expected:
             raise ProtocolError(
                 "codec_mismatch", f"{frame.symbols} symbols per image, the codec has {expected}"
+            )
+        if frame.images * manifest.task.form.item_bytes > MAX_PAYLOAD_BYTES:
+            raise ProtocolError(
+                "codec_mismatch", f"the answers to {frame.images} images do not fit into a message"
             )
 
     def decode(self, batch: list[Waiting]) -> list[Decoded]:
@@ -89,7 +92,7 @@ class FrameDecoder:
             [np.full(w.frame.images, w.frame.snr_db, dtype=np.float32) for w in batch]
         )
         outputs = codec.decode(received_NK, csi_N1, snr_db_N=snr_db_N, equalizer=first.equalizer)
-        task = self._tasks[first.codec]
+        task = self._manifests[first.codec].task
         answers = task.answers(outputs)
         decode_ms = 1e3 * (time.monotonic() - started_s)
         ends = np.cumsum([waiting.frame.images for waiting in batch])

@@ -222,6 +222,11 @@ class ChannelCodecArchitecture(Architecture):
         """K = ceil(c / 2) complex symbols per image."""
         return (self.codeword_dim + 1) // 2
 
+    @property
+    def filled(self) -> float:
+        """Share of the 2 K reals of a codeword that are sent: the padding of an odd c is zero."""
+        return self.codeword_dim / (2 * self.symbols)
+
     @model_validator(mode="after")
     def _fits(self) -> Self:
         if not 2 <= self.codeword_dim <= self.feature_dim:
@@ -237,6 +242,11 @@ class CodecArchitecture(Architecture):
     encoder: AnyEncoderArchitecture = Field(description="semantic encoder")
     channel: ChannelCodecArchitecture = Field(description="CAT, or the plain link of the baselines")
     classes: int = Field(ge=2, le=65535, description="of the task")
+
+    @property
+    def image(self) -> tuple[int, int, int]:
+        """Height, width and channels that the encoder sees."""
+        return self.encoder.input.size, self.encoder.input.size, 3
 
     @model_validator(mode="after")
     def _fits(self) -> Self:

@@ -12,30 +12,33 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal, Self
+from typing import Any
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
-from safetensors import SafetensorError
-from safetensors.numpy import load as parse_safetensors
+from pydantic import ValidationError
 from safetensors.numpy import save as format_safetensors
 
 from semcom.architecture import CodecArchitecture
-from semcom.codec_arrays import Arrays, End, check_arrays
+from semcom.codec_arrays import Arrays, End, parse_arrays
+from semcom.codec_manifest import (
+    MANIFESTS,
+    MAX_WEIGHT_BYTES,
+    AnyManifest,
+    CodecManifest,
+    WeightFile,
+)
 from semcom.errors import CheckpointError, ConfigurationError, StorageError
+from semcom.families.family import ReceiverHalf, TransmitterHalf
 from semcom.files import read_file, write_atomically
-from semcom.identity import codec_digest
+from semcom.settings import Engine
 from semcom.shipped import shipped
-from semcom.tasks.classification import Classification
-from semcom.tasks.task import Task
 
 MANIFEST = "manifest.json"
 CODECS_HERE = Path("codecs")
 CODECS_SHIPPED = shipped("codecs")
 MAX_MANIFEST_BYTES = 1 << 20
-MAX_WEIGHT_BYTES = 1 << 30
-MAX_CLASS_NAME = 1000
 MAX_QUOTED = 300  # characters of what a file says, in an error
 
 
@@ -63,82 +66,48 @@ def default_name(dataset: str, preset: str, system: str) -> str:
     return name if system == "rkd-sc" else f"{name}-{system}"
 
 
-class WeightFile(BaseModel):
-    """Size and identity of one file of weights."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-    bytes: int = Field(ge=1, le=MAX_WEIGHT_BYTES)
-    sha256: str = Field(pattern="^[0-9a-f]{64}$")
-
-
-class CodecManifest(BaseModel):
-    """What `manifest.json` holds. Architecture and weights are the identity, the rest is record.
-
-    `classes` are the names of the classes in label order; None in codecs from before they had any.
-    """
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-    format: Literal[1] = 1
-    name: str = Field(pattern="^[a-z0-9][a-z0-9._-]{0,63}$")
-    dataset: str = Field(pattern="^[a-z0-9][a-z0-9._-]{0,63}$")
-    classes: list[str] | None = None
-    architecture: CodecArchitecture
-    weights: dict[End, WeightFile]
-    training: dict[str, Any] = {}
-    results: dict[str, Any] = {}
-
-    @model_validator(mode="after")
-    def _names_each_class(self) -> Self:
-        names, count = self.classes, self.architecture.classes
-        if names is None:
-            return self
-        if len(names) != count:
-            raise ValueError(f"classes holds {len(names)} names, the architecture has {count}")
-        if not all(name.strip() and len(name) <= MAX_CLASS_NAME for name in names):
-            raise ValueError(f"classes: names have 1 to {MAX_CLASS_NAME} characters, not all blank")
-        if len(set(names)) != count:
-            raise ValueError("classes holds a name twice")
-        return self
-
-    @property
-    def task(self) -> Task:
-        """What its answers are."""
-        return Classification(classes=self.architecture.classes)
-
-    def as_json(self) -> bytes:
-        """The content of `manifest.json`."""
-        left_out = {"classes"} if self.classes is None else set()
-        return json.dumps(self.model_dump(mode="json", exclude=left_out), indent=1).encode()
-
-    @property
-    def digest(self) -> str:
-        """SHA-256 over architecture and weights, hexadecimal."""
-        weights = {str(end): file.sha256 for end, file in self.weights.items()}
-        return codec_digest(self.architecture, weights)
-
-
 @dataclass(frozen=True)
 class Checkpoint:
     """A codec's folder with its manifest, read and valid; weights are checked when read."""
 
     folder: Path
-    manifest: CodecManifest
+    manifest: AnyManifest
 
     @property
     def digest(self) -> str:
         """The codec's digest."""
         return self.manifest.digest
 
-    def read_weights(self, end: End) -> Arrays:
-        """Read one end's weights, checked against the manifest in every way that needs no network.
+    @property
+    def architecture(self) -> CodecArchitecture:
+        """What a codec of the paper's families is made of.
 
         Raises:
-            CheckpointError: missing, truncated, altered, not safetensors, of another architecture,
-                or with values that no network can use.
+            CheckpointError: it is of another family.
         """
-        path = weight_path(self.folder, end)
+        if isinstance(self.manifest, CodecManifest):
+            return self.manifest.architecture
+        raise CheckpointError(
+            f"codec {self.folder.name} is of the family {self.manifest.family_name}; this takes "
+            f"codecs of rkd and jscc"
+        )
+
+    def read_weights(self, end: End) -> Arrays:
+        """Read one end's weights of a codec of the paper's families, checked as `read_half`.
+
+        Raises:
+            CheckpointError: they cannot be trusted, or the codec is of another family.
+        """
+        self.architecture  # noqa: B018 - of another family there are none
+        return parse_arrays(self.read_half(end))
+
+    def read_half(self, end: End) -> bytes:
+        """Read one end's file, checked against the manifest in every way that needs no network.
+
+        Raises:
+            CheckpointError: missing, truncated, altered, or not what its family can use.
+        """
+        path = self.path(end)
         expected = self.manifest.weights.get(end)
         if expected is None:
             raise CheckpointError(f"codec {self.folder} has no weights for the {end}")
@@ -150,22 +119,28 @@ class Checkpoint:
             )
         if hashlib.sha256(content).hexdigest() != expected.sha256:
             raise CheckpointError(f"{path} does not match the SHA-256 of its manifest")
-        arrays = _parse(content, path)
         try:
-            check_arrays(self.manifest.architecture, end, arrays)
+            self.manifest.family.check_content(self.manifest, end, content)
         except CheckpointError as error:
             raise CheckpointError(f"{path}: {error}") from error
-        return arrays
+        return content
 
     def verify(self) -> None:
-        """Check all weights. Raises CheckpointError on the first that cannot be trusted."""
+        """Check both files. Raises CheckpointError on the first that cannot be trusted."""
         for end in self.manifest.weights:
-            self.read_weights(end)
+            self.read_half(end)
 
+    def path(self, end: End) -> Path:
+        """Where an end's file lies."""
+        return self.folder / self.manifest.family.files[end]
 
-def weight_path(folder: Path, end: End) -> Path:
-    """Where an end's weights lie."""
-    return folder / f"{end}.safetensors"
+    def load_transmitter(self, *, engine: Engine = "torch", threads: int = 1) -> TransmitterHalf:
+        """Load the transmitting half, ready for service: `Family.load_transmitter`."""
+        return self.manifest.family.load_transmitter(self, engine=engine, threads=threads)
+
+    def load_receiver(self, *, device: str = "cpu") -> ReceiverHalf:
+        """Load the receiving half, ready for service: `Family.load_receiver`."""
+        return self.manifest.family.load_receiver(self, device=device)
 
 
 def open_checkpoint(folder: Path, *, expected_digest: str | None = None) -> Checkpoint:
@@ -177,9 +152,10 @@ def open_checkpoint(folder: Path, *, expected_digest: str | None = None) -> Chec
     path = folder / MANIFEST
     content = _read(path, MAX_MANIFEST_BYTES)
     try:
-        manifest = CodecManifest.model_validate_json(content)
+        manifest = MANIFESTS.validate_json(content)
     except ValidationError as error:
-        where = ".".join(str(part) for part in error.errors()[0]["loc"]) or "document"
+        places = error.errors()[0]["loc"]
+        where = ".".join(str(part) for part in places[1:]) or "document"  # after the format
         raise CheckpointError(f"{path}: {_line(where)}: {_reason(error)}") from error
     if set(manifest.weights) != {"transmitter", "receiver"}:
         raise CheckpointError(f"{path}: weights must name transmitter and receiver")
@@ -208,26 +184,42 @@ def write_checkpoint(  # noqa: PLR0913 - the fields of a manifest
         StorageError: the disk is full or refuses; an older codec there stays readable only if
             its weights were not yet replaced, so export into a new folder.
     """
-    files: dict[End, WeightFile] = {}
+    contents = {end: format_safetensors(dict(arrays)) for end, arrays in weights.items()}
+    manifest = CodecManifest(
+        name=name,
+        dataset=dataset,
+        classes=classes,
+        architecture=architecture,
+        weights=weight_files(contents),
+        training=training,
+        results=results,
+    )
+    return write_codec(folder, manifest, contents)
+
+
+def weight_files(contents: Mapping[End, bytes]) -> dict[End, WeightFile]:
+    """Return what a manifest states of the files of both ends."""
+    return {
+        end: WeightFile(bytes=len(content), sha256=hashlib.sha256(content).hexdigest())
+        for end, content in contents.items()
+    }
+
+
+def write_codec(folder: Path, manifest: AnyManifest, contents: Mapping[End, bytes]) -> Checkpoint:
+    """Write a codec of any family: its files first, the manifest last, each whole or absent.
+
+    Raises:
+        StorageError: as `write_checkpoint`.
+    """
+    written = Checkpoint(folder=folder, manifest=manifest)
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        for end, arrays in weights.items():
-            content = format_safetensors(dict(arrays))
-            write_atomically(weight_path(folder, end), content)
-            files[end] = WeightFile(bytes=len(content), sha256=hashlib.sha256(content).hexdigest())
-        manifest = CodecManifest(
-            name=name,
-            dataset=dataset,
-            classes=classes,
-            architecture=architecture,
-            weights=files,
-            training=training,
-            results=results,
-        )
+        for end, content in contents.items():
+            write_atomically(written.path(end), content)
         write_atomically(folder / MANIFEST, manifest.as_json())
     except OSError as error:
         raise StorageError(f"cannot write codec {folder}: {error.strerror}") from error
-    return Checkpoint(folder=folder, manifest=manifest)
+    return written
 
 
 def name_classes(checkpoint: Checkpoint, classes: list[str]) -> Checkpoint:
@@ -245,7 +237,7 @@ def name_classes(checkpoint: Checkpoint, classes: list[str]) -> Checkpoint:
         if key == "dataset":
             content["classes"] = classes
     try:
-        manifest = CodecManifest.model_validate(content)
+        manifest = MANIFESTS.validate_python(content)
         write_atomically(path, json.dumps(content, indent=1).encode())
     except ValidationError as error:
         raise ConfigurationError(f"codec {checkpoint.folder}: {_reason(error)}") from error
@@ -262,14 +254,6 @@ def _read(path: Path, limit: int) -> bytes:
         raise CheckpointError(f"no such file: {path}") from error
     except OSError as error:
         raise CheckpointError(f"cannot read {_line(path)}: {error.strerror}") from error
-
-
-def _parse(content: bytes, path: Path) -> Arrays:
-    try:
-        arrays: Arrays = parse_safetensors(content)
-    except (SafetensorError, ValueError, KeyError, TypeError) as error:
-        raise CheckpointError(f"{path} is not safetensors: {_line(error)}") from error
-    return arrays
 
 
 def _reason(error: ValidationError) -> str:

@@ -13,10 +13,11 @@ import unicodedata
 from collections.abc import Sequence
 from functools import cache
 
-from semcom.checkpoints import CodecManifest
+from semcom.codec_manifest import AnyManifest
 from semcom.errors import ConfigurationError
 from semcom.known_classes import known_classes
 from semcom.shards import DatasetManifest
+from semcom.tasks.classification import Classification
 
 logger = logging.getLogger("semcom.class_names")
 
@@ -85,9 +86,7 @@ def first_difference(dataset: str, ours: Sequence[str], theirs: Sequence[str]) -
     return None
 
 
-def check_classes(
-    where: str, codec: str, manifest: CodecManifest, dataset: DatasetManifest
-) -> None:
+def check_classes(where: str, codec: str, manifest: AnyManifest, dataset: DatasetManifest) -> None:
     """Check that a codec's labels mean the classes that the data set's labels mean.
 
     A codec that was written before codecs named their classes has those of the data set that it
@@ -102,7 +101,10 @@ def check_classes(
     Raises:
         ConfigurationError: another number of classes, or a class that differs; the first is named.
     """
-    count, theirs = manifest.architecture.classes, dataset.classes
+    task, theirs = manifest.task, dataset.classes
+    if not isinstance(task, Classification):
+        return
+    count = task.classes
     if count != len(theirs):
         raise ConfigurationError(
             f"{where}: codec {codec} answers {count} classes, "

@@ -12,10 +12,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
+from safetensors import SafetensorError
+from safetensors.numpy import load as parse_safetensors
 
 from semcom.architecture import (
     EXPANSION,
@@ -56,6 +58,28 @@ def array_specs(architecture: CodecArchitecture, end: End) -> dict[str, ArraySpe
         return dict([*_encoder(architecture), *_channel_encoder(channel)])
     head = _linear("head.linear", channel.feature_dim, architecture.classes)
     return dict([*_channel_decoder(channel), *head])
+
+
+def parse_arrays(content: bytes) -> Arrays:
+    """Return the arrays of a safetensors file.
+
+    Raises:
+        CheckpointError: it is none.
+    """
+    try:
+        arrays: Arrays = parse_safetensors(content)
+    except (SafetensorError, ValueError, KeyError, TypeError) as error:
+        raise CheckpointError(f"is not safetensors: {_line(str(error))}") from error
+    return arrays
+
+
+def check_content(manifest: Any, end: End, content: bytes) -> None:
+    """Check one end's file as a codec of the paper's families has it.
+
+    Raises:
+        CheckpointError: it is not safetensors, or not of this architecture; see `check_arrays`.
+    """
+    check_arrays(manifest.architecture, end, parse_arrays(content))
 
 
 def check_arrays(architecture: CodecArchitecture, end: End, arrays: Arrays) -> None:

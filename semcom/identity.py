@@ -81,6 +81,19 @@ def codec_digest(architecture: BaseModel, weights: Mapping[str, str]) -> str:
     return _sha256(identity, separators=(",", ":"))
 
 
+def family_codec_digest(decides: Mapping[str, Any], weights: Mapping[str, str]) -> str:
+    """Return the digest of a codec of format 2, hexadecimal.
+
+    Its architecture is hashed as its manifest states it: a field that a family adds later is not in
+    the manifests of before, and so not in their digests.
+
+    Args:
+        decides: family, task, symbols and architecture, as JSON values.
+        weights: SHA-256 of each end's file.
+    """
+    return _sha256({"format": 2, **decides, "weights": dict(weights)}, separators=(",", ":"))
+
+
 def _content(value: Any, dumped: Any, frozen: Fields) -> Any:
     """Return what is covered of a value; items of a list or map have the fields of their models."""
     if isinstance(value, BaseModel):

@@ -23,8 +23,7 @@ def plugin(group: str, name: str, ours: Mapping[str, str]) -> Any | None:
         ConfigurationError: the package that gives the name cannot be imported.
     """
     if name in ours:
-        module, _, attribute = ours[name].partition(":")
-        return getattr(import_module(module), attribute)
+        return named(ours[name])
     entry = _others(group).get(name)
     if entry is None:
         return None
@@ -36,6 +35,12 @@ def plugin(group: str, name: str, ours: Mapping[str, str]) -> Any | None:
         raise ConfigurationError(
             f"'{name}' of {group}, from {package}, cannot be imported: {reason}"
         ) from error
+
+
+def named(place: str) -> Any:
+    """Return the object that `module:attribute` names."""
+    module, _, attribute = place.partition(":")
+    return getattr(import_module(module), attribute)
 
 
 def installed(group: str, ours: Mapping[str, str]) -> list[str]:

@@ -3,7 +3,7 @@
 A codec that makes NaN, Inf or no power of ordinary images, or NaN of ordinary symbols, is refused
 before it serves.
 
-Shape legend: N images, S size that the encoder sees, K complex symbols, T classes.
+Shape legend: N images, K complex symbols.
 """
 
 from __future__ import annotations
@@ -27,27 +27,34 @@ NOT_FINITE = "to NaN or Inf"
 
 
 def probe_transmitter(
-    checkpoint: Checkpoint, encode: Callable[[Images], npt.NDArray[np.generic]]
+    checkpoint: Checkpoint,
+    encode: Callable[[Images], npt.NDArray[np.generic]],
+    *,
+    image: tuple[int, int, int],
+    filled: float = 1.0,
 ) -> None:
-    """Encode a few images uint8 (N, S, S, 3), and check the symbols (N, K).
+    """Encode a few images uint8 (N, H, W, C), and check the symbols (N, K).
+
+    Args:
+        checkpoint: of the codec.
+        encode: its transmitting half.
+        image: height, width and channels of an image that it takes.
+        filled: share of the reals of a codeword that carry power; the padding of an odd one does
+            not.
 
     Raises:
         CheckpointError: of another shape, not finite, or not of unit power.
     """
-    architecture = checkpoint.manifest.architecture
-    size, symbols = architecture.encoder.input.size, architecture.channel.symbols
-    random = np.random.default_rng(SEED).integers(0, 256, (RANDOM_IMAGES, size, size, 3), np.uint8)
-    plain = np.stack([np.full((size, size, 3), value, np.uint8) for value in (0, 255)])
+    symbols = checkpoint.manifest.symbols
+    random = np.random.default_rng(SEED).integers(0, 256, (RANDOM_IMAGES, *image), np.uint8)
+    plain = np.stack([np.full(image, value, np.uint8) for value in (0, 255)])
     images = np.concatenate([random, plain])
     symbols_NK = _run(lambda: encode(images), checkpoint, "encoder")
     if symbols_NK.shape != (len(images), symbols):
         raise _refused(checkpoint, f"sends {symbols_NK.shape[1:]} symbols per image, not {symbols}")
     if not is_finite(symbols_NK):
         raise _refused(checkpoint, f"encodes {NOT_FINITE}")
-    # The padding real of an odd codeword carries none.
-    power_N = np.square(np.abs(symbols_NK)).mean(axis=1) * (
-        2.0 * symbols / architecture.channel.codeword_dim
-    )
+    power_N = np.square(np.abs(symbols_NK)).mean(axis=1) / filled
     lowest, highest = power_N[:RANDOM_IMAGES].min(), power_N.max()
     if lowest < 1.0 - POWER_TOLERANCE or highest > 1.0 + POWER_TOLERANCE:
         raise _refused(checkpoint, f"sends a power of {lowest:.3g} to {highest:.3g}, not 1")
@@ -57,24 +64,29 @@ def probe_receiver(
     checkpoint: Checkpoint,
     decode: Callable[[Symbols, npt.NDArray[np.float32]], npt.NDArray[np.generic]],
 ) -> None:
-    """Decode noise (N, K) of the power received at SNRs (N,) in dB, and check the logits (N, T).
+    """Decode noise (N, K) of the power received at SNRs (N,) in dB, and check what comes of it.
 
     Raises:
         CheckpointError: of another shape, or not finite.
     """
-    architecture = checkpoint.manifest.architecture
+    manifest = checkpoint.manifest
     snr_db_N = np.array([SNR_MIN_DB, -10.0, SNR_DB, 30.0, SNR_MAX_DB], dtype=np.float32)
     rng = np.random.default_rng(SEED)
-    reals = rng.standard_normal((len(snr_db_N), 2 * architecture.channel.symbols), np.float32)
+    reals = rng.standard_normal((len(snr_db_N), 2 * manifest.symbols), np.float32)
     power_N1 = (1.0 + 10.0 ** (-snr_db_N / 10.0))[:, None]
     symbols_NK = (reals * np.sqrt(0.5 * power_N1).astype(np.float32)).view(np.complex64)
-    logits_NT = _run(lambda: decode(symbols_NK, snr_db_N), checkpoint, "decoder")
-    if logits_NT.shape != (len(snr_db_N), architecture.classes):
+    outputs = _run(lambda: decode(symbols_NK, snr_db_N), checkpoint, "decoder")
+    expected = manifest.task.output_shape
+    if outputs.shape != (len(snr_db_N), *expected):
         raise _refused(
-            checkpoint, f"answers {logits_NT.shape[1:]} classes, not {architecture.classes}"
+            checkpoint, f"answers with {_shape(outputs.shape[1:])} numbers, not {_shape(expected)}"
         )
-    if not is_finite(logits_NT):
+    if not is_finite(outputs):
         raise _refused(checkpoint, f"decodes {NOT_FINITE}")
+
+
+def _shape(shape: tuple[int, ...]) -> str:
+    return " x ".join(map(str, shape)) or "single"
 
 
 def is_finite(array: npt.NDArray[np.generic]) -> bool:

@@ -22,6 +22,7 @@ MODEL_MODULES = (
     "transmitters.encoder",
     "transmitters.channel_encoder",
     "transmitters.engine",
+    "transmitters.exported",
     "transmitters.onnx_encoders",
     "transmitters.onnx_engine",
     "transmitters.onnx_graph",
@@ -31,6 +32,7 @@ MODEL_MODULES = (
     "transmitters.weight_table",
     "receiver.codec",
     "receiver.channel_decoder",
+    "receiver.exported",
     "receiver.heads",
     "receiver.equalizer",
     "channel_sim.channels",
@@ -98,6 +100,8 @@ ALSO = {
     "semcom.sockets": ("zmq",),
     "semcom.authenticator": ("zmq",),
     "semcom.checkpoints": ("safetensors",),
+    "semcom.codec_arrays": ("safetensors",),
+    "semcom.plugins": ("module",),  # what a name of a plug-in stands for
     "orchestrator.bench.raw": ("zmq",),  # the wall that the system is measured against
     "transmitters.onnx_engine": ("onnxruntime",),
     "transmitters.timm_encoder": ("timm",),
@@ -110,6 +114,7 @@ WITH_TORCH = (
     "transmitters.conv_encoder",
     "transmitters.encoder",
     "transmitters.engine",
+    "transmitters.exported",
     "transmitters.timm_encoder",
 )
 

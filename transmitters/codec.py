@@ -51,12 +51,17 @@ class TransmitterCodec:
             CheckpointError: weights that are damaged, do not fit, or compute nothing useful.
         """
         arrays = checkpoint.read_weights("transmitter")  # first: nothing is built that it lacks
-        codec = cls(checkpoint.manifest.architecture)
+        codec = cls(checkpoint.architecture)
         load_arrays(codec.modules, arrays)
         for module in codec.modules.values():
             module.eval().requires_grad_(False)
             module.to(memory_format=torch.channels_last)
-        probe_transmitter(checkpoint, lambda images: codec.encode(images, snr_db=SNR_DB))
+        probe_transmitter(
+            checkpoint,
+            lambda images: codec.encode(images, snr_db=SNR_DB),
+            image=codec.architecture.image,
+            filled=codec.architecture.channel.filled,
+        )
         return codec
 
     def forward(self, images_N3HW: Tensor, snr_db_N: Tensor | None = None) -> tuple[Tensor, Tensor]:

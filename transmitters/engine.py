@@ -8,56 +8,42 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import partial
-from typing import Protocol
 
-import numpy as np
-import numpy.typing as npt
-
-from semcom.architecture import CodecArchitecture
 from semcom.checkpoints import Checkpoint
 from semcom.extras import needed_by
+from semcom.families import TransmitterHalf
 from semcom.settings import Engine
 
-
-class FrameCodec(Protocol):
-    """Semantic encoder and channel encoder of one link."""
-
-    @property
-    def architecture(self) -> CodecArchitecture:
-        """What it is made of."""
-        ...
-
-    def encode(
-        self, images_NHW3: npt.NDArray[np.uint8], *, snr_db: float
-    ) -> npt.NDArray[np.complex64]:
-        """Encode one frame: uint8 (N, H, W, 3) -> complex64 (N, K)."""
-        ...
-
-
-Loader = Callable[[Checkpoint], FrameCodec]
+Loader = Callable[[Checkpoint], TransmitterHalf]
 EXTRA: dict[Engine, str] = {"torch": "transmitter", "onnxruntime": "edge"}
 
 
 def codec_loader(engine: Engine, *, threads: int) -> Loader:
-    """Import an engine; what it returns loads codecs for it.
+    """Import an engine; what it returns loads codecs of any family for it.
 
     Raises:
         ConfigurationError: its packages are not installed.
     """
     with needed_by(f"engine {engine}", EXTRA[engine], otherwise="set another engine"):
-        return _torch_loader(threads) if engine == "torch" else _onnx_loader(threads)
+        if engine == "torch":
+            import torch
+
+            torch.set_num_threads(threads)
+        else:
+            import transmitters.onnx_engine  # noqa: F401 - to see that its packages are there
+    return partial(Checkpoint.load_transmitter, engine=engine, threads=threads)
 
 
-def _torch_loader(threads: int) -> Loader:
-    import torch
+def load_transmitter(checkpoint: Checkpoint, engine: Engine, threads: int) -> TransmitterHalf:
+    """Load the transmitting half of a codec of the paper's families.
 
-    from transmitters.codec import TransmitterCodec
+    Raises:
+        CheckpointError: weights that are damaged, do not fit, or compute nothing useful.
+    """
+    if engine == "torch":
+        from transmitters.codec import TransmitterCodec
 
-    torch.set_num_threads(threads)
-    return TransmitterCodec.load
-
-
-def _onnx_loader(threads: int) -> Loader:
+        return TransmitterCodec.load(checkpoint)
     from transmitters.onnx_engine import OnnxCodec
 
-    return partial(OnnxCodec.load, threads=threads)
+    return OnnxCodec.load(checkpoint, threads=threads)

@@ -39,10 +39,15 @@ class OnnxCodec:
         Raises:
             CheckpointError: weights that are damaged, do not fit, or compute nothing useful.
         """
-        architecture = checkpoint.manifest.architecture
+        architecture = checkpoint.architecture
         model = build_model(architecture, checkpoint.read_weights("transmitter"))
         codec = cls(architecture, model, threads=threads)
-        probe_transmitter(checkpoint, lambda images: codec.encode(images, snr_db=PROBE_SNR_DB))
+        probe_transmitter(
+            checkpoint,
+            lambda images: codec.encode(images, snr_db=PROBE_SNR_DB),
+            image=architecture.image,
+            filled=architecture.channel.filled,
+        )
         return codec
 
     def encode(

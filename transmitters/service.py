@@ -9,7 +9,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from semcom.checkpoints import open_checkpoint
+from semcom.codec_manifest import AnyManifest
 from semcom.errors import CheckpointError, ProtocolError, SemcomError
+from semcom.families import TransmitterHalf
 from semcom.heartbeats import Heartbeats
 from semcom.messages import (
     Arithmetic,
@@ -27,12 +29,11 @@ from semcom.probe import is_finite
 from semcom.security import Security
 from semcom.service import HEARTBEAT_S, new_instance
 from semcom.sockets import Endpoint, Received
-from semcom.tasks.task import Task
 from semcom.telemetry import Telemetry, event, frame_event
 from semcom.wakeup import Wakeup
 from semcom.wire import Symbols
 from semcom.worker import Worker
-from transmitters.engine import FrameCodec, codec_loader
+from transmitters.engine import codec_loader
 from transmitters.images import FrameSource
 from transmitters.sender import FramePlan, InFlight, Judged, Sender
 from transmitters.settings import TransmitterSettings
@@ -58,8 +59,8 @@ class FrameEncoder:
     def __init__(self, settings: TransmitterSettings) -> None:
         self._settings = settings
         self._load = codec_loader(settings.engine, threads=settings.threads)
-        self._codecs: dict[str, FrameCodec] = {}
-        self._tasks: dict[str, Task] = {}
+        self._codecs: dict[str, TransmitterHalf] = {}
+        self._manifests: dict[str, AnyManifest] = {}
         self._sources: dict[str, FrameSource] = {}
         self._cache: OrderedDict[tuple[str, str, int, int], Encoded] = OrderedDict()
         self._cached_bytes = 0
@@ -73,7 +74,8 @@ class FrameEncoder:
         assignment = plan.assignment
         key = (assignment.codec_digest, assignment.dataset_digest, plan.first_image, plan.images)
         codec = self._codec(assignment)
-        cacheable = assignment.encode_once and not codec.architecture.channel.tx_csi
+        needs_snr = self._manifests[assignment.codec_digest].needs_snr
+        cacheable = assignment.encode_once and not needs_snr
         if cacheable and key in self._cache:
             kept = self._cache[key]
             return Encoded(plan, kept.symbols_BK, kept.encode_ms)
@@ -103,7 +105,7 @@ class FrameEncoder:
             ProtocolError: no codec of this task gives such an answer: that at the other end is not
                 this one's.
         """
-        task = self._tasks[plan.assignment.codec_digest]
+        task = self._manifests[plan.assignment.codec_digest].task
         try:
             answers = task.form.parse(answer, plan.images)
             task.check(answers)
@@ -113,13 +115,13 @@ class FrameEncoder:
         references = source.references(task, plan.first_image, plan.images)
         return Judged(task.judge(answers, references), task.kept(answer))
 
-    def _codec(self, assignment: PointWork) -> FrameCodec:
+    def _codec(self, assignment: PointWork) -> TransmitterHalf:
         codec = self._codecs.get(assignment.codec_digest)
         if codec is None:
             folder = self._settings.codec_dir / assignment.codec
             checkpoint = open_checkpoint(folder, expected_digest=assignment.codec_digest)
             codec = self._codecs[assignment.codec_digest] = self._load(checkpoint)
-            self._tasks[assignment.codec_digest] = checkpoint.manifest.task
+            self._manifests[assignment.codec_digest] = checkpoint.manifest
             event(logger, "codec loaded", codec=assignment.codec, digest=checkpoint.digest[:12])
         return codec
 

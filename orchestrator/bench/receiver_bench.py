@@ -96,7 +96,7 @@ def _fed_receiver(mode: str, folders: Folders, folder: Path) -> Iterator[AskedPr
         "mode": mode,
         "threads": 1,
     }
-    symbols = Catalog(folders.codecs).open(CODEC).manifest.architecture.channel.symbols
+    symbols = Catalog(folders.codecs).open(CODEC).manifest.symbols
     with (
         asked("orchestrator.bench.feed", downlink, "--symbols", str(symbols)) as feed,
         served("receiver", {"receiver": section}, folder, f"receiver-{mode}"),

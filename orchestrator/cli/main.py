@@ -50,6 +50,7 @@ from orchestrator.sweep.run import (
     run_sweep,
 )
 from semcom.checkpoints import CODECS_SHIPPED
+from semcom.codec_manifest import AnyManifest
 from semcom.entry import run_process
 from semcom.errors import CheckpointError, ConfigurationError, SemcomError
 from semcom.extras import needed_by
@@ -215,21 +216,30 @@ def data_prepare(
 @checkpoints_app.command("list")
 def checkpoints_list(codecs: CodecDir = CODECS) -> None:
     """Codecs and what they are."""
-    table = new_table("codec", "data set", "system", "reals", "noise-free", "MB", "digest")
+    table = new_table(
+        "codec", "data set", "family", "system", "task", "symbols", "noise-free", "MB", "digest"
+    )
     catalog = Catalog(codecs)
     for name in catalog.names():
         manifest = catalog.open(name).manifest
-        accuracy = manifest.results.get("noise_free_accuracy")
         table.add_row(
             name,
             manifest.dataset,
-            manifest.architecture.channel.system,
-            str(manifest.architecture.channel.codeword_dim),
-            f"{100 * accuracy:.2f} %" if isinstance(accuracy, float) and 0 <= accuracy <= 1 else "",
+            manifest.family.name,
+            manifest.system,
+            manifest.task.kind,
+            str(manifest.symbols),
+            noise_free(manifest),
             f"{sum(file.bytes for file in manifest.weights.values()) / 1e6:.1f}",
             manifest.digest[:12],
         )
     console.print(table)
+
+
+def noise_free(manifest: AnyManifest) -> str:
+    """What a codec's training measured on a clean channel, as a cell of a table."""
+    share = manifest.results.get("noise_free_accuracy")
+    return f"{100 * share:.2f} %" if isinstance(share, float) and 0 <= share <= 1 else ""
 
 
 @checkpoints_app.command("verify")

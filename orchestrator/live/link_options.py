@@ -17,8 +17,7 @@ def choices(catalog: Catalog) -> dict[str, Any]:
             manifest = catalog.open(name).manifest
         except CheckpointError:
             continue
-        system = manifest.architecture.channel.system
-        codecs.append({"name": name, "dataset": manifest.dataset, "system": system})
+        codecs.append({"name": name, "dataset": manifest.dataset, "system": manifest.system})
     return {
         "models": list(get_args(ChannelModel)),
         "snr_bounds_db": [SNR_MIN_DB, SNR_MAX_DB],

@@ -11,13 +11,13 @@ from semcom.checkpoints import (
     Checkpoint,
     name_classes,
     open_checkpoint,
-    weight_path,
 )
 from semcom.class_names import canonical_names
 from semcom.errors import CheckpointError, ConfigurationError, StorageError
 from semcom.names import MAX_QUOTED, NAME_PATTERN, is_name
 from semcom.plain_text import command
 from semcom.shards import read_manifest
+from semcom.tasks.classification import Classification
 
 
 class Catalog:
@@ -67,7 +67,8 @@ class Catalog:
         try:
             folder.mkdir(parents=True, exist_ok=True)
             for end in checkpoint.manifest.weights:
-                shutil.copyfile(weight_path(checkpoint.folder, end), weight_path(folder, end))
+                path = checkpoint.path(end)
+                shutil.copyfile(path, folder / path.name)
             shutil.copyfile(checkpoint.folder / MANIFEST, folder / MANIFEST)
         except OSError as error:
             raise StorageError(f"cannot write {folder}: {error.strerror}") from error
@@ -86,10 +87,11 @@ class Catalog:
         """
         checkpoint = self.open(name)
         manifest = checkpoint.manifest
-        if manifest.classes is not None:
+        task = manifest.task
+        if manifest.classes is not None or not isinstance(task, Classification):
             return checkpoint
         classes = canonical_names(manifest.dataset)
-        if classes is None or len(classes) != manifest.architecture.classes:
+        if classes is None or len(classes) != task.classes:
             dataset = read_manifest(data_dir / manifest.dataset)
             trained_on, train = manifest.training.get("dataset_sha256"), dataset.splits.get("train")
             if train is None or trained_on not in (None, train.sha256):

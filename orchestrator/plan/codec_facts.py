@@ -8,8 +8,8 @@ from orchestrator.plan.catalog import Catalog
 from orchestrator.plan.plan import Plan
 from semcom.checkpoints import Checkpoint
 from semcom.codec_arrays import End
+from semcom.codec_manifest import FamilyManifest
 from semcom.settings import Settings
-from semcom.tasks.classification import Classification
 from semcom.tasks.registry import AnyTask
 from semcom.tasks.task import Task
 
@@ -23,16 +23,18 @@ class CodecFacts(Settings):
     """One codec: rates, sizes, and the teacher it learnt from.
 
     `compression_ratio` is 0 for a system that sends the feature itself. `parameters` counts each
-    part of PARTS by itself. `classes` and `task` are None in manifests of earlier versions.
+    part of PARTS by itself. Codecs of other families than the paper's have none of its figures, and
+    parts of their own. `classes`, `family` and `task` are None in manifests of earlier versions.
     """
 
     name: str
     digest: str
     dataset: str
     system: str
-    compression_ratio: float
-    feature_dim: int
-    codeword_dim: int
+    family: str | None = None
+    compression_ratio: float | None = None
+    feature_dim: int | None = None
+    codeword_dim: int | None = None
     symbols: int
     parameters: dict[str, int]
     teacher_parameters: int | None = None
@@ -52,6 +54,18 @@ def codec_facts(checkpoint: Checkpoint) -> CodecFacts:
         CheckpointError: its weights are missing or damaged.
     """
     manifest = checkpoint.manifest
+    common = {
+        "name": checkpoint.folder.name,
+        "digest": manifest.digest,
+        "dataset": manifest.dataset,
+        "system": manifest.system,
+        "symbols": manifest.symbols,
+        "task": manifest.task,
+    }
+    if isinstance(manifest, FamilyManifest):
+        checkpoint.verify()
+        counted = manifest.architecture.get("parameters", {})
+        return CodecFacts(parameters=counted, family=manifest.family_name, **common)
     channel = manifest.architecture.channel
     parameters = dict.fromkeys(PARTS, 0)
     for end in ENDS:
@@ -61,18 +75,14 @@ def codec_facts(checkpoint: Checkpoint) -> CodecFacts:
                 parameters[part] += array.size
     teacher = manifest.training.get("teacher_parameters")
     return CodecFacts(
-        name=checkpoint.folder.name,
-        digest=manifest.digest,
-        dataset=manifest.dataset,
-        system=channel.system,
+        family=manifest.family.name,
         compression_ratio=0.0 if channel.is_direct else channel.compression_ratio,
         feature_dim=channel.feature_dim,
         codeword_dim=channel.codeword_dim,
-        symbols=channel.symbols,
         parameters=parameters,
         teacher_parameters=teacher if isinstance(teacher, int) else None,
-        classes=manifest.task.classes if isinstance(manifest.task, Classification) else None,
-        task=manifest.task,
+        classes=manifest.architecture.classes,
+        **common,
     )
 
 

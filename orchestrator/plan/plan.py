@@ -13,6 +13,7 @@ from pydantic import Field
 from orchestrator.plan.catalog import Catalog
 from orchestrator.plan.scenario import Scenario, Threads, arithmetic_of
 from semcom.class_names import check_classes
+from semcom.codec_manifest import AnyManifest
 from semcom.errors import ConfigurationError
 from semcom.identity import plan_digest
 from semcom.messages import MAX_ITEMS, Arithmetic, Digest, Role
@@ -187,10 +188,26 @@ def _plan_codec(
 ) -> PlannedCodec:
     manifest = catalog.verified(codec).manifest
     check_classes(f"link {link}", codec, manifest, dataset)
-    channel = manifest.architecture.channel
-    if frame_images * (channel.symbols + 1) * SYMBOL_BYTES > MAX_PAYLOAD_BYTES:
+    _check_images(link, codec, manifest, dataset)
+    if frame_images * (manifest.symbols + 1) * SYMBOL_BYTES > MAX_PAYLOAD_BYTES:
         raise ConfigurationError(
-            f"link {link}: {frame_images} images of {channel.symbols} symbols do not fit into "
+            f"link {link}: {frame_images} images of {manifest.symbols} symbols do not fit into "
             f"one message; lower frame_images"
         )
-    return PlannedCodec(name=codec, digest=manifest.digest, system=channel.system)
+    if frame_images * manifest.task.form.item_bytes > MAX_PAYLOAD_BYTES:
+        raise ConfigurationError(
+            f"link {link}: the answers to {frame_images} images do not fit into one message; lower "
+            f"frame_images"
+        )
+    return PlannedCodec(name=codec, digest=manifest.digest, system=manifest.system)
+
+
+def _check_images(link: str, codec: str, manifest: AnyManifest, dataset: DatasetManifest) -> None:
+    """See that a codec that gives images back gives those of the data set's size."""
+    task, size = manifest.task, dataset.image_size
+    if task.REFERENCE == "items" and task.form.shape != (size, size, 3):
+        given = " x ".join(map(str, task.form.shape))
+        raise ConfigurationError(
+            f"link {link}: codec {codec} gives images of {given}, data set {dataset.name} has "
+            f"{size} x {size} x 3"
+        )

@@ -126,7 +126,8 @@ def _labels(
         groups[member.dataset, member.system].append(member)
     labels: dict[Member, tuple[str, float, int]] = {}
     for (_, system), group in groups.items():
-        ratios = {m: facts[m.digest].compression_ratio for m in group if m.digest in facts}
+        known = {m: facts[m.digest].compression_ratio for m in group if m.digest in facts}
+        ratios = {m: ratio for m, ratio in known.items() if ratio is not None}
         apart = len(set(ratios.values())) == len(group)
         if apart:
             group.sort(key=lambda member: ratios[member])

@@ -68,6 +68,10 @@ def accuracy_markdown(runs: Sequence[StoredRun]) -> list[ReportTable]:
     ]
 
 
+def _number(value: float | None) -> str:
+    return NOTHING if value is None else f"{value:g}"
+
+
 def codec_tables(runs: Sequence[StoredRun]) -> list[ReportTable]:
     """What the compared codecs are; nothing where no manifest tells."""
     facts = facts_of(runs).values()
@@ -76,7 +80,7 @@ def codec_tables(runs: Sequence[StoredRun]) -> list[ReportTable]:
     rows = [
         [
             codec.name, codec.dataset, TITLES.get(codec.system, codec.system),
-            f"{codec.compression_ratio:g}", str(codec.codeword_dim), str(codec.symbols),
+            _number(codec.compression_ratio), _number(codec.codeword_dim), str(codec.symbols),
             *(count(codec.parameters.get(part, 0)) for part in PARTS),
             NOTHING if codec.teacher_parameters is None else count(codec.teacher_parameters),
         ]

@@ -44,7 +44,7 @@ class _Key(NamedTuple):
 
 def ratio_curves(runs: Sequence[StoredRun], *, snr_db: float) -> list[RatioCurve]:
     """A curve per data set, system and channel that meets at least two compression ratios."""
-    facts = facts_of(runs)
+    facts = {key: codec for key, codec in facts_of(runs).items() if _has_ratio(codec)}
     found: dict[_Key, list[RatioPoint]] = defaultdict(list)
     for curve in system_curves(runs):
         at_snr = [point for point in curve.points if point.snr_db == snr_db]
@@ -58,7 +58,7 @@ def ratio_curves_of_results(
     results_csv: str, codecs: Iterable[CodecFacts], *, snr_db: float
 ) -> list[RatioCurve]:
     """The same from the `results.csv` of an evaluation and the codecs that its manifest names."""
-    facts = {(codec.dataset, codec.name): codec for codec in codecs}
+    facts = {(codec.dataset, codec.name): codec for codec in codecs if _has_ratio(codec)}
     found: dict[_Key, list[RatioPoint]] = defaultdict(list)
     for at, points in pooled_results(results_csv).items():
         at_snr = [point for point in points if point.snr_db == snr_db]
@@ -93,7 +93,13 @@ def ratio_tables(curves: Sequence[RatioCurve], snr_db: float) -> list[ReportTabl
     return tables
 
 
+def _has_ratio(codec: CodecFacts) -> bool:
+    """Codecs of other families than the paper's have none."""
+    return codec.compression_ratio is not None
+
+
 def _ratio_point(codec: CodecFacts, found: CurvePoint) -> RatioPoint:
+    assert codec.compression_ratio is not None
     return RatioPoint(ratio=codec.compression_ratio, codec=codec.name, found=found)
 
 

@@ -15,7 +15,6 @@ import torch
 from pydantic import ValidationError
 
 from orchestrator.training.reference import Answers, Symbols, decode_frames, encode_frames
-from receiver.codec import ReceiverCodec
 from semcom.checkpoints import open_checkpoint
 from semcom.entry import run_process
 from semcom.errors import INTERRUPTED, ConfigurationError, SemcomError
@@ -59,17 +58,17 @@ class TaskEvaluation:
         checkpoint = open_checkpoint(self._task.codec_dir, expected_digest=self._task.codec_digest)
         load = codec_loader(job.engine, threads=job.encoder_threads)
         self._transmitter = load(checkpoint)
-        self._receiver = ReceiverCodec.load(checkpoint)
+        self._receiver = checkpoint.load_receiver()
         self._codec_task = checkpoint.manifest.task
+        self._needs_snr = checkpoint.manifest.needs_snr
         self._shard = _planned_shard(self._task)
 
     def lines(self) -> Iterator[EvaluationLine]:
         """Progress while encoding, then an answer per point, by rising SNR."""
-        tx_csi = self._transmitter.architecture.channel.tx_csi
         encoded_for: float | None = None
         frames: list[Symbols] = []
         for point in sorted(self._task.points, key=lambda point: point.spec.snr_db):
-            if not frames or (tx_csi and point.spec.snr_db != encoded_for):
+            if not frames or (self._needs_snr and point.spec.snr_db != encoded_for):
                 encoded_for, frames = point.spec.snr_db, []
                 yield from self._encode(frames, point.spec.snr_db)
             yield self._answer(frames, point)

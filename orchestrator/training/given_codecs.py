@@ -84,8 +84,8 @@ def lay_given_codecs(merged: Fields, asked: Fields, dataset: DatasetManifest) ->
 
 
 def _architecture_of(folder: Path, name: str, dataset: DatasetManifest) -> CodecArchitecture:
-    manifest = open_checkpoint(codec_folder(folder)).manifest
-    architecture = manifest.architecture
+    checkpoint = open_checkpoint(codec_folder(folder))
+    manifest, architecture = checkpoint.manifest, checkpoint.architecture
     if architecture.channel.system != "rkd-sc" or architecture.encoder.kind != "student":
         raise ConfigurationError(
             f"{name}: {folder} is of {architecture.channel.system} with an encoder of kind "

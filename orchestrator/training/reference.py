@@ -16,16 +16,14 @@ import numpy as np
 import numpy.typing as npt
 
 from channel_sim.channels import draw_channel, pass_through
-from receiver.codec import ReceiverCodec
 from semcom.checkpoints import Checkpoint
 from semcom.errors import CheckpointError
+from semcom.families import ReceiverHalf, TransmitterHalf
 from semcom.points import PointSpec
 from semcom.probe import is_finite
 from semcom.shards import Shard
 from semcom.tasks.score import Score
 from semcom.tasks.task import Task, references_of
-from transmitters.codec import TransmitterCodec
-from transmitters.engine import FrameCodec
 
 NOISE_FREE_SNR_DB = 30.0  # the upper end of the decoder's SNR code
 
@@ -80,11 +78,11 @@ def evaluate_points(
     With `tx_csi` they are encoded for every point.
     """
     total = len(shard) if images is None else min(images, len(shard))
-    codec, receiver = TransmitterCodec.load(checkpoint), ReceiverCodec.load(checkpoint)
+    codec, receiver = checkpoint.load_transmitter(), checkpoint.load_receiver()
     task = checkpoint.manifest.task
     frames: list[Symbols] = []
     for point in points:
-        if not frames or codec.architecture.channel.tx_csi:
+        if not frames or checkpoint.manifest.needs_snr:
             snr_db = NOISE_FREE_SNR_DB if point is None else point.snr_db
             encoded = encode_frames(
                 codec, shard, images=total, frame_images=frame_images, snr_db=snr_db
@@ -96,7 +94,7 @@ def evaluate_points(
 
 
 def encode_frames(
-    codec: FrameCodec, shard: Shard, *, images: int, frame_images: int, snr_db: float
+    codec: TransmitterHalf, shard: Shard, *, images: int, frame_images: int, snr_db: float
 ) -> Iterator[Symbols]:
     """Symbols_NK of each frame, encoded when it is asked for.
 
@@ -109,7 +107,7 @@ def encode_frames(
 
 
 def decode_frames(
-    codec: ReceiverCodec,
+    codec: ReceiverHalf,
     task: Task,
     frames: Sequence[Symbols],
     point: PointSpec | None,
@@ -133,7 +131,7 @@ def decode_frames(
 
 
 def _receive(
-    codec: ReceiverCodec,
+    codec: ReceiverHalf,
     symbols_NK: Symbols,
     point: PointSpec | None,
     *,

@@ -206,7 +206,7 @@ def test_pickle_is_never_loaded(tmp_path):
         ({"colour": "red"}, "colour: Extra inputs are not permitted"),
         ({"weights.receiver.md5": "0"}, "weights.receiver.md5: Extra inputs"),
         ({"architecture.encoder.layers": 3}, "architecture.encoder.student.layers: Extra inputs"),
-        ({"format": 2}, "format: Input should be 1"),
+        ({"format": 3}, "format: Input should be 1"),
         ({"name": "../up"}, "name: String should match"),
         ({"dataset": None}, "dataset: Field required"),
         ({"architecture.classes": 1}, "architecture.classes: Input should be greater"),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -43,7 +44,7 @@ def encoder_of(task: Task, data: Path = Path()) -> FrameEncoder:
         control=ADDRESS, uplink=ADDRESS, engine="onnxruntime", data_dir=data
     )
     encoder = FrameEncoder(settings)
-    encoder._tasks[CODEC] = task
+    encoder._manifests[CODEC] = SimpleNamespace(task=task)  # type: ignore[assignment]
     return encoder
 
 

@@ -1,0 +1,16 @@
+"""Codec families: which there are, and what the running system must know of each (no torch).
+
+    rkd           the paper's system: semantic encoder, channel-aware transformer, task head
+    jscc          its baselines, which send the feature itself
+    torch-export  two programs of `torch.export`: any two modules of one's own
+
+A family of one's own is a `Family` that an installed package names under the entry-point group
+`rkd_sc.families`. A manifest can only name a family; it never names code.
+"""
+
+from __future__ import annotations
+
+from semcom.families.family import Family, ReceiverHalf, TransmitterHalf
+from semcom.families.registry import GROUP, all_families, family_of
+
+__all__ = ["GROUP", "Family", "ReceiverHalf", "TransmitterHalf", "all_families", "family_of"]

@@ -1,0 +1,52 @@
+"""The family `torch-export`: any two modules, stored as programs of `torch.export`.
+
+    transmitter.pt2   items float32 (N, C, H, W) of 0..1 [, SNR float32 (N,) dB] -> reals (N, 2 K)
+    receiver.pt2      reals float32 (N, 2 K), equalised [, SNR float32 (N,) dB] -> outputs
+
+Real and imaginary parts take turns in the reals. Outputs are logits (N, T) of a classification, or
+images (N, C, H, W) of 0..1 of a reconstruction. A program holds operators and arrays alone, which
+`semcom.families.program_check` sees to: loading it runs no code of whoever exported it.
+"""
+
+from __future__ import annotations
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from semcom.codec_arrays import End
+from semcom.errors import CheckpointError
+from semcom.families.family import Family
+from semcom.families.program_check import check_program
+
+
+class ExportedArchitecture(BaseModel):
+    """What both programs take, and how large they are."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    item: tuple[int, int, int] = Field(description="height, width, channels of an image")
+    receiver_snr: bool = Field(default=False, description="whether the receiver's half takes it")
+    parameters: dict[str, int] = Field(default={}, description="of each half, for tables")
+
+
+def check_content(manifest: object, end: End, content: bytes) -> None:
+    """See that a program holds operators and arrays alone.
+
+    Raises:
+        CheckpointError: it does not.
+    """
+    del manifest
+    try:
+        check_program(content)
+    except CheckpointError as error:
+        raise CheckpointError(f"the {end}'s half {error}") from error
+
+
+TORCH_EXPORT = Family(
+    name="torch-export",
+    title="torch.export",
+    architecture=ExportedArchitecture,
+    files={"transmitter": "transmitter.pt2", "receiver": "receiver.pt2"},
+    transmitter="transmitters.exported:load_transmitter",
+    receiver="receiver.exported:load_receiver",
+    check="semcom.families.exported:check_content",
+)

@@ -1,0 +1,112 @@
+"""A family: what its codecs are made of, and where their two halves are loaded from.
+
+Shape legend: N items of a frame, K complex symbols of a codeword, M columns of channel state.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Protocol
+
+import numpy as np
+import numpy.typing as npt
+from pydantic import BaseModel
+
+from semcom.codec_arrays import End
+from semcom.plugins import named
+from semcom.points import EqualizerMethod
+from semcom.settings import Engine
+
+if TYPE_CHECKING:  # checkpoints know families
+    from semcom.checkpoints import Checkpoint
+
+Symbols = npt.NDArray[np.complex64]
+
+
+class TransmitterHalf(Protocol):
+    """Semantic encoder and channel encoder of one link."""
+
+    def encode(self, items: npt.NDArray[Any], *, snr_db: float) -> Symbols:
+        """Encode one frame: images uint8 (N, H, W, 3) -> complex64 (N, K), mean |z|^2 at most 1.
+
+        `snr_db` may be used only by codecs whose manifest says `needs_snr`.
+        """
+        ...
+
+
+class ReceiverHalf(Protocol):
+    """Channel decoder and task head of one link."""
+
+    def decode(
+        self,
+        received_NK: Symbols,
+        csi_NM: Symbols | None,
+        *,
+        snr_db_N: npt.NDArray[np.float32],
+        equalizer: EqualizerMethod,
+    ) -> npt.NDArray[np.float32]:
+        """Decode one forward pass: complex64 (N, K) -> what the task makes answers of, float32.
+
+        Its shape is (N, *task.output_shape): logits, or pixels of 0..1.
+        """
+        ...
+
+
+LoadTransmitter = Callable[["Checkpoint", Engine, int], TransmitterHalf]
+LoadReceiver = Callable[["Checkpoint", str], ReceiverHalf]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Family:
+    """What the running system knows of a family.
+
+    Code is named as `module:attribute`, so that each process imports only the half it runs.
+
+    Attributes:
+        name: what manifests say.
+        title: for people.
+        architecture: checks the part of a manifest that is the family's own.
+        files: what the file of each end is called.
+        transmitter: loads that half: (checkpoint, engine, threads) -> TransmitterHalf.
+        receiver: loads that half: (checkpoint, device) -> ReceiverHalf.
+        check: looks at the content of an end's file without running it: (manifest, end, content).
+    """
+
+    name: str
+    title: str
+    architecture: type[BaseModel]
+    files: Mapping[End, str]
+    transmitter: str
+    receiver: str
+    check: str | None = None
+
+    def load_transmitter(
+        self, checkpoint: Checkpoint, *, engine: Engine, threads: int
+    ) -> TransmitterHalf:
+        """Load the transmitting half, ready for service.
+
+        Raises:
+            CheckpointError: what it holds is damaged, does not fit, or computes nothing useful.
+            ConfigurationError: a package that it needs is missing, or it has no such engine.
+        """
+        load: LoadTransmitter = named(self.transmitter)
+        return load(checkpoint, engine, threads)
+
+    def load_receiver(self, checkpoint: Checkpoint, *, device: str = "cpu") -> ReceiverHalf:
+        """Load the receiving half, ready for service.
+
+        Raises:
+            CheckpointError: what it holds is damaged, does not fit, or computes nothing useful.
+        """
+        load: LoadReceiver = named(self.receiver)
+        return load(checkpoint, device)
+
+    def check_content(self, manifest: Any, end: End, content: bytes) -> None:
+        """Look at the content of an end's file, as far as that needs no network.
+
+        Raises:
+            CheckpointError: it is not what the manifest says.
+        """
+        if self.check is not None:
+            named(self.check)(manifest, end, content)

@@ -1,0 +1,91 @@
+"""Programs of `torch.export`: writing them without their origin, and loading them."""
+
+from __future__ import annotations
+
+import io
+import json
+import zipfile
+from collections.abc import Callable
+
+import torch
+from torch import Tensor, nn
+from torch.export.passes import move_to_device_pass
+
+from semcom.errors import CheckpointError
+from semcom.families.program_check import (
+    GRAPH,
+    SAMPLE,
+    check_program,
+    empty_sample,
+    without_origin,
+)
+
+MAX_ITEMS = 4096  # of a forward pass
+
+Program = Callable[..., Tensor]
+
+
+def load_program(content: bytes, device: torch.device) -> Program:
+    """Return the function that a checked program computes.
+
+    Raises:
+        CheckpointError: torch cannot read it.
+    """
+    check_program(content)
+    try:
+        exported = torch.export.load(io.BytesIO(content))
+        if device.type != "cpu":
+            exported = move_to_device_pass(exported, device)
+        program: Program = exported.module(check_guards=False)
+    except Exception as error:  # of whatever version of torch wrote it
+        reason = next(iter(str(error).splitlines()), "") or type(error).__name__
+        raise CheckpointError(
+            f"torch {torch.__version__} cannot read a program: {reason}"
+        ) from error
+    return program
+
+
+def save_program(module: nn.Module, example: tuple[Tensor, ...]) -> bytes:
+    """Export a module; the first dimension of every input is the number of items.
+
+    Args:
+        module: in the mode in which it will serve.
+        example: inputs, float32 (2, ...).
+
+    Raises:
+        CheckpointError: torch cannot export it, or what it exports is no codec's program.
+    """
+    items = torch.export.Dim("items", min=1, max=MAX_ITEMS)
+    packed = io.BytesIO()
+    try:
+        with torch.no_grad():
+            exported = torch.export.export(
+                module, example, dynamic_shapes=tuple({0: items} for _ in example)
+            )
+        torch.export.save(exported, packed)
+    except Exception as error:  # torch says in many ways what it cannot export
+        reason = next((line for line in str(error).splitlines() if line.strip()), "")
+        raise CheckpointError(
+            f"torch.export cannot export {type(module).__name__}: {reason or type(error).__name__}"
+        ) from error
+    program = _without_origin(packed)
+    check_program(program)
+    return program
+
+
+def _without_origin(packed: io.BytesIO) -> bytes:
+    """Write the archive again without example inputs, paths of modules, or times."""
+    written = io.BytesIO()
+    with (
+        zipfile.ZipFile(packed) as source,
+        zipfile.ZipFile(written, "w", zipfile.ZIP_STORED) as target,
+    ):
+        for name in source.namelist():
+            content, inner = source.read(name), name.partition("/")[2]
+            if inner == GRAPH:
+                graph = without_origin(json.loads(content)) | {"guards_code": []}
+                content = json.dumps(graph, separators=(",", ":")).encode()
+            elif inner == SAMPLE:
+                content = empty_sample()
+            target.writestr(zipfile.ZipInfo(name), content)
+    return written.getvalue()
