@@ -74,7 +74,7 @@ def ensure(folder: JobsFolder, parallel: int | None = None) -> bool:
         ProcessFailedError: it ended at once; with its exit code.
         StorageError: the disk refuses.
     """
-    lock = FileLock(folder.lock)
+    lock = FileLock(folder.lock, folder=folder.root)
     if not lock.acquire():
         return False
     lock.release()

@@ -48,7 +48,7 @@ class Home:
         self.name = check_name(name, what="the live system")
         self.runs = runs
         self.folder = runs / LIVE_FOLDER / name
-        self._lock = FileLock(self.folder / LOCK)
+        self._lock = FileLock(self.folder / LOCK, folder=self.folder)
 
     def command(self, word: str) -> str:
         """A command of `semcom` for this very system, to be pasted into a shell."""
