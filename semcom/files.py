@@ -7,6 +7,7 @@ import os
 import secrets
 import stat
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import BinaryIO
 
@@ -79,10 +80,8 @@ def open_to_write(path: Path, *, append: bool = True) -> BinaryIO:
     Raises:
         OSError: it cannot be written, or is no regular file; `strerror` says it in words.
     """
-    try:
+    with suppress(FileNotFoundError):
         _check_regular(path.lstat(), path)
-    except FileNotFoundError:
-        pass
     flags = WRITE_FLAGS | (os.O_APPEND if append else 0)
     descriptor = os.open(path, flags, 0o666)
     try:
