@@ -16,7 +16,6 @@ from rich.progress import BarColumn, Progress, TaskID, TimeRemainingColumn
 
 from orchestrator.cli.terminal import Words, progress_bar
 from semcom.errors import StorageError
-from semcom.files import open_to_write
 
 logger = logging.getLogger("orchestrator.training")
 
@@ -120,8 +119,8 @@ class JobReporter:
             "steps": self._steps,
             **values,
         }
-        with _storage_errors(self._lines), open_to_write(self._lines) as file:
-            file.write(json.dumps(record).encode() + b"\n")
+        with _storage_errors(self._lines), self._lines.open("a") as file:
+            file.write(json.dumps(record) + "\n")
 
     def _scalar(self, name: str, value: float, step: int) -> None:
         with _storage_errors(self._events):
