@@ -157,11 +157,13 @@ class Broker:
         company.
         """
         started_s = self._clock()
+        batch, sends = self._known(batch)
+        if not batch:
+            return sends
         symbols_BK = np.concatenate([each.payload for each in batch])
         power_B = mean_power(symbols_BK)
         images = [len(each.payload) for each in batch]
         worst = np.maximum.reduceat(power_B, _starts(images)).tolist()
-        sends: list[Send] = []
         placed: list[_Placed] = []
         taken: list[bool] = []
         for each, worst_power in zip(batch, worst, strict=True):
@@ -228,16 +230,27 @@ class Broker:
         if link not in self.transmitters and len(self.transmitters) >= MAX_LINKS:
             raise ProtocolError("overloaded", f"{MAX_LINKS} links are served already")
 
+    def _known(self, batch: Sequence[Arrived]) -> tuple[list[Arrived], list[Send]]:
+        """Frames whose point is known, and refusals of the others; their symbols cost nothing."""
+        known: list[Arrived] = []
+        refusals: list[Send] = []
+        for each in batch:
+            key = each.message.key
+            if key.point in self.points.get(key.run, {}):
+                known.append(each)
+                continue
+            error = ProtocolError("unknown_point", f"no point {key.point} of run {key.run} here")
+            refusals.append(Send("uplink", each.sender, refusal(error, key)))
+        return known, refusals
+
     def _place(self, arrived: Arrived, worst_power: float) -> _Placed | None:
         """Where a frame goes, and through which channel; None where it has just gone there.
 
         Raises:
-            ProtocolError: the point is not known, the power too high, or nobody can take it.
+            ProtocolError: the power is too high, or nobody can take it.
         """
         message, key = arrived.message, arrived.message.key
-        point = self.points.get(key.run, {}).get(key.point)
-        if point is None:
-            raise ProtocolError("unknown_point", f"no point {key.point} of run {key.run} here")
+        point = self.points[key.run][key.point]
         check_power(worst_power)
         size_bytes = arrived.payload.nbytes + SYMBOL_BYTES * message.images  # with channel state
         self._check_link(key.link)

@@ -147,6 +147,7 @@ class Receivers:
 
     def answered(self, identity: bytes, frame: FrameName, now_s: float) -> None:
         """A frame was answered: nobody holds it any more, and who left it to another rests."""
+        self.here[identity].heard_s = now_s
         if self.here[identity].release(frame) is not None:
             self.here[identity].conduct.answer()
         for each in self.here.values():
@@ -157,6 +158,7 @@ class Receivers:
     def refused(self, identity: bytes, frame: FrameName, why: str, now_s: float) -> None:
         """A receiver did not take a frame that it was sent."""
         receiver = self.here[identity]
+        receiver.heard_s = now_s
         if receiver.release(frame) is not None:
             self._failed(receiver, why, now_s)
 

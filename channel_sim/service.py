@@ -11,7 +11,7 @@ from channel_sim.broker import Arrived, Broker, Send, batches
 from channel_sim.noise_engine import load_normals
 from channel_sim.settings import BrokerSettings
 from semcom.errors import ProtocolError
-from semcom.heartbeats import DEAD_AFTER_S, Heartbeats
+from semcom.heartbeats import DEAD_AFTER_S, Attention, Heartbeats
 from semcom.log_limit import KindLimit, LogLimit
 from semcom.messages import Hello, PointTable, ReceivedFrame, Refusal, SymbolFrame, Welcome
 from semcom.security import Security
@@ -69,6 +69,7 @@ class ChannelService:
                     PointTable(run=static.run, total=len(static.points), first=first, points=points)
                 )
         self._heartbeats = Heartbeats("channel", telemetry)
+        self._attention = Attention(HEARTBEAT_S)
         self._next_hello_s = 0.0
         self._arrived: list[Arrived] = []  # in one burst: drawn together at the next tick
         self._arrived_bytes = 0
@@ -103,7 +104,8 @@ class ChannelService:
         self._tell_rests(now_s)
         if now_s >= self._next_hello_s:
             self._next_hello_s = now_s + HEARTBEAT_S
-            for receiver in self._broker.forget_silent(now_s):
+            listened = self._attention.listened(now_s)
+            for receiver in self._broker.forget_silent(now_s) if listened else ():
                 if self._log_limit.due(f"silent {receiver.peer}", now_s) and self._lines.take():
                     event(logger, "receiver silent", peer=receiver.peer, held=len(receiver.held))
             self._telemetry.set("semcom_peers", len(self._broker.receivers), "receiver")

@@ -12,11 +12,13 @@ from __future__ import annotations
 import ctypes
 import fcntl
 import logging
+import math
 import os
 import socket
 import struct
 import sys
 import termios
+import time
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -29,6 +31,8 @@ CHECK_EVERY_S = 0.1
 CHECK_OFTEN_S = 0.01  # while a lot waits
 OFTEN_BYTES = 1 << 20
 LOG_EVERY_S = 10.0
+SETTLE_S = 0.2  # in which the library frees what a connection held
+AMPLIFICATION = 32  # bytes of memory for a byte on the wire, at most: 64 for an empty part of two
 SHORT_BYTES, SHORT_OVERHEAD, LONG_OVERHEAD = 255, 2, 9  # of a part, in ZMTP
 CURVE_OVERHEAD = 33  # of a part: name, nonce, authenticator and flags
 COUNTS = struct.Struct("=QQ")  # acknowledged, received
@@ -124,15 +128,23 @@ def hang_up(fd: int, remote: Remote) -> None:
         return
 
 
+def give_back_memory() -> None:
+    """Return to the system what the allocator keeps of freed memory, where it can."""
+    trim = getattr(ctypes.CDLL(None), "malloc_trim", None)
+    if trim is not None:
+        trim(0)
+
+
 class Kernel(NamedTuple):
     """What is asked of the system."""
 
     read: Callable[[int], Counts | None]
     end: Callable[[int, Remote], None]
     memory: Callable[[], int]
+    trim: Callable[[], None]
 
 
-KERNEL = Kernel(tcp_counts, hang_up, resident_bytes)
+KERNEL = Kernel(tcp_counts, hang_up, resident_bytes, give_back_memory)
 
 
 class Connections:
@@ -152,7 +164,10 @@ class Connections:
         self._bounds = bounds
         self._extra = CURVE_OVERHEAD if keyed else 0
         self._memory = kernel.memory if bound else None
+        self._trim = kernel.trim
         self._quiet_memory = 0  # when hardly anything waited here
+        self._trim_due = False  # something waited since
+        self._settled_s = -math.inf  # until then memory of those hung up on comes back
         self._read = kernel.read
         self._end = kernel.end
         self._open: dict[int, Connection] = {}
@@ -184,6 +199,14 @@ class Connections:
         connection = self._of.get(peer) or self.opened(fd(), peer=peer)
         if connection is not None:
             connection.taken += self._wire_bytes(parts)
+
+    def took_too_many(self, peer: bytes, part: bytes, *, hang_up: bool) -> None:
+        """A part was read that is one too many for its message."""
+        connection = self._of.get(peer)
+        if connection is not None:
+            connection.taken += self._wire_bytes((part,))
+            if hang_up and not connection.ended:
+                self._hang_up(connection, "a message of very many parts", time.monotonic())
 
     def room_for(self, peer: bytes, parts: Sequence[bytes]) -> bool:
         """Whether a message may wait to leave to a peer."""
@@ -253,9 +276,13 @@ class Connections:
         bounds = self._bounds
         by_size = sorted(self._open.values(), key=lambda each: each.unread, reverse=True)
         total = sum(each.unread for each in by_size)
-        if self._amplified(total):
-            self._hang_up(by_size[0], "what waits to be read takes too much memory", now_s)
-            total -= by_size.pop(0).unread
+        excess = self._excess_memory(total, now_s)
+        while by_size and excess > 0.0:  # of many, each of which may hold little
+            largest = by_size.pop(0)
+            excess -= largest.unread
+            total -= largest.unread
+            self._hang_up(largest, "what waits to be read takes too much memory", now_s)
+            self._settled_s = now_s + SETTLE_S
         for each in by_size:
             if each.unread <= bounds.received_bytes and total <= bounds.all_received_bytes:
                 break
@@ -267,16 +294,33 @@ class Connections:
         for each in order[: max(0, len(there) - MAX_CONNECTIONS)]:
             self._hang_up(each, "too many connections", now_s)
 
-    def _amplified(self, waiting: int) -> bool:
-        """Whether the process has grown by more than may wait, while something waited."""
-        if self._memory is None:
-            return False
-        memory = self._memory()
-        quiet = waiting <= OFTEN_BYTES
-        grown = not quiet and memory - self._quiet_memory > self._bounds.all_received_bytes
-        if quiet or grown:
+    def _excess_memory(self, waiting: int, now_s: float) -> float:
+        """How many of the bytes that wait must go, where they take more memory than may wait.
+
+        Memory is taken to be spread as the bytes are; half of what is allowed may stay. What the
+        process takes anyway is what it had when hardly anything waited. That is measured only
+        once the connections that were hung up on have given theirs back: else who dials again
+        and again would raise it each time.
+        """
+        if self._memory is None or now_s < self._settled_s:
+            return 0.0
+        allowed, memory = self._bounds.all_received_bytes, self._memory()
+        if waiting <= OFTEN_BYTES:
+            if memory > self._quiet_memory + OFTEN_BYTES and self._trim_due:
+                self._trim_due = False
+                memory = self._trimmed()
             self._quiet_memory = memory
-        return grown
+            return 0.0
+        self._trim_due = True
+        if memory - self._quiet_memory <= allowed or waiting * AMPLIFICATION < allowed:
+            return 0.0
+        grown = self._trimmed() - self._quiet_memory
+        return waiting * (1.0 - allowed / 2 / grown) if grown > allowed else 0.0
+
+    def _trimmed(self) -> int:
+        assert self._memory is not None
+        self._trim()
+        return self._memory()
 
     def _hang_up(self, connection: Connection, why: str, now_s: float) -> None:
         self._end(connection.fd, connection.remote)

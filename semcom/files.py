@@ -7,14 +7,18 @@ import os
 import secrets
 import stat
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
+from typing import BinaryIO
 
 from semcom.errors import StorageError
 
 READ_PIECE_BYTES = 1 << 20
 # A device or FIFO must not make us wait, nor become our terminal, nor be handed to a child.
 OPEN_FLAGS = os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC
+WRITE_FLAGS = os.O_WRONLY | os.O_CREAT | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC
 KINDS = (
+    (stat.S_ISLNK, "a symbolic link"),
     (stat.S_ISDIR, "a folder"),
     (stat.S_ISFIFO, "a FIFO"),
     (stat.S_ISSOCK, "a socket"),
@@ -65,6 +69,29 @@ def open_regular(path: Path) -> int:
         os.close(descriptor)
         raise
     return descriptor
+
+
+def open_to_write(path: Path, *, append: bool = True) -> BinaryIO:
+    """Open a log to be written, made if absent; only a regular file at that very place is.
+
+    Nothing else is waited for or written: no FIFO, device or folder, and no file elsewhere that a
+    symbolic link leads to.
+
+    Raises:
+        OSError: it cannot be written, or is no regular file; `strerror` says it in words.
+    """
+    with suppress(FileNotFoundError):
+        _check_regular(path.lstat(), path)
+    flags = WRITE_FLAGS | (os.O_APPEND if append else 0)
+    descriptor = os.open(path, flags, 0o666)
+    try:
+        _check_regular(os.fstat(descriptor), path)
+        if not append:
+            os.ftruncate(descriptor, 0)
+    except OSError:
+        os.close(descriptor)
+        raise
+    return os.fdopen(descriptor, "ab" if append else "wb")
 
 
 def read_file(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable
 
@@ -10,6 +11,20 @@ from semcom.metric_table import PEERS
 from semcom.telemetry import Telemetry
 
 DEAD_AFTER_S = 3.0
+
+
+class Attention:
+    """Whether this end has listened: who was busy or stopped has messages that it has not read."""
+
+    def __init__(self, every_s: float) -> None:
+        """Expect `listened` to be called every so many seconds."""
+        self._every_s = every_s
+        self._last_s = -math.inf
+
+    def listened(self, now_s: float) -> bool:
+        """Whether silence since the last call is the peers' own, and not this end's pause."""
+        last_s, self._last_s = self._last_s, now_s
+        return now_s - last_s <= 2 * self._every_s
 
 
 class Heartbeats:

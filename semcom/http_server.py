@@ -30,6 +30,7 @@ READ_DEADLINE_S = 5.0
 WRITE_DEADLINE_S = 10.0
 LINGER_S = 1.0  # so long what a refused peer still sends is dropped, so that it reads why
 LENGTH = re.compile(r"[0-9]{1,12}")
+CONTROL = re.compile(rb"[\x00-\x1f\x7f-\x9f]")
 BUSY = b"too many connections, try again\n"
 
 
@@ -152,6 +153,8 @@ class Handler(BaseHTTPRequestHandler):
             return None  # it came and went
         if not self.raw_requestline.endswith(b"\n"):
             raise RefusedError(414, f"an address has less than {MAX_HEAD_BYTES} bytes")
+        if CONTROL.search(self.raw_requestline.rstrip(b"\r\n")):  # not for a log, nor a terminal
+            raise RefusedError(400, "the request's first line holds control characters")
         if len(self.raw_requestline.split()) == 2:  # HTTP/0.9: no head would follow
             raise RefusedError(505, "ask with HTTP/1.0 or HTTP/1.1")
         if not self.parse_request():
@@ -174,11 +177,22 @@ class Handler(BaseHTTPRequestHandler):
         length = int(lengths[0])
         if length > MAX_BODY_BYTES:
             raise RefusedError(413, f"a body has at most {MAX_BODY_BYTES} bytes, not {length}")
+        self._continue()
         self._limits.bytes_left = length + 1
         body = self.rfile.read(length)
         if len(body) < length:
             raise RefusedError(400, f"the body ended after {len(body)} of {length} bytes")
         return body
+
+    def _continue(self) -> None:
+        """Tell who waits for it that the body may come."""
+        expected = self.headers.get("Expect")
+        if expected is None or self.request_version < "HTTP/1.1":
+            return
+        if expected.strip().lower() != "100-continue":
+            raise RefusedError(417, "of Expect, 100-continue alone is known")
+        self.connection.settimeout(WRITE_DEADLINE_S)
+        self.connection.sendall(b"HTTP/1.1 100 Continue\r\n\r\n")
 
     def _answer(self, response: Response) -> None:
         self.connection.settimeout(WRITE_DEADLINE_S)

@@ -2,10 +2,12 @@
 
 The kernel frees a lock when its holder ends, however it ends, so there are no stale locks; a
 process that stands still keeps its own. The file's content only names the holder in messages.
+A file can be deleted under its holder, so where a folder is what is held, the folder itself is
+locked, too: who finds no file then is still kept out.
 
 On NFS, Linux turns `flock` into a lock at the server, which counts for all hosts; a share that is
-mounted with `local_lock` or `nolock` keeps each host to itself. A file system without locks is
-refused.
+mounted with `local_lock` or `nolock` keeps each host to itself. It locks no folders: there the
+file is the only lock. A file system without any is refused.
 """
 
 from __future__ import annotations
@@ -23,8 +25,10 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal, Self
 
 from semcom.errors import ConfigurationError, StorageError
+from semcom.files import is_there
 
 POLL_S = 0.05
 WAITING_S = 5.0  # between two words about whom a process waits for
@@ -62,9 +66,24 @@ class FileLock:
     The lock is not inherited by programs that this process starts.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, *, folder: Path | None = None) -> None:
+        """Name it; nothing is opened yet.
+
+        Args:
+            path: the lock's file.
+            folder: what is held, where that is a folder with one lock: it is locked, too.
+        """
         self._path = path
+        self._guarded = folder
         self._file: int | None = None
+        self._folder: int | None = None
+
+    def __enter__(self) -> Self:
+        """Let it go at the end of the block."""
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.release()
 
     def acquire(self, wait_s: float = 0.0) -> bool:
         """Take the lock, waiting so long for it; whether it was taken.
@@ -90,6 +109,7 @@ class FileLock:
                 os.ftruncate(self._file, 0)
         os.close(self._file)
         self._file = None
+        self._release_folder()
 
     @property
     def in_place(self) -> bool:
@@ -104,17 +124,36 @@ class FileLock:
         return found or Holder()
 
     def _taken(self) -> bool:
+        """Take the folder first: who does not get it makes no new file."""
         try:
-            while True:
-                file = self._open()
-                locked, current = _locked(file), self._is_current(file)
-                if locked and current:
-                    break
-                os.close(file)
-                if current:
-                    return False  # else its last holder has removed it: there is a new one
+            if self._guarded is not None:
+                folder = os.open(self._guarded, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+                self._folder = folder
+                if not _locked_if_it_can_be(folder):
+                    return self._release_folder()
+            return self._file_taken() or self._release_folder()
         except OSError as error:
+            self._release_folder()
             raise StorageError(f"cannot lock {self._path}: {error.strerror}") from error
+        except BaseException:
+            self._release_folder()
+            raise
+
+    def _release_folder(self) -> Literal[False]:
+        if self._folder is not None:
+            os.close(self._folder)
+            self._folder = None
+        return False
+
+    def _file_taken(self) -> bool:
+        while True:
+            file = self._open()
+            locked, current = _locked(file), self._is_current(file)
+            if locked and current:
+                break
+            os.close(file)
+            if current:
+                return False  # else its last holder has removed it: there is a new one
         self._file = file
         with contextlib.suppress(OSError):  # a full disk: held, but without a name
             os.ftruncate(file, 0)
@@ -153,13 +192,18 @@ class FileLock:
 
 @contextmanager
 def exclusive(
-    path: Path, what: str, *, waiting: Callable[[Holder], None] | None = None
+    path: Path,
+    what: str,
+    *,
+    folder: Path | None = None,
+    waiting: Callable[[Holder], None] | None = None,
 ) -> Iterator[None]:
     """Hold `what` alone while the block runs, by a lock on the file `path`, which is then removed.
 
     Args:
         path: the lock's file; its folder is made if absent.
         what: that is held, for messages, such as "data set cifar10".
+        folder: that is held, if it is one: made if absent, and removed if nothing came into it.
         waiting: told whom this process waits for, at once and then every WAITING_S; it may raise
             to give up. Without it nobody waits.
 
@@ -167,11 +211,13 @@ def exclusive(
         HeldError: another process holds it, and nobody is `waiting`.
         StorageError: the folder cannot be written, or its file system has no locks.
     """
-    lock = FileLock(path)
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise StorageError(f"cannot make {path.parent}: {error.strerror}") from error
+    lock = FileLock(path, folder=folder)
+    made = folder if folder is not None and not is_there(folder) else None
+    for needed in filter(None, (path.parent, folder)):
+        try:
+            needed.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise StorageError(f"cannot make {needed}: {error.strerror}") from error
     wait_s = 0.0
     while not lock.acquire(wait_s):
         holder = lock.holder()
@@ -183,6 +229,9 @@ def exclusive(
         yield
     finally:
         lock.release(remove=True)
+        if made is not None:
+            with contextlib.suppress(OSError):
+                made.rmdir()
 
 
 def _locked(file: int) -> bool:
@@ -193,6 +242,17 @@ def _locked(file: int) -> bool:
     except OSError:
         os.close(file)
         raise
+    return True
+
+
+def _locked_if_it_can_be(folder: int) -> bool:
+    """Lock a folder; True also where the file system locks none, as NFS."""
+    try:
+        fcntl.flock(folder, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    except OSError:
+        return True
     return True
 
 

@@ -32,6 +32,7 @@ __all__ = [
     "shutdown",
 ]  # fmt: skip
 MAX_EVENTS = 4096  # of a monitor that are taken at a time
+MANY_PARTS = 4096  # of a message that is dropped, at a time
 ROLES: dict[str, Role] = {role: role for role in get_args(Role)}
 MONITOR_EVENT = struct.Struct("=Hi")  # event, value
 EVENTS: dict[int, handshakes.Event] = {
@@ -70,6 +71,7 @@ class Endpoint:
         self.monitor: zmq.Socket[bytes] | None = None
         self._security: Security | None = None
         self._watch: handshakes.HandshakeWatch | None = None
+        self._dropping: bytes | None = None  # whose message has more parts than any has
         self._router = kind == zmq.ROUTER
         self.socket: zmq.Socket[bytes] = zmq.Context.instance().socket(kind)
         self.socket.setsockopt(zmq.LINGER, 0)
@@ -145,9 +147,8 @@ class Endpoint:
             keyed=security is not None,
             greets=partial(handshakes.greets_with_curve, address),
         )
-        endpoint._observe(
-            zmq.EVENT_HANDSHAKE_SUCCEEDED | zmq.EVENT_CONNECTED | zmq.EVENT_DISCONNECTED
-        )
+        success = zmq.EVENT_HANDSHAKE_SUCCEEDED
+        endpoint._observe(success | zmq.EVENT_CONNECTED | zmq.EVENT_DISCONNECTED)
         try:
             endpoint.socket.connect(address)
         except zmq.ZMQError as error:
@@ -181,15 +182,17 @@ class Endpoint:
             AuthenticationError: the server knows this process's key as another peer's.
         """
         self.connections.check(time.monotonic())
+        if not self._drop_rest():
+            return None
         try:
             first = self.socket.recv(zmq.NOBLOCK, copy=False)
         except zmq.Again:
             return None
-        parts, speaker = _rest(self.socket, first, keyed=self._security is not None)
         sender = first.bytes if self._router else b""
-        if not self._router:
-            parts.insert(0, first.bytes)
+        parts, last = self._rest(first, [] if self._router else [first.bytes])
+        speaker = None if self._security is None else _speaker(last)
         self.connections.took(sender, parts, fd=partial(_descriptor, first))
+        self._dropping = sender if last.more else None
         answerable = not wire.is_refusal(parts)
         try:
             message, payload = wire.decode(parts)
@@ -236,6 +239,28 @@ class Endpoint:
             self.authenticator.release()
             self.authenticator = None
 
+    def _rest(self, first: zmq.Frame, parts: list[bytes]) -> tuple[list[bytes], zmq.Frame]:
+        """The parts of a message after its first one, one more than it may have at most."""
+        frame = first
+        while frame.more and len(parts) <= wire.PARTS:
+            frame = self.socket.recv(copy=False)
+            parts.append(frame.bytes)
+        return parts, frame
+
+    def _drop_rest(self) -> bool:
+        """Read the rest of a message of too many parts, keeping none; whether all of it is read.
+
+        There may be millions: each call reads some, and one that is so long ends its connection.
+        """
+        for number in range(MANY_PARTS):
+            if self._dropping is None:
+                return True
+            part, many = self.socket.recv(), number == MANY_PARTS - 1
+            self.connections.took_too_many(self._dropping, part, hang_up=many)
+            if not self.socket.getsockopt(zmq.RCVMORE):
+                self._dropping = None
+        return self._dropping is None
+
     def _let_in(self, security: Security) -> None:
         """Be a server that asks the authenticator; without an answer nobody comes in."""
         self.authenticator = Authenticator.shared(security)
@@ -251,11 +276,8 @@ class Endpoint:
         self.socket.setsockopt(zmq.CURVE_SECRETKEY, secret.encode())
 
     def _observe(self, more: int) -> None:
-        failed = (
-            zmq.EVENT_HANDSHAKE_FAILED_AUTH
-            | zmq.EVENT_HANDSHAKE_FAILED_PROTOCOL
-            | zmq.EVENT_HANDSHAKE_FAILED_NO_DETAIL
-        )
+        failed = zmq.EVENT_HANDSHAKE_FAILED_AUTH | zmq.EVENT_HANDSHAKE_FAILED_PROTOCOL
+        failed |= zmq.EVENT_HANDSHAKE_FAILED_NO_DETAIL
         self.monitor = self.socket.get_monitor_socket(failed | more)
 
     def _on_refused_handshake(
@@ -274,16 +296,6 @@ class Endpoint:
         if wrong is not None:
             security.refused("wrong_peer", f"{self.name}: {wrong}")
             raise ProtocolError("unexpected", wrong, key=frame_of(message))
-
-
-def _rest(
-    socket: zmq.Socket[bytes], first: zmq.Frame, *, keyed: bool
-) -> tuple[list[bytes], Speaker | None]:
-    """The parts of a message after its first one, and whose key it came with."""
-    if not keyed:
-        return (socket.recv_multipart() if first.more else []), None
-    frames = socket.recv_multipart(copy=False) if first.more else []
-    return [frame.bytes for frame in frames], _speaker(frames[-1] if frames else first)
 
 
 def _descriptor(frame: zmq.Frame) -> int:

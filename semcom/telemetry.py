@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import io
 import json
 import logging
 import sys
@@ -22,6 +23,7 @@ from prometheus_client import (
 )
 
 from semcom.errors import StorageError
+from semcom.files import open_to_write
 from semcom.messages import TaskResult
 from semcom.metric_table import MAX_LINKS, METRICS, OTHER_LINK, SECONDS_BUCKETS
 from semcom.stop_signals import to_stderr
@@ -160,11 +162,10 @@ def log_file(path: Path) -> Iterator[None]:
         StorageError: it cannot be written.
     """
     try:
-        if path.exists() and not path.is_file():  # a FIFO would be waited for
-            raise StorageError(f"{path} is no regular file: remove it")
-        handler = logging.FileHandler(path)
+        file = io.TextIOWrapper(open_to_write(path), encoding="utf-8", write_through=True)
     except OSError as error:
         raise StorageError(f"cannot write {path}: {error.strerror}") from error
+    handler = logging.StreamHandler(file)
     handler.setFormatter(JsonLines())
     root = logging.getLogger()
     level = root.level
@@ -176,6 +177,7 @@ def log_file(path: Path) -> Iterator[None]:
         root.setLevel(level)
         root.removeHandler(handler)
         handler.close()
+        file.close()
 
 
 def frame_event(logger: logging.Logger, text: str, result: TaskResult, answer: bytes) -> None:

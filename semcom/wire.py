@@ -124,7 +124,8 @@ def check_power(worst: float) -> None:
 
 def _check_parts(parts: Sequence[bytes]) -> tuple[bytes, bytes, bytes]:
     if len(parts) != PARTS:
-        raise ProtocolError("parts", f"{len(parts)} parts, expected {PARTS}")
+        found = len(parts) if len(parts) < PARTS else f"more than {PARTS}"
+        raise ProtocolError("parts", f"{found} parts, expected {PARTS}")
     prefix, header, body = parts
     if len(prefix) != PREFIX_BYTES:
         raise ProtocolError("size", f"prefix of {len(prefix)} bytes, expected {PREFIX_BYTES}")

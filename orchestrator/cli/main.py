@@ -184,13 +184,21 @@ def demo(
 def verify(
     run: Annotated[Path, typer.Argument(help="Folder of a run.")],
     data: DataDir = DATA,
+    *,
+    judge: Annotated[
+        bool, typer.Option("--judge", help="End with exit code 2 unless every link is judged.")
+    ] = False,
 ) -> None:
     """Re-check a run: every planned frame exactly once, digests, totals; judge its answers again.
 
     Answers are judged by the data sets in --data, where they are there as they were planned.
+    SNRs, codecs and times are compared between ledger and files, but not measured again.
     """
-    for line in verify_run(run, data).lines():
+    found = verify_run(run, data)
+    for line in found.lines():
         console.print(line)
+    if judge:
+        found.check_judged()
 
 
 @data_app.command("prepare")

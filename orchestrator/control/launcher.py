@@ -17,7 +17,7 @@ import yaml
 
 from semcom.children import start_module
 from semcom.errors import ProcessFailedError, StorageError
-from semcom.files import read_end
+from semcom.files import open_to_write, read_end, write_atomically
 from semcom.telemetry import event
 
 logger = logging.getLogger("orchestrator.control.launcher")
@@ -130,7 +130,7 @@ class Launcher:
 
     def _spawn(self, child: Child, now_s: float) -> None:
         try:
-            with child.log.open("ab") as log:
+            with open_to_write(child.log) as log:
                 child.process = start_module(
                     PACKAGES[child.role],
                     *("--config", child.config, "--id", child.peer),
@@ -140,7 +140,8 @@ class Launcher:
                     start_new_session=True,  # Ctrl-C goes to the orchestrator alone
                 )
         except OSError as error:
-            raise StorageError(f"cannot start {child.role} {child.peer}: {error}") from error
+            why = f"{error.filename or 'its process'}: {error.strerror}"
+            raise StorageError(f"cannot start {child.role} {child.peer}: {why}") from error
         child.started_s.append(now_s)
         event(logger, "process started", role=child.role, peer=child.peer, child=child.process.pid)
 
@@ -162,7 +163,9 @@ class Launcher:
 def _write(path: Path, sections: Mapping[str, Mapping[str, Any]]) -> Path:
     content = {role: {**section, "parent_pid": os.getpid()} for role, section in sections.items()}
     try:
-        path.write_text(yaml.safe_dump(json.loads(json.dumps(content, default=str))))
+        write_atomically(
+            path, yaml.safe_dump(json.loads(json.dumps(content, default=str))).encode()
+        )
     except OSError as error:
         raise StorageError(f"cannot write {path}: {error.strerror}") from error
     return path

@@ -20,7 +20,7 @@ from semcom.errors import (
     ProtocolError,
     StorageError,
 )
-from semcom.heartbeats import DEAD_AFTER_S
+from semcom.heartbeats import DEAD_AFTER_S, Attention
 from semcom.log_limit import KindLimit
 from semcom.messages import (
     Arithmetic,
@@ -78,6 +78,7 @@ class ControlService(ABC):
         self._unrecorded: list[tuple[bytes, Results]] = []
         self._log_limit = KindLimit(every_s=LOGGED_EVERY_S)
         self._next_tick_s = 0.0
+        self._attention, self._listened = Attention(HEARTBEAT_S), False
         self._begun_s = time.monotonic()
         # Processes that are started here take some seconds to be there.
         self._reminder = Reminder(FIRST_S if launcher is None else STARTING_S)
@@ -115,7 +116,8 @@ class ControlService(ABC):
             self._record()
         if now_s >= self._next_tick_s:
             self._next_tick_s = now_s + HEARTBEAT_S / 2
-            for (kind, peer), (_, heard_s) in self._peers.items():
+            self._listened = self._attention.listened(now_s)
+            for (kind, peer), (_, heard_s) in self._peers.items() if self._listened else ():
                 if kind == "receiver" and now_s - heard_s > DEAD_AFTER_S:
                     self._receiver_gone(peer)
             self._show_peers(now_s)

@@ -283,7 +283,7 @@ def _alone(root: Path) -> Iterator[None]:
     def waiting(holder: Holder) -> None:
         logger.warning("waiting for data set %s, which %s writes", root, holder)
 
-    with exclusive(_lock(root), f"data set {root}", waiting=waiting):
+    with exclusive(_lock(root), f"data set {root}", folder=root, waiting=waiting):
         _remove_left_overs(root)
         yield
 

@@ -26,7 +26,7 @@ from orchestrator.results.run_end import write_results
 from orchestrator.results.run_folder import (
     EVALUATION,
     LEDGER,
-    is_evaluation,
+    check_folder,
     is_read_only,
     open_finished,
 )
@@ -35,7 +35,6 @@ from orchestrator.results.run_manifest import write_run_manifest
 from orchestrator.sweep.run import WRITING, InterruptedRunError, RunOutcome, draw
 from semcom.children import start_module
 from semcom.errors import (
-    ConfigurationError,
     ProcessFailedError,
     SemcomError,
 )
@@ -90,11 +89,11 @@ def run_evaluation(
     run = f"{scenario.name}.{secrets.token_hex(4)}"
     plan = make_plan(scenario, run=run, data_dir=folders.data, catalog=catalog)
     if is_read_only(folder) and is_there(folder / LEDGER):
-        _check_folder(folder)
+        check_folder(folder, resume=True, evaluation=True)
         why = f"{folder} cannot be written; choose another folder with --out"
         return RunOutcome(folder, open_finished(folder, plan), None, 0.0, why)
     with alone_in(folder, folders.runs):
-        _check_folder(folder)
+        check_folder(folder, resume=True, evaluation=True)
         codecs = facts_of_plan(plan, catalog)
         ledger = Ledger(folder / LEDGER, plan, tasks=tasks_of(codecs))
         try:
@@ -245,10 +244,3 @@ def _lines(process: subprocess.Popen[bytes], job: EvaluationJob) -> Iterator[Eva
             raise SemcomError(f"the evaluating process wrote what is no answer: {error}") from error
     if process.wait() != 0:
         raise SemcomError(f"the evaluating process ended with exit code {process.returncode}")
-
-
-def _check_folder(folder: Path) -> None:
-    if is_there(folder / LEDGER) and not is_evaluation(folder):
-        raise ConfigurationError(
-            f"{folder} holds a run through processes; choose another --out for the evaluation"
-        )

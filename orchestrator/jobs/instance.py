@@ -16,7 +16,7 @@ from orchestrator.jobs.job_processes import is_process
 from orchestrator.jobs.settings import JobsFolder
 from semcom.children import start_module
 from semcom.errors import ProcessFailedError, SemcomError, StorageError
-from semcom.files import read_file, write_atomically
+from semcom.files import open_to_write, read_file, write_atomically
 from semcom.locks import FileLock
 
 LOCK_WAIT_S = 2.0  # a command that looks for a supervisor holds its lock for a moment
@@ -74,7 +74,7 @@ def ensure(folder: JobsFolder, parallel: int | None = None) -> bool:
         ProcessFailedError: it ended at once; with its exit code.
         StorageError: the disk refuses.
     """
-    lock = FileLock(folder.lock)
+    lock = FileLock(folder.lock, folder=folder.root)
     if not lock.acquire():
         return False
     lock.release()
@@ -82,7 +82,7 @@ def ensure(folder: JobsFolder, parallel: int | None = None) -> bool:
     if parallel is not None:
         words += ["--parallel", str(parallel)]
     try:
-        with folder.log.open("ab") as log:
+        with open_to_write(folder.log) as log:
             process = start_module(
                 "orchestrator.jobs",
                 *words,

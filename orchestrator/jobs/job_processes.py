@@ -21,6 +21,7 @@ from orchestrator.jobs.runner import BUSY, read_exit
 from orchestrator.jobs.settings import JobsFolder
 from orchestrator.jobs.store import Job
 from semcom.children import python_module, start_module
+from semcom.files import open_to_write
 
 MARK = "SEMCOM_JOB"
 SAME_START_S = 1.0  # the start time follows the system's clock, which may be adjusted
@@ -68,7 +69,7 @@ class JobProcesses:
             "PYTHONUNBUFFERED": "1",
             "COLUMNS": "1000",  # rich breaks the lines of a log, errors too, at 80 otherwise
         }
-        with self._folder.job_log(job.id).open("ab") as log:
+        with open_to_write(self._folder.job_log(job.id)) as log:
             child = start_module(
                 "orchestrator.jobs.runner",
                 *(folder, job.attempts, "--", *command_of(job, self._module)),

@@ -49,7 +49,7 @@ def run(folder: Path, attempt: int, command: list[str]) -> int:
 
 
 def _run(folder: Path, attempt: int, command: list[str], stop: StopRequest) -> int:
-    lock = FileLock(folder / "run.lock")
+    lock = FileLock(folder / "run.lock", folder=folder)
     if not lock.acquire():
         return BUSY
     _say(f"{HEADING}{attempt}: {shlex.join(command)}")

@@ -182,7 +182,7 @@ def supervise(folder: JobsFolder, settings: JobsSettings) -> int | None:
         StorageError: the disk refuses; running jobs go on and are found again.
     """
     store = JobStore(folder.database, create=True)
-    lock = FileLock(folder.lock)
+    lock = FileLock(folder.lock, folder=folder.root)
     wakeup = Wakeup()
     try:
         if not lock.acquire(LOCK_WAIT_S):

@@ -16,7 +16,7 @@ from orchestrator.jobs.job_processes import is_process
 from orchestrator.plan.folders import RUNS
 from orchestrator.results.run_lock import LIVE_FOLDER, LOCK
 from semcom.errors import ConfigurationError, StorageError
-from semcom.files import read_file, read_text, write_atomically
+from semcom.files import open_to_write, read_file, read_text, write_atomically
 from semcom.locks import FileLock
 from semcom.names import check_name, is_name
 from semcom.plain_text import command, option
@@ -48,7 +48,7 @@ class Home:
         self.name = check_name(name, what="the live system")
         self.runs = runs
         self.folder = runs / LIVE_FOLDER / name
-        self._lock = FileLock(self.folder / LOCK)
+        self._lock = FileLock(self.folder / LOCK, folder=self.folder)
 
     def command(self, word: str) -> str:
         """A command of `semcom` for this very system, to be pasted into a shell."""
@@ -85,7 +85,7 @@ class Home:
         """
         try:
             self.logs.mkdir(parents=True, exist_ok=True)
-            return (self.logs / UP_LOG).open("wb")
+            return open_to_write(self.logs / UP_LOG, append=False)
         except OSError as error:
             raise StorageError(f"cannot use {self.folder}: {error.strerror}") from error
 

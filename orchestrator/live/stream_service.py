@@ -118,7 +118,7 @@ class StreamService(ControlService):
         return new
 
     def _housekeep(self, now_s: float) -> None:
-        for (role, peer), (_, heard_s) in list(self._peers.items()):
+        for (role, peer), (_, heard_s) in list(self._peers.items()) if self._listened else ():
             silent_s = now_s - heard_s
             if role == "transmitter" and silent_s > DEAD_AFTER_S:
                 self._stream.transmitter_gone(peer)

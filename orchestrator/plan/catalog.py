@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-import shutil
 from pathlib import Path
 
 from semcom.checkpoints import (
     CODECS_SHIPPED,
     MANIFEST,
+    MAX_MANIFEST_BYTES,
     Checkpoint,
     name_classes,
     open_checkpoint,
 )
 from semcom.class_names import canonical_names
+from semcom.codec_manifest import MAX_WEIGHT_BYTES
 from semcom.errors import CheckpointError, ConfigurationError, StorageError
+from semcom.files import is_there, read_file, write_atomically
 from semcom.names import MAX_QUOTED, NAME_PATTERN, is_name
 from semcom.plain_text import command
 from semcom.shards import read_manifest
@@ -39,7 +41,7 @@ class Catalog:
         """
         if not is_name(name):
             raise CheckpointError(f"codec {name[:MAX_QUOTED]!r}: a name matches {NAME_PATTERN}")
-        if not (self.root / name / MANIFEST).exists():
+        if not is_there(self.root / name / MANIFEST):
             raise CheckpointError(no_codec(name, self))
         return open_checkpoint(self.root / name)
 
@@ -56,20 +58,23 @@ class Catalog:
     def export(self, name: str, target: Path) -> Path:
         """Copy a verified codec into `target`/<name>; the manifest arrives last.
 
+        Each file is whole or absent; a link or FIFO in its place is replaced, never written to.
+
         Raises:
             CheckpointError: it cannot be trusted, or the target holds another one.
             StorageError: the disk refuses.
         """
         checkpoint = self.verified(name)
         folder = target / name
-        if (folder / MANIFEST).exists() and open_checkpoint(folder).digest != checkpoint.digest:
+        if is_there(folder / MANIFEST) and open_checkpoint(folder).digest != checkpoint.digest:
             raise CheckpointError(f"{folder} holds another codec; remove it first")
         try:
             folder.mkdir(parents=True, exist_ok=True)
             for end in checkpoint.manifest.weights:
                 path = checkpoint.path(end)
-                shutil.copyfile(path, folder / path.name)
-            shutil.copyfile(checkpoint.folder / MANIFEST, folder / MANIFEST)
+                write_atomically(folder / path.name, read_file(path, max_bytes=MAX_WEIGHT_BYTES))
+            manifest = read_file(checkpoint.folder / MANIFEST, max_bytes=MAX_MANIFEST_BYTES)
+            write_atomically(folder / MANIFEST, manifest)
         except OSError as error:
             raise StorageError(f"cannot write {folder}: {error.strerror}") from error
         return folder

@@ -145,6 +145,35 @@ def is_evaluation(folder: Path) -> bool:
     return (read_run_manifest(folder) or {}).get("kind") == EVALUATION
 
 
+def check_folder(folder: Path, *, resume: bool, evaluation: bool = False) -> None:
+    """See that a folder holds what is to be gone on with, or nothing.
+
+    Args:
+        folder: to write into.
+        resume: go on with what is there, if anything is; a run that is resumed must be there.
+        evaluation: whether one process is to fill it, as `semcom evaluate` does.
+
+    Raises:
+        ConfigurationError: it holds something else.
+        StorageError: that cannot be told.
+    """
+    there = is_there(folder / LEDGER)
+    if there and not resume:
+        raise ConfigurationError(f"{folder} holds a run; add --resume to go on, or choose --out")
+    if resume and not there and not evaluation:
+        raise ConfigurationError(f"{folder} holds no run to resume")
+    others = [name for name in (RESULTS_CSV, RUN_MANIFEST) if is_there(folder / name)]
+    if others and not there:
+        raise ConfigurationError(
+            f"{folder} has {others[0]} of something else; choose another --out"
+        )
+    if there and is_evaluation(folder) != evaluation:
+        what = "a run through processes, not an evaluation"
+        if not evaluation:
+            what = "an evaluation, not a run"
+        raise ConfigurationError(f"{folder} holds {what}; choose another --out")
+
+
 def parse_json(content: bytes, path: Path) -> Any:
     """What a file's content says in JSON.
 

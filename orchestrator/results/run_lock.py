@@ -29,13 +29,8 @@ def alone_in(folder: Path, runs: Path) -> Iterator[None]:
         StorageError: it cannot be written.
     """
     check_not_live(folder, runs)
-    made = not is_there(folder)
-    try:
-        with exclusive(folder / LOCK, f"run folder {folder}"):
-            yield
-    finally:
-        if made:
-            leave(folder)
+    with exclusive(folder / LOCK, f"run folder {folder}", folder=folder):
+        yield
 
 
 def check_not_live(folder: Path, runs: Path) -> None:

@@ -23,7 +23,7 @@ from orchestrator.results.run_folder import (
 )
 from orchestrator.results.seals import Digests, check_seals, digests_of
 from orchestrator.results.summary import Summary, format_results_csv, summarize
-from semcom.errors import AccountingError
+from semcom.errors import AccountingError, ConfigurationError
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -63,19 +63,33 @@ class Verification:
         """Digest of every answer."""
         return self.digests.results
 
+    def check_judged(self) -> None:
+        """See that the answers of every link were judged again.
+
+        Raises:
+            ConfigurationError: the data set of one is absent, altered or another one.
+        """
+        for link, why in self.not_judged.items():
+            raise ConfigurationError(
+                f"{self.folder}: link {link} was not judged again: {why}; name the folder of its "
+                f"data set with --data, or leave out --judge"
+            )
+
     def lines(self) -> list[str]:
-        """What is proven, and what is not."""
+        """What was derived again, and what is only as the ledger says."""
         found = [
             f"{self.folder}: {self.frames} frames and {self.images} images, each exactly once; "
             f"results digest {self.digests.results}",
             f"scores digest {self.digests.scores}",
         ]
         if self.judged:
-            found.append(f"judged again by their labels: {', '.join(self.judged)}")
+            found.append(f"judged again, answer by answer, by labels: {', '.join(self.judged)}")
         for link, why in self.not_judged.items():
             found.append(f"not judged again: {link}, {why}")
+        said = ["the answers", "their SNRs, channels and codecs", "times and attempts"]
         if self.not_judged:
-            found.append("what was not judged again is correct as far as the ledger says")
+            said.insert(1, f"which of them are right on {', '.join(self.not_judged)}")
+        found.append(f"only as the ledger says: {', '.join(said)}")
         if not self.sealed:
             found.append("not sealed: no digest of its scores was left in it (or it was removed)")
         missing = [name for name in (RESULTS_CSV, RUN_MANIFEST) if name not in self.compared]

@@ -20,9 +20,7 @@ from orchestrator.results.ledger import Ledger
 from orchestrator.results.run_end import write_results
 from orchestrator.results.run_folder import (
     LEDGER,
-    RESULTS_CSV,
-    RUN_MANIFEST,
-    is_evaluation,
+    check_folder,
     is_read_only,
     open_finished,
 )
@@ -30,8 +28,7 @@ from orchestrator.results.run_lock import alone_in
 from orchestrator.results.run_manifest import write_run_manifest
 from orchestrator.sweep.service import SweepService, Watcher
 from orchestrator.sweep.state import Sweep
-from semcom.errors import INTERRUPTED, ConfigurationError, SemcomError, StorageError
-from semcom.files import is_there
+from semcom.errors import INTERRUPTED, SemcomError, StorageError
 from semcom.stop_signals import StopRequest, stop_requests
 from semcom.telemetry import log_file
 
@@ -126,7 +123,7 @@ def run_sweep(
     plan = plan_run(scenario, folders)
     resume, launch = options.resume, options.launch
     if resume or is_read_only(folder):  # else who holds it is told first
-        _check_folder(folder, resume=resume)
+        check_folder(folder, resume=resume)
     if resume and is_read_only(folder):
         why = f"{folder} cannot be written; choose another folder with --out"
         return RunOutcome(folder, open_finished(folder, plan), None, 0.0, why)
@@ -170,7 +167,7 @@ def begin_run(
         StorageError: the disk refuses.
     """
     started_s = time.monotonic()
-    _check_folder(folder, resume=resume)
+    check_folder(folder, resume=resume)
     codecs = facts_of_plan(plan, Catalog(folders.codecs))
     try:
         (folder / "logs").mkdir(parents=True, exist_ok=True)
@@ -242,23 +239,3 @@ def _serve(
             raise service.failure
         if not begun.sweep.complete:
             raise begun.interrupted(stop.exit_code)
-
-
-def _check_folder(folder: Path, *, resume: bool) -> None:
-    """See that a folder holds what is to be resumed, or nothing.
-
-    Raises:
-        ConfigurationError: it does not.
-    """
-    there = is_there(folder / LEDGER)
-    if there and not resume:
-        raise ConfigurationError(f"{folder} holds a run; add --resume to go on, or choose --out")
-    if resume and not there:
-        raise ConfigurationError(f"{folder} holds no run to resume")
-    others = [name for name in (RESULTS_CSV, RUN_MANIFEST) if is_there(folder / name)]
-    if others and not there:
-        raise ConfigurationError(
-            f"{folder} has {others[0]} of something else; choose another --out"
-        )
-    if resume and is_evaluation(folder):
-        raise ConfigurationError(f"{folder} holds an evaluation, not a run; choose another --out")

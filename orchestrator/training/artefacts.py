@@ -10,14 +10,13 @@ train that teacher once.
 
 from __future__ import annotations
 
-import fcntl
 import hashlib
 import io
 import json
 import pickle
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
 
 import torch
 from safetensors import SafetensorError
@@ -27,6 +26,7 @@ from torch import Tensor, nn
 
 from semcom.errors import CheckpointError, StorageError
 from semcom.files import read_file, write_atomically
+from semcom.locks import FileLock
 
 # Raised when a change of the code changes what the same settings train.
 REVISION = 2
@@ -121,23 +121,18 @@ class Artefact:
     def _write(self, name: str, content: bytes) -> None:
         save_file(self.folder / name, content)
 
-    def lock(self) -> BinaryIO | None:
-        """Keep other jobs out of this stage until the file is closed; None if one is in it.
+    def lock(self) -> FileLock | None:
+        """Keep other jobs out of this stage until the lock is released; None if one is in it.
 
         Raises:
             StorageError: the disk refuses.
         """
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
-            file = (self.folder / ".lock").open("wb")
         except OSError as error:
             raise StorageError(f"cannot write in {self.folder}: {error.strerror}") from error
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            file.close()
-            return None
-        return file
+        lock = FileLock(self.folder / ".lock", folder=self.folder)
+        return lock if lock.acquire() else None
 
 
 def _damaged(path: Path, error: Exception) -> CheckpointError:

@@ -7,7 +7,7 @@ from typing import get_args
 import numpy as np
 import pytest
 
-from channel_sim.broker import RUNS_REMEMBERED, Broker, Send, refusal
+from channel_sim.broker import RUNS_REMEMBERED, Arrived, Broker, Send, refusal
 from channel_sim.channels import draw_channel, measured_snr_db, pass_through
 from semcom import wire
 from semcom.errors import ProtocolError
@@ -21,6 +21,7 @@ from semcom.messages import (
     RefusalReason,
     Welcome,
 )
+from semcom.wire import mean_power
 from tests.channel_sim.brokering import (
     CODEC,
     INSTANCE,
@@ -185,6 +186,25 @@ def test_frames_beyond_the_queue_of_every_receiver_are_refused_until_one_is_answ
     broker.on_downlink(b"r2", result_of(1), now_s=0)
     assert send(broker, frame_of(4)).to == b"r2"
     assert refused(broker, frame_of(5)) == "overloaded"
+
+
+def test_frames_of_an_unknown_point_are_refused_before_their_symbols_are_looked_at(monkeypatch):
+    looked_at: list[int] = []
+
+    def counted(symbols_BK):
+        looked_at.append(len(symbols_BK))
+        return mean_power(symbols_BK)
+
+    monkeypatch.setattr("channel_sim.broker.mean_power", counted)
+    broker = broker_of(RX)
+    frames = [frame_of(0, point=7), frame_of(1), frame_of(2, run="gone")]
+    sent = broker.transmit([Arrived(TX, each, SYMBOLS, 0.0) for each in frames])
+    assert [getattr(each.message, "reason", None) for each in sent] == [
+        "unknown_point", "unknown_point", None,
+    ]  # fmt: skip
+    assert looked_at == [len(SYMBOLS)]
+    assert refused(broker, frames[0]) == "unknown_point"
+    assert looked_at == [len(SYMBOLS)]
 
 
 def test_refuses_more_power_than_allowed_for_good():

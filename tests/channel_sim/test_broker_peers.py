@@ -86,6 +86,19 @@ def test_receiver_silent_for_too_long_is_forgotten_with_what_it_holds():
     assert refused(broker, frame_of(9)) == "no_receiver"
 
 
+def test_receiver_is_heard_by_whatever_it_says():
+    """Its hello may wait behind many answers."""
+    broker = broker_of(RX)
+    for frame in range(2):
+        send(broker, frame_of(frame))
+    broker.on_downlink(RX, result_of(0), now_s=2.0)
+    assert broker.forget_silent(4.0) == []
+    refusal = Refusal(reason="internal", detail="", key=key_of(1))
+    broker.on_downlink(RX, refusal, now_s=4.0)
+    assert broker.forget_silent(6.0) == []
+    assert len(broker.forget_silent(7.1)) == 1
+
+
 def test_receiver_that_comes_back_starts_with_empty_hands():
     broker = broker_of(RX)
     send(broker, frame_of())

@@ -9,10 +9,10 @@ import pytest
 
 from channel_sim.service import ChannelService
 from channel_sim.settings import BrokerSettings
-from semcom.messages import Refusal
+from semcom.messages import Hello, Refusal
 from semcom.sockets import Endpoint, Wakeup, free_ports
 from semcom.telemetry import Telemetry
-from tests.channel_sim.brokering import SYMBOLS, frame_of
+from tests.channel_sim.brokering import CODEC, INSTANCE, SYMBOLS, frame_of
 
 FRAMES = 3
 TELEMETRY = Telemetry("channel", "channel")
@@ -29,6 +29,16 @@ def ends() -> Iterator[tuple[ChannelService, Endpoint]]:
     transmitter.close()
     service.close()
     wakeup.close()
+
+
+def test_a_channel_that_was_busy_forgets_nobody_before_it_has_listened(ends):
+    service, _ = ends
+    broker = service._broker
+    hello = Hello(role="receiver", peer="receiver-1", instance=INSTANCE, codecs=[CODEC])
+    broker.on_downlink(b"receiver", hello, now_s=100.0)
+    for now_s, there in ((100.0, 1), (101.0, 1), (111.0, 1), (112.0, 0)):
+        service.tick(now_s)
+        assert len(broker.receivers) == there, now_s
 
 
 def test_refused_frames_are_answered_and_counted(ends):

@@ -39,4 +39,4 @@ def test_second_command_is_told_who_has_the_run_and_a_folder_made_anew_is_not_ta
     code, printed = command("verify", folder, cwd=workplace)
     assert code == 0, printed
     assert "1 frames and 5 images, each exactly once" in printed
-    assert f"judged again by their labels: {LINK}" in printed
+    assert f"judged again, answer by answer, by labels: {LINK}" in printed

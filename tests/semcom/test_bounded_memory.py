@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import sys
+import threading
 import time
 from collections.abc import Iterator
 
@@ -12,7 +14,7 @@ from semcom import bounds, wire
 from semcom.connections import hang_up, resident_bytes
 from semcom.messages import Welcome
 from semcom.ports import free_ports
-from semcom.sockets import Endpoint, Poller
+from semcom.sockets import Endpoint, Poller, Received
 from semcom.wakeup import Wakeup
 from tests.semcom.raw_peer import RawPeer, flooding, frame, message
 
@@ -66,6 +68,71 @@ def test_message_that_never_ends_is_cut_off(endpoint: Endpoint, wakeup: Wakeup, 
         assert endpoint.connections.hung_up == 1
         assert most < SMALL.all_received_bytes + SLACK
         assert peer.sent < 512 * MIB
+
+
+def test_many_that_never_end_a_message_and_dial_again_take_no_more(
+    endpoint: Endpoint, wakeup: Wakeup
+):
+    """Each holds too little to be cut off by itself; what goes must not count as used anyway."""
+    poller, before, most = Poller([endpoint], wakeup), resident_bytes(), 0
+    data, stopped = frame(b"", more=True) * (32 << 10), threading.Event()
+
+    def flood() -> None:
+        while not stopped.is_set():
+            with contextlib.suppress(OSError, AssertionError), RawPeer(port_of(endpoint)) as peer:
+                peer.stopped = stopped
+                peer.flood(data)
+
+    threads = [threading.Thread(target=flood) for _ in range(30)]
+    for thread in threads:
+        thread.start()
+    try:
+        end_s = time.monotonic() + 60.0
+        while endpoint.connections.hung_up < 150 and time.monotonic() < end_s:
+            poller.wait(0.02)
+            most = max(most, resident_bytes() - before)
+    finally:
+        stopped.set()
+        for thread in threads:
+            thread.join(60)
+    assert endpoint.connections.hung_up >= 150
+    assert most < SMALL.all_received_bytes + 3 * SLACK
+
+
+def test_whole_message_of_very_many_parts_is_refused_and_not_held(
+    endpoint: Endpoint, wakeup: Wakeup
+):
+    poller, before = Poller([endpoint], wakeup), resident_bytes()
+    data = frame(b"", more=True) * (50 << 10) + frame(b"", more=False)
+    for number in range(1, 4):
+        with RawPeer(port_of(endpoint)) as peer:
+            peer.line.settimeout(10.0)
+            peer.line.sendall(data)
+            assert poller.wait(10.0) == [endpoint]
+            received = endpoint.receive()
+            assert received is not None
+            assert received.error is not None
+            assert received.error.reason == "parts"
+            assert endpoint.receive() is None, "others are looked at meanwhile"
+            with RawPeer(port_of(endpoint)) as other:
+                assert other.send(GREETED)
+                answers: list[Received] = []
+                while not answers and poller.wait(10.0):
+                    answers += filter(None, [endpoint.receive()])
+                assert answers[0].message == Welcome(instance="0123456789abcdef")
+        assert endpoint.connections.hung_up == number
+    assert resident_bytes() - before < 64 * MIB
+
+
+def test_peer_with_a_part_too_many_is_told_and_stays(endpoint: Endpoint, wakeup: Wakeup):
+    poller = Poller([endpoint], wakeup)
+    with RawPeer(port_of(endpoint)) as peer:
+        assert peer.send(message([b"x"] * 50) + GREETED)
+        got: list[Received] = []
+        while len(got) < 2 and poller.wait(10.0):
+            got += filter(None, [endpoint.receive()])
+    assert (got[0].error is not None, got[1].error) == (True, None)
+    assert endpoint.connections.hung_up == 0
 
 
 def test_messages_that_nobody_reads_wait_at_the_sender(endpoint: Endpoint, wakeup: Wakeup):

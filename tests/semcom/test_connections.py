@@ -42,7 +42,7 @@ class Machine:
         del self.counts[fd]
 
     def connections(self, *, keyed: bool = False, bounds: Bounds = BOUNDS) -> Connections:
-        kernel = Kernel(self.counts.get, self.end, lambda: self.memory)
+        kernel = Kernel(self.counts.get, self.end, lambda: self.memory, lambda: None)
         return Connections("uplink", bounds, keyed=keyed, bound=True, kernel=kernel)
 
 

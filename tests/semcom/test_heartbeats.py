@@ -4,8 +4,15 @@ from __future__ import annotations
 
 import pytest
 
-from semcom.heartbeats import DEAD_AFTER_S, Heartbeats
+from semcom.heartbeats import DEAD_AFTER_S, Attention, Heartbeats
 from semcom.telemetry import Telemetry
+
+
+def test_after_a_pause_of_this_end_nobody_is_silent():
+    attention = Attention(1.0)
+    assert [attention.listened(now_s) for now_s in (5.0, 6.0, 8.0, 12.0, 13.0, 15.1, 16.0)] == [
+        False, True, True, False, True, False, True,
+    ]  # fmt: skip
 
 
 class Clock:

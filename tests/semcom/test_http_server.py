@@ -158,6 +158,42 @@ def test_wrong_request_gets_one_clear_line(server, case, caplog, capfd):
     assert capfd.readouterr().err == ""
 
 
+@pytest.mark.parametrize("line", [
+    b"GET /\x1b[31mred HTTP/1.1", b"G\x1bET /page HTTP/1.1", b"GET /a\x00b HTTP/1.1",
+    b"GET /\x9b31m HTTP/1.1", b"GET /page\x7f HTTP/1.1", b"GET /page HTTP/1.1\x1b",
+    b"GET\x0c/page HTTP/1.1", b"GET /a\rb HTTP/1.1",
+])  # fmt: skip
+def test_control_characters_of_a_request_line_reach_no_page_log_or_answer(server, line, caplog):
+    status, body = server.ask(line + b"\r\n" + HOST.encode() + b"\r\n")
+    assert (status, "control characters" in body) == (400, True)
+    assert body.strip().isprintable()
+    assert server.asked == []
+    assert not caplog.records
+
+
+def test_who_waits_to_be_told_to_send_its_body_is_told(server):
+    with server.connect() as connection:
+        head = f"{JSON}Content-Length: 1\r\nExpect: 100-Continue\r\n"
+        connection.sendall(post(b"", head))
+        assert connection.recv(100) == b"HTTP/1.1 100 Continue\r\n\r\n"
+        connection.sendall(b"{")
+        status, body = told(connection)
+    assert (status, "not JSON" in body) == (400, True)
+
+
+@pytest.mark.parametrize(
+    ("head", "status", "said"),
+    [
+        ("Content-Length: 1\r\nExpect: a-miracle\r\n", 417, "100-continue alone"),
+        ("Content-Length: 99999999\r\nExpect: 100-continue\r\n", 413, "at most"),
+        ("Expect: 100-continue\r\n", 411, "no Content-Length"),
+    ],
+)
+def test_a_body_that_is_not_wanted_is_refused_before_it_is_sent(server, head, status, said):
+    found, body = server.ask(post(b"", JSON + head))
+    assert (found, said in body) == (status, True)
+
+
 def test_body_that_ends_early_is_said_with_its_lengths(server):
     with server.connect() as connection:
         connection.sendall(post(b"{}", JSON + "Content-Length: 10\r\n"))

@@ -7,6 +7,7 @@ import fcntl
 import json
 import os
 import signal
+import stat
 import subprocess
 import sys
 import threading
@@ -173,6 +174,65 @@ def test_a_lock_file_removed_by_hand_does_not_shut_others_out(tmp_path):
     lock.release()
     assert not FileLock(tmp_path / "l").acquire()
     again.release()
+
+
+@pytest.mark.parametrize("how", ["deleted", "replaced"])
+def test_a_folder_is_held_though_its_lock_file_is_gone(tmp_path, how):
+    held, path = tmp_path / "run", tmp_path / "run" / "l"
+    with exclusive(path, "it", folder=held):
+        path.unlink()
+        if how == "replaced":
+            path.write_text("")
+        there = sorted(held.iterdir())
+        with (
+            pytest.raises(HeldError, match="in use by another process"),  # the name went with it
+            exclusive(path, "it", folder=held),
+        ):
+            pass
+        with FileLock(path, folder=held) as second:
+            assert not second.acquire()
+        assert sorted(held.iterdir()) == there
+    path.unlink(missing_ok=True)
+    with exclusive(path, "it", folder=held):
+        pass
+
+
+def test_a_folder_that_was_made_for_nothing_is_removed(tmp_path):
+    with exclusive(tmp_path / "l", "it", folder=tmp_path / "empty"):
+        pass
+    with exclusive(tmp_path / "l", "it", folder=tmp_path / "used"):
+        (tmp_path / "used" / "file").touch()
+    assert [path.name for path in tmp_path.iterdir()] == ["used"]
+
+
+def test_where_folders_cannot_be_locked_the_file_alone_counts(tmp_path, monkeypatch):
+    flock = fcntl.flock
+
+    def of_nfs(file: int, how: int) -> None:
+        if stat.S_ISDIR(os.fstat(file).st_mode):
+            raise OSError(errno.EBADF, "Bad file descriptor")
+        flock(file, how)
+
+    monkeypatch.setattr(fcntl, "flock", of_nfs)
+    with (
+        exclusive(tmp_path / "l", "it", folder=tmp_path),
+        pytest.raises(HeldError, match=f"process {os.getpid()}"),
+        exclusive(tmp_path / "l", "it", folder=tmp_path),
+    ):
+        pass
+
+
+def test_a_failed_attempt_leaves_no_descriptor(tmp_path):
+    before = len([*Path("/proc/self/fd").iterdir()])
+    with FileLock(tmp_path / "l", folder=tmp_path) as first:
+        assert first.acquire()
+        assert not FileLock(tmp_path / "l", folder=tmp_path).acquire()
+    (tmp_path / "m").mkdir()
+    with pytest.raises(StorageError):
+        FileLock(tmp_path / "m", folder=tmp_path).acquire()
+    with pytest.raises(StorageError):
+        FileLock(tmp_path / "n" / "l", folder=tmp_path / "n").acquire()
+    assert len([*Path("/proc/self/fd").iterdir()]) == before
 
 
 @pytest.mark.parametrize("what", ["folder", "fifo", "link", "under a file"])

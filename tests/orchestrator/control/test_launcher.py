@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import signal
 import subprocess
@@ -147,6 +148,29 @@ def test_folder_that_is_gone_is_one_line(launcher, children, tmp_path):
     shutil.rmtree(tmp_path / "logs")
     with pytest.raises(StorageError, match="cannot start channel channel"):
         launcher.start("channel", "channel")
+
+
+@pytest.mark.timeout(20)
+@pytest.mark.parametrize("what", ["fifo", "link", "dangling", "folder"])
+def test_what_lies_in_the_place_of_a_log_is_neither_waited_for_nor_written(
+    launcher, children, tmp_path, what
+):
+    log, precious = tmp_path / "logs" / "cifar10.jsonl", tmp_path / "precious"
+    log.parent.mkdir(exist_ok=True)
+    if what == "fifo":
+        os.mkfifo(log)
+    elif what == "folder":
+        log.mkdir()
+    else:
+        log.symlink_to(precious)
+        if what == "link":
+            precious.write_text("precious")
+    with pytest.raises(StorageError, match=r"^cannot start .*: [^\n]* not a regular file$"):
+        launcher.start("transmitter", "cifar10")
+    assert children == []
+    assert precious.exists() == (what == "link")
+    if what == "link":
+        assert precious.read_text() == "precious"
 
 
 def test_log_without_an_error_is_named(tmp_path):

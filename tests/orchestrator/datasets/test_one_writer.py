@@ -95,6 +95,17 @@ def test_who_prepares_waits_and_says_for_whom(tmp_path, source, monkeypatch, cap
     assert not (tmp_path / ".cifar10.lock").exists()
 
 
+def test_a_deleted_lock_file_lets_no_second_writer_in(tmp_path, source, monkeypatch, caplog):
+    lock = FileLock(tmp_path / ".cifar10.lock", folder=tmp_path / "cifar10")
+    (tmp_path / "cifar10").mkdir()
+    assert lock.acquire()
+    (tmp_path / ".cifar10.lock").unlink()
+    held_meanwhile(monkeypatch, lock)
+    with caplog.at_level(logging.WARNING):
+        prepare("cifar10", root=tmp_path / "cifar10", source=source)
+    assert f"waiting for data set {tmp_path / 'cifar10'}, which another process" in caplog.text
+
+
 def test_a_real_set_that_is_being_written_is_waited_for(tmp_path, source, monkeypatch, caplog):
     prepare("cifar10", root=tmp_path / "whole", source=source)
     lock = FileLock(tmp_path / ".cifar10.lock")

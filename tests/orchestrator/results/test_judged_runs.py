@@ -64,6 +64,47 @@ class TestEarlierVersion:
         assert verify_run(run, workplace / "data").judged == ("shapes10",)
 
 
+def command(monkeypatch, capsys, *words):
+    monkeypatch.setattr("sys.argv", ["semcom", "verify", *map(str, words)])
+    with pytest.raises(SystemExit) as ended:
+        cli.main()
+    return ended.value.code, capsys.readouterr()
+
+
+class TestJudgingDemanded:
+    def test_a_run_that_is_judged_whole_is_good(self, place, monkeypatch, capsys):
+        run, data = place / "run", place / "data"
+        code, said = command(monkeypatch, capsys, run, "--data", data, "--judge")
+        assert code == 0
+        assert "judged again, answer by answer, by labels: ten, hundred" in said.out
+        assert (
+            "only as the ledger says: the answers, their SNRs, channels and codecs, times and "
+            "attempts\n" in said.out
+        )
+
+    @pytest.mark.parametrize("how", ["absent", "altered", "another"])
+    def test_a_link_that_is_not_judged_is_an_error(self, place, tmp_path, monkeypatch, capsys, how):
+        write_labelled(tmp_path)
+        if how == "absent":
+            (tmp_path / "hundred").rename(tmp_path / "elsewhere")
+        elif how == "altered":
+            labels = tmp_path / "hundred" / "test" / "labels.npy"
+            labels.write_bytes(labels.read_bytes()[:-2] + b"\x01\x00")
+        else:
+            (tmp_path / "hundred").rename(tmp_path / "elsewhere")
+            (tmp_path / "ten").rename(tmp_path / "hundred")
+            (tmp_path / "elsewhere").rename(tmp_path / "ten")
+        words = (place / "run", "--data", tmp_path)
+        code, said = command(monkeypatch, capsys, *words)
+        assert code == 0
+        assert "which of them are right on " in said.out
+        code, said = command(monkeypatch, capsys, *words, "--judge")
+        assert code == 2
+        (line,) = said.err.splitlines()
+        assert "was not judged again: " in line
+        assert "--data" in line
+
+
 def test_the_command_says_what_it_proved(place, monkeypatch, capsys):
     monkeypatch.setattr("sys.argv", ["semcom", "verify", str(place / "run"), "--data", "/none"])
     with pytest.raises(SystemExit) as ended:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import os
 import sqlite3
 from pathlib import Path
@@ -13,9 +14,8 @@ from orchestrator.plan.folders import Folders
 from orchestrator.plan.scenario import Scenario
 from orchestrator.results.ledger import Ledger
 from orchestrator.results.run_end import write_results
-from orchestrator.results.run_folder import is_read_only, parse_json, read_run
+from orchestrator.results.run_folder import check_folder, is_read_only, parse_json, read_run
 from orchestrator.results.run_lock import check_not_live
-from orchestrator.sweep.run import _check_folder
 from semcom.errors import AccountingError, ConfigurationError, StorageError
 from semcom.telemetry import log_file
 from tests.orchestrator.ledgers import fake_plan, fill_ledger
@@ -55,8 +55,15 @@ def test_a_fifo_beside_a_ledger_is_not_waited_for(run, name):
 @pytest.mark.timeout(20)
 def test_a_fifo_in_place_of_a_log_is_not_waited_for(tmp_path):
     os.mkfifo(tmp_path / "log")
-    with pytest.raises(StorageError, match="no regular file"), log_file(tmp_path / "log"):
-        pass
+    (tmp_path / "link").symlink_to(tmp_path / "elsewhere")
+    for name in ("log", "link", "."):
+        with pytest.raises(StorageError, match="not a regular file"), log_file(tmp_path / name):
+            pass
+    assert not (tmp_path / "elsewhere").exists()
+    for _ in range(2):
+        with log_file(tmp_path / "new"):
+            logging.getLogger("x").info("a line")
+    assert (tmp_path / "new").read_text().count("a line") == 2
 
 
 def test_a_ledger_under_two_names_is_not_written(run, tmp_path):
@@ -76,8 +83,10 @@ def test_a_folder_whose_name_is_no_text_is_read(run, tmp_path):
 @pytest.mark.parametrize("name", ["results.csv", "manifest.json"])
 def test_results_of_somebody_else_are_not_overwritten(tmp_path, name):
     (tmp_path / name).write_text("precious")
-    with pytest.raises(ConfigurationError, match=f"{name} of something else"):
-        _check_folder(tmp_path, resume=False)
+    for resume, evaluation in ((False, False), (True, True)):
+        with pytest.raises(ConfigurationError, match=f"{name} of something else"):
+            check_folder(tmp_path, resume=resume, evaluation=evaluation)
+    assert (tmp_path / name).read_text() == "precious"
 
 
 def test_names_that_lead_nowhere_are_one_line(tmp_path):

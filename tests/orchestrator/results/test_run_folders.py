@@ -123,6 +123,16 @@ class TestOneAtATime:
         assert (code, f"in use by process {os.getpid()} (" in said) == (2, True), said
         assert (begun / "ledger.sqlite").read_bytes() == before
 
+    @pytest.mark.parametrize("words", [("sweep", "s.yaml", "--resume"), ("sweep", "s.yaml")])
+    def test_a_deleted_lock_file_lets_nobody_in(self, semcom, begun, tmp_path, words):
+        before = (begun / "ledger.sqlite").read_bytes()
+        with alone_in(begun, tmp_path):
+            (begun / "lock").unlink()
+            code, _, said = semcom(*words, "--out", begun, "--codecs", "codecs")
+            assert not (begun / "lock").exists()
+        assert (code, "is in use by another process" in said) == (2, True), said
+        assert (begun / "ledger.sqlite").read_bytes() == before
+
     def test_a_refused_run_leaves_no_folder(self, semcom, tmp_path):
         code, _, said = semcom(
             "sweep", "s.yaml", "--out", tmp_path / "new", "--codecs", "codecs", "--resume"

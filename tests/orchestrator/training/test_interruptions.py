@@ -47,7 +47,7 @@ def test_a_job_that_waits_for_another_says_so_and_can_be_stopped(
     assert run.reporter.noted[0] == ("waiting", 0, 1)  # type: ignore[attr-defined]
     free = Pipeline(settings, run_here())._artefact("teacher").lock()
     assert free is not None
-    free.close()
+    free.release()
 
 
 def test_a_stop_while_features_are_computed_ends_the_job_and_it_goes_on(
