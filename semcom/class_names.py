@@ -103,6 +103,11 @@ def check_classes(
         ConfigurationError: another number of classes, or a class that differs; the first is named.
     """
     count, theirs = manifest.architecture.classes, dataset.classes
+    if not theirs:
+        raise ConfigurationError(
+            f"{where}: codec {codec} tells {count} classes, data set {dataset.name} has images "
+            "without classes"
+        )
     if count != len(theirs):
         raise ConfigurationError(
             f"{where}: codec {codec} answers {count} classes, "

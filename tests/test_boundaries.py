@@ -99,6 +99,7 @@ ALSO = {
     "semcom.authenticator": ("zmq",),
     "semcom.checkpoints": ("safetensors",),
     "orchestrator.bench.raw": ("zmq",),  # the wall that the system is measured against
+    "orchestrator.datasets.parquet_files": ("pyarrow",),
     "transmitters.onnx_engine": ("onnxruntime",),
     "transmitters.timm_encoder": ("timm",),
     "transmitters.onnx_graph": ("onnx",),
