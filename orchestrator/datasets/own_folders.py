@@ -129,7 +129,8 @@ def _check_same(train: _Split, test: _Split) -> None:
 
 def _one_class(split: _Split) -> str:
     name = shown(split.classes[0])
-    beside = f" beside {len(split.direct)} images" if split.direct else ""
+    count = len(split.direct)
+    beside = f" beside {count} image{'s' * (count != 1)}" if count else ""
     return (
         f"{split.folder} has one class only, the folder '{name}'{beside}; classes are needed from "
         f"two on, and images without classes are named by their own folder: --from "

@@ -73,9 +73,9 @@ class LeftOut:
         self.first.setdefault(kind, name)
 
     def lines(self) -> tuple[str, ...]:
-        """Return a line for each kind, such as "2 files left out: empty; the first is a/1.png"."""
+        """Return a line for each kind, such as "2 left out: empty; the first is a/1.png"."""
         return tuple(
-            f"{count} file{'' if count == 1 else 's'} left out: {kind}; "
+            f"{count} left out: {kind}; "
             f"{'it' if count == 1 else 'the first'} is {shown(self.first[kind])}"
             for kind, count in sorted(self.counts.items())
         )

@@ -29,7 +29,7 @@ LAYOUT = "parquet files"
 LABEL_NAMES = ("label", "labels", "fine_label", "class", "target")
 IMAGE_NAMES = ("image", "img", "picture", "jpg", "png")
 ROWS_AT_A_TIME = 64
-NO_LABEL = "rows without a label"
+NO_LABEL = "rows without a label that is known"
 NO_IMAGE = "rows without an image"
 
 
