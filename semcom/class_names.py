@@ -105,6 +105,11 @@ def check_classes(where: str, codec: str, manifest: AnyManifest, dataset: Datase
     if not isinstance(task, Classification):
         return
     count = task.classes
+    if not theirs:
+        raise ConfigurationError(
+            f"{where}: codec {codec} tells {count} classes, data set {dataset.name} has images "
+            "without classes"
+        )
     if count != len(theirs):
         raise ConfigurationError(
             f"{where}: codec {codec} answers {count} classes, "

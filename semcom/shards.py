@@ -8,6 +8,9 @@
 The images of a split are stored in *canonical order*: ascending SHA-256 of (label, pixels). So the
 same images have the same indices and the same digest from whichever source and layout they
 came, and any prefix of a split is a random sample of its classes.
+
+Images without labels have a manifest of format 2, whose list of classes is empty, and label 0
+each. Earlier versions refuse that format; with classes a manifest is of format 1, as ever.
 """
 
 from __future__ import annotations
@@ -17,15 +20,16 @@ import json
 import os
 import secrets
 from pathlib import Path
-from typing import Any, Literal, get_args
+from typing import Any, Literal, Self, get_args
 
 import numpy as np
 import numpy.typing as npt
 from numpy.lib import format as numpy_format
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from semcom.errors import ConfigurationError, StorageError
 from semcom.files import open_regular, read_file, write_atomically
+from semcom.known_classes import known_classes
 from semcom.plain_text import command
 
 Split = Literal["train", "test"]
@@ -35,6 +39,7 @@ MAX_MANIFEST_BYTES = 16 << 20
 # Of files that are being written: what a process leaves behind that is killed meanwhile.
 TEMPORARY = (".images.npy*", ".labels.npy*", f".{MANIFEST}.*")
 MIN_IMAGE_SIZE, MAX_IMAGE_SIZE = 8, 1024  # pixels a side
+MIN_CLASSES, MAX_CLASSES = 2, 65_535  # of a data set that has classes
 HEADER_READERS = {
     (1, 0): numpy_format.read_array_header_1_0,
     (2, 0): numpy_format.read_array_header_2_0,
@@ -53,16 +58,24 @@ class SplitManifest(BaseModel):
 
 
 class DatasetManifest(BaseModel):
-    """What `dataset.json` holds."""
+    """What `dataset.json` holds; format 2 is that of images without classes."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    format: Literal[1] = 1
+    format: Literal[1, 2] = 1
     name: str
     image_size: int = Field(ge=MIN_IMAGE_SIZE, le=MAX_IMAGE_SIZE)
-    classes: list[str] = Field(min_length=2)
+    classes: list[str]
     source: str
     splits: dict[Split, SplitManifest]
+
+    @model_validator(mode="after")
+    def _has_classes_by_format(self) -> Self:
+        if self.format == 1 and len(self.classes) < MIN_CLASSES:
+            raise ValueError(f"classes: {len(self.classes)}, format 1 has at least {MIN_CLASSES}")
+        if self.format == 2 and self.classes:
+            raise ValueError("classes: format 2 is for images without any")
+        return self
 
 
 class Shard:
@@ -103,7 +116,7 @@ class Shard:
         if self.images_NHWC.dtype != np.uint8 or self.labels_N.dtype != np.uint16:
             raise ValueError(f"it holds {self.images_NHWC.dtype} and {self.labels_N.dtype}")
         highest, classes = int(self.labels_N.max()), len(self.manifest.classes)
-        if highest >= classes:
+        if highest >= max(classes, 1):
             raise ValueError(f"it has label {highest}, but {classes} classes")
 
 
@@ -181,7 +194,7 @@ def write_dataset(
     Args:
         root: folder to write, made if absent.
         name: the data set's name.
-        classes: class names in label order.
+        classes: class names in label order; none for images without labels, whose label is 0.
         source: where the images came from, for the record.
         splits: for each split images_NHWC uint8 and labels_N uint16, in any order.
 
@@ -191,8 +204,10 @@ def write_dataset(
     """
     if not splits or len({images.shape[1] for images, _ in splits.values()}) > 1:
         raise ConfigurationError(f"{name}: splits must be there, with images of one size")
-    if len(classes) < 2:
-        raise ConfigurationError(f"{name}: {len(classes)} classes, at least 2 are needed")
+    if classes and not MIN_CLASSES <= len(classes) <= MAX_CLASSES:
+        raise ConfigurationError(
+            f"{name}: {len(classes)} classes, {MIN_CLASSES} to {MAX_CLASSES:,} are possible"
+        )
     if len(set(classes)) < len(classes):
         raise ConfigurationError(f"{name}: two classes have one name")
     written: dict[Split, SplitManifest] = {}
@@ -210,7 +225,12 @@ def write_dataset(
             written[split] = SplitManifest(images=len(labels), sha256=split_digest(images, labels))
             size = images.shape[1]
         manifest = DatasetManifest(
-            name=name, image_size=size, classes=classes, source=source, splits=written
+            format=1 if classes else 2,
+            name=name,
+            image_size=size,
+            classes=classes,
+            source=source,
+            splits=written,
         )
         write_atomically(root / MANIFEST, json.dumps(manifest.model_dump(), indent=1).encode())
     except OSError as error:
@@ -235,13 +255,15 @@ def _check_split(images: ImageArray, labels: LabelArray, classes: int, what: str
         raise ConfigurationError(f"{what}: images must be square uint8 RGB, got {images.shape}")
     if len(images) != len(labels) or len(labels) == 0:
         raise ConfigurationError(f"{what}: {len(images)} images but {len(labels)} labels")
-    if int(labels.min()) < 0 or int(labels.max()) >= classes:
+    if int(labels.min()) < 0 or int(labels.max()) >= max(classes, 1):
         worst = int(labels.max()) if int(labels.min()) >= 0 else int(labels.min())
         raise ConfigurationError(f"{what}: label {worst} but only {classes} classes")
 
 
 def _prepare_command(root: Path, name: str) -> str:
-    """The command that makes the data set of a folder."""
+    """The command that makes the data set of a folder; what is not known is a user's own."""
     folder = root.parent
-    elsewhere = folder.absolute() != Path("data").absolute()
-    return command("semcom", "data", "prepare", name, *(["--data", folder] if elsewhere else []))
+    words: list[object] = ["semcom", "data", "prepare", name]
+    if folder.absolute() != Path("data").absolute():
+        words += ["--data", folder]
+    return command(*words, *([] if known_classes(name) else ["--from", "DIR"]))

@@ -103,6 +103,7 @@ ALSO = {
     "semcom.codec_arrays": ("safetensors",),
     "semcom.plugins": ("module",),  # what a name of a plug-in stands for
     "orchestrator.bench.raw": ("zmq",),  # the wall that the system is measured against
+    "orchestrator.datasets.parquet_files": ("pyarrow",),
     "transmitters.onnx_engine": ("onnxruntime",),
     "transmitters.timm_encoder": ("timm",),
     "transmitters.onnx_graph": ("onnx",),

@@ -12,7 +12,7 @@ from rich.progress import Progress
 from orchestrator.cli.options import CodecDir, DataDir, RunsDir
 from orchestrator.cli.outcome_lines import print_outcome
 from orchestrator.cli.terminal import console, progress_bar
-from orchestrator.datasets.prepare import DATASETS, ensure
+from orchestrator.datasets.prepare import draw_missing
 from orchestrator.evaluation.one_process import run_evaluation
 from orchestrator.evaluation.scenario_of_codecs import (
     checked_codecs,
@@ -186,9 +186,7 @@ def _points(
 
 
 def _evaluate(scenario: Scenario, folder: Path, folders: Folders, words: Sequence[str]) -> None:
-    for dataset in sorted({link.dataset for link in scenario.links.values()}):
-        if dataset in DATASETS:
-            ensure(dataset, folders.data / dataset)
+    draw_missing((link.dataset for link in scenario.links.values()), folders.data)
     try:
         with progress_bar() as progress:
             outcome = run_evaluation(

@@ -29,6 +29,8 @@ from orchestrator.cli.outcome_lines import print_outcome
 from orchestrator.cli.soak_commands import soak
 from orchestrator.cli.terminal import console, new_table, progress_bar
 from orchestrator.cli.training_commands import HANDED_ON, search, train
+from orchestrator.datasets.hold_out import TEST_SHARE
+from orchestrator.datasets.own_sets import prepare_own
 from orchestrator.datasets.prepare import DATASETS, draw_missing, ensure, prepare
 from orchestrator.datasets.procedural import DRAWN_SETS
 from orchestrator.plan.catalog import Catalog
@@ -54,6 +56,7 @@ from semcom.codec_manifest import AnyManifest
 from semcom.entry import run_process
 from semcom.errors import CheckpointError, ConfigurationError, SemcomError
 from semcom.extras import needed_by
+from semcom.names import check_name
 from semcom.plain_text import take_every_character, tell_error
 from semcom.shards import MANIFEST
 from semcom.shipped import installed_version
@@ -203,9 +206,18 @@ def verify(
 
 @data_app.command("prepare")
 def data_prepare(
-    name: Annotated[str, typer.Argument(help=", ".join(DATASETS))],
+    name: Annotated[str, typer.Argument(help=f"{', '.join(DATASETS)}, or one of your own.")],
     source: Annotated[
-        Path | None, typer.Option("--from", help="A local copy instead of the download.")
+        Path | None,
+        typer.Option("--from", help="A local copy instead of the download, or your own images."),
+    ] = None,
+    size: Annotated[
+        int | None,
+        typer.Option(help="Crop and resize your own images to so many pixels a side."),
+    ] = None,
+    test_share: Annotated[
+        float | None,
+        typer.Option(help=f"Of your own images, if they have no test folder ({TEST_SHARE:g})."),
     ] = None,
     keep: Annotated[
         bool, typer.Option("--keep", help="Leave it if it is there and whole.")
@@ -213,12 +225,20 @@ def data_prepare(
     data: DataDir = DATA,
 ) -> None:
     """Download, copy or draw a data set, and write the shards that the processes read."""
+    check_name(name, what="data set")
+    if name in DATASETS and (size, test_share) != (None, None):
+        raise ConfigurationError(f"--size, --test-share: of your own images, not of {name}")
     if keep and (name in DRAWN_SETS or (data / name / MANIFEST).exists()):
         manifest = ensure(name, data / name)
-    else:
+    elif name in DATASETS or source is None:
         manifest = prepare(name, root=data / name, source=source)
+    else:
+        manifest = prepare_own(
+            name, root=data / name, source=source, size=size, test_share=test_share
+        )
     sizes = ", ".join(f"{s.images} {split}" for split, s in manifest.splits.items())
-    console.print(f"{data / name}: {len(manifest.classes)} classes, {sizes} images")
+    classes = f"{len(manifest.classes)} classes" if manifest.classes else "no classes"
+    console.print(f"{data / name}: {classes}, {sizes} images")
 
 
 @checkpoints_app.command("list")

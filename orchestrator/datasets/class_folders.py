@@ -25,7 +25,7 @@ LAYOUT = "class folders"
 _SPLITS: tuple[Split, Split] = ("train", "test")
 # What systems put beside images by themselves.
 _OF_SYSTEMS = frozenset({"thumbs.db", "ehthumbs.db", "desktop.ini", "icon\r", "__macosx", "@eadir"})
-_PASSED_OVER = "hidden or system file{} passed over"
+PASSED_OVER = "hidden or system file{} passed over"
 
 
 def holds(folder: Path) -> bool:
@@ -100,15 +100,15 @@ def readable_names(folder: Path, names: list[str]) -> list[str]:
 
 def folders(folder: Path) -> list[str]:
     """Return the names of the class folders in a folder, in label order."""
-    found = [path.name for path in folder.iterdir() if path.is_dir() and not _of_system(path)]
+    found = [path.name for path in folder.iterdir() if path.is_dir() and not of_system(path)]
     return sorted(found, key=natural_key)
 
 
 def _image_files(folder: Path, notes: Notes) -> list[Path]:
     files = []
     for path in sorted(folder.iterdir()):
-        if _of_system(path):
-            notes[_PASSED_OVER] += 1
+        if of_system(path):
+            notes[PASSED_OVER] += 1
         elif path.name == f"{folder.name}_boxes.txt":  # of Tiny-ImageNet, without images/
             continue
         elif path.is_dir():
@@ -123,8 +123,9 @@ def _image_files(folder: Path, notes: Notes) -> list[Path]:
 
 
 def _is_picture(path: Path) -> bool:
-    return path.suffix.lower() in SUFFIXES and not _of_system(path) and not path.is_dir()
+    return path.suffix.lower() in SUFFIXES and not of_system(path) and not path.is_dir()
 
 
-def _of_system(path: Path) -> bool:
+def of_system(path: Path) -> bool:
+    """Return whether a file or folder is hidden, or put there by a system by itself."""
     return path.name.startswith(".") or path.name.lower() in _OF_SYSTEMS

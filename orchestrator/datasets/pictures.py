@@ -9,7 +9,7 @@ from __future__ import annotations
 import io
 import warnings
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -24,6 +24,7 @@ from semcom.errors import ConfigurationError
 from semcom.shards import MAX_IMAGE_SIZE, MIN_IMAGE_SIZE, ImageArray, LabelArray, Split
 
 SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".jpe", ".jfif"})
+FORMATS = ("PNG", "JPEG")  # by Pillow's names
 MAX_FILE_BYTES = 64 << 20
 WHITE = 255
 _PNG = b"\x89PNG\r\n\x1a\n"
@@ -45,6 +46,14 @@ class SourceImages:
     classes: list[str]
     splits: dict[Split, tuple[ImageArray, LabelArray]]
     notes: tuple[str, ...] = ()
+
+
+class PictureError(ConfigurationError):
+    """An image that cannot be taken; `kind` says why, without its name."""
+
+    def __init__(self, text: str, kind: str) -> None:
+        super().__init__(text)
+        self.kind = kind
 
 
 def note_lines(notes: Notes) -> tuple[str, ...]:
@@ -76,28 +85,58 @@ def read_pictures(labelled: list[tuple[Path, int]], notes: Notes) -> tuple[Image
 def _picture(path: Path, side: int | None, notes: Notes) -> ImageArray:
     """One image as (H, H, 3); its header is checked before any pixel is decoded."""
     content = read_content(path, MAX_FILE_BYTES)
+    return decode(content, path, notes, check=lambda image: _check_shape(path, image, side))
+
+
+def decode(
+    content: bytes,
+    what: object,
+    notes: Notes,
+    *,
+    check: Callable[[Image.Image], None],
+    formats: tuple[str, ...] = FORMATS,
+) -> ImageArray:
+    """Return an image as RGB (H, W, 3); what was converted is added to `notes`.
+
+    Args:
+        content: the file's bytes.
+        what: names it in messages.
+        notes: counts conversions by kind.
+        check: is shown the image before any pixel is decoded, and raises what it objects to.
+        formats: Pillow's names of those that are read.
+
+    Raises:
+        PictureError: it is empty, damaged, or in none of the formats.
+    """
     if not content:
-        raise ConfigurationError(f"{path} is empty; copy it again or remove it")
+        raise PictureError(f"{what} is empty; copy it again or remove it", "empty")
     try:
-        with Image.open(io.BytesIO(content), formats=("PNG", "JPEG")) as image:
-            _check_shape(path, image, side)
+        with Image.open(io.BytesIO(content), formats=formats) as image:
+            check(image)
             deep = content.startswith(_PNG) and content[_PNG_DEPTH] == 16
             return _as_rgb(image, deep=deep, notes=notes)
     except ConfigurationError:
         raise
     except UnidentifiedImageError as error:
         if content.startswith((_PNG, _JPEG)):
-            raise _damaged(path, "its header is damaged") from error
-        raise ConfigurationError(
-            f"{path} is not a PNG or JPEG image; convert or remove it"
+            raise _damaged(what, "its header is damaged") from error
+        names = either(formats)
+        raise PictureError(
+            f"{what} is not a {names} image; convert or remove it", f"not {names} images"
         ) from error
     except Exception as error:  # Pillow may fail in any way on bytes from elsewhere
         reason = next(iter(str(error).splitlines()), "") or type(error).__name__
-        raise _damaged(path, reason) from error
+        raise _damaged(what, reason) from error
 
 
-def _damaged(path: Path, reason: str) -> ConfigurationError:
-    return ConfigurationError(f"cannot read image {path}: {reason}; copy it again or remove it")
+def either(names: tuple[str, ...]) -> str:
+    """Return names as a choice: `PNG or JPEG`."""
+    return " or ".join(filter(None, (", ".join(names[:-1]), names[-1])))
+
+
+def _damaged(what: object, reason: str) -> PictureError:
+    text = f"cannot read image {what}: {reason}; copy it again or remove it"
+    return PictureError(text, "damaged")
 
 
 def _check_shape(path: Path, image: Image.Image, side: int | None) -> None:
@@ -123,7 +162,7 @@ def _as_rgb(image: Image.Image, *, deep: bool, notes: Notes) -> ImageArray:
     image.load()
     kinds = [*_kinds(image, deep=deep)]
     transparent = image.info.get("transparency")
-    oriented = ImageOps.exif_transpose(image) if _is_turned(image) else image
+    oriented = ImageOps.exif_transpose(image) if is_turned(image) else image
     if deep and len(image.getbands()) == 1:  # grey: Pillow would cut all above 255
         values_HW = np.asarray(oriented)
         rgb_HW3 = np.repeat((values_HW >> 8).astype(np.uint8)[..., None], 3, axis=2)
@@ -148,11 +187,12 @@ def _kinds(image: Image.Image, *, deep: bool) -> Iterable[str]:
         yield "image{} converted from a palette to RGB"
     if image.mode == "CMYK":
         yield "image{} converted from CMYK to RGB"
-    if _is_turned(image):
+    if is_turned(image):
         yield "image{} turned by EXIF orientation"
 
 
-def _is_turned(image: Image.Image) -> bool:
+def is_turned(image: Image.Image) -> bool:
+    """Return whether an EXIF orientation turns or mirrors the image."""
     try:
         return image.getexif().get(Base.Orientation, 1) in range(2, 9)
     except Exception:  # damaged beside a good image: it says nothing

@@ -1,23 +1,19 @@
 """Prepares a data set by name: drawn, copied from a folder, or downloaded; the result is shards.
 
-One process at a time writes a data set, the others wait for it and say so. What a process leaves
-behind that was killed meanwhile is removed by the next one.
+Data sets of a user's own are prepared by `orchestrator.datasets.own_sets`.
 """
 
 from __future__ import annotations
 
 import logging
-import shutil
-import tempfile
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
 from orchestrator.datasets import download as downloads
-from orchestrator.datasets.archives import unpack
 from orchestrator.datasets.download import Archive, download
 from orchestrator.datasets.labels import in_order_of
+from orchestrator.datasets.one_writer import alone, lock_of, opened
 from orchestrator.datasets.pictures import SourceImages
 from orchestrator.datasets.procedural import (
     DRAWN_SETS,
@@ -26,12 +22,10 @@ from orchestrator.datasets.procedural import (
     prepare_procedural,
 )
 from orchestrator.datasets.sources import read_source
-from semcom.errors import ConfigurationError, StorageError
-from semcom.locks import Holder, exclusive
+from semcom.errors import ConfigurationError
+from semcom.names import check_name
 from semcom.shards import (
     MANIFEST,
-    SPLITS,
-    TEMPORARY,
     DatasetManifest,
     ImageArray,
     LabelArray,
@@ -106,14 +100,14 @@ def prepare(
         ConfigurationError: unknown name, no network, or a source that is not this data set.
         StorageError: the disk is full or refuses.
     """
-    check_name(name)
+    check_known(name)
     wanted: dict[Split, int | None] = {"train": train_images, "test": test_images}
     for split, images in wanted.items():
         if images is not None and images < 1:
             raise ConfigurationError(f"{name}: at least 1 {split} image is needed, not {images}")
     if name in DRAWN_SETS and source is not None:
         raise ConfigurationError(f"{name} is drawn, not copied; leave '--from' out")
-    with _alone(root):
+    with alone(root):
         if name in DRAWN_SETS:
             return prepare_procedural(
                 name, root, train_images=train_images, test_images=test_images, seed=seed
@@ -125,23 +119,24 @@ def ensure(name: str, root: Path, *, seed: int = 0) -> DatasetManifest:
     """Make sure that `root` holds the data set: draw it if it is drawn, or else only look.
 
     A drawn set is drawn again if it is damaged or comes from another version or seed; any size
-    will do. Nothing but a drawing of this set is ever overwritten.
+    will do. Nothing but a drawing of this set is ever overwritten. A set of a user's own is looked
+    at as a published one is.
 
     Raises:
-        ConfigurationError: unknown name, a real set that is absent or damaged, or a folder that
-            holds another data set.
+        ConfigurationError: no name, a set that is absent or damaged and is not drawn, or a folder
+            that holds another data set.
         StorageError: the disk is full or refuses.
     """
-    check_name(name)
+    check_name(name, what="data set")
     try:
         found = _ready(name, root, seed)
     except ConfigurationError:
-        if not _lock(root).exists():
+        if not lock_of(root).exists():
             raise
         found = None  # another process writes it
     if found is not None:
         return found
-    with _alone(root):
+    with alone(root):
         return _ready(name, root, seed) or prepare_procedural(name, root, seed=seed)
 
 
@@ -167,14 +162,18 @@ def _ready(name: str, root: Path, seed: int) -> DatasetManifest | None:
     return manifest
 
 
-def check_name(name: str) -> None:
-    """Refuse an unknown data set.
+def check_known(name: str) -> None:
+    """Refuse a data set that is neither published nor drawn.
 
     Raises:
         ConfigurationError: it is not one of DATASETS.
     """
+    check_name(name, what="data set")
     if name not in DATASETS:
-        raise ConfigurationError(f"no data set '{name}'; there are {', '.join(DATASETS)}")
+        raise ConfigurationError(
+            f"no data set '{name}'; there are {', '.join(DATASETS)}; one of your own is made of "
+            "images with '--from DIR'"
+        )
 
 
 def _whole(root: Path, manifest: DatasetManifest) -> bool:
@@ -216,20 +215,8 @@ def _prepare_real(
 def _read(name: str, source: Path, root: Path) -> SourceImages:
     """Read a folder, or an archive by way of a temporary folder beside `root`."""
     usual_names = REAL_SETS[name].usual_names
-    try:
-        if source.is_dir() or not source.exists():
-            return read_source(source, usual_names, output=root)
-    except OSError as error:
-        raise ConfigurationError(f"cannot read {source}: {error.strerror}") from error
-    try:
-        with tempfile.TemporaryDirectory(prefix=_unpacked(root), dir=root.parent) as folder:
-            place = Path(folder) / "unpacked"
-            unpack(source, place)
-            return read_source(place, usual_names)
-    except ConfigurationError as error:  # the place is gone: what is wrong lies in the archive
-        raise ConfigurationError(str(error).replace(str(place), str(source))) from error
-    except OSError as error:
-        raise StorageError(f"cannot unpack {source}: {error.strerror}") from error
+    with opened(source, root) as (folder, is_archive):
+        return read_source(folder, usual_names, output=None if is_archive else root)
 
 
 def _check(name: str, real: RealSet, found: SourceImages) -> None:
@@ -265,47 +252,13 @@ def _first(
     return images_NHWC[order], labels_N[order]
 
 
-def draw_missing(names: Iterable[str], folder: Path) -> None:
-    """Data sets that are drawn, not downloaded, are made in `folder` when they are needed.
+def draw_missing(wanted: Iterable[str], folder: Path) -> None:
+    """Draw the data sets that are drawn and are missing in `folder`; look at the others.
 
     Raises:
-        ConfigurationError: a folder holds another data set, or a real one that is damaged.
+        ConfigurationError: a folder holds another data set, or one that is damaged or missing and
+            is not drawn.
         StorageError: the disk is full or refuses.
     """
-    for name in sorted(set(names) & set(DATASETS)):
+    for name in sorted(set(wanted)):
         ensure(name, folder / name)
-
-
-@contextmanager
-def _alone(root: Path) -> Iterator[None]:
-    """Keep other processes from writing the data set meanwhile, and wait for one that does."""
-
-    def waiting(holder: Holder) -> None:
-        logger.warning("waiting for data set %s, which %s writes", root, holder)
-
-    with exclusive(_lock(root), f"data set {root}", folder=root, waiting=waiting):
-        _remove_left_overs(root)
-        yield
-
-
-def _lock(root: Path) -> Path:
-    return root.absolute().parent / f".{root.absolute().name}.lock"
-
-
-def _unpacked(root: Path) -> str:
-    return f".{root.absolute().name}.unpacked-"
-
-
-def _remove_left_overs(root: Path) -> None:
-    """Remove what processes left behind that were killed; nobody else writes here now."""
-    try:
-        folders = [path for path in (root, *(root / split for split in SPLITS)) if path.is_dir()]
-        temporary = [path for folder in folders for of in TEMPORARY for path in folder.glob(of)]
-        beside = [*root.absolute().parent.iterdir()]
-        for path in temporary:
-            path.unlink(missing_ok=True)
-    except OSError as error:
-        raise StorageError(f"cannot write {root}: {error.strerror}") from error
-    for path in beside:
-        if path.name.startswith(_unpacked(root)):
-            shutil.rmtree(path, ignore_errors=True)

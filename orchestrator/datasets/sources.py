@@ -45,15 +45,34 @@ def read_source(
     """
     try:
         path, layout = _chosen(folder, usual_names)
-        if output is not None and _overlap(path.resolve(), output.resolve()):
-            raise ConfigurationError(
-                f"{output} cannot be written, the images are read from {path}; "
-                "choose another folder with '--data DIR'"
-            )
+        if output is not None:
+            check_apart(path, output)
         return layout.read(path)
     except OSError as error:
         what = folder if error.filename is None else error.filename
         raise ConfigurationError(f"cannot read {what}: {error.strerror}") from error
+
+
+def known_layout(folder: Path) -> tuple[Path, Layout] | None:
+    """Return where a folder holds a published data set as it is published, and its layout.
+
+    It lies in the folder, or in one right under it; None if in none of them, or in several.
+    """
+    found = [at for at in _found(folder) if at[1].name != class_folders.LAYOUT]
+    return found[0] if len(found) == 1 else None
+
+
+def check_apart(source: Path, output: Path) -> None:
+    """Refuse to write shards among the images that they are made of.
+
+    Raises:
+        ConfigurationError: they would come to lie there.
+    """
+    if _overlap(source.resolve(), output.resolve()):
+        raise ConfigurationError(
+            f"{output} cannot be written, the images are read from {source}; "
+            "choose another folder with '--data DIR'"
+        )
 
 
 def _overlap(source: Path, output: Path) -> bool:

@@ -14,7 +14,7 @@ from semcom.architecture import System
 from semcom.checkpoints import CODECS_HERE, default_name
 from semcom.errors import ConfigurationError
 from semcom.settings import parse_yaml, read_yaml
-from semcom.shards import read_manifest
+from semcom.shards import DatasetManifest, read_manifest
 
 MAX_RANKS = 256
 
@@ -79,7 +79,7 @@ def settings_of(arguments: argparse.Namespace) -> TrainingSettings:
     Raises:
         ConfigurationError: an unknown preset, key or value, or no such data set.
     """
-    manifest = read_manifest(arguments.data / arguments.dataset)
+    manifest = _manifest(arguments.data / arguments.dataset)
     overrides = {} if arguments.config is None else read_yaml(arguments.config)
     commanded: dict[str, Any] = {}
     for assignment in arguments.set:
@@ -97,6 +97,15 @@ def settings_of(arguments: argparse.Namespace) -> TrainingSettings:
     _check_ranks(settings, arguments.nproc * arguments.nnodes)
     _check_out(settings, folder_to_write(arguments, name))
     return settings
+
+
+def _manifest(root: Path) -> DatasetManifest:
+    manifest = read_manifest(root)
+    if manifest.name != root.name:
+        raise ConfigurationError(
+            f"{root} holds data set '{manifest.name}'; call the folder by its name"
+        )
+    return manifest
 
 
 def folder_to_write(arguments: argparse.Namespace, name: str) -> Path:

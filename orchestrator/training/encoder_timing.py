@@ -24,7 +24,8 @@ import numpy.typing as npt
 import torch
 from torch import nn
 
-from orchestrator.training.footprint import PAPER_CLASSES, paper_architecture
+from orchestrator.training.footprint import paper_architecture
+from orchestrator.training.presets import PAPER_CLASSES
 from receiver.codec import ReceiverCodec
 from semcom.checkpoints import open_checkpoint
 from semcom.entry import run_process

@@ -17,7 +17,7 @@ import torch
 from torch import Tensor, nn
 from torch.utils.flop_counter import FlopCounterMode
 
-from orchestrator.training.presets import COMPRESSION_RATIO
+from orchestrator.training.presets import COMPRESSION_RATIO, PAPER_CLASSES
 from receiver.codec import ReceiverCodec
 from semcom.architecture import (
     TABLE_III_DEPTHS,
@@ -38,7 +38,6 @@ from transmitters.codec import TransmitterCodec
 
 # Table I's input, and the classes of the paper's data sets.
 PAPER_INPUT = 224
-PAPER_CLASSES = {"cifar10": 10, "cifar100": 100, "tiny-imagenet": 200}
 WARM_UP_RUNS = 3
 BATCH = 100
 

@@ -38,13 +38,18 @@ from semcom.architecture import (
     TimmEncoderArchitecture,
 )
 from semcom.errors import ConfigurationError
+from semcom.names import check_name
 from semcom.settings import validate
 from semcom.shards import DatasetManifest
 
-# Table III and section IV-A; the drawn sets stand in for the data set of the same difficulty.
+# Table III and section IV-A; the drawn sets stand in for the data set of the same difficulty, and
+# any other set for the first of the paper's that has as many classes, or for the last.
 STANDS_FOR = {"shapes10": "cifar10", "shapes100": "cifar100", "shapes200": "tiny-imagenet"}
 COMPRESSION_RATIO = {"cifar10": 0.8, "cifar100": 0.2, "tiny-imagenet": 0.1}
+PAPER_CLASSES = {"cifar10": 10, "cifar100": 100, "tiny-imagenet": 200}
 CIFAR_IMAGES = 50_000
+# Pixels a side that the compact networks see: smaller images leave no map, larger ones take long.
+MIN_INPUT, MAX_INPUT = 32, 128
 ROBUST = DistillationSettings(snr_db_low=-10.0, snr_db_high=20.0)
 Fields = dict[str, Any]
 Stages = dict[StageName, StageSettings]
@@ -74,16 +79,14 @@ def compact(manifest: DatasetManifest) -> Fields:
         "architecture": _architecture(
             manifest,
             EncoderArchitecture(
-                input=InputSpec(size=manifest.image_size),
+                input=_native(manifest),
                 depths=TABLE_III_DEPTHS["kdl-darts", _stands_for(manifest)],
                 stem_conv_stride=1 if manifest.image_size < 64 else 2,
             ),
             ffn_dim=512,
         ),
         "teacher": TeacherSettings(
-            encoder=ConvEncoderArchitecture(
-                input=InputSpec(size=manifest.image_size), hidden=hidden
-            ),
+            encoder=ConvEncoderArchitecture(input=_native(manifest), hidden=hidden),
             cutout=8,
         ),
         "stages": stages,
@@ -123,7 +126,7 @@ def embedded(manifest: DatasetManifest) -> Fields:
         "architecture": _architecture(
             manifest,
             EncoderArchitecture(
-                input=InputSpec(size=manifest.image_size),
+                input=_native(manifest),
                 depths=depths,
                 width=0.5,
                 stem_conv_stride=1 if manifest.image_size < 64 else 2,
@@ -133,7 +136,7 @@ def embedded(manifest: DatasetManifest) -> Fields:
         ),
         "teacher": TeacherSettings(
             encoder=ConvEncoderArchitecture(
-                input=InputSpec(size=manifest.image_size),
+                input=_native(manifest),
                 blocks=((32,), (64,), (128,), (256,)),
                 residual_after=(1, 3),
                 whiten=False,
@@ -249,7 +252,16 @@ def settings_from_preset(
     """
     if preset not in PRESETS:
         raise ConfigurationError(f"unknown preset '{preset}'; there are: {', '.join(PRESETS)}")
-    base = TrainingSettings(name=name, dataset=manifest.name, **PRESETS[preset](manifest))
+    if not manifest.classes:
+        raise ConfigurationError(
+            f"data set {manifest.name} has images without classes, and {system} learns classes; "
+            "prepare it from class folders"
+        )
+    base = TrainingSettings(
+        name=check_name(name, what="codec's --name"),
+        dataset=manifest.name,
+        **_fitting(PRESETS[preset](manifest), manifest),
+    )
     merged = _laid_over(_for_system(base, system).model_dump(), overrides)
     if system == "rkd-sc":
         lay_given_codecs(merged, overrides, manifest)
@@ -304,9 +316,35 @@ def _architecture(
     )
 
 
+def _native(manifest: DatasetManifest) -> InputSpec:
+    """Images as they are stored, as far as the compact networks take their size."""
+    return InputSpec(size=min(max(manifest.image_size, MIN_INPUT), MAX_INPUT))
+
+
+def _fitting(fields: Fields, manifest: DatasetManifest) -> Fields:
+    """Smaller batches for a set that has fewer images than a step of a stage takes.
+
+    They are the largest power of two that half of the images fill, as the search needs it.
+    """
+    train = manifest.splits.get("train")
+    there = min(train.images if train else CIFAR_IMAGES, fields.get("images") or CIFAR_IMAGES)
+    most = max(2, 1 << (there // 2).bit_length() - 1) if there > 1 else 2
+    stages = {
+        name: stage.model_copy(update={"batch": min(stage.batch, most)})
+        if there // 2 < stage.batch
+        else stage
+        for name, stage in fields["stages"].items()
+    }
+    return {**fields, "stages": stages}
+
+
 def _stands_for(manifest: DatasetManifest) -> str:
     """The paper's data set whose depths and compression these images take."""
-    return STANDS_FOR.get(manifest.name, manifest.name)
+    name = STANDS_FOR.get(manifest.name, manifest.name)
+    if name in PAPER_CLASSES:
+        return name
+    classes = len(manifest.classes)
+    return next((at for at, most in PAPER_CLASSES.items() if classes <= most), "tiny-imagenet")
 
 
 def _laid_over(base: dict[str, Any], overrides: dict[str, Any]) -> dict[str, Any]:

@@ -127,8 +127,58 @@ def test_refuses_arrays_that_do_not_fit(tmp_path, images, labels, expected):
 
 
 def test_missing_data_set_says_how_to_get_it(tmp_path):
-    with pytest.raises(ConfigurationError, match="make it with: semcom data prepare cifar10"):
+    with pytest.raises(
+        ConfigurationError, match=r"make it with: semcom data prepare cifar10 .*\w$"
+    ):
         Shard(tmp_path / "cifar10", "test")
+    with pytest.raises(ConfigurationError, match=r"semcom data prepare mine .*--from DIR$"):
+        Shard(tmp_path / "mine", "test")
+
+
+def test_images_without_classes_have_a_format_of_their_own(tmp_path):
+    labels_N = np.zeros(12, dtype=np.uint16)
+    splits = {"test": (IMAGES_NHWC, labels_N)}
+    manifest = write_dataset(tmp_path, name="x", classes=[], source="a test", splits=splits)
+    assert (manifest.format, manifest.classes) == (2, [])
+    assert read_manifest(tmp_path) == manifest
+    shard = Shard(tmp_path, "test")
+    assert shard.digest == split_digest(shard.images_NHWC, labels_N)
+    with pytest.raises(ConfigurationError, match="label 2 but only 0 classes"):
+        write_dataset(
+            tmp_path, name="x", classes=[], source="x", splits={"test": (IMAGES_NHWC, LABELS_N)}
+        )
+
+
+def test_a_manifest_with_classes_is_written_as_ever(tmp_path):
+    manifest = written(tmp_path, splits=("test",))
+    fields = {
+        "format": 1,
+        "name": "insects",
+        "image_size": 8,
+        "classes": CLASSES,
+        "source": "a test",
+        "splits": {"test": {"images": 12, "sha256": manifest.splits["test"].sha256}},
+    }
+    assert (tmp_path / "dataset.json").read_text() == json.dumps(fields, indent=1)
+
+
+@pytest.mark.parametrize(
+    ("format_", "classes", "told"),
+    [
+        (1, [], "classes: 0, format 1 has at least 2"),
+        (1, ["ant"], "classes: 1, format 1 has at least 2"),
+        (2, CLASSES, "format 2 is for images without any"),
+        (3, CLASSES, "format: Input should be 1 or 2"),
+    ],
+)
+def test_classes_that_the_format_does_not_have_are_told(tmp_path, format_, classes, told):
+    written(tmp_path)
+    path = tmp_path / "dataset.json"
+    content = {**json.loads(path.read_text()), "format": format_, "classes": classes}
+    path.write_text(json.dumps(content))
+    with pytest.raises(ConfigurationError, match=told) as raised:
+        read_manifest(tmp_path)
+    assert len(str(raised.value).splitlines()) == 1
 
 
 @pytest.mark.parametrize("name", ["images.npy", "labels.npy"])

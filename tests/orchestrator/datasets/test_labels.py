@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -12,7 +13,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from orchestrator.datasets import prepare as preparing
 from orchestrator.datasets.class_folders import readable_names
 from orchestrator.datasets.labels import in_order_of
 from orchestrator.datasets.pictures import SourceImages
@@ -175,7 +175,7 @@ def test_shards_may_be_written_beside_the_images(tmp_path, splits, official):
 def test_what_is_wrong_in_an_archive_is_told_by_its_place_in_it(tmp_path, splits):
     fakes.write_class_folders(tmp_path / "from", NAMES, splits)
     (tmp_path / "from" / "train" / "cat" / "x.png").write_bytes(b"x")
-    preparing.shutil.make_archive(str(tmp_path / "a"), "zip", tmp_path / "from")
+    shutil.make_archive(str(tmp_path / "a"), "zip", tmp_path / "from")
     with pytest.raises(ConfigurationError, match=rf"^{tmp_path}/a\.zip/train/cat/x\.png is not"):
         prepare("cifar10", root=tmp_path / "data" / "cifar10", source=tmp_path / "a.zip")
     assert not list((tmp_path / "data").iterdir())

@@ -12,8 +12,8 @@ from pathlib import Path
 
 import pytest
 
+from orchestrator.datasets import one_writer, procedural
 from orchestrator.datasets import prepare as preparing
-from orchestrator.datasets import procedural
 from orchestrator.datasets.prepare import draw_missing, ensure, prepare
 from semcom.errors import ConfigurationError
 from semcom.locks import FileLock
@@ -138,7 +138,7 @@ def test_a_set_that_is_there_is_used_without_a_lock(tmp_path, source, monkeypatc
     def refuse(*_arguments: object, **_options: object) -> None:
         raise AssertionError("nothing is written where one may only read")
 
-    monkeypatch.setattr(preparing, "exclusive", refuse)
+    monkeypatch.setattr(one_writer, "exclusive", refuse)
     draw_missing(["shapes10", "cifar10"], tmp_path)
     with pytest.raises(ConfigurationError, match="no data set at"):
         ensure("cifar100", tmp_path / "cifar100")

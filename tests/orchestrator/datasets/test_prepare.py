@@ -111,8 +111,12 @@ def test_unknown_name_lists_the_known_ones(tmp_path):
     )
     with pytest.raises(ConfigurationError, match=r"'mnist'; there are cifar10, .*shapes200"):
         prepare("mnist", root=tmp_path, source=None)
-    with pytest.raises(ConfigurationError, match="'mnist'"):
-        ensure("mnist", tmp_path)
+    with pytest.raises(ConfigurationError, match=r"make it with: .* mnist .*--from DIR"):
+        ensure("mnist", tmp_path / "mnist")
+    for name in ("Mnist", "a/b", "..", "", "x" * 65):
+        for look in (ensure, lambda name, root: prepare(name, root=root, source=None)):
+            with pytest.raises(ConfigurationError, match="is no name"):
+                look(name, tmp_path)
 
 
 def test_drawn_set_takes_no_source(tmp_path, source):

@@ -77,6 +77,16 @@ def test_another_order_of_classes_is_refused_and_the_first_is_named(turned, begi
 
 
 @pytest.mark.parametrize("begin", [sweep, live, train])
+def test_images_without_classes_are_refused(tmp_path, begin):
+    images_NHWC = np.zeros((4, 32, 32, 3), dtype=np.uint8)
+    both = (images_NHWC, np.zeros(4, dtype=np.uint16))
+    splits = {"train": both, "test": both}
+    write_dataset(tmp_path / "cifar10", name="cifar10", classes=[], source="x", splits=splits)
+    with pytest.raises(ConfigurationError, match="data set cifar10 has images without classes"):
+        begin(tmp_path)
+
+
+@pytest.mark.parametrize("begin", [sweep, live, train])
 def test_the_same_classes_by_number_are_taken(numbered, begin):
     assert begin(numbered)
 

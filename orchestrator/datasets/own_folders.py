@@ -1,0 +1,203 @@
+"""Layouts of a user's own images: class folders or a flat folder, with or without splits.
+
+    train/<class>/*  test/<class>/*    `val`, `valid`, `validation` or `dev` where `test` is missing
+    <class>/*                          test images are held out
+    train/*  test/*  or  *             without class folders: images without labels
+
+Images may lie any number of folders below their class folder.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+from orchestrator.datasets.class_folders import PASSED_OVER, folders, of_system, readable_names
+from orchestrator.datasets.own_pictures import (
+    SUFFIXES,
+    Item,
+    Items,
+    PictureReader,
+    check_bytes,
+)
+from orchestrator.datasets.pictures import MAX_FILE_BYTES, PictureError
+from orchestrator.datasets.texts import read_content
+from semcom.class_names import shown
+from semcom.errors import ConfigurationError
+from semcom.shards import Split
+
+TRAIN_NAMES = ("train", "training")
+# In order: the first that is there, and has class folders if train has, is the test split.
+TEST_NAMES = ("test", "testing", "eval", "val", "valid", "validation", "dev")
+NO_IMAGE = "not images by their names"
+
+
+@dataclass(frozen=True)
+class OwnSource:
+    """What a source holds: class names in label order, and images per split, not read yet.
+
+    No classes: images without labels. No split `test`: some are to be held out.
+    """
+
+    layout: str
+    classes: list[str]
+    splits: dict[Split, Items]
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class _Split:
+    folder: Path
+    classes: list[str]  # class folders that hold images
+    direct: list[Path]  # images right in it
+
+
+def find(folder: Path, reader: PictureReader, *, is_archive: bool) -> OwnSource | None:
+    """Return the images of a folder in one of these layouts; None if it holds none.
+
+    A folder that holds nothing but one folder stands for that one.
+
+    Raises:
+        ConfigurationError: one class only, or other classes in one split than in the other.
+    """
+    inner = _inner(folder, is_archive=is_archive)
+    train, test, notes = _splits(inner)
+    if not train.classes and not train.direct:
+        return None
+    if len(train.classes) == 1:
+        raise ConfigurationError(_one_class(train))
+    if test is not None:
+        _check_same(train, test)
+    if train.classes and train.direct:
+        notes += (_beside(train.direct, folder),)
+    labelled = bool(train.classes)
+    names = readable_names(inner, train.classes) if labelled else []
+    layout = "class folders" if labelled else "images without classes"
+    found: list[tuple[Split, _Split]] = [("train", train)]
+    if test is not None:
+        found.append(("test", test))
+    splits = {name: _items(split, folder, reader) for name, split in found}
+    return OwnSource(layout, names, splits, notes)
+
+
+def _splits(folder: Path) -> tuple[_Split, _Split | None, tuple[str, ...]]:
+    """The training images, the test images where a folder has them, and what is to be said."""
+    by_name = {name.casefold(): folder / name for name in folders(folder)}
+    trained = [by_name[name] for name in TRAIN_NAMES if name in by_name]
+    tested = [by_name[name] for name in TEST_NAMES if name in by_name]
+    if not trained or not (tested or len(by_name) == 1):
+        return _split(folder), None, ()
+    train = _split(trained[0])
+    usable = [split for split in map(_split, tested) if split.classes or split.direct]
+    alike = [split for split in usable if bool(split.classes) == bool(train.classes)]
+    test = alike[0] if alike else None
+    others = [split.folder.name for split in usable if split is not test]
+    notes = (f"passed over beside the training images: {', '.join(others)}",) if others else ()
+    return train, test, notes
+
+
+def _split(folder: Path) -> _Split:
+    classes = [name for name in folders(folder) if _holds_images(folder / name)]
+    direct = [path for path in sorted(folder.iterdir()) if _is_image(path) and not path.is_dir()]
+    return _Split(folder, classes, direct)
+
+
+def _inner(folder: Path, *, is_archive: bool) -> Path:
+    """The folder that counts: one that holds a single folder, and no images, stands for it."""
+    while True:
+        below = [name for name in folders(folder) if _holds_images(folder / name)]
+        if len(below) != 1 or _split(folder).direct or below[0].casefold() in TRAIN_NAMES:
+            return folder
+        inner = folder / below[0]
+        if not is_archive and not folders(inner):
+            return folder  # a folder of images: one class
+        folder = inner
+
+
+def _check_same(train: _Split, test: _Split) -> None:
+    for some, other in ((test, train), (train, test)):
+        strangers = [name for name in some.classes if name not in other.classes]
+        if strangers:
+            raise ConfigurationError(
+                f"{other.folder} has no images of class '{shown(strangers[0])}', which "
+                f"{some.folder} has"
+            )
+
+
+def _one_class(split: _Split) -> str:
+    name = shown(split.classes[0])
+    count = len(split.direct)
+    beside = f" beside {count} image{'s' * (count != 1)}" if count else ""
+    return (
+        f"{split.folder} has one class only, the folder '{name}'{beside}; classes are needed from "
+        f"two on, and images without classes are named by their own folder: --from "
+        f"{split.folder / split.classes[0]}"
+    )
+
+
+def _beside(direct: list[Path], root: Path) -> str:
+    count = len(direct)
+    return (
+        f"{count} image{'' if count == 1 else 's'} beside the class folders passed over; "
+        f"{'it' if count == 1 else 'the first'} is {shown(str(direct[0].relative_to(root)))}"
+    )
+
+
+def _items(split: _Split, root: Path, reader: PictureReader) -> Items:
+    """The files of a split, and their label: the place of their class; what is no image counts."""
+    files: list[tuple[Path, int]] = []
+    if split.classes:
+        for label, name in enumerate(split.classes):
+            files += [(path, label) for path in _files_below(split.folder / name, reader)]
+    else:
+        below = sorted(path for path in split.folder.iterdir() if not path.is_dir())
+        files += [(path, 0) for path in _of_a_user(below, reader)]
+    pictures = []
+    for path, label in files:
+        name = str(path.relative_to(root))
+        if _is_image(path):
+            pictures.append(Item(name, label, partial(_content, path)))
+        else:
+            reader.left_out.add(NO_IMAGE, name)
+    return Items(len(pictures), pictures)
+
+
+def _files_below(folder: Path, reader: PictureReader) -> Iterator[Path]:
+    for paths in _walk(folder):
+        yield from _of_a_user(paths, reader)
+
+
+def _walk(folder: Path) -> Iterator[list[Path]]:
+    """The files of a folder and of those below it, without those of systems."""
+    for place, below, names in os.walk(folder):
+        below[:] = sorted(name for name in below if not of_system(Path(name)))
+        yield [Path(place) / name for name in sorted(names)]
+
+
+def _of_a_user(paths: list[Path], reader: PictureReader) -> Iterator[Path]:
+    for path in paths:
+        if of_system(path):
+            reader.notes[PASSED_OVER] += 1
+        else:
+            yield path
+
+
+def _holds_images(folder: Path) -> bool:
+    return any(_is_image(path) for paths in _walk(folder) for path in paths)
+
+
+def _is_image(path: Path) -> bool:
+    return path.suffix.lower() in SUFFIXES and not of_system(path)
+
+
+def _content(path: Path) -> bytes:
+    try:
+        check_bytes(path.stat().st_size)
+        return read_content(path, MAX_FILE_BYTES)
+    except PictureError:
+        raise
+    except (ConfigurationError, OSError) as error:
+        raise PictureError(str(error), "not readable") from error
