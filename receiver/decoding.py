@@ -15,6 +15,7 @@ from semcom.checkpoints import open_checkpoint
 from semcom.errors import CheckpointError, ConfigurationError, ProtocolError
 from semcom.messages import MAX_ITEMS, ReceivedFrame, Refusal, TaskResult
 from semcom.probe import is_finite
+from semcom.tasks.task import Task
 
 
 @dataclass(frozen=True)
@@ -23,6 +24,7 @@ class Decoded:
 
     result: TaskResult | Refusal
     images: int
+    answer: bytes = b""
 
 
 class FrameDecoder:
@@ -32,6 +34,7 @@ class FrameDecoder:
         self._settings = settings
         self._device = _device(settings.device)
         self._codecs: dict[str, ReceiverCodec] = {}
+        self._tasks: dict[str, Task] = {}
 
     @property
     def digests(self) -> tuple[str, ...]:
@@ -49,6 +52,7 @@ class FrameDecoder:
         if checkpoint.digest not in self._codecs:
             if len(self._codecs) >= MAX_ITEMS:
                 raise CheckpointError(f"this receiver holds {MAX_ITEMS} codecs already; restart it")
+            self._tasks = {**self._tasks, checkpoint.digest: checkpoint.manifest.task}
             self._codecs = {
                 **self._codecs,
                 checkpoint.digest: ReceiverCodec.load(checkpoint, self._device),
@@ -84,36 +88,35 @@ class FrameDecoder:
         snr_db_N = np.concatenate(
             [np.full(w.frame.images, w.frame.snr_db, dtype=np.float32) for w in batch]
         )
-        logits = codec.decode(received_NK, csi_N1, snr_db_N=snr_db_N, equalizer=first.equalizer)
-        predictions_N = logits.argmax(axis=1).astype("<u2")
+        outputs = codec.decode(received_NK, csi_N1, snr_db_N=snr_db_N, equalizer=first.equalizer)
+        task = self._tasks[first.codec]
+        answers = task.answers(outputs)
         decode_ms = 1e3 * (time.monotonic() - started_s)
         ends = np.cumsum([waiting.frame.images for waiting in batch])
-        answers: list[Decoded] = []
+        decoded: list[Decoded] = []
         for waiting, end in zip(batch, ends, strict=True):
             span = slice(end - waiting.frame.images, end)
-            if is_finite(logits[span]):
-                answers.append(_decoded(waiting, predictions_N[span], started_s, decode_ms))
+            if is_finite(outputs[span]):
+                answer = task.form.format(answers[span])
+                decoded.append(_decoded(waiting, answer, started_s, decode_ms))
             else:  # NaN would be some class: no answer is better
                 detail = f"codec {first.codec[:12]} decodes to NaN or Inf"
                 refusal = Refusal(reason="codec_mismatch", detail=detail, key=waiting.frame.key)
-                answers.append(Decoded(refusal, waiting.frame.images))
-        return answers
+                decoded.append(Decoded(refusal, waiting.frame.images))
+        return decoded
 
 
-def _decoded(
-    waiting: Waiting, predictions_B: np.ndarray, started_s: float, decode_ms: float
-) -> Decoded:
+def _decoded(waiting: Waiting, answer: bytes, started_s: float, decode_ms: float) -> Decoded:
     frame = waiting.frame
     result = TaskResult(
         key=frame.key,
         codec=frame.codec,
-        predictions=predictions_B.tobytes(),
         channel_ms=frame.channel_ms,
         batch_wait_ms=1e3 * max(0.0, started_s - waiting.arrived_s),
         decode_ms=decode_ms,
         snr_measured_db=frame.snr_measured_db,
     )
-    return Decoded(result, frame.images)
+    return Decoded(result, frame.images, answer)
 
 
 def _device(name: str) -> str:

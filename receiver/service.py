@@ -6,6 +6,7 @@ import logging
 import time
 from collections.abc import Sequence
 
+import numpy as np
 import torch
 
 from receiver.batcher import Batcher, Waiting
@@ -211,8 +212,8 @@ class ReceiverService:
                 self._downlink.send(result)
                 continue
             if self._log_frames:  # before it leaves: what went out has been logged
-                frame_event(logger, "frame decoded", result)
-            self._downlink.send(result)
+                frame_event(logger, "frame decoded", result, each.answer)
+            self._downlink.send(result, np.frombuffer(each.answer, dtype=np.uint8))
             self._telemetry.observe("semcom_stage_seconds", result.decode_ms / 1e3, "decode")
             self._telemetry.observe(
                 "semcom_stage_seconds", result.batch_wait_ms / 1e3, "batch_wait"

@@ -27,6 +27,8 @@ from semcom.errors import CheckpointError, ConfigurationError, StorageError
 from semcom.files import read_file, write_atomically
 from semcom.identity import codec_digest
 from semcom.shipped import shipped
+from semcom.tasks.classification import Classification
+from semcom.tasks.task import Task
 
 MANIFEST = "manifest.json"
 CODECS_HERE = Path("codecs")
@@ -99,6 +101,11 @@ class CodecManifest(BaseModel):
         if len(set(names)) != count:
             raise ValueError("classes holds a name twice")
         return self
+
+    @property
+    def task(self) -> Task:
+        """What its answers are."""
+        return Classification(classes=self.architecture.classes)
 
     def as_json(self) -> bytes:
         """The content of `manifest.json`."""

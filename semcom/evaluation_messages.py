@@ -13,7 +13,7 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
 
-from semcom.messages import MAX_FRAME_IMAGES, Digest
+from semcom.messages import Digest
 from semcom.names import Name
 from semcom.points import PointSpec
 from semcom.settings import Engine
@@ -64,17 +64,20 @@ class EncodedImages(Line):
     images: int = Field(ge=0)
 
 
-class EvaluatedPoint(Line):
-    """All answers of a task at one point.
+class EvaluatedFrame(Line):
+    """A frame's score, and what its task keeps of the answer."""
 
-    `predictions` is uint16 little endian, one per image; `correct` counts the right ones by frame.
-    """
+    score: dict[str, int]
+    answer: bytes
+
+
+class EvaluatedPoint(Line):
+    """All answers of a task at one point, by frame."""
 
     event: Literal["point"] = "point"
     task: int = Field(ge=0)
     point: int = Field(ge=0)
-    predictions: bytes
-    correct: list[Annotated[int, Field(ge=0, le=MAX_FRAME_IMAGES)]]
+    frames: list[EvaluatedFrame]
 
 
 class EvaluationError(Line):

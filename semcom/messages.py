@@ -21,8 +21,10 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 from semcom.names import Name
 from semcom.points import EqualizerMethod, PointSpec, SnrDb
 from semcom.settings import Decoding, Engine
+from semcom.tasks.score import MAX_SUM
+from semcom.tasks.task import MAX_KEPT_BYTES
 
-PROTOCOL_VERSION = 2
+PROTOCOL_VERSION = 3
 MAX_ITEMS = 64  # of any list or map in a header
 MAX_FRAME_IMAGES = 4096
 MAX_SYMBOLS = 4096
@@ -48,6 +50,8 @@ Digest = Annotated[str, Field(pattern="^[0-9a-f]{64}$")]
 Instance = Annotated[str, Field(pattern="^[0-9a-f]{16}$")]
 Index = Annotated[int, Field(ge=0, lt=2**31)]
 Count = Annotated[int, Field(ge=1, le=MAX_FRAME_IMAGES)]
+SumName = Annotated[str, Field(pattern="^[a-z][a-z0-9_]{0,31}$")]
+Sum = Annotated[int, Field(ge=-MAX_SUM, le=MAX_SUM)]
 Tally = Annotated[int, Field(ge=0, lt=2**53)]
 Milliseconds = Annotated[float, Field(ge=0, le=1e9, allow_inf_nan=False)]
 MeasuredDb = Annotated[float, Field(ge=-400, le=400, allow_inf_nan=False)] | None
@@ -157,12 +161,14 @@ class ReceivedFrame(Message):
 
 
 class TaskResult(Message):
-    """The receiver's answer and the frame's acknowledgement: uint16 class per image."""
+    """The receiver's answer and the frame's acknowledgement.
+
+    Payload: the answers as bytes, in the form that the codec's task states.
+    """
 
     TYPE: ClassVar[int] = 12
     key: FrameKey
     codec: Digest
-    predictions: Annotated[bytes, Field(max_length=2 * MAX_FRAME_IMAGES)]
     channel_ms: Milliseconds
     batch_wait_ms: Milliseconds
     decode_ms: Milliseconds
@@ -255,13 +261,16 @@ class StreamAssignment(PointWork):
 
 
 class FrameResult(Part):
-    """One finished frame as the ledger keeps it."""
+    """One finished frame as the ledger keeps it: the sums of its score, what is kept of its answer.
+
+    Both are the task's: `semcom.tasks`.
+    """
 
     point: Index
     frame: Index
     images: Count
-    correct: Annotated[int, Field(ge=0, le=MAX_FRAME_IMAGES)]
-    predictions: Annotated[bytes, Field(max_length=2 * MAX_FRAME_IMAGES)]
+    score: dict[SumName, Sum] = Field(min_length=1, max_length=MAX_ITEMS)
+    answer: Annotated[bytes, Field(max_length=MAX_KEPT_BYTES)]
     attempts: Annotated[int, Field(ge=1, lt=2**31)]
     encode_ms: Milliseconds
     channel_ms: Milliseconds

@@ -120,7 +120,13 @@ METRICS: dict[str, Metric] = {
     "semcom_images_evaluated_total": Metric(
         "counter", "Images whose answer was judged", (TX,), LINK
     ),
-    "semcom_images_correct_total": Metric("counter", "Images answered rightly", (TX,), LINK),
+    "semcom_score_total": Metric(
+        "counter",
+        "Sums of the scores of judged answers, as the codec's task names them; below 0 counts as 0",
+        (TX,),
+        ("link", "sum"),
+        late=True,
+    ),
     "semcom_images_decoded_total": Metric("counter", "Images answered", (RX,), LINK),
     "semcom_snr_set_db": Metric(
         "gauge", "SNR that was set for the last frame, dB", (TX, CH), LINK, late=True

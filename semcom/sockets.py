@@ -51,7 +51,7 @@ class Received(NamedTuple):
 
     sender: bytes
     message: Message | None
-    payload: wire.Symbols
+    payload: wire.Payload
     error: ProtocolError | None = None
     answerable: bool = True
     parts: Sequence[bytes] = ()
@@ -156,7 +156,7 @@ class Endpoint:
         return endpoint
 
     def send(
-        self, message: Message, payload: wire.Symbols = wire.EMPTY, *, to: bytes = b""
+        self, message: Message, payload: wire.Payload = wire.EMPTY, *, to: bytes = b""
     ) -> bool:
         """Send without blocking; False where nobody is there to take it."""
         return self.send_parts(wire.encode(message, payload), to=to)

@@ -178,10 +178,10 @@ def log_file(path: Path) -> Iterator[None]:
         handler.close()
 
 
-def frame_event(logger: logging.Logger, text: str, result: TaskResult) -> None:
+def frame_event(logger: logging.Logger, text: str, result: TaskResult, answer: bytes) -> None:
     """Log a frame with a digest of its answer, for an audit of the run."""
-    answer = hashlib.sha256(result.predictions).hexdigest()[:16]
-    event(logger, text, **result.key.model_dump(), answer=answer)
+    answer_digest = hashlib.sha256(answer).hexdigest()[:16]
+    event(logger, text, **result.key.model_dump(), answer=answer_digest)
 
 
 def event(logger: logging.Logger, text: str, **fields: object) -> None:

@@ -4,7 +4,8 @@
              header length u32, payload length u32; CRC-32 u32 of these 16 bytes,
              header and payload
     part 2   header: msgpack map, validated against the message's schema
-    part 3   payload: raw complex64, little-endian, C order; empty where there is none
+    part 3   payload: of a frame complex64, of a result the answers' bytes, little-endian, C order;
+             empty where there is none
 
 Checks run cheapest first; whatever fails is a ProtocolError with a reason of the closed set.
 """
@@ -23,7 +24,6 @@ from pydantic import ValidationError
 
 from semcom.errors import ProtocolError
 from semcom.messages import (
-    MAX_FRAME_IMAGES,
     MAX_ITEMS,
     MESSAGE_TYPES,
     PROTOCOL_VERSION,
@@ -32,7 +32,9 @@ from semcom.messages import (
     ReceivedFrame,
     Refusal,
     SymbolFrame,
+    TaskResult,
 )
+from semcom.tasks.task import MAX_KEPT_BYTES
 
 MAGIC = b"SEMC"
 FIELDS = struct.Struct("<4sHHII")
@@ -45,22 +47,25 @@ SYMBOL_BYTES = 8
 POWER_TOLERANCE = 1e-3
 
 Symbols = npt.NDArray[np.complex64]
+Payload = npt.NDArray[Any]  # of a frame Symbols, of a result Answer
+Answer = npt.NDArray[np.uint8]  # bytes, whatever they say
 Powers = npt.NDArray[np.float32]
 EMPTY: Symbols = np.empty((0, 0), dtype=np.complex64)
 
 
-def encode(message: Message, payload: Symbols = EMPTY) -> list[bytes]:
+def encode(message: Message, payload: Payload = EMPTY) -> list[bytes]:
     """Message and payload -> the three parts."""
     header = msgpack.packb(message.model_dump())
-    body = np.ascontiguousarray(payload, dtype="<c8").tobytes()
+    body = np.ascontiguousarray(payload).tobytes()
     fields = FIELDS.pack(MAGIC, PROTOCOL_VERSION, message.TYPE, len(header), len(body))
     return [fields + CRC.pack(_crc(fields, header, body)), header, body]
 
 
-def decode(parts: Sequence[bytes]) -> tuple[Message, Symbols]:
+def decode(parts: Sequence[bytes]) -> tuple[Message, Payload]:
     """The three parts -> message and payload.
 
-    The payload of a frame has the shape its header states: (images, columns).
+    The payload of a frame is complex64 of the shape its header states: (images, columns); that of a
+    result uint8 (bytes,), which its codec's task reads.
 
     Raises:
         ProtocolError: anything but a message of this protocol version.
@@ -158,7 +163,7 @@ def _parse_header(message_type: type[Message], header: bytes) -> Message:
             object_pairs_hook=_unique,
             use_list=True,
             max_str_len=2048,
-            max_bin_len=2 * MAX_FRAME_IMAGES,
+            max_bin_len=MAX_KEPT_BYTES,
             max_array_len=MAX_ITEMS,
             max_map_len=MAX_ITEMS,
             max_ext_len=0,
@@ -172,7 +177,9 @@ def _parse_header(message_type: type[Message], header: bytes) -> Message:
         raise ProtocolError("header", f"not a msgpack map: {error}") from error
 
 
-def _parse_payload(message: Message, body: bytes) -> Symbols:
+def _parse_payload(message: Message, body: bytes) -> Payload:
+    if isinstance(message, TaskResult):
+        return np.frombuffer(body, dtype=np.uint8)
     if isinstance(message, SymbolFrame):
         columns = message.symbols
     elif isinstance(message, ReceivedFrame):

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from semcom.errors import ConfigurationError
 from semcom.shards import Shard
+from semcom.tasks.task import Task, references_of
 
 
 class FrameSource:
@@ -26,7 +28,7 @@ class FrameSource:
         """uint8 (count, H, W, 3)."""
         return self._shard.images_NHWC[first : first + count]
 
-    def count_correct(self, first: int, predictions_N: npt.NDArray[np.uint16]) -> int:
-        """How many predictions agree with the labels, which never leave this process."""
-        labels_N = self._shard.labels_N[first : first + len(predictions_N)]
-        return int((labels_N == predictions_N).sum())
+    def references(self, task: Task, first: int, count: int) -> npt.NDArray[Any]:
+        """What a task judges answers by: labels, or the images; neither leaves this process."""
+        items = slice(first, first + count)
+        return references_of(task, self._shard.images_NHWC[items], self._shard.labels_N[items])

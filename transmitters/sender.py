@@ -14,7 +14,7 @@ import hashlib
 from collections import OrderedDict, deque
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -31,6 +31,7 @@ from semcom.messages import (
     SymbolFrame,
     TaskResult,
 )
+from semcom.tasks.score import Score
 from semcom.wire import Symbols
 from transmitters.reports import Key, Reports
 
@@ -75,6 +76,13 @@ class FramePlan:
     @property
     def _turn_and_frame(self) -> tuple[int, int]:
         return divmod(self.frame, -(-self.assignment.images // self.assignment.frame_images))
+
+
+class Judged(NamedTuple):
+    """What the task made of a frame's answer: its score, and what is kept of it."""
+
+    score: Score
+    kept: bytes
 
 
 @dataclass
@@ -215,19 +223,18 @@ class Sender:
         self._in_flight[plan.key] = flight
         return flight
 
-    def answered(self, result: TaskResult, *, now_s: float) -> InFlight | None:
+    def answered(self, result: TaskResult, answer: bytes, *, now_s: float) -> InFlight | None:
         """A task result came back; None where it had been there or is of another run.
 
         Raises:
             AccountingError: it differs from an earlier answer to the same frame.
             CheckpointError: it was decoded by another codec.
-            ProtocolError: it has not one class per image.
         """
         if result.key.link != self.link:
             return None
         key = (result.key.run, result.key.point, result.key.frame)
-        answer = _digest(result.predictions)
-        if self._answers.get(key, answer) != answer:
+        digest = _digest(answer)
+        if self._answers.get(key, digest) != digest:
             raise AccountingError(
                 f"two different answers to frame {key[2]} of point {key[1]} on link "
                 f"{self.link}: the run is not deterministic"
@@ -237,23 +244,21 @@ class Sender:
             return None
         if result.codec != flight.message.codec:
             raise CheckpointError("the answer comes from another codec than the frame's")
-        if len(result.predictions) != 2 * flight.plan.images:
-            raise ProtocolError("shape", "the answer has not one class per image")
         del self._in_flight[key]
-        self._remember(key, answer)
+        self._remember(key, digest)
         if flight.attempts == 1:
             self._measure(now_s - flight.first_sent_s)
         return flight
 
-    def finished(self, flight: InFlight, result: TaskResult, *, correct: int, now_s: float) -> None:
+    def finished(self, flight: InFlight, result: TaskResult, judged: Judged, now_s: float) -> None:
         """An answered frame was judged: report it until it is recorded."""
         key = flight.plan.key
         report = FrameResult(
             point=key[1],
             frame=key[2],
             images=flight.plan.images,
-            correct=correct,
-            predictions=result.predictions,
+            score=dict(judged.score),
+            answer=judged.kept,
             attempts=flight.attempts,
             encode_ms=flight.encode_ms,
             channel_ms=result.channel_ms,
@@ -352,5 +357,5 @@ class Sender:
             self._answers.popitem(last=False)
 
 
-def _digest(predictions: bytes) -> bytes:
-    return hashlib.blake2b(predictions, digest_size=16).digest()
+def _digest(answer: bytes) -> bytes:
+    return hashlib.blake2b(answer, digest_size=16).digest()

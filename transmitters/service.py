@@ -8,9 +8,6 @@ from collections import OrderedDict
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-import numpy as np
-import numpy.typing as npt
-
 from semcom.checkpoints import open_checkpoint
 from semcom.errors import CheckpointError, ProtocolError, SemcomError
 from semcom.heartbeats import Heartbeats
@@ -30,13 +27,14 @@ from semcom.probe import is_finite
 from semcom.security import Security
 from semcom.service import HEARTBEAT_S, new_instance
 from semcom.sockets import Endpoint, Received
+from semcom.tasks.task import Task
 from semcom.telemetry import Telemetry, event, frame_event
 from semcom.wakeup import Wakeup
 from semcom.wire import Symbols
 from semcom.worker import Worker
 from transmitters.engine import FrameCodec, codec_loader
 from transmitters.images import FrameSource
-from transmitters.sender import FramePlan, InFlight, Sender
+from transmitters.sender import FramePlan, InFlight, Judged, Sender
 from transmitters.settings import TransmitterSettings
 from transmitters.streaming import Streamer
 
@@ -61,6 +59,7 @@ class FrameEncoder:
         self._settings = settings
         self._load = codec_loader(settings.engine, threads=settings.threads)
         self._codecs: dict[str, FrameCodec] = {}
+        self._tasks: dict[str, Task] = {}
         self._sources: dict[str, FrameSource] = {}
         self._cache: OrderedDict[tuple[str, str, int, int], Encoded] = OrderedDict()
         self._cached_bytes = 0
@@ -97,18 +96,22 @@ class FrameEncoder:
             self._sources[assignment.dataset_digest] = source
         return source
 
-    def check_classes(self, assignment: PointWork, predictions_N: npt.NDArray[np.uint16]) -> None:
-        """See that an answer names classes of the codec that a frame was encoded with.
+    def judge(self, plan: FramePlan, answer: bytes) -> Judged:
+        """Judge the answer to a frame by the task of the codec that it was encoded with.
 
         Raises:
-            ProtocolError: it names others; the codec at the other end is not this one's.
+            ProtocolError: no codec of this task gives such an answer: that at the other end is not
+                this one's.
         """
-        classes = self._codecs[assignment.codec_digest].architecture.classes
-        worst = int(predictions_N.max())
-        if worst >= classes:
-            raise ProtocolError(
-                "codec_mismatch", f"an answer of class {worst}, the codec has {classes} classes"
-            )
+        task = self._tasks[plan.assignment.codec_digest]
+        try:
+            answers = task.form.parse(answer, plan.images)
+            task.check(answers)
+        except ProtocolError as error:
+            raise ProtocolError("codec_mismatch", error.detail) from error
+        source = self.source(plan.assignment)
+        references = source.references(task, plan.first_image, plan.images)
+        return Judged(task.judge(answers, references), task.kept(answer))
 
     def _codec(self, assignment: PointWork) -> FrameCodec:
         codec = self._codecs.get(assignment.codec_digest)
@@ -116,6 +119,7 @@ class FrameEncoder:
             folder = self._settings.codec_dir / assignment.codec
             checkpoint = open_checkpoint(folder, expected_digest=assignment.codec_digest)
             codec = self._codecs[assignment.codec_digest] = self._load(checkpoint)
+            self._tasks[assignment.codec_digest] = checkpoint.manifest.task
             event(logger, "codec loaded", codec=assignment.codec, digest=checkpoint.digest[:12])
         return codec
 
@@ -268,27 +272,25 @@ class TransmitterService:
                 self._sender.channel_restarted(now_s)
             self._channel_instance = message.instance
         elif isinstance(message, TaskResult):
-            self._on_answer(message, now_s)
+            self._on_answer(message, received.payload.tobytes(), now_s)
         elif isinstance(message, Refusal):
             self._on_refusal(message, known=bool(self._channel_instance))
             self._sender.refused(message, now_s=now_s)
         else:
             raise ProtocolError("unexpected", f"{type(message).__name__} on the uplink")
 
-    def _on_answer(self, result: TaskResult, now_s: float) -> None:
-        flight = self._sender.answered(result, now_s=now_s)
+    def _on_answer(self, result: TaskResult, answer: bytes, now_s: float) -> None:
+        flight = self._sender.answered(result, answer, now_s=now_s)
         if flight is None:
             self._telemetry.count("semcom_frames_duplicate_total", 1, self.link)
             return
         if self._log_frames:
-            frame_event(logger, "frame answered", result)
-        predictions_N = np.frombuffer(result.predictions, dtype="<u2")
-        self._encoder.check_classes(flight.plan.assignment, predictions_N)
-        source = self._encoder.source(flight.plan.assignment)
-        correct = source.count_correct(flight.plan.first_image, predictions_N)
-        self._sender.finished(flight, result, correct=correct, now_s=now_s)
-        self._telemetry.count("semcom_images_evaluated_total", len(predictions_N), self.link)
-        self._telemetry.count("semcom_images_correct_total", correct, self.link)
+            frame_event(logger, "frame answered", result, answer)
+        judged = self._encoder.judge(flight.plan, answer)
+        self._sender.finished(flight, result, judged, now_s)
+        self._telemetry.count("semcom_images_evaluated_total", flight.plan.images, self.link)
+        for name, total in judged.score.items():
+            self._telemetry.count("semcom_score_total", max(0, total), self.link, name)
         round_trip_s = now_s - flight.first_sent_s
         self._telemetry.observe("semcom_round_trip_seconds", round_trip_s, self.link)
 

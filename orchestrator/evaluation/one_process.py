@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Protocol
 
 from orchestrator.plan.catalog import Catalog
-from orchestrator.plan.codec_facts import classes_of, facts_of_plan
+from orchestrator.plan.codec_facts import facts_of_plan, tasks_of
 from orchestrator.plan.folders import Folders
 from orchestrator.plan.plan import Plan, make_plan
 from orchestrator.plan.scenario import Scenario
@@ -96,7 +96,7 @@ def run_evaluation(
     with alone_in(folder, folders.runs):
         _check_folder(folder)
         codecs = facts_of_plan(plan, catalog)
-        ledger = Ledger(folder / LEDGER, plan, classes=classes_of(codecs))
+        ledger = Ledger(folder / LEDGER, plan, tasks=tasks_of(codecs))
         try:
             recorder = _Recorder(ledger, folders, watcher(ledger.plan))
             kind = {"kind": EVALUATION}
@@ -194,17 +194,15 @@ def missing_tasks(
 
 def _frame_results(plan: Plan, link: str, line: EvaluatedPoint) -> Iterator[FrameResult]:
     """A point's answers cut into the frames of the plan; they took no time on any link."""
-    sizes = [plan.frame_size(link, frame) for frame in range(plan.frames(link))]
-    if len(line.predictions) != 2 * sum(sizes) or len(line.correct) != len(sizes):
+    if len(line.frames) != plan.frames(link):
         raise SemcomError(f"point {line.point} of link {link} came back with wrong totals")
-    first = 0
-    for frame, (images, correct) in enumerate(zip(sizes, line.correct, strict=True)):
+    for frame, judged in enumerate(line.frames):
         yield FrameResult(
             point=line.point,
             frame=frame,
-            images=images,
-            correct=correct,
-            predictions=line.predictions[2 * first : 2 * (first + images)],
+            images=plan.frame_size(link, frame),
+            score=judged.score,
+            answer=judged.answer,
             attempts=1,
             encode_ms=0.0,
             channel_ms=0.0,
@@ -212,7 +210,6 @@ def _frame_results(plan: Plan, link: str, line: EvaluatedPoint) -> Iterator[Fram
             decode_ms=0.0,
             round_trip_ms=0.0,
         )
-        first += images
 
 
 @contextmanager

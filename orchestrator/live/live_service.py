@@ -211,6 +211,7 @@ class LiveSystem:
             raise ConfigurationError(f"no link '{wanted.link}'; links: {known}")
         if self._stream.paused:
             raise ConfigurationError("a sweep runs; change the codec when it has ended")
+        catalog = Catalog(self._folders.codecs)
         planned = plan_link(
             wanted.link,
             dataset=link.dataset,
@@ -218,9 +219,10 @@ class LiveSystem:
             images=None,
             frame_images=link.frame_images,
             data_dir=self._folders.data,
-            catalog=Catalog(self._folders.codecs),
+            catalog=catalog,
         )
-        change, orders = self._stream.change_codec(wanted.link, planned.codecs[0])
+        task = catalog.open(wanted.codec).manifest.task
+        change, orders = self._stream.change_codec(wanted.link, planned.codecs[0], task)
         self._streaming.send(orders)
         self._changes.append((change, answer))
         return None

@@ -15,7 +15,7 @@ from orchestrator.control.codec_holders import CodecHolders
 from orchestrator.live.links import CodecChange, Link
 from orchestrator.live.live_scenario import LiveScenario
 from orchestrator.plan.plan import PlannedCodec, PlannedLink
-from orchestrator.results.frame_rows import beyond_classes
+from orchestrator.results.frame_rows import ANY_CLASSES, misjudged
 from semcom.errors import ConfigurationError, ProtocolError
 from semcom.messages import (
     CodecReport,
@@ -28,6 +28,7 @@ from semcom.messages import (
     StreamAssignment,
 )
 from semcom.points import ChannelModel, PointSpec
+from semcom.tasks.task import Task
 
 POINTS_PER_MESSAGE = 32
 MAX_POINTS = 1024  # that may be needed at a time
@@ -61,10 +62,10 @@ class Stream:
         *,
         run: str,
         now_s: float,
-        classes: Mapping[str, int] | None = None,
+        tasks: Mapping[str, Task] | None = None,
     ) -> None:
         self.run = run
-        self._classes = classes or {}  # that the codecs of a link can answer
+        self._tasks = dict(tasks or {})  # by the codec's digest
         self.links = {
             name: Link(name, link, planned[name], window_s=scenario.window_s, now_s=now_s)
             for name, link in scenario.links.items()
@@ -201,7 +202,9 @@ class Stream:
         """
         self._link(link).set_channel(snr_db=snr_db, model=model, follow=follow)
 
-    def change_codec(self, link: str, codec: PlannedCodec) -> tuple[CodecChange, list[Order]]:
+    def change_codec(
+        self, link: str, codec: PlannedCodec, task: Task
+    ) -> tuple[CodecChange, list[Order]]:
         """Begin to change a link's codec; its `outcome` tells when that has come to an end.
 
         Raises:
@@ -210,6 +213,8 @@ class Stream:
         state = self._link(link)
         if state.change is not None:
             raise ConfigurationError(f"link {link} is changing to {state.change.codec.name}; wait")
+        self._tasks[codec.digest] = task
+        self._tasks[codec.digest] = task
         change = CodecChange(codec, state.codec)
         if codec.digest == state.codec.digest:
             change.outcome = ""
@@ -368,11 +373,10 @@ class Stream:
             raise ProtocolError("unexpected", f"{wanted} is not one with this codec")
         frame_images = link.settings.frame_images
         images = min(frame_images, link.planned.images - _first_image(link, result.frame))
-        if (result.images, len(result.predictions)) != (images, 2 * images):
+        if result.images != images:
             raise ProtocolError("unexpected", f"frame {result.frame} of {wanted} has other images")
-        if result.correct > images:
-            raise ProtocolError("unexpected", f"frame {result.frame} of {wanted}: wrong totals")
-        if wrong := beyond_classes(result.predictions, self._classes.get(link.name)):
+        task = self._tasks.get(codec, ANY_CLASSES)
+        if wrong := misjudged(task, result.answer, result.score, images):
             raise ProtocolError("unexpected", f"frame {result.frame} of {wanted} {wrong}")
 
 

@@ -22,7 +22,6 @@ from orchestrator.plan.catalog import Catalog
 from orchestrator.plan.folders import Folders
 from orchestrator.sweep.run import DRAINING
 from semcom.http_server import Request, Response
-from semcom.shards import read_manifest
 from semcom.stop_signals import stop_requests
 from semcom.telemetry import log_file
 
@@ -56,14 +55,15 @@ def run_live(
     folders = folders.absolute()
     catalog = Catalog(folders.codecs)
     planned = plan_live(scenario, data_dir=folders.data, catalog=catalog)
-    classes = {
-        name: len(read_manifest(folders.data / link.dataset).classes)
-        for name, link in planned.items()
+    tasks = {
+        codec.digest: catalog.open(codec.name).manifest.task
+        for link in planned.values()
+        for codec in link.codecs
     }
     token = home.move_in()
     try:
         run = f"{scenario.name}.{secrets.token_hex(4)}"
-        stream = Stream(scenario, planned, run=run, now_s=time.monotonic(), classes=classes)
+        stream = Stream(scenario, planned, run=run, now_s=time.monotonic(), tasks=tasks)
         with (
             log_file(home.logs / "orchestrator.jsonl"),
             stop_requests(DRAINING) as stop,

@@ -6,9 +6,13 @@ import math
 from collections import deque
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import reduce
 
 from semcom.messages import FrameResult
-from semcom.statistics import percentile, wilson_interval
+from semcom.statistics import percentile
+from semcom.tasks.classification import Classification
+from semcom.tasks.metric import Metric
+from semcom.tasks.score import Score, merged
 
 MAX_FRAMES = 65_536  # in a window, whatever its length
 HISTORY_S = 600
@@ -39,7 +43,7 @@ class _Frame:
     at_s: float
     point: int
     images: int
-    correct: int
+    score: Score
     round_trip_ms: float
     retransmissions: int
     snr_measured_db: float | None
@@ -48,7 +52,10 @@ class _Frame:
 class Window:
     """Frames of the last `length_s` seconds."""
 
-    def __init__(self, length_s: float, *, start_s: float) -> None:
+    def __init__(
+        self, length_s: float, *, start_s: float, metric: Metric = Classification.METRICS[0]
+    ) -> None:
+        self._metric = metric
         self._length_s = length_s
         self._start_s = start_s
         self._frames: deque[_Frame] = deque(maxlen=MAX_FRAMES)
@@ -60,7 +67,7 @@ class Window:
                 now_s,
                 result.point,
                 result.images,
-                result.correct,
+                result.score,
                 result.round_trip_ms,
                 result.attempts - 1,
                 result.snr_measured_db,
@@ -74,16 +81,16 @@ class Window:
         frames = self._frames
         seconds = max(1e-3, min(self._length_s, now_s - self._start_s))
         images = sum(frame.images for frame in frames)
-        correct = sum(frame.correct for frame in frames)
-        low, high = wilson_interval(correct, images)
+        total = reduce(merged, (frame.score for frame in frames)) if frames else {}
+        low, high = self._metric.interval(total) if frames else (None, None)
         newest = max((frame.point for frame in frames), default=0)
         round_trips_ms = [frame.round_trip_ms for frame in frames]
         return WindowStats(
             frames=len(frames),
             images=images,
-            accuracy=correct / images if images else None,
-            ci95_low=low if images else None,
-            ci95_high=high if images else None,
+            accuracy=self._metric.value(total) if frames else None,
+            ci95_low=low,
+            ci95_high=high,
             p50_ms=percentile(round_trips_ms, 50) if frames else None,
             p99_ms=percentile(round_trips_ms, 99) if frames else None,
             frames_per_s=len(frames) / seconds,

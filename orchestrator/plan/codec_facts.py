@@ -9,6 +9,9 @@ from orchestrator.plan.plan import Plan
 from semcom.checkpoints import Checkpoint
 from semcom.codec_arrays import End
 from semcom.settings import Settings
+from semcom.tasks.classification import Classification
+from semcom.tasks.registry import AnyTask
+from semcom.tasks.task import Task
 
 PARTS = ("encoder", "channel_encoder", "decoder", "head")
 ENDS: tuple[End, End] = ("transmitter", "receiver")
@@ -20,7 +23,7 @@ class CodecFacts(Settings):
     """One codec: rates, sizes, and the teacher it learnt from.
 
     `compression_ratio` is 0 for a system that sends the feature itself. `parameters` counts each
-    part of PARTS by itself. `classes` is None in manifests of earlier versions.
+    part of PARTS by itself. `classes` and `task` are None in manifests of earlier versions.
     """
 
     name: str
@@ -34,6 +37,7 @@ class CodecFacts(Settings):
     parameters: dict[str, int]
     teacher_parameters: int | None = None
     classes: int | None = None
+    task: AnyTask | None = None
 
 
 def transmitter_parameters(parameters: Mapping[str, int]) -> int:
@@ -67,13 +71,14 @@ def codec_facts(checkpoint: Checkpoint) -> CodecFacts:
         symbols=channel.symbols,
         parameters=parameters,
         teacher_parameters=teacher if isinstance(teacher, int) else None,
-        classes=manifest.architecture.classes,
+        classes=manifest.task.classes if isinstance(manifest.task, Classification) else None,
+        task=manifest.task,
     )
 
 
-def classes_of(codecs: Iterable[CodecFacts]) -> dict[str, int]:
-    """How many classes each codec answers, by its digest, as far as is known."""
-    return {codec.digest: codec.classes for codec in codecs if codec.classes is not None}
+def tasks_of(codecs: Iterable[CodecFacts]) -> dict[str, Task]:
+    """The task of each codec, by its digest, as far as is known."""
+    return {codec.digest: codec.task for codec in codecs if codec.task is not None}
 
 
 def facts_of_plan(plan: Plan, catalog: Catalog) -> list[CodecFacts]:

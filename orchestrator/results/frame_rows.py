@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
 
-import numpy as np
-
 from orchestrator.plan.plan import Plan
-from semcom.errors import AccountingError, one_line
+from semcom.errors import AccountingError, ProtocolError, one_line
+from semcom.tasks.classification import Classification
+from semcom.tasks.score import Score
+from semcom.tasks.task import Task
 
+ANY_CLASSES = Classification(classes=65_536)  # of ledgers that do not name their codecs' tasks
 MAX_ATTEMPTS = 2**31 - 1
 MAX_MS = 1e9  # as in every message
 MAX_SHOWN = 40  # characters of a value in a message
@@ -17,14 +19,17 @@ MAX_SHOWN = 40  # characters of a value in a message
 
 @dataclass(frozen=True)
 class FrameRow:
-    """One recorded frame; the fields are the columns of the ledger's table, in its order."""
+    """One recorded frame; the fields are the columns of the ledger's table, in its order.
+
+    `score` holds the sums of the codec's task, `answer` what the task keeps of the answer.
+    """
 
     point: int
     link: str
     frame: int
     images: int
-    correct: int
-    predictions: bytes
+    score: Score
+    answer: bytes
     codec: str
     attempts: int
     encode_ms: float
@@ -50,44 +55,45 @@ class FrameRow:
         )
 
     @property
-    def answer(self) -> bytes:
-        """Its part of the results digest: what it is called, and its predictions."""
+    def named_answer(self) -> bytes:
+        """Its part of the results digest: what it is called, and what is kept of its answer."""
         name = f"{self.point}/{self.link}/{self.frame}/{self.codec}/"
-        return name.encode() + self.predictions
+        return name.encode() + self.answer
 
     def __str__(self) -> str:
         """Name the frame for messages."""
         return f"frame {self.frame} of point {self.point} on link {one_line(self.link, 64)}"
 
 
-COLUMNS = tuple(field.name for field in fields(FrameRow))
 _TYPES = {"int": int, "str": str, "bytes": bytes, "float": float}
-_COLUMN_TYPES = tuple(_TYPES[str(field.type)] for field in fields(FrameRow))
+_COLUMN_TYPES = {field.name: _TYPES.get(str(field.type)) for field in fields(FrameRow)}
+_COLUMN_TYPES |= {"correct": int, "predictions": bytes, "score": str}
 
 
-def typed_row(values: Sequence[object]) -> FrameRow:
-    """Return a frame from the values that a database gave; SQLite lets any type into any column.
+def check_types(columns: Sequence[str], values: Sequence[object]) -> None:
+    """See that values have the types of their columns; SQLite lets any type into any column.
 
     Raises:
-        AccountingError: a value is not of its column's type.
+        AccountingError: one has not.
     """
-    for name, wanted, value in zip(COLUMNS, _COLUMN_TYPES, values, strict=True):
+    for name, value in zip(columns, values, strict=True):
+        wanted = _COLUMN_TYPES[name]
+        assert wanted is not None
         if type(value) is not wanted:
             point, link, frame = map(_shown, values[:3])
             raise AccountingError(
                 f"frame {frame} of point {point} on link {link} has {_shown(value)} as its {name}, "
                 f"which is no {wanted.__name__}: the ledger was altered, run again"
             )
-    return FrameRow(*values)  # type: ignore[arg-type]
 
 
-def objection(plan: Plan, row: FrameRow, classes: Mapping[str, int]) -> str:
+def objection(plan: Plan, row: FrameRow, tasks: Mapping[str, Task]) -> str:
     """Return how a frame differs from what its plan asks for; empty where it does not.
 
     Args:
         plan: what was to be sent.
         row: the frame as it was answered.
-        classes: how many classes a codec can answer, by its digest; others are not checked.
+        tasks: of the codecs, by their digests; of others it is taken that they classify.
     """
     if not is_planned(plan, row.link, row.point, row.frame):
         return "was never planned"
@@ -99,25 +105,20 @@ def objection(plan: Plan, row: FrameRow, classes: Mapping[str, int]) -> str:
         )
     if row.images != images:
         return f"has {row.images} images, planned were {images}"
-    if len(row.predictions) != 2 * images:
-        return f"has {len(row.predictions) / 2:g} predictions for {images} images"
-    if not 0 <= row.correct <= images:
-        return f"has {row.correct} of {images} images correct"
     if not 1 <= row.attempts <= MAX_ATTEMPTS or not all(
         0 <= value <= MAX_MS for value in row.durations_ms
     ):
         return "has impossible attempts or durations"
-    return beyond_classes(row.predictions, classes.get(row.codec))
+    return misjudged(tasks.get(row.codec, ANY_CLASSES), row.answer, row.score, images)
 
 
-def beyond_classes(predictions: bytes, classes: int | None) -> str:
-    """Return what is wrong with answers that no codec of so many classes gives; else nothing."""
-    highest = int(np.frombuffer(predictions, dtype="<u2").max(initial=0))
-    if classes is None or highest < classes:
-        return ""
-    return (
-        f"was answered with class {highest}, its codec has {classes} classes (0 to {classes - 1})"
-    )
+def misjudged(task: Task, answer: bytes, score: Score, images: int) -> str:
+    """Return why a task cannot have kept this answer, or made this score of it; else nothing."""
+    try:
+        task.check_kept(answer, images)
+    except ProtocolError as error:
+        return error.detail
+    return task.check_score(score, images)
 
 
 def is_planned(plan: Plan, link: str, point: int, frame: int) -> bool:

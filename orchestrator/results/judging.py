@@ -6,14 +6,18 @@ A data set is taken only if its images and labels have the digest that was plann
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
 
 from orchestrator.plan.plan import Plan, PlannedLink
-from orchestrator.results.frame_rows import FrameRow, beyond_classes
+from orchestrator.results.frame_rows import FrameRow, misjudged
 from semcom.errors import AccountingError, SemcomError
 from semcom.shards import LabelArray, Shard, split_digest
+from semcom.tasks.classification import Classification
+from semcom.tasks.score import Score
+from semcom.tasks.task import Task
 
 
 class Judge:
@@ -22,9 +26,10 @@ class Judge:
     `not_judged` says of every other link why not.
     """
 
-    def __init__(self, plan: Plan, data: Path | None) -> None:
+    def __init__(self, plan: Plan, data: Path | None, tasks: Mapping[str, Task]) -> None:
         self.not_judged: dict[str, str] = {}
         self._plan = plan
+        self._tasks = tasks
         self._labels: dict[str, tuple[LabelArray, int]] = {}  # and the number of classes
         known: dict[tuple[str, str], tuple[LabelArray, int] | str] = {}
         for name, link in plan.links.items():
@@ -51,19 +56,23 @@ class Judge:
         if row.link not in self._labels:
             return
         labels_N, classes = self._labels[row.link]
-        if wrong := beyond_classes(row.predictions, classes):
+        task = self._tasks.get(row.codec, Classification(classes=classes))
+        if wrong := misjudged(task, row.answer, row.score, row.images):
             raise AccountingError(f"{row} {wrong}: the ledger was altered, run again")
         first = row.frame * self._plan.frame_images
         wanted_N = labels_N[first : first + row.images]
-        predictions_N = np.frombuffer(row.predictions, dtype="<u2")
-        if len(wanted_N) != len(predictions_N):
+        if len(wanted_N) != row.images:
             raise AccountingError(f"{row} has images that its data set does not have: run again")
-        correct = int((predictions_N == wanted_N).sum())
-        if correct != row.correct:
+        score = task.rejudge(row.answer, wanted_N)
+        if score is not None and score != row.score:
             raise AccountingError(
-                f"{row} is recorded with {row.correct} of {row.images} images correct, its answers "
-                f"and the labels give {correct}: the ledger was altered, run again"
+                f"{row} is recorded with the score {_sums(row.score)}, its answers and the labels "
+                f"give {_sums(score)}: the ledger was altered, run again"
             )
+
+
+def _sums(score: Score) -> str:
+    return ", ".join(f"{name} {total}" for name, total in score.items())
 
 
 def _labels_of(link: PlannedLink, data: Path | None) -> tuple[LabelArray, int] | str:

@@ -11,10 +11,12 @@ import hashlib
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from functools import reduce
 from pathlib import Path
 
 from orchestrator.plan.plan import Plan
-from orchestrator.results.frame_rows import COLUMNS, FrameRow, objection, typed_row
+from orchestrator.results.frame_rows import ANY_CLASSES, FrameRow, objection
+from orchestrator.results.frame_table import table_of
 from orchestrator.results.ledger_file import (
     close_for_readers,
     open_to_read,
@@ -22,44 +24,36 @@ from orchestrator.results.ledger_file import (
     place_of,
     storage_errors,
 )
-from orchestrator.results.ledger_plan import check_tables, hold_classes, hold_plan, small_table
+from orchestrator.results.ledger_plan import check_tables, hold_plan, hold_tasks, small_table
 from semcom.errors import AccountingError, ConfigurationError, StorageError, one_line
 from semcom.files import is_there
 from semcom.messages import FrameResult
+from semcom.tasks.classification import Classification
+from semcom.tasks.score import Score, merged
+from semcom.tasks.task import Task
 
-SCHEMA = """
-CREATE TABLE IF NOT EXISTS plan (
-    id INTEGER PRIMARY KEY CHECK (id = 1), digest TEXT NOT NULL, content TEXT NOT NULL);
-CREATE TABLE IF NOT EXISTS frames (
-    point INTEGER NOT NULL, link TEXT NOT NULL, frame INTEGER NOT NULL,
-    images INTEGER NOT NULL, correct INTEGER NOT NULL, predictions BLOB NOT NULL,
-    codec TEXT NOT NULL, attempts INTEGER NOT NULL,
-    encode_ms REAL NOT NULL, channel_ms REAL NOT NULL, batch_wait_ms REAL NOT NULL,
-    decode_ms REAL NOT NULL, round_trip_ms REAL NOT NULL,
-    PRIMARY KEY (point, link, frame)) WITHOUT ROWID;
-"""
+PLAN = """CREATE TABLE IF NOT EXISTS plan (
+    id INTEGER PRIMARY KEY CHECK (id = 1), digest TEXT NOT NULL, content TEXT NOT NULL)"""
 # Each of these is made when there is something to put into it; earlier ledgers have none.
 DOUBTS = "CREATE TABLE IF NOT EXISTS doubts (text TEXT NOT NULL)"
 SEALS = "CREATE TABLE IF NOT EXISTS seals (name TEXT PRIMARY KEY, digest TEXT NOT NULL)"
-INSERT = f"INSERT INTO frames VALUES ({','.join('?' * len(COLUMNS))})"
-FRAMES = f"SELECT {', '.join(COLUMNS)} FROM frames"
 
 
 class Ledger:
     """One run's ledger; opened for a plan, which it then holds for good, or only to be read."""
 
     def __init__(
-        self, path: Path, plan: Plan | None = None, *, classes: Mapping[str, int] | None = None
+        self, path: Path, plan: Plan | None = None, *, tasks: Mapping[str, Task] | None = None
     ) -> None:
         """Open `path`; with a plan it is created where absent and must be for that plan.
 
         Args:
             path: the file.
             plan: what is to be recorded; without it nothing can be.
-            classes: how many classes each codec can answer, by its digest.
+            tasks: of the codecs, by their digests.
 
         Raises:
-            AccountingError: its plan or its classes were altered.
+            AccountingError: its plan or its tasks were altered.
             ConfigurationError: there is none, it was made for another plan, or it holds answers
                 in doubt and more are to come.
             StorageError: the file is damaged, or the disk refuses.
@@ -76,12 +70,16 @@ class Ledger:
         try:
             with storage_errors(path):
                 if self._writes:
-                    self._database.executescript(SCHEMA)
+                    self._database.execute(PLAN)
                 check_tables(self._database, path)
                 self.plan = hold_plan(self._database, path, plan)
                 self.plan_text = small_table(self._database, "plan", "digest, content")
-                new = {} if self.seals else classes or {}  # what is sealed stays as it is
-                self.classes = hold_classes(self._database, path, new)
+                new = {} if self.seals else tasks or {}  # what is sealed stays as it is
+                self.tasks = hold_tasks(self._database, path, new)
+                classifies = all(isinstance(each, Classification) for each in self.tasks.values())
+                self._table = table_of(self._database, path, classifies=classifies)
+                if self._writes:
+                    self._database.execute(self._table.create)
             if self._writes and self.doubt is not None:
                 raise ConfigurationError(
                     f"{path} may hold wrong answers ({self.doubt}); choose another --out"
@@ -136,17 +134,14 @@ class Ledger:
         with self.transaction():
             for result in results:
                 row = _row(link, codec, result)
-                if wrong := objection(self.plan, row, self.classes):
+                if wrong := objection(self.plan, row, self.tasks):
                     raise AccountingError(f"{row} {wrong}")
-                before = self._database.execute(
-                    "SELECT predictions, correct FROM frames WHERE point=? AND link=? AND frame=?",
-                    row.key,
-                ).fetchone()
+                before = self._recorded(row)
                 if before is None:
-                    self._database.execute(INSERT, [getattr(row, name) for name in COLUMNS])
+                    self._database.execute(self._table.insert, self._table.values(row))
                     new += 1
-                elif before != (row.predictions, row.correct):
-                    how = "judged" if before[0] == row.predictions else "answered"
+                elif (before.answer, before.score) != (row.answer, row.score):
+                    how = "judged" if before.answer == row.answer else "answered"
                     raise AccountingError(
                         f"{row} was {how} in two ways: the run is not deterministic"
                     )
@@ -161,13 +156,18 @@ class Ledger:
                 found[point, link].add(frame)
         return found
 
-    def totals(self, link: str, point: int) -> tuple[int, int]:
-        """Images recorded of a link's point, and how many were answered rightly."""
-        images, correct = self._database.execute(
-            "SELECT TOTAL(images), TOTAL(correct) FROM frames WHERE point=? AND link=?",
-            (point, link),
-        ).fetchone()
-        return int(images), int(correct)
+    def task(self, codec: str) -> Task:
+        """The task of a codec, by its digest; a ledger that names none is of classification."""
+        return self.tasks.get(codec, ANY_CLASSES)
+
+    def score(self, link: str, point: int) -> Score:
+        """The sums over all frames recorded of a link's point."""
+        with storage_errors(self.path):
+            found = self._database.execute(
+                f"{self._table.select} WHERE point=? AND link=?", (point, link)
+            )
+            scores = [self._table.row(values).score for values in found]
+        return reduce(merged, scores) if scores else {}
 
     def rows(self) -> Iterator[FrameRow]:
         """Return all frames in the order (point, link, frame), each once and as planned.
@@ -178,9 +178,10 @@ class Ledger:
         """
         before: tuple[int, str, int] | None = None
         with storage_errors(self.path):
-            for values in self._database.execute(f"{FRAMES} ORDER BY point, link, frame"):
-                row = typed_row(values)
-                if wrong := objection(self.plan, row, self.classes):
+            query = f"{self._table.select} ORDER BY point, link, frame"
+            for values in self._database.execute(query):
+                row = self._table.row(values)
+                if wrong := objection(self.plan, row, self.tasks):
                     raise AccountingError(f"{row} {wrong}: the ledger was altered, run again")
                 if before is not None and row.key <= before:
                     raise AccountingError(f"{row} is there twice: the ledger was altered")
@@ -190,11 +191,11 @@ class Ledger:
     def results_digest(self) -> str:
         """Return the SHA-256 over every answer, in the order (point, link, frame).
 
-        Equal digests mean equal predictions for every image; durations do not count.
+        Equal digests mean equal answers for every image; durations do not count.
         """
         digest = hashlib.sha256()
         for row in self.rows():
-            digest.update(row.answer)
+            digest.update(row.named_answer)
         return digest.hexdigest()
 
     @property
@@ -240,6 +241,12 @@ class Ledger:
         self._opened.close()
         self.place = {file: found for file, found in self.place.items() if file == self.path}
 
+    def _recorded(self, row: FrameRow) -> FrameRow | None:
+        values = self._database.execute(
+            f"{self._table.select} WHERE point=? AND link=? AND frame=?", row.key
+        ).fetchone()
+        return None if values is None else self._table.row(values)
+
     def _in_place(self) -> bool:
         now = place_of(self.path)
         return all(now.get(file) == found for file, found in self.place.items())
@@ -247,7 +254,7 @@ class Ledger:
 
 def _row(link: str, codec: str, result: FrameResult) -> FrameRow:
     return FrameRow(
-        result.point, link, result.frame, result.images, result.correct, result.predictions,
+        result.point, link, result.frame, result.images, result.score, result.answer,
         codec, result.attempts, result.encode_ms, result.channel_ms, result.batch_wait_ms,
         result.decode_ms, result.round_trip_ms,
     )  # fmt: skip

@@ -1,4 +1,4 @@
-"""What a ledger was made for: its plan, and how many classes each codec of it can answer.
+"""What a ledger was made for: its plan, and the task of each codec of it.
 
 The tables that hold them are read as somebody may have altered them.
 """
@@ -14,9 +14,13 @@ from orchestrator.plan.plan import Plan
 from semcom.errors import AccountingError, ConfigurationError, StorageError, one_line
 from semcom.messages import MAX_FRAME_IMAGES
 from semcom.settings import validate
+from semcom.tasks.classification import Classification
+from semcom.tasks.registry import task_of
+from semcom.tasks.task import Task
 
 # Made when there is something to put into it; earlier ledgers have none.
 CLASSES = "CREATE TABLE IF NOT EXISTS classes (codec TEXT PRIMARY KEY, classes INTEGER NOT NULL)"
+TASKS = "CREATE TABLE IF NOT EXISTS tasks (codec TEXT PRIMARY KEY, task TEXT NOT NULL)"
 MAX_CLASSES = 65_536  # that two bytes can say
 
 
@@ -67,24 +71,48 @@ def hold_plan(database: sqlite3.Connection, path: Path, plan: Plan | None) -> Pl
     return held
 
 
-def hold_classes(
-    database: sqlite3.Connection, path: Path, new: Mapping[str, int]
-) -> dict[str, int]:
-    """Return the number of classes of each codec by its digest; `new` ones are added.
+def hold_tasks(
+    database: sqlite3.Connection, path: Path, new: Mapping[str, Task]
+) -> dict[str, Task]:
+    """Return the task of each codec by its digest; `new` ones are added.
+
+    Of a codec that classifies the number of classes is held, as ever; of others the whole task.
 
     Raises:
-        AccountingError: what is held was altered.
+        AccountingError: what is held was altered, or is a task that is not installed here.
     """
-    held: dict[str, int] = {}
+    held: dict[str, Task] = {**_held_classes(database, path), **_held_tasks(database, path)}
+    added = {codec: task for codec, task in new.items() if codec not in held}
+    for codec, task in added.items():
+        if isinstance(task, Classification):
+            database.execute(CLASSES)
+            database.execute("INSERT INTO classes VALUES (?,?)", (codec, task.classes))
+        else:
+            database.execute(TASKS)
+            database.execute("INSERT INTO tasks VALUES (?,?)", (codec, task.model_dump_json()))
+    return held | added
+
+
+def _held_classes(database: sqlite3.Connection, path: Path) -> dict[str, Task]:
+    held: dict[str, Task] = {}
     for codec, count in small_table(database, "classes", "codec, classes"):
         if not (isinstance(codec, str) and type(count) is int and 2 <= count <= MAX_CLASSES):
             raise AccountingError(f"{path}: the number of classes of a codec was altered")
-        held[codec] = count
-    added = [(codec, count) for codec, count in new.items() if codec not in held]
-    if added:
-        database.execute(CLASSES)
-        database.executemany("INSERT INTO classes VALUES (?,?)", added)
-    return held | dict(added)
+        held[codec] = Classification(classes=count)
+    return held
+
+
+def _held_tasks(database: sqlite3.Connection, path: Path) -> dict[str, Task]:
+    held: dict[str, Task] = {}
+    for codec, content in small_table(database, "tasks", "codec, task"):
+        try:
+            held[str(codec)] = task_of(json.loads(str(content)))
+        except (ValueError, RecursionError) as error:
+            reason = one_line(str(error), 200)
+            raise AccountingError(
+                f"{path}: the task of a codec cannot be read: {reason}"
+            ) from error
+    return held
 
 
 def _parsed(content: object, path: Path) -> Plan:

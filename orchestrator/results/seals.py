@@ -13,6 +13,8 @@ from typing import NamedTuple
 
 from orchestrator.results.ledger import Ledger
 from semcom.errors import AccountingError, one_line
+from semcom.tasks.classification import CORRECT, Classification
+from semcom.tasks.score import Score
 
 MANIFEST_SEAL = "manifest"  # SHA-256 of the file; the other seals are called as in `Digests`
 
@@ -21,7 +23,7 @@ class Digests(NamedTuple):
     """SHA-256 over a ledger's frames in the order (point, link, frame).
 
     Attributes:
-        results: every answer. Equal digests mean equal predictions for every image.
+        results: every answer. Equal digests mean equal answers for every image.
         scores: the plan, every answer and how it was judged. Two runs of one plan have one.
         ledger: every value that the ledger holds, durations and the name of the run among them.
     """
@@ -40,15 +42,30 @@ def digests_of(ledger: Ledger) -> Digests:
     """
     results, everything = hashlib.sha256(), hashlib.sha256(b"semcom ledger 1\n")
     scores = hashlib.sha256(f"semcom scores 1\n{ledger.plan.digest}\n".encode())
-    held = json.dumps([ledger.plan_text, sorted(ledger.classes.items())], default=repr)
+    held = json.dumps([ledger.plan_text, _tasks(ledger)], default=repr)
     everything.update(held.encode())
     for row in ledger.rows():
-        results.update(row.answer)
-        score = row.answer + f"/{row.images}/{row.correct}\n".encode()
+        results.update(row.named_answer)
+        score = row.named_answer + f"/{row.images}/{_sums(row.score)}\n".encode()
         scores.update(score)
         durations = "/".join(map(repr, row.durations_ms))
         everything.update(score + f"{row.attempts}/{durations}\n".encode())
     return Digests(results.hexdigest(), scores.hexdigest(), everything.hexdigest())
+
+
+def _tasks(ledger: Ledger) -> list[tuple[str, object]]:
+    """Return codecs with their tasks; of one that classifies the number of classes, as ever."""
+    return [
+        (codec, task.classes if isinstance(task, Classification) else task.model_dump_json())
+        for codec, task in sorted(ledger.tasks.items())
+    ]
+
+
+def _sums(score: Score) -> str:
+    """Return a score as text; of classification the right answers alone, as ever."""
+    if score.keys() == {*Classification.SUMS}:
+        return str(score[CORRECT])
+    return json.dumps(score, sort_keys=True)
 
 
 def check_seals(ledger: Ledger, digests: Digests) -> bool:

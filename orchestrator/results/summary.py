@@ -181,7 +181,7 @@ def _cell(column: str, value: object) -> str:
 
 def _kept(row: FrameRow) -> _Frame:
     return _Frame(
-        row.images, row.correct, row.attempts, row.encode_ms, row.channel_ms,
+        row.images, row.score["correct"], row.attempts, row.encode_ms, row.channel_ms,
         row.batch_wait_ms, row.decode_ms, row.round_trip_ms,
     )  # fmt: skip
 

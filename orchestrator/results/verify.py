@@ -98,7 +98,7 @@ def verify_run(folder: Path, data: Path | None = None) -> Verification:
     """
     with open_ledger(folder) as ledger:
         plan, seals = ledger.plan, ledger.seals
-        judge = Judge(plan, data)
+        judge = Judge(plan, data, ledger.tasks)
         for row in ledger.rows():
             judge.check(row)
         summary = summarize(ledger)

@@ -7,14 +7,14 @@ decoded, and nothing may have been answered in a way that the ledger does not sa
 
 from __future__ import annotations
 
-import hashlib
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, fields
 from typing import Any
 
 from orchestrator.plan.plan import Plan
-from orchestrator.results.frame_rows import FrameRow, objection
+from orchestrator.results.frame_rows import ANY_CLASSES, FrameRow, objection
+from semcom.tasks.task import Task
 
 Frame = tuple[str, int, int]  # link, point, frame
 Record = Mapping[str, Any]
@@ -52,7 +52,7 @@ def audit(
     *,
     reference: Iterable[FrameRow] = (),
     witnessed: bool = False,
-    classes: Mapping[str, int] | None = None,
+    tasks: Mapping[str, Task] | None = None,
 ) -> Audit:
     """Compare what was recorded with what was planned, answered and expected.
 
@@ -62,20 +62,20 @@ def audit(
         logs: records of all processes, of all their lives; others than of frames are skipped.
         reference: the ledger of an undisturbed run of the same plan, where there is one.
         witnessed: the processes logged every frame, so what none of them saw is unexpected.
-        classes: how many classes a codec can answer, by its digest, as far as is known.
+        tasks: of the codecs, by their digests, as far as is known.
     """
-    rows = list(rows)
+    rows, tasks = list(rows), tasks or {}
     planned = dict(_planned(plan))
     times = Counter(_frame(row) for row in rows)
     answers: dict[Frame, set[str]] = {}
     for row in rows:
-        answers.setdefault(_frame(row), set()).add(answer_digest(row.predictions))
+        answers.setdefault(_frame(row), set()).add(_answer_digest(row, tasks))
     decoded: set[Frame] = set()
     unexpected: list[str] = []
     mismatching = [
         f"{row} {wrong}"
         for row in rows
-        if _frame(row) in planned and (wrong := objection(plan, row, classes or {}))
+        if _frame(row) in planned and (wrong := objection(plan, row, tasks))
     ]
     seen: set[Frame] = set()
     for event, frame, answer in _logged(plan.run, logs):
@@ -94,7 +94,7 @@ def audit(
     mismatching += [
         f"{_named(_frame(row))} differs from the undisturbed run"
         for row in reference
-        if _frame(row) in times and answers[_frame(row)] != {answer_digest(row.predictions)}
+        if _frame(row) in times and answers[_frame(row)] != {_answer_digest(row, tasks)}
     ]
     unexpected += [f"{_named(f)} was never planned" for f in {*times, *seen} if f not in planned]
     if witnessed:
@@ -119,9 +119,9 @@ def audit(
     )
 
 
-def answer_digest(predictions: bytes) -> str:
+def _answer_digest(row: FrameRow, tasks: Mapping[str, Task]) -> str:
     """The short name under which processes log an answer."""
-    return hashlib.sha256(predictions).hexdigest()[:16]
+    return tasks.get(row.codec, ANY_CLASSES).digest_of_kept(row.answer)[:16]
 
 
 def _planned(plan: Plan) -> Iterator[tuple[Frame, int]]:

@@ -303,9 +303,9 @@ def _judge(soak: Soak, folder: Path) -> None:
         reference, digest = list(ledger.rows()), ledger.results_digest()
     for number in range(1, soak.rounds + 1):
         with open_ledger(folder / f"round-{number}") as ledger:
-            rows, plan, classes = list(ledger.rows()), ledger.plan, ledger.classes
+            rows, plan, tasks = list(ledger.rows()), ledger.plan, ledger.tasks
             soak.digests_equal &= ledger.results_digest() == digest
-        found = audit(plan, rows, logs, reference=reference, witnessed=True, classes=classes)
+        found = audit(plan, rows, logs, reference=reference, witnessed=True, tasks=tasks)
         soak.audits.append(found)
 
 

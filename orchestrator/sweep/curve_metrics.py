@@ -6,6 +6,7 @@ from collections.abc import Iterable
 
 from orchestrator.results.ledger import Ledger
 from orchestrator.sweep.state import Sweep
+from semcom.tasks.score import Score, merged
 from semcom.telemetry import Telemetry
 
 MAX_CURVE_SERIES = 300  # of this metric, well below what one process may have in all
@@ -21,7 +22,7 @@ class SweepAccuracy:
         self._sweep = sweep
         self._ledger = ledger
         self._done: set[tuple[str, int]] = set()
-        self._totals: dict[Place, tuple[int, int]] = {}
+        self._totals: dict[Place, Score] = {}
         self._skipped = 0
         telemetry.forget("semcom_sweep_accuracy_ratio")  # of an earlier sweep of this process
         telemetry.set("semcom_sweep_accuracy_skipped", 0)
@@ -42,7 +43,8 @@ class SweepAccuracy:
             self._skipped += 1
             self._telemetry.set("semcom_sweep_accuracy_skipped", self._skipped)
             return
-        images, correct = self._ledger.totals(link, point)
-        before = self._totals.get(place, (0, 0))
-        total = self._totals[place] = (before[0] + images, before[1] + correct)
-        self._telemetry.set("semcom_sweep_accuracy_ratio", total[1] / total[0], *place)
+        score = self._ledger.score(link, point)
+        before = self._totals.get(place)
+        total = self._totals[place] = score if before is None else merged(before, score)
+        metric = self._ledger.task(self._sweep.plan.codec_at(link, point).digest).METRICS[0]
+        self._telemetry.set("semcom_sweep_accuracy_ratio", metric.value(total), *place)

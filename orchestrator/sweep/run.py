@@ -11,7 +11,7 @@ from pathlib import Path
 
 from orchestrator.control.system import check_places, open_system
 from orchestrator.plan.catalog import Catalog
-from orchestrator.plan.codec_facts import CodecFacts, classes_of, facts_of_plan
+from orchestrator.plan.codec_facts import CodecFacts, facts_of_plan, tasks_of
 from orchestrator.plan.folders import Folders
 from orchestrator.plan.plan import Plan, make_plan
 from orchestrator.plan.scenario import Scenario
@@ -176,7 +176,7 @@ def begin_run(
         (folder / "logs").mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise StorageError(f"cannot make {folder}: {error.strerror}") from error
-    ledger = Ledger(folder / LEDGER, plan, classes=classes_of(codecs))
+    ledger = Ledger(folder / LEDGER, plan, tasks=tasks_of(codecs))
     try:
         sweep = Sweep(
             ledger.plan,

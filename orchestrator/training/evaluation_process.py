@@ -14,13 +14,14 @@ import numpy as np
 import torch
 from pydantic import ValidationError
 
-from orchestrator.training.reference import Predictions, Symbols, decode_frames, encode_frames
+from orchestrator.training.reference import Answers, Symbols, decode_frames, encode_frames
 from receiver.codec import ReceiverCodec
 from semcom.checkpoints import open_checkpoint
 from semcom.entry import run_process
 from semcom.errors import INTERRUPTED, ConfigurationError, SemcomError
 from semcom.evaluation_messages import (
     EncodedImages,
+    EvaluatedFrame,
     EvaluatedPoint,
     EvaluationError,
     EvaluationJob,
@@ -30,6 +31,7 @@ from semcom.evaluation_messages import (
 )
 from semcom.shards import Shard
 from semcom.stop_signals import in_silence
+from semcom.tasks.task import references_of
 from transmitters.engine import codec_loader
 
 
@@ -58,6 +60,7 @@ class TaskEvaluation:
         load = codec_loader(job.engine, threads=job.encoder_threads)
         self._transmitter = load(checkpoint)
         self._receiver = ReceiverCodec.load(checkpoint)
+        self._codec_task = checkpoint.manifest.task
         self._shard = _planned_shard(self._task)
 
     def lines(self) -> Iterator[EvaluationLine]:
@@ -87,21 +90,26 @@ class TaskEvaluation:
 
     def _answer(self, frames: list[Symbols], point: EvaluationPoint) -> EvaluatedPoint:
         torch.set_num_threads(self._job.decoder_threads)
-        answers = decode_frames(self._receiver, frames, point.spec, link=self._task.link)
+        answers = decode_frames(
+            self._receiver, self._codec_task, frames, point.spec, link=self._task.link
+        )
+        ends = np.cumsum([len(answers_N) for answers_N in answers])
         return EvaluatedPoint(
             task=self._number,
             point=point.point,
-            predictions=np.concatenate(answers).tobytes(),
-            correct=self._correct(answers),
+            frames=[
+                self._judged(answers_N, slice(end - len(answers_N), end))
+                for answers_N, end in zip(answers, ends, strict=True)
+            ],
         )
 
-    def _correct(self, answers: list[Predictions]) -> list[int]:
-        ends = np.cumsum([len(predictions_N) for predictions_N in answers])
-        labels_N = self._shard.labels_N
-        return [
-            int((predictions_N == labels_N[end - len(predictions_N) : end]).sum())
-            for predictions_N, end in zip(answers, ends, strict=True)
-        ]
+    def _judged(self, answers: Answers, items: slice) -> EvaluatedFrame:
+        task, shard = self._codec_task, self._shard
+        references = references_of(task, shard.images_NHWC[items], shard.labels_N[items])
+        return EvaluatedFrame(
+            score=dict(task.judge(answers, references)),
+            answer=task.kept(task.form.format(answers)),
+        )
 
 
 def _planned_shard(task: EvaluationTask) -> Shard:

@@ -73,7 +73,7 @@ def measure(
     accuracies: list[float] = []
     for done in range(len(points)):
         report(done, len(points))
-        accuracies.append(next(evaluations).accuracy)
+        accuracies.append(next(evaluations).value)
     report(len(points), len(points))
     awgn = {f"{snr_db:g}": a for snr_db, a in zip(CHECK_SNR_DB, accuracies[1:], strict=True)}
     return {

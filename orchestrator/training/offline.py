@@ -40,6 +40,7 @@ class OfflineLink:
         checkpoint = open_checkpoint(codec)
         self._transmitter = TransmitterCodec.load(checkpoint)
         self._receiver = ReceiverCodec.load(checkpoint)
+        self._task = checkpoint.manifest.task
         self._shard = Shard(dataset, "test")
         self._images = min(images, len(self._shard))
         self._frame_images = frame_images
@@ -54,7 +55,7 @@ class OfflineLink:
             frame_images=self._frame_images,
             snr_db=POINT.snr_db,
         )
-        decode_frames(self._receiver, list(frames), POINT, link=LINK)
+        decode_frames(self._receiver, self._task, list(frames), POINT, link=LINK)
         return time.perf_counter() - started_s
 
     def decoded_per_second(self, batch: int) -> float:

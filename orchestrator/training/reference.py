@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -21,26 +22,29 @@ from semcom.errors import CheckpointError
 from semcom.points import PointSpec
 from semcom.probe import is_finite
 from semcom.shards import Shard
+from semcom.tasks.score import Score
+from semcom.tasks.task import Task, references_of
 from transmitters.codec import TransmitterCodec
 from transmitters.engine import FrameCodec
 
 NOISE_FREE_SNR_DB = 30.0  # the upper end of the decoder's SNR code
 
 Symbols = npt.NDArray[np.complex64]
-Predictions = npt.NDArray[np.uint16]
+Answers = npt.NDArray[Any]  # (N, ...), as the codec's task has them
 
 
 @dataclass(frozen=True)
 class Evaluation:
-    """predictions_N uint16 and how many of them are right."""
+    """The answers to all images, and their score."""
 
-    predictions_N: Predictions
-    correct: int
+    task: Task
+    answers: Answers
+    score: Score
 
     @property
-    def accuracy(self) -> float:
-        """Share of images classified rightly, 0..1."""
-        return self.correct / len(self.predictions_N)
+    def value(self) -> float:
+        """The task's main metric, as accuracy, 0..1."""
+        return self.task.METRICS[0].value(self.score)
 
 
 def evaluate(
@@ -77,6 +81,7 @@ def evaluate_points(
     """
     total = len(shard) if images is None else min(images, len(shard))
     codec, receiver = TransmitterCodec.load(checkpoint), ReceiverCodec.load(checkpoint)
+    task = checkpoint.manifest.task
     frames: list[Symbols] = []
     for point in points:
         if not frames or codec.architecture.channel.tx_csi:
@@ -85,8 +90,9 @@ def evaluate_points(
                 codec, shard, images=total, frame_images=frame_images, snr_db=snr_db
             )
             frames = list(encoded)
-        joined = np.concatenate(decode_frames(receiver, frames, point, link=link))
-        yield Evaluation(joined, int((joined == shard.labels_N[:total]).sum()))
+        joined = np.concatenate(decode_frames(receiver, task, frames, point, link=link))
+        references = references_of(task, shard.images_NHWC[:total], shard.labels_N[:total])
+        yield Evaluation(task, joined, task.judge(joined, references))
 
 
 def encode_frames(
@@ -103,20 +109,25 @@ def encode_frames(
 
 
 def decode_frames(
-    codec: ReceiverCodec, frames: Sequence[Symbols], point: PointSpec | None, *, link: str
-) -> list[Predictions]:
-    """Each frame through its own draw of the channel and one forward pass: predictions_N.
+    codec: ReceiverCodec,
+    task: Task,
+    frames: Sequence[Symbols],
+    point: PointSpec | None,
+    *,
+    link: str,
+) -> list[Answers]:
+    """Each frame through its own draw of the channel and one forward pass: answers (N, ...).
 
     Raises:
         CheckpointError: the codec makes NaN or Inf of a frame.
     """
-    answers: list[Predictions] = []
+    answers: list[Answers] = []
     first_image = 0
     for symbols_NK in frames:
-        logits = _receive(codec, symbols_NK, point, link=link, first_image=first_image)
-        if not is_finite(logits):  # as the receiver's process
+        outputs = _receive(codec, symbols_NK, point, link=link, first_image=first_image)
+        if not is_finite(outputs):  # as the receiver's process
             raise CheckpointError("the codec decodes a frame to NaN or Inf")
-        answers.append(logits.argmax(axis=1).astype("<u2"))
+        answers.append(task.answers(outputs))
         first_image += len(symbols_NK)
     return answers
 

@@ -3,18 +3,15 @@
     classification   a class per image; share of right answers
     reconstruction   an image per image; PSNR, mean squared error, SSIM
 
-A task is the one place that knows what an answer means. Everything else moves answers as bytes of a
-stated form, adds up the named sums of their Scores, and shows the Metrics that the task lists.
+A task of one's own is a subclass of `Task` that an installed package names under the entry-point
+group `rkd_sc.tasks`.
 """
 
 from __future__ import annotations
 
-from typing import Annotated
+from semcom.tasks.metric import Metric
+from semcom.tasks.registry import AnyTask, task_of
+from semcom.tasks.score import Score, merged
+from semcom.tasks.task import Task
 
-from pydantic import Field
-
-from semcom.tasks.classification import Classification
-from semcom.tasks.reconstruction import Reconstruction
-
-# What a codec's manifest says of its task.
-AnyTask = Annotated[Classification | Reconstruction, Field(discriminator="kind")]
+__all__ = ["AnyTask", "Metric", "Score", "Task", "merged", "task_of"]

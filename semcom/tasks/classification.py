@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import hashlib
+from collections.abc import Mapping
 from typing import Any, ClassVar, Literal
 
 import numpy as np
 import numpy.typing as npt
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
 from semcom.errors import ProtocolError
 from semcom.tasks.form import AnswerForm
 from semcom.tasks.metric import Metric, share
 from semcom.tasks.score import ITEMS, Score
+from semcom.tasks.task import Reference, Task
 
 CORRECT = "correct"
 _value, _interval = share(CORRECT)
@@ -27,37 +30,78 @@ ACCURACY = Metric(
 )
 
 
-class Classification(BaseModel):
+class Classification(Task):
     """One of `classes` classes for every item; the reference is its label."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
     METRICS: ClassVar[tuple[Metric, ...]] = (ACCURACY,)
     SUMS: ClassVar[tuple[str, ...]] = (ITEMS, CORRECT)
+    REFERENCE: ClassVar[Reference] = "labels"
 
     kind: Literal["classification"] = "classification"
-    classes: int = Field(ge=2, le=65535, description="that an answer may name")
+    classes: int = Field(ge=2, le=65536, description="that an answer may name")
 
     @property
     def form(self) -> AnswerForm:
         """A uint16 per item."""
         return AnswerForm(dtype="uint16", shape=())
 
-    def check(self, answers_N: npt.NDArray[Any]) -> None:
+    @property
+    def output_shape(self) -> tuple[int, ...]:
+        """A logit per class."""
+        return (self.classes,)
+
+    def answers(self, outputs: npt.NDArray[Any]) -> npt.NDArray[Any]:
+        """Return the class of the largest logit: float32 (N, T) -> uint16 (N,)."""
+        classes_N: npt.NDArray[np.uint16] = outputs.argmax(axis=1).astype("<u2")
+        return classes_N
+
+    def check(self, answers: npt.NDArray[Any]) -> None:
         """Refuse a class that there is not.
 
         Raises:
             ProtocolError: `shape`.
         """
-        if len(answers_N) and (highest := int(answers_N.max())) >= self.classes:
+        highest = int(answers.max(initial=0))
+        if highest >= self.classes:
             raise ProtocolError(
-                "shape", f"class {highest} of {self.classes} (0 to {self.classes - 1})"
+                "shape",
+                f"was answered with class {highest}, its codec has {self.classes} classes "
+                f"(0 to {self.classes - 1})",
             )
 
-    def judge(self, answers_N: npt.NDArray[Any], references_N: npt.NDArray[Any]) -> Score:
+    def judge(self, answers: npt.NDArray[Any], references: npt.NDArray[Any]) -> Score:
         """Count the answers that are the label: uint16 (N,) against uint16 (N,)."""
-        return {ITEMS: len(answers_N), CORRECT: int(np.count_nonzero(answers_N == references_N))}
+        return {ITEMS: len(answers), CORRECT: int(np.count_nonzero(answers == references))}
 
     def kept(self, answer: bytes) -> bytes:
         """Return what a ledger keeps of a frame's answer: all of it, two bytes per item."""
         return answer
+
+    def kept_bytes(self, items: int) -> int:
+        """Two bytes per item."""
+        return 2 * items
+
+    def digest_of_kept(self, kept: bytes) -> str:
+        """Return the SHA-256 of an answer, hexadecimal."""
+        return hashlib.sha256(kept).hexdigest()
+
+    def check_kept(self, kept: bytes, items: int) -> None:
+        """Refuse another number of answers than items, and classes that there are not.
+
+        Raises:
+            ProtocolError: `shape`.
+        """
+        if len(kept) != self.kept_bytes(items):
+            raise ProtocolError("shape", f"has {len(kept) / 2:g} predictions for {items} images")
+        self.check(np.frombuffer(kept, dtype="<u2"))
+
+    def rejudge(self, kept: bytes, references: npt.NDArray[Any]) -> Score | None:
+        """Judge again: all answers were kept."""
+        return self.judge(np.frombuffer(kept, dtype="<u2"), references)
+
+    def check_score(self, score: Mapping[str, int], items: int) -> str:
+        """Return what is wrong with a score of so many items; empty where nothing is."""
+        wrong = super().check_score(score, items)
+        if not wrong and not 0 <= score[CORRECT] <= items:
+            return f"has {score[CORRECT]} of {items} images correct"
+        return wrong

@@ -10,16 +10,16 @@ All values are of uint8 images; the peak is 255. Per image:
 
 from __future__ import annotations
 
-import hashlib
 from typing import Annotated, Any, ClassVar, Literal
 
 import numpy as np
 import numpy.typing as npt
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
 from semcom.tasks.form import MAX_SIDE, AnswerForm
 from semcom.tasks.metric import Metric, mean
 from semcom.tasks.score import ITEMS, Score
+from semcom.tasks.task import Reference, Task
 
 PEAK = 255.0
 LOSSLESS_DB = 100.0  # higher values, as of an image without error, count as this
@@ -52,15 +52,14 @@ MSE = Metric(
 )  # fmt: skip
 
 
-class Reconstruction(BaseModel):
+class Reconstruction(Task):
     """An image of `shape` for every image; the reference is what was sent."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
     METRICS: ClassVar[tuple[Metric, ...]] = (PSNR, SSIM, MSE)
     SUMS: ClassVar[tuple[str, ...]] = (
         ITEMS, "psnr", "psnr_squares", "ssim", "ssim_squares", "mse", "mse_squares",
     )  # fmt: skip
+    REFERENCE: ClassVar[Reference] = "items"
 
     kind: Literal["reconstruction"] = "reconstruction"
     shape: tuple[Side, Side, Literal[1, 3]] = Field(description="height, width, channels")
@@ -70,24 +69,30 @@ class Reconstruction(BaseModel):
         """A uint8 image per item."""
         return AnswerForm(dtype="uint8", shape=self.shape)
 
-    def check(self, answers_NHWC: npt.NDArray[Any]) -> None:
+    @property
+    def output_shape(self) -> tuple[int, ...]:
+        """Height, width, channels."""
+        return self.shape
+
+    def answers(self, outputs: npt.NDArray[Any]) -> npt.NDArray[Any]:
+        """Return pixels: float32 (N, H, W, C) of 0..1, clipped and rounded -> uint8."""
+        pixels: Images = np.rint(np.clip(outputs, 0.0, 1.0) * np.float32(PEAK)).astype(np.uint8)
+        return pixels
+
+    def check(self, answers: npt.NDArray[Any]) -> None:
         """Accept every uint8 image."""
 
-    def judge(self, answers_NHWC: npt.NDArray[Any], references_NHWC: npt.NDArray[Any]) -> Score:
+    def judge(self, answers: npt.NDArray[Any], references: npt.NDArray[Any]) -> Score:
         """Compare images with what was sent: uint8 (N, H, W, C) each."""
-        mse_N = mean_squared_errors(answers_NHWC, references_NHWC)
+        mse_N = mean_squared_errors(answers, references)
         values = {
             "psnr": _steps(psnr_db(mse_N), PSNR_STEP_DB),
-            "ssim": _steps(ssim(answers_NHWC, references_NHWC), SSIM_STEP),
+            "ssim": _steps(ssim(answers, references), SSIM_STEP),
             "mse": _steps(mse_N, MSE_STEP),
         }
         sums = {name: sum(steps) for name, steps in values.items()}
         squares = {f"{name}_squares": sum(s * s for s in steps) for name, steps in values.items()}
-        return {ITEMS: len(answers_NHWC), **sums, **squares}
-
-    def kept(self, answer: bytes) -> bytes:
-        """Return what a ledger keeps of a frame's answer: its SHA-256."""
-        return hashlib.sha256(answer).digest()
+        return {ITEMS: len(answers), **sums, **squares}
 
 
 def mean_squared_errors(answers_NHWC: Images, references_NHWC: Images) -> Values:

@@ -119,7 +119,7 @@ def test_sums_of_the_largest_frame_fit_into_64_bits():
 
 def test_class_that_there_is_not_is_refused():
     CLASSES.check(np.array([0, 9], dtype=np.uint16))
-    with pytest.raises(ProtocolError, match="class 10 of 10"):
+    with pytest.raises(ProtocolError, match="class 10, its codec has 10 classes"):
         CLASSES.check(np.array([10], dtype=np.uint16))
 
 

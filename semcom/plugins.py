@@ -1,0 +1,48 @@
+"""What installed packages add: objects by entry-point group and name, imported when first used."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import cache
+from importlib import import_module
+from importlib.metadata import EntryPoint, entry_points
+from typing import Any
+
+from semcom.errors import ConfigurationError
+
+
+def plugin(group: str, name: str, ours: Mapping[str, str]) -> Any | None:
+    """Return what a name stands for; None where nobody knows it.
+
+    Args:
+        group: of entry points, such as `rkd_sc.families`.
+        name: what a manifest or a scenario says.
+        ours: our own, as `module:attribute`; nobody else can take their names.
+
+    Raises:
+        ConfigurationError: the package that gives the name cannot be imported.
+    """
+    if name in ours:
+        module, _, attribute = ours[name].partition(":")
+        return getattr(import_module(module), attribute)
+    entry = _others(group).get(name)
+    if entry is None:
+        return None
+    try:
+        return entry.load()
+    except Exception as error:  # whatever the module of somebody else raises
+        package = "a package" if entry.dist is None else entry.dist.name
+        reason = next(iter(str(error).splitlines()), "") or type(error).__name__
+        raise ConfigurationError(
+            f"'{name}' of {group}, from {package}, cannot be imported: {reason}"
+        ) from error
+
+
+def installed(group: str, ours: Mapping[str, str]) -> list[str]:
+    """Return all names of a group, ours first, the others in alphabetical order."""
+    return [*ours, *sorted(_others(group).keys() - ours.keys())]
+
+
+@cache
+def _others(group: str) -> dict[str, EntryPoint]:
+    return {entry.name: entry for entry in entry_points(group=group)}

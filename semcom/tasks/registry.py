@@ -1,0 +1,58 @@
+"""Which tasks there are: our own, and those of installed packages by entry point."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import cache
+from typing import Annotated, Any
+
+from pydantic import BeforeValidator, SerializeAsAny
+
+from semcom.plugins import installed, plugin
+from semcom.tasks.task import Task
+
+GROUP = "rkd_sc.tasks"
+OURS = {
+    "classification": "semcom.tasks.classification:Classification",
+    "reconstruction": "semcom.tasks.reconstruction:Reconstruction",
+}
+
+
+@cache
+def task_class(kind: str) -> type[Task]:
+    """Return the class of a task by its name.
+
+    Raises:
+        ValueError: no such task is installed; the message names those that are.
+    """
+    found = plugin(GROUP, kind, OURS)
+    if found is None:
+        raise ValueError(
+            f"no task '{kind[:64]}'; there are {', '.join(installed(GROUP, OURS))}; others come "
+            f"with packages that name them under the entry-point group {GROUP}"
+        )
+    if not (isinstance(found, type) and issubclass(found, Task)):
+        raise ValueError(f"entry point {kind} of {GROUP} is no task")  # noqa: TRY004 - as pydantic wants it
+    return found
+
+
+def all_tasks() -> list[type[Task]]:
+    """Return the class of every task that is installed, ours first."""
+    return [task_class(kind) for kind in installed(GROUP, OURS)]
+
+
+def task_of(content: Any) -> Task:
+    """Return a task from the map in which a manifest or a ledger states it.
+
+    Raises:
+        ValueError: no such task, or parameters that it does not take.
+    """
+    if isinstance(content, Task):
+        return content
+    if not isinstance(content, Mapping) or not isinstance(content.get("kind"), str):
+        raise ValueError("a task is a map with the key kind")  # noqa: TRY004
+    return task_class(content["kind"]).model_validate(dict(content))
+
+
+# A task as a field of a model: any that is installed.
+AnyTask = Annotated[SerializeAsAny[Task], BeforeValidator(task_of)]
