@@ -36,7 +36,8 @@ from orchestrator.plan.codec_probe import run_networks
 from orchestrator.plan.folders import CODECS, DATA, RUNS, Folders
 from orchestrator.plan.plan import Plan
 from orchestrator.plan.scenario import Scenario, read_scenario
-from orchestrator.reports.console_tables import run_table
+from orchestrator.reports.console_tables import run_tables
+from orchestrator.reports.metric_texts import stated_text
 from orchestrator.reports.report import write_report
 from orchestrator.results.resumption import going_on, sweep_words
 from orchestrator.results.run_folder import open_ledger
@@ -219,13 +220,13 @@ def checkpoints_list(codecs: CodecDir = CODECS) -> None:
     catalog = Catalog(codecs)
     for name in catalog.names():
         manifest = catalog.open(name).manifest
-        accuracy = manifest.results.get("noise_free_accuracy")
+        metric = manifest.task.METRICS[0]
         table.add_row(
             name,
             manifest.dataset,
             manifest.architecture.channel.system,
             str(manifest.architecture.channel.codeword_dim),
-            f"{100 * accuracy:.2f} %" if isinstance(accuracy, float) and 0 <= accuracy <= 1 else "",
+            stated_text(metric, manifest.results.get(f"noise_free_{metric.name}")),
             f"{sum(file.bytes for file in manifest.weights.values()) / 1e6:.1f}",
             manifest.digest[:12],
         )
@@ -297,7 +298,8 @@ def _sweep(scenario: Scenario, folder: Path, folders: Folders, options: RunOptio
 
 def _finish(outcome: RunOutcome) -> None:
     with open_ledger(outcome.folder) as ledger:
-        console.print(run_table(summarize(ledger), width=console.table_width))
+        for table in run_tables(summarize(ledger), width=console.table_width):
+            console.print(table)
     print_outcome(outcome)
 
 
