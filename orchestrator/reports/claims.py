@@ -1,7 +1,7 @@
 """The claims of the paper's section IV beside what was measured: a row each, with a verdict.
 
-The paper classifies, so all of this is about the accuracy of classification. Accuracies are those over AWGN, all seeds together. Gains are relative to the other system's
-accuracy, as the paper's are.
+The paper classifies, so all of this is about the accuracy of classification. Accuracies are those
+over AWGN, all seeds together. Gains are relative to the other system's accuracy, as in the paper.
 """
 
 from __future__ import annotations

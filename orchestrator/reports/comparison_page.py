@@ -19,13 +19,19 @@ from orchestrator.reports.report_page import caption, metric_tables
 from orchestrator.reports.tables import ReportTable
 from orchestrator.reports.theme import DARK, LIGHT
 from orchestrator.results.run_folder import StoredRun
+from semcom.tasks.metric import Metric
 
 
 def systems_section(runs: Sequence[StoredRun]) -> tuple[list[str], dict[str, Picture]]:
-    """Fig. 6: each metric against SNR of all systems; nothing where no point is complete."""
+    """Fig. 6: each metric against SNR of all systems that have it.
+
+    Of runs through processes only what several systems have is compared.
+    """
     from orchestrator.reports.comparison_plots import systems_png
 
-    names = picture_names(metrics_of(runs), "systems")
+    compared = any(run.is_evaluation for run in runs)
+    metrics = [metric for metric in metrics_of(runs) if compared or _several_have(metric, runs)]
+    names = picture_names(metrics, "systems")
     if not names:
         return [], {}
     parts = ["<h2>Systems</h2>"]
@@ -36,6 +42,11 @@ def systems_section(runs: Sequence[StoredRun]) -> tuple[list[str], dict[str, Pic
         text = caption(curves, "Bands", ", by data set and channel")
         parts += [figure("systems", picture, text), *metric_tables(curves)]
     return [*parts, *(table.html() for table in codec_tables(runs))], pictures
+
+
+def _several_have(metric: Metric, runs: Sequence[StoredRun]) -> bool:
+    points = (point for run in runs for point in run.summary.points)
+    return len({point.system for point in points if metric in point.task.METRICS}) > 1
 
 
 def ratio_sections(

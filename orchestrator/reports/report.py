@@ -138,8 +138,7 @@ def _sections(found: Sources, ratio_snr_db: float) -> tuple[list[str], dict[str,
         parts = []
     bars = latency_bars(found.timed)
     parts += _added(pictures, _metric_sections(found.timed))
-    if len(found.timed) < len(found.runs) or _several_systems(found.runs):
-        parts += _added(pictures, systems_section(found.runs))
+    parts += _added(pictures, systems_section(found.runs))
     parts += _added(pictures, ratio_sections(found.runs, snr_db=ratio_snr_db))
     parts += _added(pictures, search_section(found.searches))
     parts += footprint_section(found.footprints)
@@ -172,7 +171,3 @@ def _added(
     parts, drawn = section
     pictures.update(drawn)
     return parts
-
-
-def _several_systems(runs: Sequence[StoredRun]) -> bool:
-    return len({point.system for run in runs for point in run.summary.points}) > 1

@@ -122,9 +122,10 @@ def _value(point: CurvePoint | None, metric: Metric, values: Sequence[float]) ->
     if point is None:
         return NOTHING
     share = shade(metric, metric.value(point.score), values)
+    value = value_text(metric, point.score, short=True)
+    interval = interval_text(metric, point.score, short=True)
     return Markup(
-        f'<td class="share" style="--share:{share:.3f}">{value_text(metric, point.score, short=True)}'
-        f"<small>{interval_text(metric, point.score, short=True)}</small></td>"
+        f'<td class="share" style="--share:{share:.3f}">{value}<small>{interval}</small></td>'
     )
 
 

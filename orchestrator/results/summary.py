@@ -1,7 +1,7 @@
 """From a ledger to results: one row per link and point, and the table `results.csv`.
 
-A point counts when every planned frame of it is recorded. An incomplete one has no score, not even a
-provisional one: it is listed apart, with how far it got.
+A point counts when every planned frame of it is recorded. An incomplete one has no score, not even
+a provisional one: it is listed apart, with how far it got.
 """
 
 from __future__ import annotations
@@ -9,9 +9,8 @@ from __future__ import annotations
 import csv
 import io
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from functools import reduce
 from itertools import groupby
 from pathlib import Path
 from statistics import median
@@ -125,7 +124,6 @@ class _Frame(NamedTuple):
     """What of a frame is kept until all have been read."""
 
     images: int
-    score: Score
     attempts: int
     encode_ms: float
     channel_ms: float
@@ -143,10 +141,10 @@ def summarize(ledger: Ledger) -> Summary:
     """
     plan = ledger.plan
     planned = [(link, point) for link in plan.links for point in plan.points_of(link)]
-    found = {
-        (link, point): [_kept(row) for row in rows]
-        for (point, link), rows in groupby(ledger.rows(), lambda row: (row.point, row.link))
-    }
+    found: dict[tuple[str, int], list[_Frame]] = {}
+    scores: dict[tuple[str, int], Score] = {}
+    for (point, link), rows in groupby(ledger.rows(), lambda row: (row.point, row.link)):
+        found[link, point], scores[link, point] = _read(rows)
     points: list[PointSummary] = []
     incomplete: list[IncompletePoint] = []
     by_codec: dict[tuple[str, str], list[_Frame]] = defaultdict(list)
@@ -154,7 +152,8 @@ def summarize(ledger: Ledger) -> Summary:
         frames = found.get((link, point), [])
         if len(frames) == plan.frames(link):
             task = ledger.task(plan.codec_at(link, point).digest)
-            points.append(_point_summary(plan, link, point, frames, task=task))
+            score = scores[link, point]
+            points.append(_point_summary(plan, (link, point), frames, task=task, score=score))
             by_codec[link, plan.codec_at(link, point).name] += frames
         else:
             incomplete.append(IncompletePoint(link, point, len(frames), plan.frames(link)))
@@ -220,18 +219,27 @@ def _cell(column: str, value: object) -> str:
     return str(value)
 
 
-def _kept(row: FrameRow) -> _Frame:
-    return _Frame(
-        row.images, row.score, row.attempts, row.encode_ms, row.channel_ms,
-        row.batch_wait_ms, row.decode_ms, row.round_trip_ms,
-    )  # fmt: skip
+def _read(rows: Iterable[FrameRow]) -> tuple[list[_Frame], Score]:
+    """Return the frames of a point, at least one, and the sum of their scores."""
+    frames: list[_Frame] = []
+    score: Score | None = None
+    for row in rows:
+        frames.append(
+            _Frame(
+                row.images, row.attempts, row.encode_ms, row.channel_ms, row.batch_wait_ms,
+                row.decode_ms, row.round_trip_ms,
+            )
+        )  # fmt: skip
+        score = row.score if score is None else merged(score, row.score)
+    assert score is not None
+    return frames, score
 
 
 def _point_summary(
-    plan: Plan, link: str, point: int, frames: list[_Frame], *, task: Task
+    plan: Plan, place: tuple[str, int], frames: list[_Frame], *, task: Task, score: Score
 ) -> PointSummary:
+    link, point = place
     spec, codec = plan.points[point].spec, plan.codec_at(link, point)
-    images = sum(frame.images for frame in frames)
     latency = _link_latency(link, codec.name, frames) if _were_sent(frames) else None
     return PointSummary(
         link=link,
@@ -240,9 +248,9 @@ def _point_summary(
         channel=spec.channel.label,
         snr_db=spec.snr_db,
         seed=spec.seed,
-        images=images,
+        images=sum(frame.images for frame in frames),
         task=task,
-        score=reduce(merged, (frame.score for frame in frames)),
+        score=score,
         round_trip_p50_ms=None if latency is None else latency.round_trip_p50_ms,
         round_trip_p99_ms=None if latency is None else latency.round_trip_p99_ms,
         encode_ms=None if latency is None else latency.encode_ms,
