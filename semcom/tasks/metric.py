@@ -14,6 +14,14 @@ from semcom.tasks.score import ITEMS, Score
 Better = Literal["higher", "lower"]
 Interval = tuple[float, float]
 NAME = re.compile(r"[a-z][a-z0-9_]{0,39}")
+# Columns of tables of results beside those of metrics.
+TAKEN = frozenset(
+    {
+        "link", "dataset", "system", "channel", "snr_db", "seed", "images", "task",
+        "round_trip_p50_ms", "round_trip_p99_ms", "encode_ms", "channel_ms", "decode_ms",
+        "retransmissions", "codec",
+    }
+)  # fmt: skip
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -41,13 +49,15 @@ class Metric:
     interval: Callable[[Score], Interval]
 
     def __post_init__(self) -> None:
-        """Check the name, of which files are called.
+        """Check the name, after which columns and files are called.
 
         Raises:
-            ValueError: it has other characters.
+            ValueError: it has other characters, or is that of another column.
         """
         if not NAME.fullmatch(self.name):
             raise ValueError(f"metric {self.name[:40]!r}: its name does not match {NAME.pattern}")
+        if self.name in TAKEN:
+            raise ValueError(f"metric {self.name}: tables have another column of this name")
 
     @property
     def noun(self) -> str:

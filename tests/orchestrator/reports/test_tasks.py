@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import re
+from dataclasses import replace
 
 import pytest
 from hypothesis import given, settings
@@ -13,8 +14,10 @@ from rich.console import Console
 
 from orchestrator.plan.codec_facts import CodecFacts
 from orchestrator.plan.plan import PlannedLink
+from orchestrator.reports import latency_plot, metric_plot
 from orchestrator.reports.comparison import system_curves
-from orchestrator.reports.comparison_page import systems_section
+from orchestrator.reports.comparison_page import ratio_sections, systems_section
+from orchestrator.reports.comparison_plots import ratio_figure, systems_figure
 from orchestrator.reports.console_tables import run_tables, system_tables
 from orchestrator.reports.curves import metric_curves, metrics_of, pooled_results
 from orchestrator.reports.metric_plot import metric_figure
@@ -29,15 +32,17 @@ from orchestrator.reports.metric_texts import (
 from orchestrator.reports.ratios import ratio_curves, ratio_curves_of_results
 from orchestrator.reports.report import markdown_report, write_report
 from orchestrator.results.run_folder import open_ledger, read_run
-from orchestrator.results.summary import format_results_csv, write_results_csv
+from orchestrator.results.summary import EFFORT, PLACE, format_results_csv, write_results_csv
 from orchestrator.results.verify import verify_run
 from semcom.errors import AccountingError
 from semcom.shards import Shard
 from semcom.tasks.classification import ACCURACY
-from semcom.tasks.metric import Metric, mean
+from semcom.tasks.columns import TASK
+from semcom.tasks.metric import TAKEN, mean
 from semcom.tasks.reconstruction import MSE, PSNR, SSIM
 from tests.orchestrator.judged import IMAGES, write_labelled
 from tests.orchestrator.ledgers import (
+    CHANNELS,
     RECONSTRUCTION,
     fake_codec,
     fake_link,
@@ -47,6 +52,7 @@ from tests.orchestrator.ledgers import (
     write_manifest,
 )
 from tests.orchestrator.records import fake_facts
+from tests.orchestrator.reports.test_figures import check_inside
 
 IMAGE_METRICS = [PSNR, SSIM, MSE]
 IMAGE_COLUMNS = [
@@ -236,8 +242,10 @@ class TestPages:
         assert "d: accuracy, %" in "".join(parts)
         assert "PSNR" not in "".join(parts)
 
-    def test_two_runs_are_compared(self, tmp_path):
-        runs = [images_run(tmp_path / name, snr_db=(0.0, 5.0)) for name in ("one", "two")]
+    def test_two_runs_are_compared(self, tmp_path, monkeypatch):
+        for plot, name in ((metric_plot, "metric_png"), (latency_plot, "latency_png")):
+            monkeypatch.setattr(plot, name, lambda *_: bytes(24))
+        runs = [images_run(tmp_path / name, snr_db=(0.0,)) for name in ("one", "two")]
         page = write_report(tmp_path / "out", runs)
         text = page.read_text(encoding="utf-8")
         for name in ("one · rkd-sc", "two · rkd-sc"):
@@ -247,11 +255,15 @@ class TestPages:
             "latency.png", "mse.png", "psnr.png", "ssim.png",
         ]  # fmt: skip
 
-    def test_evaluations_of_ratios_have_figures_of_systems_and_ratios(self, tmp_path):
-        folder = images_run(tmp_path / "run", ratios=(0.9, 0.2), kind="evaluation", snr_db=(-10.0,))
-        page = write_report(tmp_path / "out", [folder])
-        names = {path.name for path in page.parent.glob("*.png")}
-        assert {"systems-psnr.png", "ratios-psnr.png", "ratios-mse.png"} <= names
+    def test_evaluations_of_ratios_have_figures_of_every_metric(self, tmp_path):
+        plan = {"snr_db": (-10.0,), "channels": CHANNELS[:1]}
+        run = read_run(images_run(tmp_path, ratios=(0.9, 0.2), kind="evaluation", **plan))
+        parts, pictures = ratio_sections([run], snr_db=-10.0)
+        assert list(pictures) == ["ratios-psnr", "ratios-ssim", "ratios-mse"]
+        assert "MSE at -10 dB of codecs that differ in compression ratio" in "".join(parts)
+        for metric in IMAGE_METRICS:
+            check_inside(systems_figure(system_curves([run], metric)))
+            check_inside(ratio_figure(ratio_curves([run], metric, snr_db=-10.0), snr_db=-10.0))
 
     def test_a_run_of_other_tasks_is_no_evidence_for_the_papers_claims(self, tmp_path):
         folder = images_run(tmp_path, kind="evaluation", snr_db=(-10.0, 25.0))
@@ -262,7 +274,9 @@ class TestPages:
         run = read_run(images_run(tmp_path))
         for metric, label in ((PSNR, "PSNR (dB)"), (SSIM, "SSIM"), (MSE, "MSE (lower is better)")):
             curves = metric_curves([run], metric)
-            axes = metric_figure(curves).axes[0]
+            figure = metric_figure(curves)
+            check_inside(figure)
+            (axes,) = figure.axes
             assert axes.get_ylabel() == label
             bottom, top = axes.get_ylim()
             ends = [end for curve in curves for interval in curve.intervals for end in interval]
@@ -303,23 +317,23 @@ class TestTexts:
 
     def test_metrics_of_one_name_have_pictures_of_their_own(self):
         value, interval = mean("other", 1.0)
-        other = Metric(
-            name="psnr", title="PSNR of edges", unit="dB", better="higher", digits=2,
-            limits=(None, None), value=value, interval=interval,
-        )  # fmt: skip
+        other = replace(PSNR, title="PSNR of edges", value=value, interval=interval)
         assert list(picture_names([PSNR, SSIM, other]).values()) == ["psnr", "ssim", "psnr-2"]
         assert list(picture_names([PSNR], "systems").values()) == ["systems"]
         assert list(picture_names([PSNR, SSIM], "systems").values()) == [
             "systems-psnr", "systems-ssim",
         ]  # fmt: skip
 
+    def test_no_metric_takes_the_name_of_another_column(self):
+        others = {*PLACE, *EFFORT, TASK}
+        assert others == TAKEN
+        with pytest.raises(ValueError, match="metric seed: tables have another column"):
+            replace(PSNR, name="seed")
+
     @pytest.mark.parametrize("name", ["", "PSNR", "a/b", "../x", "a b", "x" * 41])
     def test_a_metric_has_a_name_that_files_may_have(self, name):
         with pytest.raises(ValueError, match="its name does not match"):
-            Metric(
-                name=name, title="t", unit="", better="higher", digits=1, limits=(None, None),
-                value=PSNR.value, interval=PSNR.interval,
-            )  # fmt: skip
+            replace(PSNR, name=name)
 
     def test_stated_values_are_shown_where_they_can_be_values(self):
         assert stated_text(ACCURACY, 0.9412) == "94.12 %"
