@@ -26,6 +26,7 @@ from semcom import errors
 from semcom.extras import EXTRAS
 from semcom.metric_table import METRICS, PROCESS_METRICS, ROLES
 from semcom.records import SearchRecord
+from semcom.tasks.classification import ACCURACY
 
 REPO = Path(__file__).resolve().parents[1]
 PAGES = [REPO / "README.md", *sorted((REPO / "docs").glob("*.md"))]
@@ -120,7 +121,7 @@ def searches(folder: Path) -> str:
 def ratios(folder: Path) -> str:
     """Fig. 8 of an evaluation of codecs that differ in compression ratio."""
     results, codecs = _results_in(folder), _codecs_of(folder)
-    curves = ratio_curves_of_results(results, codecs, snr_db=RATIO_SNR_DB)
+    curves = ratio_curves_of_results(results, codecs, ACCURACY, snr_db=RATIO_SNR_DB)
     (table,) = ratio_tables(curves, RATIO_SNR_DB)
     return _report_table(table)
 
@@ -130,9 +131,9 @@ def depths(folder: Path) -> str:
     curves = pooled_results(_results_in(folder))
     rows = []
     for codec in sorted(_codecs_of(folder), key=lambda codec: codec.parameters["encoder"]):
-        series = CountedSeries(codec.dataset, codec.system, codec.name, "awgn")
+        series = CountedSeries("classification", codec.dataset, codec.system, codec.name, "awgn")
         points = {point.snr_db: point for point in curves[series]}
-        found = (points[snr_db].percent() for snr_db in DEPTHS_SNR_DB)
+        found = (ACCURACY.printed(points[snr_db].score) for snr_db in DEPTHS_SNR_DB)
         rows.append((codec.name, count(codec.parameters["encoder"]), *found))
     heads = (f"{snr_db:g} dB" for snr_db in DEPTHS_SNR_DB)
     return _table(("codec", "parameters of the encoder", *heads), rows)

@@ -26,7 +26,7 @@ from orchestrator.plan.catalog import Catalog
 from orchestrator.plan.folders import CODECS, DATA, RUNS, Folders
 from orchestrator.plan.plan import Plan
 from orchestrator.plan.scenario import Scenario, read_scenario
-from orchestrator.reports.console_tables import run_table, system_tables
+from orchestrator.reports.console_tables import run_tables, system_tables
 from orchestrator.reports.footprints import footprint_tables, read_footprints
 from orchestrator.reports.ratios import RATIO_SNR_DB
 from orchestrator.reports.report import markdown_report, source_tables, write_report
@@ -208,7 +208,8 @@ def _print_results(folders: Sequence[Path]) -> None:
     found = read_sources(folders)
     width = console.table_width
     for run in found.timed:
-        console.print(run_table(run.summary, width=width))
+        for shown in run_tables(run.summary, width=width):
+            console.print(shown)
     for shown in system_tables([run for run in found.runs if run.is_evaluation], width=width):
         console.print(shown)
     for table in source_tables(found):

@@ -90,7 +90,7 @@ def status(
     name: Name = None,
     runs: RunsDir = RUNS,
 ) -> None:
-    """Links of a live system: SNR, accuracy, latency, throughput; sweep and training jobs."""
+    """Links of a live system: SNR, metrics, latency, throughput; sweep and training jobs."""
     system = find_system(runs, name)
     current = read_status(system)
     if as_json:

@@ -38,7 +38,8 @@ from orchestrator.plan.codec_probe import run_networks
 from orchestrator.plan.folders import CODECS, DATA, RUNS, Folders
 from orchestrator.plan.plan import Plan
 from orchestrator.plan.scenario import Scenario, read_scenario
-from orchestrator.reports.console_tables import run_table
+from orchestrator.reports.console_tables import run_tables
+from orchestrator.reports.metric_texts import stated_text
 from orchestrator.reports.report import write_report
 from orchestrator.results.resumption import going_on, sweep_words
 from orchestrator.results.run_folder import open_ledger
@@ -52,7 +53,6 @@ from orchestrator.sweep.run import (
     run_sweep,
 )
 from semcom.checkpoints import CODECS_SHIPPED
-from semcom.codec_manifest import AnyManifest
 from semcom.entry import run_process
 from semcom.errors import CheckpointError, ConfigurationError, SemcomError
 from semcom.extras import needed_by
@@ -250,6 +250,7 @@ def checkpoints_list(codecs: CodecDir = CODECS) -> None:
     catalog = Catalog(codecs)
     for name in catalog.names():
         manifest = catalog.open(name).manifest
+        metric = manifest.task.METRICS[0]
         table.add_row(
             name,
             manifest.dataset,
@@ -257,17 +258,11 @@ def checkpoints_list(codecs: CodecDir = CODECS) -> None:
             manifest.system,
             manifest.task.kind,
             str(manifest.symbols),
-            noise_free(manifest),
+            stated_text(metric, manifest.results.get(f"noise_free_{metric.name}")),
             f"{sum(file.bytes for file in manifest.weights.values()) / 1e6:.1f}",
             manifest.digest[:12],
         )
     console.print(table)
-
-
-def noise_free(manifest: AnyManifest) -> str:
-    """What a codec's training measured on a clean channel, as a cell of a table."""
-    share = manifest.results.get("noise_free_accuracy")
-    return f"{100 * share:.2f} %" if isinstance(share, float) and 0 <= share <= 1 else ""
 
 
 @checkpoints_app.command("verify")
@@ -335,7 +330,8 @@ def _sweep(scenario: Scenario, folder: Path, folders: Folders, options: RunOptio
 
 def _finish(outcome: RunOutcome) -> None:
     with open_ledger(outcome.folder) as ledger:
-        console.print(run_table(summarize(ledger), width=console.table_width))
+        for table in run_tables(summarize(ledger), width=console.table_width):
+            console.print(table)
     print_outcome(outcome)
 
 

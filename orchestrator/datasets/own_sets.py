@@ -21,8 +21,8 @@ from orchestrator.datasets.own_pictures import FORMATS, PictureReader, Pictures
 from orchestrator.datasets.pictures import SourceImages, either
 from orchestrator.datasets.prepare import DATASETS
 from orchestrator.datasets.sources import check_apart, known_layout
-from semcom.checkpoints import MAX_CLASS_NAME
 from semcom.class_names import shown
+from semcom.codec_manifest import MAX_CLASS_NAME
 from semcom.errors import ConfigurationError
 from semcom.names import check_name
 from semcom.shards import DatasetManifest, Split, write_dataset

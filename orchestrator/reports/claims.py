@@ -1,7 +1,7 @@
 """The claims of the paper's section IV beside what was measured: a row each, with a verdict.
 
-Accuracies are those over AWGN, all seeds together. Gains are relative to the other system's
-accuracy, as the paper's are.
+The paper classifies, so all of this is about the accuracy of classification. Accuracies are those
+over AWGN, all seeds together. Gains are relative to the other system's accuracy, as in the paper.
 """
 
 from __future__ import annotations
@@ -18,6 +18,9 @@ from orchestrator.reports.curves import pooled_results
 from orchestrator.reports.tables import ReportTable
 from orchestrator.results.run_folder import StoredRun
 from semcom.records import SearchRecord
+from semcom.tasks.classification import ACCURACY
+from semcom.tasks.registry import task_class
+from semcom.tasks.score import ITEMS, Score
 
 CHANNEL = "awgn"
 HIGH_DB, LOW_DB = 25.0, -10.0
@@ -175,14 +178,13 @@ def claims_table(evidence: Sequence[Evidence]) -> ReportTable | None:
 
 
 class _Counted(NamedTuple):
-    """Images of a codec at an SNR, and how many of them were right."""
+    """The score of a codec at an SNR."""
 
     dataset: str
     system: str
     codec: str
     snr_db: float
-    images: int
-    correct: int
+    score: Score
 
 
 def evidence_of(runs: Sequence[StoredRun], searches: Sequence[SearchRecord] = ()) -> list[Evidence]:
@@ -191,10 +193,8 @@ def evidence_of(runs: Sequence[StoredRun], searches: Sequence[SearchRecord] = ()
     A system with two codecs on a data set speaks for neither.
     """
     counted = [
-        _Counted(
-            curve.dataset, curve.system, curve.digest, point.snr_db, point.images, point.correct
-        )
-        for curve in system_curves(runs)
+        _Counted(curve.dataset, curve.system, curve.digest, point.snr_db, point.score)
+        for curve in system_curves(runs, ACCURACY)
         if curve.channel == CHANNEL
         for point in curve.points
     ]
@@ -206,9 +206,9 @@ def evidence_of_results(
 ) -> list[Evidence]:
     """The same from the `results.csv` of an evaluation and the codecs that its manifest names."""
     counted = [
-        _Counted(at.dataset, at.system, at.codec, point.snr_db, point.images, point.correct)
+        _Counted(at.dataset, at.system, at.codec, point.snr_db, point.score)
         for at, points in pooled_results(results_csv).items()
-        if at.channel == CHANNEL
+        if at.channel == CHANNEL and ACCURACY in task_class(at.task).METRICS
         for point in points
     ]
     return _evidence(counted, codecs, searches)
@@ -224,8 +224,8 @@ def _evidence(
     for each in counted:
         if told[each.dataset, each.system] == 1:
             found = accuracies[each.dataset][each.system]
-            found[each.snr_db] = each.correct / each.images
-            images[each.dataset].append(each.images)
+            found[each.snr_db] = ACCURACY.value(each.score)
+            images[each.dataset].append(each.score[ITEMS])
     sizes: dict[str, list[CodecFacts]] = defaultdict(list)
     for codec in codecs:
         if codec.system == OURS:

@@ -1,4 +1,4 @@
-"""Systems compared: accuracy curves (Fig. 6).
+"""Systems compared: curves of a metric (Fig. 6).
 
 Runs and evaluations are taken together. What is known twice (the same codec, images, link, channel
 condition and seed) gave the same answers, and is counted once.
@@ -18,6 +18,7 @@ from orchestrator.plan.plan import PlannedCodec
 from orchestrator.reports.curves import Curve, pooled_points
 from orchestrator.results.run_folder import StoredRun
 from orchestrator.results.summary import PointSummary
+from semcom.tasks.metric import Metric
 
 TITLES = {"rkd-sc": "RKD-SC", "jscc-student": "JSCC-student", "jscc-teacher": "JSCC-teacher"}
 SYSTEMS = tuple(TITLES)
@@ -56,9 +57,12 @@ class SystemCurve(Curve):
     rank: int
 
 
-def system_curves(runs: Sequence[StoredRun]) -> list[SystemCurve]:
-    """A curve per data set, codec and channel, images of all seeds and links counted together."""
-    found = _distinct_points(runs)
+def system_curves(runs: Sequence[StoredRun], metric: Metric) -> list[SystemCurve]:
+    """A curve per data set, codec and channel, images of all seeds and links counted together.
+
+    Codecs whose task lacks the metric have none.
+    """
+    found = _distinct_points(runs, metric)
     labels = _labels(found.keys(), facts_of(runs))
     curves: list[SystemCurve] = []
     for member in sorted(found, key=lambda member: (_rank(member.system), labels[member][1])):
@@ -68,6 +72,8 @@ def system_curves(runs: Sequence[StoredRun]) -> list[SystemCurve]:
         label, shade, rank = labels[member]
         curves += [
             SystemCurve(
+                task=points[0].task.kind,
+                metric=metric,
                 dataset=member.dataset,
                 series=label,
                 channel=channel,
@@ -99,8 +105,10 @@ def facts_of(runs: Sequence[StoredRun]) -> dict[str, CodecFacts]:
     return facts
 
 
-def _distinct_points(runs: Sequence[StoredRun]) -> dict[Member, dict[Draw, PointSummary]]:
-    """Points by codec; of one that is there twice, what saw more images."""
+def _distinct_points(
+    runs: Sequence[StoredRun], metric: Metric
+) -> dict[Member, dict[Draw, PointSummary]]:
+    """Points that have a metric, by codec; of one that is there twice, what saw more images."""
     found: dict[Member, dict[Draw, PointSummary]] = {}
     for run in runs:
         links = run.summary.plan.links
@@ -108,6 +116,8 @@ def _distinct_points(runs: Sequence[StoredRun]) -> dict[Member, dict[Draw, Point
             (name, codec.name): codec for name, link in links.items() for codec in link.codecs
         }
         for point in run.summary.points:
+            if metric not in point.task.METRICS:
+                continue
             codec, link = codecs[point.link, point.codec], links[point.link]
             member = Member(point.dataset, point.system, point.codec, codec.digest)
             draw = Draw(link.dataset_digest, point.link, point.channel, point.snr_db, point.seed)

@@ -11,59 +11,75 @@ from orchestrator.reports.comparison import (
     facts_of,
     system_curves,
 )
-from orchestrator.reports.curves import CurvePoint, channel_title
+from orchestrator.reports.curves import channel_title, metrics_of
 from orchestrator.reports.markup import NOTHING, Picture, count, figure
+from orchestrator.reports.metric_texts import heading, picture_names
 from orchestrator.reports.ratios import ratio_curves, ratio_tables
-from orchestrator.reports.report_page import accuracy_tables
+from orchestrator.reports.report_page import caption, metric_tables
 from orchestrator.reports.tables import ReportTable
 from orchestrator.reports.theme import DARK, LIGHT
 from orchestrator.results.run_folder import StoredRun
+from semcom.tasks.metric import Metric
 
 
 def systems_section(runs: Sequence[StoredRun]) -> tuple[list[str], dict[str, Picture]]:
-    """Fig. 6: accuracy against SNR of all systems; nothing where no point is complete."""
+    """Fig. 6: each metric against SNR of all systems that have it.
+
+    Of runs through processes only what several systems have is compared.
+    """
     from orchestrator.reports.comparison_plots import systems_png
 
-    curves = system_curves(runs)
-    if not curves:
+    compared = any(run.is_evaluation for run in runs)
+    metrics = [metric for metric in metrics_of(runs) if compared or _several_have(metric, runs)]
+    names = picture_names(metrics, "systems")
+    if not names:
         return [], {}
-    seeds = max(curve.seeds for curve in curves)
-    pooled = f", images of {seeds} channel seeds counted together" if seeds > 1 else ""
-    caption = (
-        f"Classification accuracy against Es/N0 per complex symbol, by data set and channel. "
-        f"Bands: 95 % Wilson intervals{pooled}."
-    )
-    picture = systems_png(curves, LIGHT), systems_png(curves, DARK)
-    parts = ["<h2>Systems</h2>", figure("systems", picture, caption), *accuracy_tables(curves)]
-    return [*parts, *(table.html() for table in codec_tables(runs))], {"systems": picture}
+    parts = ["<h2>Systems</h2>"]
+    pictures: dict[str, Picture] = {}
+    for metric, name in names.items():
+        curves = system_curves(runs, metric)
+        picture = pictures[name] = systems_png(curves, LIGHT), systems_png(curves, DARK)
+        text = caption(curves, "Bands", ", by data set and channel")
+        parts += [figure("systems", picture, text), *metric_tables(curves)]
+    return [*parts, *(table.html() for table in codec_tables(runs))], pictures
 
 
-def ratio_section(
+def _several_have(metric: Metric, runs: Sequence[StoredRun]) -> bool:
+    points = (point for run in runs for point in run.summary.points)
+    return len({point.system for point in points if metric in point.task.METRICS}) > 1
+
+
+def ratio_sections(
     runs: Sequence[StoredRun], *, snr_db: float
 ) -> tuple[list[str], dict[str, Picture]]:
-    """Fig. 8: accuracy at one SNR against compression ratio; nothing without two ratios."""
+    """Fig. 8: each metric at one SNR against compression ratio; nothing without two ratios."""
     from orchestrator.reports.comparison_plots import ratio_png
 
-    curves = ratio_curves(runs, snr_db=snr_db)
-    if not curves:
+    found = {metric: ratio_curves(runs, metric, snr_db=snr_db) for metric in metrics_of(runs)}
+    names = picture_names([metric for metric, curves in found.items() if curves], "ratios")
+    if not names:
         return [], {}
-    picture: Picture = (
-        ratio_png(curves, snr_db=snr_db, theme=LIGHT),
-        ratio_png(curves, snr_db=snr_db, theme=DARK),
-    )
-    caption = (
-        f"Accuracy at {snr_db:g} dB of codecs that differ in compression ratio: c of the D "
-        f"numbers of a feature are sent. Bands: 95 % Wilson intervals."
-    )
-    parts = ["<h2>Compression ratio</h2>", figure("ratios", picture, caption)]
-    return [*parts, *(table.html() for table in ratio_tables(curves, snr_db))], {"ratios": picture}
+    parts = ["<h2>Compression ratio</h2>"]
+    pictures: dict[str, Picture] = {}
+    for metric, name in names.items():
+        light, dark = (
+            ratio_png(found[metric], snr_db=snr_db, theme=theme) for theme in (LIGHT, DARK)
+        )
+        pictures[name] = light, dark
+        text = (
+            f"{metric.title} at {snr_db:g} dB of codecs that differ in compression ratio: c of the "
+            f"D numbers of a feature are sent; {metric.better} is better. Bands: 95 % intervals."
+        )
+        parts += [figure("ratios", pictures[name], text)]
+        parts += [table.html() for table in ratio_tables(found[metric], snr_db)]
+    return parts, pictures
 
 
-def accuracy_markdown(runs: Sequence[StoredRun]) -> list[ReportTable]:
-    """A table per data set: a row per SNR, a column per codec and channel, seeds together."""
-    curves = system_curves(runs)
+def metric_markdown(runs: Sequence[StoredRun]) -> list[ReportTable]:
+    """A table per metric and data set: a row per SNR, a column per codec and channel."""
     return [
-        _accuracy_table(dataset, [curve for curve in curves if curve.dataset == dataset])
+        _metric_table(dataset, [curve for curve in curves if curve.dataset == dataset])
+        for curves in (system_curves(runs, metric) for metric in metrics_of(runs))
         for dataset in dict.fromkeys(curve.dataset for curve in curves)
     ]
 
@@ -94,19 +110,15 @@ def codec_tables(runs: Sequence[StoredRun]) -> list[ReportTable]:
     return [ReportTable(title="Codecs", head=head, rows=rows, note=note)]
 
 
-def _accuracy_table(dataset: str, curves: Sequence[SystemCurve]) -> ReportTable:
-    points = [{point.snr_db: point for point in curve.points} for curve in curves]
+def _metric_table(dataset: str, curves: Sequence[SystemCurve]) -> ReportTable:
+    columns = [curve.cells for curve in curves]
     seeds = max(curve.seeds for curve in curves)
     return ReportTable(
-        title=f"{dataset}: accuracy, %",
+        title=f"{dataset}: {heading(curves[0].metric)}",
         head=["Es/N0 (dB)", *(f"{c.series}, {channel_title(c.channel)}" for c in curves)],
         rows=[
-            [f"{snr_db:g}", *(_cell(column.get(snr_db)) for column in points)]
-            for snr_db in sorted({snr_db for column in points for snr_db in column})
+            [f"{snr_db:g}", *(column.get(snr_db, NOTHING) for column in columns)]
+            for snr_db in sorted({snr_db for column in columns for snr_db in column})
         ],
-        note=f"{seeds} channel seed{'s' * (seeds > 1)}; in brackets 95 % Wilson intervals.",
+        note=f"{seeds} channel seed{'s' * (seeds > 1)}; in brackets 95 % intervals.",
     )
-
-
-def _cell(point: CurvePoint | None) -> str:
-    return NOTHING if point is None else point.percent()

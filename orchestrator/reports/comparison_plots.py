@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from typing import NamedTuple
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -22,9 +23,11 @@ from orchestrator.reports.drawing import (
     png_bytes,
     widest_in,
 )
+from orchestrator.reports.metric_texts import axis_label, limits_of
 from orchestrator.reports.ratios import RatioCurve
 from orchestrator.reports.strokes import Stroke, series_stroke, stroke
 from orchestrator.reports.theme import LIGHT, Theme
+from semcom.tasks.metric import Metric
 
 PLOT_WIDTH_IN = 3.3  # a panel is wider than this by its longest name
 PANEL_HEIGHT_IN = 2.7
@@ -32,11 +35,20 @@ TITLES_IN = 0.7  # what titles and axis labels take of a panel's height
 LABEL_SIZE = 8.5
 LABEL_LETTERS, TITLE_LETTERS = 48, 40
 BAND_ALPHA = 0.16
+RATIO_ROOM = 0.12  # above the highest value, as a share of the panel
 PALEST, DARKEST = 0.4, 0.6  # how much of the paper or the ink a shade holds at most
 
 
+class _Drawn(NamedTuple):
+    """A value and the ends of its interval, as they are drawn."""
+
+    value: float
+    low: float
+    high: float
+
+
 def systems_figure(curves: Sequence[SystemCurve], theme: Theme = LIGHT) -> Figure:
-    """Accuracy against SNR: a row per data set, a column per channel, a line per codec."""
+    """A metric against SNR: a row per data set, a column per channel, a line per codec."""
     datasets = list(dict.fromkeys(curve.dataset for curve in curves))
     channels = list(dict.fromkeys(curve.channel for curve in curves))
     strokes = _system_strokes(curves, theme)
@@ -45,13 +57,14 @@ def systems_figure(curves: Sequence[SystemCurve], theme: Theme = LIGHT) -> Figur
         names = [plain(curve.series, LABEL_LETTERS) for curve in curves]
         figure, panels, height_in = _panels(len(datasets), len(channels), names, most)
         for row, dataset in zip(panels, datasets, strict=True):
-            top = _top([curve for curve in curves if curve.dataset == dataset])
+            # The same for all channels of a data set.
+            known = [each for c in curves if c.dataset == dataset for each in c.intervals]
             for axes, channel in zip(row, channels, strict=True):
                 shown = _shown(curves, dataset, channel)
                 if not shown:
                     axes.remove()
                     continue
-                axes.set_ylim(0, top)
+                axes.set_ylim(limits_of(shown[0].metric, known))
                 lines = [strokes[curve.system, curve.rank] for curve in shown]
                 _draw_systems(axes, shown, lines, height_in=height_in)
                 axes.set_title(plain(f"{dataset}, {channel_title(channel)}", TITLE_LETTERS))
@@ -59,7 +72,7 @@ def systems_figure(curves: Sequence[SystemCurve], theme: Theme = LIGHT) -> Figur
 
 
 def ratio_figure(curves: Sequence[RatioCurve], *, snr_db: float, theme: Theme = LIGHT) -> Figure:
-    """Accuracy at one SNR against compression ratio: a panel per data set."""
+    """A metric at one SNR against compression ratio: a panel per data set."""
     datasets = list(dict.fromkeys(curve.dataset for curve in curves))
     columns = min(2, len(datasets))
     channels = list(dict.fromkeys(curve.channel for curve in curves))
@@ -73,7 +86,7 @@ def ratio_figure(curves: Sequence[RatioCurve], *, snr_db: float, theme: Theme = 
             lines = [_ratio_stroke(curve, systems, channels, theme) for curve in shown]
             _draw_ratios(axes, shown, lines, height_in=height_in)
             axes.set_title(plain(dataset, TITLE_LETTERS))
-            axes.set_ylabel(f"accuracy at {_minus(snr_db)} dB (%)")
+            axes.set_ylabel(axis_label(shown[0].metric, f"at {_minus(snr_db)} dB"))
         for axes in panels.flat[len(datasets) :]:
             axes.remove()
         return figure
@@ -156,15 +169,15 @@ def _draw_systems(
 ) -> None:
     pairs = list(zip(curves, lines, strict=True))
     for curve, line in reversed(pairs):  # the first one lies on top
-        _draw_line(
-            axes, [point.snr_db for point in curve.points], curve.points, line, of=len(lines)
-        )
+        snrs_db = [point.snr_db for point in curve.points]
+        _draw_line(axes, snrs_db, _drawn(curve.metric, curve.points), line, of=len(lines))
     axes.set_xlabel("$E_s/N_0$ (dB)")
-    axes.set_ylabel("accuracy (%)")
+    axes.set_ylabel(axis_label(curves[0].metric))
     axes.xaxis.set_major_locator(MaxNLocator(nbins=8, steps=[1, 2, 5, 10]))
     axes.yaxis.set_major_locator(MaxNLocator(nbins=6, steps=[1, 2, 5, 10]))
     labels = [
-        _end(curve.points[-1], curve.points[-1].snr_db, curve.series, line) for curve, line in pairs
+        _end(curve.points[-1].snr_db, _drawn(curve.metric, curve.points)[-1], curve.series, line)
+        for curve, line in pairs
     ]
     label_line_ends(axes, labels, height_in=height_in)
 
@@ -176,10 +189,12 @@ def _draw_ratios(
     for curve, line in zip(curves, lines, strict=True):
         ratios = [point.ratio for point in curve.points]
         found = [point.found for point in curve.points]
-        _draw_line(axes, ratios, found, line, of=len(lines))
-        labels.append(_end(found[-1], ratios[-1], _ratio_name(curve), line))
-    highest = max(point.found.interval[1] for curve in curves for point in curve.points)
-    axes.set_ylim(0, min(103.0, 112 * highest))
+        drawn = _drawn(curve.metric, found)
+        _draw_line(axes, ratios, drawn, line, of=len(lines))
+        labels.append(_end(ratios[-1], drawn[-1], _ratio_name(curve), line))
+    metric = curves[0].metric
+    known = [metric.interval(point.found.score) for curve in curves for point in curve.points]
+    axes.set_ylim(limits_of(metric, known, room=RATIO_ROOM))
     axes.set_xlabel("compression ratio $1 - c/D$")
     axes.yaxis.set_major_locator(MaxNLocator(nbins=6, steps=[1, 2, 5, 10]))
     label_line_ends(axes, labels, height_in=height_in)
@@ -189,17 +204,29 @@ def _ratio_name(curve: RatioCurve) -> str:
     return f"{TITLES.get(curve.system, curve.system)}, {channel_title(curve.channel)}"
 
 
+def _drawn(metric: Metric, points: Sequence[CurvePoint]) -> list[_Drawn]:
+    """Where points and their intervals lie, in the unit of the axis."""
+    return [
+        _Drawn(*(metric.scale * at for at in (metric.value(p.score), *metric.interval(p.score))))
+        for p in points
+    ]
+
+
 def _draw_line(
-    axes: Axes, x: Sequence[float], points: Sequence[CurvePoint], line: Stroke, *, of: int
+    axes: Axes, x: Sequence[float], drawn: Sequence[_Drawn], line: Stroke, *, of: int
 ) -> None:
-    """Accuracy in percent over its interval, which is paler the more lines there are."""
-    low, high = (np.array([100 * point.interval[end] for point in points]) for end in (0, 1))
+    """Values over their intervals, which are paler the more lines there are."""
     axes.fill_between(
-        x, low, high, color=line.colour, alpha=BAND_ALPHA / max(1.0, of / 4), linewidth=0
+        x,
+        [at.low for at in drawn],
+        [at.high for at in drawn],
+        color=line.colour,
+        alpha=BAND_ALPHA / max(1.0, of / 4),
+        linewidth=0,
     )
     axes.plot(
         x,
-        [100 * point.accuracy for point in points],
+        [at.value for at in drawn],
         color=line.colour,
         linestyle=line.dashes,
         linewidth=1.4,
@@ -210,14 +237,8 @@ def _draw_line(
     )
 
 
-def _end(point: CurvePoint, x: float, text: str, line: Stroke) -> EndLabel:
-    return EndLabel(x, 100 * point.accuracy, plain(text, LABEL_LETTERS), line.colour)
-
-
-def _top(curves: Sequence[SystemCurve]) -> float:
-    """The same for all channels of a data set."""
-    highest = max(point.interval[1] for curve in curves for point in curve.points)
-    return min(103.0, 108 * highest)
+def _end(x: float, last: _Drawn, text: str, line: Stroke) -> EndLabel:
+    return EndLabel(x, last.value, plain(text, LABEL_LETTERS), line.colour)
 
 
 def _minus(value: float) -> str:

@@ -1,4 +1,4 @@
-"""Accuracies for the terminal: an SNR per column, as many as there is room for."""
+"""Results for the terminal, a table per metric: an SNR per column, as many as there is room for."""
 
 from __future__ import annotations
 
@@ -9,9 +9,11 @@ from rich.table import Table
 
 from orchestrator.cli.terminal import MIN_NUMBER_WIDTH, add_number_columns, new_table
 from orchestrator.reports.comparison import SystemCurve, system_curves
-from orchestrator.reports.curves import channel_title
+from orchestrator.reports.curves import channel_title, metrics_of
+from orchestrator.reports.metric_texts import against_snr, value_text
 from orchestrator.results.run_folder import RESULTS_CSV, StoredRun
 from orchestrator.results.summary import Summary
+from semcom.tasks.metric import Metric
 
 INCOMPLETE = "…"
 EDGES = 2  # columns beside a table
@@ -26,13 +28,17 @@ class Series(NamedTuple):
     seed: int
 
 
-def run_table(summary: Summary, *, width: int | None = None) -> Table:
-    """Accuracy in percent of a run: a line per link, channel and seed; an SNR per column.
+def run_tables(summary: Summary, *, width: int | None = None) -> list[Table]:
+    """A table of each metric of a run: a line per link, channel and seed; an SNR per column.
 
     Where `width` columns have no room for all SNRs, every second or third is shown, and the
     caption says so. A point without all of its frames shows as an ellipsis.
     """
-    cells = _cells(summary)
+    return [_run_table(summary, metric, width) for metric in summary.metrics]
+
+
+def _run_table(summary: Summary, metric: Metric, width: int | None) -> Table:
+    cells = _cells(summary, metric)
     several_seeds = len({series.seed for series, _ in cells}) > 1
     groups = _groups(summary, cells)
     names = ["link", *(part for name in groups for part in name.split("\n"))]
@@ -41,10 +47,10 @@ def run_table(summary: Summary, *, width: int | None = None) -> Table:
         columns.append(["seed", *(str(series.seed) for series, _ in cells)])
     room = None if width is None else _room(width, columns)
     snrs_db, caption = _shown((snr_db for _, snr_db in cells), cells.values(), room)
-    incomplete = f"{INCOMPLETE} not complete" if summary.incomplete else None
+    incomplete = f"{INCOMPLETE} not complete" if INCOMPLETE in cells.values() else None
     table = new_table(
         *(column[0] for column in columns),
-        title=f"{summary.plan.name}: accuracy in % against Es/N0 in dB",
+        title=f"{summary.plan.name}: {against_snr(metric)}",
         caption="; ".join(note for note in (caption, incomplete) if note) or None,
         dense=True,
     )
@@ -60,12 +66,11 @@ def run_table(summary: Summary, *, width: int | None = None) -> Table:
 
 
 def system_tables(runs: Sequence[StoredRun], *, width: int | None = None) -> list[Table]:
-    """Accuracy in percent of evaluations: a table per data set, seeds counted together."""
-    curves = system_curves(runs)
-    datasets = dict.fromkeys(curve.dataset for curve in curves)
+    """Tables of evaluations: one per metric and data set, seeds counted together."""
     return [
         _system_table(dataset, [curve for curve in curves if curve.dataset == dataset], width)
-        for dataset in datasets
+        for curves in (system_curves(runs, metric) for metric in metrics_of(runs))
+        for dataset in dict.fromkeys(curve.dataset for curve in curves)
     ]
 
 
@@ -74,11 +79,15 @@ def _system_table(dataset: str, curves: Sequence[SystemCurve], width: int | None
         ["system", *(curve.series for curve in curves)],
         ["channel", *(channel_title(curve.channel) for curve in curves)],
     ]
-    points = [{p.snr_db: f"{100 * p.accuracy:.1f}" for p in curve.points} for curve in curves]
+    metric = curves[0].metric
+    points = [
+        {p.snr_db: value_text(metric, p.score, short=True) for p in curve.points}
+        for curve in curves
+    ]
     room = None if width is None else _room(width, columns)
-    percents = [text for found in points for text in found.values()]
-    snrs_db, caption = _shown((snr_db for found in points for snr_db in found), percents, room)
-    title = f"{dataset}: accuracy in % against Es/N0 in dB"
+    texts = [text for found in points for text in found.values()]
+    snrs_db, caption = _shown((snr_db for found in points for snr_db in found), texts, room)
+    title = f"{dataset}: {against_snr(metric)}"
     table = new_table("system", "channel", title=title, caption=caption, dense=True)
     add_number_columns(table, [f"{snr_db:g}" for snr_db in snrs_db])
     for name, channel, found in zip(*(column[1:] for column in columns), points, strict=True):
@@ -102,18 +111,20 @@ def _shown(
     return snrs_db[::step], caption
 
 
-def _cells(summary: Summary) -> dict[tuple[Series, float], str]:
-    """What stands at every planned series and SNR, in the order of the plan."""
+def _cells(summary: Summary, metric: Metric) -> dict[tuple[Series, float], str]:
+    """What stands at every planned series and SNR that has a metric, in the order of the plan."""
     plan = summary.plan
     cells: dict[tuple[Series, float], str] = {}
     for link in plan.links:
         for point in plan.points_of(link):
             spec, codec = plan.points[point].spec, plan.codec_at(link, point).name
             series = Series(link, codec, spec.channel.label, spec.seed)
-            cells[series, spec.snr_db] = INCOMPLETE
+            if metric in summary.task_of(link, point).METRICS:
+                cells[series, spec.snr_db] = INCOMPLETE
     for done in summary.points:
         series = Series(done.link, done.codec, done.channel, done.seed)
-        cells[series, done.snr_db] = f"{100 * done.accuracy:.1f}"
+        if metric in done.task.METRICS:
+            cells[series, done.snr_db] = value_text(metric, done.score, short=True)
     return cells
 
 

@@ -1,58 +1,57 @@
-"""What the report shows: accuracy curves with all seeds together, and a latency bar per link."""
+"""What the report shows: curves of a metric with all seeds together, and a latency bar per link."""
 
 from __future__ import annotations
 
 import csv
 import io
-from collections import Counter, defaultdict
+from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
 from orchestrator.results.run_folder import StoredRun
 from orchestrator.results.summary import LinkLatency, PointSummary
-from semcom.statistics import wilson_interval
+from semcom.tasks.columns import score_of
+from semcom.tasks.metric import Interval, Metric
+from semcom.tasks.score import Score, merged
 
-CurveKey = tuple[str, str, str]  # data set, series, channel
+CurveKey = tuple[str, str, str, str]  # task, data set, series, channel
 
 
 @dataclass(frozen=True, kw_only=True)
 class CurvePoint:
-    """Accuracy at one SNR, the images of all seeds counted together."""
+    """What was found at one SNR: the sums over the images of all seeds."""
 
     snr_db: float
-    images: int
-    correct: int
-
-    @property
-    def accuracy(self) -> float:
-        """Share of images that were classified correctly, 0..1."""
-        return self.correct / self.images
-
-    @property
-    def interval(self) -> tuple[float, float]:
-        """Its 95 % Wilson interval, 0..1."""
-        return wilson_interval(self.correct, self.images)
-
-    def percent(self) -> str:
-        """Accuracy and its interval as a cell of a table."""
-        low, high = self.interval
-        return f"{100 * self.accuracy:.2f} ({100 * low:.2f} to {100 * high:.2f})"
+    score: Score
 
 
 @dataclass(frozen=True, kw_only=True)
 class Curve:
-    """Accuracy of one system or codec (`series`) over one channel, by rising SNR.
+    """A metric of one system or codec (`series`) over one channel, by rising SNR.
 
-    `gaps_db` are the SNRs that were planned and are not complete with any seed.
+    `task` is the kind of the task. `gaps_db` are the SNRs that were planned and are not complete
+    with any seed.
     """
 
+    task: str
+    metric: Metric
     dataset: str
     series: str
     channel: str
     seeds: int
     points: list[CurvePoint]
     gaps_db: list[float]
+
+    @property
+    def intervals(self) -> list[Interval]:
+        """The 95 % intervals of all points."""
+        return [self.metric.interval(point.score) for point in self.points]
+
+    @property
+    def cells(self) -> dict[float, str]:
+        """Values with their intervals, as cells of a table, by SNR."""
+        return {point.snr_db: self.metric.printed(point.score) for point in self.points}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -67,6 +66,7 @@ class LatencyBar:
 class CountedSeries(NamedTuple):
     """A codec over a channel, as a row of `results.csv` names it."""
 
+    task: str
     dataset: str
     system: str
     codec: str
@@ -75,34 +75,38 @@ class CountedSeries(NamedTuple):
 
 def pooled_points(points: Iterable[PointSummary | CurvePoint]) -> list[CurvePoint]:
     """A point per SNR, rising, the images of all seeds and links counted together."""
-    images: Counter[float] = Counter()
-    correct: Counter[float] = Counter()
+    scores: dict[float, Score] = {}
     for point in points:
-        images[point.snr_db] += point.images
-        correct[point.snr_db] += point.correct
-    return [
-        CurvePoint(snr_db=snr_db, images=images[snr_db], correct=correct[snr_db])
-        for snr_db in sorted(images)
-    ]
+        known = scores.get(point.snr_db)
+        scores[point.snr_db] = point.score if known is None else merged(known, point.score)
+    return [CurvePoint(snr_db=snr_db, score=scores[snr_db]) for snr_db in sorted(scores)]
 
 
 def pooled_results(results_csv: str) -> dict[CountedSeries, list[CurvePoint]]:
-    """The points of a run's or evaluation's `results.csv`, all seeds together."""
+    """The points of a run's or evaluation's `results.csv`, all seeds together.
+
+    Raises:
+        ValueError: a row has no score, or is of a task that is not installed.
+    """
     found: dict[CountedSeries, list[CurvePoint]] = defaultdict(list)
     for row in csv.DictReader(io.StringIO(results_csv)):
-        series = CountedSeries(row["dataset"], row["system"], row["codec"], row["channel"])
-        found[series].append(
-            CurvePoint(
-                snr_db=float(row["snr_db"]),
-                images=int(row["images"]),
-                correct=int(row["correct"]),
-            )
-        )
+        task, score = score_of(row)
+        series = CountedSeries(task, row["dataset"], row["system"], row["codec"], row["channel"])
+        found[series].append(CurvePoint(snr_db=float(row["snr_db"]), score=score))
     return {series: pooled_points(points) for series, points in found.items()}
 
 
-def accuracy_curves(runs: Sequence[StoredRun]) -> list[Curve]:
-    """Curves of the complete points of all runs, in the order of their plans.
+def metrics_of(runs: Sequence[StoredRun]) -> list[Metric]:
+    """The metrics of all complete points, each once: task by task, its main metric first."""
+    shown = {
+        metric for run in runs for point in run.summary.points for metric in point.task.METRICS
+    }
+    planned = (metric for run in runs for metric in run.summary.metrics)
+    return [metric for metric in dict.fromkeys(planned) if metric in shown]
+
+
+def metric_curves(runs: Sequence[StoredRun], metric: Metric) -> list[Curve]:
+    """Curves of the complete points that have a metric, of all runs, in the order of their plans.
 
     A series is called by as little as tells it apart: its system; its codec where a data set
     meets several of one system; its link where several share a codec; its run if there are two.
@@ -114,12 +118,13 @@ def accuracy_curves(runs: Sequence[StoredRun]) -> list[Curve]:
         plan = run.summary.plan
         for point in run.summary.points:
             series = names[run.name, point.link, point.codec]
-            done[point.dataset, series, point.channel].append(point)
+            if metric in point.task.METRICS:
+                done[point.task.kind, point.dataset, series, point.channel].append(point)
         for link, index, _, _ in run.summary.incomplete:
             series = names[run.name, link, plan.codec_at(link, index).name]
-            spec = plan.points[index].spec
-            gaps_db[plan.links[link].dataset, series, spec.channel.label].add(spec.snr_db)
-    return [_pooled(key, points, gaps_db[key]) for key, points in done.items()]
+            spec, task = plan.points[index].spec, run.summary.task_of(link, index).kind
+            gaps_db[task, plan.links[link].dataset, series, spec.channel.label].add(spec.snr_db)
+    return [_pooled(key, points, gaps_db[key], metric) for key, points in done.items()]
 
 
 def latency_bars(runs: Sequence[StoredRun]) -> list[LatencyBar]:
@@ -177,10 +182,14 @@ def _ambiguous(pairs: Iterable[tuple[tuple[str, ...], str]]) -> bool:
     return any(first.setdefault(key, value) != value for key, value in pairs)
 
 
-def _pooled(key: CurveKey, points: list[PointSummary], gaps_db: set[float]) -> Curve:
-    dataset, series, channel = key
+def _pooled(
+    key: CurveKey, points: list[PointSummary], gaps_db: set[float], metric: Metric
+) -> Curve:
+    task, dataset, series, channel = key
     pooled = pooled_points(points)
     return Curve(
+        task=task,
+        metric=metric,
         dataset=dataset,
         series=series,
         channel=channel,

@@ -115,11 +115,6 @@ def long_cell(text: str) -> Markup:
     return Markup(f'<td class="long">{escape(text)}</td>')
 
 
-def span(low: float, high: float, digits: int) -> str:
-    """An interval of shares, in percent."""
-    return f"{100 * low:.{digits}f}{NOTHING}{100 * high:.{digits}f}"
-
-
 def count(number: int) -> str:
     """A whole number in groups of three digits."""
     return f"{number:,}".replace(",", "\N{NARROW NO-BREAK SPACE}")

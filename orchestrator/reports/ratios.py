@@ -1,4 +1,4 @@
-"""Accuracy at one SNR against compression ratio (Fig. 8): c of D numbers of a feature are sent."""
+"""A metric at one SNR against compression ratio (Fig. 8): c of D numbers of a feature are sent."""
 
 from __future__ import annotations
 
@@ -11,8 +11,11 @@ from orchestrator.plan.codec_facts import CodecFacts
 from orchestrator.reports.comparison import TITLES, facts_of, system_curves
 from orchestrator.reports.curves import CurvePoint, channel_title, pooled_results
 from orchestrator.reports.markup import NOTHING
+from orchestrator.reports.metric_texts import heading
 from orchestrator.reports.tables import ReportTable
 from orchestrator.results.run_folder import StoredRun
+from semcom.tasks.metric import Metric
+from semcom.tasks.registry import task_class
 
 RATIO_SNR_DB = -10.0
 
@@ -28,8 +31,9 @@ class RatioPoint:
 
 @dataclass(frozen=True, kw_only=True)
 class RatioCurve:
-    """Accuracy of one system over one channel at one SNR, by rising compression ratio."""
+    """A metric of one system over one channel at one SNR, by rising compression ratio."""
 
+    metric: Metric
     dataset: str
     system: str
     channel: str
@@ -42,30 +46,32 @@ class _Key(NamedTuple):
     channel: str
 
 
-def ratio_curves(runs: Sequence[StoredRun], *, snr_db: float) -> list[RatioCurve]:
+def ratio_curves(runs: Sequence[StoredRun], metric: Metric, *, snr_db: float) -> list[RatioCurve]:
     """A curve per data set, system and channel that meets at least two compression ratios."""
     facts = {key: codec for key, codec in facts_of(runs).items() if _has_ratio(codec)}
     found: dict[_Key, list[RatioPoint]] = defaultdict(list)
-    for curve in system_curves(runs):
+    for curve in system_curves(runs, metric):
         at_snr = [point for point in curve.points if point.snr_db == snr_db]
         if at_snr and curve.digest in facts:
             point = _ratio_point(facts[curve.digest], at_snr[0])
             found[_Key(curve.dataset, curve.system, curve.channel)].append(point)
-    return _curves(found)
+    return _curves(found, metric)
 
 
 def ratio_curves_of_results(
-    results_csv: str, codecs: Iterable[CodecFacts], *, snr_db: float
+    results_csv: str, codecs: Iterable[CodecFacts], metric: Metric, *, snr_db: float
 ) -> list[RatioCurve]:
     """The same from the `results.csv` of an evaluation and the codecs that its manifest names."""
     facts = {(codec.dataset, codec.name): codec for codec in codecs if _has_ratio(codec)}
     found: dict[_Key, list[RatioPoint]] = defaultdict(list)
     for at, points in pooled_results(results_csv).items():
+        if metric not in task_class(at.task).METRICS:
+            continue
         at_snr = [point for point in points if point.snr_db == snr_db]
         if at_snr and (at.dataset, at.codec) in facts:
             point = _ratio_point(facts[at.dataset, at.codec], at_snr[0])
             found[_Key(at.dataset, at.system, at.channel)].append(point)
-    return _curves(found)
+    return _curves(found, metric)
 
 
 def ratio_tables(curves: Sequence[RatioCurve], snr_db: float) -> list[ReportTable]:
@@ -78,14 +84,14 @@ def ratio_tables(curves: Sequence[RatioCurve], snr_db: float) -> list[ReportTabl
         for curve in shown:
             for point in curve.points:
                 key = point.ratio, TITLES.get(curve.system, curve.system), point.codec
-                cells.setdefault(key, {})[curve.channel] = point.found.percent()
+                cells.setdefault(key, {})[curve.channel] = curve.metric.printed(point.found.score)
         rows = [
             [f"{ratio:g}", system, codec, *(found.get(name, NOTHING) for name in channels)]
             for (ratio, system, codec), found in sorted(cells.items())
         ]
         tables.append(
             ReportTable(
-                title=f"{dataset}: accuracy at {snr_db:g} dB, %",
+                title=f"{dataset}: {heading(shown[0].metric, f'at {snr_db:g} dB')}",
                 head=["compression ratio", "system", "codec", *map(channel_title, channels)],
                 rows=rows,
             )
@@ -103,9 +109,10 @@ def _ratio_point(codec: CodecFacts, found: CurvePoint) -> RatioPoint:
     return RatioPoint(ratio=codec.compression_ratio, codec=codec.name, found=found)
 
 
-def _curves(found: dict[_Key, list[RatioPoint]]) -> list[RatioCurve]:
+def _curves(found: dict[_Key, list[RatioPoint]], metric: Metric) -> list[RatioCurve]:
     return [
         RatioCurve(
+            metric=metric,
             dataset=key.dataset,
             system=key.system,
             channel=key.channel,

@@ -10,14 +10,15 @@ from pathlib import Path
 from orchestrator.reports import report_page
 from orchestrator.reports.claims import claims_table, evidence_of
 from orchestrator.reports.comparison_page import (
-    accuracy_markdown,
-    ratio_section,
+    metric_markdown,
+    ratio_sections,
     systems_section,
 )
-from orchestrator.reports.curves import accuracy_curves, latency_bars
+from orchestrator.reports.curves import latency_bars, metric_curves, metrics_of
 from orchestrator.reports.footprints import footprint_section, footprint_tables
-from orchestrator.reports.markdown import markdown_table
+from orchestrator.reports.markdown import markdown_tables
 from orchestrator.reports.markup import Picture, document
+from orchestrator.reports.metric_texts import picture_names
 from orchestrator.reports.ratios import RATIO_SNR_DB, ratio_curves, ratio_tables
 from orchestrator.reports.report_sources import Sources, read_sources
 from orchestrator.reports.search_history import group_searches, search_table
@@ -80,11 +81,12 @@ def markdown_report(sources: Sequence[Path], *, ratio_snr_db: float = RATIO_SNR_
     """
     found = read_sources(sources)
     if len(found.timed) == len(found.runs):
-        tables = [markdown_table(run.summary) for run in found.runs]
+        tables = [markdown_tables(run.summary) for run in found.runs]
     else:
-        tables = [table.markdown() for table in accuracy_markdown(found.runs)]
-    curves = ratio_curves(found.runs, snr_db=ratio_snr_db)
-    tables += [table.markdown() for table in ratio_tables(curves, ratio_snr_db)]
+        tables = [table.markdown() for table in metric_markdown(found.runs)]
+    for metric in metrics_of(found.runs):
+        curves = ratio_curves(found.runs, metric, snr_db=ratio_snr_db)
+        tables += [table.markdown() for table in ratio_tables(curves, ratio_snr_db)]
     tables += [table.markdown() for table in source_tables(found)]
     return "\n\n".join(tables)
 
@@ -128,20 +130,16 @@ def _claims(found: Sources) -> ReportTable | None:
 
 def _sections(found: Sources, ratio_snr_db: float) -> tuple[list[str], dict[str, Picture]]:
     """All parts of the page, and the pictures to be laid beside it."""
-    from orchestrator.reports.accuracy_plot import accuracy_png
     from orchestrator.reports.latency_plot import latency_png
 
     pictures: dict[str, Picture] = {}
     parts = [report_page.overview(found.runs), *report_page.warnings(found.runs)]
     if not found.runs:
         parts = []
-    curves, bars = accuracy_curves(found.timed), latency_bars(found.timed)
-    if curves:
-        picture = pictures["accuracy"] = accuracy_png(curves, LIGHT), accuracy_png(curves, DARK)
-        parts += report_page.accuracy(curves, picture)
-    if len(found.timed) < len(found.runs) or _several_systems(found.runs):
-        parts += _added(pictures, systems_section(found.runs))
-    parts += _added(pictures, ratio_section(found.runs, snr_db=ratio_snr_db))
+    bars = latency_bars(found.timed)
+    parts += _added(pictures, _metric_sections(found.timed))
+    parts += _added(pictures, systems_section(found.runs))
+    parts += _added(pictures, ratio_sections(found.runs, snr_db=ratio_snr_db))
     parts += _added(pictures, search_section(found.searches))
     parts += footprint_section(found.footprints)
     if (claims := _claims(found)) is not None:
@@ -154,13 +152,22 @@ def _sections(found: Sources, ratio_snr_db: float) -> tuple[list[str], dict[str,
     return parts, pictures
 
 
+def _metric_sections(runs: Sequence[StoredRun]) -> tuple[list[str], dict[str, Picture]]:
+    """A figure of each metric against SNR, with its tables."""
+    from orchestrator.reports.metric_plot import metric_png
+
+    parts: list[str] = []
+    pictures: dict[str, Picture] = {}
+    for metric, name in picture_names(metrics_of(runs)).items():
+        curves = metric_curves(runs, metric)
+        picture = pictures[name] = metric_png(curves, LIGHT), metric_png(curves, DARK)
+        parts += report_page.metric_section(curves, name, picture)
+    return parts, pictures
+
+
 def _added(
     pictures: dict[str, Picture], section: tuple[list[str], dict[str, Picture]]
 ) -> list[str]:
     parts, drawn = section
     pictures.update(drawn)
     return parts
-
-
-def _several_systems(runs: Sequence[StoredRun]) -> bool:
-    return len({point.system for run in runs for point in run.summary.points}) > 1

@@ -1,4 +1,4 @@
-"""What the report's page tells of runs: digests, accuracy, latency, settings, every point."""
+"""What the report's page tells of runs: digests, metrics, latency, settings, every point."""
 
 from __future__ import annotations
 
@@ -6,7 +6,13 @@ from collections.abc import Sequence
 from html import escape
 from typing import Any
 
-from orchestrator.reports.curves import Curve, CurvePoint, LatencyBar, channel_title
+from orchestrator.reports.curves import (
+    Curve,
+    CurvePoint,
+    LatencyBar,
+    channel_title,
+    metrics_of,
+)
 from orchestrator.reports.markup import (
     NOTHING,
     Cell,
@@ -16,11 +22,13 @@ from orchestrator.reports.markup import (
     digest_cell,
     figure,
     long_cell,
-    span,
     table,
 )
+from orchestrator.reports.metric_texts import heading, interval_text, shade, value_text
 from orchestrator.results.resumption import finish_hint
 from orchestrator.results.run_folder import StoredRun
+from orchestrator.results.summary import PointSummary
+from semcom.tasks.metric import Metric
 
 
 def overview(runs: Sequence[StoredRun]) -> str:
@@ -62,38 +70,46 @@ def warnings(runs: Sequence[StoredRun]) -> list[str]:
             missing = sum(point.planned - point.recorded for point in incomplete)
             found.append(
                 f'<p class="warn">Run {escape(run.name)} is not finished: {len(incomplete)} points '
-                f"lack {missing} frames. They have no accuracy and are not shown; "
+                f"lack {missing} frames. They have no score and are not shown; "
                 f"<code>{escape(finish_hint(run.folder.absolute(), run.manifest))}</code></p>"
             )
     return found
 
 
-def accuracy(curves: Sequence[Curve], picture: Picture) -> list[str]:
-    """Accuracy of the runs side by side."""
-    seeds = max(curve.seeds for curve in curves)
+def metric_section(curves: Sequence[Curve], name: str, picture: Picture) -> list[str]:
+    """One metric of the runs side by side."""
+    metric = curves[0].metric
+    parts = [f"<h2>{escape(metric.title)}</h2>", figure(name, picture, caption(curves, "Bars"))]
+    return [*parts, *metric_tables(curves)]
+
+
+def caption(curves: Sequence[Curve], marks: str, where: str = "") -> str:
+    """What a figure of curves shows; `marks` are what its intervals are drawn as."""
+    metric, seeds = curves[0].metric, max(curve.seeds for curve in curves)
     pooled = f", images of {seeds} channel seeds counted together" if seeds > 1 else ""
-    caption = (
-        f"Classification accuracy against Es/N0 per complex symbol. Bars: 95 % Wilson "
-        f"intervals{pooled}."
+    return (
+        f"{metric.title} against Es/N0 per complex symbol{where}; {metric.better} is better. "
+        f"{marks}: 95 % intervals{pooled}."
     )
-    parts = ["<h2>Accuracy</h2>", figure("accuracy", picture, caption)]
-    return [*parts, *accuracy_tables(curves)]
 
 
-def accuracy_tables(curves: Sequence[Curve]) -> list[str]:
+def metric_tables(curves: Sequence[Curve]) -> list[str]:
     """A table per data set, beside each other."""
+    title = heading(curves[0].metric)
     parts = ['<div class="beside">']
     for dataset in dict.fromkeys(curve.dataset for curve in curves):
         shown = [curve for curve in curves if curve.dataset == dataset]
-        parts.append(f"<div><h3>{escape(dataset)}, %</h3>{_accuracy_table(shown)}</div>")
+        parts.append(f"<div><h3>{escape(f'{dataset}: {title}')}</h3>{_metric_table(shown)}</div>")
     return [*parts, "</div>"]
 
 
-def _accuracy_table(curves: Sequence[Curve]) -> str:
+def _metric_table(curves: Sequence[Curve]) -> str:
     """SNR downwards; over each column its series and its channel."""
+    metric = curves[0].metric
     points = [{point.snr_db: point for point in curve.points} for curve in curves]
+    values = [metric.value(point.score) for column in points for point in column.values()]
     rows: list[list[Cell]] = [
-        [f"{snr_db:g}", *(_share(column.get(snr_db)) for column in points)]
+        [f"{snr_db:g}", *(_value(column.get(snr_db), metric, values) for column in points)]
         for snr_db in sorted({snr_db for column in points for snr_db in column})
     ]
     series = ["", *(curve.series for curve in curves)]
@@ -101,13 +117,15 @@ def _accuracy_table(curves: Sequence[Curve]) -> str:
     return table([series, channels], rows)
 
 
-def _share(point: CurvePoint | None) -> Cell:
+def _value(point: CurvePoint | None, metric: Metric, values: Sequence[float]) -> Cell:
+    """The better a value is, the more its cell is coloured."""
     if point is None:
         return NOTHING
-    low, high = point.interval
+    share = shade(metric, metric.value(point.score), values)
+    value = value_text(metric, point.score, short=True)
+    interval = interval_text(metric, point.score, short=True)
     return Markup(
-        f'<td class="share" style="--share:{point.accuracy:.3f}">{100 * point.accuracy:.1f}'
-        f"<small>{span(low, high, 1)}</small></td>"
+        f'<td class="share" style="--share:{share:.3f}">{value}<small>{interval}</small></td>'
     )
 
 
@@ -197,16 +215,17 @@ def _facts_of(run: StoredRun) -> dict[str, str]:
 
 def every_point(runs: Sequence[StoredRun]) -> list[str]:
     """All points of all runs, folded away."""
+    metrics = metrics_of(runs)
     head = [
-        "run", "link", "codec", "channel", "dB", "seed", "images", "correct", "accuracy, %",
-        "95 % interval", "round trip, ms", "p99, ms", "resent",
+        "run", "link", "codec", "channel", "dB", "seed", "images",
+        *(text for metric in metrics for text in (heading(metric), "95 % interval")),
+        "round trip, ms", "p99, ms", "resent",
     ]  # fmt: skip
     rows: list[list[Cell]] = [
         [
             run.name, point.link, point.codec, point.channel, f"{point.snr_db:g}",
-            str(point.seed), count(point.images), count(point.correct),
-            f"{100 * point.accuracy:.2f}",
-            span(point.ci95_low, point.ci95_high, 2),
+            str(point.seed), count(point.images),
+            *(text for metric in metrics for text in _value_and_interval(point, metric)),
             _milliseconds(point.round_trip_p50_ms), _milliseconds(point.round_trip_p99_ms),
             NOTHING if point.retransmissions is None else count(point.retransmissions),
         ]
@@ -215,6 +234,12 @@ def every_point(runs: Sequence[StoredRun]) -> list[str]:
     ]  # fmt: skip
     title = f"<summary>Every point ({len(rows)})</summary>"
     return ["<details>", title, table([head], rows), "</details>"] if rows else []
+
+
+def _value_and_interval(point: PointSummary, metric: Metric) -> tuple[str, str]:
+    if metric not in point.task.METRICS:
+        return NOTHING, NOTHING
+    return value_text(metric, point.score), interval_text(metric, point.score)
 
 
 def _milliseconds(value: float | None) -> str:

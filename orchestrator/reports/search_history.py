@@ -1,4 +1,7 @@
-"""Architecture searches as they lie on disk, and what several seeds of one come to (Fig. 7)."""
+"""Architecture searches as they lie on disk, and what several seeds of one come to (Fig. 7).
+
+Searches train networks that classify: their records hold accuracies, whatever else codecs may do.
+"""
 
 from __future__ import annotations
 

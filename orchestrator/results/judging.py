@@ -45,7 +45,7 @@ class Judge:
     @property
     def judged(self) -> list[str]:
         """Links whose answers can be judged."""
-        return list(self._labels)
+        return [name for name in self._labels if name not in self.not_judged]
 
     def check(self, row: FrameRow) -> None:
         """Judge a frame again, where its link's labels are known.
@@ -64,7 +64,9 @@ class Judge:
         if len(wanted_N) != row.images:
             raise AccountingError(f"{row} has images that its data set does not have: run again")
         score = task.rejudge(row.answer, wanted_N)
-        if score is not None and score != row.score:
+        if score is None:
+            self.not_judged.setdefault(row.link, "its ledger keeps no answers, only their digests")
+        elif score != row.score:
             raise AccountingError(
                 f"{row} is recorded with the score {_sums(row.score)}, its answers and the labels "
                 f"give {_sums(score)}: the ledger was altered, run again"

@@ -1,7 +1,7 @@
 """From a ledger to results: one row per link and point, and the table `results.csv`.
 
-A point counts when every planned frame of it is recorded. An incomplete one has no accuracy, not
-even a provisional one: it is listed apart, with how far it got.
+A point counts when every planned frame of it is recorded. An incomplete one has no score, not even
+a provisional one: it is listed apart, with how far it got.
 """
 
 from __future__ import annotations
@@ -9,7 +9,8 @@ from __future__ import annotations
 import csv
 import io
 from collections import defaultdict
-from dataclasses import dataclass, fields
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from itertools import groupby
 from pathlib import Path
 from statistics import median
@@ -20,16 +21,27 @@ from orchestrator.results.frame_rows import FrameRow
 from orchestrator.results.ledger import Ledger
 from semcom.errors import StorageError
 from semcom.files import write_atomically
-from semcom.statistics import percentile, wilson_interval
+from semcom.statistics import percentile
+from semcom.tasks.columns import EARLIEST, TASK, cells, columns
+from semcom.tasks.metric import Metric
+from semcom.tasks.score import Score, merged
+from semcom.tasks.task import Task
+
+PLACE = "link", "dataset", "system", "channel", "snr_db", "seed", "images"  # columns of a point
+EFFORT = (
+    "round_trip_p50_ms", "round_trip_p99_ms", "encode_ms", "channel_ms", "decode_ms",
+    "retransmissions", "codec",
+)  # fmt: skip
 
 
 @dataclass(frozen=True, kw_only=True)
 class PointSummary:
-    """One complete point of one link; the fields are the columns of `results.csv`.
+    """One complete point of one link: a line of `results.csv`.
 
-    Accuracy and its 95 % Wilson interval are shares, 0..1. Durations are per frame and in
-    milliseconds: stage times are medians, the round trip also has its 99th percentile. An
-    evaluation in one process sends nothing and waits for nobody: it has none of them.
+    The score is the sum over all frames; values come of it by the metrics of the task. Durations
+    are per frame and in milliseconds: stage times are medians, the round trip also has its 99th
+    percentile. An evaluation in one process sends nothing and waits for nobody: it has none of
+    them.
     """
 
     link: str
@@ -39,10 +51,8 @@ class PointSummary:
     snr_db: float
     seed: int
     images: int
-    correct: int
-    accuracy: float
-    ci95_low: float
-    ci95_high: float
+    task: Task
+    score: Score
     round_trip_p50_ms: float | None
     round_trip_p99_ms: float | None
     encode_ms: float | None
@@ -90,20 +100,30 @@ class LinkLatency:
 class Summary:
     """All that a ledger tells: complete points by link, the rest, and latencies per link.
 
-    `latencies` is empty for an evaluation in one process.
+    `tasks` are those of all planned codecs, by their digests. `latencies` is empty for an
+    evaluation in one process.
     """
 
     plan: Plan
+    tasks: Mapping[str, Task]
     points: list[PointSummary]
     incomplete: list[IncompletePoint]
     latencies: list[LinkLatency]
+
+    @property
+    def metrics(self) -> list[Metric]:
+        """The metrics of all tasks, each once: task by task, its main metric first."""
+        return list(dict.fromkeys(m for task in self.tasks.values() for m in task.METRICS))
+
+    def task_of(self, link: str, point: int) -> Task:
+        """The task of what answers a link's point."""
+        return self.tasks[self.plan.codec_at(link, point).digest]
 
 
 class _Frame(NamedTuple):
     """What of a frame is kept until all have been read."""
 
     images: int
-    correct: int
     attempts: int
     encode_ms: float
     channel_ms: float
@@ -121,22 +141,29 @@ def summarize(ledger: Ledger) -> Summary:
     """
     plan = ledger.plan
     planned = [(link, point) for link in plan.links for point in plan.points_of(link)]
-    found = {
-        (link, point): [_kept(row) for row in rows]
-        for (point, link), rows in groupby(ledger.rows(), lambda row: (row.point, row.link))
-    }
+    found: dict[tuple[str, int], list[_Frame]] = {}
+    scores: dict[tuple[str, int], Score] = {}
+    for (point, link), rows in groupby(ledger.rows(), lambda row: (row.point, row.link)):
+        found[link, point], scores[link, point] = _read(rows)
     points: list[PointSummary] = []
     incomplete: list[IncompletePoint] = []
     by_codec: dict[tuple[str, str], list[_Frame]] = defaultdict(list)
     for link, point in planned:
         frames = found.get((link, point), [])
         if len(frames) == plan.frames(link):
-            points.append(_point_summary(plan, link, point, frames))
+            task = ledger.task(plan.codec_at(link, point).digest)
+            score = scores[link, point]
+            points.append(_point_summary(plan, (link, point), frames, task=task, score=score))
             by_codec[link, plan.codec_at(link, point).name] += frames
         else:
             incomplete.append(IncompletePoint(link, point, len(frames), plan.frames(link)))
     return Summary(
         plan=plan,
+        tasks={
+            codec.digest: ledger.task(codec.digest)
+            for link in plan.links.values()
+            for codec in link.codecs
+        },
         points=points,
         incomplete=incomplete,
         latencies=[
@@ -146,13 +173,26 @@ def summarize(ledger: Ledger) -> Summary:
 
 
 def format_results_csv(summary: Summary) -> bytes:
-    """`results.csv`: a header and a line per complete point; equal ledgers give equal bytes."""
-    columns = [column.name for column in fields(PointSummary)]
+    """`results.csv`: a header and a line per complete point; equal ledgers give equal bytes.
+
+    Between place and effort are the columns of the tasks, see `semcom.tasks.columns`. Where codecs
+    have several tasks, cells of columns that are of another task are empty.
+    """
+    tasks = {task.kind: task for task in summary.tasks.values()}
+    told = (TASK,) if tasks.keys() - {EARLIEST} else ()
+    judged = list(dict.fromkeys(name for task in tasks.values() for name in columns(task)))
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(columns)
+    writer.writerow([*PLACE, *told, *judged, *EFFORT])
     for point in summary.points:
-        writer.writerow([_cell(column, getattr(point, column)) for column in columns])
+        found = cells(point.task, point.score) | {TASK: point.task.kind}
+        writer.writerow(
+            [
+                *(_cell(column, getattr(point, column)) for column in PLACE),
+                *(found.get(column, "") for column in (*told, *judged)),
+                *(_cell(column, getattr(point, column)) for column in EFFORT),
+            ]
+        )
     return text.getvalue().encode()
 
 
@@ -176,21 +216,30 @@ def _cell(column: str, value: object) -> str:
         return f"{value:.10g}"
     if column.endswith("_ms"):
         return f"{value:.3f}"
-    return f"{value:.6f}" if isinstance(value, float) else str(value)
+    return str(value)
 
 
-def _kept(row: FrameRow) -> _Frame:
-    return _Frame(
-        row.images, row.score["correct"], row.attempts, row.encode_ms, row.channel_ms,
-        row.batch_wait_ms, row.decode_ms, row.round_trip_ms,
-    )  # fmt: skip
+def _read(rows: Iterable[FrameRow]) -> tuple[list[_Frame], Score]:
+    """Return the frames of a point, at least one, and the sum of their scores."""
+    frames: list[_Frame] = []
+    score: Score | None = None
+    for row in rows:
+        frames.append(
+            _Frame(
+                row.images, row.attempts, row.encode_ms, row.channel_ms, row.batch_wait_ms,
+                row.decode_ms, row.round_trip_ms,
+            )
+        )  # fmt: skip
+        score = row.score if score is None else merged(score, row.score)
+    assert score is not None
+    return frames, score
 
 
-def _point_summary(plan: Plan, link: str, point: int, frames: list[_Frame]) -> PointSummary:
+def _point_summary(
+    plan: Plan, place: tuple[str, int], frames: list[_Frame], *, task: Task, score: Score
+) -> PointSummary:
+    link, point = place
     spec, codec = plan.points[point].spec, plan.codec_at(link, point)
-    images = sum(frame.images for frame in frames)
-    correct = sum(frame.correct for frame in frames)
-    ci95_low, ci95_high = wilson_interval(correct, images)
     latency = _link_latency(link, codec.name, frames) if _were_sent(frames) else None
     return PointSummary(
         link=link,
@@ -199,11 +248,9 @@ def _point_summary(plan: Plan, link: str, point: int, frames: list[_Frame]) -> P
         channel=spec.channel.label,
         snr_db=spec.snr_db,
         seed=spec.seed,
-        images=images,
-        correct=correct,
-        accuracy=correct / images,
-        ci95_low=ci95_low,
-        ci95_high=ci95_high,
+        images=sum(frame.images for frame in frames),
+        task=task,
+        score=score,
         round_trip_p50_ms=None if latency is None else latency.round_trip_p50_ms,
         round_trip_p99_ms=None if latency is None else latency.round_trip_p99_ms,
         encode_ms=None if latency is None else latency.encode_ms,

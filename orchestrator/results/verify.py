@@ -24,6 +24,7 @@ from orchestrator.results.run_folder import (
 from orchestrator.results.seals import Digests, check_seals, digests_of
 from orchestrator.results.summary import Summary, format_results_csv, summarize
 from semcom.errors import AccountingError, ConfigurationError
+from semcom.tasks.score import Score, merged
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -38,7 +39,7 @@ class Verification:
         points: each link's points counted by themselves.
         frames: of the whole run.
         images: of the whole run.
-        correct: images that were answered rightly.
+        scores: the sums of all images, by the kind of their task.
         compared: files that were found beside the ledger and agree with it.
         sealed: whether the run left digests of its ledger when it was complete.
         judged: links whose answers were judged again.
@@ -52,7 +53,7 @@ class Verification:
     points: int
     frames: int
     images: int
-    correct: int
+    scores: dict[str, Score]
     compared: tuple[str, ...]
     sealed: bool
     judged: tuple[str, ...]
@@ -131,12 +132,20 @@ def verify_run(folder: Path, data: Path | None = None) -> Verification:
         points=len(summary.points),
         frames=plan.total_frames,
         images=sum(point.images for point in summary.points),
-        correct=sum(point.correct for point in summary.points),
+        scores=_scores(summary),
         compared=tuple(name for name, compared in checks.items() if compared),
         sealed=sealed,
         judged=tuple(judge.judged),
         not_judged=judge.not_judged,
     )
+
+
+def _scores(summary: Summary) -> dict[str, Score]:
+    found: dict[str, Score] = {}
+    for point in summary.points:
+        kind = point.task.kind
+        found[kind] = merged(found[kind], point.score) if kind in found else point.score
+    return found
 
 
 def _check_complete(summary: Summary, folder: Path) -> None:

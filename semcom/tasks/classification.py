@@ -36,6 +36,12 @@ class Classification(Task):
     METRICS: ClassVar[tuple[Metric, ...]] = (ACCURACY,)
     SUMS: ClassVar[tuple[str, ...]] = (ITEMS, CORRECT)
     REFERENCE: ClassVar[Reference] = "labels"
+    # Tables of results were first made for classification alone.
+    COLUMN_NAMES: ClassVar[Mapping[str, str]] = {
+        "sum_correct": CORRECT,
+        "accuracy_ci95_low": "ci95_low",
+        "accuracy_ci95_high": "ci95_high",
+    }
 
     kind: Literal["classification"] = "classification"
     classes: int = Field(ge=2, le=65536, description="that an answer may name")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from math import sqrt
@@ -12,6 +13,15 @@ from semcom.tasks.score import ITEMS, Score
 
 Better = Literal["higher", "lower"]
 Interval = tuple[float, float]
+NAME = re.compile(r"[a-z][a-z0-9_]{0,39}")
+# Columns of tables of results beside those of metrics.
+TAKEN = frozenset(
+    {
+        "link", "dataset", "system", "channel", "snr_db", "seed", "images", "task",
+        "round_trip_p50_ms", "round_trip_p99_ms", "encode_ms", "channel_ms", "decode_ms",
+        "retransmissions", "codec",
+    }
+)  # fmt: skip
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -19,7 +29,7 @@ class Metric:
     """One number that is made of a score.
 
     Attributes:
-        name: of the column in tables and of the label in metrics.
+        name: of columns, files and labels: small letters, digits and underscores.
         title: for people.
         unit: as it is printed; "%" of a share is printed as 100 times its value.
         better: which direction is.
@@ -38,18 +48,36 @@ class Metric:
     value: Callable[[Score], float]
     interval: Callable[[Score], Interval]
 
+    def __post_init__(self) -> None:
+        """Check the name, after which columns and files are called.
+
+        Raises:
+            ValueError: it has other characters, or is that of another column.
+        """
+        if not NAME.fullmatch(self.name):
+            raise ValueError(f"metric {self.name[:40]!r}: its name does not match {NAME.pattern}")
+        if self.name in TAKEN:
+            raise ValueError(f"metric {self.name}: tables have another column of this name")
+
+    @property
+    def noun(self) -> str:
+        """The title within a sentence: abbreviations keep their capitals."""
+        return self.title if self.title[1:2].isupper() else self.title[:1].lower() + self.title[1:]
+
     @property
     def scale(self) -> float:
         """What a value is multiplied by where it is printed."""
         return 100.0 if self.unit == "%" else 1.0
 
+    def number(self, value: float, *, short: bool = False) -> str:
+        """Return a value as it is printed, without its unit; a short one has a digit less."""
+        digits = min(self.digits, max(1, self.digits - 1)) if short else self.digits
+        return f"{self.scale * value:.{digits}f}"
+
     def printed(self, score: Score) -> str:
         """Return the value with its interval, as a cell of a table."""
-        value, low, high = (
-            f"{self.scale * each:.{self.digits}f}"
-            for each in (self.value(score), *self.interval(score))
-        )
-        return f"{value} ({low} to {high})"
+        low, high = map(self.number, self.interval(score))
+        return f"{self.number(self.value(score))} ({low} to {high})"
 
 
 def share(of: str) -> tuple[Callable[[Score], float], Callable[[Score], Interval]]:

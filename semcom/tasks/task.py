@@ -34,6 +34,7 @@ class Task(BaseModel, ABC):
         METRICS: what reports show; the first one is the task's main metric.
         SUMS: names of the sums of a Score, in the order of tables; `items` is the first.
         REFERENCE: what answers are judged by.
+        COLUMN_NAMES: columns of tables that the task calls otherwise than `semcom.tasks.columns`.
         kind: the task's name.
     """
 
@@ -42,6 +43,7 @@ class Task(BaseModel, ABC):
     METRICS: ClassVar[tuple[Metric, ...]]
     SUMS: ClassVar[tuple[str, ...]]
     REFERENCE: ClassVar[Reference]
+    COLUMN_NAMES: ClassVar[Mapping[str, str]] = {}
 
     kind: str
 

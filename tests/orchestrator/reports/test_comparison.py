@@ -17,6 +17,7 @@ from orchestrator.reports.report import write_report
 from orchestrator.reports.theme import DARK, LIGHT
 from orchestrator.results.run_folder import read_run
 from orchestrator.results.summary import format_results_csv
+from semcom.tasks.classification import ACCURACY
 from tests.orchestrator.ledgers import fake_codec, fake_link, fake_plan, fill_ledger, write_manifest
 from tests.orchestrator.records import fake_facts, write_footprints, write_search
 
@@ -40,43 +41,50 @@ def of_ratios(folder, ratios, **plan):
 
 class TestSystemCurves:
     def test_there_is_one_per_system_and_channel_ours_first(self, tmp_path):
-        curves = system_curves([read_run(evaluation(tmp_path, dict(reversed(SYSTEMS.items()))))])
+        curves = system_curves(
+            [read_run(evaluation(tmp_path, dict(reversed(SYSTEMS.items()))))], ACCURACY
+        )
         assert [curve.series for curve in curves][::2] == ["RKD-SC", "JSCC-student", "JSCC-teacher"]
         assert [curve.channel for curve in curves] == ["awgn", "rayleigh"] * 3
 
     def test_seeds_are_pooled_into_one_interval(self, tmp_path):
         run = read_run(evaluation(tmp_path, {"cat": "rkd-sc"}, seeds=(0, 1, 2)))
-        curve = system_curves([run])[0]
+        curve = system_curves([run], ACCURACY)[0]
         points = [p for p in run.summary.points if p.channel == "awgn" and p.snr_db == -5]
         assert curve.seeds == 3
-        assert curve.points[0].images == 3 * 250
-        assert curve.points[0].correct == sum(point.correct for point in points)
-        low, high = curve.points[0].interval
-        assert high - low < points[0].ci95_high - points[0].ci95_low
+        correct = sum(point.score["correct"] for point in points)
+        assert curve.points[0].score == {"items": 3 * 250, "correct": correct}
+        low, high = curve.intervals[0]
+        single = ACCURACY.interval(points[0].score)
+        assert high - low < single[1] - single[0]
 
     def test_a_point_known_from_a_run_and_an_evaluation_counts_once(self, tmp_path):
         one = read_run(evaluation(tmp_path / "one", SYSTEMS))
         same = read_run(evaluation(tmp_path / "same", SYSTEMS))
-        assert system_curves([one, same]) == system_curves([one])
+        assert system_curves([one, same], ACCURACY) == system_curves([one], ACCURACY)
 
     def test_seeds_of_two_evaluations_are_put_together(self, tmp_path):
         runs = [
             read_run(evaluation(tmp_path / str(seed), SYSTEMS, seeds=(seed,))) for seed in (0, 1)
         ]
-        assert {curve.points[0].images for curve in system_curves(runs)} == {500}
+        assert {curve.points[0].score["items"] for curve in system_curves(runs, ACCURACY)} == {500}
 
     def test_codecs_of_one_system_are_called_by_ratio_or_by_name(self, tmp_path):
-        told = system_curves([read_run(of_ratios(tmp_path / "a", (0.9, 0.2), snr_db=(0.0,)))])
+        told = system_curves(
+            [read_run(of_ratios(tmp_path / "a", (0.9, 0.2), snr_db=(0.0,)))], ACCURACY
+        )
         assert [c.series for c in told][::2] == ["RKD-SC, ratio 0.2", "RKD-SC, ratio 0.9"]
         names = {"thin": "rkd-sc", "wide": "rkd-sc"}
-        untold = system_curves([read_run(evaluation(tmp_path / "b", names, snr_db=(0.0,)))])
+        untold = system_curves(
+            [read_run(evaluation(tmp_path / "b", names, snr_db=(0.0,)))], ACCURACY
+        )
         assert [curve.series for curve in untold][::2] == ["thin", "wide"]
 
 
 class TestRatios:
     def test_rise_along_the_line(self, tmp_path):
         run = read_run(of_ratios(tmp_path, (0.9, 0.2, 0.5), snr_db=(-10.0, 0.0)))
-        curves = ratio_curves([run], snr_db=-10.0)
+        curves = ratio_curves([run], ACCURACY, snr_db=-10.0)
         assert [curve.channel for curve in curves] == ["awgn", "rayleigh"]
         assert [point.ratio for point in curves[0].points] == [0.2, 0.5, 0.9]
 
@@ -84,20 +92,20 @@ class TestRatios:
         run = read_run(of_ratios(tmp_path, (0.9, 0.2), snr_db=(-10.0, 0.0), seeds=(0, 1)))
         codecs = [CodecFacts.model_validate(each) for each in run.manifest["codecs"]]
         results = format_results_csv(run.summary).decode()
-        found = ratio_curves_of_results(results, codecs, snr_db=-10.0)
-        assert found == ratio_curves([run], snr_db=-10.0)
-        assert found[0].points[0].found.images == 2 * 250
-        assert ratio_curves_of_results(results, [], snr_db=-10.0) == []
+        found = ratio_curves_of_results(results, codecs, ACCURACY, snr_db=-10.0)
+        assert found == ratio_curves([run], ACCURACY, snr_db=-10.0)
+        assert found[0].points[0].found.score["items"] == 2 * 250
+        assert ratio_curves_of_results(results, [], ACCURACY, snr_db=-10.0) == []
 
     def test_one_ratio_or_another_snr_makes_no_line(self, tmp_path):
         run = read_run(of_ratios(tmp_path / "a", (0.5,), snr_db=(-10.0,)))
-        assert ratio_curves([run], snr_db=-10.0) == []
+        assert ratio_curves([run], ACCURACY, snr_db=-10.0) == []
         run = read_run(of_ratios(tmp_path / "b", (0.5, 0.9), snr_db=(0.0,)))
-        assert ratio_curves([run], snr_db=-10.0) == []
+        assert ratio_curves([run], ACCURACY, snr_db=-10.0) == []
 
     def test_older_manifests_without_codecs_make_no_line(self, tmp_path):
         run = read_run(evaluation(tmp_path, {"a": "rkd-sc", "b": "rkd-sc"}, snr_db=(-10.0,)))
-        assert ratio_curves([run], snr_db=-10.0) == []
+        assert ratio_curves([run], ACCURACY, snr_db=-10.0) == []
 
 
 class TestPictures:
@@ -109,11 +117,13 @@ class TestPictures:
 
     def test_draws_systems_that_nobody_knows_yet_and_names_that_look_like_formulas(self, tmp_path):
         run = read_run(evaluation(tmp_path, {"cat": "rkd-sc", "t": "_$x^{$"}, snr_db=(0.0,)))
-        assert systems_png(system_curves([run])).startswith(PNG)
+        assert systems_png(system_curves([run], ACCURACY)).startswith(PNG)
 
     def test_equal_results_give_equal_files(self, tmp_path):
         run = read_run(of_ratios(tmp_path, (0.2, 0.9), snr_db=(-10.0,)))
-        first, second = (ratio_png(ratio_curves([run], snr_db=-10), snr_db=-10) for _ in "ab")
+        first, second = (
+            ratio_png(ratio_curves([run], ACCURACY, snr_db=-10), snr_db=-10) for _ in "ab"
+        )
         assert first.startswith(PNG)
         assert first == second
 

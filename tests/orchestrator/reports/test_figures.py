@@ -16,29 +16,31 @@ from matplotlib.colors import to_hex
 from matplotlib.text import Text
 
 from orchestrator.plan.scenario import read_scenario
-from orchestrator.reports.accuracy_plot import accuracy_figure
 from orchestrator.reports.comparison import SystemCurve
 from orchestrator.reports.comparison_plots import ratio_figure, systems_figure
 from orchestrator.reports.curves import (
     Curve,
     CurvePoint,
     LatencyBar,
-    accuracy_curves,
     latency_bars,
+    metric_curves,
 )
 from orchestrator.reports.drawing import MAX_PIXELS, new_figure, plain, png_bytes
 from orchestrator.reports.latency_plot import MAX_BARS, latency_figure
+from orchestrator.reports.metric_plot import metric_figure
 from orchestrator.reports.ratios import RatioCurve, RatioPoint
 from orchestrator.reports.strokes import FORMS, series_stroke, stroke
 from orchestrator.reports.theme import DARK, LIGHT
 from orchestrator.results.run_folder import read_run
 from orchestrator.results.summary import LinkLatency
+from semcom.tasks.classification import ACCURACY
 from tests.orchestrator.ledgers import fake_link, fake_plan, fill_ledger
 
 CHANNELS = (
     "awgn", "rayleigh", "rician k=4 mismatch=0.05 mmse", "rician k=1", "rayleigh mmse",
     "rayleigh coherence=10", "rayleigh mismatch=0.1", "rician k=16 coherence=1000 csi=none",
 )  # fmt: skip
+OF = {"task": "classification", "metric": ACCURACY}
 NAMES = st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=120)
 fuzz = settings(
     max_examples=5,
@@ -50,16 +52,25 @@ fuzz = settings(
 )
 
 
+def right(snr_db, images, correct):
+    return CurvePoint(snr_db=snr_db, score={"items": images, "correct": correct})
+
+
 def points(lift=0.0):
     return [
-        CurvePoint(snr_db=snr_db, images=200, correct=min(200, round(60 + 6 * snr_db + lift)))
-        for snr_db in (-10.0, 0.0, 10.0)
+        right(snr_db, 200, min(200, round(60 + 6 * snr_db + lift))) for snr_db in (-10.0, 0.0, 10.0)
     ]
 
 
 def curve(dataset, series, channel, lift=0.0):
     return Curve(
-        dataset=dataset, series=series, channel=channel, seeds=1, points=points(lift), gaps_db=[]
+        **OF,
+        dataset=dataset,
+        series=series,
+        channel=channel,
+        seeds=1,
+        points=points(lift),
+        gaps_db=[],
     )
 
 
@@ -74,7 +85,7 @@ def curves(links, channels, datasets=1):
 def systems(codecs, channels, system="rkd-sc"):
     return [
         SystemCurve(
-            dataset="cifar10", series=f"RKD-SC, codec {index}", channel=channel, seeds=3,
+            **OF, dataset="cifar10", series=f"RKD-SC, codec {index}", channel=channel, seeds=3,
             points=points(index), gaps_db=[], system=system.format(index), digest="0",
             shade=2 * index / (codecs - 1) - 1 if codecs > 1 else 0.0, rank=index,
         )
@@ -86,7 +97,7 @@ def systems(codecs, channels, system="rkd-sc"):
 def ratios(systems, channels):
     return [
         RatioCurve(
-            dataset="cifar10", system=f"system-{number}", channel=channel,
+            metric=ACCURACY, dataset="cifar10", system=f"system-{number}", channel=channel,
             points=[
                 RatioPoint(ratio=ratio, codec="c", found=points(number)[1]) for ratio in (0.2, 0.9)
             ],
@@ -158,32 +169,32 @@ class TestStrokes:
             assert one.marker != other.marker
 
 
-class TestAccuracy:
+class TestMetric:
     @pytest.mark.parametrize(
         ("links", "channels"),
         [(1, 1), (1, 3), (1, 8), (2, 2), (4, 2), (4, 4), (8, 1), (9, 1), (17, 1), (30, 2)],
     )  # fmt: skip
     def test_legend_is_inside_and_entries_differ(self, links, channels):
-        figure = accuracy_figure(curves(links, channels), DARK if links == 4 else LIGHT)
+        figure = metric_figure(curves(links, channels), DARK if links == 4 else LIGHT)
         check_inside(figure)
         entries = check_told_apart(figure)
         apart = links > 8 or (links > 1 and links * channels > 12)
         assert len(entries) == (links if apart else channels + links * (links > 1))
 
     def test_thirty_links_over_eight_channels(self):
-        figure = accuracy_figure(curves(30, 8))
+        figure = metric_figure(curves(30, 8))
         check_inside(figure)
         assert len(check_told_apart(figure)) == 30
         assert len(figure.axes) == 8
 
     def test_several_data_sets(self):
-        figure = accuracy_figure(curves(9, 3, datasets=3))
+        figure = metric_figure(curves(9, 3, datasets=3))
         check_inside(figure)
         check_told_apart(figure)
         assert len(figure.axes) == 9
 
     def test_a_panel_keeps_its_size_whatever_the_legend_holds(self):
-        few, many = accuracy_figure(curves(9, 1)), accuracy_figure(curves(30, 1))
+        few, many = metric_figure(curves(9, 1)), metric_figure(curves(30, 1))
         for figure in (few, many):
             laid_out(figure)
         heights = [figure.axes[0].get_window_extent().height for figure in (few, many)]
@@ -192,7 +203,7 @@ class TestAccuracy:
     @fuzz
     @given(names=st.lists(NAMES, min_size=1, max_size=6, unique=True), dataset=NAMES)
     def test_runs_may_be_called_anything(self, names, dataset):
-        figure = accuracy_figure([curve(dataset, name, "awgn") for name in names])
+        figure = metric_figure([curve(dataset, name, "awgn") for name in names])
         check_inside(figure)
         assert png_bytes(figure).startswith(b"\x89PNG")
 
@@ -200,11 +211,17 @@ class TestAccuracy:
     def test_all_right_and_none_right_are_drawn(self, correct):
         for images in range(13, 13 + 4):
             found = images if correct else 0
-            point = CurvePoint(snr_db=0.0, images=images, correct=found)
+            point = right(0.0, images, found)
             shown = Curve(
-                dataset="d", series="s", channel="awgn", seeds=1, points=[point], gaps_db=[1.0]
+                **OF,
+                dataset="d",
+                series="s",
+                channel="awgn",
+                seeds=1,
+                points=[point],
+                gaps_db=[1.0],
             )
-            accuracy_figure([shown])
+            metric_figure([shown])
 
 
 CASES = Path(__file__).resolve().parents[4] / "shared" / "cases" / "scenarios"
@@ -221,7 +238,7 @@ def test_scenarios_whose_legends_were_cut_off(name, tmp_path):
     plan = fake_plan(links, channels=scenario.channels, snr_db=(-10.0, 10.0), frame_images=1000)
     run = read_run(fill_ledger(tmp_path, plan))
     check_inside(latency_figure(latency_bars([run])))
-    figure = accuracy_figure(accuracy_curves([run]))
+    figure = metric_figure(metric_curves([run], ACCURACY))
     check_inside(figure)
     check_told_apart(figure)
     shown = [text.get_text() for legend in figure.legends for text in legend.get_texts()]
@@ -291,7 +308,7 @@ def test_no_picture_is_too_large_to_be_drawn():
 
 @pytest.mark.parametrize("backend", ["module://matplotlib_inline.backend_inline", "Qt4Agg"])
 def test_the_users_backend_is_ignored(backend):
-    code = "import orchestrator.reports.accuracy_plot, matplotlib; print(matplotlib.get_backend())"
+    code = "import orchestrator.reports.metric_plot, matplotlib; print(matplotlib.get_backend())"
     done = subprocess.run(
         [sys.executable, "-c", code],
         env=os.environ | {"MPLBACKEND": backend},

@@ -5,10 +5,10 @@ import re
 import pytest
 from rich.console import Console
 
-from orchestrator.reports.accuracy_plot import accuracy_png
-from orchestrator.reports.console_tables import run_table
-from orchestrator.reports.curves import accuracy_curves, latency_bars
+from orchestrator.reports.console_tables import run_tables
+from orchestrator.reports.curves import latency_bars, metric_curves, metrics_of
 from orchestrator.reports.latency_plot import latency_png
+from orchestrator.reports.metric_plot import metric_png
 from orchestrator.reports.report import write_report
 from orchestrator.results.run_folder import read_run
 from semcom.errors import ConfigurationError, StorageError
@@ -26,12 +26,18 @@ PNG = b"\x89PNG\r\n\x1a\n"
 def printed(summary, width=100):
     console = Console(width=width or 1000, color_system=None)
     with console.capture() as capture:
-        console.print(run_table(summary, width=width))
+        for table in run_tables(summary, width=width):
+            console.print(table)
     return capture.get()
 
 
 def filled(folder, **plan):
     return read_run(fill_ledger(folder, fake_plan(**plan)))
+
+
+def accuracies(runs):
+    (metric,) = metrics_of(runs)
+    return metric_curves(runs, metric)
 
 
 def unstarted(folder):
@@ -106,29 +112,30 @@ class TestConsoleTable:
 class TestCurves:
     def test_seeds_are_counted_together(self, tmp_path):
         run = filled(tmp_path, seeds=(0, 1, 2))
-        curve = accuracy_curves([run])[0]
+        curve = accuracies([run])[0]
         points = [p for p in run.summary.points if p.link == "shapes10" and p.channel == "awgn"]
         assert curve.seeds == 3
-        assert [point.images for point in curve.points] == [750, 750, 750]
-        assert curve.points[0].correct == sum(p.correct for p in points if p.snr_db == -5)
+        assert [point.score["items"] for point in curve.points] == [750, 750, 750]
+        pooled = sum(p.score["correct"] for p in points if p.snr_db == -5)
+        assert curve.points[0].score["correct"] == pooled
 
     def test_a_series_is_called_by_its_system_alone_where_that_suffices(self, tmp_path):
-        curves = accuracy_curves([filled(tmp_path)])
+        curves = accuracies([filled(tmp_path)])
         assert {curve.series for curve in curves} == {"rkd-sc"}
 
     def test_codecs_of_one_system_are_told_apart(self, tmp_path):
         links = {"a": fake_link("shapes10", fake_codec("thin"), fake_codec("wide"))}
-        curves = accuracy_curves([filled(tmp_path, links=links)])
+        curves = accuracies([filled(tmp_path, links=links)])
         assert {curve.series for curve in curves} == {"thin", "wide"}
 
     def test_links_with_one_codec_are_told_apart(self, tmp_path):
         links = {name: fake_link("shapes10") for name in ("a", "b")}
-        curves = accuracy_curves([filled(tmp_path, links=links)])
+        curves = accuracies([filled(tmp_path, links=links)])
         assert {curve.series for curve in curves} == {"a · rkd-sc", "b · rkd-sc"}
 
     def test_an_incomplete_point_is_a_gap(self, tmp_path):
         folder = fill_ledger(tmp_path, fake_plan(), skip={("shapes10", 1, 0)})
-        curve = accuracy_curves([read_run(folder)])[0]
+        curve = accuracies([read_run(folder)])[0]
         assert [point.snr_db for point in curve.points] == [-5, 10]
         assert curve.gaps_db == [2.5]
 
@@ -136,7 +143,7 @@ class TestCurves:
 class TestFigures:
     def test_equal_results_give_equal_files(self, tmp_path):
         first, second = (filled(tmp_path / name / "run", snr_db=(0.0, 5.0)) for name in "ab")
-        for draw, data in ((accuracy_png, accuracy_curves), (latency_png, latency_bars)):
+        for draw, data in ((metric_png, accuracies), (latency_png, latency_bars)):
             content = draw(data([first]))
             assert content.startswith(PNG)
             assert content == draw(data([second]))
@@ -148,7 +155,7 @@ class TestFigures:
             "b": fake_link("shapes100", images=10),
         }
         run = filled(tmp_path, links=links, snr_db=(0.0,))
-        assert accuracy_png(accuracy_curves([run])).startswith(PNG)
+        assert metric_png(accuracies([run])).startswith(PNG)
 
 
 class TestReport:

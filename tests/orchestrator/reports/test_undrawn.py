@@ -13,7 +13,7 @@ from orchestrator.cli.outcome_lines import print_outcome
 from orchestrator.live.status_view import sweep_line
 from orchestrator.plan.codec_facts import CodecFacts
 from orchestrator.plan.scenario import Scenario
-from orchestrator.reports import accuracy_plot, report
+from orchestrator.reports import metric_plot, report
 from orchestrator.reports.report import write_report
 from orchestrator.reports.separate_process import write_report_apart
 from orchestrator.results.ledger import Ledger
@@ -23,6 +23,7 @@ from orchestrator.results.verify import verify_run
 from orchestrator.sweep.run import BegunRun, draw, finish_run
 from orchestrator.sweep.state import Sweep
 from semcom.errors import ReportError, StorageError
+from semcom.tasks.classification import ACCURACY
 from tests.orchestrator.ledgers import fake_link, fake_plan, fill_ledger, write_manifest
 
 FAILURES = (
@@ -41,7 +42,7 @@ def undrawable(monkeypatch, request):
     def fail(*args, **options):
         raise request.param
 
-    monkeypatch.setattr(accuracy_plot, "accuracy_png", fail)
+    monkeypatch.setattr(metric_plot, "metric_png", fail)
     return request.param
 
 
@@ -160,7 +161,8 @@ def test_a_run_that_got_all_or_nothing_right_is_reported(images, share, tmp_path
     write_manifest(folder, plan)
     run = read_run(folder)
     write_results_csv(folder / "results.csv", run.summary)
-    ends = {(point.ci95_low, point.ci95_high)[share] for point in run.summary.points}
+    ends = {ACCURACY.interval(point.score)[share] for point in run.summary.points}
     assert ends == {float(share)}
-    assert verify_run(folder).correct == 4 * share * images
-    accuracy_plot.accuracy_figure(report.accuracy_curves([run]))
+    score = {"items": 4 * images, "correct": 4 * share * images}
+    assert verify_run(folder).scores == {"classification": score}
+    metric_plot.metric_figure(report.metric_curves([run], ACCURACY))

@@ -13,6 +13,7 @@ from orchestrator.results.run_folder import open_ledger, read_run
 from orchestrator.results.summary import format_results_csv, summarize, write_results_csv
 from semcom.errors import AccountingError, ConfigurationError, StorageError
 from semcom.statistics import wilson_interval
+from semcom.tasks.classification import ACCURACY
 from tests.orchestrator.ledgers import fake_codec, fake_link, fake_plan, fake_result, fill_ledger
 
 COLUMNS = (
@@ -43,15 +44,12 @@ def test_every_link_has_a_row_at_each_of_its_points(tmp_path):
 
 def test_accuracy_is_the_share_of_all_images_with_its_wilson_interval(tmp_path):
     plan = fake_plan()
-    sizes = [plan.frame_size("shapes10", frame) for frame in range(3)]
-    changes = {
-        ("shapes10", 0, frame): {"score": {"items": size, "correct": frame}}
-        for frame, size in enumerate(sizes)
-    }
-    point = summary_of(fill_ledger(tmp_path, plan, changes=changes)).points[0]
-    assert (point.images, point.correct) == (250, 3)
-    assert point.accuracy == 3 / 250
-    assert (point.ci95_low, point.ci95_high) == wilson_interval(3, 250)
+    correct = {("shapes10", 0, frame): {"correct": frame} for frame in range(3)}
+    point = summary_of(fill_ledger(tmp_path, plan, changes=correct)).points[0]
+    assert (point.images, point.score) == (250, {"items": 250, "correct": 3})
+    (metric,) = point.task.METRICS
+    assert metric.value(point.score) == 3 / 250
+    assert metric.interval(point.score) == wilson_interval(3, 250)
 
 
 def test_stage_times_are_medians_and_round_trips_percentiles_over_frames(tmp_path):
@@ -112,7 +110,7 @@ def test_results_csv_has_the_documented_columns_and_reads_back(tmp_path):
     assert len(rows) == 12
     assert rows[1]["snr_db"] == "2.5"
     assert [float(row["accuracy"]) for row in rows] == pytest.approx(
-        [point.accuracy for point in summary.points], abs=1e-6
+        [ACCURACY.value(point.score) for point in summary.points], abs=1e-6
     )
 
 

@@ -1,4 +1,4 @@
-"""The first figure of a report: accuracy against SNR, in a light and a dark dress."""
+"""The first figures of a report: a metric against SNR, in a light and a dark dress."""
 
 from __future__ import annotations
 
@@ -24,6 +24,7 @@ from orchestrator.reports.drawing import (
     plain,
     png_bytes,
 )
+from orchestrator.reports.metric_texts import axis_label, limits_of
 from orchestrator.reports.strokes import Stroke, series_stroke, stroke
 from orchestrator.reports.theme import LIGHT, Theme
 
@@ -94,8 +95,8 @@ class _Key:
         return channels, [_entry(name, line) for name, line in zip(names, swatches, strict=True)]
 
 
-def accuracy_figure(curves: Sequence[Curve], theme: Theme = LIGHT) -> Figure:
-    """Accuracy against SNR with 95 % intervals, a panel per data set.
+def metric_figure(curves: Sequence[Curve], theme: Theme = LIGHT) -> Figure:
+    """Curves of one metric against SNR with 95 % intervals, a panel per data set.
 
     Lines are channels and series; where these are many, each channel has a panel of its own.
     """
@@ -119,10 +120,10 @@ def accuracy_figure(curves: Sequence[Curve], theme: Theme = LIGHT) -> Figure:
         return figure
 
 
-def accuracy_png(curves: Sequence[Curve], theme: Theme = LIGHT) -> bytes:
-    """`accuracy_figure` as PNG."""
+def metric_png(curves: Sequence[Curve], theme: Theme = LIGHT) -> bytes:
+    """`metric_figure` as PNG."""
     with dressed(theme):
-        return png_bytes(accuracy_figure(curves, theme))
+        return png_bytes(metric_figure(curves, theme))
 
 
 def _most_lines(curves: Sequence[Curve]) -> int:
@@ -146,7 +147,7 @@ def _with_panels(panels: Sequence[_Panel], key: _Key) -> Figure:
         _draw(axes, panel, key)
         axes.set_title(title)
     for axes in places[::columns]:
-        axes.set_ylabel("accuracy (%)")
+        axes.set_ylabel(axis_label(panels[0].curves[0].metric))
     for axes in places[len(panels) :]:
         axes.remove()
     return figure
@@ -154,22 +155,23 @@ def _with_panels(panels: Sequence[_Panel], key: _Key) -> Figure:
 
 def _draw(axes: Axes, panel: _Panel, key: _Key) -> None:
     many = len(panel.curves) > MAX_LINES
+    metric = panel.curves[0].metric
     for curve in panel.curves:
         # The line breaks where a planned point is missing: nothing is known there.
-        known = [(point.snr_db, point.accuracy, *point.interval) for point in curve.points] + [
-            (snr_db, nan, nan, nan) for snr_db in curve.gaps_db
-        ]
-        snr_db, accuracy, low, high = np.array(sorted(known)).T
+        known = [
+            (point.snr_db, metric.value(point.score), *metric.interval(point.score))
+            for point in curve.points
+        ] + [(snr_db, nan, nan, nan) for snr_db in curve.gaps_db]
+        snr_db, value, low, high = np.array(sorted(known)).T
         _, caps, bars = axes.errorbar(
             snr_db,
-            100 * accuracy,
-            yerr=(100 * (accuracy - low), 100 * (high - accuracy)),
+            metric.scale * value,
+            yerr=(metric.scale * (value - low), metric.scale * (high - value)),
             **key.line(curve).style(key.theme),
         )
         for part in (*caps, *bars):
             part.set_alpha(CROWD_ALPHA if many else 1.0)
-    highest = max(100 * point.interval[1] for curve in panel.curves for point in curve.points)
-    axes.set_ylim(0, min(103.0, 1.08 * highest))
+    axes.set_ylim(limits_of(metric, (each for curve in panel.curves for each in curve.intervals)))
     axes.set_xlabel("$E_s/N_0$ (dB)")
     axes.xaxis.set_major_locator(MaxNLocator(nbins=8, steps=[1, 2, 5, 10]))
     axes.yaxis.set_major_locator(MaxNLocator(nbins=6, steps=[1, 2, 5, 10]))
