@@ -9,6 +9,7 @@ from semcom.errors import ConfigurationError, ProtocolError
 from semcom.messages import CodecReport, Hello, LoadCodec
 from tests.orchestrator.ledgers import fake_codec
 from tests.orchestrator.live.streaming import (
+    CLASSES,
     LINK,
     OTHER,
     OTHER_INSTANCE,
@@ -129,11 +130,17 @@ def test_result_counts_once_and_shows_in_the_window():
         4, 1, 0, "streaming",
     )  # fmt: skip
     assert row["window"]["images"] == 10 + 10 + 5 + 10
-    assert row["window"]["accuracy"] == pytest.approx(4 / 35)
+    assert row["window"]["value"] == pytest.approx(4 / 35)
 
 
 @pytest.mark.parametrize(
-    "changed", [{"point": 7}, {"images": 9, "predictions": bytes(18)}, {"correct": 11}]
+    "changed",
+    [
+        {"point": 7},
+        {"images": 9, "answer": bytes(18)},
+        {"score": {"items": 10, "correct": 11}},
+        {"score": {"items": 10, "psnr": 1}},
+    ],
 )
 def test_results_that_cannot_be_are_refused(changed):
     stream = stream_of()
@@ -212,7 +219,7 @@ def test_pause_drains_and_resume_begins_an_epoch():
 def test_codec_changes_over_once_every_receiver_has_it():
     stream = stream_of()
     channel, told = streaming(stream)
-    change, orders = stream.change_codec(LINK, NEW)
+    change, orders = stream.change_codec(LINK, NEW, CLASSES)
     assert [order.message for order in orders] == [LoadCodec(codec="second", digest=NEW.digest)]
     channel.tick(1.0)
     assert transmitter_greets(stream, told) is None, "the old one serves meanwhile"
@@ -230,7 +237,7 @@ def test_codec_changes_over_once_every_receiver_has_it():
 def test_refused_codec_leaves_the_old_one_serving():
     stream = stream_of()
     channel, told = streaming(stream)
-    change, _ = stream.change_codec(LINK, NEW)
+    change, _ = stream.change_codec(LINK, NEW, CLASSES)
     refusal = CodecReport(codec="second", digest=NEW.digest, loaded=False, detail="damaged")
     receiver_greets(stream, told.codec_digest, peer="receiver-2")
     for peer in ("receiver-1", "receiver-2"):
@@ -246,7 +253,7 @@ def test_refused_codec_leaves_the_old_one_serving():
 def test_codec_that_the_transmitter_cannot_use_is_taken_back():
     stream = stream_of()
     channel, told = streaming(stream)
-    change, _ = stream.change_codec(LINK, NEW)
+    change, _ = stream.change_codec(LINK, NEW, CLASSES)
     receiver_greets(stream, told.codec_digest, NEW.digest)
     channel.tick(1.0)
     moved = transmitter_greets(stream, told)
@@ -265,9 +272,9 @@ def test_codec_that_the_transmitter_cannot_use_is_taken_back():
 
 def test_second_change_of_a_codec_waits_for_the_first():
     stream = stream_of()
-    stream.change_codec(LINK, NEW)
+    stream.change_codec(LINK, NEW, CLASSES)
     with pytest.raises(ConfigurationError, match="is changing to second"):
-        stream.change_codec(LINK, fake_codec("third"))
+        stream.change_codec(LINK, fake_codec("third"), CLASSES)
 
 
 def test_stranger_and_unknown_link_are_refused():
@@ -281,7 +288,7 @@ def test_stranger_and_unknown_link_are_refused():
 def test_class_that_the_codec_does_not_have_is_refused():
     stream = stream_of()
     _, told = streaming(stream)
-    beyond = result_of(told, 0, predictions=b"\x0a\x00" * 10)
+    beyond = result_of(told, 0, answer=b"\x0a\x00" * 10)
     with pytest.raises(ProtocolError, match="class 10, its codec has 10 classes"):
         stream.results(LINK, told.codec_digest, [beyond], now_s=1.0)
     assert record(stream, told, 0) == 1
