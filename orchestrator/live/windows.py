@@ -116,13 +116,14 @@ def metric_map(metric: Metric) -> dict[str, Any]:
     """Return what a page or a table needs to show values of a metric.
 
     A value is printed as `scale` times the value with `digits` and `unit`; `limits` are unscaled.
+    A window holds few items, so there is a digit less than in reports.
     """
     return {
         "name": metric.name,
         "title": metric.title,
         "unit": metric.unit,
         "scale": metric.scale,
-        "digits": metric.digits,
+        "digits": max(0, metric.digits - 1),
         "limits": list(metric.limits),
         "better": metric.better,
     }

@@ -140,9 +140,9 @@ export class Card {
       setText(this.figures[name].value, value);
       setText(this.figures[name].beside, beside);
     };
-    const low = printed(recent.ci95_low, { ...metric, unit: "" });
+    const bare = (value) => printed(value, { ...metric, unit: "" }); // the figure has the unit
     const interval = recent.images === 0 ? "nothing recorded"
-      : `${low} to ${printed(recent.ci95_high, metric)}, n = ${count(recent.images)}`;
+      : `${bare(recent.ci95_low)} to ${bare(recent.ci95_high)}, n = ${count(recent.images)}`;
     say("value", printed(recent.value, metric), interval);
     say("snr", quantity(row.snr_set_db, 1, "dB"),
       `measured ${quantity(recent.snr_measured_db, 1, "dB")}`);

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from typing import Any
 
@@ -132,3 +133,12 @@ def pictures_of(told: StreamAssignment, frame: int, *, psnr_db: float) -> FrameR
 def record(stream: Stream, told: StreamAssignment, *frames: int, now_s: float = 1.0) -> int:
     results = [result_of(told, frame) for frame in frames]
     return stream.results(LINK, told.codec_digest, results, now_s=now_s)
+
+
+def status_of(stream: Stream, now_s: float = 2.0) -> dict[str, Any]:
+    """The status as it is told over HTTP."""
+    links = json.loads(json.dumps(stream.status(now_s, heard=list(stream.links))))
+    return {
+        "name": "live", "run": RUN, "phase": "streaming", "uptime_s": now_s, "window_s": 10.0,
+        "links": links, "processes": [], "sweep": None, "jobs": [],
+    }  # fmt: skip

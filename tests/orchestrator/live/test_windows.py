@@ -93,7 +93,7 @@ def test_value_is_that_of_the_tasks_main_metric_with_its_interval():
 
 def test_metric_is_described_for_pages_in_json():
     assert metric_map(ACCURACY) == {
-        "name": "accuracy", "title": "Accuracy", "unit": "%", "scale": 100.0, "digits": 2,
+        "name": "accuracy", "title": "Accuracy", "unit": "%", "scale": 100.0, "digits": 1,
         "limits": [0.0, 1.0], "better": "higher",
     }  # fmt: skip
     for metric in (PSNR, SSIM):
