@@ -212,12 +212,8 @@ METRICS: dict[str, Exported] = {
 
 # What the client library tells of every process, where there is /proc.
 PROCESS_METRICS: dict[str, Exported] = {
-    "semcom_process_info": Exported(
-        "gauge", "Which process this is; 1", ROLES, ("role", "peer")
-    ),
-    "semcom_process_start_time_seconds": Exported(
-        "gauge", "When it started, Unix time", ROLES
-    ),
+    "semcom_process_info": Exported("gauge", "Which process this is; 1", ROLES, ("role", "peer")),
+    "semcom_process_start_time_seconds": Exported("gauge", "When it started, Unix time", ROLES),
     "semcom_process_cpu_seconds_total": Exported("counter", "CPU time it has used", ROLES),
     "semcom_process_resident_memory_bytes": Exported("gauge", "Memory it holds", ROLES),
     "semcom_process_virtual_memory_bytes": Exported("gauge", "Address space it holds", ROLES),

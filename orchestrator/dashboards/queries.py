@@ -10,9 +10,9 @@ RATE = "[$__rate_interval]"
 SERVICES = "transmitter|channel|receiver|orchestrator"
 
 
-def per_second(name: str, by: str = "link", where: str = "") -> str:
-    """Rate of a counter, summed."""
-    return f"sum by ({by}) (rate({name}{{{where}}}{RATE}))"
+def per_second(name: str, by: str = "link", where: str = "", over: str = RATE) -> str:
+    """Rate of a counter over a time, summed."""
+    return f"sum by ({by}) (rate({name}{{{where}}}{over}))"
 
 
 def increase(name: str, by: str, where: str = "") -> str:
@@ -43,7 +43,7 @@ def metric_value(task: type[Task], metric: Metric, where: str = "", over: str = 
     assert metric.of is not None, f"{metric.name} cannot be computed from counters"
     chosen = ", ".join(part for part in (f'task="{task.kind_name()}"', where) if part)
     total, items = (
-        f'sum by (link) (rate(semcom_score_total{{{chosen}, sum="{name}"}}{over}))'
+        per_second("semcom_score_total", where=f'{chosen}, sum="{name}"', over=over)
         for name in (metric.of, ITEMS)
     )
     step = "" if metric.step == 1.0 else f"{metric.step!r} * "
