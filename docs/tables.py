@@ -13,6 +13,8 @@ from pathlib import Path
 
 from docs.settings_tables import HEAD, MODELS, settings_rows
 from orchestrator.bench.figures import read_figures, target_table
+from orchestrator.dashboards.metric_panels import shown_metrics
+from orchestrator.dashboards.queries import metric_value
 from orchestrator.plan.codec_facts import CodecFacts
 from orchestrator.reports.claims import claims_table, evidence_of_results
 from orchestrator.reports.curves import CountedSeries, pooled_results
@@ -27,6 +29,7 @@ from semcom.extras import EXTRAS
 from semcom.metric_table import METRICS, PROCESS_METRICS, ROLES
 from semcom.records import SearchRecord
 from semcom.tasks.classification import ACCURACY
+from semcom.tasks.registry import our_tasks
 
 REPO = Path(__file__).resolve().parents[1]
 PAGES = [REPO / "README.md", *sorted((REPO / "docs").glob("*.md"))]
@@ -85,6 +88,16 @@ def metrics() -> str:
         for name, metric in (METRICS | PROCESS_METRICS).items()
     )
     return _table(("name", "kind", "labels", "processes", "meaning"), rows)
+
+
+def metric_queries() -> str:
+    """Every metric of our tasks, and how it is computed from the counters."""
+    rows = (
+        (metric.title, metric.unit, f"`{metric_value(task, metric, over='[5m]')}`")
+        for task in our_tasks()
+        for metric in shown_metrics(task)
+    )
+    return _table(("metric", "unit", "value by link"), rows)
 
 
 def targets() -> str:
@@ -172,6 +185,7 @@ TABLES: dict[str, Callable[[], str]] = {
     "exit-codes": exit_codes,
     "extras": extras,
     "metrics": metrics,
+    "metric-queries": metric_queries,
     "targets": targets,
     "footprints": footprints,
     **{f"settings-{name}": partial(settings, name) for name in MODELS},

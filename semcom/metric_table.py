@@ -38,7 +38,7 @@ LAUNCHED: tuple[str, ...] = (TX, CH, RX)
 
 
 @dataclass(frozen=True)
-class Metric:
+class Exported:
     """One row of the table.
 
     Series that are known when a process starts are there from the start, at 0: those without a
@@ -69,151 +69,154 @@ def _each(roles: tuple[str, ...], values: tuple[str, ...]) -> dict[str, tuple[st
 
 LINK = ("link",)
 
-METRICS: dict[str, Metric] = {
+METRICS: dict[str, Exported] = {
     # The way of a frame.
-    "semcom_frames_offered_total": Metric(
+    "semcom_frames_offered_total": Exported(
         "counter", "Frames that were due to be sent, by the plan or the stream", (TX,), LINK
     ),
-    "semcom_frames_shed_total": Metric(
+    "semcom_frames_shed_total": Exported(
         "counter", "Frames offered and not taken up, because too many waited", (TX,), LINK
     ),
-    "semcom_frames_sent_total": Metric("counter", "Frames sent for the first time", (TX,), LINK),
-    "semcom_frames_retransmitted_total": Metric("counter", "Frames sent again", (TX,), LINK),
-    "semcom_frames_received_total": Metric(
+    "semcom_frames_sent_total": Exported("counter", "Frames sent for the first time", (TX,), LINK),
+    "semcom_frames_retransmitted_total": Exported("counter", "Frames sent again", (TX,), LINK),
+    "semcom_frames_received_total": Exported(
         "counter", "Frames taken from the wire, repeated ones too", (CH, RX), LINK
     ),
-    "semcom_frames_recorded_total": Metric(
+    "semcom_frames_recorded_total": Exported(
         "counter", "Frames committed to the ledger", (ORC,), LINK
     ),
-    "semcom_frames_lost_total": Metric(
+    "semcom_frames_lost_total": Exported(
         "counter", "Frames of a stream that were given up", (ORC,), LINK
     ),
-    "semcom_frames_duplicate_total": Metric(
+    "semcom_frames_duplicate_total": Exported(
         "counter", "Frames or answers that had been there already", (TX, CH, RX, ORC), LINK
     ),
-    "semcom_frames_unroutable_total": Metric(
+    "semcom_frames_unroutable_total": Exported(
         "counter", "Frames that could not leave: their peer was gone or its queue full",
         (TX, CH), LINK,
     ),
-    "semcom_frames_in_flight": Metric(
+    "semcom_frames_in_flight": Exported(
         "gauge", "Frames sent and not yet answered", (TX,), LINK
     ),
-    "semcom_frames_open": Metric(
+    "semcom_frames_open": Exported(
         "gauge", "Frames taken up whose receipt from the ledger is not here yet", (TX,), LINK
     ),
-    "semcom_messages_refused_total": Metric(
+    "semcom_messages_refused_total": Exported(
         "counter", "Messages refused here, or refused by a peer that said so", SPEAKERS,
         ("reason",), _each(SPEAKERS, get_args(RefusalReason)),
     ),
-    "semcom_peers_refused_total": Metric(
+    "semcom_peers_refused_total": Exported(
         "counter", "Handshakes and messages refused for their key", SPEAKERS,
         ("reason",), _each(SPEAKERS, get_args(SecurityReason)),
     ),
     # Durations, each measured by one clock.
-    "semcom_stage_seconds": Metric(
+    "semcom_stage_seconds": Exported(
         "histogram", "Duration of a stage of a frame's way", (TX, CH, RX), ("stage",), STAGES
     ),
-    "semcom_round_trip_seconds": Metric(
+    "semcom_round_trip_seconds": Exported(
         "histogram", "From the first sending of a frame to its answer", (TX,), LINK
     ),
     # The task and the channel.
-    "semcom_images_evaluated_total": Metric(
+    "semcom_images_evaluated_total": Exported(
         "counter", "Images whose answer was judged", (TX,), LINK
     ),
-    "semcom_score_total": Metric(
+    "semcom_score_total": Exported(
         "counter",
         "Sums of the scores of judged answers, as the codec's task names them; below 0 counts as 0",
         (TX,),
-        ("link", "sum"),
+        ("link", "task", "sum"),
         late=True,
     ),
-    "semcom_images_decoded_total": Metric("counter", "Images answered", (RX,), LINK),
-    "semcom_snr_set_db": Metric(
+    "semcom_images_decoded_total": Exported("counter", "Images answered", (RX,), LINK),
+    "semcom_snr_set_db": Exported(
         "gauge", "SNR that was set for the last frame, dB", (TX, CH), LINK, late=True
     ),
-    "semcom_snr_measured_db": Metric(
+    "semcom_snr_measured_db": Exported(
         "gauge", "Power of signal over power of noise as drawn for the last frame, dB",
         (CH,), LINK, late=True,
     ),
     # Codecs.
-    "semcom_codec_info": Metric(
+    "semcom_codec_info": Exported(
         "gauge", "Codec that encodes a link's frames; always 1", (TX,),
         ("link", "codec", "digest"), late=True,
     ),
-    "semcom_codecs_loaded": Metric("gauge", "Codecs that a receiver can decode", (RX,)),
-    "semcom_codec_swaps_total": Metric(
+    "semcom_codecs_loaded": Exported("gauge", "Codecs that a receiver can decode", (RX,)),
+    "semcom_codec_swaps_total": Exported(
         "counter", "Codecs taken into use, or refused", (TX, RX),
         ("result",), _each((TX, RX), RESULTS),
     ),
     # Processes.
-    "semcom_ready": Metric("gauge", "1 if the process can do its work, as /readyz says", ROLES),
-    "semcom_peers": Metric(
+    "semcom_ready": Exported("gauge", "1 if the process can do its work, as /readyz says", ROLES),
+    "semcom_peers": Exported(
         "gauge", "Peers heard of in the last three seconds", (CH, ORC), ("role",), PEERS
     ),
-    "semcom_heartbeats_total": Metric(
+    "semcom_heartbeats_total": Exported(
         "counter", "Heartbeats heard, by role of the peer", SPEAKERS, ("role",), PEERS
     ),
-    "semcom_heartbeat_age_seconds": Metric(
+    "semcom_heartbeat_age_seconds": Exported(
         "gauge", "Time since a peer of this role was last heard of", SPEAKERS, ("role",), PEERS
     ),
-    "semcom_process_restarts_total": Metric(
+    "semcom_process_restarts_total": Exported(
         "counter", "Processes that the orchestrator started again", (ORC,),
         ("role",), _each((ORC,), LAUNCHED),
     ),
-    "semcom_receivers_resting": Metric(
+    "semcom_receivers_resting": Exported(
         "gauge", "Receivers that are asked less, for they refuse or do not answer", (CH,)
     ),
-    "semcom_receiver_rests_total": Metric(
+    "semcom_receiver_rests_total": Exported(
         "counter", "Times that a receiver began to be asked less", (CH,)
     ),
-    "semcom_connections_hung_up": Metric(
+    "semcom_connections_hung_up": Exported(
         "gauge", "Connections hung up since the start, for too much waited there", SPEAKERS
     ),
     # Sweeps.
-    "semcom_sweep_frames_planned": Metric("gauge", "Frames that the sweep plans", (ORC,)),
-    "semcom_sweep_frames_recorded": Metric("gauge", "Frames of the sweep in the ledger", (ORC,)),
-    "semcom_sweep_accuracy_ratio": Metric(
-        "gauge", "Accuracy of a sweep's complete points, over their seeds and codecs", (ORC,),
-        ("link", "channel", "snr_db"), late=True,
+    "semcom_sweep_frames_planned": Exported("gauge", "Frames that the sweep plans", (ORC,)),
+    "semcom_sweep_frames_recorded": Exported("gauge", "Frames of the sweep in the ledger", (ORC,)),
+    "semcom_sweep_metric": Exported(
+        "gauge",
+        "Main metric of the task at a sweep's complete points, over their seeds and codecs", (ORC,),
+        ("link", "channel", "snr_db", "metric"), late=True,
     ),
-    "semcom_sweep_accuracy_skipped": Metric(
-        "gauge", "Complete points that have no series, for there are too many", (ORC,)
+    "semcom_sweep_metric_skipped": Exported(
+        "gauge", "Complete points without a series: too many, or two tasks with one metric", (ORC,)
     ),
-    "semcom_disk_free_bytes": Metric("gauge", "Free space where runs are kept", (ORC,)),
+    "semcom_disk_free_bytes": Exported("gauge", "Free space where runs are kept", (ORC,)),
     # Training jobs.
-    "semcom_jobs": Metric("gauge", "Training jobs in the store", (JOBS,), ("state",)),
-    "semcom_training_loss": Metric(
+    "semcom_jobs": Exported("gauge", "Training jobs in the store", (JOBS,), ("state",)),
+    "semcom_training_loss": Exported(
         "gauge", "Last loss of a running job, by term; 0: none runs", (JOBS,),
         ("dataset", "stage", "term"),
     ),
-    "semcom_training_learning_rate": Metric(
+    "semcom_training_learning_rate": Exported(
         "gauge", "Learning rate of a running job", (JOBS,), ("dataset", "stage")
     ),
-    "semcom_training_images_per_second": Metric(
+    "semcom_training_images_per_second": Exported(
         "gauge", "Images that a running job trains on per second", (JOBS,), ("dataset", "stage")
     ),
-    "semcom_training_step_seconds": Metric(
+    "semcom_training_step_seconds": Exported(
         "gauge", "Duration of a step of a running job", (JOBS,), ("dataset", "stage")
     ),
-    "semcom_training_progress_ratio": Metric(
+    "semcom_training_progress_ratio": Exported(
         "gauge", "Share of a stage that a running job has done", (JOBS,), ("dataset", "stage")
     ),
-    "semcom_training_samples_total": Metric("counter", "Images trained on", (JOBS,), ("dataset",)),
-    "semcom_training_restarts_total": Metric(
+    "semcom_training_samples_total": Exported(
+        "counter", "Images trained on", (JOBS,), ("dataset",)
+    ),
+    "semcom_training_restarts_total": Exported(
         "counter", "Jobs started again", (JOBS,), ("dataset",)
     ),
-    "semcom_training_checkpoint_age_seconds": Metric(
+    "semcom_training_checkpoint_age_seconds": Exported(
         "gauge", "Age of the last checkpoint of a running job", (JOBS,), ("dataset",)
     ),
 }  # fmt: skip
 
 # What the client library tells of every process, where there is /proc.
-PROCESS_METRICS: dict[str, Metric] = {
-    "semcom_process_info": Metric("gauge", "Which process this is; 1", ROLES, ("role", "peer")),
-    "semcom_process_start_time_seconds": Metric("gauge", "When it started, Unix time", ROLES),
-    "semcom_process_cpu_seconds_total": Metric("counter", "CPU time it has used", ROLES),
-    "semcom_process_resident_memory_bytes": Metric("gauge", "Memory it holds", ROLES),
-    "semcom_process_virtual_memory_bytes": Metric("gauge", "Address space it holds", ROLES),
-    "semcom_process_open_fds": Metric("gauge", "Files and sockets it has open", ROLES),
-    "semcom_process_max_fds": Metric("gauge", "Files and sockets it may have open", ROLES),
+PROCESS_METRICS: dict[str, Exported] = {
+    "semcom_process_info": Exported("gauge", "Which process this is; 1", ROLES, ("role", "peer")),
+    "semcom_process_start_time_seconds": Exported("gauge", "When it started, Unix time", ROLES),
+    "semcom_process_cpu_seconds_total": Exported("counter", "CPU time it has used", ROLES),
+    "semcom_process_resident_memory_bytes": Exported("gauge", "Memory it holds", ROLES),
+    "semcom_process_virtual_memory_bytes": Exported("gauge", "Address space it holds", ROLES),
+    "semcom_process_open_fds": Exported("gauge", "Files and sockets it has open", ROLES),
+    "semcom_process_max_fds": Exported("gauge", "Files and sockets it may have open", ROLES),
 }

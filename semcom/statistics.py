@@ -1,4 +1,4 @@
-"""Accuracy, its interval, and percentiles of durations."""
+"""Intervals of shares, and percentiles of durations."""
 
 from __future__ import annotations
 
@@ -10,24 +10,24 @@ import numpy as np
 Z_95 = 1.959963984540054
 
 
-def wilson_interval(correct: int, total: int, z: float = Z_95) -> tuple[float, float]:
+def wilson_interval(hits: int, total: int, z: float = Z_95) -> tuple[float, float]:
     """Wilson score interval of a proportion; (0, 1) where nothing was seen.
 
-    It contains `correct / total` as a float, whatever its ends are rounded to: the upper end is
-    exactly 1 where all are correct, the lower end exactly 0 where none is.
+    It contains `hits / total` as a float, whatever its ends are rounded to: the upper end is
+    exactly 1 where all are hits, the lower end exactly 0 where none is.
 
     Returns:
         Lower and upper end, 0..1; 95 % by default.
     """
     if total == 0:
         return 0.0, 1.0
-    share = correct / total
+    share = hits / total
     scale = 1.0 + z * z / total
     middle = (share + z * z / (2 * total)) / scale
     half = z / scale * sqrt(share * (1.0 - share) / total + z * z / (4 * total * total))
     # At both ends of the scale the interval's end is the share itself, which rounding can miss.
-    low = 0.0 if correct == 0 else max(0.0, min(share, middle - half))
-    high = 1.0 if correct == total else min(1.0, max(share, middle + half))
+    low = 0.0 if hits == 0 else max(0.0, min(share, middle - half))
+    high = 1.0 if hits == total else min(1.0, max(share, middle + half))
     return low, high
 
 

@@ -29,6 +29,7 @@ from semcom.probe import is_finite
 from semcom.security import Security
 from semcom.service import HEARTBEAT_S, new_instance
 from semcom.sockets import Endpoint, Received
+from semcom.tasks.task import Task
 from semcom.telemetry import Telemetry, event, frame_event
 from semcom.wakeup import Wakeup
 from semcom.wire import Symbols
@@ -98,6 +99,10 @@ class FrameEncoder:
             self._sources[assignment.dataset_digest] = source
         return source
 
+    def task(self, plan: FramePlan) -> Task:
+        """Return the task of the codec that a frame was encoded with."""
+        return self._manifests[plan.assignment.codec_digest].task
+
     def judge(self, plan: FramePlan, answer: bytes) -> Judged:
         """Judge the answer to a frame by the task of the codec that it was encoded with.
 
@@ -105,7 +110,7 @@ class FrameEncoder:
             ProtocolError: no codec of this task gives such an answer: that at the other end is not
                 this one's.
         """
-        task = self._manifests[plan.assignment.codec_digest].task
+        task = self.task(plan)
         try:
             answers = task.form.parse(answer, plan.images)
             task.check(answers)
@@ -291,8 +296,9 @@ class TransmitterService:
         judged = self._encoder.judge(flight.plan, answer)
         self._sender.finished(flight, result, judged, now_s)
         self._telemetry.count("semcom_images_evaluated_total", flight.plan.images, self.link)
+        task = self._encoder.task(flight.plan).kind
         for name, total in judged.score.items():
-            self._telemetry.count("semcom_score_total", max(0, total), self.link, name)
+            self._telemetry.count("semcom_score_total", max(0, total), self.link, task, name)
         round_trip_s = now_s - flight.first_sent_s
         self._telemetry.observe("semcom_round_trip_seconds", round_trip_s, self.link)
 

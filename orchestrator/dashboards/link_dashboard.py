@@ -2,27 +2,21 @@
 
 from __future__ import annotations
 
+from orchestrator.dashboards.metric_panels import task_rows
 from orchestrator.dashboards.model import GREEN, RED, Dashboard, Panel, Query, Row, Variable, above
-from orchestrator.dashboards.queries import RATE, accuracy, increase, mean, per_second, quantile
+from orchestrator.dashboards.queries import RATE, increase, mean, per_second, quantile
 
 LINK = 'link=~"$link"'
 ROUND_TRIP = "semcom_round_trip_seconds"
 
-_TASK = Row(
-    "Task and channel",
+_CHANNEL = Row(
+    "Channel and codec",
     (
-        Panel(
-            title="Accuracy",
-            description="Share of images answered rightly.",
-            unit="percentunit",
-            minimum=0,
-            maximum=1,
-            queries=(Query(accuracy(LINK)),),
-        ),
         Panel(
             title="SNR",
             description="Es/N0 that is set, and (dashed) what was measured frame by frame.",
             unit="dB",
+            width=8,
             dashed=" measured$",
             queries=(
                 Query(f'max by (link) (semcom_snr_set_db{{job="channel", {LINK}}})', "{{link}}"),
@@ -31,8 +25,9 @@ _TASK = Row(
         ),
         Panel(
             title="Images judged",
-            description="Images per second whose answers were compared with their labels.",
+            description="Images per second whose answers were judged.",
             unit="cps",
+            width=8,
             minimum=0,
             queries=(Query(per_second("semcom_images_evaluated_total", where=LINK)),),
         ),
@@ -41,6 +36,7 @@ _TASK = Row(
             description="The codec that encodes each link's frames, by the start of its digest.",
             unit="none",
             kind="table",
+            width=8,
             transformations=(
                 {
                     "id": "organize",
@@ -201,7 +197,7 @@ LINK_AND_CHANNEL = Dashboard(
     uid="semcom-link",
     title="Semantic links: link and channel",
     description="One link or several: task, channel, durations, frames.",
-    rows=(_TASK, _TIME, _FRAMES, _PEERS),
+    rows=(*task_rows(LINK), _CHANNEL, _TIME, _FRAMES, _PEERS),
     variables=(
         Variable(
             name="link", label="Link", query="label_values(semcom_frames_offered_total, link)"

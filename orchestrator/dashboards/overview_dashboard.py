@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from orchestrator.dashboards.metric_panels import curve_panel, main_metrics, value_panel
 from orchestrator.dashboards.model import (
     GREEN,
+    GRID_WIDTH,
     NEUTRAL,
     RED,
     YELLOW,
@@ -16,7 +18,6 @@ from orchestrator.dashboards.model import (
 )
 from orchestrator.dashboards.queries import (
     SERVICES,
-    accuracy,
     increase,
     per_second,
     process_state,
@@ -26,30 +27,8 @@ from orchestrator.dashboards.queries import (
 STATES = ((2, "ready", GREEN), (1, "not ready", YELLOW), (0, "down", RED))
 STATE_STEPS = ((None, RED), (1.0, YELLOW), (2.0, GREEN))
 ROUND_TRIP = "semcom_round_trip_seconds"
-# The table of points becomes one column per link and channel over the SNR as x.
-CURVES = (
-    {
-        "id": "groupingToMatrix",
-        "options": {
-            "columnField": "curve",
-            "rowField": "snr_db",
-            "valueField": "Value",
-            "emptyValue": "null",
-        },
-    },
-    {
-        "id": "convertFieldType",
-        "options": {
-            "conversions": [{"targetField": "snr_db\\curve", "destinationType": "number"}],
-            "fields": {},
-        },
-    },
-    {
-        "id": "organize",
-        "options": {"renameByName": {"snr_db\\curve": "SNR (dB)"}, "excludeByName": {}},
-    },
-    {"id": "sortBy", "options": {"sort": [{"field": "SNR (dB)", "desc": False}], "fields": {}}},
-)
+_MAIN = tuple(main_metrics())
+_WIDTH = GRID_WIDTH // (len(_MAIN) + 1)  # of a panel beside those of the main metrics
 
 _STATE = Row(
     "State",
@@ -108,20 +87,13 @@ _STATE = Row(
 _TASK = Row(
     "Task and channel",
     (
-        Panel(
-            title="Accuracy",
-            description="Share of images answered rightly, by link, as the transmitters judge it.",
-            unit="percentunit",
-            height=9,
-            minimum=0,
-            maximum=1,
-            queries=(Query(accuracy()),),
-        ),
+        *(value_panel(task, metric, width=_WIDTH, height=9) for task, metric in _MAIN),
         Panel(
             title="SNR",
             description="Es/N0 that is set, and (dashed) what the channel measured over half a "
             "minute: the power of the faded symbols over that of the noise.",
             unit="dB",
+            width=_WIDTH,
             height=9,
             dashed=" measured$",
             queries=(
@@ -132,35 +104,14 @@ _TASK = Row(
                 ),
             ),
         ),
-        Panel(
-            title="Accuracy against SNR of the last sweep",
-            description="Points of the sweep that are complete, by link and channel. After the "
-            "sweep has ended the last values of the past day are shown.",
-            unit="percentunit",
-            kind="trend",
-            width=16,
-            height=10,
-            minimum=0,
-            maximum=1,
-            x_field="SNR (dB)",
-            dashed=" (rayleigh|rician).*$",
-            transformations=CURVES,
-            queries=(
-                Query(
-                    "max by (curve, snr_db) (label_join(last_over_time("
-                    'semcom_sweep_accuracy_ratio[1d]), "curve", " ", "link", "channel"))',
-                    "",
-                    instant=True,
-                ),
-            ),
-        ),
+        *(curve_panel(metric, width=_WIDTH, height=10) for _, metric in _MAIN),
         Panel(
             title="Sweep",
             description="Share of the planned frames of the running sweep that are recorded; "
             "nothing while none runs.",
             unit="percentunit",
             kind="bargauge",
-            width=8,
+            width=_WIDTH,
             height=10,
             minimum=0,
             maximum=1,
@@ -234,6 +185,6 @@ _FLOW = Row(
 OVERVIEW = Dashboard(
     uid="semcom-overview",
     title="Semantic links: overview",
-    description="State, accuracy, SNR, latency and throughput of all links.",
+    description="State, metrics of the tasks, SNR, latency and throughput of all links.",
     rows=(_STATE, _TASK, _FLOW),
 )

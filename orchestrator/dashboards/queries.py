@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from semcom.tasks.metric import Metric
+from semcom.tasks.score import ITEMS
+from semcom.tasks.task import Task
+
 RATE = "[$__rate_interval]"
 SERVICES = "transmitter|channel|receiver|orchestrator"
 
 
-def per_second(name: str, by: str = "link", where: str = "") -> str:
-    """Rate of a counter, summed."""
-    return f"sum by ({by}) (rate({name}{{{where}}}{RATE}))"
+def per_second(name: str, by: str = "link", where: str = "", over: str = RATE) -> str:
+    """Rate of a counter over a time, summed."""
+    return f"sum by ({by}) (rate({name}{{{where}}}{over}))"
 
 
 def increase(name: str, by: str, where: str = "") -> str:
@@ -27,11 +31,29 @@ def mean(name: str, by: str, where: str = "") -> str:
     return f"{total} / ({count} > 0)"
 
 
-def accuracy(where: str = "") -> str:
-    """Share of right answers, by link."""
-    correct = per_second("semcom_images_correct_total", where=where)
-    evaluated = per_second("semcom_images_evaluated_total", where=where)
-    return f"{correct} / ({evaluated} > 0)"
+def metric_value(task: type[Task], metric: Metric, where: str = "", over: str = RATE) -> str:
+    """Value of a metric, by link; links whose codec has another task have none.
+
+    Args:
+        task: the metric's.
+        metric: one that is made of one sum (`Metric.of`).
+        where: further selectors of labels.
+        over: the time that it is of.
+    """
+    assert metric.of is not None, f"{metric.name} cannot be computed from counters"
+    chosen = ", ".join(part for part in (f'task="{task.kind_name()}"', where) if part)
+    total, items = (
+        per_second("semcom_score_total", where=f'{chosen}, sum="{name}"', over=over)
+        for name in (metric.of, ITEMS)
+    )
+    step = "" if metric.step == 1.0 else f"{metric.step!r} * "
+    return f"{step}{total} / ({items} > 0)"
+
+
+def sweep_curve(metric: Metric) -> str:
+    """Values of a metric at the points of the last sweep, by curve and SNR."""
+    points = f'last_over_time(semcom_sweep_metric{{metric="{metric.name}"}}[1d])'
+    return f'max by (curve, snr_db) (label_join({points}, "curve", " ", "link", "channel"))'
 
 
 def process_state(jobs: str = SERVICES) -> str:

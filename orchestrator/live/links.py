@@ -8,10 +8,11 @@ from typing import Any
 from orchestrator.live.accounts import Account
 from orchestrator.live.courses import snr_at
 from orchestrator.live.live_scenario import LiveLink
-from orchestrator.live.windows import History, Window
+from orchestrator.live.windows import History, Window, metric_map
 from orchestrator.plan.plan import PlannedCodec, PlannedLink
-from semcom.messages import StreamState
+from semcom.messages import FrameResult, StreamState
 from semcom.points import ChannelModel, ChannelSettings, PointSpec
+from semcom.tasks.task import Task
 
 
 @dataclass
@@ -28,7 +29,14 @@ class Link:
     """A link's wishes and facts; the stream turns them into points."""
 
     def __init__(
-        self, name: str, settings: LiveLink, planned: PlannedLink, *, window_s: float, now_s: float
+        self,
+        name: str,
+        settings: LiveLink,
+        planned: PlannedLink,
+        *,
+        task: Task,
+        window_s: float,
+        now_s: float,
     ) -> None:
         self.name = name
         self.settings = settings
@@ -38,8 +46,9 @@ class Link:
         self.held_db: float | None = None  # instead of the course
         self.move(0.0)
         self.account = Account()
-        self.window = Window(window_s, start_s=now_s)
-        self.history = History()
+        self._window_s = window_s
+        self._newest = -1  # point of a frame in the window
+        self._begin_window(task, now_s)
         self.change: CodecChange | None = None
         self.failure = ""
         self.instance = ""  # of the transmitter that the epoch is for
@@ -83,6 +92,20 @@ class Link:
         if model is not None:
             self.channel = self.channel.model_copy(update={"model": model})
 
+    def show(self, result: FrameResult, task: Task, now_s: float) -> None:
+        """Take a frame into the window.
+
+        The first frame of a codec with another task begins a new window and a new history, so that
+        values of two metrics never share a curve. Frames of the task before that come late are not
+        shown.
+        """
+        if task.kind != self.window.task.kind:
+            if result.point < self._newest:
+                return
+            self._begin_window(task, now_s)
+        self._newest = max(self._newest, result.point)
+        self.window.add(result, now_s)
+
     def sample(self, now_s: float, *, at_s: float) -> None:
         """One more sample of the history, `at_s` after the start."""
         self.history.add(
@@ -92,6 +115,10 @@ class Link:
             offered=self.account.offered,
             recorded=self.account.recorded,
         )
+
+    def _begin_window(self, task: Task, now_s: float) -> None:
+        self.window = Window(self._window_s, start_s=now_s, task=task)
+        self.history = History()
 
     def state(self, *, streaming: bool, heard: bool) -> str:
         """One word for the table."""
@@ -120,6 +147,7 @@ class Link:
             "course": self.settings.course.kind if self.held_db is None else "held",
             "snr_set_db": None if self.spec is None else self.spec.snr_db,
             "rate_hz": self.settings.rate_hz,
+            "metric": metric_map(self.window.metric),
             "window": asdict(stats),
             "in_flight": 0 if said is None else said.in_flight,
             "refusals": 0 if said is None else said.refusals,

@@ -58,8 +58,10 @@ def _headline(status: Status) -> Text:
 
 
 def _links(status: Status) -> Table:
+    titles = {link["metric"]["title"] for link in status["links"]}
+    (shared,) = titles if len(titles) == 1 else ("",)
     table = new_table(
-        "link", "channel", "SNR set, measured", "accuracy", "p50, p99", "frames/s",
+        "link", "channel", "SNR set, measured", shared or "metric", "p50, p99", "frames/s",
         "in flight", "refused", "codec",
     )  # fmt: skip
     for column in table.columns[2:8]:
@@ -71,7 +73,7 @@ def _links(status: Status) -> Table:
             link["link"],
             f"{link['channel']}, {link['course']}" if streams else link["state"],
             _pair(link["snr_set_db"], window["snr_measured_db"], "{:z.1f}", "dB"),
-            _accuracy(window),
+            _value(window, link["metric"], named=not shared),
             _pair(window["p50_ms"], window["p99_ms"], "{:.0f}", "ms"),
             f"{window['frames_per_s']:.1f}",
             str(link["in_flight"]),
@@ -104,8 +106,13 @@ def _pair(first: float | None, second: float | None, pattern: str, unit: str) ->
     return f"{numbers[0]}, {numbers[1]} {unit}"
 
 
-def _accuracy(window: Status) -> str:
-    if window["accuracy"] is None:
+def _value(window: Status, metric: Status, *, named: bool) -> str:
+    """Value of a link's metric and half of its interval; named where links have several metrics."""
+    value, low, high = (window[name] for name in ("value", "ci95_low", "ci95_high"))
+    if value is None:
         return ""
-    half = (window["ci95_high"] - window["ci95_low"]) / 2
-    return f"{100 * window['accuracy']:.1f} ± {100 * half:.1f} %"
+    scale, digits = metric["scale"], metric["digits"]
+    text = f"{scale * value:z.{digits}f}"
+    if low is not None and high is not None:
+        text += f" ± {scale * (high - low) / 2:.{digits}f}"
+    return " ".join(part for part in (metric["title"] * named, text, metric["unit"]) if part)

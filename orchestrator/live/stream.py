@@ -67,7 +67,14 @@ class Stream:
         self.run = run
         self._tasks = dict(tasks or {})  # by the codec's digest
         self.links = {
-            name: Link(name, link, planned[name], window_s=scenario.window_s, now_s=now_s)
+            name: Link(
+                name,
+                link,
+                planned[name],
+                task=self._task(planned[name].codecs[0].digest),
+                window_s=scenario.window_s,
+                now_s=now_s,
+            )
             for name, link in scenario.links.items()
         }
         self.paused = False
@@ -163,7 +170,7 @@ class Stream:
             if first_time:
                 new += 1
                 state.failure = ""
-                state.window.add(result, now_s)
+                state.show(result, self._task(codec), now_s)
                 change = state.change
                 if change is not None and change.point is not None and result.point >= change.point:
                     change.outcome, state.change = "", None
@@ -214,7 +221,6 @@ class Stream:
         if state.change is not None:
             raise ConfigurationError(f"link {link} is changing to {state.change.codec.name}; wait")
         self._tasks[codec.digest] = task
-        self._tasks[codec.digest] = task
         change = CodecChange(codec, state.codec)
         if codec.digest == state.codec.digest:
             change.outcome = ""
@@ -242,6 +248,9 @@ class Stream:
             | {"failure": link.failure or self._holders.why_refused(link.codec.digest)}
             for name, link in self.links.items()
         ]
+
+    def _task(self, codec: str) -> Task:
+        return self._tasks.get(codec, ANY_CLASSES)
 
     def _link(self, name: str) -> Link:
         link = self.links.get(name)
@@ -375,8 +384,7 @@ class Stream:
         images = min(frame_images, link.planned.images - _first_image(link, result.frame))
         if result.images != images:
             raise ProtocolError("unexpected", f"frame {result.frame} of {wanted} has other images")
-        task = self._tasks.get(codec, ANY_CLASSES)
-        if wrong := misjudged(task, result.answer, result.score, images):
+        if wrong := misjudged(self._task(codec), result.answer, result.score, images):
             raise ProtocolError("unexpected", f"frame {result.frame} of {wanted} {wrong}")
 
 

@@ -7,12 +7,13 @@ from collections import deque
 from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import reduce
+from typing import Any
 
 from semcom.messages import FrameResult
 from semcom.statistics import percentile
-from semcom.tasks.classification import Classification
 from semcom.tasks.metric import Metric
 from semcom.tasks.score import Score, merged
+from semcom.tasks.task import Task
 
 MAX_FRAMES = 65_536  # in a window, whatever its length
 HISTORY_S = 600
@@ -22,12 +23,13 @@ HISTORY_S = 600
 class WindowStats:
     """A link in the last seconds; None where nothing came.
 
+    `value` is that of the task's main metric, `ci95_low` and `ci95_high` are its 95 % interval.
     The measured SNR is that of the newest point alone, to be held against the SNR that is set.
     """
 
     frames: int
     images: int
-    accuracy: float | None
+    value: float | None
     ci95_low: float | None
     ci95_high: float | None
     p50_ms: float | None
@@ -50,15 +52,18 @@ class _Frame:
 
 
 class Window:
-    """Frames of the last `length_s` seconds."""
+    """Frames of the last `length_s` seconds, all of one task."""
 
-    def __init__(
-        self, length_s: float, *, start_s: float, metric: Metric = Classification.METRICS[0]
-    ) -> None:
-        self._metric = metric
+    def __init__(self, length_s: float, *, start_s: float, task: Task) -> None:
+        self.task = task
         self._length_s = length_s
         self._start_s = start_s
         self._frames: deque[_Frame] = deque(maxlen=MAX_FRAMES)
+
+    @property
+    def metric(self) -> Metric:
+        """The metric of the values: the task's main one."""
+        return self.task.METRICS[0]
 
     def add(self, result: FrameResult, now_s: float) -> None:
         """A frame was recorded."""
@@ -81,14 +86,14 @@ class Window:
         frames = self._frames
         seconds = max(1e-3, min(self._length_s, now_s - self._start_s))
         images = sum(frame.images for frame in frames)
-        total = reduce(merged, (frame.score for frame in frames)) if frames else {}
-        low, high = self._metric.interval(total) if frames else (None, None)
+        total = reduce(merged, (frame.score for frame in frames)) if images else {}
+        value, low, high = self._value_and_interval(total)
         newest = max((frame.point for frame in frames), default=0)
         round_trips_ms = [frame.round_trip_ms for frame in frames]
         return WindowStats(
             frames=len(frames),
             images=images,
-            accuracy=self._metric.value(total) if frames else None,
+            value=value,
             ci95_low=low,
             ci95_high=high,
             p50_ms=percentile(round_trips_ms, 50) if frames else None,
@@ -99,6 +104,30 @@ class Window:
             snr_measured_db=mean_db(f.snr_measured_db for f in frames if f.point == newest),
         )
 
+    def _value_and_interval(self, total: Score) -> tuple[float | None, ...]:
+        """Return value and both ends of its interval; None for what is no finite number."""
+        if not total:
+            return None, None, None
+        found = (self.metric.value(total), *self.metric.interval(total))
+        return tuple(each if math.isfinite(each) else None for each in found)
+
+
+def metric_map(metric: Metric) -> dict[str, Any]:
+    """Return what a page or a table needs to show values of a metric.
+
+    A value is printed as `scale` times the value with `digits` and `unit`; `limits` are unscaled.
+    A window holds few items, so there is a digit less than in reports.
+    """
+    return {
+        "name": metric.name,
+        "title": metric.title,
+        "unit": metric.unit,
+        "scale": metric.scale,
+        "digits": max(0, metric.digits - 1),
+        "limits": list(metric.limits),
+        "better": metric.better,
+    }
+
 
 def mean_db(values_db: Iterable[float | None]) -> float | None:
     """Mean of power ratios given in dB, in dB; None where there are none."""
@@ -107,7 +136,7 @@ def mean_db(values_db: Iterable[float | None]) -> float | None:
 
 
 HISTORY = (
-    "uptime_s", "snr_set_db", "accuracy", "p50_ms", "p99_ms", "frames_per_s", "offered", "recorded",
+    "uptime_s", "snr_set_db", "value", "p50_ms", "p99_ms", "frames_per_s", "offered", "recorded",
 )  # fmt: skip
 
 
@@ -127,9 +156,12 @@ class History:
         recorded: int,
     ) -> None:
         """One more sample; the oldest one goes. Frames are counted since the start."""
-        kept = (stats.accuracy, stats.p50_ms, stats.p99_ms, stats.frames_per_s)
-        sample = (uptime_s, snr_set_db, *kept, offered, recorded)
-        self._samples.append(tuple(None if v is None else round(v, 4) for v in sample))
+        kept = (stats.p50_ms, stats.p99_ms, stats.frames_per_s)
+        rounded = [None if each is None else round(each, 4) for each in kept]
+        # Metrics are of any size: significant digits, not decimals.
+        value = None if stats.value is None else float(f"{stats.value:.6g}")
+        sample = (round(uptime_s, 4), snr_set_db, value, *rounded, offered, recorded)
+        self._samples.append(sample)
 
     @property
     def columns(self) -> dict[str, list[float | None]]:

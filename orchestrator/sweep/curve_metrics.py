@@ -1,4 +1,4 @@
-"""Accuracy against SNR of a sweep as metrics: only points whose every frame is recorded count."""
+"""Main metric against SNR of a sweep: only points whose every frame is recorded count."""
 
 from __future__ import annotations
 
@@ -11,21 +11,21 @@ from semcom.telemetry import Telemetry
 
 MAX_CURVE_SERIES = 300  # of this metric, well below what one process may have in all
 
-Place = tuple[str, str, str]  # link, channel, SNR in dB as text
+Place = tuple[str, str, str, str]  # link, channel, SNR in dB as text, metric
 
 
-class SweepAccuracy:
-    """Adds up the complete points at each (link, channel, SNR) over seeds and codecs."""
+class SweepCurves:
+    """Adds up the complete points at each (link, channel, SNR, metric) over seeds and codecs."""
 
     def __init__(self, telemetry: Telemetry, sweep: Sweep, ledger: Ledger) -> None:
         self._telemetry = telemetry
         self._sweep = sweep
         self._ledger = ledger
         self._done: set[tuple[str, int]] = set()
-        self._totals: dict[Place, Score] = {}
+        self._totals: dict[Place, tuple[str, Score]] = {}  # kind of the task, and its sums
         self._skipped = 0
-        telemetry.forget("semcom_sweep_accuracy_ratio")  # of an earlier sweep of this process
-        telemetry.set("semcom_sweep_accuracy_skipped", 0)
+        telemetry.forget("semcom_sweep_metric")  # of an earlier sweep of this process
+        telemetry.set("semcom_sweep_metric_skipped", 0)
         for link in sweep.plan.links:  # a resumed sweep has some already
             self.recorded(link, sweep.plan.points_of(link))
 
@@ -38,13 +38,16 @@ class SweepAccuracy:
 
     def _add(self, link: str, point: int) -> None:
         spec = self._sweep.plan.points[point].spec
-        place = (link, spec.channel.label, f"{spec.snr_db:g}")
-        if place not in self._totals and len(self._totals) >= MAX_CURVE_SERIES:
+        task = self._ledger.task(self._sweep.plan.codec_at(link, point).digest)
+        metric = task.METRICS[0]
+        place = (link, spec.channel.label, f"{spec.snr_db:g}", metric.name)
+        kind, before = self._totals.get(place, (task.kind, None))
+        # Scores of two tasks are never added, whatever their metrics are called.
+        if kind != task.kind or (before is None and len(self._totals) >= MAX_CURVE_SERIES):
             self._skipped += 1
-            self._telemetry.set("semcom_sweep_accuracy_skipped", self._skipped)
+            self._telemetry.set("semcom_sweep_metric_skipped", self._skipped)
             return
         score = self._ledger.score(link, point)
-        before = self._totals.get(place)
-        total = self._totals[place] = score if before is None else merged(before, score)
-        metric = self._ledger.task(self._sweep.plan.codec_at(link, point).digest).METRICS[0]
-        self._telemetry.set("semcom_sweep_accuracy_ratio", metric.value(total), *place)
+        total = score if before is None else merged(before, score)
+        self._totals[place] = task.kind, total
+        self._telemetry.set("semcom_sweep_metric", metric.value(total), *place)

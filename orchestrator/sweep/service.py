@@ -9,7 +9,7 @@ from typing import Protocol
 from orchestrator.control.launcher import Launcher
 from orchestrator.control.service import ControlService
 from orchestrator.results.ledger import Ledger
-from orchestrator.sweep.curve_metrics import SweepAccuracy
+from orchestrator.sweep.curve_metrics import SweepCurves
 from orchestrator.sweep.state import Sweep
 from semcom.errors import CheckpointError, ConfigurationError, ProcessFailedError, StorageError
 from semcom.messages import CodecReport, Failure, Hello, Message, Results
@@ -53,7 +53,7 @@ class SweepService(ControlService):
         self._sweep = sweep
         self._ledger = ledger
         self._watcher = watcher
-        self._accuracy = SweepAccuracy(telemetry, sweep, ledger)
+        self._curves = SweepCurves(telemetry, sweep, ledger)
         telemetry.set("semcom_sweep_frames_planned", sweep.plan.total_frames)
         self._recorded()
 
@@ -99,7 +99,7 @@ class SweepService(ControlService):
     def _follow_up(self, message: Results) -> list[Message]:
         frames = [(result.point, result.frame) for result in message.results]
         more = self._sweep.recorded(message.link, frames)
-        self._accuracy.recorded(message.link, {point for point, _ in frames})
+        self._curves.recorded(message.link, {point for point, _ in frames})
         return more
 
     def _housekeep(self, now_s: float) -> None:

@@ -27,6 +27,7 @@ ACCURACY = Metric(
     limits=(0.0, 1.0),
     value=_value,
     interval=_interval,
+    of=CORRECT,
 )
 
 

@@ -37,6 +37,9 @@ class Metric:
         limits: of the axis in plots; None where the values decide.
         value: of a score with at least one item.
         interval: its 95 % interval.
+        of: the sum that the value is made of, where it is `step * of / items` and nothing else:
+            so that a monitoring system can compute it from counters. None where it is not.
+        step: see `of`.
     """
 
     name: str
@@ -47,6 +50,8 @@ class Metric:
     limits: tuple[float | None, float | None]
     value: Callable[[Score], float]
     interval: Callable[[Score], Interval]
+    of: str | None = None
+    step: float = 1.0
 
     def __post_init__(self) -> None:
         """Check the name, after which columns and files are called.

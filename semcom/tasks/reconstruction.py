@@ -40,15 +40,15 @@ _ssim, _ssim_interval = mean("ssim", SSIM_STEP)
 _mse, _mse_interval = mean("mse", MSE_STEP)
 PSNR = Metric(
     name="psnr", title="PSNR", unit="dB", better="higher", digits=2, limits=(None, None),
-    value=_psnr, interval=_psnr_interval,
+    value=_psnr, interval=_psnr_interval, of="psnr", step=PSNR_STEP_DB,
 )  # fmt: skip
 SSIM = Metric(
     name="ssim", title="SSIM", unit="", better="higher", digits=4, limits=(None, 1.0),
-    value=_ssim, interval=_ssim_interval,
+    value=_ssim, interval=_ssim_interval, of="ssim", step=SSIM_STEP,
 )  # fmt: skip
 MSE = Metric(
     name="mse", title="MSE", unit="", better="lower", digits=1, limits=(0.0, None),
-    value=_mse, interval=_mse_interval,
+    value=_mse, interval=_mse_interval, of="mse", step=MSE_STEP,
 )  # fmt: skip
 
 

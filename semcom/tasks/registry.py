@@ -36,6 +36,11 @@ def task_class(kind: str) -> type[Task]:
     return found
 
 
+def our_tasks() -> list[type[Task]]:
+    """Return the class of every task of this package."""
+    return [task_class(kind) for kind in OURS]
+
+
 def all_tasks() -> list[type[Task]]:
     """Return the class of every task that is installed, ours first."""
     return [task_class(kind) for kind in installed(GROUP, OURS)]

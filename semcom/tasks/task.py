@@ -47,6 +47,11 @@ class Task(BaseModel, ABC):
 
     kind: str
 
+    @classmethod
+    def kind_name(cls) -> str:
+        """Return the name of the task, of the class itself."""
+        return str(cls.model_fields["kind"].default)
+
     @property
     @abstractmethod
     def form(self) -> AnswerForm:

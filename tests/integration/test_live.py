@@ -66,9 +66,7 @@ def check_status_and_channel(live: LiveRun) -> None:
     code, _ = live.command("channel", "set", "shapes10", "--snr-db", "-12", "--model", "rayleigh")
     assert code == 0
     live.wait(lambda links: links["shapes10"]["snr_set_db"] == -12, "the SNR that was set")
-    live.wait(
-        lambda links: (links["shapes10"]["window"]["accuracy"] or 1) < 0.8, "a worse accuracy"
-    )
+    live.wait(lambda links: (links["shapes10"]["window"]["value"] or 1) < 0.8, "a worse accuracy")
     live.wait(
         lambda links: abs((links["shapes10"]["window"]["snr_measured_db"] or 99) + 12) < 6,
         "an SNR measured near the one that was set",
@@ -77,7 +75,7 @@ def check_status_and_channel(live: LiveRun) -> None:
     assert code == 0
     rows = {link["link"]: link for link in json.loads(printed)["links"]}
     assert (rows["shapes10"]["model"], rows["shapes10"]["course"]) == ("rayleigh", "held")
-    assert rows["shapes100"]["window"]["accuracy"] > 0.5
+    assert rows["shapes100"]["window"]["value"] > 0.5
     assert live.command("channel", "set", "shapes10", "--follow", "--model", "awgn")[0] == 0
     live.wait(lambda links: links["shapes10"]["snr_set_db"] == 10, "the course")
     code, printed = live.command("channel", "set", "nobody", "--snr-db", "3")

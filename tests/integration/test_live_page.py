@@ -64,7 +64,7 @@ def check_links_with_figures_and_charts(browser: Browser) -> None:
     browser.wait(
         "[...document.querySelectorAll('[data-figure]')].every((f) => /\\d/.test(f.textContent))"
     )
-    for chart in ("accuracy", "latency", "throughput"):
+    for chart in ("value", "latency", "throughput"):
         found = f"{CARD}.querySelector('[data-chart={chart}]')"
         browser.wait(f"Number({found}.dataset.samples) >= 2")
         assert browser.value(f"{found}.querySelector('path.line').getAttribute('d').length") > 10
@@ -118,7 +118,7 @@ def check_refusal_is_told(browser: Browser) -> None:
     )
     browser.wait(f"{CARD}.querySelector('.notice').dataset.kind === 'bad'")
     notice = browser.value(f"{CARD}.querySelector('.notice').textContent")
-    assert "'awgn', 'rayleigh' or 'rician'" in notice
+    assert "must be one of awgn, rayleigh, rician" in notice
     assert "<b>fog</b>" in notice  # as text
     assert browser.value(f"{CARD}.querySelector('b')") is None
 
@@ -126,27 +126,49 @@ def check_refusal_is_told(browser: Browser) -> None:
 def check_scales_and_rates(browser: Browser) -> None:
     found = browser.value(
         """(async () => {
-            const { decibels, fromZero } = await import("/page/axes.js");
+            const { decibels, fromZero, within } = await import("/page/axes.js");
             const { History, gapOf, rates } = await import("/page/history.js");
             const history = new History();
+            const two = new History();
+            const rows = (...links) => ({ run: "x", links: links.map(([link, name, uptime_s]) =>
+                ({ link, metric: { name }, history: { uptime_s } })) });
             const status = (run, uptime_s) =>
-                ({ run, links: [{ link: "a", history: { uptime_s } }] });
+                ({ run, links: [{ link: "a", metric: { name: "m" }, history: { uptime_s } }] });
             return {
                 decibels: decibels([-9.5, null, 16]),
                 wide: decibels([-30, 60]),
+                within: [
+                    within([30], [0, 100]), within([28.1, null, 28.4], [null, null]),
+                    within([0.93, 0.97], [null, 1]), within([120, 900], [0, null]),
+                    within([-3, 1.2], [0, null]), within([], [null, null]),
+                ].map(({ low, step }) => [low, step]),
                 fromZero: [fromZero([37, null], 1).step, fromZero([], 10).step],
                 gap: gapOf([0, 1, 2, 60, 61]),
                 rates: rates([0, 2, 4, 20, 22, 24], [0, 4, 8, 9, 9, 9], 10, 5),
                 taken: [status("x", [1, 2]), status("x", [3, 700]), status("y", [1])].map((each) =>
                     [history.take(each), history.of("a")?.uptime_s, history.since]),
+                changed: [
+                    rows(["a", "accuracy", [1, 2]], ["b", "psnr", [1, 2]]),
+                    rows(["a", "psnr", []], ["b", "psnr", [3]]),
+                    rows(["a", "psnr", [4]], ["b", "psnr", [4]]),
+                ].map((each) =>
+                    [two.take(each), two.since, two.of("a").uptime_s, two.of("b").uptime_s]),
             };
         })()"""
     )
     assert found["decibels"] == {"low": -10, "step": 10}
     assert found["wide"] == {"low": -30, "step": 30}
     assert found["fromZero"] == [10, 2.5]
+    assert found["within"] == [
+        [0, 25], [28, 1], [pytest.approx(0.8), 0.05], [0, 250], [0, pytest.approx(0.3)], [0, 0.05],
+    ]  # fmt: skip
     assert found["gap"] == 4
     assert found["rates"] == [None, None, 2, None, None, 0]
+    assert found["changed"] == [
+        [True, 2, [1, 2], [1, 2]],
+        [True, 3, [], [1, 2, 3]],
+        [True, 4, [4], [1, 2, 3, 4]],
+    ], "a link with another metric begins anew, and nothing is asked for twice"
     assert found["taken"] == [[True, [1, 2], 2], [True, [700], 700], [False, None, None]]
 
 

@@ -13,6 +13,8 @@ from prometheus_client.metrics_core import Metric as Family
 from prometheus_client.parser import text_string_to_metric_families
 
 from semcom.sockets import free_ports
+from semcom.tasks.classification import Classification
+from semcom.tasks.registry import our_tasks
 from tests.integration.harness import (
     DEADLINE_S,
     Run,
@@ -68,8 +70,8 @@ class System:
         return {family.name + "_total" * (family.type == "counter"): family for family in families}
 
     def curve(self) -> dict[tuple[str, str, str], float]:
-        """Accuracy by link, channel and SNR, as the orchestrator tells it."""
-        family = self.families("orchestrator").get("semcom_sweep_accuracy_ratio")
+        """The main metric by link, channel and SNR, as the orchestrator tells it."""
+        family = self.families("orchestrator").get("semcom_sweep_metric")
         return {
             (s.labels["link"], s.labels["channel"], s.labels["snr_db"]): s.value
             for s in (family.samples if family else [])
@@ -129,6 +131,14 @@ def stop_system(system: System) -> None:
     if system.run.process.poll() is None:
         system.run.process.send_signal(signal.SIGINT)
     system.run.output()
+
+
+def of_another_task(expression: str) -> bool:
+    """Whether an expression is of a task that no link of these systems has: they classify."""
+    others = [task for task in our_tasks() if task is not Classification]
+    marks = [f'task="{task.kind_name()}"' for task in others]
+    marks += [f'metric="{metric.name}"' for task in others for metric in task.METRICS]
+    return any(mark in expression for mark in marks)
 
 
 def names_in(text: str) -> set[str]:

@@ -10,9 +10,13 @@ from pathlib import Path
 import pytest
 import yaml
 
+from orchestrator.dashboards.metric_panels import main_metrics, shown_metrics
 from orchestrator.dashboards.model import DATASOURCE, GRID_WIDTH, Panel, dashboard_json
+from orchestrator.dashboards.queries import metric_value
 from orchestrator.dashboards.write import DASHBOARDS, FOLDER, generated
 from semcom.metric_table import METRICS, PROCESS_METRICS
+from semcom.tasks import Metric, Task
+from semcom.tasks.registry import our_tasks
 from tests.monitoring.programs import found
 from tests.monitoring.system import names_in
 
@@ -129,6 +133,43 @@ def test_every_alert_is_explained_and_seen_to_fire_and_not_to_fire() -> None:
         assert rule["labels"]["severity"] in ("warning", "critical")
         fires = {bool(case["exp_alerts"]) for case in cases if case["alertname"] == name}
         assert fires == {True, False}, f"{name} must be seen to fire and not to fire"
+
+
+@pytest.mark.parametrize(("task", "metric"), list(main_metrics()), ids=lambda each: str(each)[:60])
+def test_every_main_metric_is_recorded_as_its_task_says_and_has_an_alert(
+    task: type[Task], metric: Metric
+) -> None:
+    record = 'semcom:metric:rate5m{metric="' + metric.name + '"}'
+    (rule,) = [
+        rule
+        for rule in RULES
+        if rule.get("record") == "semcom:metric:rate5m"
+        and rule["labels"] == {"metric": metric.name}
+    ]
+    assert rule["expr"] == metric_value(task, metric, over="[5m]")
+    (alert,) = [rule for rule in ALERTS if rule["expr"].startswith(record)]
+    assert metric.better == "higher", "the rules look for values that are too low"
+    assert f'semcom:metric_expected:min1d{{metric="{metric.name}"}} - ' in alert["expr"]
+    assert metric.title in alert["annotations"]["description"]
+
+
+def test_every_metric_of_our_tasks_is_on_the_dashboard_of_a_link_and_the_main_ones_on_all() -> None:
+    overview, link = DASHBOARDS["overview"], DASHBOARDS["link"]
+    for task in our_tasks():
+        for metric in shown_metrics(task):
+            (panel,) = [panel for panel in link.panels if panel.title == metric.title]
+            assert (panel.minimum, panel.maximum) == metric.limits
+            assert panel.unit == {"%": "percentunit", "dB": "dB", "": "none"}[metric.unit]
+            assert f'task="{task.kind_name()}", link=~"$link"' in panel.queries[0].expr
+    titles = [panel.title for panel in overview.panels]
+    for _, metric in main_metrics():
+        assert titles.count(metric.title) == 1
+        assert titles.count(f"{metric.title} against SNR of the last sweep") == 1
+
+
+def test_names_of_metrics_are_those_of_one_task() -> None:
+    names = [metric.name for task in our_tasks() for metric in task.METRICS]
+    assert len(names) == len(set(names)), "series of a sweep are told apart by them"
 
 
 @pytest.mark.parametrize(

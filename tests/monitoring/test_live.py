@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from orchestrator.dashboards.metric_panels import AGAINST_SNR, main_metrics
 from orchestrator.dashboards.write import DASHBOARDS
 from tests.integration.harness import eventually
 from tests.monitoring.prometheus import filled, watching
@@ -13,7 +14,7 @@ from tests.monitoring.system import LINKS, start_streaming, stop_system, total
 
 pytestmark = [pytest.mark.processes, pytest.mark.timeout(900)]
 
-OF_A_SWEEP = {"Accuracy against SNR of the last sweep", "Sweep"}
+OF_A_SWEEP = {"Sweep", *(metric.title + AGAINST_SNR for _, metric in main_metrics())}
 
 
 def test_panels_have_data_while_links_stream(workplace: Path, tmp_path: Path) -> None:

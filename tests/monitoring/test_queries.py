@@ -26,7 +26,7 @@ RULES = [
     for group in yaml.safe_load((FOLDER / "rules.yml").read_text())["groups"]
     for rule in group["rules"]
 ]
-RECORDED = [rule["record"] for rule in RULES if "record" in rule]
+RECORDED = sorted({rule["record"] for rule in RULES if "record" in rule})
 # What rules are made of: an alert that does not fire returns nothing, but its series are there.
 SELECTORS = sorted(
     {

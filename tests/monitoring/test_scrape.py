@@ -8,6 +8,7 @@ from itertools import product
 import pytest
 
 from semcom.metric_table import MAX_SERIES, METRICS, PROCESS_METRICS
+from semcom.tasks.classification import Classification
 from tests.monitoring.programs import found
 from tests.monitoring.system import LINKS, System, total
 
@@ -83,4 +84,10 @@ def test_numbers_of_the_processes_agree(system: System) -> None:
     curve = system.curve()
     models, snrs_db = ("awgn", "rayleigh"), ("0", "10")
     assert set(curve) == set(product(LINKS, models, snrs_db))
-    assert all(0 <= accuracy <= 1 for accuracy in curve.values())
+    assert all(0 <= value <= 1 for value in curve.values())
+    for link in LINKS:
+        sums = {
+            name: total(system, link, "semcom_score_total", sum=name)
+            for name in Classification.SUMS
+        }
+        assert 0 < sums["correct"] <= sums["items"]

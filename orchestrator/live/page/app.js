@@ -46,8 +46,8 @@ function show(status) {
   setText(at("phase"), status.phase);
   at("phase").dataset.kind = PHASES[status.phase] ?? "quiet";
   setText(at("uptime"), `up for ${duration(status.uptime_s)}`);
-  setText(at("footer"), `Figures are of the last ${status.window_s} s; intervals are 95 % Wilson ` +
-    `intervals. SNR is Es/N0 per complex symbol. Run ${status.run}.`);
+  setText(at("footer"), `Figures are of the last ${status.window_s} s; intervals are of 95 %. ` +
+    `SNR is Es/N0 per complex symbol. Run ${status.run}.`);
   at("token-form").hidden = !status.token_needed;
   showProcesses(status.processes);
   showLinks(status);

@@ -1,31 +1,41 @@
 // One link: figures, charts, accounting, controls.
 
-import { decibels, fromZero, SHARE } from "/page/axes.js";
+import { decibels, fromZero, within } from "/page/axes.js";
 import { Chart } from "/page/chart.js";
 import { Controls } from "/page/controls.js";
-import { count, element, NONE, percent, quantity, setText } from "/page/dom.js";
+import { count, element, NONE, printed, quantity, setText } from "/page/dom.js";
 import { gapOf, rates } from "/page/history.js";
 
 const SYSTEMS = { "rkd-sc": "RKD-SC" };
 const KINDS = { streaming: "good", failed: "bad", away: "bad", waiting: "warn", paused: "quiet" };
 
 function digitsOf(step) {
-  return Number.isInteger(step) ? 0 : Number.isInteger(step * 10) ? 1 : 2;
+  for (let digits = 0; digits < 6; digits += 1) {
+    const shifted = step * 10 ** digits;
+    if (Math.abs(shifted - Math.round(shifted)) < 1e-6) return digits;
+  }
+  return 6;
 }
 
 function labelled(unit) {
   return (value, top, step) => quantity(value, digitsOf(step), top ? unit : "");
 }
 
-function makeCharts() {
-  const accuracy = new Chart({
-    id: "accuracy", title: "Accuracy", height: 172,
+// A metric with what is printed of it; `shown.metric` is that of the link's codec, as the status
+// describes it. The chart's values are multiplied by its scale, so that they are what is printed.
+function makeCharts(shown) {
+  const value = new Chart({
+    id: "value", title: "", height: 172,
     lines: [
-      { name: "", kind: "main", fill: "zero", format: (value) => percent(value) },
+      { name: "", kind: "main", fill: "zero",
+        format: (each) => quantity(each, shown.metric.digits, shown.metric.unit) },
       { name: "SNR set", kind: "second", right: true, stepped: true,
         format: (value) => quantity(value, 1, "dB") },
     ],
-    left: { scale: () => SHARE, label: (value, top) => percent(value, 0).slice(0, top ? undefined : -2) },
+    left: {
+      scale: (columns) => within(columns[0], shown.limits),
+      label: (each, top, step) => labelled(shown.metric.unit)(each, top, step),
+    },
     right: { scale: (columns) => decibels(columns[1]), label: labelled("dB") },
   });
   const latency = new Chart({
@@ -44,13 +54,14 @@ function makeCharts() {
     ],
     left: { scale: (columns) => fromZero(columns.flat(), 1), label: labelled("/s") },
   });
-  return { accuracy, latency, throughput };
+  return { value, latency, throughput };
 }
 
 function figure(name, term) {
+  const head = element("dt", {}, term);
   const value = element("dd", { class: "figure", "data-figure": name }, NONE);
   const beside = element("dd", { class: "beside" });
-  return { value, beside, node: element("div", {}, element("dt", {}, term), value, beside) };
+  return { term: head, value, beside, node: element("div", {}, head, value, beside) };
 }
 
 // What became of all frames: the numbers must add up.
@@ -85,12 +96,13 @@ export class Card {
     this.what = element("p", { class: "muted what" });
     this.failure = element("p", { class: "failure", role: "alert", hidden: true });
     this.figures = {
-      accuracy: figure("accuracy", "Accuracy"),
+      value: figure("value", ""),
       snr: figure("snr", "SNR set"),
       latency: figure("latency", "Round trip, p50"),
       throughput: figure("throughput", "Recorded"),
     };
-    this.charts = makeCharts();
+    this.shown = { metric: null, limits: [null, null] };
+    this.charts = makeCharts(this.shown);
     this.balance = new Balance();
     this.controls = new Controls(name);
     this.node = element("article", { class: "card", "data-link": name, "data-hue": hue % 8 },
@@ -108,22 +120,30 @@ export class Card {
       `data ${row.dataset}, channel ${row.channel}`);
     setText(this.failure, row.failure);
     this.failure.hidden = !row.failure;
+    this.#metric(row.metric);
     this.#figures(row);
     this.balance.update(row);
     this.controls.update(row, status);
     this.#charts(status, view, kept);
   }
 
+  #metric(metric) {
+    this.shown.metric = metric;
+    this.shown.limits = metric.limits.map((limit) => limit === null ? null : metric.scale * limit);
+    setText(this.figures.value.term, metric.title);
+    this.charts.value.rename(metric.title);
+  }
+
   #figures(row) {
-    const { window: recent } = row;
+    const { window: recent, metric } = row;
     const say = (name, value, beside) => {
       setText(this.figures[name].value, value);
       setText(this.figures[name].beside, beside);
     };
-    const within = recent.ci95_low === null ? "nothing recorded"
-      : `${percent(recent.ci95_low).slice(0, -2)} to ${percent(recent.ci95_high)}, ` +
-        `n = ${count(recent.images)}`;
-    say("accuracy", percent(recent.accuracy), within);
+    const bare = (value) => printed(value, { ...metric, unit: "" }); // the figure has the unit
+    const interval = recent.images === 0 ? "nothing recorded"
+      : `${bare(recent.ci95_low)} to ${bare(recent.ci95_high)}, n = ${count(recent.images)}`;
+    say("value", printed(recent.value, metric), interval);
     say("snr", quantity(row.snr_set_db, 1, "dB"),
       `measured ${quantity(recent.snr_measured_db, 1, "dB")}`);
     say("latency", quantity(recent.p50_ms, 0, "ms"), `p99 ${quantity(recent.p99_ms, 0, "ms")}`);
@@ -133,9 +153,10 @@ export class Card {
   #charts(status, view, kept) {
     const times = kept.uptime_s;
     const gap = gapOf(times);
+    const { scale } = this.shown.metric;
     const rate = (name) => rates(times, kept[name], status.window_s, gap);
     const data = {
-      accuracy: [kept.accuracy, kept.snr_set_db],
+      value: [kept.value.map((each) => each === null ? null : scale * each), kept.snr_set_db],
       latency: [kept.p50_ms, kept.p99_ms],
       throughput: [rate("recorded"), rate("offered")],
     };

@@ -22,6 +22,7 @@ export class Chart {
     this.height = height;
     this.axes = { left, right };
     this.title = title;
+    this.caption = element("span", { class: "title" }, title);
     this.values = lines.map(() => element("span", { class: "value" }, NONE));
     this.moment = svg("text", { class: "moment", "text-anchor": "middle", y: MARGIN.top });
     const legend = lines.map((line, index) =>
@@ -36,10 +37,15 @@ export class Chart {
     this.picture = svg("svg", { role: "img", height },
       this.grid, this.areas, ...[...this.paths].reverse(), this.mark, ...this.dots, this.note, this.moment);
     this.figure = element("figure", { class: "chart", "data-chart": id, "data-samples": 0 },
-      element("figcaption", {}, element("span", { class: "title" }, title),
+      element("figcaption", {}, this.caption,
         element("ul", { class: "legend" }, ...legend)),
       this.picture);
     this.#watch();
+  }
+
+  rename(title) {
+    this.title = title;
+    setText(this.caption, title);
   }
 
   // times: seconds; columns: a list of values for each line; span of axes.js; now in seconds.

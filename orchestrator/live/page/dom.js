@@ -41,6 +41,11 @@ export function percent(share, digits = 1) {
   return share === null || share === undefined ? NONE : quantity(100 * share, digits, "%");
 }
 
+// A value of a metric, as the status describes the metric.
+export function printed(value, { scale, digits, unit }) {
+  return value === null || value === undefined ? NONE : quantity(scale * value, digits, unit);
+}
+
 export function count(value) {
   return String(value).replace(/\B(?=(\d{3})+$)/g, THIN);
 }

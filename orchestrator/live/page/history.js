@@ -1,4 +1,5 @@
-// What the page knows of the last ten minutes: asked for once, then only what is new.
+// What the page knows of the last ten minutes: asked for once, then only what is new. A link whose
+// metric changes begins anew, as it does in the system.
 
 export const KEPT_S = 600;
 const MIN_RATE_S = 3;
@@ -6,11 +7,13 @@ const MIN_RATE_S = 3;
 export class History {
   #run = null;
   #columns = new Map();
+  #metrics = new Map();
 
-  // Time of the newest sample; null where everything is to be asked for.
+  // Time of the newest sample of any link; null where everything is to be asked for.
   get since() {
-    const [first] = this.#columns.values();
-    return first && first.uptime_s.length ? first.uptime_s.at(-1) : null;
+    const newest = [...this.#columns.values()].map(({ uptime_s: times }) => times.at(-1) ?? -Infinity);
+    const last = Math.max(...newest);
+    return last > -Infinity ? last : null;
   }
 
   // Takes a status in; false where it belongs to another run, so that all must be asked for again.
@@ -19,8 +22,9 @@ export class History {
     this.#run = same ? status.run : null;
     if (!same) this.#columns.clear();
     if (!same) return false;
-    for (const { link, history } of status.links) {
-      const kept = this.#columns.get(link) ?? {};
+    for (const { link, metric, history } of status.links) {
+      const kept = (this.#metrics.get(link) === metric.name && this.#columns.get(link)) || {};
+      this.#metrics.set(link, metric.name);
       for (const [name, values] of Object.entries(history)) {
         kept[name] = (kept[name] ?? []).concat(values);
       }

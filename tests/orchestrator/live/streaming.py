@@ -2,21 +2,28 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import Mapping
 from typing import Any
 
 from orchestrator.live.live_scenario import LiveScenario
 from orchestrator.live.stream import Stream
 from semcom.messages import FrameResult, Hello, PointTable, StreamAssignment, StreamState
+from semcom.tasks import Task
 from semcom.tasks.classification import Classification
+from semcom.tasks.reconstruction import Reconstruction
 from tests.orchestrator.ledgers import fake_link
 
 LINK, OTHER = "shapes10", "shapes100"
 RUN = "live.01234567"
 INSTANCE, OTHER_INSTANCE = "0123456789abcdef", "fedcba9876543210"
+CLASSES = Classification(classes=10)
+PICTURES = Reconstruction(shape=(32, 32, 3))
 STEPS = {"kind": "steps", "snr_db": [10.0, 0.0], "hold_s": 10}
 
 
-def stream_of(*links: str, **settings: Any) -> Stream:
+def stream_of(*links: str, tasks: Mapping[str, Task] | None = None, **settings: Any) -> Stream:
+    """Links of these names; `tasks` by link, classification where none is given."""
     names = links or (LINK,)
     content = {
         "name": "live",
@@ -28,12 +35,8 @@ def stream_of(*links: str, **settings: Any) -> Stream:
     }
     scenario = LiveScenario.model_validate(content)
     planned = {name: fake_link(name, images=25) for name in names}
-    tasks = {
-        codec.digest: Classification(classes=10)
-        for link in planned.values()
-        for codec in link.codecs
-    }
-    return Stream(scenario, planned, run=RUN, now_s=0.0, tasks=tasks)
+    by_codec = {planned[name].codecs[0].digest: (tasks or {}).get(name, CLASSES) for name in names}
+    return Stream(scenario, planned, run=RUN, now_s=0.0, tasks=by_codec)
 
 
 def receiver_greets(
@@ -117,6 +120,25 @@ def result_of(told: StreamAssignment, frame: int, **changed: Any) -> FrameResult
     return FrameResult(**{**fields, **changed})
 
 
+def pictures_of(told: StreamAssignment, frame: int, *, psnr_db: float) -> FrameResult:
+    """A frame of images that came back, each with this PSNR."""
+    images = min(10, 25 - (frame % 3) * 10)
+    steps = {"psnr": round(psnr_db * 2**16), "ssim": round(0.9 * 2**24), "mse": 100 * 2**8}
+    sums = {name: images * step for name, step in steps.items()}
+    squares = {f"{name}_squares": images * step * step for name, step in steps.items()}
+    score = {"items": images, **sums, **squares}
+    return result_of(told, frame, score=score, answer=bytes(32))
+
+
 def record(stream: Stream, told: StreamAssignment, *frames: int, now_s: float = 1.0) -> int:
     results = [result_of(told, frame) for frame in frames]
     return stream.results(LINK, told.codec_digest, results, now_s=now_s)
+
+
+def status_of(stream: Stream, now_s: float = 2.0) -> dict[str, Any]:
+    """The status as it is told over HTTP."""
+    links = json.loads(json.dumps(stream.status(now_s, heard=list(stream.links))))
+    return {
+        "name": "live", "run": RUN, "phase": "streaming", "uptime_s": now_s, "window_s": 10.0,
+        "links": links, "processes": [], "sweep": None, "jobs": [],
+    }  # fmt: skip

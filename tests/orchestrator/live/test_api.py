@@ -84,12 +84,12 @@ def test_status_is_told_with_what_is_known_beside_it(local):
     [("", [1.5, 2.5, 3.5]), ("since=2.5", [3.5]), ("since=0", [1.5, 2.5, 3.5]), ("since=9", [])],
 )
 def test_history_is_told_from_a_time_on(query, times):
-    history = {"uptime_s": [1.5, 2.5, 3.5], "accuracy": [0.1, None, 0.3]}
+    history = {"uptime_s": [1.5, 2.5, 3.5], "value": [0.1, None, 0.3]}
     with served(answer=lambda wanted: {"links": [{"link": "a", "history": history}]}) as (api, _):
         response = api(Request("GET", "/api/status", LOCAL, query=query))
     told = json.loads(response.body)["links"][0]["history"]
     assert told["uptime_s"] == times
-    assert len(told["accuracy"]) == len(times)
+    assert len(told["value"]) == len(times)
 
 
 def test_time_that_is_none_is_refused(local):

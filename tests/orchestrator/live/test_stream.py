@@ -7,9 +7,9 @@ import pytest
 from orchestrator.live.stream import MAX_POINTS
 from semcom.errors import ConfigurationError, ProtocolError
 from semcom.messages import CodecReport, Hello, LoadCodec
-from semcom.tasks.classification import Classification
 from tests.orchestrator.ledgers import fake_codec
 from tests.orchestrator.live.streaming import (
+    CLASSES,
     LINK,
     OTHER,
     OTHER_INSTANCE,
@@ -23,7 +23,6 @@ from tests.orchestrator.live.streaming import (
 )
 
 NEW = fake_codec("second")
-TASK = Classification(classes=10)
 
 
 def test_nothing_streams_before_channel_and_receiver_are_ready():
@@ -131,7 +130,7 @@ def test_result_counts_once_and_shows_in_the_window():
         4, 1, 0, "streaming",
     )  # fmt: skip
     assert row["window"]["images"] == 10 + 10 + 5 + 10
-    assert row["window"]["accuracy"] == pytest.approx(4 / 35)
+    assert row["window"]["value"] == pytest.approx(4 / 35)
 
 
 @pytest.mark.parametrize(
@@ -222,7 +221,7 @@ def test_pause_drains_and_resume_begins_an_epoch():
 def test_codec_changes_over_once_every_receiver_has_it():
     stream = stream_of()
     channel, told = streaming(stream)
-    change, orders = stream.change_codec(LINK, NEW, TASK)
+    change, orders = stream.change_codec(LINK, NEW, CLASSES)
     assert [order.message for order in orders] == [LoadCodec(codec="second", digest=NEW.digest)]
     channel.tick(1.0)
     assert transmitter_greets(stream, told) is None, "the old one serves meanwhile"
@@ -240,7 +239,7 @@ def test_codec_changes_over_once_every_receiver_has_it():
 def test_refused_codec_leaves_the_old_one_serving():
     stream = stream_of()
     channel, told = streaming(stream)
-    change, _ = stream.change_codec(LINK, NEW, TASK)
+    change, _ = stream.change_codec(LINK, NEW, CLASSES)
     refusal = CodecReport(codec="second", digest=NEW.digest, loaded=False, detail="damaged")
     receiver_greets(stream, told.codec_digest, peer="receiver-2")
     for peer in ("receiver-1", "receiver-2"):
@@ -256,7 +255,7 @@ def test_refused_codec_leaves_the_old_one_serving():
 def test_codec_that_the_transmitter_cannot_use_is_taken_back():
     stream = stream_of()
     channel, told = streaming(stream)
-    change, _ = stream.change_codec(LINK, NEW, TASK)
+    change, _ = stream.change_codec(LINK, NEW, CLASSES)
     receiver_greets(stream, told.codec_digest, NEW.digest)
     channel.tick(1.0)
     moved = transmitter_greets(stream, told)
@@ -275,9 +274,9 @@ def test_codec_that_the_transmitter_cannot_use_is_taken_back():
 
 def test_second_change_of_a_codec_waits_for_the_first():
     stream = stream_of()
-    stream.change_codec(LINK, NEW, TASK)
+    stream.change_codec(LINK, NEW, CLASSES)
     with pytest.raises(ConfigurationError, match="is changing to second"):
-        stream.change_codec(LINK, fake_codec("third"), TASK)
+        stream.change_codec(LINK, fake_codec("third"), CLASSES)
 
 
 def test_stranger_and_unknown_link_are_refused():

@@ -1,15 +1,19 @@
-"""The accuracy of a sweep as metrics: complete points only, over seeds, and not too many."""
+"""The main metric of a sweep's tasks: complete points only, over seeds, and not too many."""
 
 from __future__ import annotations
+
+from typing import Literal
 
 import pytest
 
 from orchestrator.results.ledger import Ledger
-from orchestrator.sweep.curve_metrics import MAX_CURVE_SERIES, SweepAccuracy
+from orchestrator.sweep.curve_metrics import MAX_CURVE_SERIES, SweepCurves
 from orchestrator.sweep.state import Sweep
 from semcom.messages import FrameResult
+from semcom.tasks.classification import Classification
+from semcom.tasks.reconstruction import Reconstruction
 from semcom.telemetry import Telemetry
-from tests.orchestrator.ledgers import fake_link, fake_plan
+from tests.orchestrator.ledgers import CHANNELS, fake_codec, fake_link, fake_plan
 
 LINK = "shapes10"
 
@@ -17,22 +21,26 @@ LINK = "shapes10"
 class Run:
     """A sweep with its ledger; `answer` records a frame with so many right answers."""
 
-    def __init__(self, path, plan, *, telemetry=None):
+    def __init__(self, path, plan, *, telemetry=None, tasks=None):
         self.plan = plan
-        self.ledger = Ledger(path, plan)
+        self.ledger = Ledger(path, plan, tasks=tasks)
         recorded = self.ledger.recorded_frames()
         self.sweep = Sweep(plan, recorded=recorded, window=4, encode_once=True)
         self.telemetry = telemetry or Telemetry("orchestrator", "orchestrator")
-        self.accuracy = SweepAccuracy(self.telemetry, self.sweep, self.ledger)
+        self.curves = SweepCurves(self.telemetry, self.sweep, self.ledger)
 
     def answer(self, point, frame, correct):
+        images = self.plan.frame_size(LINK, frame)
+        self.record(point, frame, {"items": images, "correct": correct}, bytes(2 * images))
+
+    def record(self, point, frame, score, answer):
         images = self.plan.frame_size(LINK, frame)
         result = FrameResult(
             point=point,
             frame=frame,
             images=images,
-            score={"items": images, "correct": correct},
-            answer=bytes(2 * images),
+            score=score,
+            answer=answer,
             attempts=1,
             encode_ms=1,
             channel_ms=1,
@@ -42,21 +50,21 @@ class Run:
         )
         self.ledger.record(LINK, self.plan.codec_at(LINK, point).digest, [result])
         self.sweep.recorded(LINK, [(point, frame)])
-        self.accuracy.recorded(LINK, {point})
+        self.curves.recorded(LINK, {point})
 
-    def shown(self, channel="awgn", snr_db="5"):
-        labels = {"link": LINK, "channel": channel, "snr_db": snr_db}
-        return self.telemetry.registry.get_sample_value("semcom_sweep_accuracy_ratio", labels)
+    def shown(self, channel="awgn", snr_db="5", metric="accuracy"):
+        labels = {"link": LINK, "channel": channel, "snr_db": snr_db, "metric": metric}
+        return self.telemetry.registry.get_sample_value("semcom_sweep_metric", labels)
 
 
 @pytest.fixture
 def run_of(tmp_path):
     runs = []
 
-    def make(**plan):
-        links = {LINK: fake_link(LINK, images=20)}
+    def make(*, codecs=(), tasks=None, **plan):
+        links = {LINK: fake_link(LINK, *codecs, images=20)}
         options = {"frame_images": 10, "snr_db": (5.0,), **plan}
-        runs.append(Run(tmp_path / "ledger.sqlite", fake_plan(links, **options)))
+        runs.append(Run(tmp_path / "ledger.sqlite", fake_plan(links, **options), tasks=tasks))
         return runs[-1]
 
     yield make
@@ -64,7 +72,7 @@ def run_of(tmp_path):
         run.ledger.close()
 
 
-def test_point_has_an_accuracy_once_its_last_frame_is_recorded(run_of):
+def test_point_has_a_value_once_its_last_frame_is_recorded(run_of):
     run = run_of()
     run.answer(0, 0, 10)
     assert run.shown() is None
@@ -104,6 +112,42 @@ def test_points_beyond_the_bound_are_counted_instead(run_of):
         for frame in (0, 1):
             run.answer(point, frame, 5)
     value = run.telemetry.registry.get_sample_value
-    assert value("semcom_sweep_accuracy_skipped") == 3
+    assert value("semcom_sweep_metric_skipped") == 3
     assert run.shown(snr_db="29.9") == 0.5
     assert run.shown(channel="rayleigh", snr_db="0") is None
+
+
+CLASSIFIER, PAINTER = fake_codec("classifier"), fake_codec("painter")
+CLASSES, PICTURES = Classification(classes=10), Reconstruction(shape=(32, 32, 3))
+
+
+class OtherClasses(Classification):
+    """Another task whose metric has the same name."""
+
+    kind: Literal["other"] = "other"  # type: ignore[assignment]
+
+
+def test_codecs_of_two_tasks_on_one_link_have_a_curve_each(run_of):
+    tasks = {CLASSIFIER.digest: CLASSES, PAINTER.digest: PICTURES}
+    run = run_of(codecs=(CLASSIFIER, PAINTER), tasks=tasks)
+    painted = run.plan.points_of(LINK)[2]  # after both channels of the classifier
+    assert run.plan.codec_at(LINK, painted) == PAINTER
+    sums = dict.fromkeys(PICTURES.SUMS, 0) | {"items": 10, "psnr": 10 * 28 * 2**16}
+    for frame in (0, 1):
+        run.answer(0, frame, 8)
+        run.record(painted, frame, sums, bytes(32))
+    assert run.shown() == 0.8
+    assert run.shown(metric="psnr") == 28.0
+    assert run.shown(channel="rayleigh", metric="psnr") is None
+
+
+def test_two_tasks_with_one_name_of_a_metric_are_not_added(run_of):
+    tasks = {CLASSIFIER.digest: CLASSES, PAINTER.digest: OtherClasses(classes=10)}
+    run = run_of(codecs=(CLASSIFIER, PAINTER), channels=CHANNELS[:1])
+    run.ledger.tasks = tasks
+    for point, right in ((0, 8), (1, 2)):
+        for frame in (0, 1):
+            run.answer(point, frame, right)
+    assert run.shown() == 0.8
+    value = run.telemetry.registry.get_sample_value
+    assert value("semcom_sweep_metric_skipped") == 1

@@ -23,6 +23,7 @@ from semcom.tasks.reconstruction import (
     psnr_db,
     ssim,
 )
+from semcom.tasks.registry import our_tasks, task_class
 from semcom.tasks.score import MAX_SUM, merged
 
 CLASSES = Classification(classes=10)
@@ -135,3 +136,22 @@ def test_answers_survive_the_wire(items, shape):
 def test_ledger_keeps_classes_and_the_digest_of_images():
     assert CLASSES.kept(b"\1\0") == b"\1\0"
     assert len(IMAGES.kept(b"x" * 10_000)) == 32
+
+
+@given(seed=st.integers(0, 50), images=st.integers(1, 9))
+@settings(max_examples=20, deadline=None)
+def test_value_is_what_a_monitoring_system_computes_from_the_counters(seed, images):
+    received, sent = noisy_images(seed, images=images, noise=60)
+    labels = np.arange(images, dtype=np.uint16)
+    scores = {IMAGES: IMAGES.judge(received, sent), CLASSES: CLASSES.judge(labels % 3, labels)}
+    for task, score in scores.items():
+        for metric in task.METRICS:
+            assert metric.of in task.SUMS
+            computed = metric.step * score[metric.of] / score["items"]
+            assert metric.value(score) == pytest.approx(computed, rel=1e-12)
+
+
+def test_name_of_a_task_is_known_of_its_class():
+    for task in our_tasks():
+        assert task_class(task.kind_name()) is task
+    assert CLASSES.kind_name() == CLASSES.kind

@@ -1,0 +1,103 @@
+"""Panels of the metrics of our tasks, made of what a Metric says of itself."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from orchestrator.dashboards.model import GRID_WIDTH, Json, Panel, Query, Row
+from orchestrator.dashboards.queries import metric_value, sweep_curve
+from semcom.tasks.metric import Metric
+from semcom.tasks.registry import our_tasks
+from semcom.tasks.task import Task
+
+UNITS = {"%": "percentunit", "": "none"}  # Grafana's names; of others it shows what they are
+AGAINST_SNR = " against SNR of the last sweep"
+# The table of points becomes one column per link and channel over the SNR as x.
+CURVES: tuple[Json, ...] = (
+    {
+        "id": "groupingToMatrix",
+        "options": {
+            "columnField": "curve",
+            "rowField": "snr_db",
+            "valueField": "Value",
+            "emptyValue": "null",
+        },
+    },
+    {
+        "id": "convertFieldType",
+        "options": {
+            "conversions": [{"targetField": "snr_db\\curve", "destinationType": "number"}],
+            "fields": {},
+        },
+    },
+    {
+        "id": "organize",
+        "options": {"renameByName": {"snr_db\\curve": "SNR (dB)"}, "excludeByName": {}},
+    },
+    {"id": "sortBy", "options": {"sort": [{"field": "SNR (dB)", "desc": False}], "fields": {}}},
+)
+
+
+def shown_metrics(task: type[Task]) -> list[Metric]:
+    """Return the metrics of a task that can be computed from counters, the main one first."""
+    return [metric for metric in task.METRICS if metric.of is not None]
+
+
+def main_metrics() -> Iterator[tuple[type[Task], Metric]]:
+    """Yield every task of ours with its main metric, where that can be computed from counters."""
+    for task in our_tasks():
+        if task.METRICS[0].of is not None:
+            yield task, task.METRICS[0]
+
+
+def value_panel(
+    task: type[Task], metric: Metric, *, where: str = "", width: int, height: int = 8
+) -> Panel:
+    """Return a panel of the values of a metric over time, by link."""
+    return Panel(
+        title=metric.title,
+        description=f"{metric.title} of the answers as the transmitters judge them; only of links "
+        f"whose codec has the task {task.kind_name()}. {better(metric)}",
+        unit=UNITS.get(metric.unit, metric.unit),
+        width=width,
+        height=height,
+        minimum=metric.limits[0],
+        maximum=metric.limits[1],
+        queries=(Query(metric_value(task, metric, where)),),
+    )
+
+
+def curve_panel(metric: Metric, *, width: int, height: int) -> Panel:
+    """Return a panel of a metric against the SNR."""
+    return Panel(
+        title=metric.title + AGAINST_SNR,
+        description="Points of the sweep that are complete, by link and channel. After the "
+        f"sweep has ended the last values of the past day are shown. {better(metric)}",
+        unit=UNITS.get(metric.unit, metric.unit),
+        kind="trend",
+        width=width,
+        height=height,
+        minimum=metric.limits[0],
+        maximum=metric.limits[1],
+        x_field="SNR (dB)",
+        dashed=" (rayleigh|rician).*$",
+        transformations=CURVES,
+        queries=(Query(sweep_curve(metric), "", instant=True),),
+    )
+
+
+def task_rows(where: str) -> tuple[Row, ...]:
+    """Return a row for each task with a panel for each of its metrics."""
+    rows = []
+    for task in our_tasks():
+        metrics = shown_metrics(task)
+        width = GRID_WIDTH // max(1, len(metrics))
+        panels = tuple(value_panel(task, metric, where=where, width=width) for metric in metrics)
+        if panels:
+            rows.append(Row(task.kind_name().capitalize(), panels))
+    return tuple(rows)
+
+
+def better(metric: Metric) -> str:
+    """Return a sentence that says which direction is better."""
+    return f"{metric.better.capitalize()} is better."
