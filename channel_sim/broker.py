@@ -73,7 +73,7 @@ class _Placed(NamedTuple):
             images=message.images,
             symbols=message.symbols,
             codec=message.codec,
-            csi=self.codewords.has_csi,
+            csi_columns=int(self.codewords.has_csi),
             snr_db=point.snr_db,
             equalizer=point.channel.equalizer,
             channel_ms=channel_ms,

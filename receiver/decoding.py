@@ -79,12 +79,13 @@ class FrameDecoder:
             if len(batch) > 1
             else (batch[0].payload)
         )
-        csi_N1 = np.array(payload[:, :1]) if first.csi else None
-        received_NK = np.array(payload[:, int(first.csi) :])
+        columns = first.csi_columns
+        csi_NM = np.array(payload[:, :columns]) if columns else None
+        received_NK = np.array(payload[:, columns:])
         snr_db_N = np.concatenate(
             [np.full(w.frame.images, w.frame.snr_db, dtype=np.float32) for w in batch]
         )
-        logits = codec.decode(received_NK, csi_N1, snr_db_N=snr_db_N, equalizer=first.equalizer)
+        logits = codec.decode(received_NK, csi_NM, snr_db_N=snr_db_N, equalizer=first.equalizer)
         predictions_N = logits.argmax(axis=1).astype("<u2")
         decode_ms = 1e3 * (time.monotonic() - started_s)
         ends = np.cumsum([waiting.frame.images for waiting in batch])

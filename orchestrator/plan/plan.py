@@ -24,7 +24,7 @@ from semcom.settings import (
     Settings,
 )
 from semcom.shards import DatasetManifest, read_manifest
-from semcom.wire import MAX_PAYLOAD_BYTES, SYMBOL_BYTES
+from semcom.wire import fits
 
 
 class PlannedCodec(Settings):
@@ -188,7 +188,7 @@ def _plan_codec(
     manifest = catalog.verified(codec).manifest
     check_classes(f"link {link}", codec, manifest, dataset)
     channel = manifest.architecture.channel
-    if frame_images * (channel.symbols + 1) * SYMBOL_BYTES > MAX_PAYLOAD_BYTES:
+    if not fits(frame_images, channel.symbols, csi_columns=1):
         raise ConfigurationError(
             f"link {link}: {frame_images} images of {channel.symbols} symbols do not fit into "
             f"one message; lower frame_images"
