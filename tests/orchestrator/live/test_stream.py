@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from orchestrator.live.requests import ChannelRequest
 from orchestrator.live.stream import MAX_POINTS
 from semcom.errors import ConfigurationError, ProtocolError
 from semcom.messages import CodecReport, Hello, LoadCodec
@@ -177,14 +178,14 @@ def test_silent_transmitter_needs_no_new_points():
 def test_channel_is_held_changed_and_follows_its_course_again():
     stream = stream_of()
     channel, told = streaming(stream)
-    stream.set_channel(LINK, snr_db=-4.04, model="rayleigh", follow=False)
+    stream.set_channel(ChannelRequest(link=LINK, snr_db=-4.04, model="rayleigh"))
     channel.tick(1.0)
     held = transmitter_greets(stream, told)
     assert held is not None
     assert (held.spec.snr_db, held.spec.channel.model) == (-4.0, "rayleigh")
     channel.tick(10.0)
     assert transmitter_greets(stream, held) is None, "held, whatever the course says"
-    stream.set_channel(LINK, snr_db=None, model=None, follow=True)
+    stream.set_channel(ChannelRequest(link=LINK, course="resume"))
     channel.tick(11.0)
     followed = transmitter_greets(stream, held)
     assert followed is not None
@@ -275,7 +276,7 @@ def test_stranger_and_unknown_link_are_refused():
     with pytest.raises(ConfigurationError, match="not a link"):
         stream.hello(Hello(role="transmitter", peer="nobody", instance=OTHER_INSTANCE))
     with pytest.raises(ConfigurationError, match="no link 'nobody'"):
-        stream.set_channel("nobody", snr_db=1.0, model=None, follow=False)
+        stream.set_channel(ChannelRequest(link="nobody", snr_db=1.0))
 
 
 def test_class_that_the_codec_does_not_have_is_refused():
