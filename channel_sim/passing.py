@@ -20,7 +20,7 @@ from channel_sim.channels import Codewords, draw_channels, measured_snrs_db, pas
 from channel_sim.models.model import Streams
 from channel_sim.noise import ComplexArray, Normals, complex_normals_of
 from semcom.channel_models import loaded
-from semcom.errors import ProtocolError, one_line
+from semcom.errors import ProtocolError, SemcomError, one_line
 from semcom.messages import MAX_CSI_COLUMNS
 from semcom.points import ChannelSettings, EqualizerMethod, PluginChannel
 from semcom.wire import Powers, fits, mean_power
@@ -130,7 +130,8 @@ def _try_fade(
     except ProtocolError as error:
         return error
     except Exception as error:  # whatever the code of a package does
-        why = one_line(f"{type(error).__name__}: {error}")
+        kind = "" if isinstance(error, SemcomError) else f"{type(error).__name__}: "
+        why = one_line(f"{kind}{error}")
         return ProtocolError("internal", f"channel model {channel.model} fails: {why}")
 
 

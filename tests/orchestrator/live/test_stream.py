@@ -8,6 +8,7 @@ from orchestrator.live.requests import ChannelRequest
 from orchestrator.live.stream import MAX_POINTS
 from semcom.errors import ConfigurationError, ProtocolError
 from semcom.messages import CodecReport, Hello, LoadCodec
+from semcom.points import PluginChannel
 from tests.orchestrator.ledgers import fake_codec
 from tests.orchestrator.live.streaming import (
     LINK,
@@ -190,6 +191,30 @@ def test_channel_is_held_changed_and_follows_its_course_again():
     followed = transmitter_greets(stream, held)
     assert followed is not None
     assert (followed.spec.snr_db, followed.spec.channel.model) == (0.0, "rayleigh")
+
+
+def test_channel_is_changed_to_an_installed_model_and_its_settings():
+    stream = stream_of()
+    channel, told = streaming(stream)
+    wanted = ChannelRequest(link=LINK, model="tdl", settings={"profile": "tdl-c"})
+    stream.set_channel(wanted)
+    channel.tick(1.0)
+    held = transmitter_greets(stream, told)
+    assert held is not None
+    assert held.spec.channel == PluginChannel(model="tdl", settings={"profile": "tdl-c"})
+    row = stream.links[LINK].status(1.0, streaming=True, heard=True)
+    assert (row["model"], row["channel"]) == ("tdl", "tdl profile=tdl-c")
+    assert row["channel_settings"] == {"profile": "tdl-c"}
+    with pytest.raises(ConfigurationError, match=f"{LINK}: channel.profile: must be one of"):
+        stream.set_channel(ChannelRequest(link=LINK, settings={"profile": "none"}))
+    stream.set_channel(ChannelRequest(link=LINK, settings={"delay_spread_ns": 50}))
+    channel.tick(2.0)
+    moved = transmitter_greets(stream, held)
+    assert moved is not None
+    assert moved.spec.channel.settings == {"profile": "tdl-c", "delay_spread_ns": 50.0}
+    stream.set_channel(ChannelRequest(link=LINK, model="awgn"))
+    row = stream.links[LINK].status(1.0, streaming=True, heard=True)
+    assert row["channel_settings"]["equalizer"] == "zero_forcing"
 
 
 def test_pause_drains_and_resume_begins_an_epoch():
