@@ -56,7 +56,8 @@ class Codewords(NamedTuple):
     @property
     def has_csi(self) -> bool:
         """Whether the receiver is told of their block fading."""
-        return self.fading is not None and self.fading.csi != "none"
+        fading = self.fading
+        return fading is not None and fading.csi != "none"
 
 
 @dataclass(frozen=True)
@@ -100,7 +101,9 @@ def draw_fading(frames: Sequence[Codewords], normals: Normals = complex_normals_
     """
     fading_B1 = np.ones((sum(frame.images for frame in frames), 1), dtype=np.complex64)
     faded = [
-        (rows, frame, frame.fading) for rows, frame in _rows(frames) if frame.fading is not None
+        (rows, frame, fading)
+        for rows, frame in _rows(frames)
+        if (fading := frame.fading) is not None
     ]
     blocks = [_blocks(frame, channel.coherence) for _, frame, channel in faded]
     scattered = _gains(blocks, normals)
@@ -202,9 +205,9 @@ def _csi(
     if not any(frame.has_csi for frame in frames):
         return None
     mismatched = [
-        (rows, frame, frame.fading.csi_error_variance)
+        (rows, frame, fading.csi_error_variance)
         for rows, frame in _rows(frames)
-        if frame.fading is not None and frame.fading.csi == "mismatch"
+        if (fading := frame.fading) is not None and fading.csi == "mismatch"
     ]
     csi_B1 = fading_B1.copy() if mismatched else fading_B1
     errors = _gains([frame.items("csi") for _, frame, _ in mismatched], normals)

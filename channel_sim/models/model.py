@@ -21,11 +21,11 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, Literal, Self
 
 import numpy as np
 import numpy.typing as npt
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from channel_sim.noise import ComplexArray, Items, Normals, complex_normals_of, stream_key
 from semcom.points import EqualizerMethod
@@ -83,7 +83,15 @@ class ChannelModel(BaseModel, ABC):
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
     csi: Csi = Field(default="perfect", description="what the receiver knows of the channel")
-    equalizer: EqualizerMethod = Field(default="zero_forcing", description="at the receiver")
+    equalizer: EqualizerMethod = Field(
+        default="zero_forcing", description="at the receiver; none with csi: none"
+    )
+
+    @model_validator(mode="after")
+    def _has_effect(self) -> Self:
+        if self.csi == "none" and "equalizer" in self.model_fields_set:
+            raise ValueError("equalizer has no effect with csi: none; leave one out")
+        return self
 
     @abstractmethod
     def draw(self, streams: Streams, *, symbols: int) -> Any:

@@ -120,6 +120,11 @@ def test_channel_is_held_without_what_is_as_by_default():
         ({"model": "clipping", "csi": "perfect"}, "channel.csi: must be none, got 'perfect'"),
         ({"model": "trace", "sha256": "a" * 64}, "channel.file: missing; it must be a path"),
         ({"model": "tdl", "cyclic_prefix": 99}, "cyclic_prefix: longer than the OFDM symbol"),
+        (
+            {"model": "jakes", "csi": "none", "equalizer": "mmse"},
+            "equalizer has no effect with csi",
+        ),
+        ({"model": "clipping", "equalizer": "mmse"}, "equalizer has no effect with csi: none"),
         ({"model": "jakes", "settings": {"doppler": 2}}, "channel.doppler: must be a number"),
         ({"model": "jakes", "settings": 1}, "channel.settings: unknown key"),
     ],
