@@ -18,6 +18,7 @@ from semcom import channel_models
 from semcom.channel_choice import Channel, changed
 from semcom.channel_models import GROUP, channel_of, installed, loaded, model_class
 from semcom.errors import ConfigurationError
+from semcom.identity import CHANNEL, content, fields
 from semcom.messages import PointTable
 from semcom.offered_models import offered_models
 from semcom.points import MAX_LABEL, ChannelSettings, PluginChannel, PointSpec
@@ -183,6 +184,16 @@ def test_random_numbers_are_keyed_by_the_draw_not_by_the_receiver():
     assert text() == "jakes:{}:snr_db=5.0"
     assert text(csi="none") == text(equalizer="mmse") == text(doppler=0.01) == text()
     assert text(doppler=0.1) == 'jakes:{"doppler":0.1}:snr_db=5.0'
+
+
+def test_digest_covers_what_is_set_and_no_default():
+    """Pinned: plans over channel models keep their names."""
+    channel = channel_of("tdl", {"profile": "tdl-c", "delay_spread_ns": 300, "coherence": 5})
+    covered = content(PointSpec(channel=channel, snr_db=5.0), fields("snr_db", channel=CHANNEL))
+    assert covered == {
+        "snr_db": 5.0,
+        "channel": {"model": "tdl", "settings": {"profile": "tdl-c", "coherence": 5}},
+    }
 
 
 def test_record_takes_no_model_of_ours_and_no_number_that_is_none():
