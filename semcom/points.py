@@ -89,9 +89,17 @@ class PluginChannel(BaseModel):
             raise ValueError(f"settings are longer than {MAX_SETTINGS_TEXT:,} characters of JSON")
         return self
 
+    def __eq__(self, other: object) -> bool:
+        """Return whether digests are the same: 1, 1.0 and true are three values there."""
+        return isinstance(other, PluginChannel) and self._text == other._text
+
     def __hash__(self) -> int:
         """Return the hash of what two equal ones have in common."""
-        return hash((self.model, _json(self.settings)))
+        return hash(self._text)
+
+    @property
+    def _text(self) -> tuple[str, str]:
+        return self.model, _json(self.settings)
 
     @property
     def label(self) -> str:

@@ -202,6 +202,11 @@ def test_record_takes_no_model_of_ours_and_no_number_that_is_none():
             PluginChannel.model_validate({"model": "mine", "settings": {}, **wrong})
 
 
+def test_values_of_other_kinds_are_other_channels():
+    records = [PluginChannel(model="mine", settings={"a": value}) for value in (1, 1.0, True)]
+    assert len(set(records)) == 3
+
+
 SETTINGS = st.dictionaries(
     st.text("abc_", min_size=1, max_size=8),
     st.none() | st.booleans() | st.integers(-(2**53), 2**53) | st.text(max_size=40)
