@@ -14,8 +14,9 @@ from typing import Literal, NamedTuple
 
 import numpy as np
 
-from channel_sim.channels import Codewords, draw_channels, measured_snrs_db, pass_through
+from channel_sim.channels import Codewords
 from channel_sim.noise import Normals, complex_normals_of
+from channel_sim.passing import Passed, pass_frames
 from channel_sim.receivers import FrameName, Receiver, Receivers, Rest
 from semcom.errors import ProtocolError
 from semcom.messages import (
@@ -63,21 +64,22 @@ class _Placed(NamedTuple):
 
     message: SymbolFrame
     codewords: Codewords
+    sender: bytes
     to: bytes
 
-    def received(self, channel_ms: float, snr_measured_db: float | None) -> ReceivedFrame:
+    def received(self, passed: Passed, channel_ms: float) -> ReceivedFrame:
         """What the receiver is told."""
-        message, point = self.message, self.codewords.point
+        message = self.message
         return ReceivedFrame(
             key=message.key,
             images=message.images,
             symbols=message.symbols,
             codec=message.codec,
-            csi=self.codewords.has_csi,
-            snr_db=point.snr_db,
-            equalizer=point.channel.equalizer,
+            csi_columns=passed.csi_columns,
+            snr_db=self.codewords.point.snr_db,
+            equalizer=passed.equalizer,
             channel_ms=channel_ms,
-            snr_measured_db=snr_measured_db,
+            snr_measured_db=passed.snr_measured_db,
         )
 
 
@@ -260,29 +262,23 @@ class Broker:
             self.repeated[key.link] += 1
             return None
         codewords = Codewords(point, key.link, message.first_image, message.images)
-        return _Placed(message, codewords, identity)
+        return _Placed(message, codewords, arrived.sender, identity)
 
     def _through_channel(
         self, placed: Sequence[_Placed], symbols_BK: Symbols, power_B: Powers, started_s: float
     ) -> list[Send]:
-        draw = draw_channels(
-            [each.codewords for each in placed],
-            symbols=symbols_BK.shape[1],
-            normals=self._normals,
-        )
-        received_BK = pass_through(symbols_BK, draw)
-        starts = _starts([each.codewords.images for each in placed])
-        snrs_db = measured_snrs_db(power_B, draw, starts)
+        codewords = [each.codewords for each in placed]
+        passed = pass_frames(codewords, symbols_BK, power_B, normals=self._normals)
         ms_per_image = 1e3 * (self._clock() - started_s) / len(symbols_BK)
         sends = []
-        for each, start, snr_db in zip(placed, starts, snrs_db, strict=True):
-            rows = slice(start, start + each.codewords.images)
-            payload = received_BK[rows]
-            if each.codewords.has_csi:
-                assert draw.csi_B1 is not None
-                payload = np.concatenate([draw.csi_B1[rows], payload], axis=1)
-            message = each.received(ms_per_image * each.codewords.images, snr_db)
-            sends.append(Send("downlink", each.to, message, payload))
+        for each, found in zip(placed, passed, strict=True):
+            key = each.message.key
+            if isinstance(found, ProtocolError):
+                self.receivers[each.to].release(_name(key))
+                sends.append(Send("uplink", each.sender, refusal(found, key)))
+                continue
+            message = each.received(found, ms_per_image * each.codewords.images)
+            sends.append(Send("downlink", each.to, message, found.payload))
         return sends
 
 

@@ -1,4 +1,4 @@
-"""Channel models: draw the fading and the noise, then apply them by one formula, eq. (3).
+"""Our channels: draw the fading and the noise, then apply them by one formula, eq. (3).
 
 What is drawn is a value: it can be logged, replayed and handed on as channel state information.
 Shape legend: B images (one codeword each), K complex symbols per codeword.
@@ -46,10 +46,18 @@ class Codewords(NamedTuple):
         return Items(_key(self.point, self.link, purpose), self.first_image, self.images)
 
     @property
-    def has_csi(self) -> bool:
-        """Whether the receiver is told of their fading."""
+    def fading(self) -> ChannelSettings | None:
+        """The block fading of ours that they meet; None where they meet none."""
         channel = self.point.channel
-        return channel.csi != "none" and channel.model != "awgn"
+        if not isinstance(channel, ChannelSettings) or channel.model == "awgn":
+            return None
+        return channel
+
+    @property
+    def has_csi(self) -> bool:
+        """Whether the receiver is told of their block fading."""
+        fading = self.fading
+        return fading is not None and fading.csi != "none"
 
 
 @dataclass(frozen=True)
@@ -92,11 +100,14 @@ def draw_fading(frames: Sequence[Codewords], normals: Normals = complex_normals_
     Rician: h = sqrt(K/(K+1)) + sqrt(1/(K+1)) CN(0, 1).
     """
     fading_B1 = np.ones((sum(frame.images for frame in frames), 1), dtype=np.complex64)
-    faded = [(rows, frame) for rows, frame in _rows(frames) if frame.point.channel.model != "awgn"]
-    blocks = [_blocks(frame) for _, frame in faded]
+    faded = [
+        (rows, frame, fading)
+        for rows, frame in _rows(frames)
+        if (fading := frame.fading) is not None
+    ]
+    blocks = [_blocks(frame, channel.coherence) for _, frame, channel in faded]
     scattered = _gains(blocks, normals)
-    for (rows, frame), own, scattered_N1 in zip(faded, blocks, scattered, strict=True):
-        channel = frame.point.channel
+    for (rows, frame, channel), own, scattered_N1 in zip(faded, blocks, scattered, strict=True):
         gains_N1 = with_line_of_sight(channel, scattered_N1)
         if channel.coherence > 1:
             images = frame.first_image + np.arange(frame.images)
@@ -172,9 +183,9 @@ def _rows(frames: Sequence[Codewords]) -> Iterator[tuple[slice, Codewords]]:
         first += frame.images
 
 
-def _blocks(frame: Codewords) -> Items:
+def _blocks(frame: Codewords, coherence: int) -> Items:
     """The coherence blocks that a frame's codewords lie in."""
-    coherence, images = frame.point.channel.coherence, frame.items("fading")
+    images = frame.items("fading")
     first = images.first // coherence
     last = (images.first + images.number - 1) // coherence
     return Items(images.key, first, last - first + 1)
@@ -194,13 +205,12 @@ def _csi(
     if not any(frame.has_csi for frame in frames):
         return None
     mismatched = [
-        (rows, frame)
+        (rows, frame, fading.csi_error_variance)
         for rows, frame in _rows(frames)
-        if frame.has_csi and frame.point.channel.csi == "mismatch"
+        if (fading := frame.fading) is not None and fading.csi == "mismatch"
     ]
     csi_B1 = fading_B1.copy() if mismatched else fading_B1
-    errors = _gains([frame.items("csi") for _, frame in mismatched], normals)
-    for (rows, frame), error_N1 in zip(mismatched, errors, strict=True):
-        variance = frame.point.channel.csi_error_variance
+    errors = _gains([frame.items("csi") for _, frame, _ in mismatched], normals)
+    for (rows, _, variance), error_N1 in zip(mismatched, errors, strict=True):
         csi_B1[rows] += error_N1 * np.float32(np.sqrt(variance))
     return csi_B1

@@ -7,6 +7,11 @@ from typing import Any
 
 from pydantic import BaseModel
 
+from channel_sim.models.clipping import ClippingChannel
+from channel_sim.models.jakes import JakesChannel
+from channel_sim.models.oscillator import OscillatorChannel
+from channel_sim.models.tdl import TdlChannel
+from channel_sim.models.trace import TraceChannel
 from channel_sim.settings import BrokerSettings
 from orchestrator.jobs.settings import JobsSettings
 from orchestrator.live.live_scenario import LiveLink, LiveScenario
@@ -61,6 +66,11 @@ MODELS: dict[str, type[BaseModel]] = {
     "awgn": AwgnChannel,
     "rayleigh": RayleighChannel,
     "rician": RicianChannel,
+    "tdl": TdlChannel,
+    "jakes": JakesChannel,
+    "oscillator": OscillatorChannel,
+    "clipping": ClippingChannel,
+    "trace": TraceChannel,
     "range": SnrRange,
     "threads": Threads,
     "ports": Ports,
@@ -86,6 +96,7 @@ MODELS: dict[str, type[BaseModel]] = {
 # A preset fills in what the files of a training leave out.
 OF_PRESET = ("training", "stage", "teacher", "codec", "student", "conv", "timm", "input")
 DEFAULTS = dict.fromkeys(OF_PRESET, "the preset's")
+PATHS = {"path": "folder", "file-path": "file"}
 SHARED_WITH = {"live": Scenario}  # keys that another table has already
 NOT_FOR_HAND = {"parent_pid", "static"}  # what processes tell each other
 
@@ -180,8 +191,8 @@ def _number(value: float) -> str:
 
 
 def _text(field: dict[str, Any]) -> str:
-    if field.get("format") == "path":
-        return "folder"
+    if field.get("format") in PATHS:
+        return PATHS[field["format"]]
     pattern = field.get("pattern", "")
     if pattern.startswith("^tcp"):
         return "`tcp://HOST:PORT`"

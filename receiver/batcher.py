@@ -32,9 +32,9 @@ class Waiting:
         return self.payload.nbytes + HEADER_BYTES
 
     @property
-    def kind(self) -> tuple[str, str, bool]:
+    def kind(self) -> tuple[str, str, int]:
         """Frames of one kind may share a forward pass."""
-        return self.frame.codec, self.frame.equalizer, self.frame.csi
+        return self.frame.codec, self.frame.equalizer, self.frame.csi_columns
 
 
 class Batcher:

@@ -1,8 +1,9 @@
 """The receiving half of a codec: noisy symbols -> recovered feature -> the task's answer.
 
-    z~ (N, K), CSI (N, 1) -> equalize -> ChannelDecoder(SNR) -> h~ (N, D) -> head -> logits (N, T)
+    z~ (N, K), CSI (N, M) -> equalize -> ChannelDecoder(SNR) -> h~ (N, D) -> head -> logits (N, T)
 
-Shape legend: N images of a frame, K complex symbols, D feature width, T classes.
+Shape legend: N images of a frame, K complex symbols, M columns of channel state, D feature width,
+T classes.
 """
 
 from __future__ import annotations
@@ -67,7 +68,7 @@ class ReceiverCodec:
     def decode(
         self,
         received_NK: npt.NDArray[np.complex64],
-        csi_N1: npt.NDArray[np.complex64] | None,
+        csi_NM: npt.NDArray[np.complex64] | None,
         *,
         snr_db_N: npt.NDArray[np.float32],
         equalizer: EqualizerMethod,
@@ -75,7 +76,7 @@ class ReceiverCodec:
         """Decode one forward pass: received complex64 (N, K) -> logits float32 (N, T)."""
         with torch.inference_mode():
             received = torch.from_numpy(received_NK).to(self.device)
-            csi = None if csi_N1 is None else torch.from_numpy(csi_N1).to(self.device)
+            csi = None if csi_NM is None else torch.from_numpy(csi_NM).to(self.device)
             snr_db = torch.from_numpy(snr_db_N).to(self.device)
             noise_power = torch.pow(10.0, -snr_db / 10.0).unsqueeze(1)
             equalized = equalize(received, csi, method=equalizer, noise_power=noise_power)

@@ -86,12 +86,13 @@ class FrameDecoder:
             if len(batch) > 1
             else (batch[0].payload)
         )
-        csi_N1 = np.array(payload[:, :1]) if first.csi else None
-        received_NK = np.array(payload[:, int(first.csi) :])
+        columns = first.csi_columns
+        csi_NM = np.array(payload[:, :columns]) if columns else None
+        received_NK = np.array(payload[:, columns:])
         snr_db_N = np.concatenate(
             [np.full(w.frame.images, w.frame.snr_db, dtype=np.float32) for w in batch]
         )
-        outputs = codec.decode(received_NK, csi_N1, snr_db_N=snr_db_N, equalizer=first.equalizer)
+        outputs = codec.decode(received_NK, csi_NM, snr_db_N=snr_db_N, equalizer=first.equalizer)
         task = self._manifests[first.codec].task
         answers = task.answers(outputs)
         decode_ms = 1e3 * (time.monotonic() - started_s)

@@ -1,10 +1,11 @@
 """Equalisation: the receiver's work, never the channel's.
 
-Shape legend: B batch (one codeword per image), K complex symbols.
+Shape legend: B batch (one codeword per image), K complex symbols, M columns of channel state.
 """
 
 from __future__ import annotations
 
+import torch
 from torch import Tensor
 
 from semcom.points import EqualizerMethod
@@ -12,7 +13,7 @@ from semcom.points import EqualizerMethod
 
 def equalize(
     received_BK: Tensor,
-    csi_B1: Tensor | None,
+    csi_BM: Tensor | None,
     *,
     method: EqualizerMethod,
     noise_power: Tensor | float,
@@ -21,17 +22,33 @@ def equalize(
 
     Args:
         received_BK: z~ = h z + n, complex64 (B, K).
-        csi_B1: the receiver's estimate of h, complex64 (B, 1); None where it knows nothing.
+        csi_BM: the receiver's estimate of h, complex64 (B, M): one gain per codeword (M = 1) or per
+            symbol (M = K). Of any other M only the effective gain is undone. None where the
+            receiver knows nothing.
         method: `zero_forcing` divides by the estimate; `mmse` weighs it against the noise.
         noise_power: N0 per complex symbol, linear; (B, 1) or a number.
 
     Returns:
-        Symbols (B, K) complex64; as received where `csi_B1` is None.
+        Symbols (B, K) complex64; as received where `csi_BM` is None.
     """
-    if csi_B1 is None:
+    if csi_BM is None:
         return received_BK
-    gain_B1 = csi_B1.real.square() + csi_B1.imag.square()
+    if csi_BM.shape[1] not in (1, received_BK.shape[1]):
+        csi_BM = effective_csi(csi_BM)
+    power_BM = csi_BM.real.square() + csi_BM.imag.square()
     if method == "mmse":
-        return received_BK * (csi_B1.conj() / (gain_B1 + noise_power))
+        return received_BK * (csi_BM.conj() / (power_BM + noise_power))
     # A fade so deep that the float is zero carries nothing: it must not become NaN.
-    return received_BK * (csi_B1.conj() / gain_B1.clamp_min(1e-12))
+    return received_BK * (csi_BM.conj() / power_BM.clamp_min(1e-12))
+
+
+def effective_csi(csi_BM: Tensor) -> Tensor:
+    """Return channel state of one column, complex64 (B, 1), for whoever takes no more.
+
+    One column stays as it is. Of several it is the real gain sqrt(mean_m |h_m|^2).
+    """
+    if csi_BM.shape[1] == 1:
+        return csi_BM
+    power_BM = csi_BM.real.square() + csi_BM.imag.square()
+    gain_B1 = power_BM.mean(dim=1, keepdim=True).sqrt()
+    return torch.complex(gain_B1, torch.zeros_like(gain_B1))

@@ -1,28 +1,46 @@
 """The channels that a user may write: each model with the keys that have an effect on it.
 
-Plans, ledgers and messages hold `ChannelSettings`, one flat record for all models; whatever is
-stored in that form stays readable. Where a person writes, a key that does nothing is an error.
+Plans, ledgers and messages hold `ChannelSettings`, one flat record for our three models; whatever
+is stored in that form stays readable. Where a person writes, a key that does nothing is an error.
+A model of an installed package is held as a `PluginChannel`, checked by the package's own class.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import BeforeValidator, Discriminator, Field, Tag, ValidationError, model_validator
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    Discriminator,
+    Field,
+    Tag,
+    ValidationError,
+    ValidatorFunctionWrapHandler,
+    WrapValidator,
+    model_validator,
+)
+from pydantic_core import InitErrorDetails, PydanticCustomError
 
+from semcom.channel_models import channel_of, model_class
+from semcom.errors import ConfigurationError
 from semcom.points import (
+    OWN_MODELS,
+    AnyChannel,
     ChannelSettings,
     Coherence,
     Csi,
     CsiErrorVariance,
     EqualizerMethod,
+    PluginChannel,
     PointSpec,
     RicianK,
     Seed,
     SnrDb,
 )
-from semcom.read_as import ReadAs
-from semcom.settings import Settings
+from semcom.read_as import MemberOf, ReadAs
+from semcom.settings import Settings, validate
 
 DEFAULT_MODEL = "awgn"
 
@@ -73,8 +91,10 @@ class RicianChannel(FadingChannel):
 WrittenChannel = AwgnChannel | RayleighChannel | RicianChannel
 
 
-def settings_of(written: WrittenChannel) -> ChannelSettings:
-    """Return the flat record of a channel."""
+def settings_of(written: WrittenChannel | PluginChannel) -> AnyChannel:
+    """Return the record of a channel."""
+    if isinstance(written, PluginChannel):
+        return written
     return ChannelSettings.model_validate(written.model_dump(exclude_none=True))
 
 
@@ -82,6 +102,39 @@ def _model_of(content: Any) -> str | None:
     """The model of a map; that of the default where none is named."""
     model = content.get("model", DEFAULT_MODEL) if isinstance(content, dict) else None
     return model if isinstance(model, str) else None
+
+
+def _plugin_of(content: Any) -> tuple[str, dict[str, Any]] | None:
+    """The model of a package that a map names, and its settings; None if it is one of ours."""
+    name = _model_of(content)
+    if name is None or name in OWN_MODELS:
+        return None
+    record = content.get("settings")
+    if content.keys() == PluginChannel.model_fields.keys() and isinstance(record, dict):
+        return name, record  # as plans and manifests have it
+    return name, {key: value for key, value in content.items() if key != "model"}
+
+
+def _plugin_class(content: Any) -> type[BaseModel] | None:
+    """The class of the settings in a map that names a model of a package."""
+    named = _plugin_of(content)
+    try:
+        return None if named is None else model_class(named[0])
+    except ConfigurationError:
+        return None
+
+
+def _with_plugins(content: Any, own: ValidatorFunctionWrapHandler) -> Any:
+    """A channel of ours, or of a package, whose class checks its settings."""
+    named = _plugin_of(content)
+    if named is None:
+        return own(content)
+    try:
+        return channel_of(*named)
+    except ConfigurationError as error:
+        reason = PydanticCustomError("value_error", "{why}", {"why": str(error)})
+        wrong = InitErrorDetails(type=reason, loc=("model",), input=named[0])
+        raise ValidationError.from_exception_data("channel", [wrong]) from error
 
 
 def _from_record(content: Any) -> Any:
@@ -112,9 +165,51 @@ _Written = Annotated[
     | Annotated[RicianChannel, Tag("rician")],
     Discriminator(_model_of),
     BeforeValidator(_from_record),
+    WrapValidator(_with_plugins),
+    MemberOf(_plugin_class),
 ]
 # A channel that is written by hand.
-Channel = Annotated[ChannelSettings, ReadAs(_Written, settings_of)]
+Channel = Annotated[AnyChannel, ReadAs(_Written, settings_of)]
+
+
+class _Link(Settings):
+    """A channel by itself, so that what is wrong with it is said as in a file."""
+
+    channel: Channel
+
+
+def own_class(model: str) -> type[Settings]:
+    """Return the settings of one of our models as a user writes them."""
+    classes: Mapping[str, type[Settings]] = {
+        "awgn": AwgnChannel,
+        "rayleigh": RayleighChannel,
+        "rician": RicianChannel,
+    }
+    return classes[model]
+
+
+def changed(
+    channel: AnyChannel, *, model: str | None, settings: Mapping[str, Any], where: str
+) -> AnyChannel:
+    """Return a channel with another model, other settings, or both.
+
+    Settings that are not given stay where the model stays, or is another of ours; else they are
+    the model's defaults.
+
+    Raises:
+        ConfigurationError: no such model, or settings that it does not have.
+    """
+    name = channel.model if model is None else model
+    is_own = isinstance(channel, ChannelSettings) and name in OWN_MODELS
+    if is_own and not settings:  # what has no effect is kept for the model after
+        return channel.model_copy(update={"model": name})
+    kept: Mapping[str, Any] = {}
+    if isinstance(channel, PluginChannel):
+        kept = channel.settings if name == channel.model else {}
+    elif is_own:
+        kept = channel.model_dump()
+    content = {"channel": {**kept, **settings, "model": name}}
+    return validate(_Link, content, where=where).channel
 
 
 class WrittenPoint(Settings):

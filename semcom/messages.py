@@ -28,6 +28,7 @@ PROTOCOL_VERSION = 3
 MAX_ITEMS = 64  # of any list or map in a header
 MAX_FRAME_IMAGES = 4096
 MAX_SYMBOLS = 4096
+MAX_CSI_COLUMNS = 4096
 
 Role = Literal["transmitter", "channel", "receiver", "orchestrator"]
 RefusalReason = Literal[
@@ -143,9 +144,9 @@ class SymbolFrame(Message):
 
 
 class ReceivedFrame(Message):
-    """What the channel made of a frame. Payload: complex64 (images, csi + symbols).
+    """What the channel made of a frame. Payload: complex64 (images, csi_columns + symbols).
 
-    With `csi` the first column holds the channel state of each codeword.
+    The first columns hold the channel state of each codeword: one gain, one per symbol, or others.
     """
 
     TYPE: ClassVar[int] = 11
@@ -153,7 +154,7 @@ class ReceivedFrame(Message):
     images: Count
     symbols: Annotated[int, Field(ge=1, le=MAX_SYMBOLS)]
     codec: Digest
-    csi: bool
+    csi_columns: Annotated[int, Field(ge=0, le=MAX_CSI_COLUMNS)]
     snr_db: SnrDb
     equalizer: EqualizerMethod
     channel_ms: Milliseconds

@@ -6,13 +6,21 @@ power is N0 = 10^(-SNR/10) per complex symbol, half of it on each real axis.
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+import hashlib
+import json
+from typing import Annotated, Any, Literal, Self, get_args
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, JsonValue, model_validator
+
+from semcom.names import Name
 
 SNR_MIN_DB, SNR_MAX_DB = -30.0, 60.0
 
 ChannelModel = Literal["awgn", "rayleigh", "rician"]
+OWN_MODELS: tuple[str, ...] = get_args(ChannelModel)
+MAX_SETTINGS_TEXT = 2048  # so that a table of points has room in a message
+MAX_LABEL = 64
+RECEIVERS = frozenset({"csi", "equalizer"})  # settings of a receiver, not of the draw
 Csi = Literal["perfect", "mismatch", "none"]
 EqualizerMethod = Literal["zero_forcing", "mmse"]
 SnrDb = Annotated[float, Field(ge=SNR_MIN_DB, le=SNR_MAX_DB, allow_inf_nan=False)]
@@ -55,13 +63,70 @@ class ChannelSettings(BaseModel):
                 parts.append(self.equalizer)
         return " ".join(parts)
 
+    @property
+    def draw_text(self) -> str:
+        """What the fading is drawn by."""
+        fading = f"{self.model}:k={self.rician_k!r}" if self.model == "rician" else self.model
+        return f"{fading}:coherence={self.coherence}"
+
+
+class PluginChannel(BaseModel):
+    """A channel model of an installed package, and its settings that are not the defaults.
+
+    `semcom.channel_models` reads what a user writes into this form.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+
+    model: Name
+    settings: dict[str, JsonValue]
+
+    @model_validator(mode="after")
+    def _bounded(self) -> Self:
+        if self.model in OWN_MODELS:
+            raise ValueError(f"{self.model} has settings of its own, no map of settings")
+        if len(_json(self.settings)) > MAX_SETTINGS_TEXT:
+            raise ValueError(f"settings are longer than {MAX_SETTINGS_TEXT:,} characters of JSON")
+        return self
+
+    def __eq__(self, other: object) -> bool:
+        """Return whether digests are the same: 1, 1.0 and true are three values there."""
+        return isinstance(other, PluginChannel) and self._text == other._text
+
+    def __hash__(self) -> int:
+        """Return the hash of what two equal ones have in common."""
+        return hash(self._text)
+
+    @property
+    def _text(self) -> tuple[str, str]:
+        return self.model, _json(self.settings)
+
+    @property
+    def label(self) -> str:
+        """Short name for tables: the model, and whatever differs from the defaults."""
+        parts = [f"{key}={_shown(value)}" for key, value in sorted(self.settings.items())]
+        label = " ".join([self.model, *parts])
+        if len(label) <= MAX_LABEL:
+            return label
+        digest = hashlib.sha256(label.encode()).hexdigest()
+        return f"{label[: MAX_LABEL - 12]}... {digest[:8]}"
+
+    @property
+    def draw_text(self) -> str:
+        """What the channel is drawn by."""
+        drawn = {key: value for key, value in self.settings.items() if key not in RECEIVERS}
+        return f"{self.model}:{_json(drawn)}"
+
+
+AnyChannel = ChannelSettings | PluginChannel
+
 
 class PointSpec(BaseModel):
     """Channel, SNR and seed: all that determines the random numbers of a point."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
 
-    channel: ChannelSettings = ChannelSettings()
+    channel: AnyChannel = Field(default=ChannelSettings(), union_mode="left_to_right")
     snr_db: SnrDb
     seed: Seed = 0
 
@@ -76,7 +141,21 @@ class PointSpec(BaseModel):
 
         The receiver's options are left out: the same channel meets every receiver.
         """
-        c = self.channel
-        fading = f"{c.model}:k={c.rician_k!r}" if c.model == "rician" else c.model
         snr_db = self.snr_db + 0.0  # turns -0.0 into 0.0: there is one zero
-        return f"{fading}:coherence={c.coherence}:snr_db={snr_db!r}"
+        return f"{self.channel.draw_text}:snr_db={snr_db!r}"
+
+
+def _json(value: Any) -> str:
+    """Canonical text.
+
+    Raises:
+        ValueError: a number is not finite.
+    """
+    return json.dumps(value, sort_keys=True, separators=(",", ":"), allow_nan=False)
+
+
+def _shown(value: JsonValue) -> str:
+    if isinstance(value, float):
+        return short if float(short := f"{value:g}") == value else repr(value)
+    is_word = isinstance(value, str) and value.isprintable() and not set(value) & set(' |"')
+    return str(value) if is_word else _json(value)

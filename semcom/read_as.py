@@ -5,8 +5,16 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from pydantic import GetCoreSchemaHandler
+from pydantic import BaseModel, GetCoreSchemaHandler
 from pydantic_core import CoreSchema, core_schema
+
+
+class MemberOf:
+    """Annotates a union that has more members than are written down: found by the content."""
+
+    def __init__(self, find: Callable[[Any], type[BaseModel] | None]) -> None:
+        """Take what finds the model of a content; None where it is one that is written down."""
+        self.find = find
 
 
 class ReadAs:

@@ -52,7 +52,7 @@ class Place:
         self.union = None
         self.shown.append(_key(part))
         self.content = _inside_content(self.content, part)
-        self.spot = inner
+        self.spot = None if inner is None else inner.of(self.content)
 
     def _inside(self, spot: Spot, part: int | str) -> Spot | None:
         """What is expected at a key or index of this place."""

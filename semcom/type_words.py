@@ -12,7 +12,7 @@ from typing import Annotated, Any, Literal, NamedTuple, Union, get_args, get_ori
 from pydantic import BaseModel, Tag
 from pydantic.fields import FieldInfo
 
-from semcom.read_as import ReadAs
+from semcom.read_as import MemberOf, ReadAs
 
 MAX_QUOTED = 120
 NAMES = re.compile(r"\^\[a-z0-9\]\[a-z0-9\._-\]\{0,(\d+)\}\$")
@@ -37,6 +37,12 @@ class Spot(NamedTuple):
             return {}
         members = [opened(each, ()) for each in get_args(self.type)]
         return {_tag(each): each for each in members}
+
+    def of(self, content: Any) -> Spot:
+        """Return the member that a content names, where the union does not list it; else self."""
+        named = (each.find(content) for each in self.metadata if isinstance(each, MemberOf))
+        model = next(named, None)
+        return self if model is None else Spot(model)
 
     @property
     def model(self) -> type[BaseModel] | None:
@@ -92,7 +98,7 @@ def words_of(spot: Spot) -> str:
         fixed = origin is tuple and Ellipsis not in arguments
         size = f" of {len(arguments)}" if fixed else _size(spot)
         return f"a list{size}, each {words_of(opened(arguments[0], ()))}"
-    return getattr(kind, "__name__", "a value").lower()
+    return "a value" if kind is Any else getattr(kind, "__name__", "a value").lower()
 
 
 def is_union(kind: Any) -> bool:

@@ -80,6 +80,11 @@ def _dtype(message: Message) -> str:
     return "u1" if isinstance(message, TaskResult) else "<c8"
 
 
+def fits(images: int, symbols: int, *, csi_columns: int) -> bool:
+    """Return whether a frame has room in a message beside its channel state."""
+    return images * (symbols + csi_columns) * SYMBOL_BYTES <= MAX_PAYLOAD_BYTES
+
+
 def refusal(error: ProtocolError, key: FrameKey | None = None) -> Refusal:
     """A protocol error as the answer to whoever caused it."""
     known = key or (error.key if isinstance(error.key, FrameKey) else None)
@@ -188,7 +193,7 @@ def _parse_payload(message: Message, body: bytes) -> Payload:
     if isinstance(message, SymbolFrame):
         columns = message.symbols
     elif isinstance(message, ReceivedFrame):
-        columns = message.symbols + int(message.csi)
+        columns = message.symbols + message.csi_columns
     else:
         if body:
             raise ProtocolError("shape", f"{type(message).__name__} carries no payload")
@@ -200,7 +205,7 @@ def _parse_payload(message: Message, body: bytes) -> Payload:
             f"{len(body)} bytes for {message.images} x {columns} complex64 ({expected})",
             key=message.key,
         )
-    if message.images * (message.symbols + 1) * SYMBOL_BYTES > MAX_PAYLOAD_BYTES:
+    if not fits(message.images, message.symbols, csi_columns=1):
         raise ProtocolError("shape", "no room for the channel state", key=message.key)
     symbols = np.frombuffer(body, dtype="<c8").reshape(message.images, columns)
     if not np.isfinite(symbols.view(np.float32)).all():

@@ -39,6 +39,7 @@ MODEL_MODULES = (
     "channel_sim.compiled_noise",
     "channel_sim.noise",
     "channel_sim.noise_engine",
+    "channel_sim.passing",
 )
 # Where a network may be defined; a service never does.
 NETWORK_FILES = (

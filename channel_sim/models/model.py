@@ -10,24 +10,28 @@ its entry points:
     [project.entry-points."rkd_sc.channels"]
     mine = "my_package.my_module:MyChannel"
 
+A default never changes, and that of a field which is added later means as before: plans leave out
+what is as by default.
+
 Shape legend: B codewords (items), K complex symbols per codeword, M columns of channel state: 1 (a
-gain per codeword) or K (a gain per symbol).
+gain per codeword), K (a gain per symbol), or others, of which the receiver undoes the mean power.
 """
 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, Literal, Self
 
 import numpy as np
 import numpy.typing as npt
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from channel_sim.noise import ComplexArray, Items, Normals, complex_normals_of, stream_key
 from semcom.points import EqualizerMethod
 
 Csi = Literal["perfect", "none"]
+NOISE = "noise"  # whose numbers are added after the model, and nobody else's
 
 
 @dataclass(frozen=True)
@@ -67,6 +71,8 @@ class Streams:
         return np.arange(self.first_item, self.first_item + self.items, dtype=np.int64)
 
     def _drawn(self, purpose: str, first: int, number: int, per_item: int) -> ComplexArray:
+        if purpose == NOISE:
+            raise ValueError(f"purpose {NOISE} is that of the additive noise; choose another one")
         key = stream_key(seed=self.seed, link=self.link, point=self.point, purpose=purpose)
         return self.draw([Items(key, first, number)], per_item=per_item)
 
@@ -74,10 +80,18 @@ class Streams:
 class ChannelModel(BaseModel, ABC):
     """Base of all models: unknown keys are errors, settings never change."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
     csi: Csi = Field(default="perfect", description="what the receiver knows of the channel")
-    equalizer: EqualizerMethod = Field(default="zero_forcing", description="at the receiver")
+    equalizer: EqualizerMethod = Field(
+        default="zero_forcing", description="at the receiver; none with csi: none"
+    )
+
+    @model_validator(mode="after")
+    def _has_effect(self) -> Self:
+        if self.csi == "none" and "equalizer" in self.model_fields_set:
+            raise ValueError("equalizer has no effect with csi: none; leave one out")
+        return self
 
     @abstractmethod
     def draw(self, streams: Streams, *, symbols: int) -> Any:

@@ -29,11 +29,14 @@ META, DATA = ".sigmf-meta", ".sigmf-data"
 class TraceChannel(ChannelModel):
     """One gain per codeword, from a file."""
 
-    file: Path = Field(description="CSV of re,im, or the .sigmf-meta of a SigMF recording")
+    file: Path = Field(
+        description="CSV of re,im, or the .sigmf-meta of a SigMF recording, where the channel runs",
+        json_schema_extra={"format": "file-path"},
+    )
     sha256: str = Field(
         pattern="^[0-9a-f]{64}$", description="of the file with the gains, so that it is the same"
     )
-    unit_power: bool = Field(default=True, description="scale the mean of |h|^2 to 1")
+    unit_power: bool = Field(default=True, description="scale the mean power to 1")
 
     def draw(self, streams: Streams, *, symbols: int) -> ComplexArray:
         """Take the gain of every codeword: complex64 (B, 1).

@@ -95,7 +95,7 @@ class Feed:
             images=images,
             symbols=self._symbols,
             codec=self._codec,
-            csi=False,
+            csi_columns=0,
             snr_db=5.0,
             equalizer="zero_forcing",
             channel_ms=0.0,

@@ -36,7 +36,7 @@ from semcom.errors import ConfigurationError, ProcessFailedError, SemcomError
 from semcom.files import read_end
 from semcom.names import check_name
 from semcom.plain_text import command, option
-from semcom.settings import validate
+from semcom.settings import parse_yaml, validate
 
 LIVE_SCENARIO = SCENARIOS / "live.yaml"
 POLL_S = 0.5
@@ -129,17 +129,36 @@ def down(name: Name = None, runs: RunsDir = RUNS) -> None:
 def channel_set(
     link: Link,
     snr_db: Annotated[float | None, typer.Option(help="Hold this SNR, Es/N0 in dB.")] = None,
-    model: Annotated[str | None, typer.Option(help="awgn, rayleigh or rician.")] = None,
+    model: Annotated[
+        str | None, typer.Option(help="awgn, rayleigh, rician or an installed model.")
+    ] = None,
+    settings: Annotated[
+        list[str] | None,
+        typer.Option("--set", metavar="KEY=VALUE", help="A setting of the model; may be repeated."),
+    ] = None,
     follow: Annotated[bool, typer.Option("--follow", help="Follow the course again.")] = False,
     name: Name = None,
     runs: RunsDir = RUNS,
 ) -> None:
     """Change the channel of a link while it streams."""
     wanted: dict[str, Any] = {"link": link, "snr_db": snr_db, "model": model}
+    wanted["settings"] = dict(_setting(each) for each in settings or [])
     if follow:
         wanted["course"] = "resume"
     validate(ChannelRequest, wanted, where="channel set")  # before a system is looked for
     change(find_system(runs, name), "/api/channel", wanted)
+
+
+def _setting(text: str) -> tuple[str, Any]:
+    """`KEY=VALUE`, the value as YAML has it.
+
+    Raises:
+        ConfigurationError: it is not of that form.
+    """
+    key, found, value = text.partition("=")
+    if not (key and found):
+        raise ConfigurationError(f"--set {text}: expected KEY=VALUE")
+    return key.strip(), parse_yaml(value, where=f"--set {text}")
 
 
 @codec_app.command("set")

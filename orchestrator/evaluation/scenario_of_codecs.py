@@ -7,17 +7,17 @@ one width the same noise.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, get_args
+from typing import Any
 
 from orchestrator.plan.catalog import Catalog, no_codec
 from orchestrator.plan.scenario import Scenario
 from orchestrator.plan.snr_points import SnrRange
+from semcom.channel_models import installed, model_class
 from semcom.errors import ConfigurationError
-from semcom.points import ChannelModel
+from semcom.points import OWN_MODELS
 from semcom.settings import parse_yaml, validate
 
 NAME = "evaluation"
-MODELS: tuple[str, ...] = get_args(ChannelModel)
 
 
 def scenario_for(codecs: Sequence[str], catalog: Catalog, *, points: dict[str, Any]) -> Scenario:
@@ -61,17 +61,19 @@ def with_codecs(scenario: Scenario, codecs: Sequence[str], catalog: Catalog) -> 
 
 
 def parse_channels(text: str) -> list[dict[str, str]]:
-    """`awgn,rayleigh`: channel models with perfect state and zero forcing.
+    """`awgn,rayleigh,tdl`: channel models, their settings as by default.
 
     Raises:
         ConfigurationError: an unknown model.
     """
     names = [name.strip() for name in text.split(",")]
     for name in names:
-        if name not in MODELS:
+        if name not in installed():
             raise ConfigurationError(
-                f"--channels: unknown channel '{name}'; there are: {', '.join(MODELS)}"
+                f"--channels: unknown channel '{name}'; there are: {', '.join(installed())}"
             )
+        if name not in OWN_MODELS:
+            model_class(name)
     return [{"model": name} for name in names]
 
 

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Any, get_args
+from typing import Any
 
 from orchestrator.plan.catalog import Catalog
 from semcom.errors import CheckpointError
-from semcom.points import SNR_MAX_DB, SNR_MIN_DB, ChannelModel
+from semcom.offered_models import offered_models
+from semcom.points import SNR_MAX_DB, SNR_MIN_DB
 
 
 def choices(catalog: Catalog) -> dict[str, Any]:
-    """Channel models, bounds of the SNR, and the codecs whose manifest can be read."""
+    """Channel models and their settings, bounds of the SNR, and codecs whose manifest is read."""
     codecs = []
     for name in catalog.names():
         try:
@@ -18,8 +19,10 @@ def choices(catalog: Catalog) -> dict[str, Any]:
         except CheckpointError:
             continue
         codecs.append({"name": name, "dataset": manifest.dataset, "system": manifest.system})
+    offered = offered_models()
     return {
-        "models": list(get_args(ChannelModel)),
+        "models": list(offered),
+        "model_settings": offered,
         "snr_bounds_db": [SNR_MIN_DB, SNR_MAX_DB],
         "codecs": codecs,
     }

@@ -8,10 +8,12 @@ from typing import Any
 from orchestrator.live.accounts import Account
 from orchestrator.live.courses import snr_at
 from orchestrator.live.live_scenario import LiveLink
+from orchestrator.live.requests import ChannelRequest
 from orchestrator.live.windows import History, Window, metric_map
 from orchestrator.plan.plan import PlannedCodec, PlannedLink
+from semcom.channel_choice import changed
 from semcom.messages import FrameResult, StreamState
-from semcom.points import ChannelModel, ChannelSettings, PointSpec
+from semcom.points import AnyChannel, ChannelSettings, PointSpec
 from semcom.tasks.task import Task
 
 
@@ -42,7 +44,7 @@ class Link:
         self.settings = settings
         self.planned = planned
         self.codec = planned.codecs[0]
-        self.channel: ChannelSettings = settings.channel
+        self.channel: AnyChannel = settings.channel
         self.held_db: float | None = None  # instead of the course
         self.move(0.0)
         self.account = Account()
@@ -81,16 +83,27 @@ class Link:
         self.epoch = self.point = self.spec = self.said = None
         return self.account.begin()
 
-    def set_channel(
-        self, *, snr_db: float | None, model: ChannelModel | None, follow: bool
-    ) -> None:
-        """Hold an SNR, take another model, or follow the course again."""
-        if follow:
+    def set_channel(self, wanted: ChannelRequest) -> None:
+        """Hold an SNR, take another model or other settings, or follow the course again.
+
+        Raises:
+            ConfigurationError: the model has no such settings; nothing is changed.
+        """
+        if wanted.model is not None or wanted.settings:
+            self.channel = changed(
+                self.channel, model=wanted.model, settings=wanted.settings, where=self.name
+            )
+        if wanted.course is not None:
             self.held_db = None
-        if snr_db is not None:
-            self.held_db = round(snr_db, 1)
-        if model is not None:
-            self.channel = self.channel.model_copy(update={"model": model})
+        if wanted.snr_db is not None:
+            self.held_db = round(wanted.snr_db, 1)
+
+    @property
+    def _channel_settings(self) -> dict[str, Any]:
+        """What was set of the model; what is left out is as by default."""
+        if isinstance(self.channel, ChannelSettings):
+            return self.channel.model_dump(mode="json", exclude={"model"})
+        return dict(self.channel.settings)
 
     def show(self, result: FrameResult, task: Task, now_s: float) -> None:
         """Take a frame into the window.
@@ -144,6 +157,7 @@ class Link:
             "system": self.codec.system,
             "channel": self.channel.label,
             "model": self.channel.model,
+            "channel_settings": self._channel_settings,
             "course": self.settings.course.kind if self.held_db is None else "held",
             "snr_set_db": None if self.spec is None else self.spec.snr_db,
             "rate_hz": self.settings.rate_hz,

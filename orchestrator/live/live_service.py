@@ -192,16 +192,7 @@ class LiveSystem:
                 return {"stopping": True}
 
     def _set_channel(self, wanted: ChannelRequest) -> None:
-        if wanted.snr_db is None and wanted.model is None and wanted.course is None:
-            raise ConfigurationError("give snr_db, model or course")
-        if wanted.snr_db is not None and wanted.course is not None:
-            raise ConfigurationError("either hold an snr_db or follow the course")
-        self._stream.set_channel(
-            wanted.link,
-            snr_db=wanted.snr_db,
-            model=wanted.model,
-            follow=wanted.course is not None,
-        )
+        self._stream.set_channel(wanted)
         event(logger, "channel set", **wanted.model_dump())
 
     def _change_codec(self, wanted: CodecRequest, answer: Future[Answer]) -> Answer | None:

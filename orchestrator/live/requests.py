@@ -7,12 +7,13 @@ from concurrent.futures import Future
 from dataclasses import dataclass, field
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import Field, model_validator
+from pydantic import Field, field_validator, model_validator
 
 from orchestrator.plan.scenario import Scenario
+from semcom.channel_models import model_class
 from semcom.errors import ConfigurationError
 from semcom.names import Name
-from semcom.points import ChannelModel, SnrDb
+from semcom.points import OWN_MODELS, SnrDb
 from semcom.settings import Settings
 from semcom.wakeup import Wakeup
 
@@ -24,16 +25,28 @@ class StatusRequest(Settings):
 
 
 class ChannelRequest(Settings):
-    """Hold an SNR, take another model, or follow the course again."""
+    """Hold an SNR, take another model or other settings of it, or follow the course again."""
 
     link: Name
     snr_db: SnrDb | None = None
-    model: ChannelModel | None = None
+    model: str | None = None
+    settings: dict[str, Any] = Field(default={}, max_length=64)
     course: Literal["resume"] | None = None
+
+    @field_validator("model")
+    @classmethod
+    def _is_installed(cls, model: str | None) -> str | None:
+        if model is not None and model not in OWN_MODELS:
+            try:
+                model_class(model)
+            except ConfigurationError as error:
+                raise ValueError(str(error)) from error
+        return model
 
     @model_validator(mode="after")
     def _changes_something(self) -> Self:
-        if self.snr_db is None and self.model is None and self.course is None:
+        stays = self.snr_db is None and self.model is None and self.course is None
+        if stays and not self.settings:
             raise ValueError("nothing is to be changed: give an SNR, a model, or follow the course")
         if self.snr_db is not None and self.course is not None:
             raise ValueError("an SNR cannot be held while the course is followed; give one of them")

@@ -14,6 +14,7 @@ from typing import Any
 from orchestrator.control.codec_holders import CodecHolders
 from orchestrator.live.links import CodecChange, Link
 from orchestrator.live.live_scenario import LiveScenario
+from orchestrator.live.requests import ChannelRequest
 from orchestrator.plan.plan import PlannedCodec, PlannedLink
 from orchestrator.results.frame_rows import ANY_CLASSES, misjudged
 from semcom.errors import ConfigurationError, ProtocolError
@@ -27,7 +28,7 @@ from semcom.messages import (
     Role,
     StreamAssignment,
 )
-from semcom.points import ChannelModel, PointSpec
+from semcom.points import PointSpec
 from semcom.tasks.task import Task
 
 POINTS_PER_MESSAGE = 32
@@ -199,15 +200,13 @@ class Stream:
         else:
             state.failure = detail
 
-    def set_channel(
-        self, link: str, *, snr_db: float | None, model: ChannelModel | None, follow: bool
-    ) -> None:
+    def set_channel(self, wanted: ChannelRequest) -> None:
         """Change a link's channel while it runs.
 
         Raises:
-            ConfigurationError: there is no such link.
+            ConfigurationError: there is no such link, or its model has no such settings.
         """
-        self._link(link).set_channel(snr_db=snr_db, model=model, follow=follow)
+        self._link(wanted.link).set_channel(wanted)
 
     def change_codec(
         self, link: str, codec: PlannedCodec, task: Task

@@ -25,7 +25,7 @@ from semcom.settings import (
     Settings,
 )
 from semcom.shards import DatasetManifest, read_manifest
-from semcom.wire import MAX_PAYLOAD_BYTES, SYMBOL_BYTES
+from semcom.wire import MAX_PAYLOAD_BYTES, fits
 
 
 class PlannedCodec(Settings):
@@ -189,7 +189,7 @@ def _plan_codec(
     manifest = catalog.verified(codec).manifest
     check_classes(f"link {link}", codec, manifest, dataset)
     _check_images(link, codec, manifest, dataset)
-    if frame_images * (manifest.symbols + 1) * SYMBOL_BYTES > MAX_PAYLOAD_BYTES:
+    if not fits(frame_images, manifest.symbols, csi_columns=1):
         raise ConfigurationError(
             f"link {link}: {frame_images} images of {manifest.symbols} symbols do not fit into "
             f"one message; lower frame_images"

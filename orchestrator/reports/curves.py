@@ -144,10 +144,19 @@ def latency_bars(runs: Sequence[StoredRun]) -> list[LatencyBar]:
     ]
 
 
+CHANNELS = {
+    "awgn": "AWGN",
+    "rayleigh": "Rayleigh",
+    "rician": "Rician",
+    "tdl": "TDL",
+    "jakes": "Jakes",
+}
+
+
 def channel_title(label: str) -> str:
     """A channel's label as papers write it."""
     model, *rest = label.split(" ", 1)
-    return " ".join([{"awgn": "AWGN"}.get(model, model.capitalize()), *rest])
+    return " ".join([CHANNELS.get(model, model), *rest])
 
 
 def _series_names(runs: Sequence[StoredRun]) -> dict[tuple[str, str, str], str]:

@@ -15,11 +15,12 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from channel_sim.channels import draw_channel, pass_through
+from channel_sim.channels import Codewords
+from channel_sim.passing import pass_frame
 from semcom.checkpoints import Checkpoint
 from semcom.errors import CheckpointError
 from semcom.families import ReceiverHalf, TransmitterHalf
-from semcom.points import PointSpec
+from semcom.points import EqualizerMethod, PointSpec
 from semcom.probe import is_finite
 from semcom.shards import Shard
 from semcom.tasks.score import Score
@@ -138,17 +139,15 @@ def _receive(
     link: str,
     first_image: int,
 ) -> npt.NDArray[np.float32]:
-    count, symbols = symbols_NK.shape
-    received_NK, csi_N1 = symbols_NK, None
+    received_NK, csi_NM, snr_db = symbols_NK, None, NOISE_FREE_SNR_DB
+    equalizer: EqualizerMethod = "zero_forcing"
     if point is not None:
-        draw = draw_channel(
-            point, link=link, first_image=first_image, images=count, symbols=symbols
-        )
-        received_NK, csi_N1 = pass_through(symbols_NK, draw), draw.csi_B1
-    snr_db = NOISE_FREE_SNR_DB if point is None else point.snr_db
+        passed = pass_frame(Codewords(point, link, first_image, len(symbols_NK)), symbols_NK)
+        received_NK, csi_NM = passed.received_BK, passed.csi_BM
+        equalizer, snr_db = passed.equalizer, point.snr_db
     return codec.decode(
         received_NK,
-        csi_N1,
-        snr_db_N=np.full(count, snr_db, dtype=np.float32),
-        equalizer="zero_forcing" if point is None else point.channel.equalizer,
+        csi_NM,
+        snr_db_N=np.full(len(symbols_NK), snr_db, dtype=np.float32),
+        equalizer=equalizer,
     )

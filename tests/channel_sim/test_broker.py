@@ -59,7 +59,7 @@ def test_frame_goes_through_the_channel_of_its_point_to_the_receiver():
         images=2,
         symbols=3,
         codec=CODEC,
-        csi=True,
+        csi_columns=1,
         snr_db=10.0,
         equalizer="mmse",
         channel_ms=250.0,
@@ -73,7 +73,7 @@ def test_frame_goes_through_the_channel_of_its_point_to_the_receiver():
 def test_without_channel_state_only_symbols_are_handed_on(point):
     sent = send(broker_of(RX), frame_of(point=point))
     assert isinstance(sent.message, ReceivedFrame)
-    assert not sent.message.csi
+    assert not sent.message.csi_columns
     draw = draw_channel(POINTS[point], link="cifar10", first_image=0, images=2, symbols=3)
     assert np.array_equal(sent.payload, pass_through(SYMBOLS, draw))
 

@@ -154,7 +154,7 @@ def test_rest_outlives_the_connection():
                 broker.on_downlink(sent.to, refusal_of(10 * life + frame), now_s=0.0)
         broker.undelivered(
             ReceivedFrame(
-                key=key_of(), images=1, symbols=1, codec=CODEC, csi=False, snr_db=0.0,
+                key=key_of(), images=1, symbols=1, codec=CODEC, csi_columns=0, snr_db=0.0,
                 equalizer="mmse", channel_ms=0.0,
             ),
             to=b"life %d" % life, now_s=0.0,

@@ -11,10 +11,12 @@ import sys
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from subprocess import DEVNULL, PIPE
 from typing import Any
 
+import pytest
 import yaml
 
 REPO = Path(__file__).resolve().parents[2]
@@ -168,6 +170,18 @@ def start_held_sweep(
 def results_digest(folder: Path) -> str:
     """The results digest that a finished run states."""
     return str(json.loads((folder / "manifest.json").read_text())["results_digest"])
+
+
+def skip_without(**needed: int) -> None:
+    """Skip where a checkout was installed without what builds it: packages and least versions."""
+    for package, least in needed.items():
+        try:
+            found = version(package)
+        except PackageNotFoundError:
+            found = "0"
+        if int(found.partition(".")[0]) < least:
+            install = "pip install -c constraints.txt -e '.[dev]'"
+            pytest.skip(f"no {package} {least} or later: {install}")
 
 
 def ended(pid: int) -> bool:

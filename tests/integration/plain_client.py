@@ -35,7 +35,7 @@ FIELDS: dict[int, tuple[str, ...]] = {
         "images",
         "symbols",
         "codec",
-        "csi",
+        "csi_columns",
         "snr_db",
         "equalizer",
         "channel_ms",
@@ -337,11 +337,12 @@ class Reception:
 def received(message: Message) -> Reception:
     """A ReceivedFrame taken apart."""
     fields = message.fields
-    columns = fields["symbols"] + fields["csi"]
+    state = fields["csi_columns"]
+    columns = fields["symbols"] + state
     table = np.frombuffer(message.payload, dtype="<c8").reshape(fields["images"], columns)
-    if not fields["csi"]:
+    if not state:
         return Reception(message, None, table)
-    return Reception(message, table[:, :1], table[:, 1:])
+    return Reception(message, table[:, :state], table[:, state:])
 
 
 def ones(reception: Reception) -> bytes:

@@ -48,6 +48,7 @@ def test_page_shows_and_changes_a_live_system(live: LiveRun, tmp_path: Path) -> 
         check_change_needs_the_token(browser, live)
         check_snr_is_held_and_follows_its_course_again(browser, live)
         check_codec_is_changed(browser, live)
+        check_setting_of_a_model_is_changed(browser, live)
         check_refusal_is_told(browser)
         check_scales_and_rates(browser)
         check_fits_a_narrow_screen(browser)
@@ -110,6 +111,27 @@ def check_codec_is_changed(browser: Browser, live: LiveRun) -> None:
     assert live.links()["shapes10"]["codec"] == "second"
 
 
+def check_setting_of_a_model_is_changed(browser: Browser, live: LiveRun) -> None:
+    choose = "document.getElementById('shapes10-model')"
+    doppler = "document.getElementById('shapes10-setting-doppler')"
+    browser.value(
+        f"{{ {choose}.value = 'jakes'; {choose}.dispatchEvent(new Event('change'));"
+        f" {doppler}.value = '0.2'; {doppler}.dispatchEvent(new Event('input'));"
+        f" {choose}.form.requestSubmit(); }}"
+    )
+    browser.wait(f"{CARD}.querySelector('.notice').textContent === 'channel is jakes'")
+    row = live.links()["shapes10"]
+    assert (row["model"], row["channel_settings"]) == ("jakes", {"doppler": 0.2})
+    browser.wait(f"{doppler}.value === '0.2'")
+    browser.value(
+        f"{{ {doppler}.value = '0.9'; {doppler}.dispatchEvent(new Event('input'));"
+        f" {choose}.form.noValidate = true; {choose}.form.requestSubmit(); }}"
+    )
+    browser.wait(f"{CARD}.querySelector('.notice').dataset.kind === 'bad'")
+    notice = browser.value(f"{CARD}.querySelector('.notice').textContent")
+    assert "channel.doppler: must be a number from 0 to 0.5" in notice
+
+
 def check_refusal_is_told(browser: Browser) -> None:
     choose = "document.getElementById('shapes10-model')"
     browser.value(
@@ -118,7 +140,7 @@ def check_refusal_is_told(browser: Browser) -> None:
     )
     browser.wait(f"{CARD}.querySelector('.notice').dataset.kind === 'bad'")
     notice = browser.value(f"{CARD}.querySelector('.notice').textContent")
-    assert "must be one of awgn, rayleigh, rician" in notice
+    assert "no channel model" in notice
     assert "<b>fog</b>" in notice  # as text
     assert browser.value(f"{CARD}.querySelector('b')") is None
 

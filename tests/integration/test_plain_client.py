@@ -298,7 +298,7 @@ def test_session_of_the_page_runs_as_written(tmp_path: Path) -> None:
         "images": 1,
         "symbols": 5,
         "codec": "ab" * 32,
-        "csi": True,
+        "csi_columns": 1,
         "snr_db": 10.0,
         "equalizer": "zero_forcing",
     }

@@ -13,14 +13,13 @@ import zipfile
 from dataclasses import dataclass
 from email import message_from_bytes
 from email.message import Message
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 import pytest
 import yaml
 
 from orchestrator.results.verify import verify_run
-from tests.integration.harness import REPO, write_scenario
+from tests.integration.harness import REPO, skip_without, write_scenario
 from tests.integration.test_missing_packages import hiding
 
 pytestmark = [pytest.mark.processes, pytest.mark.timeout(900)]
@@ -36,13 +35,7 @@ PROJECT = tomllib.loads((REPO / "pyproject.toml").read_text())["project"]
 @pytest.fixture(scope="module", autouse=True)
 def builders() -> None:
     """Skip where a checkout was installed without what builds it."""
-    for needed, least in (("build", 1), ("setuptools", 77)):
-        try:
-            found = version(needed)
-        except PackageNotFoundError:
-            found = "0"
-        if int(found.partition(".")[0]) < least:
-            pytest.skip(f"no {needed} {least} or later: pip install -c constraints.txt -e '.[dev]'")
+    skip_without(build=1, setuptools=77)
 
 
 @pytest.fixture(scope="module")

@@ -24,13 +24,13 @@ def waiting(frame: int, arrived_s: float = 0.0, *, images: int = 10, **changed: 
         "images": images,
         "symbols": 2,
         "codec": CODEC,
-        "csi": False,
+        "csi_columns": 0,
         "snr_db": 5.0,
         "equalizer": "zero_forcing",
         "channel_ms": 0.0,
     }
     message = ReceivedFrame(**{**fields, **changed})
-    payload = np.zeros((images, 2 + message.csi), dtype=np.complex64)
+    payload = np.zeros((images, 2 + message.csi_columns), dtype=np.complex64)
     return Waiting(message, payload, arrived_s)
 
 
@@ -93,7 +93,9 @@ def test_frame_above_the_bound_goes_alone():
     assert taken(batcher, 0.5) == [1]
 
 
-@pytest.mark.parametrize("changed", [{"codec": OTHER_CODEC}, {"equalizer": "mmse"}, {"csi": True}])
+@pytest.mark.parametrize(
+    "changed", [{"codec": OTHER_CODEC}, {"equalizer": "mmse"}, {"csi_columns": 1}]
+)
 def test_only_frames_of_one_kind_are_merged(changed):
     batcher = batcher_of(waiting(0), waiting(1, **changed), waiting(2), waiting(3, **changed))
     assert taken(batcher, 0.5) == [0, 2]
@@ -165,7 +167,7 @@ def test_every_frame_goes_once_in_time_and_in_bounds(frames, exact):
 
     for number, (images, codec, csi, pause_s) in enumerate(frames):
         now_s += pause_s
-        arrived[number] = waiting(number, now_s, images=images, codec=codec, csi=csi)
+        arrived[number] = waiting(number, now_s, images=images, codec=codec, csi_columns=int(csi))
         batcher.add(arrived[number])
         take()
         late = [n for n, each in arrived.items() if n not in gone and now_s - each.arrived_s >= 0.5]

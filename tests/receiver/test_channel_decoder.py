@@ -158,5 +158,22 @@ def test_codec_equalises_with_the_state_and_the_snr_that_it_is_told(codec):
     assert np.abs(decoded(codec) - decoded(codec, csi=False)).max() > 0.01
 
 
+def test_codec_takes_a_gain_of_every_symbol_and_any_other_number_of_columns(codec):
+    received_NK = symbols(6).numpy()
+    gains_NK = np.exp(1j * np.arange(received_NK.size)).astype(np.complex64)
+    gains_NK = gains_NK.reshape(received_NK.shape)
+
+    def logits(received: np.ndarray, csi: np.ndarray | None) -> np.ndarray:
+        snr_db_N = SNR_DB_B.numpy().copy()
+        return codec.decode(received, csi, snr_db_N=snr_db_N, equalizer="zero_forcing")
+
+    expected = logits(received_NK, None)
+    found = logits(received_NK * gains_NK, gains_NK)
+    np.testing.assert_allclose(found, expected, rtol=0, atol=1e-4)
+    taps_N3 = np.full((6, 3), 2.0 + 0j, dtype=np.complex64)
+    found = logits(received_NK * np.float32(2.0), taps_N3)
+    np.testing.assert_allclose(found, expected, rtol=0, atol=1e-4)
+
+
 def test_codec_repeats_itself_bit_for_bit(codec):
     assert decoded(codec).tobytes() == decoded(codec).tobytes()

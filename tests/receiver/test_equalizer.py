@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from receiver.equalizer import equalize
+from receiver.equalizer import effective_csi, equalize
 
 
 def complex_randn(*shape: int, seed: int = 0) -> torch.Tensor:
@@ -87,3 +87,31 @@ def test_rows_do_not_meet(method):
     torch.testing.assert_close(whole[0], other[0])
     assert whole.shape == SENT_BK.shape
     assert whole.dtype == torch.complex64
+
+
+@pytest.mark.parametrize("method", ["zero_forcing", "mmse"])
+def test_gain_of_every_symbol_is_undone_at_that_symbol(method):
+    fading_BK = complex_randn(6, 9, seed=5)
+    together = equalize(fading_BK * SENT_BK, fading_BK, method=method, noise_power=0.5)
+    for symbol in range(9):
+        column = fading_BK[:, symbol : symbol + 1]
+        alone = equalize(
+            column * SENT_BK[:, symbol : symbol + 1], column, method=method, noise_power=0.5
+        )
+        torch.testing.assert_close(together[:, symbol : symbol + 1], alone)
+
+
+def test_one_column_is_its_own_effective_state():
+    assert torch.equal(effective_csi(FADING_B1), FADING_B1)
+
+
+@pytest.mark.parametrize("method", ["zero_forcing", "mmse"])
+def test_of_other_columns_the_mean_power_is_undone(method):
+    taps_B3 = torch.tensor([[1 + 0j, 2j, -2 + 0j]], dtype=torch.complex64)
+    effective = effective_csi(taps_B3)
+    torch.testing.assert_close(effective, torch.tensor([[3**0.5 + 0j]], dtype=torch.complex64))
+    received = SENT_BK[:1]
+    torch.testing.assert_close(
+        equalize(received, taps_B3, method=method, noise_power=1.0),
+        equalize(received, effective, method=method, noise_power=1.0),
+    )

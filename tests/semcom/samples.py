@@ -63,14 +63,14 @@ SAMPLES: list[tuple[Message, wire.Symbols]] = [
     (SymbolFrame(key=KEY, first_image=14, images=2, symbols=3, codec=DIGEST), SYMBOLS),
     (
         ReceivedFrame(
-            key=KEY, images=2, symbols=3, codec=DIGEST, csi=False, snr_db=-7.5,
+            key=KEY, images=2, symbols=3, codec=DIGEST, csi_columns=0, snr_db=-7.5,
             equalizer="mmse", channel_ms=0.5, snr_measured_db=-7.25,
         ),
         SYMBOLS,
     ),
     (
         ReceivedFrame(
-            key=KEY, images=2, symbols=2, codec=DIGEST, csi=True, snr_db=60.0,
+            key=KEY, images=2, symbols=2, codec=DIGEST, csi_columns=1, snr_db=60.0,
             equalizer="zero_forcing", channel_ms=0.5,
         ),
         SYMBOLS,

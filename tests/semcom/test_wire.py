@@ -142,7 +142,7 @@ def test_refuses_header_that_is_not_the_schema(header):
         (3, {"key": {**KEY.model_dump(), "extra": 1}}),
         (3, {"key": {**KEY.model_dump(), "frame": "7"}}),
         (3, {"key": None}),
-        (4, {"csi": 1}),
+        (4, {"csi_columns": True}),
         (4, {"snr_db": float("nan")}),
         (4, {"snr_db": 60.5}),
         (4, {"snr_db": -30.5}),
@@ -259,8 +259,31 @@ def test_refuses_frame_with_wrong_byte_count(change):
 
 def test_refuses_frame_without_its_column_of_channel_state():
     message, payload = SAMPLES[4]
-    header = header_of(message, csi=True)
+    header = header_of(message, csi_columns=1)
     assert reason(sealed(message.TYPE, header, payload.tobytes())) == "shape"
+
+
+@pytest.mark.parametrize("columns", [0, 1, 3, 70])
+def test_channel_state_has_any_number_of_columns(columns):
+    message = SAMPLES[4][0].model_copy(update={"csi_columns": columns})
+    shape = message.images, columns + message.symbols
+    payload = np.arange(np.prod(shape), dtype=np.complex64).reshape(shape)
+    found, symbols = wire.decode(wire.encode(message, payload))
+    assert found == message
+    assert np.array_equal(symbols, payload)
+
+
+def test_refuses_more_columns_of_channel_state_than_the_bound():
+    message, payload = SAMPLES[4]
+    header = header_of(message, csi_columns=4097)
+    assert reason(sealed(message.TYPE, header, payload.tobytes())) == "header"
+
+
+def test_peer_of_another_version_is_refused_in_one_line():
+    message, payload = SAMPLES[0]
+    parts = sealed(message.TYPE, header_of(message), payload.tobytes(), version=2)
+    with pytest.raises(ProtocolError, match=r"^version: protocol version 2, here 3$"):
+        wire.decode(parts)
 
 
 def test_refuses_payload_on_a_message_that_has_none():

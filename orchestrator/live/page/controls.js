@@ -2,6 +2,7 @@
 
 import { change } from "/page/api.js";
 import { element, quantity, setText } from "/page/dom.js";
+import { ModelSettings } from "/page/model_settings.js";
 
 const COURSES = { random_walk: "random walk" };
 const SLIDER_DB = [-20, 40]; // the number field takes all that the system takes
@@ -21,6 +22,7 @@ export class Controls {
     this.hold = element("button", {}, "Hold");
     this.follow = element("button", { type: "button", class: "plain" }, "Follow the course");
     this.model = element("select", { id: id("model") });
+    this.settings = new ModelSettings(link, () => this.#freeModel());
     this.codec = element("select", { id: id("codec") });
     this.notice = element("p", { class: "notice", role: "status", "aria-live": "polite" });
     const label = (name, text) => element("label", { for: id(name) }, text);
@@ -28,7 +30,8 @@ export class Controls {
       snr: element("form", { class: "snr" }, label("snr", "SNR, dB"), this.course, this.follow,
         element("div", { class: "row" }, this.slider, this.number, this.hold)),
       model: element("form", {}, label("model", "Channel model"),
-        element("div", { class: "row" }, this.model, element("button", {}, "Set"))),
+        element("div", { class: "row" }, this.model, element("button", {}, "Set")),
+        this.settings.node),
       codec: element("form", {}, label("codec", "Codec"),
         element("div", { class: "row" }, this.codec, element("button", {}, "Set"))),
     };
@@ -49,6 +52,8 @@ export class Controls {
     setText(this.course, row.course === "held" ? "held"
       : `course: ${COURSES[row.course] ?? row.course}`);
     this.#offer("model", this.model, status.models, row.model);
+    this.settings.update(this.model.value, status.model_settings, row);
+    if (this.settings.touched) this.#freeModel();
     const fitting = status.codecs.filter(({ dataset }) => dataset === row.dataset);
     const names = new Set([row.codec, ...fitting.map(({ name }) => name)]);
     this.#offer("codec", this.codec, [...names].sort(), row.codec);
@@ -81,10 +86,10 @@ export class Controls {
         this.forms[name].querySelector("button").disabled = false;
       });
     }
+    this.model.addEventListener("change", () => this.settings.show(this.model.value));
     const submits = {
       snr: () => this.#holdSnr(),
-      model: () => this.#ask("model", "/api/channel", { model: this.model.value },
-        `channel is ${this.model.value}`),
+      model: () => this.#setModel(),
       codec: () => this.#ask("codec", "/api/codec", { codec: this.codec.value },
         `codec is ${this.codec.value}`),
     };
@@ -102,6 +107,16 @@ export class Controls {
     const wanted = Number(this.number.value);
     return this.#ask("snr", "/api/channel", { snr_db: wanted },
       `SNR is held at ${quantity(wanted, 1, "dB")}`);
+  }
+
+  async #setModel() {
+    const content = { model: this.model.value, settings: this.settings.values() };
+    await this.#ask("model", "/api/channel", content, `channel is ${this.model.value}`);
+    if (this.notice.dataset.kind === "good") this.settings.forget();
+  }
+
+  #freeModel() {
+    this.forms.model.querySelector("button").disabled = this.#waiting > 0;
   }
 
   async #ask(name, path, content, done) {

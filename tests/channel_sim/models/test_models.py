@@ -161,7 +161,7 @@ def test_error_rate_of_qpsk_over_a_known_tap():
     model, snr = TdlChannel(delay_spread_ns=1), 10.0
     sent = qpsk(4000, 64)
     state = model.draw(streams(items=4000), symbols=64)
-    noise = streams(items=4000).normals("noise", per_item=64) * np.float32(math.sqrt(1 / snr))
+    noise = streams(items=4000).normals("added", per_item=64) * np.float32(math.sqrt(1 / snr))
     equalized = (model.apply(sent, state) + noise) / model.gains(state)
     wrong = np.mean(np.sign(equalized.real) != np.sign(sent.real))
     per_bit = snr / 2

@@ -124,12 +124,12 @@ class TestScenario:
 
     def test_points_of_the_command_line(self):
         points = {
-            "channels": parse_channels("awgn, rician"),
+            "channels": parse_channels("awgn, rician,tdl"),
             "snr_db": parse_snr_db("-10:25:2.5"),
             "seeds": parse_seeds("0,1,2"),
         }
         found = scenario_for(["a"], Codecs(a="cifar10"), points=points)
-        assert [channel.model for channel in found.channels] == ["awgn", "rician"]
+        assert [channel.model for channel in found.channels] == ["awgn", "rician", "tdl"]
         assert (found.snr_points_db[0], found.snr_points_db[-1]) == (-10, 25)
         assert len(found.snr_points_db) == 15
         assert found.seeds == [0, 1, 2]

@@ -157,6 +157,9 @@ def test_without_a_token_nothing_can_be_changed_from_elsewhere(wakeup):
         ("/api/channel", {"link": "a", "snr_db": 99}),
         ("/api/channel", {"link": "a", "model": "magic"}),
         ("/api/channel", {"link": "a", "unknown": 1}),
+        ("/api/channel", {"link": "a", "settings": {}}),
+        ("/api/channel", {"link": "a", "settings": [1]}),
+        ("/api/channel", {"link": "a", "settings": {str(key): 0 for key in range(65)}}),
         ("/api/channel", []),
         ("/api/channel", {"link": "a"}),
         ("/api/channel", {"link": "a", "snr_db": None, "model": None}),
@@ -181,7 +184,11 @@ def test_wrong_request_is_one_line_with_the_exit_code(local, path, content):
 
 def test_sweep_is_taken_as_a_file_has_it_and_as_a_command_sends_it(local):
     api, seen = local
-    channels = [{"model": "awgn"}, {"model": "rician", "csi": "none"}]
+    channels = [
+        {"model": "awgn"},
+        {"model": "rician", "csi": "none"},
+        {"model": "jakes", "doppler": 0.2},
+    ]
     written = {**SWEEP, "channels": channels}
     sent = Scenario.model_validate(written).model_dump(mode="json")
     assert sent["channels"][0]["rician_k"] == 4.0, "all keys, as earlier versions send them"

@@ -114,4 +114,11 @@ def test_codecs_to_choose_from_are_those_that_can_be_read(tmp_path):
     (tmp_path / "shapes10").symlink_to(REPO / "codecs" / "shapes10")
     offered = choices(Catalog(tmp_path))
     assert offered["codecs"] == [{"name": "shapes10", "dataset": "shapes10", "system": "rkd-sc"}]
-    assert offered["models"] == ["awgn", "rayleigh", "rician"]
+    assert offered["models"][:3] == ["awgn", "rayleigh", "rician"]
+    assert {"tdl", "jakes", "oscillator", "clipping", "trace"} <= set(offered["models"])
+    assert offered["model_settings"]["awgn"] == []
+    (doppler,) = [s for s in offered["model_settings"]["jakes"] if s["key"] == "doppler"]
+    assert doppler["kind"] == "number"
+    assert (doppler["least"], doppler["most"], doppler["default"]) == (0, 0.5, 0.01)
+    (file,) = [s for s in offered["model_settings"]["trace"] if s["key"] == "file"]
+    assert (file["kind"], file["default"]) == ("text", None)

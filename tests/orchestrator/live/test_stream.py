@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import pytest
 
+from orchestrator.live.requests import ChannelRequest
 from orchestrator.live.stream import MAX_POINTS
 from semcom.errors import ConfigurationError, ProtocolError
 from semcom.messages import CodecReport, Hello, LoadCodec
+from semcom.points import PluginChannel
 from tests.orchestrator.ledgers import fake_codec
 from tests.orchestrator.live.streaming import (
     CLASSES,
@@ -186,18 +188,42 @@ def test_silent_transmitter_needs_no_new_points():
 def test_channel_is_held_changed_and_follows_its_course_again():
     stream = stream_of()
     channel, told = streaming(stream)
-    stream.set_channel(LINK, snr_db=-4.04, model="rayleigh", follow=False)
+    stream.set_channel(ChannelRequest(link=LINK, snr_db=-4.04, model="rayleigh"))
     channel.tick(1.0)
     held = transmitter_greets(stream, told)
     assert held is not None
     assert (held.spec.snr_db, held.spec.channel.model) == (-4.0, "rayleigh")
     channel.tick(10.0)
     assert transmitter_greets(stream, held) is None, "held, whatever the course says"
-    stream.set_channel(LINK, snr_db=None, model=None, follow=True)
+    stream.set_channel(ChannelRequest(link=LINK, course="resume"))
     channel.tick(11.0)
     followed = transmitter_greets(stream, held)
     assert followed is not None
     assert (followed.spec.snr_db, followed.spec.channel.model) == (0.0, "rayleigh")
+
+
+def test_channel_is_changed_to_an_installed_model_and_its_settings():
+    stream = stream_of()
+    channel, told = streaming(stream)
+    wanted = ChannelRequest(link=LINK, model="tdl", settings={"profile": "tdl-c"})
+    stream.set_channel(wanted)
+    channel.tick(1.0)
+    held = transmitter_greets(stream, told)
+    assert held is not None
+    assert held.spec.channel == PluginChannel(model="tdl", settings={"profile": "tdl-c"})
+    row = stream.links[LINK].status(1.0, streaming=True, heard=True)
+    assert (row["model"], row["channel"]) == ("tdl", "tdl profile=tdl-c")
+    assert row["channel_settings"] == {"profile": "tdl-c"}
+    with pytest.raises(ConfigurationError, match=f"{LINK}: channel.profile: must be one of"):
+        stream.set_channel(ChannelRequest(link=LINK, settings={"profile": "none"}))
+    stream.set_channel(ChannelRequest(link=LINK, settings={"delay_spread_ns": 50}))
+    channel.tick(2.0)
+    moved = transmitter_greets(stream, held)
+    assert moved is not None
+    assert moved.spec.channel.settings == {"profile": "tdl-c", "delay_spread_ns": 50.0}
+    stream.set_channel(ChannelRequest(link=LINK, model="awgn"))
+    row = stream.links[LINK].status(1.0, streaming=True, heard=True)
+    assert row["channel_settings"]["equalizer"] == "zero_forcing"
 
 
 def test_pause_drains_and_resume_begins_an_epoch():
@@ -284,7 +310,7 @@ def test_stranger_and_unknown_link_are_refused():
     with pytest.raises(ConfigurationError, match="not a link"):
         stream.hello(Hello(role="transmitter", peer="nobody", instance=OTHER_INSTANCE))
     with pytest.raises(ConfigurationError, match="no link 'nobody'"):
-        stream.set_channel("nobody", snr_db=1.0, model=None, follow=False)
+        stream.set_channel(ChannelRequest(link="nobody", snr_db=1.0))
 
 
 def test_class_that_the_codec_does_not_have_is_refused():

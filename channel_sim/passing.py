@@ -1,0 +1,183 @@
+"""Frames through the channels of their points: ours by one formula, those of packages by theirs.
+
+    ours       z~ = h z + n
+    a package  z~ = apply(z, state) + n,   state = draw(streams)
+
+Noise is drawn for all frames alike. Code of a package is not ours: whatever it does wrong refuses
+its frame and leaves all others as they are.
+Shape legend: B images (one codeword each), K complex symbols, M columns of channel state.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import accumulate
+from typing import Any, NamedTuple, get_args
+
+import numpy as np
+
+from channel_sim.channels import Codewords, draw_channels, measured_snrs_db, pass_through
+from channel_sim.models.model import Streams
+from channel_sim.noise import ComplexArray, Normals, complex_normals_of
+from semcom.channel_models import loaded
+from semcom.errors import ProtocolError, SemcomError, one_line
+from semcom.messages import MAX_CSI_COLUMNS
+from semcom.points import ChannelSettings, EqualizerMethod, PluginChannel
+from semcom.wire import Powers, fits, mean_power
+
+MAX_POWER = 1e9  # mean |z|^2 of a codeword after its channel
+EQUALIZERS: tuple[str, ...] = get_args(EqualizerMethod)
+
+
+class Passed(NamedTuple):
+    """A frame as it leaves the channel, and what the receiver is told of it."""
+
+    received_BK: ComplexArray
+    csi_BM: ComplexArray | None
+    equalizer: EqualizerMethod
+    snr_measured_db: float | None
+
+    @property
+    def csi_columns(self) -> int:
+        """Columns of channel state."""
+        return 0 if self.csi_BM is None else self.csi_BM.shape[1]
+
+    @property
+    def payload(self) -> ComplexArray:
+        """Channel state, then symbols: complex64 (B, M + K)."""
+        if self.csi_BM is None:
+            return self.received_BK
+        return np.concatenate([self.csi_BM, self.received_BK], axis=1)
+
+
+class _Faded(NamedTuple):
+    """A frame after the model of a package, without noise."""
+
+    symbols_BK: ComplexArray
+    csi_BM: ComplexArray | None
+    equalizer: EqualizerMethod
+
+
+def pass_frames(
+    frames: Sequence[Codewords],
+    symbols_BK: ComplexArray,
+    power_B: Powers,
+    *,
+    normals: Normals = complex_normals_of,
+) -> list[Passed | ProtocolError]:
+    """Take frames, whose codewords lie one below the other, through their channels.
+
+    Args:
+        frames: whose codewords they are.
+        symbols_BK: the codewords, complex64.
+        power_B: their `mean_power`.
+        normals: what draws.
+
+    Returns:
+        For each frame what came of it, or why nothing did.
+    """
+    ends = list(accumulate(frame.images for frame in frames))
+    rows = [slice(end - frame.images, end) for end, frame in zip(ends, frames, strict=True)]
+    faded = {
+        index: _try_fade(frame, symbols_BK[rows[index]], normals)
+        for index, frame in enumerate(frames)
+        if isinstance(frame.point.channel, PluginChannel)
+    }
+    if faded:
+        symbols_BK, power_B = symbols_BK.copy(), power_B.copy()
+    for index, each in faded.items():
+        if isinstance(each, _Faded):
+            symbols_BK[rows[index]] = each.symbols_BK
+            power_B[rows[index]] = mean_power(each.symbols_BK)
+    draw = draw_channels(frames, symbols=symbols_BK.shape[1], normals=normals)
+    received_BK = pass_through(symbols_BK, draw)
+    snrs_db = measured_snrs_db(power_B, draw, [each.start for each in rows])
+    passed: list[Passed | ProtocolError] = []
+    for index, (frame, span) in enumerate(zip(frames, rows, strict=True)):
+        by_package, channel = faded.get(index), frame.point.channel
+        if isinstance(by_package, ProtocolError):
+            passed.append(by_package)
+            continue
+        if isinstance(channel, ChannelSettings):
+            csi_BM = draw.csi_B1[span] if draw.csi_B1 is not None and frame.has_csi else None
+            equalizer = channel.equalizer
+        else:
+            assert by_package is not None
+            csi_BM, equalizer = by_package.csi_BM, by_package.equalizer
+        passed.append(Passed(received_BK[span], csi_BM, equalizer, snrs_db[index]))
+    return passed
+
+
+def pass_frame(frame: Codewords, symbols_BK: ComplexArray) -> Passed:
+    """Take one frame through its channel.
+
+    Raises:
+        ProtocolError: its channel model is not installed, fails, or gives what is no frame.
+    """
+    (passed,) = pass_frames([frame], symbols_BK, mean_power(symbols_BK))
+    if isinstance(passed, ProtocolError):
+        raise passed
+    return passed
+
+
+def _try_fade(
+    frame: Codewords, symbols_BK: ComplexArray, normals: Normals
+) -> _Faded | ProtocolError:
+    channel = frame.point.channel
+    try:
+        assert isinstance(channel, PluginChannel)
+        return _fade(frame, loaded(channel), symbols_BK, normals)
+    except ProtocolError as error:
+        return error
+    except Exception as error:  # whatever the code of a package does
+        kind = "" if isinstance(error, SemcomError) else f"{type(error).__name__}: "
+        why = one_line(f"{kind}{error}")
+        return ProtocolError("internal", f"channel model {channel.model} fails: {why}")
+
+
+def _fade(frame: Codewords, model: Any, symbols_BK: ComplexArray, normals: Normals) -> _Faded:
+    """Draw and apply a model, and see that what it gives can be sent on."""
+    point, shape = frame.point, symbols_BK.shape
+    streams = Streams(
+        seed=point.seed,
+        link=frame.link,
+        point=point.key_text,
+        first_item=frame.first_image,
+        items=frame.images,
+        draw=normals,
+    )
+    state = model.draw(streams, symbols=shape[1])
+    # A copy: the model may write into it, and the frame may come again.
+    faded_BK = np.ascontiguousarray(model.apply(symbols_BK.copy(), state), dtype=np.complex64)
+    csi_BM = model.csi_of(state)
+    if faded_BK.shape != shape:
+        raise ValueError(f"symbols of shape {faded_BK.shape}, not {shape}")
+    if not (mean_power(faded_BK) <= MAX_POWER).all():  # NaN is not, either
+        raise ValueError(f"symbols that are not finite, or of a power above {MAX_POWER:g}")
+    if model.equalizer not in EQUALIZERS:
+        raise ValueError(f"equalizer {model.equalizer!r}; there are {', '.join(EQUALIZERS)}")
+    if csi_BM is not None:
+        csi_BM = np.ascontiguousarray(csi_BM, dtype=np.complex64)
+        _check_csi(csi_BM, images=shape[0], symbols=shape[1])
+    return _Faded(faded_BK, csi_BM, model.equalizer)
+
+
+def _check_csi(csi_BM: ComplexArray, *, images: int, symbols: int) -> None:
+    """See that channel state has a row per codeword, is finite, and has room in a message.
+
+    Raises:
+        ValueError: it is none.
+        ProtocolError: `shape`, it has no room.
+    """
+    if csi_BM.ndim != 2 or len(csi_BM) != images or not 0 < csi_BM.shape[1] <= MAX_CSI_COLUMNS:
+        raise ValueError(
+            f"channel state of shape {csi_BM.shape}, not {images} rows of 1 to {MAX_CSI_COLUMNS}"
+        )
+    if not np.isfinite(csi_BM.view(np.float32)).all():
+        raise ValueError("channel state that is not finite")
+    if not fits(images, symbols, csi_columns=csi_BM.shape[1]):
+        raise ProtocolError(
+            "shape",
+            f"{images} images of {symbols} symbols and {csi_BM.shape[1]} columns of channel state "
+            "do not fit into one message; lower frame_images",
+        )
