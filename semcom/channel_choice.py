@@ -212,6 +212,15 @@ def changed(
     return validate(_Link, content, where=where).channel
 
 
+def read_channel(content: Mapping[str, Any], *, where: str) -> AnyChannel:
+    """Return a channel from what a user writes, as an entry of `channels:`.
+
+    Raises:
+        ConfigurationError: no such model, or settings that it does not have.
+    """
+    return validate(_Link, {"channel": dict(content)}, where=where).channel
+
+
 class WrittenPoint(Settings):
     """A point in a file that a user writes."""
 

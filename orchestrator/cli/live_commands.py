@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import json
-import subprocess
 import time
 from pathlib import Path
 from typing import Annotated, Any
 
-import psutil
 import typer
 from rich.live import Live
 
@@ -23,26 +21,22 @@ from orchestrator.cli.options import (
 from orchestrator.cli.outcome_lines import print_results, print_undrawn
 from orchestrator.cli.terminal import console, progress_bar
 from orchestrator.datasets.prepare import draw_missing
+from orchestrator.live.background import end, start
 from orchestrator.live.client import change, read_status
-from orchestrator.live.live_folder import UP_LOG, Found, Home, find_system
+from orchestrator.live.live_folder import Home, find_system
 from orchestrator.live.live_scenario import LiveScenario, read_live_scenario, trace_notes
 from orchestrator.live.requests import ChannelRequest
 from orchestrator.live.status_view import view
 from orchestrator.live.up import run_live
 from orchestrator.plan.folders import CODECS, DATA, RUNS, WORK, Folders
 from orchestrator.plan.scenario import Scenario
-from semcom.children import start_module
 from semcom.errors import ConfigurationError, ProcessFailedError, SemcomError
-from semcom.files import read_end
 from semcom.names import check_name
 from semcom.plain_text import command, option
 from semcom.settings import parse_yaml, validate
 
 LIVE_SCENARIO = SCENARIOS / "live.yaml"
 POLL_S = 0.5
-MAX_LOG_BYTES = 1 << 16  # of what is read to say why it ended
-READY_DEADLINE_S = 300.0
-DOWN_DEADLINE_S = 60.0
 
 Name = Annotated[
     str | None, typer.Option("--name", help="Name or URL of a live system, if there are several.")
@@ -114,14 +108,7 @@ def status(
 def down(name: Name = None, runs: RunsDir = RUNS) -> None:
     """End a live system: what is on its way is finished."""
     system = find_system(runs, name)
-    change(system, "/api/stop", {})
-    if system.pid is not None:
-        try:
-            psutil.Process(system.pid).wait(DOWN_DEADLINE_S)
-        except psutil.NoSuchProcess:
-            pass
-        except psutil.TimeoutExpired as error:
-            raise SemcomError(f"process {system.pid} does not end; kill it") from error
+    end(system)
     console.print(f"{system.name} is down")
 
 
@@ -250,47 +237,8 @@ def _detach(home: Home, arguments: list[str]) -> None:
     Raises:
         ProcessFailedError: it ended before, with its error and exit code.
     """
-    if home.find() is not None:
-        raise ConfigurationError(
-            f"live system '{home.name}' is up; end it with: {home.command('down')}"
-        )
-    with home.open_log() as output:
-        process = start_module(
-            "orchestrator",
-            *("up", *arguments),
-            stdin=subprocess.DEVNULL,
-            stdout=output,
-            stderr=output,
-            start_new_session=True,
-        )
-    deadline_s = time.monotonic() + READY_DEADLINE_S
     with console.status("starting"):
-        while not _streams(home.find()):
-            code = process.poll()
-            if code is not None:
-                raise ProcessFailedError(_last_line(home.logs / UP_LOG), code)
-            if time.monotonic() > deadline_s:
-                raise SemcomError(
-                    f"not every link streams; see {home.logs} and: {home.command('status')}"
-                )
-            time.sleep(POLL_S / 5)
-    found = home.find()
-    assert found is not None
+        found = start(home, arguments)
     console.print(f"{home.name} is up at {found.url}")
     console.print(f"look at it with: {home.command('status')}")
     console.print(f"end it with: {home.command('down')}")
-
-
-def _streams(system: Found | None) -> bool:
-    if system is None:
-        return False
-    try:
-        return all(link["recorded"] for link in read_status(system)["links"])
-    except ConfigurationError:
-        return False
-
-
-def _last_line(log: Path) -> str:
-    text = read_end(log, max_bytes=MAX_LOG_BYTES).decode(errors="replace")
-    lines = text.strip().splitlines() or ["it ended at once"]
-    return lines[-1].removeprefix("error: ")

@@ -102,6 +102,7 @@ class TestSweep:
             raise InterruptedRunError("interrupted with 1 of 2 frames to go")
 
         monkeypatch.setattr(cli, "run_sweep", stop)
+        monkeypatch.setattr(cli, "draw_missing", lambda *_: None)  # nothing is there to be swept
         monkeypatch.setattr(sys, "argv", ["semcom", *map(str, words)])
         with pytest.raises(SystemExit) as ended:
             cli.main()

@@ -1,0 +1,156 @@
+"""Two modules of one's own as a codec of the family `torch-export`.
+
+The transmitter's module takes images of 0..1, float32 (N, C, H, W), and gives reals (N, 2 K) or
+complex numbers (N, K); the receiver's takes reals (N, 2 K), equalised, and gives logits (N, T) or
+images of 0..1 (N, C, H, W). Either may take the SNR, float32 (N,) in dB, as a second argument.
+
+Shape legend: N images, C channels, H height, W width, K complex symbols, T classes.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from semcom.checkpoints import Checkpoint, weight_files, write_codec
+from semcom.codec_arrays import End
+from semcom.codec_manifest import FamilyManifest
+from semcom.errors import ConfigurationError
+from semcom.families.exported import ExportedArchitecture
+from semcom.nn.programs import save_program
+from semcom.settings import validate
+from semcom.tasks.task import Task
+
+EXAMPLES = 2  # images that a program is traced with
+LEAST_POWER = 1e-12
+
+
+class UnitPower(nn.Module):
+    """A transmitter whose codewords all have mean power 1 per complex symbol, as reals (N, 2 K)."""
+
+    def __init__(self, module: nn.Module, *, takes_snr: bool) -> None:
+        super().__init__()
+        self.module = module
+        self._takes_snr = takes_snr
+
+    def forward(self, images_NCHW: Tensor, *snr_db_N: Tensor) -> Tensor:
+        """Images of 0..1, and the SNR where the module takes it -> reals (N, 2 K)."""
+        codeword = self.module(images_NCHW, *snr_db_N)
+        if codeword.is_complex():
+            codeword = torch.view_as_real(codeword)
+        reals_N2K = codeword.flatten(1).float()
+        power_N1 = 2.0 * reals_N2K.square().mean(dim=1, keepdim=True)
+        normalized: Tensor = reals_N2K * torch.rsqrt(power_N1.clamp_min(LEAST_POWER))
+        return normalized
+
+
+def export_codec(
+    name: str,
+    *,
+    transmitter: nn.Module,
+    receiver: nn.Module,
+    task: Task,
+    image: tuple[int, int, int],
+    codecs: Path = Path("codecs"),
+    **record: Any,
+) -> Checkpoint:
+    """Write a codec that sweeps, evaluations and live systems take like any other.
+
+    The modules are traced as they are, in evaluation mode; codewords are brought to unit power.
+
+    Args:
+        name: of the codec; lower case letters, digits, dots, dashes, underscores.
+        transmitter: images (N, C, H, W) of 0..1 [, SNR (N,) in dB] -> (N, 2 K) or complex (N, K).
+        receiver: reals (N, 2 K) [, SNR (N,) in dB] -> logits (N, T) or images (N, C, H, W) of 0..1.
+        task: what the answers are.
+        image: height, width and channels of an image.
+        codecs: folder of codecs.
+        **record: `dataset` (of the training; default "own"), `classes` (names in label order),
+            `system` (what its curves are called; default the codec's name), `training` and
+            `results` (maps, kept as they are).
+
+    Returns:
+        The codec, loaded once and tried.
+
+    Raises:
+        CheckpointError: a module cannot be exported, or computes nothing useful.
+        ConfigurationError: shapes, names or the record do not fit.
+        StorageError: the disk refuses.
+    """
+    unknown = record.keys() - {"dataset", "classes", "system", "training", "results"}
+    if unknown:
+        raise ConfigurationError(f"export_codec takes no {min(unknown)}")
+    modules = {"transmitter": transmitter, "receiver": receiver}
+    takes_snr = {end: _takes_snr(module, end) for end, module in modules.items()}
+    sent = UnitPower(transmitter, takes_snr=takes_snr["transmitter"]).eval()
+    height, width, channels = image
+    images_NCHW = torch.rand(EXAMPLES, channels, height, width)
+    snr_db_N = torch.full((EXAMPLES,), 10.0)
+    example = (images_NCHW, snr_db_N) if takes_snr["transmitter"] else (images_NCHW,)
+    with torch.no_grad():
+        reals_N2K = sent(*example)
+    if reals_N2K.shape[1] % 2:
+        raise ConfigurationError(
+            f"{name}: the transmitter gives {reals_N2K.shape[1]} reals, which are no whole symbols"
+        )
+    received = (reals_N2K, snr_db_N) if takes_snr["receiver"] else (reals_N2K,)
+    contents: dict[End, bytes] = {
+        "transmitter": save_program(sent, example),
+        "receiver": save_program(receiver.eval(), received),
+    }
+    architecture = ExportedArchitecture(
+        item=image,
+        receiver_snr=takes_snr["receiver"],
+        parameters={end: _parameters(module) for end, module in modules.items()},
+    )
+    manifest = validate(
+        FamilyManifest,
+        {
+            "name": name,
+            "family": "torch-export",
+            "system": record.get("system", name),
+            "dataset": record.get("dataset", "own"),
+            "classes": _classes(record.get("classes")),
+            "task": task,
+            "symbols": reals_N2K.shape[1] // 2,
+            "needs_snr": takes_snr["transmitter"],
+            "architecture": architecture.model_dump(mode="json"),
+            "weights": weight_files(contents),
+            "training": record.get("training", {}),
+            "results": record.get("results", {}),
+        },
+        where=f"codec {name}",
+    )
+    written = write_codec(codecs / name, manifest, contents)
+    written.load_transmitter()
+    written.load_receiver()
+    return written
+
+
+def _takes_snr(module: nn.Module, end: str) -> bool:
+    parameters = inspect.signature(module.forward).parameters.values()
+    positional = [
+        each
+        for each in parameters
+        if each.kind in (each.POSITIONAL_ONLY, each.POSITIONAL_OR_KEYWORD)
+        and each.default is each.empty
+    ]
+    if len(positional) not in (1, 2):
+        raise ConfigurationError(
+            f"the {end}'s module takes {len(positional)} arguments; it must take one, or two where "
+            f"the second is the SNR"
+        )
+    return len(positional) == 2
+
+
+def _parameters(module: nn.Module) -> int:
+    return sum(each.numel() for each in module.parameters())
+
+
+def _classes(names: Sequence[str] | None) -> list[str] | None:
+    return None if names is None else [str(name) for name in names]

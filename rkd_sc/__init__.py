@@ -1,0 +1,47 @@
+"""Semantic communication as a running system, from Python.
+
+    import rkd_sc
+
+    run = rkd_sc.sweep("scenarios/demo.yaml")
+    print(run.results_digest, run.results[0].values)
+
+Everything here is what the command `semcom` does, by the same code. Names that need torch
+(`export_codec`) import it when they are used.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from orchestrator.live.live_scenario import LiveScenario
+from orchestrator.plan.scenario import Scenario
+from rkd_sc.channels import Channel, Received
+from rkd_sc.codecs import Codec, codecs, load_codec, train
+from rkd_sc.data import prepare
+from rkd_sc.live import LiveSystem, live
+from rkd_sc.runs import Result, Run, evaluate, load_run, sweep
+from semcom.errors import SemcomError
+from semcom.families import Family
+from semcom.tasks import Metric, Task
+from semcom.tasks.classification import Classification
+from semcom.tasks.reconstruction import Reconstruction
+
+if TYPE_CHECKING:
+    from orchestrator.training.module_export import export_codec
+
+__all__ = [
+    "Channel", "Classification", "Codec", "Family", "LiveScenario", "LiveSystem", "Metric",
+    "Received", "Reconstruction", "Result", "Run", "Scenario", "SemcomError", "Task", "codecs",
+    "evaluate", "export_codec", "live", "load_codec", "load_run", "prepare", "sweep", "train",
+]  # fmt: skip
+
+
+def __getattr__(name: str) -> Any:
+    """Import what needs torch when it is asked for."""
+    if name == "export_codec":
+        from semcom.extras import needed_by
+
+        with needed_by("rkd_sc.export_codec", "training"):
+            from orchestrator.training.module_export import export_codec
+        return export_codec
+    raise AttributeError(f"module 'rkd_sc' has no attribute {name!r}")

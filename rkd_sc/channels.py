@@ -1,0 +1,82 @@
+"""A channel by itself: symbols in, symbols out, as the channel process passes them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from channel_sim.channels import Codewords
+from channel_sim.passing import pass_frame
+from semcom.channel_choice import read_channel
+from semcom.errors import ConfigurationError
+from semcom.points import AnyChannel, EqualizerMethod, PointSpec
+
+Symbols = npt.NDArray[np.complex64]
+
+
+@dataclass(frozen=True)
+class Received:
+    """What a receiver gets of codewords.
+
+    Attributes:
+        symbols: as received, complex64 (N, K), not equalised.
+        csi: what it knows of the channel, complex64 (N, M); None where that is nothing.
+        equalizer: how the receiver undoes the channel.
+        snr_measured_db: power of the faded symbols over that of the noise as drawn.
+    """
+
+    symbols: Symbols
+    csi: Symbols | None
+    equalizer: EqualizerMethod
+    snr_measured_db: float | None
+
+
+class Channel:
+    """A channel model with its settings, as `channels:` of a scenario has them."""
+
+    def __init__(self, settings: Mapping[str, Any] | str = "awgn") -> None:
+        """Name a model, or give its settings with the key `model`.
+
+        Raises:
+            ConfigurationError: no such model, or settings that it does not take.
+        """
+        content = {"model": settings} if isinstance(settings, str) else dict(settings)
+        self.settings: AnyChannel = read_channel(content, where="channel")
+
+    def pass_through(
+        self,
+        symbols: npt.ArrayLike,
+        *,
+        snr_db: float,
+        seed: int = 0,
+        link: str = "link",
+        first: int = 0,
+    ) -> Received:
+        """Send codewords; the same arguments give the same bits, whatever was sent before.
+
+        Args:
+            symbols: complex (N, K), mean |z|^2 per codeword at most 1.
+            snr_db: Es/N0 per complex symbol.
+            seed: of the channel.
+            link: whose channel it is; each link has a channel of its own.
+            first: number of the first codeword on the link; it keys fading and noise.
+
+        Raises:
+            ConfigurationError: an SNR or a seed that no scenario may have, or no codewords.
+        """
+        codewords = np.ascontiguousarray(symbols, dtype=np.complex64)
+        if codewords.ndim != 2 or not codewords.size:
+            raise ConfigurationError(f"symbols of shape {codewords.shape}, not (N, K)")
+        try:
+            point = PointSpec(channel=self.settings, snr_db=float(snr_db), seed=seed)
+        except ValueError as error:
+            raise ConfigurationError(f"snr_db {snr_db}, seed {seed}: not a point") from error
+        passed = pass_frame(Codewords(point, link, first, len(codewords)), codewords)
+        return Received(passed.received_BK, passed.csi_BM, passed.equalizer, passed.snr_measured_db)
+
+    def __repr__(self) -> str:
+        return f"<Channel {self.settings.label}>"

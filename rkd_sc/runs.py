@@ -1,0 +1,270 @@
+"""Sweeps and evaluations, and what they leave behind."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from orchestrator.datasets.prepare import draw_missing
+from orchestrator.evaluation.one_process import run_evaluation
+from orchestrator.plan.folders import DATA, RUNS, Folders
+from orchestrator.plan.plan import Plan
+from orchestrator.plan.scenario import Scenario, read_scenario
+from orchestrator.reports.curves import metric_curves, metrics_of
+from orchestrator.results.run_folder import StoredRun, read_run
+from orchestrator.results.summary import PointSummary
+from orchestrator.results.verify import Verification, verify_run
+from orchestrator.sweep.run import RunOptions, run_sweep
+from semcom.checkpoints import default_root
+from semcom.errors import ConfigurationError
+from semcom.settings import validate
+from semcom.tasks import Metric, Score
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+AnyScenario = Scenario | Mapping[str, Any] | Path | str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Result:
+    """One complete point of one link.
+
+    Attributes:
+        link, dataset, system, codec, channel: what was sent how.
+        snr_db: Es/N0 per complex symbol.
+        seed: of the channel.
+        images: how many were sent.
+        task: `classification`, `reconstruction` or another installed one.
+        score: the task's sums over all images.
+        values: each metric of the task, such as `accuracy` (0..1) or `psnr` (dB).
+        intervals: the 95 % interval of each.
+        round_trip_p50_ms, round_trip_p99_ms: per frame; None of an evaluation in one process.
+    """
+
+    link: str
+    dataset: str
+    system: str
+    codec: str
+    channel: str
+    snr_db: float
+    seed: int
+    images: int
+    task: str
+    score: Score
+    values: Mapping[str, float]
+    intervals: Mapping[str, tuple[float, float]]
+    round_trip_p50_ms: float | None
+    round_trip_p99_ms: float | None
+
+
+class Run:
+    """A sweep or an evaluation as it lies on disk."""
+
+    def __init__(self, stored: StoredRun) -> None:
+        self._stored = stored
+
+    @property
+    def name(self) -> str:
+        """Its folder's name."""
+        return self._stored.name
+
+    @property
+    def folder(self) -> Path:
+        """Where it lies: ledger, results.csv, manifest, report, logs."""
+        return self._stored.folder
+
+    @property
+    def complete(self) -> bool:
+        """Whether every planned frame is recorded."""
+        return not self._stored.summary.incomplete
+
+    @property
+    def plan(self) -> Plan:
+        """What was to be sent, in full."""
+        return self._stored.summary.plan
+
+    @property
+    def results_digest(self) -> str:
+        """SHA-256 over every answer; two runs of one plan have one."""
+        return self._stored.results_digest
+
+    @property
+    def results(self) -> list[Result]:
+        """A row per link and complete point, in the order of the plan."""
+        return [_result(point) for point in self._stored.summary.points]
+
+    @property
+    def metrics(self) -> list[Metric]:
+        """The metrics of the run's tasks, the main one of each first."""
+        return metrics_of([self._stored])
+
+    def to_pandas(self) -> Any:
+        """Return `results` as a data frame: a column per metric, and per end of its interval.
+
+        Raises:
+            ConfigurationError: pandas is not installed.
+        """
+        try:
+            import pandas as pd
+        except ImportError as error:
+            raise ConfigurationError("to_pandas needs pandas: pip install pandas") from error
+        return pd.DataFrame([_flat(result) for result in self.results])
+
+    def figure(self, metric: str | None = None) -> Figure:
+        """Return a figure of a metric (the main one) against SNR, as reports have it.
+
+        Raises:
+            ConfigurationError: the run has no such metric, or no complete point.
+        """
+        from orchestrator.reports.metric_plot import metric_figure
+
+        found = {each.name: each for each in self.metrics}
+        if not found:
+            raise ConfigurationError(f"{self.folder} has no complete point to draw")
+        wanted = next(iter(found)) if metric is None else metric
+        if wanted not in found:
+            raise ConfigurationError(f"no metric '{wanted}' here; there are {', '.join(found)}")
+        return metric_figure(metric_curves([self._stored], found[wanted]))
+
+    def verify(self, data: Path | str | None = None) -> Verification:
+        """Check every frame; with a folder of data sets the answers are judged again.
+
+        Raises:
+            SemcomError: something is lost, altered, or was never planned.
+        """
+        return verify_run(self.folder, None if data is None else Path(data))
+
+    def __iter__(self) -> Iterator[Result]:
+        """Go through `results`."""
+        return iter(self.results)
+
+    def __repr__(self) -> str:
+        state = "complete" if self.complete else "incomplete"
+        return f"<Run {self.name}: {state}, results digest {self.results_digest[:12]}>"
+
+
+class _Silent:
+    """Is told of the progress and says nothing."""
+
+    def __init__(self, plan: Plan) -> None:
+        del plan
+
+    def progress(self, recorded: int) -> None:
+        """Frames were recorded."""
+
+    def waiting(self, roles: list[str]) -> None:
+        """Somebody is missing."""
+
+    def encoding(self, codec: str, images: int, total: int) -> None:
+        """Images have been encoded."""
+
+
+def sweep(
+    scenario: AnyScenario,
+    out: Path | str | None = None,
+    *,
+    resume: bool = False,
+    report: bool = True,
+    data: Path | str = DATA,
+    codecs: Path | str | None = None,
+) -> Run:
+    """Run a sweep: transmitters, channel and receivers as processes, every frame in a ledger.
+
+    Args:
+        scenario: a `Scenario`, its content as a map, or a file in YAML.
+        out: the run's folder; default runs/NAME.
+        resume: finish what is missing of a run that is there.
+        report: draw the report.
+        data: folder of data sets; drawn ones are drawn where they are missing.
+        codecs: folder of codecs; default `codecs` here, else the shipped ones.
+
+    Raises:
+        SemcomError: as the command, with its exit code as `exit_code`.
+    """
+    wanted, folder, folders = _places(scenario, out, data, codecs)
+    options = RunOptions(resume=resume)
+    if not report:
+        options = RunOptions(resume=resume, report=None)
+    outcome = run_sweep(wanted, folder, folders=folders, watcher=_Silent, options=options)
+    return load_run(outcome.folder)
+
+
+def evaluate(
+    scenario: AnyScenario,
+    out: Path | str | None = None,
+    *,
+    data: Path | str = DATA,
+    codecs: Path | str | None = None,
+) -> Run:
+    """Give the answers of a sweep in one process, without links: same plan, same digest.
+
+    Points that are in the folder already are kept. Arguments and errors are those of `sweep`.
+    """
+    wanted, folder, folders = _places(scenario, out, data, codecs)
+    outcome = run_evaluation(wanted, folder, folders=folders, watcher=_Silent)
+    return load_run(outcome.folder)
+
+
+def load_run(folder: Path | str) -> Run:
+    """Read a run or an evaluation, complete or not.
+
+    Raises:
+        SemcomError: the folder holds none, or its ledger was altered.
+    """
+    return Run(read_run(Path(folder)))
+
+
+def as_scenario(scenario: AnyScenario) -> Scenario:
+    """Return a scenario from any of the forms in which it may be given.
+
+    Raises:
+        ConfigurationError: one line that names the key and what is allowed.
+    """
+    if isinstance(scenario, Scenario):
+        return scenario
+    if isinstance(scenario, Mapping):
+        return validate(Scenario, dict(scenario), where="scenario")
+    return read_scenario(Path(scenario))
+
+
+def _places(
+    scenario: AnyScenario, out: Path | str | None, data: Path | str, codecs: Path | str | None
+) -> tuple[Scenario, Path, Folders]:
+    wanted = as_scenario(scenario)
+    catalog = default_root() if codecs is None else Path(codecs)
+    folders = Folders(data=Path(data), codecs=catalog, runs=RUNS)
+    draw_missing((link.dataset for link in wanted.links.values()), folders.data)
+    return wanted, folders.runs / wanted.name if out is None else Path(out), folders
+
+
+def _result(point: PointSummary) -> Result:
+    metrics = point.task.METRICS
+    return Result(
+        link=point.link,
+        dataset=point.dataset,
+        system=point.system,
+        codec=point.codec,
+        channel=point.channel,
+        snr_db=point.snr_db,
+        seed=point.seed,
+        images=point.images,
+        task=point.task.kind,
+        score=point.score,
+        values={metric.name: metric.value(point.score) for metric in metrics},
+        intervals={metric.name: metric.interval(point.score) for metric in metrics},
+        round_trip_p50_ms=point.round_trip_p50_ms,
+        round_trip_p99_ms=point.round_trip_p99_ms,
+    )
+
+
+def _flat(result: Result) -> dict[str, Any]:
+    row = asdict(result)
+    for name in ("score", "values", "intervals"):
+        del row[name]
+    for name, value in result.values.items():
+        low, high = result.intervals[name]
+        row |= {name: value, f"{name}_ci95_low": low, f"{name}_ci95_high": high}
+    return row
