@@ -5,11 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 
 from orchestrator.datasets.own_sets import prepare_own
-from orchestrator.datasets.prepare import DATASETS
+from orchestrator.datasets.prepare import DATASETS, ensure
 from orchestrator.datasets.prepare import prepare as prepare_known
+from orchestrator.datasets.procedural import DRAWN_SETS
 from orchestrator.plan.folders import DATA
 from semcom.names import check_name
-from semcom.shards import DatasetManifest
+from semcom.shards import MANIFEST, DatasetManifest
 
 
 def prepare(
@@ -18,6 +19,7 @@ def prepare(
     *,
     size: int | None = None,
     test_share: float | None = None,
+    keep: bool = True,
     data: Path | str = DATA,
 ) -> DatasetManifest:
     """Write the shards of a data set, as `semcom data prepare`.
@@ -27,6 +29,7 @@ def prepare(
         source: a folder, archive or parquet files; None downloads or draws a known set.
         size: of images of one's own: pixels a side.
         test_share: of images of one's own without a test folder.
+        keep: leave it if it is there and whole.
         data: folder of data sets.
 
     Raises:
@@ -36,6 +39,8 @@ def prepare(
     check_name(name, what="data set")
     root = Path(data) / name
     place = None if source is None else Path(source)
+    if keep and (name in DRAWN_SETS or (root / MANIFEST).exists()):
+        return ensure(name, root)
     if name in DATASETS or place is None:
         return prepare_known(name, root=root, source=place)
     return prepare_own(name, root=root, source=place, size=size, test_share=test_share)

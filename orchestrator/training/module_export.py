@@ -10,7 +10,7 @@ Shape legend: N images, C channels, H height, W width, K complex symbols, T clas
 from __future__ import annotations
 
 import inspect
-from collections.abc import Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -28,25 +28,35 @@ from semcom.tasks.task import Task
 
 EXAMPLES = 2  # images that a program is traced with
 LEAST_POWER = 1e-12
+Image = tuple[int, int, int]  # height, width, channels
 
 
 class UnitPower(nn.Module):
     """A transmitter whose codewords all have mean power 1 per complex symbol, as reals (N, 2 K)."""
 
-    def __init__(self, module: nn.Module, *, takes_snr: bool) -> None:
+    def __init__(self, module: nn.Module) -> None:
         super().__init__()
         self.module = module
-        self._takes_snr = takes_snr
 
-    def forward(self, images_NCHW: Tensor, *snr_db_N: Tensor) -> Tensor:
-        """Images of 0..1, and the SNR where the module takes it -> reals (N, 2 K)."""
-        codeword = self.module(images_NCHW, *snr_db_N)
-        if codeword.is_complex():
-            codeword = torch.view_as_real(codeword)
-        reals_N2K = codeword.flatten(1).float()
-        power_N1 = 2.0 * reals_N2K.square().mean(dim=1, keepdim=True)
-        normalized: Tensor = reals_N2K * torch.rsqrt(power_N1.clamp_min(LEAST_POWER))
-        return normalized
+    def forward(self, images_NCHW: Tensor) -> Tensor:
+        """Images of 0..1 -> reals (N, 2 K)."""
+        return _at_unit_power(self.module(images_NCHW))
+
+
+class UnitPowerBySnr(UnitPower):
+    """The same of a module that takes the SNR."""
+
+    def forward(self, images_NCHW: Tensor, snr_db_N: Tensor) -> Tensor:  # type: ignore[override]
+        """Images of 0..1 and the SNR in dB -> reals (N, 2 K)."""
+        return _at_unit_power(self.module(images_NCHW, snr_db_N))
+
+
+def _at_unit_power(codeword: Tensor) -> Tensor:
+    if codeword.is_complex():
+        codeword = torch.view_as_real(codeword)
+    reals_N2K = codeword.flatten(1).float()
+    power_N1 = 2.0 * reals_N2K.square().mean(dim=1, keepdim=True)
+    return reals_N2K * torch.rsqrt(power_N1.clamp_min(LEAST_POWER))
 
 
 def export_codec(
@@ -55,7 +65,7 @@ def export_codec(
     transmitter: nn.Module,
     receiver: nn.Module,
     task: Task,
-    image: tuple[int, int, int],
+    image: Image,
     codecs: Path = Path("codecs"),
     **record: Any,
 ) -> Checkpoint:
@@ -85,29 +95,15 @@ def export_codec(
     unknown = record.keys() - {"dataset", "classes", "system", "training", "results"}
     if unknown:
         raise ConfigurationError(f"export_codec takes no {min(unknown)}")
-    modules = {"transmitter": transmitter, "receiver": receiver}
+    modules: dict[End, nn.Module] = {"transmitter": transmitter, "receiver": receiver}
     takes_snr = {end: _takes_snr(module, end) for end, module in modules.items()}
-    sent = UnitPower(transmitter, takes_snr=takes_snr["transmitter"]).eval()
-    height, width, channels = image
-    images_NCHW = torch.rand(EXAMPLES, channels, height, width)
-    snr_db_N = torch.full((EXAMPLES,), 10.0)
-    example = (images_NCHW, snr_db_N) if takes_snr["transmitter"] else (images_NCHW,)
-    with torch.no_grad():
-        reals_N2K = sent(*example)
-    if reals_N2K.shape[1] % 2:
-        raise ConfigurationError(
-            f"{name}: the transmitter gives {reals_N2K.shape[1]} reals, which are no whole symbols"
-        )
-    received = (reals_N2K, snr_db_N) if takes_snr["receiver"] else (reals_N2K,)
-    contents: dict[End, bytes] = {
-        "transmitter": save_program(sent, example),
-        "receiver": save_program(receiver.eval(), received),
-    }
+    contents, symbols = _programs(name, modules, takes_snr, image)
     architecture = ExportedArchitecture(
         item=image,
         receiver_snr=takes_snr["receiver"],
         parameters={end: _parameters(module) for end, module in modules.items()},
     )
+    classes = record.get("classes")
     manifest = validate(
         FamilyManifest,
         {
@@ -115,9 +111,9 @@ def export_codec(
             "family": "torch-export",
             "system": record.get("system", name),
             "dataset": record.get("dataset", "own"),
-            "classes": _classes(record.get("classes")),
+            "classes": None if classes is None else list(classes),
             "task": task,
-            "symbols": reals_N2K.shape[1] // 2,
+            "symbols": symbols,
             "needs_snr": takes_snr["transmitter"],
             "architecture": architecture.model_dump(mode="json"),
             "weights": weight_files(contents),
@@ -130,6 +126,29 @@ def export_codec(
     written.load_transmitter()
     written.load_receiver()
     return written
+
+
+def _programs(
+    name: str, modules: Mapping[End, nn.Module], takes_snr: Mapping[End, bool], image: Image
+) -> tuple[dict[End, bytes], int]:
+    """Return the programs of both halves, and K."""
+    knows_snr = takes_snr["transmitter"]
+    sent = (UnitPowerBySnr if knows_snr else UnitPower)(modules["transmitter"]).eval()
+    height, width, channels = image
+    snr_db_N = torch.full((EXAMPLES,), 10.0)
+    images_NCHW = torch.rand(EXAMPLES, channels, height, width)
+    example = (images_NCHW, snr_db_N) if knows_snr else (images_NCHW,)
+    transmitter = save_program(sent, example, name=type(modules["transmitter"]).__name__)
+    with torch.no_grad():
+        reals_N2K = sent(*example)
+    if reals_N2K.shape[1] % 2:
+        raise ConfigurationError(
+            f"{name}: the transmitter gives {reals_N2K.shape[1]} reals, which are no whole symbols"
+        )
+    received = (reals_N2K, snr_db_N) if takes_snr["receiver"] else (reals_N2K,)
+    decoder = modules["receiver"].eval()
+    receiver = save_program(decoder, received, name=type(decoder).__name__)
+    return {"transmitter": transmitter, "receiver": receiver}, reals_N2K.shape[1] // 2
 
 
 def _takes_snr(module: nn.Module, end: str) -> bool:
@@ -150,7 +169,3 @@ def _takes_snr(module: nn.Module, end: str) -> bool:
 
 def _parameters(module: nn.Module) -> int:
     return sum(each.numel() for each in module.parameters())
-
-
-def _classes(names: Sequence[str] | None) -> list[str] | None:
-    return None if names is None else [str(name) for name in names]

@@ -45,12 +45,15 @@ def load_program(content: bytes, device: torch.device) -> Program:
     return program
 
 
-def save_program(module: nn.Module, example: tuple[Tensor, ...]) -> bytes:
+def save_program(
+    module: nn.Module, example: tuple[Tensor, ...], *, name: str = "a module"
+) -> bytes:
     """Export a module; the first dimension of every input is the number of items.
 
     Args:
         module: in the mode in which it will serve.
         example: inputs, float32 (2, ...).
+        name: of the module, for errors.
 
     Raises:
         CheckpointError: torch cannot export it, or what it exports is no codec's program.
@@ -66,7 +69,7 @@ def save_program(module: nn.Module, example: tuple[Tensor, ...]) -> bytes:
     except Exception as error:  # torch says in many ways what it cannot export
         reason = next((line for line in str(error).splitlines() if line.strip()), "")
         raise CheckpointError(
-            f"torch.export cannot export {type(module).__name__}: {reason or type(error).__name__}"
+            f"torch.export cannot export {name}: {reason or type(error).__name__}"
         ) from error
     program = _without_origin(packed)
     check_program(program)
