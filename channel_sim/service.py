@@ -13,7 +13,15 @@ from channel_sim.settings import BrokerSettings
 from semcom.errors import ProtocolError
 from semcom.heartbeats import DEAD_AFTER_S, Attention, Heartbeats
 from semcom.log_limit import KindLimit, LogLimit
-from semcom.messages import Hello, PointTable, ReceivedFrame, Refusal, SymbolFrame, Welcome
+from semcom.messages import (
+    Hello,
+    PointTable,
+    ReceivedFrame,
+    Refusal,
+    SymbolFrame,
+    TaskResult,
+    Welcome,
+)
 from semcom.security import Security
 from semcom.service import HEARTBEAT_S, new_instance
 from semcom.sockets import Endpoint, Received
@@ -217,8 +225,10 @@ class ChannelService:
             sent = endpoint.send_parts(as_it_came.parts, to=send.to)
         else:
             sent = endpoint.send(send.message, send.payload, to=send.to)
-        if not sent and isinstance(send.message, ReceivedFrame):
-            self._telemetry.count("semcom_frames_unroutable_total", 1, send.message.key.link)
+        if sent or not isinstance(send.message, ReceivedFrame | TaskResult):
+            return
+        self._telemetry.count("semcom_frames_unroutable_total", 1, send.message.key.link)
+        if isinstance(send.message, ReceivedFrame):
             now_s = time.monotonic()
             for answer in self._broker.undelivered(send.message, to=send.to, now_s=now_s):
                 self._uplink.send(answer.message, to=answer.to)

@@ -213,7 +213,8 @@ class ReceiverService:
                 continue
             if self._log_frames:  # before it leaves: what went out has been logged
                 frame_event(logger, "frame decoded", result, each.answer)
-            self._downlink.send(result, np.frombuffer(each.answer, dtype=np.uint8))
+            if not self._downlink.send(result, np.frombuffer(each.answer, dtype=np.uint8)):
+                self._telemetry.count("semcom_frames_unroutable_total", 1, result.key.link)
             self._telemetry.observe("semcom_stage_seconds", result.decode_ms / 1e3, "decode")
             self._telemetry.observe(
                 "semcom_stage_seconds", result.batch_wait_ms / 1e3, "batch_wait"

@@ -52,18 +52,17 @@ class Bounds:
 
 HEADER, PAYLOAD = wire.MAX_HEADER_BYTES, wire.MAX_PAYLOAD_BYTES
 
+# Answers are as large as frames may be: uplink and downlink carry both, one each way.
 # fmt: off
 BOUND: Mapping[str, Bounds] = {
-    # frames come, answers go
-    "uplink": Bounds(PAYLOAD, 8, 1024, 160 * MIB, 16 * MIB, 512 * MIB, 128 * MIB),
-    # answers come, frames go
-    "downlink": Bounds(HEADER, 64, 1024, 64 * MIB, 96 * MIB, 256 * MIB, 512 * MIB),
+    "uplink": Bounds(PAYLOAD, 8, 1024, 160 * MIB, 64 * MIB, 512 * MIB, 256 * MIB),
+    "downlink": Bounds(PAYLOAD, 8, 1024, 160 * MIB, 96 * MIB, 512 * MIB, 512 * MIB),
     # a whole table of points goes at once
     "control": Bounds(HEADER, 64, 4096, 64 * MIB, 32 * MIB, 256 * MIB, 256 * MIB),
 }
 DIALLED: Mapping[str, Bounds] = {
-    "uplink": Bounds(HEADER, 64, 2048, 64 * MIB, 96 * MIB, 64 * MIB, 96 * MIB),
-    "downlink": Bounds(PAYLOAD, 8, 1024, 160 * MIB, 16 * MIB, 160 * MIB, 16 * MIB),
+    "uplink": Bounds(PAYLOAD, 8, 2048, 160 * MIB, 96 * MIB, 160 * MIB, 96 * MIB),
+    "downlink": Bounds(PAYLOAD, 8, 1024, 160 * MIB, 64 * MIB, 160 * MIB, 64 * MIB),
     "control": Bounds(HEADER, 64, 256, 64 * MIB, 16 * MIB, 64 * MIB, 16 * MIB),
 }
 # fmt: on

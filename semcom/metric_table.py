@@ -92,8 +92,8 @@ METRICS: dict[str, Exported] = {
         "counter", "Frames or answers that had been there already", (TX, CH, RX, ORC), LINK
     ),
     "semcom_frames_unroutable_total": Exported(
-        "counter", "Frames that could not leave: their peer was gone or its queue full",
-        (TX, CH), LINK,
+        "counter", "Frames or answers that could not leave: their peer was gone or its queue full",
+        (TX, CH, RX), LINK,
     ),
     "semcom_frames_in_flight": Exported(
         "gauge", "Frames sent and not yet answered", (TX,), LINK

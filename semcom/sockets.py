@@ -190,15 +190,16 @@ class Endpoint:
             return None
         sender = first.bytes if self._router else b""
         parts, last = self._rest(first, [] if self._router else [first.bytes])
-        speaker = None if self._security is None else _speaker(last)
         self.connections.took(sender, parts, fd=partial(_descriptor, first))
         self._dropping = sender if last.more else None
         answerable = not wire.is_refusal(parts)
         try:
             message, payload = wire.decode(parts)
             if self._security is not None and self._router:
-                self._check_speaker(self._security, speaker, message)
+                self._check_speaker(self._security, _speaker(last), message)
         except ProtocolError as error:
+            if self.contact is not None:
+                self.contact.misread(error)
             return Received(sender, None, wire.EMPTY, error, answerable)
         if self.contact is not None:
             self.contact.hear(message)
@@ -283,8 +284,7 @@ class Endpoint:
     def _on_refused_handshake(
         self, security: Security, event: handshakes.Event, value: int
     ) -> None:
-        found = handshakes.refusal_reason(event, value)
-        if found is None:
+        if (found := handshakes.refusal_reason(event, value)) is None:
             return
         reason, detail = found
         if reason == "dead_authenticator" and self.authenticator is not None:

@@ -12,7 +12,7 @@ import threading
 import time
 from collections.abc import Iterable, Iterator
 
-from semcom.errors import AuthenticationError, ConfigurationError
+from semcom.errors import AuthenticationError, ConfigurationError, ProtocolError
 from semcom.handshakes import Event
 from semcom.messages import Message, Refusal
 from semcom.speakers import Speaker, is_refused_hello
@@ -77,7 +77,7 @@ class Contact:
         self.heard_s = time.monotonic()  # when it last said something that is no refusal
         self.state = ""  # of the connection; empty: nobody has answered
         self._own = own
-        self._refusal = ""
+        self._trouble = ""  # what its latest message was, where it was no good one
 
     def take(self, event: Event) -> None:
         """Take an event of the connection."""
@@ -95,23 +95,27 @@ class Contact:
             AuthenticationError: it knows this process's key as another peer's.
         """
         if not isinstance(message, Refusal):
-            self.heard_s, self._refusal = time.monotonic(), ""
+            self.heard_s, self._trouble = time.monotonic(), ""
             return
-        self._refusal = message.detail
+        self._trouble = f"but refuses: {message.detail}"
         if self._own is not None and is_refused_hello(self._own, message):
             raise AuthenticationError(
                 f"{self.name} {self.address} knows the key of this process as another peer's: "
                 f"{message.detail}"
             )
 
+    def misread(self, error: ProtocolError) -> None:
+        """Take bytes of the server that are no message."""
+        self._trouble = f"but sends what cannot be read: {error.detail}"
+        if error.reason == "version":
+            self._trouble += "; use one version of this package at both ends"
+
     @property
     def answer(self) -> str:
         """How the server has answered so far; empty: not at all."""
         if not self.state:
             return ""
-        return f"{self.state}, " + (
-            f"but refuses: {self._refusal}" if self._refusal else "but no word of welcome"
-        )
+        return f"{self.state}, {self._trouble or 'but no word of welcome'}"
 
     def say(self, why: str) -> None:
         """Log that the server is awaited."""

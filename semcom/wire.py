@@ -22,7 +22,7 @@ import numpy as np
 import numpy.typing as npt
 from pydantic import ValidationError
 
-from semcom.errors import ProtocolError
+from semcom.errors import ProtocolError, one_line
 from semcom.messages import (
     MAX_ITEMS,
     MESSAGE_TYPES,
@@ -182,9 +182,10 @@ def _parse_header(message_type: type[Message], header: bytes) -> Message:
     except ValidationError as error:
         first = error.errors(include_url=False, include_input=False)[0]
         where = ".".join(str(part) for part in first["loc"]) or "header"
-        raise ProtocolError("header", f"{where}: {first['msg']}") from error
+        detail = one_line(f"{where}: {first['msg']}")  # a key may be any text
+        raise ProtocolError("header", detail) from error
     except (ValueError, TypeError, RecursionError, msgpack.UnpackException) as error:
-        raise ProtocolError("header", f"not a msgpack map: {error}") from error
+        raise ProtocolError("header", one_line(f"not a msgpack map: {error}")) from error
 
 
 def _parse_payload(message: Message, body: bytes) -> Payload:

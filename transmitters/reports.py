@@ -15,7 +15,8 @@ from semcom.messages import FrameResult, Results
 RESULTS_TIMEOUT_S = 2.0
 RESULTS_PER_MESSAGE = 16
 MESSAGES_AT_ONCE = 64
-RESULT_BYTES = 2048  # that a result takes, its answer aside
+RESULT_BYTES = 2048  # that a result takes, its answer and its score aside
+SUM_BYTES = 160  # that a sum of the score takes
 
 Key = tuple[str, int, int]  # run, point, frame
 
@@ -28,7 +29,7 @@ class _Waiting:
 
     @property
     def size_bytes(self) -> int:
-        return RESULT_BYTES + len(self.result.answer)
+        return RESULT_BYTES + SUM_BYTES * len(self.result.score) + len(self.result.answer)
 
 
 class Reports:

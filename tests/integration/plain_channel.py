@@ -18,6 +18,7 @@ import zmq
 
 from semcom.sockets import free_ports
 from tests.integration import plain_client as pc
+from tests.integration import plain_tasks as tasks
 from tests.integration.harness import DEADLINE_S, REPO
 
 RUN = "plain"
@@ -45,13 +46,21 @@ POINTS: list[dict[str, Any]] = [
 class Client:
     """A transmitter and a receiver at once, on one thread."""
 
-    def __init__(self, uplink: str, downlink: str, link: str, codec: str) -> None:
+    def __init__(
+        self,
+        channel: Channel,
+        link: str,
+        codec: str,
+        task: tasks.Task = tasks.CLASSES,
+    ) -> None:
         self.context: zmq.Context[zmq.Socket[bytes]] = zmq.Context()
         self.link, self.codec = link, codec
         transmitter = {"role": "transmitter", "peer": link}
         receiver = {"role": "receiver", "peer": f"rx-{link}", "codecs": [codec]}
-        self.transmitter = pc.Transmitter(pc.Dialled(self.context, uplink, transmitter))
-        self.receiver = pc.Receiver(pc.Dialled(self.context, downlink, receiver))
+        self.transmitter = pc.Transmitter(
+            pc.Dialled(self.context, channel.uplink, transmitter), task
+        )
+        self.receiver = pc.Receiver(pc.Dialled(self.context, channel.downlink, receiver), task)
         self.poller = zmq.Poller()
         for end in (self.transmitter, self.receiver):
             self.poller.register(end.line.socket, zmq.POLLIN)
@@ -133,9 +142,11 @@ def running(channel: Channel) -> Iterator[Channel]:
 
 
 @contextmanager
-def dialled(channel: Channel, link: str, codec: str) -> Iterator[Client]:
+def dialled(
+    channel: Channel, link: str, codec: str, task: tasks.Task = tasks.CLASSES
+) -> Iterator[Client]:
     """A client that both ends of the channel have greeted."""
-    client = Client(channel.uplink, channel.downlink, link, codec)
+    client = Client(channel, link, codec, task)
     try:
         client.welcomed()
         yield client
@@ -165,7 +176,7 @@ def some_symbols(images: int, symbols: int) -> np.ndarray:
 
 def transmit(
     client: Client, point: int, frames: list[np.ndarray], first_frame: int = 0
-) -> list[pc.Reception]:
+) -> list[tasks.Reception]:
     """Send frames of one size and wait for every answer; the receptions in order."""
     keys = []
     for number, symbols in enumerate(frames, start=first_frame):
@@ -179,7 +190,7 @@ def transmit(
     return [every_reception(client, key)[-1] for key in keys]
 
 
-def every_reception(client: Client, name: pc.FrameName) -> list[pc.Reception]:
+def every_reception(client: Client, name: pc.FrameName) -> list[tasks.Reception]:
     """Every time that a frame came down: once, or more often where an answer took too long."""
     return [each for each in client.receiver.frames if each.message.name == name]
 

@@ -1,7 +1,8 @@
 """A third-party client, written from docs/protocol.md alone.
 
-Plain Python, pyzmq, msgpack and numpy; no import of the project's packages. It acts as a
-transmitter on a channel's uplink and as a receiver on its downlink.
+Plain Python, pyzmq, msgpack and numpy; no import of the packages that it talks to. It acts as a
+transmitter on a channel's uplink and as a receiver on its downlink. Its tasks are its own: a number
+per image, as classes are sent, or an image of any number of bytes per image.
 """
 
 from __future__ import annotations
@@ -18,6 +19,8 @@ import msgpack
 import numpy as np
 import zmq
 
+from tests.integration.plain_tasks import CLASSES, Reception, Task, received
+
 VERSION = 3
 MAGIC = b"SEMC"
 PREFIX = struct.Struct("<4sHHIII")
@@ -27,7 +30,7 @@ HELLO, WELCOME, SYMBOL_FRAME, RECEIVED_FRAME, TASK_RESULT, REFUSAL = 1, 2, 10, 1
 
 # Fields in the order of section 4; those in DEFAULTS may be left out.
 FIELDS: dict[int, tuple[str, ...]] = {
-    HELLO: ("role", "peer", "instance", "run", "points", "busy", "codecs", "stream"),
+    HELLO: ("role", "peer", "instance", "run", "points", "busy", "codecs", "stream", "arithmetic"),
     WELCOME: ("instance",),
     SYMBOL_FRAME: ("key", "first_image", "images", "symbols", "codec"),
     RECEIVED_FRAME: (
@@ -52,7 +55,14 @@ FIELDS: dict[int, tuple[str, ...]] = {
     REFUSAL: ("reason", "detail", "key"),
 }
 DEFAULTS: dict[int, dict[str, Any]] = {
-    HELLO: {"run": None, "points": 0, "busy": [], "codecs": [], "stream": None},
+    HELLO: {
+        "run": None,
+        "points": 0,
+        "busy": [],
+        "codecs": [],
+        "stream": None,
+        "arithmetic": None,
+    },
     RECEIVED_FRAME: {"snr_measured_db": None},
     TASK_RESULT: {"snr_measured_db": None},
     REFUSAL: {"key": None},
@@ -238,6 +248,7 @@ class Transmitter:
     """Sends frames until they are answered, as section 7 asks."""
 
     line: Dialled
+    task: Task = CLASSES
     window: int = 32
     waiting: dict[FrameName, Unanswered] = field(default_factory=dict)
     answers: dict[FrameName, Message] = field(default_factory=dict)
@@ -284,7 +295,7 @@ class Transmitter:
         frame = self.waiting.get(name)
         if frame is None:
             return
-        right_size = len(message.payload) == 2 * frame.images
+        right_size = len(message.payload) == self.task.item_bytes * frame.images
         if message.fields["codec"] != frame.codec or not right_size:
             raise FinalRefusalError("an answer of another codec or size")
         del self.waiting[name]
@@ -310,51 +321,12 @@ class Transmitter:
         frame.refused += 1
 
 
-@dataclass(frozen=True)
-class Reception:
-    """A frame as it came down."""
-
-    message: Message
-    state: np.ndarray | None
-    symbols: np.ndarray
-
-    @property
-    def equalised(self) -> np.ndarray:
-        """The symbols with the channel taken out, by the frame's own equaliser."""
-        if self.state is None:
-            return self.symbols
-        power = np.abs(self.state) ** 2
-        if self.message.fields["equalizer"] == "mmse":
-            power = power + 10 ** (-self.message.fields["snr_db"] / 10)
-        return self.symbols * self.state.conj() / power
-
-    @property
-    def bits(self) -> np.ndarray:
-        """BPSK: the bit is 1 where the real part is negative."""
-        return self.equalised.real < 0
-
-
-def received(message: Message) -> Reception:
-    """A ReceivedFrame taken apart."""
-    fields = message.fields
-    state = fields["csi_columns"]
-    columns = fields["symbols"] + state
-    table = np.frombuffer(message.payload, dtype="<c8").reshape(fields["images"], columns)
-    if not state:
-        return Reception(message, None, table)
-    return Reception(message, table[:, :state], table[:, state:])
-
-
-def ones(reception: Reception) -> bytes:
-    """The answer of this client's task: how many ones each image holds."""
-    return reception.bits.sum(axis=1).astype("<u2").tobytes()
-
-
 @dataclass
 class Receiver:
     """Equalises, decides and answers."""
 
     line: Dialled
+    task: Task = CLASSES
     frames: list[Reception] = field(default_factory=list)
     refusals: list[Message] = field(default_factory=list)
 
@@ -369,7 +341,7 @@ class Receiver:
             reception = received(message)
             self.frames.append(reception)
             started = time.perf_counter()
-            answer = ones(reception)
+            answer = self.task.answer(reception)
             fields = self.fields(reception, (time.perf_counter() - started) * 1000)
             self.line.send(build(TASK_RESULT, fields, answer))
 

@@ -63,6 +63,8 @@ WITHOUT_KEY: dict[str, tuple[str, Maker]] = {
     "header above its bound": ("size", lambda c: pc.build(1, {"peer": "x" * 262_144})),
     "other magic": ("magic", lambda c: with_prefix(frame(c, GOOD), magic=b"SEMD")),
     "other version": ("version", lambda c: with_prefix(frame(c, GOOD), version=1)),
+    "version 2": ("version", lambda c: with_prefix(frame(c, GOOD), version=2)),
+    "next version": ("version", lambda c: with_prefix(frame(c, GOOD), version=4)),
     "unknown type": ("type", lambda c: with_prefix(frame(c, GOOD), kind=99)),
     "damage": ("checksum", lambda c: with_prefix(frame(c, GOOD), crc=1)),
     "too many images": ("header", lambda c: frame(c, GOOD, images=4097)),
@@ -102,6 +104,39 @@ def test_power_just_below_the_bound_is_let_through(client: Client) -> None:
     (got,) = transmit(client, AWGN, [GOOD * np.float32(1.0004)])
     assert got.symbols.shape == GOOD.shape
     assert not client.refusals
+
+
+# As a peer of version 2 wrote it: role, name and instance, the rest left to its defaults.
+HELLO_2 = {
+    role: b"\x83\xa4role" + bytes([0xA0 + len(role)]) + role.encode()
+    + b"\xa4peer\xa3old" + b"\xa8instance\xb0" + b"01234567" * 2
+    for role in ("transmitter", "receiver")
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("role", HELLO_2)
+def test_peer_of_version_2_is_refused_in_one_clear_line(
+    shared_channel: Channel, client: Client, role: str
+) -> None:
+    """Its Hello would be one of version 3 but for the version."""
+    header = HELLO_2[role]
+    start = b"SEMC" + struct.pack("<HHII", 2, 1, len(header), 0)
+    parts = [start + struct.pack("<I", zlib.crc32(start + header)), header, b""]
+    address = {"transmitter": shared_channel.uplink, "receiver": shared_channel.downlink}[role]
+    old = pc.Dialled(client.context, address, {})
+    try:
+        assert pc.parse(with_prefix(parts, version=3)).fields["role"] == role
+        eventually(lambda: old.send(parts), "a connection")
+        got: list[pc.Message] = []
+        eventually(lambda: bool(got.extend(old.receive()) or got), "the refusal")
+    finally:
+        old.close()
+    (refusal,) = got
+    assert refusal.fields == {
+        "reason": "version",
+        "detail": "protocol version 2, here 3",
+        "key": None,
+    }
 
 
 def test_answer_of_a_receiver_that_never_greeted_is_refused(

@@ -154,7 +154,8 @@ def reason(parts: list[bytes]) -> str:
     with pytest.raises(ProtocolError) as caught:
         wire.decode(parts)
     assert caught.value.reason in get_args(RefusalReason)
-    assert "\n" not in str(caught.value)
+    assert str(caught.value).isprintable()
+    assert len(caught.value.detail) <= 300
     return caught.value.reason
 
 

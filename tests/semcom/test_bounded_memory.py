@@ -8,15 +8,17 @@ import threading
 import time
 from collections.abc import Iterator
 
+import numpy as np
 import pytest
 
 from semcom import bounds, wire
 from semcom.connections import hang_up, resident_bytes
-from semcom.messages import Welcome
+from semcom.messages import TaskResult, Welcome
 from semcom.ports import free_ports
 from semcom.sockets import Endpoint, Poller, Received
 from semcom.wakeup import Wakeup
 from tests.semcom.raw_peer import RawPeer, flooding, frame, message
+from tests.semcom.samples import DIGEST, KEY
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="needs the counts of Linux")
 
@@ -163,6 +165,74 @@ def test_peer_that_reads_nothing_is_sent_no_more_than_the_bound(endpoint: Endpoi
         assert refused == 50
         assert sent < SMALL.sent_bytes + 8 * MIB, "the bound, and what the kernel took"
         assert resident_bytes() - before < SMALL.sent_bytes + SLACK
+
+
+RESULT = TaskResult(key=KEY, codec=DIGEST, channel_ms=0.0, batch_wait_ms=0.0, decode_ms=0.0)
+
+
+def pair(name: str) -> tuple[Endpoint, Endpoint]:
+    """A bound end and one that dials it, with the bounds that processes have."""
+    bound = Endpoint.bind(f"tcp://127.0.0.1:{free_ports(1)[0]}", name=name)
+    return bound, Endpoint.connect(bound.address, name=name)
+
+
+@pytest.mark.parametrize("name", ["uplink", "downlink"])
+@pytest.mark.parametrize("size", [0, 1, wire.MAX_HEADER_BYTES + 1, wire.MAX_PAYLOAD_BYTES])
+def test_answer_of_any_size_passes_up_and_down(
+    zmq_context: object, wakeup: Wakeup, name: str, size: int
+):
+    answer = np.frombuffer(np.random.default_rng(size).bytes(size), np.uint8)
+    bound, dialled = pair(name)
+    try:
+        poller, end_s = Poller([bound, dialled], wakeup), time.monotonic() + 30
+        while not dialled.send(RESULT, answer) and time.monotonic() < end_s:
+            poller.wait(0.01)
+        up = next_message(bound, poller, end_s)
+        assert bound.send_parts(up.parts, to=up.sender)
+        down = next_message(dialled, poller, end_s)
+        for received in (up, down):
+            assert received.message == RESULT
+            assert received.payload.tobytes() == answer.tobytes()
+        assert bound.connections.hung_up == 0
+    finally:
+        bound.close()
+        dialled.close()
+
+
+def next_message(endpoint: Endpoint, poller: Poller, end_s: float) -> Received:
+    while time.monotonic() < end_s:
+        poller.wait(0.05)
+        received = endpoint.receive()
+        if received is not None:
+            return received
+    raise TimeoutError("no message")
+
+
+def test_answers_that_a_channel_does_not_read_wait_up_to_the_bound(
+    zmq_context: object, wakeup: Wakeup
+):
+    """A receiver's own: what it decodes meanwhile is dropped, and comes again."""
+    bound, dialled = pair("downlink")
+    answer = np.zeros(2 * MIB, np.uint8)
+    try:
+        poller, before = Poller([dialled], wakeup), resident_bytes()
+        sent, refused, end_s = 0, 0, time.monotonic() + 30
+        while not len(dialled.connections) and time.monotonic() < end_s:
+            poller.wait(0.01)
+        while refused < 50 and time.monotonic() < end_s:
+            if dialled.send(RESULT, answer):
+                sent += answer.nbytes
+            else:
+                refused += 1
+                poller.wait(0.005)
+        assert refused == 50
+        ours, theirs = bounds.DIALLED["downlink"], bounds.BOUND["downlink"]
+        arrived = (theirs.received_messages + 1) * answer.nbytes
+        assert sent < ours.sent_bytes + arrived + 16 * MIB, "and what the kernel took"
+        assert resident_bytes() - before < ours.sent_bytes + arrived + SLACK
+    finally:
+        bound.close()
+        dialled.close()
 
 
 def test_end_that_dials_again_may_send_again(endpoint: Endpoint, wakeup: Wakeup):

@@ -217,3 +217,11 @@ def test_bounds_in_bytes_lie_above_a_queue_full_of_the_largest_messages(name, ta
     needed = bounds.received_messages * largest + largest
     assert needed <= bounds.received_bytes <= bounds.all_received_bytes
     assert 0 < bounds.sent_bytes <= bounds.all_sent_bytes
+
+
+@pytest.mark.parametrize("name", ["uplink", "downlink"])
+@pytest.mark.parametrize("table", [BOUND, DIALLED], ids=["bound", "dialled"])
+def test_largest_frame_and_largest_answer_pass_both_ways_beside_another(name, table):
+    bounds = table[name]
+    assert bounds.part_bytes == MAX_PAYLOAD_BYTES
+    assert bounds.sent_bytes >= 2 * (PREFIX_BYTES + MAX_HEADER_BYTES + MAX_PAYLOAD_BYTES)

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from semcom import waits
-from semcom.errors import AuthenticationError, ConfigurationError
+from semcom.errors import AuthenticationError, ConfigurationError, ProtocolError
 from semcom.messages import Hello, Refusal, Welcome
 from semcom.sockets import Endpoint, free_ports
 from semcom.speakers import Speaker, objection
@@ -84,6 +84,20 @@ def test_a_connection_that_stands_is_not_probed(
     contact.take("succeeded")
     (line,) = said_of(contact, caplog, silent_s=4.0)
     assert line.endswith("tcp://hub:1: connected, but no word of welcome")
+
+
+def test_a_server_that_speaks_another_version_is_named() -> None:
+    contact = Contact("downlink", "tcp://hub:1", None)
+    contact.take("succeeded")
+    contact.misread(ProtocolError("version", "protocol version 2, here 3"))
+    assert contact.answer == (
+        "connected, but sends what cannot be read: protocol version 2, here 3; "
+        "use one version of this package at both ends"
+    )
+    contact.misread(ProtocolError("checksum", "CRC-32 does not match"))
+    assert contact.answer.endswith("cannot be read: CRC-32 does not match")
+    contact.hear(Welcome(instance="0123456789abcdef"))
+    assert contact.answer == "connected, but no word of welcome"
 
 
 def test_the_state_of_a_connection_follows_its_events() -> None:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import struct
 import time
+import zlib
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -88,3 +90,19 @@ def test_a_link_that_has_failed_waits_for_other_work(orchestrator: Orchestrator)
     orchestrator.service.drain()
     orchestrator.service.tick(now_s)
     assert orchestrator.service.done, "nothing comes back for what is in flight"
+
+
+@pytest.mark.parametrize("kind", [2, 13], ids=["Welcome", "Refusal"])
+def test_an_orchestrator_of_version_2_ends_its_part_in_one_line(
+    orchestrator: Orchestrator, kind: int
+) -> None:
+    """Whatever it says: nothing of it can be read."""
+    orchestrator.exchange(Hello, 1)
+    header = b"\x81\xa8instance\xb0" + b"01234567" * 2
+    start = b"SEMC" + struct.pack("<HHII", 2, kind, len(header), 0)
+    parts = [start + struct.pack("<I", zlib.crc32(start + header)), header, b""]
+    orchestrator.control.send_parts(parts, to=orchestrator.sender)
+    orchestrator.exchange(Failure, 1)
+    failure = next(each for each in orchestrator.got if isinstance(each, Failure))
+    assert failure.exit_code == 5
+    assert failure.detail == "version: protocol version 2, here 3"
