@@ -8,8 +8,9 @@ from pathlib import Path
 
 from semcom.errors import ConfigurationError, StorageError
 from semcom.files import is_there
-from semcom.locks import exclusive
+from semcom.locks import FileLock, exclusive
 
+LOGS = "logs"
 LOCK = "lock"  # a live system's folder has one of the same name
 LIVE_FOLDER = "live"  # below the folder of runs: live systems have a folder each in it
 MAX_FOLDERS = 10_000  # of one name
@@ -53,14 +54,15 @@ def check_not_live(folder: Path, runs: Path) -> None:
 def claim_folder(folder: Path) -> Path:
     """Make `folder`, or the first of folder-2, folder-3, ... that does not exist, and return it.
 
-    Two processes that ask at once get different ones.
+    Two processes that ask at once get different ones. A folder in which a run was killed before it
+    had a ledger is made anew.
 
     Raises:
         StorageError: the disk refuses.
     """
     for number in range(1, MAX_FOLDERS):
         candidate = folder if number == 1 else folder.with_name(f"{folder.name}-{number}")
-        if is_there(candidate):
+        if is_there(candidate) and not _cleared(candidate):
             continue
         try:
             candidate.mkdir(parents=True)
@@ -82,5 +84,27 @@ def last_folder(folder: Path) -> Path:
 
 def leave(folder: Path) -> None:
     """Remove a folder that was made for a run if nothing came of it."""
-    with suppress(OSError):
+    if not _cleared(folder):
+        with suppress(OSError):
+            folder.rmdir()
+
+
+def _cleared(folder: Path) -> bool:
+    """Remove a folder that holds a lock that nobody has, and no more; whether it was one.
+
+    An empty folder is none: another process may have made it just now, to hold it next.
+    """
+    try:
+        found = {path.name for path in folder.iterdir()}
+        if LOCK not in found or not found <= {LOCK, LOGS}:
+            return False
+        with FileLock(folder / LOCK, folder=folder) as lock:
+            if not lock.acquire():
+                return False
+            if LOGS in found:
+                (folder / LOGS).rmdir()
+            lock.release(remove=True)
         folder.rmdir()
+    except (OSError, StorageError):  # something came into it, or is none of ours
+        return False
+    return True

@@ -206,6 +206,34 @@ class TestNames:
         with pytest.raises(StorageError, match="cannot make"):
             claim_folder(tmp_path / "file" / "run")
 
+    def test_a_run_killed_before_its_ledger_leaves_its_name_free(self, tmp_path):
+        """Found by a soak: each such kill made the next sweep begin in another folder."""
+        folder = claim_folder(tmp_path / "run")
+        (folder / "lock").write_text("{}")
+        (folder / "logs").mkdir()
+        assert claim_folder(tmp_path / "run") == folder
+        assert list(folder.iterdir()) == []
+
+    @pytest.mark.parametrize("held", ["empty", "logged", "ledger", "locked"])
+    def test_a_folder_that_holds_more_or_is_held_is_left_alone(self, tmp_path, held):
+        folder = claim_folder(tmp_path / "run")
+        if held == "empty":  # another process made it just now
+            assert claim_folder(tmp_path / "run") == tmp_path / "run-2"
+            return
+        (folder / "lock").touch()
+        (folder / "logs").mkdir()
+        if held == "logged":
+            (folder / "logs" / "channel.jsonl").touch()
+        if held == "ledger":
+            (folder / "ledger.sqlite").touch()
+        if held == "locked":
+            with alone_in(folder, tmp_path):
+                assert claim_folder(tmp_path / "run") == tmp_path / "run-2"
+            return
+        before = sorted(folder.rglob("*"))
+        assert claim_folder(tmp_path / "run") == tmp_path / "run-2"
+        assert sorted(folder.rglob("*")) == before
+
     @pytest.mark.parametrize("out", [(), ("--out", "runs/live"), ("--out", "runs/live/shapes")])
     def test_a_sweep_does_not_write_where_live_systems_lie(self, semcom, place, out):
         code, _, said = semcom("sweep", "live.yaml", "--codecs", "codecs", *out)
