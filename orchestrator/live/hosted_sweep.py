@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from orchestrator.control.launcher import Launcher
+from orchestrator.control.service import ControlService
 from orchestrator.datasets.prepare import draw_missing
 from orchestrator.live.requests import SweepRequest
 from orchestrator.plan.folders import Folders
@@ -23,7 +24,7 @@ from orchestrator.sweep.run import (
     finish_run,
     plan_run,
 )
-from orchestrator.sweep.service import SweepService
+from orchestrator.sweep.sweep_work import SweepWork
 from semcom.errors import ConfigurationError, SemcomError
 from semcom.sockets import Endpoint
 from semcom.telemetry import Telemetry, log_file
@@ -70,7 +71,7 @@ class HostedSweep:
     ) -> None:
         self.state: State = "planning"
         self.error: Exception | None = None
-        self.service: SweepService | None = None
+        self.service: ControlService | None = None
         self.plan: Plan | None = None
         self.missing_roles: list[str] = []
         self._recorded = 0
@@ -98,7 +99,7 @@ class HostedSweep:
         """The plan is there; processes may be drained now."""
         self.plan, self.state = plan, "draining"
 
-    def run(self, control: Endpoint, launcher: Launcher | None) -> SweepService:
+    def run(self, control: Endpoint, launcher: Launcher | None) -> ControlService:
         """Open the ledger and take over the control socket.
 
         Raises:
@@ -115,14 +116,8 @@ class HostedSweep:
         self._held.callback(begun.ledger.close)
         self._open.enter_context(log_file(self.folder / "logs" / "orchestrator.jsonl"))
         self._begun, self.plan, self.state = begun, begun.plan, "running"
-        self.service = SweepService(
-            control,
-            sweep=begun.sweep,
-            ledger=begun.ledger,
-            launcher=launcher,
-            telemetry=self._telemetry,
-            watcher=self,
-        )
+        work = SweepWork(begun.sweep, begun.ledger, telemetry=self._telemetry, watcher=self)
+        self.service = ControlService(control, work, launcher=launcher, telemetry=self._telemetry)
         return self.service
 
     def finish(self) -> None:

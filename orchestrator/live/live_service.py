@@ -26,7 +26,7 @@ from orchestrator.live.requests import (
     SweepRequest,
 )
 from orchestrator.live.stream import Stream
-from orchestrator.live.stream_service import StreamService
+from orchestrator.live.stream_work import StreamWork
 from orchestrator.plan.catalog import Catalog
 from orchestrator.plan.folders import Folders
 from orchestrator.plan.plan import Plan, plan_link
@@ -62,13 +62,13 @@ class LiveSystem:
         self._desk = desk
         self._watcher = watcher
         self._worker: Worker[Plan | RunOutcome] = Worker(system.wakeup, "planner")
-        self._streaming = StreamService(
+        self._streaming = ControlService(
             system.control,
-            stream=stream,
+            StreamWork(stream, system.telemetry),
             launcher=system.launcher,
             telemetry=system.telemetry,
         )
-        self._active: ControlService = self._streaming
+        self._active = self._streaming
         self._sweep: HostedSweep | None = None
         self._sweep_asked: Future[Answer] | None = None
         self._drain_until_s = 0.0

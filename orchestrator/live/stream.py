@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from orchestrator.control.codec_holders import CodecHolders
+from orchestrator.control.work import Order
 from orchestrator.live.links import CodecChange, Link
 from orchestrator.live.live_scenario import LiveScenario
 from orchestrator.live.requests import ChannelRequest
@@ -25,7 +26,6 @@ from semcom.messages import (
     LoadCodec,
     Message,
     PointTable,
-    Role,
     StreamAssignment,
 )
 from semcom.points import PointSpec
@@ -35,15 +35,6 @@ POINTS_PER_MESSAGE = 32
 MAX_POINTS = 1024  # that may be needed at a time
 LAST_FRAME = 2**30  # of an epoch
 SAMPLE_S = 1.0  # of the histories
-
-
-@dataclass(frozen=True)
-class Order:
-    """An instruction: say this to a peer, or to all peers of a role."""
-
-    role: Role
-    peer: str | None
-    message: Message
 
 
 @dataclass(frozen=True)
