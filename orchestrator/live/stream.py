@@ -25,13 +25,12 @@ from semcom.messages import (
     Hello,
     LoadCodec,
     Message,
-    PointTable,
     StreamAssignment,
 )
+from semcom.point_tables import point_tables
 from semcom.points import PointSpec
 from semcom.tasks.task import Task
 
-POINTS_PER_MESSAGE = 32
 MAX_POINTS = 1024  # that may be needed at a time
 LAST_FRAME = 2**30  # of an epoch
 SAMPLE_S = 1.0  # of the histories
@@ -278,19 +277,8 @@ class Stream:
         self._lowest = lowest
 
     def _table(self, first: int) -> list[Message]:
-        return [
-            PointTable(
-                run=self.run,
-                total=self._total,
-                first=start,
-                points=[
-                    self._points[point].spec
-                    for point in range(start, min(start + POINTS_PER_MESSAGE, self._total))
-                ],
-                lowest=self._lowest,
-            )
-            for start in range(first, self._total, POINTS_PER_MESSAGE)
-        ]
+        points = [self._points[point].spec for point in range(first, self._total)]
+        return [*point_tables(self.run, points, first=first, lowest=self._lowest)]
 
     def _codecs_for(self, hello: Hello) -> list[Message]:
         wanted = [link.codec for link in self.links.values()]
