@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Any
 
 from orchestrator.control.launcher import Launcher
 from orchestrator.control.peers import Peers
+from orchestrator.control.receipts import Receipts
 from orchestrator.control.work import Order, Work
 from semcom.errors import (
     AccountingError,
@@ -28,7 +29,6 @@ from semcom.messages import (
     Failure,
     Hello,
     Message,
-    Recorded,
     Refusal,
     Results,
     Welcome,
@@ -65,7 +65,7 @@ class ControlService:
         self._launcher = launcher
         self._telemetry = telemetry
         self._peers = Peers(time.monotonic())
-        self._unrecorded: list[tuple[bytes, Results]] = []
+        self._receipts = Receipts(work, telemetry)
         self._log_limit = KindLimit(every_s=LOGGED_EVERY_S)
         self._next_tick_s = 0.0
         self._attention = Attention(HEARTBEAT_S)
@@ -114,8 +114,7 @@ class ControlService:
 
     def tick(self, now_s: float) -> float:
         """Record what came in; watch the processes; let the work go on."""
-        if self._unrecorded:
-            self._record()
+        self._record()
         if now_s >= self._next_tick_s:
             self._next_tick_s = now_s + HEARTBEAT_S / 2
             self._watch(now_s)
@@ -156,7 +155,7 @@ class ControlService:
         """Interrupted, and no transmitter is left that could report anything."""
         return (
             self._work.interrupted
-            and not self._unrecorded
+            and not self._receipts.waiting
             and (self._launcher is None or not self._launcher.running("transmitter"))
         )
 
@@ -196,7 +195,7 @@ class ControlService:
             case Hello():
                 return self._answers_to_hello(sender, message)
             case Results():
-                self._take_results(sender, message)
+                self._receipts.take(sender, message)
             case CodecReport():
                 for peer in self._peers.receivers_at(sender):
                     self._work.codec_report(peer, message)
@@ -216,7 +215,7 @@ class ControlService:
         self._peers.make_room(hello, now_s)
         self._telemetry.count("semcom_heartbeats_total", 1, hello.role)
         welcome = Welcome(instance=self.instance)
-        objection = self._objection(hello)
+        objection = _objection(self._work, hello, self.bystanders)
         if objection is not None:
             if self._peers.object_to(hello, objection, now_s):
                 self._end(self._work.other_arithmetic(hello, objection))
@@ -229,26 +228,6 @@ class ControlService:
         self.send(self._work.moves(hello))
         return [welcome, *lacking]
 
-    def _objection(self, hello: Hello) -> str | None:
-        """Why a process of this run would give other answers than were planned, if it would."""
-        wanted, here = self._work.arithmetic.get(hello.role), hello.arithmetic
-        stranger = hello.role == "transmitter" and (
-            hello.peer not in self._work.links or hello.peer in self.bystanders
-        )
-        if wanted is None or here is None or here == wanted or stranger:
-            return None
-        return f"{hello.role} {hello.peer} computes with {here}, this run with {wanted}"
-
-    def _take_results(self, sender: bytes, message: Results) -> None:
-        if message.run != self._work.run:
-            # Left over from a run before. Its sender forgets it once it gets work of this run;
-            # a refusal could reach it after that and end its part of this one.
-            self._telemetry.count("semcom_messages_refused_total", 1, "unexpected")
-            return
-        if message.link not in self._work.links:
-            raise ProtocolError("unexpected", f"results of link {message.link}")
-        self._unrecorded.append((sender, message))
-
     def _take_failure(self, message: Failure) -> None:
         """Only a process of this run can spoil it."""
         stranger = message.role == "transmitter" and message.peer not in self._work.links
@@ -260,19 +239,21 @@ class ControlService:
         self._end(self._work.failed(message, text))
 
     def _record(self) -> None:
-        """Commit everything that came in since the last time, then acknowledge it."""
-        batch, self._unrecorded = self._unrecorded, []
         try:
-            new = self._work.commit([message for _, message in batch])
+            told = self._receipts.record()
         except (AccountingError, StorageError) as error:
             self.failure = error
             return
-        for (sender, message), recorded in zip(batch, new, strict=True):
-            frames = [(result.point, result.frame) for result in message.results]
-            more = self._work.follow_up(message)
-            for answer in [Recorded(run=message.run, frames=frames), *more]:
-                self._control.send(answer, to=sender)
-            again = len(frames) - recorded
-            self._telemetry.count("semcom_frames_recorded_total", recorded, message.link)
-            self._telemetry.count("semcom_frames_duplicate_total", again, message.link)
-        self._work.recorded()
+        for sender, message in told:
+            self._control.send(message, to=sender)
+
+
+def _objection(work: Work, hello: Hello, bystanders: Collection[str]) -> str | None:
+    """Why a process of this run would give other answers than were planned, if it would."""
+    wanted, here = work.arithmetic.get(hello.role), hello.arithmetic
+    stranger = hello.role == "transmitter" and (
+        hello.peer not in work.links or hello.peer in bystanders
+    )
+    if wanted is None or here is None or here == wanted or stranger:
+        return None
+    return f"{hello.role} {hello.peer} computes with {here}, this run with {wanted}"

@@ -12,8 +12,8 @@ from typing import Any
 
 from orchestrator.control.service import ControlService
 from orchestrator.control.system import ProcessSystem
+from orchestrator.live.codec_changes import CodecChange
 from orchestrator.live.hosted_sweep import HostedSweep, check_fits
-from orchestrator.live.links import CodecChange
 from orchestrator.live.live_scenario import LiveScenario
 from orchestrator.live.requests import (
     Answer,

@@ -218,6 +218,13 @@ def test_results_that_cannot_be_committed_end_the_run_unacknowledged(control, er
     assert control.service.done
 
 
+def test_nothing_is_committed_where_nothing_came_in(control):
+    control.work.refuses = StorageError("full")
+    control.service.tick(0.0)
+    assert control.service.failure is None
+    assert ("recorded",) not in control.work.calls
+
+
 def test_results_of_another_run_are_dropped_and_of_another_link_refused(control):
     assert control.says(results(run="before")) == []
     assert [type(message) for _, message in control.says(results(link="b"))] == [Refusal]

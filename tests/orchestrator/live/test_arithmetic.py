@@ -54,7 +54,7 @@ class System:
         return [type(message) for to, message in self.wire.sent if to == peer.encode()]
 
     def hears_the_channel(self) -> None:
-        total = self.stream._total
+        total = self.stream._points.total
         self.hears("channel", "channel", run=RUN if total else None, points=total)
 
 
