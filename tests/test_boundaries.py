@@ -53,8 +53,8 @@ NETWORK_FILES = (
 )
 DYNAMIC_IMPORTS = ("import_module", "__import__")
 SOCKET_MODULES = (
-    "zmq", "semcom.sockets", "semcom.authenticator", "semcom.service", "semcom.worker",
-    "semcom.health",
+    "zmq", "semcom.sockets", "semcom.part_reader", "semcom.authenticator", "semcom.service",
+    "semcom.worker", "semcom.health",
 )  # fmt: skip
 
 
@@ -100,6 +100,7 @@ ALSO = {
     "channel_sim.compiled_noise": ("numba", "llvmlite"),
     "semcom.sockets": ("zmq",),
     "semcom.authenticator": ("zmq",),
+    "semcom.part_reader": ("zmq",),
     "semcom.checkpoints": ("safetensors",),
     "semcom.codec_arrays": ("safetensors",),
     "semcom.plugins": ("module",),  # what a name of a plug-in stands for

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from concurrent.futures import Future
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any, Literal
@@ -10,7 +11,7 @@ from typing import Any, Literal
 from orchestrator.control.launcher import Launcher
 from orchestrator.control.service import ControlService
 from orchestrator.datasets.prepare import draw_missing
-from orchestrator.live.requests import SweepRequest
+from orchestrator.live.requests import Answer, SweepRequest
 from orchestrator.plan.folders import Folders
 from orchestrator.plan.plan import Plan
 from orchestrator.plan.scenario import Scenario, SystemSettings
@@ -74,6 +75,7 @@ class HostedSweep:
         self.service: ControlService | None = None
         self.plan: Plan | None = None
         self.missing_roles: list[str] = []
+        self.asked: Future[Answer] | None = None  # who waits for it to begin
         self._recorded = 0
         self._request = request
         self._folders = folders
@@ -148,6 +150,16 @@ class HostedSweep:
         if self._request.name is None:
             leave(self.folder)
         self.error, self.state = error, "failed"
+
+    def answer(self, outcome: Answer | Exception) -> None:
+        """Tell whoever asked for the sweep that it has begun, or why it does not; once."""
+        asked, self.asked = self.asked, None
+        if asked is None:
+            return
+        if isinstance(outcome, Exception):
+            asked.set_exception(outcome)
+        else:
+            asked.set_result(outcome)
 
     def progress(self, recorded: int) -> None:
         """Frames were recorded."""
