@@ -179,7 +179,8 @@ class LiveSystem:
             case StatusRequest():
                 return self.status(now_s)
             case ChannelRequest():
-                self._set_channel(wanted)
+                self._stream.set_channel(wanted)
+                event(logger, "channel set", **wanted.model_dump())
                 return {"link": wanted.link}
             case CodecRequest():
                 self._streaming.send(self._codecs.begin(wanted, asked.answer))
@@ -190,10 +191,6 @@ class LiveSystem:
             case StopSystem():
                 self.drain()
                 return {"stopping": True}
-
-    def _set_channel(self, wanted: ChannelRequest) -> None:
-        self._stream.set_channel(wanted)
-        event(logger, "channel set", **wanted.model_dump())
 
     def _begin_sweep(self, wanted: SweepRequest, answer: Future[Answer]) -> None:
         if self._sweep is not None and not self._sweep.over:
@@ -217,7 +214,7 @@ class LiveSystem:
             sweep.reported(value)
             event(logger, "sweep done", folder=str(sweep.folder), digest=value.results_digest)
         else:
-            self._sweep_failed(error or ConfigurationError("no outcome"))
+            _fail(sweep, error or ConfigurationError("no outcome"))
 
     def _step_sweep(self, now_s: float) -> None:
         sweep = self._sweep
@@ -237,7 +234,7 @@ class LiveSystem:
             service = sweep.run(self._system.control, self._system.launcher)
         except SemcomError as error:
             self._stream.resume()
-            self._sweep_failed(error)
+            _fail(sweep, error)
             return
         assert sweep.plan is not None
         service.bystanders = frozenset(set(self._scenario.links) - set(sweep.plan.links))
@@ -245,8 +242,8 @@ class LiveSystem:
         event(logger, "sweep begins", run=service.run, folder=str(sweep.folder))
         sweep.answer(sweep.status())
 
-    def _sweep_failed(self, error: Exception) -> None:
-        assert self._sweep is not None
-        self._sweep.fail(error)
-        event(logger, "sweep failed", error=str(error))
-        self._sweep.answer(error)
+
+def _fail(sweep: HostedSweep, error: Exception) -> None:
+    sweep.fail(error)
+    event(logger, "sweep failed", error=str(error))
+    sweep.answer(error)

@@ -39,6 +39,11 @@ PLAN = """CREATE TABLE IF NOT EXISTS plan (
 DOUBTS = "CREATE TABLE IF NOT EXISTS doubts (text TEXT NOT NULL)"
 SEALS = "CREATE TABLE IF NOT EXISTS seals (name TEXT PRIMARY KEY, digest TEXT NOT NULL)"
 
+OUT_OF_PLACE = (
+    "was deleted, moved or replaced while its run went on; what it held may be lost: run again "
+    "into another --out"
+)
+
 
 class Ledger:
     """One run's ledger; opened for a plan, which it then holds for good, or only to be read."""
@@ -114,10 +119,7 @@ class Ledger:
             StorageError: it was deleted, moved or replaced.
         """
         if not self._in_place():
-            raise StorageError(
-                f"{self.path.parent} was deleted, moved or replaced while its run went on; what it "
-                f"held may be lost: run again into another --out"
-            )
+            raise StorageError(f"{self.path.parent} {OUT_OF_PLACE}")
 
     def record(self, link: str, codec: str, results: Sequence[FrameResult]) -> int:
         """Commit finished frames together; returns how many were new.
