@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import subprocess
 import time
 from pathlib import Path
 from typing import Annotated, Any
@@ -31,7 +30,7 @@ from orchestrator.live.status_view import view
 from orchestrator.live.up import run_live
 from orchestrator.plan.folders import CODECS, DATA, RUNS, WORK, Folders
 from orchestrator.plan.scenario import Scenario
-from semcom.children import start_module
+from semcom.children import start_with_log
 from semcom.errors import ConfigurationError, ProcessFailedError, SemcomError
 from semcom.files import read_end
 from semcom.names import check_name
@@ -255,14 +254,7 @@ def _detach(home: Home, arguments: list[str]) -> None:
             f"live system '{home.name}' is up; end it with: {home.command('down')}"
         )
     with home.open_log() as output:
-        process = start_module(
-            "orchestrator",
-            *("up", *arguments),
-            stdin=subprocess.DEVNULL,
-            stdout=output,
-            stderr=output,
-            start_new_session=True,
-        )
+        process = start_with_log("orchestrator", "up", *arguments, log=output)
     deadline_s = time.monotonic() + READY_DEADLINE_S
     with console.status("starting"):
         while not _streams(home.find()):
