@@ -22,6 +22,7 @@ from semcom.messages import (
     TaskResult,
     Welcome,
 )
+from semcom.point_tables import point_tables
 from semcom.security import Security
 from semcom.service import HEARTBEAT_S, new_instance
 from semcom.sockets import Endpoint, Received
@@ -70,12 +71,8 @@ class ChannelService:
         if settings.control is not None:
             self._control = Endpoint.connect(settings.control, name="control", security=security)
         if settings.static is not None:
-            static = settings.static
-            for first in range(0, len(static.points), 32):
-                points = static.points[first : first + 32]
-                self._broker.learn(
-                    PointTable(run=static.run, total=len(static.points), first=first, points=points)
-                )
+            for table in point_tables(settings.static.run, settings.static.points):
+                self._broker.learn(table)
         self._heartbeats = Heartbeats("channel", telemetry)
         self._attention = Attention(HEARTBEAT_S)
         self._next_hello_s = 0.0

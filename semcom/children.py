@@ -12,7 +12,8 @@ import os
 import subprocess
 import sys
 from collections.abc import Mapping, MutableMapping, Sequence
-from typing import Any
+from pathlib import Path
+from typing import IO, Any
 
 from semcom.allocator import keeping_memory
 
@@ -99,6 +100,34 @@ def start_module(
     """
     return start_command(
         python_module(module, *words), keep_memory=keep_memory, variables=variables, **options
+    )
+
+
+def start_with_log(
+    module: str,
+    *words: object,
+    log: IO[bytes] | IO[str],
+    keep_memory: bool = False,
+    variables: Mapping[str, str] | None = None,
+    cwd: str | Path | None = None,
+) -> subprocess.Popen[Any]:
+    """Start a module that writes to a log and reads nothing, in a session of its own.
+
+    Ctrl-C in the terminal does not reach it.
+
+    Raises:
+        OSError: it cannot be started.
+    """
+    return start_module(
+        module,
+        *words,
+        keep_memory=keep_memory,
+        variables=variables,
+        cwd=cwd,
+        stdin=subprocess.DEVNULL,
+        stdout=log,
+        stderr=log,
+        start_new_session=True,
     )
 
 

@@ -19,6 +19,8 @@ SNR_MIN_DB, SNR_MAX_DB = -30.0, 60.0
 ChannelModel = Literal["awgn", "rayleigh", "rician"]
 OWN_MODELS: tuple[str, ...] = get_args(ChannelModel)
 MAX_SETTINGS_TEXT = 2048  # so that a table of points has room in a message
+MAX_SETTING_ITEMS = 64  # of a list or map, as in all messages
+MIN_SETTING, MAX_SETTING = -(2**63), 2**64 - 1  # integers that msgpack has
 MAX_LABEL = 64
 RECEIVERS = frozenset({"csi", "equalizer"})  # settings of a receiver, not of the draw
 Csi = Literal["perfect", "mismatch", "none"]
@@ -87,6 +89,7 @@ class PluginChannel(BaseModel):
             raise ValueError(f"{self.model} has settings of its own, no map of settings")
         if len(_json(self.settings)) > MAX_SETTINGS_TEXT:
             raise ValueError(f"settings are longer than {MAX_SETTINGS_TEXT:,} characters of JSON")
+        _check_sendable(self.settings)
         return self
 
     def __eq__(self, other: object) -> bool:
@@ -152,6 +155,32 @@ def _json(value: Any) -> str:
         ValueError: a number is not finite.
     """
     return json.dumps(value, sort_keys=True, separators=(",", ":"), allow_nan=False)
+
+
+def _check_sendable(value: JsonValue) -> None:
+    """Refuse what a message has no room or no form for.
+
+    Raises:
+        ValueError: a list or map is too long, an integer too large, or a text is no Unicode.
+    """
+    if isinstance(value, list | dict) and len(value) > MAX_SETTING_ITEMS:
+        raise ValueError(f"a list or map of settings has more than {MAX_SETTING_ITEMS} items")
+    if isinstance(value, int) and not MIN_SETTING <= value <= MAX_SETTING:
+        raise ValueError("an integer has more than 64 bits")
+    if isinstance(value, str) and not _is_unicode(value):
+        raise ValueError("a text holds half of a surrogate pair")
+    if isinstance(value, dict):
+        value = [*value, *value.values()]
+    for each in value if isinstance(value, list) else ():
+        _check_sendable(each)
+
+
+def _is_unicode(text: str) -> bool:
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def _shown(value: JsonValue) -> str:

@@ -1,4 +1,4 @@
-"""ZeroMQ endpoints that speak messages; only this module and the authenticator import zmq.
+"""ZeroMQ endpoints that speak messages; only this, its reader and the authenticator import zmq.
 
 Channel and orchestrator bind ROUTER sockets; everyone else dials out with a DEALER and may start
 in any order. Routing ids are chosen by ROUTER, never fixed. One thread owns an endpoint.
@@ -21,6 +21,7 @@ from semcom.bounds import BOUND, DIALLED, Bounds
 from semcom.connections import CURVE_OVERHEAD, Connections
 from semcom.errors import AuthenticationError, ConfigurationError, PortInUseError, ProtocolError
 from semcom.messages import Message, Role
+from semcom.part_reader import PartReader
 from semcom.ports import free_ports
 from semcom.security import Security
 from semcom.speakers import Speaker, frame_of, objection
@@ -32,7 +33,6 @@ __all__ = [
     "shutdown",
 ]  # fmt: skip
 MAX_EVENTS = 4096  # of a monitor that are taken at a time
-MANY_PARTS = 4096  # of a message that is dropped, at a time
 ROLES: dict[str, Role] = {role: role for role in get_args(Role)}
 MONITOR_EVENT = struct.Struct("=Hi")  # event, value
 EVENTS: dict[int, handshakes.Event] = {
@@ -71,15 +71,9 @@ class Endpoint:
         self.monitor: zmq.Socket[bytes] | None = None
         self._security: Security | None = None
         self._watch: handshakes.HandshakeWatch | None = None
-        self._dropping: bytes | None = None  # whose message has more parts than any has
         self._router = kind == zmq.ROUTER
-        self.socket: zmq.Socket[bytes] = zmq.Context.instance().socket(kind)
-        self.socket.setsockopt(zmq.LINGER, 0)
-        self.socket.setsockopt(zmq.SNDHWM, bounds.sent_messages)
-        self.socket.setsockopt(zmq.RCVHWM, bounds.received_messages)
-        encrypted = CURVE_OVERHEAD if keyed else 0
-        self.socket.setsockopt(zmq.MAXMSGSIZE, bounds.part_bytes + encrypted)
-        self.socket.setsockopt(zmq.HANDSHAKE_IVL, 5000)
+        self.socket = _open_socket(kind, bounds, keyed=keyed)
+        self._reader = PartReader(self.socket, self.connections, router=self._router)
 
     @classmethod
     def bind(
@@ -182,21 +176,16 @@ class Endpoint:
             AuthenticationError: the server knows this process's key as another peer's.
         """
         self.connections.check(time.monotonic())
-        if not self._drop_rest():
+        read = self._reader.read()
+        if read is None:
             return None
-        try:
-            first = self.socket.recv(zmq.NOBLOCK, copy=False)
-        except zmq.Again:
-            return None
-        sender = first.bytes if self._router else b""
-        parts, last = self._rest(first, [] if self._router else [first.bytes])
-        self.connections.took(sender, parts, fd=partial(_descriptor, first))
-        self._dropping = sender if last.more else None
+        sender, parts = read.sender, read.parts
+        speaker = None if self._security is None else _speaker(read.last)
         answerable = not wire.is_refusal(parts)
         try:
             message, payload = wire.decode(parts)
             if self._security is not None and self._router:
-                self._check_speaker(self._security, _speaker(last), message)
+                _check_speaker(self.name, self._security, speaker, message)
         except ProtocolError as error:
             if self.contact is not None:
                 self.contact.misread(error)
@@ -240,28 +229,6 @@ class Endpoint:
             self.authenticator.release()
             self.authenticator = None
 
-    def _rest(self, first: zmq.Frame, parts: list[bytes]) -> tuple[list[bytes], zmq.Frame]:
-        """The parts of a message after its first one, one more than it may have at most."""
-        frame = first
-        while frame.more and len(parts) <= wire.PARTS:
-            frame = self.socket.recv(copy=False)
-            parts.append(frame.bytes)
-        return parts, frame
-
-    def _drop_rest(self) -> bool:
-        """Read the rest of a message of too many parts, keeping none; whether all of it is read.
-
-        There may be millions: each call reads some, and one that is so long ends its connection.
-        """
-        for number in range(MANY_PARTS):
-            if self._dropping is None:
-                return True
-            part, many = self.socket.recv(), number == MANY_PARTS - 1
-            self.connections.took_too_many(self._dropping, part, hang_up=many)
-            if not self.socket.getsockopt(zmq.RCVMORE):
-                self._dropping = None
-        return self._dropping is None
-
     def _let_in(self, security: Security) -> None:
         """Be a server that asks the authenticator; without an answer nobody comes in."""
         self.authenticator = Authenticator.shared(security)
@@ -291,19 +258,15 @@ class Endpoint:
             raise self.authenticator.dead(detail)
         security.refused(reason, f"{self.name}: {detail}")
 
-    def _check_speaker(self, security: Security, speaker: Speaker | None, message: Message) -> None:
-        wrong = "no key" if speaker is None else objection(speaker, message)
-        if wrong is not None:
-            security.refused("wrong_peer", f"{self.name}: {wrong}")
-            raise ProtocolError("unexpected", wrong, key=frame_of(message))
 
-
-def _descriptor(frame: zmq.Frame) -> int:
-    """The connection that a message came by; -1 where the peer speaks too old a ZMTP to tell."""
-    try:
-        return int(frame.get(zmq.SRCFD))
-    except zmq.ZMQError:
-        return -1
+def _open_socket(kind: int, bounds: Bounds, *, keyed: bool) -> zmq.Socket[bytes]:
+    socket: zmq.Socket[bytes] = zmq.Context.instance().socket(kind)
+    socket.setsockopt(zmq.LINGER, 0)
+    socket.setsockopt(zmq.SNDHWM, bounds.sent_messages)
+    socket.setsockopt(zmq.RCVHWM, bounds.received_messages)
+    socket.setsockopt(zmq.MAXMSGSIZE, bounds.part_bytes + (CURVE_OVERHEAD if keyed else 0))
+    socket.setsockopt(zmq.HANDSHAKE_IVL, 5000)
+    return socket
 
 
 def _check_pair(security: Security | None) -> None:
@@ -331,6 +294,13 @@ def _speaker(frame: zmq.Frame) -> Speaker | None:
         return None
     role, _, name = user.partition("/")
     return Speaker(ROLES[role], name) if role in ROLES and name else None
+
+
+def _check_speaker(name: str, security: Security, speaker: Speaker | None, said: Message) -> None:
+    wrong = "no key" if speaker is None else objection(speaker, said)
+    if wrong is not None:
+        security.refused("wrong_peer", f"{name}: {wrong}")
+        raise ProtocolError("unexpected", wrong, key=frame_of(said))
 
 
 class Poller:

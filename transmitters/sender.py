@@ -10,17 +10,13 @@ with it the memory of every process behind.
 
 from __future__ import annotations
 
-import hashlib
 from collections import OrderedDict, deque
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
-import numpy as np
-
-from semcom.errors import AccountingError, CheckpointError, ConfigurationError, ProtocolError
+from semcom.errors import CheckpointError, ConfigurationError, ProtocolError
 from semcom.messages import (
-    MAX_SYMBOLS,
     RETRIABLE,
     Assignment,
     FrameKey,
@@ -33,13 +29,13 @@ from semcom.messages import (
 )
 from semcom.tasks.score import Score
 from semcom.wire import Symbols
+from transmitters.answers import Answers
 from transmitters.reports import Key, Reports
+from transmitters.timeouts import RetransmissionTimeout
+from transmitters.window import Window
 
-FIRST_TIMEOUT_S = 2.0
-MIN_TIMEOUT_S, MAX_TIMEOUT_S = 1.0, 60.0
 REFUSED_BACKOFF_S, MAX_REFUSED_BACKOFF_S = 0.05, 1.0
 MAX_OPEN_FRAMES = 1 << 21  # taken up and not recorded; a number each is kept
-ANSWERS_REMEMBERED = 8192  # far more than can be on their way twice
 MAX_INDEX = 2**31  # of an image on the air
 RESULTS_BYTES = 16 << 20  # that may wait for their receipts
 
@@ -73,6 +69,17 @@ class FramePlan:
         """Images in the frame; the last one of a point may be shorter."""
         return min(self.assignment.frame_images, self.assignment.images - self.first_image)
 
+    def message(self, link: str, *, symbols: int) -> SymbolFrame:
+        """Return what the channel is told of the frame."""
+        work = self.assignment
+        return SymbolFrame(
+            key=FrameKey(run=work.run, point=work.point, link=link, frame=self.frame),
+            first_image=self.first_on_air,
+            images=self.images,
+            symbols=symbols,
+            codec=work.codec_digest,
+        )
+
     @property
     def _turn_and_frame(self) -> tuple[int, int]:
         return divmod(self.frame, -(-self.assignment.images // self.assignment.frame_images))
@@ -100,6 +107,23 @@ class InFlight:
     refusals: int = 0
     told: bool = False  # to come again, by a refusal or a restart: that is no time-out
 
+    def report(self, result: TaskResult, judged: Judged, *, round_trip_ms: float) -> FrameResult:
+        """Return what the ledger is told of the frame, now that it is answered and judged."""
+        return FrameResult(
+            point=self.plan.assignment.point,
+            frame=self.plan.frame,
+            images=self.plan.images,
+            score=dict(judged.score),
+            answer=judged.kept,
+            attempts=self.attempts,
+            encode_ms=self.encode_ms,
+            channel_ms=result.channel_ms,
+            batch_wait_ms=result.batch_wait_ms,
+            decode_ms=result.decode_ms,
+            round_trip_ms=round_trip_ms,
+            snr_measured_db=result.snr_measured_db,
+        )
+
 
 @dataclass
 class _Point:
@@ -115,16 +139,13 @@ class Sender:
 
     def __init__(self, link: str, *, window_bytes: int, results_bytes: int = RESULTS_BYTES) -> None:
         self.link = link
-        self._window_bytes = window_bytes
         self._points: OrderedDict[tuple[str, int], _Point] = OrderedDict()
         self._encoding: set[Key] = set()
         self._in_flight: dict[Key, InFlight] = {}
         self.reports = Reports(link, max_bytes=results_bytes)
-        self._answers: OrderedDict[Key, bytes] = OrderedDict()
-        self._smoothed_round_trip_s: float | None = None
-        self._timeout_s = FIRST_TIMEOUT_S
-        self._doubled_s = -np.inf  # when the time-out was doubled last
-        self._frame_bytes: int | None = None  # of the last frame encoded
+        self._answers = Answers(link)
+        self._timeout = RetransmissionTimeout()
+        self._window = Window(window_bytes)
 
     @property
     def in_flight(self) -> int:
@@ -172,11 +193,12 @@ class Sender:
         def kept(run_point: tuple[str, int]) -> bool:
             return run_point[0] == run and run_point[1] >= first_point
 
-        mappings: tuple[dict[Any, Any], ...] = (self._points, self._in_flight, self._answers)
+        mappings: tuple[dict[Any, Any], ...] = (self._points, self._in_flight)
         for mapping in mappings:
             for key in [key for key in mapping if not kept(key[:2])]:
                 del mapping[key]
         self._encoding = {key for key in self._encoding if kept(key[:2])}
+        self._answers.keep_only(kept)
         self.reports.keep_only(kept)
 
     def take_up(self, work: PointWork, frames: Iterable[int]) -> int:
@@ -206,19 +228,10 @@ class Sender:
     ) -> InFlight:
         """A frame was encoded: it is in flight from now on and must be sent."""
         self._encoding.discard(plan.key)
-        self._frame_bytes = symbols_BK.nbytes
-        assignment = plan.assignment
-        message = SymbolFrame(
-            key=FrameKey(
-                run=assignment.run, point=assignment.point, link=self.link, frame=plan.frame
-            ),
-            first_image=plan.first_on_air,
-            images=plan.images,
-            symbols=symbols_BK.shape[1],
-            codec=assignment.codec_digest,
-        )
+        self._window.encoded(symbols_BK.nbytes)
+        message = plan.message(self.link, symbols=symbols_BK.shape[1])
         flight = InFlight(
-            plan, message, symbols_BK, encode_ms, now_s, now_s, now_s + self._timeout_s
+            plan, message, symbols_BK, encode_ms, now_s, now_s, now_s + self._timeout.seconds
         )
         self._in_flight[plan.key] = flight
         return flight
@@ -233,41 +246,22 @@ class Sender:
         if result.key.link != self.link:
             return None
         key = (result.key.run, result.key.point, result.key.frame)
-        digest = _digest(answer)
-        if self._answers.get(key, digest) != digest:
-            raise AccountingError(
-                f"two different answers to frame {key[2]} of point {key[1]} on link "
-                f"{self.link}: the run is not deterministic"
-            )
+        digest = self._answers.check(key, answer)
         flight = self._in_flight.get(key)
         if flight is None:
             return None
         if result.codec != flight.message.codec:
             raise CheckpointError("the answer comes from another codec than the frame's")
         del self._in_flight[key]
-        self._remember(key, digest)
+        self._answers.remember(key, digest)
         if flight.attempts == 1:
-            self._measure(now_s - flight.first_sent_s)
+            self._timeout.measure(now_s - flight.first_sent_s)
         return flight
 
     def finished(self, flight: InFlight, result: TaskResult, judged: Judged, now_s: float) -> None:
         """An answered frame was judged: report it until it is recorded."""
-        key = flight.plan.key
-        report = FrameResult(
-            point=key[1],
-            frame=key[2],
-            images=flight.plan.images,
-            score=dict(judged.score),
-            answer=judged.kept,
-            attempts=flight.attempts,
-            encode_ms=flight.encode_ms,
-            channel_ms=result.channel_ms,
-            batch_wait_ms=result.batch_wait_ms,
-            decode_ms=result.decode_ms,
-            round_trip_ms=1e3 * (now_s - flight.first_sent_s),
-            snr_measured_db=result.snr_measured_db,
-        )
-        self.reports.add(key, report, codec=flight.message.codec)
+        report = flight.report(result, judged, round_trip_ms=1e3 * (now_s - flight.first_sent_s))
+        self.reports.add(flight.plan.key, report, codec=flight.message.codec)
 
     def refused(self, refusal: Refusal, *, now_s: float) -> None:
         """A frame was not taken: try it again soon, or give up where that cannot help.
@@ -294,17 +288,14 @@ class Sender:
     def frames_to_resend(self, now_s: float) -> list[InFlight]:
         """Frames whose answer is overdue; each counts as sent again now."""
         due = [flight for flight in self._in_flight.values() if flight.retry_at_s <= now_s]
-        if any(not flight.told and flight.last_sent_s >= self._doubled_s for flight in due):
-            # Once for all frames that were sent with one time-out, and kept until a frame that was
-            # sent only once is answered (RFC 6298, section 5): else a link slower than the
-            # time-out would send everything twice for ever.
-            self._timeout_s = min(MAX_TIMEOUT_S, 2.0 * self._timeout_s)
-            self._doubled_s = now_s
+        overdue = [flight.last_sent_s for flight in due if not flight.told]
+        if overdue:
+            self._timeout.expired(max(overdue), now_s)
         for flight in due:
             flight.attempts += 1
             flight.told = False
             flight.last_sent_s = now_s
-            flight.retry_at_s = now_s + self._timeout_s
+            flight.retry_at_s = now_s + self._timeout.seconds
         return due
 
     def channel_restarted(self, now_s: float) -> None:
@@ -330,32 +321,13 @@ class Sender:
         return min(idle_s, max(0.0, soonest - now_s))
 
     def _has_room(self, assignment: PointWork) -> bool:
-        """Whether another frame may be encoded, by frames and by bytes; one always may be.
+        """Whether another frame may be encoded.
 
         None may while too many results wait for their receipts.
         """
-        if self.reports.full:
-            return False
-        frames = len(self._encoding) + len(self._in_flight)
-        if frames == 0:
-            return True
-        held = sum(flight.symbols_BK.nbytes for flight in self._in_flight.values())
-        # Until the first frame is encoded, the longest codewords that there can be.
-        frame_bytes = self._frame_bytes or assignment.frame_images * MAX_SYMBOLS * 8
-        ahead = (len(self._encoding) + 1) * frame_bytes
-        return frames < assignment.window and held + ahead <= self._window_bytes
-
-    def _measure(self, round_trip_s: float) -> None:
-        before = self._smoothed_round_trip_s
-        smoothed = round_trip_s if before is None else 0.875 * before + 0.125 * round_trip_s
-        self._smoothed_round_trip_s = smoothed
-        self._timeout_s = min(MAX_TIMEOUT_S, max(MIN_TIMEOUT_S, 4.0 * smoothed))
-
-    def _remember(self, key: Key, answer: bytes) -> None:
-        self._answers[key] = answer
-        if len(self._answers) > ANSWERS_REMEMBERED:
-            self._answers.popitem(last=False)
-
-
-def _digest(answer: bytes) -> bytes:
-    return hashlib.blake2b(answer, digest_size=16).digest()
+        return not self.reports.full and self._window.has_room(
+            assignment,
+            encoding=len(self._encoding),
+            in_flight=len(self._in_flight),
+            held_bytes=sum(flight.symbols_BK.nbytes for flight in self._in_flight.values()),
+        )

@@ -4,138 +4,36 @@ from __future__ import annotations
 
 import logging
 import time
-from collections import OrderedDict
 from collections.abc import Sequence
-from dataclasses import dataclass
 
-from semcom.checkpoints import open_checkpoint
-from semcom.codec_manifest import AnyManifest
-from semcom.errors import CheckpointError, ProtocolError, SemcomError
-from semcom.families import TransmitterHalf
+from semcom.errors import ProtocolError, SemcomError
 from semcom.heartbeats import Heartbeats
 from semcom.messages import (
     Arithmetic,
     Assignment,
     Failure,
     Hello,
-    PointWork,
     Recorded,
     Refusal,
     StreamAssignment,
-    TaskResult,
     Welcome,
 )
-from semcom.probe import is_finite
 from semcom.security import Security
 from semcom.service import HEARTBEAT_S, new_instance
 from semcom.sockets import Endpoint, Received
-from semcom.tasks.task import Task
-from semcom.telemetry import Telemetry, event, frame_event
+from semcom.telemetry import Telemetry, event
 from semcom.wakeup import Wakeup
-from semcom.wire import Symbols
 from semcom.worker import Worker
-from transmitters.engine import codec_loader
-from transmitters.images import FrameSource
-from transmitters.sender import FramePlan, InFlight, Judged, Sender
+from transmitters.frame_encoder import Encoded, FrameEncoder
+from transmitters.refusals import Refusals
+from transmitters.sender import Sender
 from transmitters.settings import TransmitterSettings
 from transmitters.streaming import Streamer
+from transmitters.uplink import Uplink
 
 logger = logging.getLogger("transmitters")
 
 SLACK_BYTES = 32 << 20  # of repeated frames that may wait to leave, beyond the window
-
-
-@dataclass(frozen=True)
-class Encoded:
-    """A frame's symbols_BK, and how long encoding took when it was done."""
-
-    plan: FramePlan
-    symbols_BK: Symbols
-    encode_ms: float
-
-
-class FrameEncoder:
-    """Images to symbols, on the worker's thread; keeps codecs, data sets and codewords."""
-
-    def __init__(self, settings: TransmitterSettings) -> None:
-        self._settings = settings
-        self._load = codec_loader(settings.engine, threads=settings.threads)
-        self._codecs: dict[str, TransmitterHalf] = {}
-        self._manifests: dict[str, AnyManifest] = {}
-        self._sources: dict[str, FrameSource] = {}
-        self._cache: OrderedDict[tuple[str, str, int, int], Encoded] = OrderedDict()
-        self._cached_bytes = 0
-
-    def encode(self, plan: FramePlan) -> Encoded:
-        """Encode a frame, or take it from the cache where the same images went before.
-
-        Raises:
-            SemcomError: the codec or the data set is missing, damaged or another one.
-        """
-        assignment = plan.assignment
-        key = (assignment.codec_digest, assignment.dataset_digest, plan.first_image, plan.images)
-        codec = self._codec(assignment)
-        needs_snr = self._manifests[assignment.codec_digest].needs_snr
-        cacheable = assignment.encode_once and not needs_snr
-        if cacheable and key in self._cache:
-            kept = self._cache[key]
-            return Encoded(plan, kept.symbols_BK, kept.encode_ms)
-        images = self.source(assignment).images(plan.first_image, plan.images)
-        started = time.perf_counter()
-        symbols_BK = codec.encode(images, snr_db=assignment.spec.snr_db)
-        if not is_finite(symbols_BK):  # the channel would refuse it, and not know why
-            raise CheckpointError(f"codec {assignment.codec} encodes images to NaN or Inf")
-        encoded = Encoded(plan, symbols_BK, 1e3 * (time.perf_counter() - started))
-        if cacheable:
-            self._keep(key, encoded)
-        return encoded
-
-    def source(self, assignment: PointWork) -> FrameSource:
-        """The data set of an assignment, opened once."""
-        source = self._sources.get(assignment.dataset_digest)
-        if source is None:
-            folder = self._settings.data_dir / assignment.dataset
-            source = FrameSource(folder, digest=assignment.dataset_digest)
-            self._sources[assignment.dataset_digest] = source
-        return source
-
-    def task(self, plan: FramePlan) -> Task:
-        """Return the task of the codec that a frame was encoded with."""
-        return self._manifests[plan.assignment.codec_digest].task
-
-    def judge(self, plan: FramePlan, answer: bytes) -> Judged:
-        """Judge the answer to a frame by the task of the codec that it was encoded with.
-
-        Raises:
-            ProtocolError: no codec of this task gives such an answer: that at the other end is not
-                this one's.
-        """
-        task = self.task(plan)
-        try:
-            answers = task.form.parse(answer, plan.images)
-            task.check(answers)
-        except ProtocolError as error:
-            raise ProtocolError("codec_mismatch", error.detail) from error
-        source = self.source(plan.assignment)
-        references = source.references(task, plan.first_image, plan.images)
-        return Judged(task.judge(answers, references), task.kept(answer))
-
-    def _codec(self, assignment: PointWork) -> TransmitterHalf:
-        codec = self._codecs.get(assignment.codec_digest)
-        if codec is None:
-            folder = self._settings.codec_dir / assignment.codec
-            checkpoint = open_checkpoint(folder, expected_digest=assignment.codec_digest)
-            codec = self._codecs[assignment.codec_digest] = self._load(checkpoint)
-            self._manifests[assignment.codec_digest] = checkpoint.manifest
-            event(logger, "codec loaded", codec=assignment.codec, digest=checkpoint.digest[:12])
-        return codec
-
-    def _keep(self, key: tuple[str, str, int, int], encoded: Encoded) -> None:
-        self._cache[key] = encoded
-        self._cached_bytes += encoded.symbols_BK.nbytes
-        while self._cached_bytes > self._settings.cache_bytes:
-            _, oldest = self._cache.popitem(last=False)
-            self._cached_bytes -= oldest.symbols_BK.nbytes
 
 
 class TransmitterService:
@@ -153,37 +51,43 @@ class TransmitterService:
         self.done = False
         self.instance = new_instance()
         self._telemetry = telemetry
-        self._log_frames = settings.log_frames
         self._arithmetic = Arithmetic(threads=settings.threads, engine=settings.engine)
         self._sender = Sender(
             link, window_bytes=settings.window_bytes, results_bytes=settings.results_bytes
         )
         self._streamer = Streamer(self._sender)
-        self._refusals = 0
+        self._refusals = Refusals(telemetry)
         self._encoder = FrameEncoder(settings)
         self._worker: Worker[Encoded] = Worker(wakeup, "encoder")
         self._control = Endpoint.connect(settings.control, name="control", security=security)
-        self._uplink = Endpoint.connect(
-            settings.uplink,
-            name="uplink",
-            security=security,
-            sent_bytes=settings.window_bytes + SLACK_BYTES,
-        )
-        self._channel_instance = ""
         self._greeted = False
         self._failure: Failure | None = None
         self._run = ""
         self._draining = False
         self._held_up = False  # by results that wait for receipts
         self._next_hello_s = 0.0
-        self._codec_digest = ""
         self._heartbeats = Heartbeats("transmitter", telemetry)
+        uplink = Endpoint.connect(
+            settings.uplink,
+            name="uplink",
+            security=security,
+            sent_bytes=settings.window_bytes + SLACK_BYTES,
+        )
+        self._uplink = Uplink(
+            uplink,
+            self._sender,
+            self._encoder,
+            heartbeats=self._heartbeats,
+            refusals=self._refusals,
+            telemetry=telemetry,
+            log_frames=settings.log_frames,
+        )
         telemetry.begin([link])
 
     @property
     def endpoints(self) -> Sequence[Endpoint]:
         """Control and uplink."""
-        return (self._control, self._uplink)
+        return (self._control, self._uplink.endpoint)
 
     @property
     def ready(self) -> bool:
@@ -195,8 +99,8 @@ class TransmitterService:
         try:
             if received.error is not None:
                 self._on_unreadable(endpoint, received.error)
-            elif endpoint is self._uplink:
-                self._on_uplink(received)
+            elif endpoint is self._uplink.endpoint:
+                self._uplink.take(received)
             else:
                 self._on_control(received)
         except SemcomError as error:
@@ -210,7 +114,7 @@ class TransmitterService:
             if outcome.value is None:
                 self._fail(outcome.error)
             else:
-                self._send_encoded(outcome.value)
+                self._uplink.send(outcome.value)
         if self._draining:
             waits = self._failure is None and (self._sender.in_flight or self._worker.pending)
             self.done = not (waits or self._sender.unrecorded)
@@ -220,10 +124,8 @@ class TransmitterService:
             self._telemetry.count("semcom_frames_shed_total", shed, self.link)
             for plan in self._sender.frames_to_encode():
                 self._worker.submit(lambda plan=plan: self._encoder.encode(plan))  # type: ignore[misc]
-        due = self._sender.frames_to_resend(now_s) if self._failure is None else []
-        for flight in due:
-            self._telemetry.count("semcom_frames_retransmitted_total", 1, self.link)
-            self._send(flight)
+        if self._failure is None:
+            self._uplink.send_again(now_s)
         self._report(now_s)
         self._telemetry.set("semcom_frames_in_flight", self._sender.in_flight, self.link)
         self._telemetry.set("semcom_frames_open", self._sender.open_frames, self.link)
@@ -262,45 +164,13 @@ class TransmitterService:
             peer=self.link,
             instance=self.instance,
             busy=self._sender.busy_points[:32],
-            stream=self._streamer.state(refusals=self._refusals),
+            stream=self._streamer.state(refusals=self._refusals.total),
             arithmetic=self._arithmetic,
         )
         for endpoint in self.endpoints:
             endpoint.send(hello)
         if self._failure is not None:
             self._control.send(self._failure)
-
-    def _on_uplink(self, received: Received) -> None:
-        message, now_s = received.message, time.monotonic()
-        if isinstance(message, Welcome):
-            self._heartbeats.heard("channel")
-            if self._channel_instance not in ("", message.instance):
-                event(logger, "channel restarted", in_flight=self._sender.in_flight)
-                self._sender.channel_restarted(now_s)
-            self._channel_instance = message.instance
-        elif isinstance(message, TaskResult):
-            self._on_answer(message, received.payload.tobytes(), now_s)
-        elif isinstance(message, Refusal):
-            self._on_refusal(message, known=bool(self._channel_instance))
-            self._sender.refused(message, now_s=now_s)
-        else:
-            raise ProtocolError("unexpected", f"{type(message).__name__} on the uplink")
-
-    def _on_answer(self, result: TaskResult, answer: bytes, now_s: float) -> None:
-        flight = self._sender.answered(result, answer, now_s=now_s)
-        if flight is None:
-            self._telemetry.count("semcom_frames_duplicate_total", 1, self.link)
-            return
-        if self._log_frames:
-            frame_event(logger, "frame answered", result, answer)
-        judged = self._encoder.judge(flight.plan, answer)
-        self._sender.finished(flight, result, judged, now_s)
-        self._telemetry.count("semcom_images_evaluated_total", flight.plan.images, self.link)
-        task = self._encoder.task(flight.plan).kind
-        for name, total in judged.score.items():
-            self._telemetry.count("semcom_score_total", max(0, total), self.link, task, name)
-        round_trip_s = now_s - flight.first_sent_s
-        self._telemetry.observe("semcom_round_trip_seconds", round_trip_s, self.link)
 
     def _on_control(self, received: Received) -> None:
         message = received.message
@@ -320,7 +190,7 @@ class TransmitterService:
         elif isinstance(message, Recorded):
             self._sender.recorded(message)
         elif isinstance(message, Refusal):
-            self._on_refusal(message, known=self._greeted)
+            self._refusals.take(message, known=self._greeted)
             if message.reason == "unexpected":
                 # The only one that says who is meant: this link is not of the run. Any other is
                 # about a message that is repeated anyway.
@@ -329,46 +199,10 @@ class TransmitterService:
             raise ProtocolError("unexpected", f"{type(message).__name__} from the orchestrator")
 
     def _on_unreadable(self, endpoint: Endpoint, error: ProtocolError) -> None:
-        self._count_refusal(error.reason)
-        known = self._channel_instance if endpoint is self._uplink else self._greeted
+        self._refusals.count(error.reason)
+        known = self._uplink.known if endpoint is self._uplink.endpoint else self._greeted
         if error.reason == "version" and not known:
             raise error
-
-    def _on_refusal(self, refusal: Refusal, *, known: bool) -> None:
-        """Count it; a peer that never understood a word speaks another version."""
-        self._count_refusal(refusal.reason)
-        if refusal.reason == "version" and not known:
-            raise ProtocolError(refusal.reason, refusal.detail)
-
-    def _count_refusal(self, reason: str) -> None:
-        self._refusals += 1
-        self._telemetry.count("semcom_messages_refused_total", 1, reason)
-
-    def _send_encoded(self, encoded: Encoded) -> None:
-        if not self._sender.is_encoding(encoded.plan):
-            return
-        flight = self._sender.encoded(
-            encoded.plan,
-            encoded.symbols_BK,
-            encode_ms=encoded.encode_ms,
-            now_s=time.monotonic(),
-        )
-        self._send(flight)  # at once: the clock of the round trip runs
-        self._telemetry.count("semcom_frames_sent_total", 1, self.link)
-        self._telemetry.observe("semcom_stage_seconds", encoded.encode_ms / 1e3, "encode")
-        self._show_codec(encoded.plan.assignment)
-
-    def _send(self, flight: InFlight) -> None:
-        if not self._uplink.send(flight.message, flight.symbols_BK):
-            self._telemetry.count("semcom_frames_unroutable_total", 1, self.link)
-
-    def _show_codec(self, work: PointWork) -> None:
-        self._telemetry.set("semcom_snr_set_db", work.spec.snr_db, self.link)
-        if self._codec_digest != work.codec_digest:
-            self._codec_digest = work.codec_digest
-            names = (self.link, work.codec, work.codec_digest[:12])
-            self._telemetry.only("semcom_codec_info", *names)
-            self._telemetry.count("semcom_codec_swaps_total", 1, "loaded")
 
     def _fail(self, error: Exception | None) -> None:
         """Tell the orchestrator with every Hello; it decides what becomes of the run."""

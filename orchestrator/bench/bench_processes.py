@@ -13,7 +13,7 @@ from typing import Any
 import yaml
 
 from orchestrator.control.launcher import last_error
-from semcom.children import start_module
+from semcom.children import start_module, start_with_log
 from semcom.errors import ProcessFailedError
 from semcom.sockets import free_ports
 
@@ -74,14 +74,7 @@ def served(package: str, sections: dict[str, Any], folder: Path, peer: str) -> I
     sections = {role: {**section, "parent_pid": os.getpid()} for role, section in sections.items()}
     config.write_text(yaml.safe_dump(sections), encoding="utf-8")
     with log.open("ab") as output:
-        process = start_module(
-            package,
-            *("--config", config, "--id", peer),
-            stdin=subprocess.DEVNULL,
-            stdout=output,
-            stderr=output,
-            start_new_session=True,
-        )
+        process = start_with_log(package, "--config", config, "--id", peer, log=output)
     try:
         yield
     finally:

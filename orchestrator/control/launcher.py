@@ -15,7 +15,7 @@ from typing import Any, Literal
 
 import yaml
 
-from semcom.children import start_module
+from semcom.children import start_with_log
 from semcom.errors import ProcessFailedError, StorageError
 from semcom.files import open_to_write, read_end, write_atomically
 from semcom.telemetry import event
@@ -131,14 +131,8 @@ class Launcher:
     def _spawn(self, child: Child, now_s: float) -> None:
         try:
             with open_to_write(child.log) as log:
-                child.process = start_module(
-                    PACKAGES[child.role],
-                    *("--config", child.config, "--id", child.peer),
-                    stdin=subprocess.DEVNULL,
-                    stdout=log,
-                    stderr=log,
-                    start_new_session=True,  # Ctrl-C goes to the orchestrator alone
-                )
+                words = ("--config", child.config, "--id", child.peer)
+                child.process = start_with_log(PACKAGES[child.role], *words, log=log)
         except OSError as error:
             why = f"{error.filename or 'its process'}: {error.strerror}"
             raise StorageError(f"cannot start {child.role} {child.peer}: {why}") from error

@@ -14,7 +14,7 @@ import psutil
 from orchestrator.control.launcher import last_error
 from orchestrator.jobs.job_processes import is_process
 from orchestrator.jobs.settings import JobsFolder
-from semcom.children import start_module
+from semcom.children import start_with_log
 from semcom.errors import ProcessFailedError, SemcomError, StorageError
 from semcom.files import open_to_write, read_file, write_atomically
 from semcom.locks import FileLock
@@ -83,14 +83,7 @@ def ensure(folder: JobsFolder, parallel: int | None = None) -> bool:
         words += ["--parallel", str(parallel)]
     try:
         with open_to_write(folder.log) as log:
-            process = start_module(
-                "orchestrator.jobs",
-                *words,
-                stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=log,
-                start_new_session=True,
-            )
+            process = start_with_log("orchestrator.jobs", *words, log=log)
     except OSError as error:
         raise StorageError(f"cannot write {folder.log}: {error.strerror}") from error
     _await(folder, process)

@@ -20,7 +20,7 @@ import psutil
 from orchestrator.jobs.runner import BUSY, read_exit
 from orchestrator.jobs.settings import JobsFolder
 from orchestrator.jobs.store import Job
-from semcom.children import python_module, start_module
+from semcom.children import python_module, start_with_log
 from semcom.files import open_to_write
 
 MARK = "SEMCOM_JOB"
@@ -70,16 +70,13 @@ class JobProcesses:
             "COLUMNS": "1000",  # rich breaks the lines of a log, errors too, at 80 otherwise
         }
         with open_to_write(self._folder.job_log(job.id)) as log:
-            child = start_module(
+            child = start_with_log(
                 "orchestrator.jobs.runner",
                 *(folder, job.attempts, "--", *command_of(job, self._module)),
                 keep_memory=True,
                 variables=variables,
                 cwd=job.cwd,
-                stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=log,
-                start_new_session=True,
+                log=log,
             )
         self._children[job.id] = child
         self._jobs[job.id] = job

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import subprocess
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -11,7 +10,7 @@ import psutil
 
 from orchestrator.live.client import change, read_status
 from orchestrator.live.live_folder import UP_LOG, Found, Home
-from semcom.children import start_module
+from semcom.children import start_with_log
 from semcom.errors import ConfigurationError, ProcessFailedError, SemcomError
 from semcom.files import read_end
 
@@ -34,14 +33,7 @@ def start(home: Home, words: Sequence[str]) -> Found:
             f"live system '{home.name}' is up; end it with: {home.command('down')}"
         )
     with home.open_log() as output:
-        process = start_module(
-            "orchestrator",
-            *("up", *words),
-            stdin=subprocess.DEVNULL,
-            stdout=output,
-            stderr=output,
-            start_new_session=True,
-        )
+        process = start_with_log("orchestrator", "up", *words, log=output)
     deadline_s = time.monotonic() + READY_DEADLINE_S
     while True:
         found = home.find()

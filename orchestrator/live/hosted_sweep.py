@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from concurrent.futures import Future
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any, Literal
 
 from orchestrator.control.launcher import Launcher
+from orchestrator.control.service import ControlService
 from orchestrator.datasets.prepare import draw_missing
-from orchestrator.live.requests import SweepRequest
+from orchestrator.live.requests import Answer, SweepRequest
 from orchestrator.plan.folders import Folders
 from orchestrator.plan.plan import Plan
 from orchestrator.plan.scenario import Scenario, SystemSettings
@@ -23,7 +25,7 @@ from orchestrator.sweep.run import (
     finish_run,
     plan_run,
 )
-from orchestrator.sweep.service import SweepService
+from orchestrator.sweep.sweep_work import SweepWork
 from semcom.errors import ConfigurationError, SemcomError
 from semcom.sockets import Endpoint
 from semcom.telemetry import Telemetry, log_file
@@ -70,9 +72,10 @@ class HostedSweep:
     ) -> None:
         self.state: State = "planning"
         self.error: Exception | None = None
-        self.service: SweepService | None = None
+        self.service: ControlService | None = None
         self.plan: Plan | None = None
         self.missing_roles: list[str] = []
+        self.asked: Future[Answer] | None = None  # who waits for it to begin
         self._recorded = 0
         self._request = request
         self._folders = folders
@@ -98,7 +101,7 @@ class HostedSweep:
         """The plan is there; processes may be drained now."""
         self.plan, self.state = plan, "draining"
 
-    def run(self, control: Endpoint, launcher: Launcher | None) -> SweepService:
+    def run(self, control: Endpoint, launcher: Launcher | None) -> ControlService:
         """Open the ledger and take over the control socket.
 
         Raises:
@@ -115,14 +118,8 @@ class HostedSweep:
         self._held.callback(begun.ledger.close)
         self._open.enter_context(log_file(self.folder / "logs" / "orchestrator.jsonl"))
         self._begun, self.plan, self.state = begun, begun.plan, "running"
-        self.service = SweepService(
-            control,
-            sweep=begun.sweep,
-            ledger=begun.ledger,
-            launcher=launcher,
-            telemetry=self._telemetry,
-            watcher=self,
-        )
+        work = SweepWork(begun.sweep, begun.ledger, telemetry=self._telemetry, watcher=self)
+        self.service = ControlService(control, work, launcher=launcher, telemetry=self._telemetry)
         return self.service
 
     def finish(self) -> None:
@@ -153,6 +150,16 @@ class HostedSweep:
         if self._request.name is None:
             leave(self.folder)
         self.error, self.state = error, "failed"
+
+    def answer(self, outcome: Answer | Exception) -> None:
+        """Tell whoever asked for the sweep that it has begun, or why it does not; once."""
+        asked, self.asked = self.asked, None
+        if asked is None:
+            return
+        if isinstance(outcome, Exception):
+            asked.set_exception(outcome)
+        else:
+            asked.set_result(outcome)
 
     def progress(self, recorded: int) -> None:
         """Frames were recorded."""

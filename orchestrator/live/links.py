@@ -2,29 +2,23 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from typing import Any
 
 from orchestrator.live.accounts import Account
+from orchestrator.live.codec_changes import LinkCodec
 from orchestrator.live.courses import snr_at
 from orchestrator.live.live_scenario import LiveLink
 from orchestrator.live.requests import ChannelRequest
 from orchestrator.live.windows import History, Window, metric_map
 from orchestrator.plan.plan import PlannedCodec, PlannedLink
 from semcom.channel_choice import changed
+from semcom.errors import ProtocolError
 from semcom.messages import FrameResult, StreamState
 from semcom.points import AnyChannel, ChannelSettings, PointSpec
 from semcom.tasks.task import Task
 
-
-@dataclass
-class CodecChange:
-    """A codec on its way into a link: loaded by receivers, then sent with, then done."""
-
-    codec: PlannedCodec
-    before: PlannedCodec
-    point: int | None = None  # the first one with it
-    outcome: str | None = None  # "" once it serves, else why it was refused
+LAST_FRAME = 2**30  # of an epoch
 
 
 class Link:
@@ -43,7 +37,7 @@ class Link:
         self.name = name
         self.settings = settings
         self.planned = planned
-        self.codec = planned.codecs[0]
+        self.codecs = LinkCodec(planned.codecs[0])
         self.channel: AnyChannel = settings.channel
         self.held_db: float | None = None  # instead of the course
         self.move(0.0)
@@ -51,7 +45,6 @@ class Link:
         self._window_s = window_s
         self._newest = -1  # point of a frame in the window
         self._begin_window(task, now_s)
-        self.change: CodecChange | None = None
         self.failure = ""
         self.instance = ""  # of the transmitter that the epoch is for
         self.epochs = 0
@@ -59,6 +52,11 @@ class Link:
         self.point: int | None = None
         self.spec: PointSpec | None = None
         self.said: StreamState | None = None  # of this epoch
+
+    @property
+    def codec(self) -> PlannedCodec:
+        """The codec that it sends with."""
+        return self.codecs.now
 
     @property
     def oldest(self) -> int | None:
@@ -83,6 +81,34 @@ class Link:
         self.epoch = self.point = self.spec = self.said = None
         return self.account.begin()
 
+    def move_to(self, point: int, spec: PointSpec) -> None:
+        """Have a new point; with the codec of a change it is the first one of that."""
+        self.point, self.spec = point, spec
+        self.epoch = point if self.epoch is None else self.epoch
+        self.codecs.moved_to(point)
+
+    def hear(self, said: StreamState) -> None:
+        """Take what its transmitter says, if that is of this epoch."""
+        if said.epoch != self.epoch:
+            return
+        self.said = said
+        self.account.report(offered=said.offered, shed=said.shed, unrecorded=said.unrecorded)
+        if said.offered >= LAST_FRAME:
+            self.begin_epoch(self.instance)
+
+    def fail(self, why: str) -> None:
+        """Stand still and say why; a codec that it was changing to is taken back instead."""
+        if self.codecs.take_back(why):
+            self.begin_epoch(self.instance)
+        else:
+            self.failure = why
+
+    def images_of(self, frame: int) -> int:
+        """Return how many images a frame has; the last one of a turn may be shorter."""
+        size, images = self.settings.frame_images, self.planned.images
+        frames = -(-images // size)
+        return min(size, images - (frame % frames) * size)
+
     def set_channel(self, wanted: ChannelRequest) -> None:
         """Hold an SNR, take another model or other settings, or follow the course again.
 
@@ -104,6 +130,22 @@ class Link:
         if isinstance(self.channel, ChannelSettings):
             return self.channel.model_dump(mode="json", exclude={"model"})
         return dict(self.channel.settings)
+
+    def take(self, result: FrameResult, task: Task, now_s: float) -> bool:
+        """Count a frame's result and show it; whether it has come for the first time.
+
+        Raises:
+            ProtocolError: no such frame can be under way.
+        """
+        try:
+            first_time = self.account.record(result.frame)
+        except ValueError as error:
+            raise ProtocolError("unexpected", str(error)) from error
+        if first_time:
+            self.failure = ""
+            self.codecs.served(result.point)
+            self.show(result, task, now_s)
+        return first_time
 
     def show(self, result: FrameResult, task: Task, now_s: float) -> None:
         """Take a frame into the window.

@@ -12,8 +12,8 @@ from typing import Any
 
 from orchestrator.control.service import ControlService
 from orchestrator.control.system import ProcessSystem
+from orchestrator.live.codec_requests import CodecRequests
 from orchestrator.live.hosted_sweep import HostedSweep, check_fits
-from orchestrator.live.links import CodecChange
 from orchestrator.live.live_scenario import LiveScenario
 from orchestrator.live.requests import (
     Answer,
@@ -26,12 +26,11 @@ from orchestrator.live.requests import (
     SweepRequest,
 )
 from orchestrator.live.stream import Stream
-from orchestrator.live.stream_service import StreamService
-from orchestrator.plan.catalog import Catalog
+from orchestrator.live.stream_work import StreamWork
 from orchestrator.plan.folders import Folders
-from orchestrator.plan.plan import Plan, plan_link
+from orchestrator.plan.plan import Plan
 from orchestrator.sweep.run import RunOutcome
-from semcom.errors import CheckpointError, ConfigurationError, SemcomError
+from semcom.errors import ConfigurationError, SemcomError
 from semcom.sockets import Endpoint, Received
 from semcom.telemetry import event
 from semcom.worker import Worker
@@ -62,17 +61,16 @@ class LiveSystem:
         self._desk = desk
         self._watcher = watcher
         self._worker: Worker[Plan | RunOutcome] = Worker(system.wakeup, "planner")
-        self._streaming = StreamService(
+        self._streaming = ControlService(
             system.control,
-            stream=stream,
+            StreamWork(stream, system.telemetry),
             launcher=system.launcher,
             telemetry=system.telemetry,
         )
-        self._active: ControlService = self._streaming
+        self._active = self._streaming
         self._sweep: HostedSweep | None = None
-        self._sweep_asked: Future[Answer] | None = None
         self._drain_until_s = 0.0
-        self._changes: list[tuple[CodecChange, Future[Answer]]] = []
+        self._codecs = CodecRequests(stream, scenario, folders)
         self._stop_by_s = math.inf
         self._start_s = time.monotonic()
         self._next_watch_s = self._start_s
@@ -110,7 +108,7 @@ class LiveSystem:
         for outcome in self._worker.outcomes():
             self._take_work(outcome.value, outcome.error, now_s)
         wait_s = self._active.tick(now_s)
-        self._answer_changes()
+        self._codecs.answer_ended()
         self._step_sweep(now_s)
         if now_s >= self._next_watch_s:
             self._next_watch_s = now_s + 1.0
@@ -128,11 +126,12 @@ class LiveSystem:
         sweep = self._sweep
         if sweep is not None and sweep.service is not None and not sweep.over:
             sweep.finish()
-        waiting = [future for _, future in self._changes]
+        waiting = self._codecs.take_waiting()
         waiting += [asked.answer for asked in self._desk.take()]
-        waiting += [self._sweep_asked] if self._sweep_asked is not None else []
         for future in waiting:
             future.set_exception(error)
+        if sweep is not None:
+            sweep.answer(error)
         self._worker.close()  # what it writes of a sweep is finished, before that is let go
         if sweep is not None and not sweep.over:
             sweep.fail(error)
@@ -180,59 +179,18 @@ class LiveSystem:
             case StatusRequest():
                 return self.status(now_s)
             case ChannelRequest():
-                self._set_channel(wanted)
+                self._stream.set_channel(wanted)
+                event(logger, "channel set", **wanted.model_dump())
                 return {"link": wanted.link}
             case CodecRequest():
-                return self._change_codec(wanted, asked.answer)
+                self._streaming.send(self._codecs.begin(wanted, asked.answer))
+                return None
             case SweepRequest():
                 self._begin_sweep(wanted, asked.answer)
                 return None
             case StopSystem():
                 self.drain()
                 return {"stopping": True}
-
-    def _set_channel(self, wanted: ChannelRequest) -> None:
-        self._stream.set_channel(wanted)
-        event(logger, "channel set", **wanted.model_dump())
-
-    def _change_codec(self, wanted: CodecRequest, answer: Future[Answer]) -> Answer | None:
-        link = self._scenario.links.get(wanted.link)
-        if link is None:
-            known = ", ".join(self._scenario.links)
-            raise ConfigurationError(f"no link '{wanted.link}'; links: {known}")
-        if self._stream.paused:
-            raise ConfigurationError("a sweep runs; change the codec when it has ended")
-        catalog = Catalog(self._folders.codecs)
-        planned = plan_link(
-            wanted.link,
-            dataset=link.dataset,
-            codecs=[wanted.codec],
-            images=None,
-            frame_images=link.frame_images,
-            data_dir=self._folders.data,
-            catalog=catalog,
-        )
-        task = catalog.open(wanted.codec).manifest.task
-        change, orders = self._stream.change_codec(wanted.link, planned.codecs[0], task)
-        self._streaming.send(orders)
-        self._changes.append((change, answer))
-        return None
-
-    def _answer_changes(self) -> None:
-        waiting = []
-        for change, answer in self._changes:
-            if change.outcome is None:
-                waiting.append((change, answer))
-            elif change.outcome:
-                error = CheckpointError(
-                    f"codec {change.codec.name} was refused, {change.before.name} goes on "
-                    f"serving: {change.outcome}"
-                )
-                answer.set_exception(error)
-            else:
-                event(logger, "codec changed", codec=change.codec.name)
-                answer.set_result({"codec": change.codec.name, "digest": change.codec.digest})
-        self._changes = waiting
 
     def _begin_sweep(self, wanted: SweepRequest, answer: Future[Answer]) -> None:
         if self._sweep is not None and not self._sweep.over:
@@ -241,7 +199,7 @@ class LiveSystem:
         for objection in self._streaming.objections(time.monotonic()):
             raise ConfigurationError(objection)
         self._sweep = HostedSweep(wanted, self._folders, self._worker, self._system.telemetry)
-        self._sweep_asked = answer
+        self._sweep.asked = answer
 
     def _take_work(
         self, value: Plan | RunOutcome | None, error: Exception | None, now_s: float
@@ -256,7 +214,7 @@ class LiveSystem:
             sweep.reported(value)
             event(logger, "sweep done", folder=str(sweep.folder), digest=value.results_digest)
         else:
-            self._sweep_failed(error or ConfigurationError("no outcome"))
+            _fail(sweep, error or ConfigurationError("no outcome"))
 
     def _step_sweep(self, now_s: float) -> None:
         sweep = self._sweep
@@ -276,20 +234,16 @@ class LiveSystem:
             service = sweep.run(self._system.control, self._system.launcher)
         except SemcomError as error:
             self._stream.resume()
-            self._sweep_failed(error)
+            _fail(sweep, error)
             return
         assert sweep.plan is not None
         service.bystanders = frozenset(set(self._scenario.links) - set(sweep.plan.links))
         self._active = service
         event(logger, "sweep begins", run=service.run, folder=str(sweep.folder))
-        if self._sweep_asked is not None:
-            self._sweep_asked.set_result(sweep.status())
-            self._sweep_asked = None
+        sweep.answer(sweep.status())
 
-    def _sweep_failed(self, error: Exception) -> None:
-        assert self._sweep is not None
-        self._sweep.fail(error)
-        event(logger, "sweep failed", error=str(error))
-        if self._sweep_asked is not None:
-            self._sweep_asked.set_exception(error)
-            self._sweep_asked = None
+
+def _fail(sweep: HostedSweep, error: Exception) -> None:
+    sweep.fail(error)
+    event(logger, "sweep failed", error=str(error))
+    sweep.answer(error)

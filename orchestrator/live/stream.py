@@ -8,49 +8,30 @@ frame needs any more are forgotten at both ends, so that a stream can go on for 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 from orchestrator.control.codec_holders import CodecHolders
-from orchestrator.live.links import CodecChange, Link
+from orchestrator.control.work import Order
+from orchestrator.live.assignments import StreamAssignments
+from orchestrator.live.codec_changes import CodecChange
+from orchestrator.live.intervals import Interval
+from orchestrator.live.links import Link
 from orchestrator.live.live_scenario import LiveScenario
 from orchestrator.live.requests import ChannelRequest
+from orchestrator.live.stream_points import StreamPoints
 from orchestrator.plan.plan import PlannedCodec, PlannedLink
-from orchestrator.results.frame_rows import ANY_CLASSES, misjudged
-from semcom.errors import ConfigurationError, ProtocolError
+from orchestrator.results.frame_rows import ANY_CLASSES
+from semcom.errors import ConfigurationError
 from semcom.messages import (
     CodecReport,
     FrameResult,
     Hello,
     LoadCodec,
     Message,
-    PointTable,
-    Role,
-    StreamAssignment,
 )
-from semcom.points import PointSpec
 from semcom.tasks.task import Task
 
-POINTS_PER_MESSAGE = 32
-MAX_POINTS = 1024  # that may be needed at a time
-LAST_FRAME = 2**30  # of an epoch
 SAMPLE_S = 1.0  # of the histories
-
-
-@dataclass(frozen=True)
-class Order:
-    """An instruction: say this to a peer, or to all peers of a role."""
-
-    role: Role
-    peer: str | None
-    message: Message
-
-
-@dataclass(frozen=True)
-class _Point:
-    link: str
-    codec: str
-    spec: PointSpec
 
 
 class Stream:
@@ -78,21 +59,26 @@ class Stream:
             )
             for name, link in scenario.links.items()
         }
-        self.paused = False
-        self._scenario = scenario
         self.arithmetic = scenario.arithmetic
         self._start_s = now_s
-        self._next_course_s = self._next_sample_s = now_s
-        self._points: dict[int, _Point] = {}
-        self._lowest = self._total = 0
-        self._known = 0  # points that the channel knows
+        self._courses = Interval(scenario.course_every_s, now_s)
+        self._samples = Interval(SAMPLE_S, now_s)
+        self._points = StreamPoints(run)
         self._holders = CodecHolders()
+        self._assignments = StreamAssignments(
+            run, scenario, points=self._points, holders=self._holders
+        )
         self._away: set[str] = set()  # links whose transmitter has been silent for too long
 
     @property
     def next_s(self) -> float:
         """When courses or histories go on."""
-        return min(self._next_course_s, self._next_sample_s)
+        return min(self._courses.next_s, self._samples.next_s)
+
+    @property
+    def paused(self) -> bool:
+        """Whether nothing new is offered."""
+        return self._assignments.paused
 
     @property
     def drained(self) -> bool:
@@ -109,9 +95,7 @@ class Stream:
             ConfigurationError: a transmitter of a link that is not of this system.
         """
         if hello.role == "channel":
-            known = hello.points if hello.run == self.run else 0
-            self._known = min(known, self._total)
-            return [] if known >= self._total else self._table(self._lowest)
+            return self._points.lacking(hello)
         if hello.role == "receiver":
             self._holders.hello(hello)
             return self._codecs_for(hello)
@@ -122,32 +106,25 @@ class Stream:
     def tick(self, now_s: float) -> list[Order]:
         """Move links along their courses; tell everybody who has to know."""
         for link in self.links.values():
-            self._further_change(link)
-        if now_s >= self._next_course_s:
-            every_s = self._scenario.course_every_s
-            self._next_course_s = max(now_s, self._next_course_s + every_s)
+            link.codecs.go_on(self._holders)
+        if self._courses.due(now_s):
             for link in self.links.values():
                 link.move(now_s - self._start_s)
-        if now_s >= self._next_sample_s:
-            self._next_sample_s = max(now_s, self._next_sample_s + SAMPLE_S)
+        if self._samples.due(now_s):
             for link in self.links.values():
                 link.sample(now_s, at_s=now_s - self._start_s)
-        first_new = self._total
-        self._forget_points()
+        first_new = self._points.total
+        self._points.forget(self.links.values())
         for link in self.links.values():
-            self._renew(link)
-        if self._total == first_new:
+            if link.instance and link.name not in self._away and not self.paused:
+                self._points.renew(link)
+        if self._points.total == first_new:
             return []
-        return [Order("channel", None, table) for table in self._table(first_new)]
+        return [Order("channel", None, table) for table in self._points.tables(first_new)]
 
     def moves(self) -> list[Order]:
         """Links whose point the channel has just learnt: move them."""
-        orders = []
-        for link in self.links.values():
-            assignment = self._assignment(link)
-            if assignment is not None and (link.said is None or link.said.point != link.point):
-                orders.append(Order("transmitter", link.name, assignment))
-        return orders
+        return self._assignments.moves(self.links.values())
 
     def results(
         self, link: str, codec: str, results: Iterable[FrameResult], *, now_s: float
@@ -160,21 +137,11 @@ class Stream:
         state, new = self.links[link], 0
         for result in results:
             epoch = state.epoch
-            if epoch is None or result.point < epoch or result.point < self._lowest:
+            if epoch is None or result.point < epoch or result.point < self._points.lowest:
                 state.account.duplicate()
                 continue
-            self._check(state, codec, result)
-            try:
-                first_time = state.account.record(result.frame)
-            except ValueError as error:
-                raise ProtocolError("unexpected", str(error)) from error
-            if first_time:
-                new += 1
-                state.failure = ""
-                state.show(result, self._task(codec), now_s)
-                change = state.change
-                if change is not None and change.point is not None and result.point >= change.point:
-                    change.outcome, state.change = "", None
+            self._points.check(state, codec, self._task(codec), result)
+            new += state.take(result, self._task(codec), now_s)
         return new
 
     def codec_report(self, peer: str, report: CodecReport) -> None:
@@ -191,14 +158,7 @@ class Stream:
 
     def failed(self, link: str, detail: str) -> None:
         """A transmitter cannot do its part; a codec that it was changing to is taken back."""
-        state = self.links[link]
-        change = state.change
-        if change is not None and change.point is not None:
-            change.outcome, state.change = detail, None
-            state.codec = change.before
-            state.begin_epoch(state.instance)
-        else:
-            state.failure = detail
+        self.links[link].fail(detail)
 
     def set_channel(self, wanted: ChannelRequest) -> None:
         """Change a link's channel while it runs.
@@ -217,25 +177,25 @@ class Stream:
             ConfigurationError: no such link, or another change is under way.
         """
         state = self._link(link)
-        if state.change is not None:
-            raise ConfigurationError(f"link {link} is changing to {state.change.codec.name}; wait")
+        if state.codecs.change is not None:
+            raise ConfigurationError(
+                f"link {link} is changing to {state.codecs.change.codec.name}; wait"
+            )
         self._tasks[codec.digest] = task
-        change = CodecChange(codec, state.codec)
-        if codec.digest == state.codec.digest:
-            change.outcome = ""
+        change = state.codecs.begin(codec)
+        if change.outcome is not None:
             return change, []
-        state.change = change
         self._holders.forget_refusals(codec.digest)
         return change, [Order("receiver", None, LoadCodec(codec=codec.name, digest=codec.digest))]
 
     def pause(self) -> list[Order]:
         """Offer nothing more."""
-        self.paused = True
-        return self._say_again()
+        self._assignments.paused = True
+        return self._assignments.orders(self.links.values())
 
     def resume(self) -> None:
         """Go on, in new epochs: transmitters may have done other work meanwhile."""
-        self.paused = False
+        self._assignments.paused = False
         for link in self.links.values():
             if link.epoch is not None:
                 link.begin_epoch(link.instance)
@@ -257,53 +217,8 @@ class Stream:
             raise ConfigurationError(f"no link '{name}'; links: {', '.join(self.links)}")
         return link
 
-    def _renew(self, link: Link) -> None:
-        """Give a link a new point where another channel or codec is wanted."""
-        if not link.instance or link.name in self._away or self.paused:
-            return
-        spec, digest = link.wanted, link.codec.digest
-        if link.point is not None and link.spec == spec:
-            current = self._points.get(link.point)
-            if current is not None and current.codec == digest:
-                return
-        link.point, link.spec = self._total, spec
-        link.epoch = link.point if link.epoch is None else link.epoch
-        self._points[link.point] = _Point(link.name, digest, spec)
-        self._total += 1
-        change = link.change
-        if change is not None and change.point is None and link.codec is change.codec:
-            change.point = link.point
-
-    def _forget_points(self) -> None:
-        """Points below the oldest one needed are forgotten; nobody may need too old a one."""
-        for link in self.links.values():
-            oldest = link.oldest
-            if oldest is not None and self._total - oldest > MAX_POINTS:
-                link.begin_epoch(link.instance)
-        needed = [link.oldest for link in self.links.values() if link.oldest is not None]
-        lowest = min(needed, default=self._total)
-        for point in range(self._lowest, lowest):
-            del self._points[point]
-        self._lowest = lowest
-
-    def _table(self, first: int) -> list[Message]:
-        return [
-            PointTable(
-                run=self.run,
-                total=self._total,
-                first=start,
-                points=[
-                    self._points[point].spec
-                    for point in range(start, min(start + POINTS_PER_MESSAGE, self._total))
-                ],
-                lowest=self._lowest,
-            )
-            for start in range(first, self._total, POINTS_PER_MESSAGE)
-        ]
-
     def _codecs_for(self, hello: Hello) -> list[Message]:
-        wanted = [link.codec for link in self.links.values()]
-        wanted += [link.change.codec for link in self.links.values() if link.change is not None]
+        wanted = [codec for link in self.links.values() for codec in link.codecs.wanted]
         return [*self._holders.offers(hello, {codec.digest: codec.name for codec in wanted})]
 
     def _stream_for(self, hello: Hello) -> list[Message]:
@@ -316,77 +231,6 @@ class Stream:
         link, said = self.links[hello.peer], hello.stream
         if link.instance != hello.instance:
             link.begin_epoch(hello.instance)
-        if said is not None and said.run == self.run and said.epoch == link.epoch:
-            link.said = said
-            link.account.report(offered=said.offered, shed=said.shed, unrecorded=said.unrecorded)
-            if said.offered >= LAST_FRAME:
-                link.begin_epoch(hello.instance)
-        assignment = self._assignment(link)
-        if assignment is None:
-            return []
-        held = (assignment.run, assignment.epoch, assignment.point, assignment.paused)
-        if said is not None and (said.run, said.epoch, said.point, said.paused) == held:
-            return []
-        return [assignment]
-
-    def _say_again(self) -> list[Order]:
-        return [
-            Order("transmitter", link.name, assignment)
-            for link in self.links.values()
-            if (assignment := self._assignment(link)) is not None
-        ]
-
-    def _assignment(self, link: Link) -> StreamAssignment | None:
-        """What a link should do now; None before channel and receivers are ready for it."""
-        if link.point is None or link.epoch is None or link.spec is None:
-            return None
-        if link.point >= self._known or not self._holders.loaded(link.codec.digest):
-            return None
-        return StreamAssignment(
-            run=self.run,
-            point=link.point,
-            spec=link.spec,
-            dataset=link.planned.dataset,
-            dataset_digest=link.planned.dataset_digest,
-            codec=link.codec.name,
-            codec_digest=link.codec.digest,
-            images=link.planned.images,
-            frame_images=link.settings.frame_images,
-            window=self._scenario.window,
-            encode_once=self._scenario.encode_once,
-            epoch=link.epoch,
-            rate_hz=link.settings.rate_hz,
-            arrivals=link.settings.arrivals,
-            paused=self.paused,
-        )
-
-    def _further_change(self, link: Link) -> None:
-        """Once all receivers have loaded or refused the new codec, change over or give up."""
-        change = link.change
-        if change is None or change.point is not None or link.codec is change.codec:
-            return
-        digest = change.codec.digest
-        if not self._holders.decided(digest):
-            return
-        if self._holders.loaded(digest):
-            link.codec = change.codec
-        elif refused := self._holders.why_refused(digest):
-            change.outcome, link.change = refused, None
-
-    def _check(self, link: Link, codec: str, result: FrameResult) -> None:
-        """Refuse what no frame of this point can have come to."""
-        point = self._points.get(result.point)
-        wanted = f"point {result.point} of link {link.name}"
-        if point is None or point.link != link.name or point.codec != codec:
-            raise ProtocolError("unexpected", f"{wanted} is not one with this codec")
-        frame_images = link.settings.frame_images
-        images = min(frame_images, link.planned.images - _first_image(link, result.frame))
-        if result.images != images:
-            raise ProtocolError("unexpected", f"frame {result.frame} of {wanted} has other images")
-        if wrong := misjudged(self._task(codec), result.answer, result.score, images):
-            raise ProtocolError("unexpected", f"frame {result.frame} of {wanted} {wrong}")
-
-
-def _first_image(link: Link, frame: int) -> int:
-    frames = -(-link.planned.images // link.settings.frame_images)
-    return (frame % frames) * link.settings.frame_images
+        if said is not None and said.run == self.run:
+            link.hear(said)
+        return self._assignments.lacking(link, hello)

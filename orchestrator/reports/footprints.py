@@ -9,9 +9,8 @@ from orchestrator.plan.codec_facts import transmitter_parameters
 from orchestrator.reports.comparison import TITLES
 from orchestrator.reports.markup import NOTHING, count, depths_text
 from orchestrator.reports.tables import ReportTable
-from orchestrator.results.run_folder import parse_json, read_if_there
+from orchestrator.results.run_folder import read_record
 from semcom.records import FOOTPRINT_FILE, Footprint, FootprintRecord, Timing
-from semcom.settings import validate
 
 # Table II's estimate: the quotient of the two processors' computing power.
 IOT_SLOWER = 871.49 / 32
@@ -25,11 +24,7 @@ def read_footprints(folder: Path) -> FootprintRecord | None:
         ConfigurationError: `footprint.json` is damaged.
         StorageError: it cannot be read.
     """
-    path = folder / FOOTPRINT_FILE
-    content = read_if_there(path)
-    if content is None:
-        return None
-    return validate(FootprintRecord, parse_json(content, path), where=str(path))
+    return read_record(folder / FOOTPRINT_FILE, FootprintRecord)
 
 
 def footprint_section(records: Sequence[FootprintRecord]) -> list[str]:

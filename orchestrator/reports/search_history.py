@@ -15,7 +15,7 @@ import numpy.typing as npt
 
 from orchestrator.reports.markup import NOTHING, count, depths_text
 from orchestrator.reports.tables import ReportTable
-from orchestrator.results.run_folder import parse_json, read_if_there
+from orchestrator.results.run_folder import read_record
 from semcom.architecture import (
     TABLE_III_DEPTHS,
     Depths,
@@ -26,7 +26,6 @@ from semcom.architecture import (
 )
 from semcom.errors import ConfigurationError
 from semcom.records import SEARCH_FILE, SearchEpoch, SearchRecord
-from semcom.settings import validate
 
 METHODS = {"kdl-darts": "KDL-DARTS", "darts": "DARTS"}
 
@@ -67,11 +66,7 @@ def read_search(folder: Path) -> SearchRecord | None:
         ConfigurationError: `search.json` is damaged.
         StorageError: it cannot be read.
     """
-    path = folder / SEARCH_FILE
-    content = read_if_there(path)
-    if content is None:
-        return None
-    return validate(SearchRecord, parse_json(content, path), where=str(path))
+    return read_record(folder / SEARCH_FILE, SearchRecord)
 
 
 def group_searches(records: Sequence[SearchRecord]) -> list[SearchGroup]:

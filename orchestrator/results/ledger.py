@@ -18,6 +18,7 @@ from orchestrator.plan.plan import Plan
 from orchestrator.results.frame_rows import ANY_CLASSES, FrameRow, objection
 from orchestrator.results.frame_table import table_of
 from orchestrator.results.ledger_file import (
+    Opened,
     close_for_readers,
     open_to_read,
     open_to_write,
@@ -37,6 +38,11 @@ PLAN = """CREATE TABLE IF NOT EXISTS plan (
 # Each of these is made when there is something to put into it; earlier ledgers have none.
 DOUBTS = "CREATE TABLE IF NOT EXISTS doubts (text TEXT NOT NULL)"
 SEALS = "CREATE TABLE IF NOT EXISTS seals (name TEXT PRIMARY KEY, digest TEXT NOT NULL)"
+
+OUT_OF_PLACE = (
+    "was deleted, moved or replaced while its run went on; what it held may be lost: run again "
+    "into another --out"
+)
 
 
 class Ledger:
@@ -59,14 +65,9 @@ class Ledger:
             StorageError: the file is damaged, or the disk refuses.
         """
         self.path = path
-        if plan is None and not is_there(path):
-            raise ConfigurationError(f"no ledger at {path}")
-        if is_there(path) and not path.is_file():
-            raise StorageError(f"ledger {path} is no regular file: remove it")
-        with storage_errors(path):
-            self._opened = open_to_read(path) if plan is None else open_to_write(path)
-        self._database = self._opened.database
         self._writes = plan is not None
+        self._opened = _open(path, writes=self._writes)
+        self._database = self._opened.database
         try:
             with storage_errors(path):
                 if self._writes:
@@ -118,10 +119,7 @@ class Ledger:
             StorageError: it was deleted, moved or replaced.
         """
         if not self._in_place():
-            raise StorageError(
-                f"{self.path.parent} was deleted, moved or replaced while its run went on; what it "
-                f"held may be lost: run again into another --out"
-            )
+            raise StorageError(f"{self.path.parent} {OUT_OF_PLACE}")
 
     def record(self, link: str, codec: str, results: Sequence[FrameResult]) -> int:
         """Commit finished frames together; returns how many were new.
@@ -140,11 +138,8 @@ class Ledger:
                 if before is None:
                     self._database.execute(self._table.insert, self._table.values(row))
                     new += 1
-                elif (before.answer, before.score) != (row.answer, row.score):
-                    how = "judged" if before.answer == row.answer else "answered"
-                    raise AccountingError(
-                        f"{row} was {how} in two ways: the run is not deterministic"
-                    )
+                else:
+                    _check_equal(before, row)
         return new
 
     def recorded_frames(self) -> dict[tuple[int, str], set[int]]:
@@ -250,6 +245,21 @@ class Ledger:
     def _in_place(self) -> bool:
         now = place_of(self.path)
         return all(now.get(file) == found for file, found in self.place.items())
+
+
+def _open(path: Path, *, writes: bool) -> Opened:
+    if not writes and not is_there(path):
+        raise ConfigurationError(f"no ledger at {path}")
+    if is_there(path) and not path.is_file():
+        raise StorageError(f"ledger {path} is no regular file: remove it")
+    with storage_errors(path):
+        return open_to_write(path) if writes else open_to_read(path)
+
+
+def _check_equal(before: FrameRow, row: FrameRow) -> None:
+    if (before.answer, before.score) != (row.answer, row.score):
+        how = "judged" if before.answer == row.answer else "answered"
+        raise AccountingError(f"{row} was {how} in two ways: the run is not deterministic")
 
 
 def _row(link: str, codec: str, result: FrameResult) -> FrameRow:

@@ -7,7 +7,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
+
+from pydantic import BaseModel
 
 from orchestrator.plan.plan import Plan
 from orchestrator.results.ledger import Ledger
@@ -16,7 +18,9 @@ from orchestrator.results.seals import check_seals, digests_of
 from orchestrator.results.summary import Summary, summarize
 from semcom.errors import AccountingError, ConfigurationError, StorageError
 from semcom.files import is_there, may_write, read_file
+from semcom.settings import validate
 
+Record = TypeVar("Record", bound=BaseModel)
 LEDGER = "ledger.sqlite"
 RUN_MANIFEST = "manifest.json"
 RESULTS_CSV = "results.csv"
@@ -184,6 +188,19 @@ def parse_json(content: bytes, path: Path) -> Any:
         return json.loads(content, object_pairs_hook=_unique)
     except (ValueError, RecursionError) as error:
         raise ConfigurationError(f"{path} is not JSON: {error}") from error
+
+
+def read_record(path: Path, kind: type[Record]) -> Record | None:
+    """What a file holds, of a kind; None where there is no file.
+
+    Raises:
+        ConfigurationError: it is damaged.
+        StorageError: it cannot be read.
+    """
+    content = read_if_there(path)
+    if content is None:
+        return None
+    return validate(kind, parse_json(content, path), where=str(path))
 
 
 def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

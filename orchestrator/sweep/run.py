@@ -9,6 +9,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from orchestrator.control.service import ControlService
 from orchestrator.control.system import check_places, open_system
 from orchestrator.plan.catalog import Catalog
 from orchestrator.plan.codec_facts import CodecFacts, facts_of_plan, tasks_of
@@ -26,8 +27,8 @@ from orchestrator.results.run_folder import (
 )
 from orchestrator.results.run_lock import alone_in
 from orchestrator.results.run_manifest import write_run_manifest
-from orchestrator.sweep.service import SweepService, Watcher
 from orchestrator.sweep.state import Sweep
+from orchestrator.sweep.sweep_work import SweepWork, Watcher
 from semcom.errors import INTERRUPTED, SemcomError, StorageError
 from semcom.stop_signals import StopRequest, stop_requests
 from semcom.telemetry import log_file
@@ -226,13 +227,9 @@ def _serve(
     begun: BegunRun, folders: Folders, *, watcher: Watcher, launch: bool, stop: StopRequest
 ) -> None:
     with open_system(begun.scenario, begun.folder, folders, launch=launch, stop=stop) as system:
-        service = SweepService(
-            system.control,
-            sweep=begun.sweep,
-            ledger=begun.ledger,
-            launcher=system.launcher,
-            telemetry=system.telemetry,
-            watcher=watcher,
+        work = SweepWork(begun.sweep, begun.ledger, telemetry=system.telemetry, watcher=watcher)
+        service = ControlService(
+            system.control, work, launcher=system.launcher, telemetry=system.telemetry
         )
         system.run(service, list(begun.scenario.links))
         if service.failure is not None:

@@ -19,10 +19,9 @@ from semcom.messages import (
     CodecReport,
     Hello,
     Message,
-    PointTable,
 )
+from semcom.point_tables import point_tables
 
-POINTS_PER_MESSAGE = 32
 POINTS_AHEAD = 2  # so that a transmitter never waits between two points
 
 
@@ -140,15 +139,7 @@ class Sweep:
         points = [point.spec for point in self.plan.points]
         if hello.run == self.plan.run and hello.points >= len(points):
             return []
-        return [
-            PointTable(
-                run=self.plan.run,
-                total=len(points),
-                first=first,
-                points=points[first : first + POINTS_PER_MESSAGE],
-            )
-            for first in range(0, len(points), POINTS_PER_MESSAGE)
-        ]
+        return [*point_tables(self.plan.run, points)]
 
     def _codecs_for(self, hello: Hello) -> list[Message]:
         planned = {

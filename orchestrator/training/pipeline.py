@@ -10,9 +10,8 @@ stages that depend on it and of no others. A stage that a codec gives is copied 
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TypeVar
 
@@ -21,10 +20,11 @@ from torch import Tensor, nn
 
 from orchestrator.training.artefacts import Artefact, artefact
 from orchestrator.training.data import ImageSet, keyed_generator
+from orchestrator.training.exclusion import alone_in, check_ranks_agree
 from orchestrator.training.features import TeacherFeatures
 from orchestrator.training.given_codecs import given_codecs, given_student
 from orchestrator.training.loop import Run, Training
-from orchestrator.training.ranks import all_equal, any_rank, wait_for_all
+from orchestrator.training.ranks import any_rank, wait_for_all
 from orchestrator.training.search import SearchContext, SearchStage, halves, search_record
 from orchestrator.training.settings import SYSTEM_STAGES, StageName, TrainingSettings
 from orchestrator.training.stage_identity import settings_of_search, stage_identity, taught
@@ -40,12 +40,11 @@ from orchestrator.training.teacher import Teacher
 from orchestrator.training.training_link import TrainingLink
 from semcom.architecture import EncoderArchitecture, InputSpec
 from semcom.checkpoints import Checkpoint
-from semcom.errors import CheckpointError, ConfigurationError
+from semcom.errors import ConfigurationError
 from semcom.nn.image_input import prepare_images
 from transmitters.conv_encoder import ConvEncoder
 
 WHITENING_IMAGES = 5000
-WAIT_S = 0.5  # between two looks at a stage that another job is in
 Module = TypeVar("Module", bound=nn.Module)
 Told = Callable[[StageName, bool], None]  # (stage, was it run)
 
@@ -89,9 +88,8 @@ class Pipeline:
             raise ConfigurationError(f"no stage '{until}' here; there are: {', '.join(names)}")
         if until is not None:
             names = names[: names.index(until) + 1]
-        for name in names:
-            if name not in self.given:
-                self._check_images(name)
+        for name in (name for name in names if name not in self.given):
+            _check_images(name, self.settings, self.images)
         link: TrainingLink | None = None
         for name in names:
             if name not in {"teacher", "search"} and link is None:
@@ -101,17 +99,6 @@ class Pipeline:
                 return None
         assert link is not None
         return Trained(self.settings, self.images, link, self._teacher, self.stages, self.given)
-
-    def _check_images(self, name: StageName) -> None:
-        """Whether a stage has the images of one step; the search in both of its parts."""
-        parts = [self.images]
-        if name == "search":
-            parts = [*halves(self.images, self.settings.search, 0)]
-        fewest, batch = min(map(len, parts)), self.settings.stages[name].batch
-        if fewest < batch:
-            raise ConfigurationError(
-                f"stages.{name}.batch: a step takes {batch} images, and there are {fewest}"
-            )
 
     def stage_names(self, until: StageName | None = None) -> list[StageName]:
         """The stages of the job's system; the search where it is asked for."""
@@ -124,58 +111,18 @@ class Pipeline:
     def _ensure(self, name: StageName, link: TrainingLink | None) -> bool:
         """Have a stage's result in its modules; whether it was run for that."""
         made = self._artefact(name)
-        self._check_ranks_agree(name, made)
+        check_ranks_agree(name, made, self.run)
         self.stages[name] = made
         stage = self._make_stage(name, link)
-        with torch.random.fork_rng(devices=[]):
-            ran = self._run_stage(stage, made)
+        with torch.random.fork_rng(devices=[]), alone_in(made, self.run):
+            ran = self._run_unless_finished(stage, made)
         if not ran:
             made.load(stage)
         self._take_over(name, stage, made)
         return ran
 
-    def _check_ranks_agree(self, name: StageName, made: Artefact) -> None:
-        """Hosts that have not the same files would train different models as one.
-
-        Raises:
-            CheckpointError: the ranks differ in what the stage is made of.
-        """
-        number = int(made.digest[:15], 16)  # fits into int64
-        if not all_equal([number], self.run.rank, self.run.device):
-            raise CheckpointError(
-                f"{name}: the hosts differ in their data set, settings, teacher's weights or codec"
-            )
-
-    def _run_stage(self, stage: Stage, made: Artefact) -> bool:
-        """Train a stage unless it is finished; one job at a time, all ranks alike."""
-        with self._alone_in(made):
-            return self._run_unless_finished(stage, made)
-
-    @contextmanager
-    def _alone_in(self, made: Artefact) -> Iterator[None]:
-        """Wait until no other job is in the stage, and keep others out of it.
-
-        Raises:
-            StoppedError: it was asked to stop meanwhile.
-        """
-        rank, device = self.run.rank, self.run.device
-        waited = False
-        with ExitStack() as held:
-            while True:
-                file = made.lock() if rank.index == 0 else None
-                if file is not None:
-                    held.enter_context(file)
-                if any_rank(file is not None, rank, device):
-                    break
-                waited = True
-                self.run.reporter.note("waiting", 0, 1)  # for the job that trains the same
-                self.run.stop_if_asked()
-                time.sleep(WAIT_S)
-            if waited:
-                self.run.reporter.note("waiting", 1, 1)
-            yield
-
     def _run_unless_finished(self, stage: Stage, made: Artefact) -> bool:
+        """Train a stage unless it is finished; one job at a time, all ranks alike."""
         finished = self.run.rank.index == 0 and made.is_finished
         if any_rank(finished, self.run.rank, self.run.device):
             return False
@@ -183,7 +130,7 @@ class Pipeline:
             self._train_stage(stage, made)
         if self.run.rank.index == 0:
             if isinstance(stage, SearchStage):
-                made.write("search.json", self._search_record(stage, made))
+                made.write("search.json", _search_record(stage, self.settings, made, self.given))
             made.save(stage)
         wait_for_all(self.run.rank)
         return True
@@ -194,7 +141,7 @@ class Pipeline:
             images, _ = halves(images, self.settings.search, self.settings.search_seed)
         if stage.uses_views and self._features is not None:
             teacher = self.stages["teacher"]
-            with self._alone_in(teacher):  # once, whatever students follow it
+            with alone_in(teacher, self.run):  # once, whatever students follow it
                 self._features.prepare(
                     teacher.folder / "features", self.run.rank, self._computing_features
                 )
@@ -234,8 +181,7 @@ class Pipeline:
     def _make_stage(self, name: StageName, link: TrainingLink | None) -> Stage:
         settings = self.settings
         if name == "teacher":
-            teacher = self._make_teacher()
-            return TeacherStage(self._prepare_for_teacher, teacher, settings.teacher)
+            return TeacherStage(self._prepare_for_teacher, self._make_teacher(), settings.teacher)
         if name == "search":
             return self._make_search()
         assert link is not None
@@ -307,18 +253,6 @@ class Pipeline:
         """Stored pixels -> a network's input, on the device."""
         return prepare_images(images_BSS3.to(self.run.device, non_blocking=True), spec)
 
-    def _search_record(self, stage: SearchStage, made: Artefact) -> bytes:
-        settings = self.settings
-        return search_record(
-            stage,
-            dataset=settings.dataset,
-            method=settings.search.method,
-            seed=settings.search_seed,
-            settings=settings_of_search(
-                made.identity, self.given.get("teacher") if taught(settings) else None
-            ),
-        )
-
     def _artefact(self, name: StageName) -> Artefact:
         root = self.settings.work_dir / "artefacts" / self.settings.dataset
         made_of = stage_identity(
@@ -330,6 +264,32 @@ class Pipeline:
             bf16=self.run.bf16,
         )
         return artefact(root, name, made_of)
+
+
+def _check_images(name: StageName, settings: TrainingSettings, images: ImageSet) -> None:
+    """Whether a stage has the images of one step; the search in both of its parts."""
+    parts = [*halves(images, settings.search, 0)] if name == "search" else [images]
+    fewest, batch = min(map(len, parts)), settings.stages[name].batch
+    if fewest < batch:
+        raise ConfigurationError(
+            f"stages.{name}.batch: a step takes {batch} images, and there are {fewest}"
+        )
+
+
+def _search_record(
+    stage: SearchStage,
+    settings: TrainingSettings,
+    made: Artefact,
+    given: dict[StageName, Checkpoint],
+) -> bytes:
+    teacher = given.get("teacher") if taught(settings) else None
+    return search_record(
+        stage,
+        dataset=settings.dataset,
+        method=settings.search.method,
+        seed=settings.search_seed,
+        settings=settings_of_search(made.identity, teacher),
+    )
 
 
 @contextmanager

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from functools import reduce
 from importlib.metadata import EntryPoint
 from types import ModuleType
 from typing import Any
@@ -205,6 +206,40 @@ def test_record_takes_no_model_of_ours_and_no_number_that_is_none():
 def test_values_of_other_kinds_are_other_channels():
     records = [PluginChannel(model="mine", settings={"a": value}) for value in (1, 1.0, True)]
     assert len(set(records)) == 3
+
+
+@pytest.mark.parametrize(
+    ("value", "why"),
+    [
+        ([0] * 65, "more than 64 items"),
+        ([[0] * 65], "more than 64 items"),
+        ({f"k{number}": 0 for number in range(65)}, "more than 64 items"),
+        (2**64, "more than 64 bits"),
+        ([-(2**63) - 1], "more than 64 bits"),
+        ("\ud800", "surrogate"),
+        ({"\udfff": 0}, "surrogate"),
+    ],
+    ids=["list", "inner-list", "map", "integer", "negative", "text", "key"],
+)
+def test_settings_that_no_message_can_hold_are_refused_where_they_are_written(value, why):
+    with pytest.raises(ValidationError, match=why):
+        PluginChannel(model="mine", settings={"a": value})
+
+
+def test_a_list_that_is_too_long_is_one_line_about_the_channel(package):
+    package(Flat)
+    assert "more than 64 items" in complaint({"model": "mine", "words": ["a"] * 65})
+
+
+@pytest.mark.parametrize(
+    "value",
+    [[0] * 64, 2**64 - 1, -(2**63), reduce(lambda inner, _: [inner], range(200), 1)],
+    ids=["list", "integer", "negative", "deep"],
+)
+def test_settings_at_their_bounds_go_through_a_message(value):
+    channel = PluginChannel(model="mine", settings={"a": value})
+    table = PointTable(run="a", total=1, first=0, points=[PointSpec(channel=channel, snr_db=1.0)])
+    assert decode(encode(table))[0] == table
 
 
 SETTINGS = st.dictionaries(

@@ -21,6 +21,7 @@ from semcom.children import (
     python_module,
     run_module,
     start_module,
+    start_with_log,
 )
 
 # Modules of ours, and some of Python's that our processes import, as a user may call his files.
@@ -143,3 +144,14 @@ def test_onnx_runtime_sends_nothing_and_says_nothing(tmp_path: Path) -> None:
         env=environment, capture_output=True, text=True, check=True, timeout=120,
     )  # fmt: skip
     assert done.stderr == ""
+
+
+def test_child_with_a_log_has_a_session_of_its_own_and_no_input(tmp_path):
+    words = "import os, sys; print(os.getsid(0), repr(sys.stdin.read())); print(7, file=sys.stderr)"
+    (tmp_path / "told.py").write_text(words)
+    with (tmp_path / "log").open("wb") as log:
+        variables = {"PYTHONPATH": str(tmp_path)}
+        process = start_with_log("told", log=log, variables=variables, cwd=tmp_path)
+    assert process.wait(30) == 0
+    said = (tmp_path / "log").read_text().splitlines()
+    assert sorted(said) == sorted([f"{process.pid} ''", "7"])

@@ -16,8 +16,8 @@ from semcom.tasks import Task
 from semcom.tasks.classification import Classification
 from semcom.tasks.reconstruction import Reconstruction
 from tests.transmitters.sending import CODEC, assignment
+from transmitters.frame_encoder import FrameEncoder
 from transmitters.sender import FramePlan
-from transmitters.service import FrameEncoder
 from transmitters.settings import TransmitterSettings
 
 ADDRESS = "tcp://127.0.0.1:1"

@@ -27,7 +27,7 @@ from tests.transmitters.sending import (
     result_of,
     sender_of,
 )
-from transmitters import sender as sending
+from transmitters import answers
 from transmitters.sender import Judged
 
 # Frames and the window
@@ -309,7 +309,7 @@ def test_recorded_frame_that_is_asked_for_again_is_sent_and_reported_again():
 
 
 def test_answers_are_remembered_up_to_a_bound(monkeypatch):
-    monkeypatch.setattr(sending, "ANSWERS_REMEMBERED", 3)
+    monkeypatch.setattr(answers, "ANSWERS_REMEMBERED", 3)
     sender = sender_of(assignment(window=9))
     fly(sender)
     for frame in range(4):

@@ -192,7 +192,7 @@ def test_answers_are_remembered_in_few_bytes_whatever_their_length():
     sender = sender_of(assignment((0, 1), images=4096, frame_images=4096))
     (flight,) = fly(sender)
     finish(sender, 0, images=4096)
-    assert all(len(kept) <= 16 for kept in sender._answers.values())
+    assert all(len(kept) <= 16 for kept in sender._answers._digests.values())
     with pytest.raises(AccountingError):
         sender.answered(result_of(0), answer_of(2, 4096), now_s=1.0)
     assert flight.plan.images == 4096

@@ -8,7 +8,7 @@ import pytest
 
 from orchestrator.control import service as control
 from orchestrator.control.codec_holders import CodecHolders
-from orchestrator.control.service import MAX_PEERS
+from orchestrator.control.peers import MAX_PEERS
 from semcom import wire
 from semcom.heartbeats import DEAD_AFTER_S
 from semcom.messages import Arithmetic, CodecReport, Failure, Hello, Refusal, Welcome
@@ -59,7 +59,7 @@ def test_names_of_peers_are_bounded_and_who_is_there_stays(system: System, clock
         clock[0] += 0.01
         says(system, hello(LINK, "transmitter"))
         says(system, hello(f"later{number}"))
-    assert len(system.service._peers) <= MAX_PEERS
+    assert len(system.service._peers._here) <= MAX_PEERS
     assert system.service.heard(clock[0]) == [LINK]
 
 
@@ -69,7 +69,7 @@ def test_peers_that_compute_otherwise_are_remembered_up_to_the_same_bound(
     for number in range(MAX_PEERS + 200):
         clock[0] += 0.01
         says(system, hello(f"r{number}", "receiver", Arithmetic(threads=7, decoding="exact")))
-    assert len(system.service._objected) <= MAX_PEERS
+    assert len(system.service._peers._objected) <= MAX_PEERS
     assert OTHER.threads == 1
 
 

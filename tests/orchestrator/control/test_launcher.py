@@ -55,11 +55,11 @@ def children(monkeypatch: pytest.MonkeyPatch) -> list[FakeProcess]:
     found: list[FakeProcess] = []
 
     def start(*words: Any, **options: Any) -> FakeProcess:
-        assert options["start_new_session"]
+        assert options["log"].writable()
         found.append(FakeProcess(words))
         return found[-1]
 
-    monkeypatch.setattr(module, "start_module", start)
+    monkeypatch.setattr(module, "start_with_log", start)
     return found
 
 

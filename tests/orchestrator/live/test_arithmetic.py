@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 
-from orchestrator.live.stream_service import StreamService
+from orchestrator.control.service import ControlService
+from orchestrator.live.stream_work import StreamWork
 from semcom import wire
 from semcom.messages import Arithmetic, Hello, LoadCodec, Message, StreamAssignment, Welcome
 from semcom.sockets import Received
@@ -36,11 +37,12 @@ class System:
     def __init__(self) -> None:
         self.wire = Wire()
         self.stream = stream_of()
-        self.service = StreamService(
+        telemetry = Telemetry("orchestrator", "orchestrator")
+        self.service = ControlService(
             self.wire,  # type: ignore[arg-type]
-            stream=self.stream,
+            StreamWork(self.stream, telemetry),
             launcher=None,
-            telemetry=Telemetry("orchestrator", "orchestrator"),
+            telemetry=telemetry,
         )
 
     def hears(self, role: Any, peer: str, **fields: Any) -> list[type[Message]]:
@@ -52,7 +54,7 @@ class System:
         return [type(message) for to, message in self.wire.sent if to == peer.encode()]
 
     def hears_the_channel(self) -> None:
-        total = self.stream._total
+        total = self.stream._points.total
         self.hears("channel", "channel", run=RUN if total else None, points=total)
 
 
@@ -107,6 +109,6 @@ def test_nobody_else_is_objected_to(system, hello):
 
 def test_an_objection_is_about_who_was_heard_of_lately(system):
     system.hears("transmitter", LINK, arithmetic=OTHER)
-    heard_s = system.service._objected["transmitter", LINK][1]
+    heard_s = system.service._peers._objected["transmitter", LINK][1]
     assert system.service.objections(heard_s + 2.0) == [WHY]
     assert system.service.objections(heard_s + 4.0) == []

@@ -146,11 +146,11 @@ def test_window_holds_frames_of_one_task_in_whatever_order_they_come(codecs, ord
     classifier = link.codec
     receiver_greets(stream, classifier.digest, PAINTER.digest)
     stream.change_codec(LINK, PAINTER, PICTURES)
-    link.change = None
+    link.codecs.change = None
     transmitter_greets(stream)
     results = []
     for frame, paints in enumerate(codecs):
-        link.codec = PAINTER if paints else classifier
+        link.codecs.now = PAINTER if paints else classifier
         channel.tick(frame * 0.01)
         told = transmitter_greets(stream)
         made = pictures_of(told, frame, psnr_db=28.0) if paints else result_of(told, frame)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from orchestrator.live.requests import ChannelRequest
-from orchestrator.live.stream import MAX_POINTS
+from orchestrator.live.stream_points import MAX_POINTS
 from semcom.errors import ConfigurationError, ProtocolError
 from semcom.messages import CodecReport, Hello, LoadCodec
 from semcom.points import PluginChannel

@@ -380,16 +380,16 @@ class TestHostedSweep:
     def test_holds_its_folder_until_all_is_written(self, hosted, tmp_path, place):
         sweep, worker = hosted
         sweep.planned(outcome_of(worker))
-        service = sweep.run(None, None)
+        sweep.run(None, None)
         with pytest.raises(HeldError), alone_in(sweep.folder, tmp_path):
             pass
-        plan, ledger = sweep.plan, service._ledger
+        plan, ledger = sweep.plan, sweep._begun.ledger
         codec = plan.codec_at("tiny", 0).digest
         result = fake_result(
             plan, "tiny", 0, 0, answer=bytes(40), score={"items": 20, "correct": 0}
         )
         ledger.record("tiny", codec, [result])
-        service._sweep.recorded("tiny", [(0, 0)])
+        sweep._begun.sweep.recorded("tiny", [(0, 0)])
         sweep.finish()
         sweep.reported(outcome_of(worker))
         assert sweep.status()["results_digest"] is not None

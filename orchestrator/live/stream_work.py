@@ -1,0 +1,132 @@
+"""A live stream as the work of the control socket: what its processes are told while it streams."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Collection, Mapping, Sequence
+
+from orchestrator.control.work import Order
+from orchestrator.live.stream import Stream
+from semcom.errors import ProtocolError
+from semcom.messages import Arithmetic, CodecReport, Failure, Hello, Message, Results, Role
+from semcom.telemetry import Telemetry, event
+
+logger = logging.getLogger("orchestrator.live")
+
+FORGOTTEN_AFTER_S = 60.0
+
+
+class StreamWork:
+    """What the processes of a live system are told until it is interrupted; `Work`."""
+
+    forget_after_s = FORGOTTEN_AFTER_S  # receivers come and go, under new names too
+    interrupted = False
+    stuck = None  # a link may stand still; the others go on
+
+    def __init__(self, stream: Stream, telemetry: Telemetry) -> None:
+        self._stream = stream
+        self._telemetry = telemetry
+        self._ending = False
+        self._lost: dict[str, int] = {}  # as counted so far
+
+    @property
+    def run(self) -> str:
+        """Name of the stream."""
+        return self._stream.run
+
+    @property
+    def links(self) -> Collection[str]:
+        """Links of the system."""
+        return self._stream.links
+
+    @property
+    def arithmetic(self) -> Mapping[Role, Arithmetic]:
+        """How the scenario's processes compute."""
+        return self._stream.arithmetic
+
+    @property
+    def complete(self) -> bool:
+        """Whether transmitters of other machines have paused, as they were told at the end."""
+        return self._ending and self._stream.drained
+
+    def drain(self, *, launched: bool) -> Sequence[Order]:
+        """What is on its way is finished; transmitters of other machines stay, and pause."""
+        if launched:
+            self.interrupted = True
+            return []
+        self._ending = True
+        return self._stream.pause()
+
+    def lacks(self, hello: Hello) -> Sequence[Message]:
+        """Points, codecs or the point to stream at."""
+        return self._stream.hello(hello)
+
+    def moves(self, hello: Hello) -> Sequence[Order]:
+        """Links whose point the channel has just said to know are moved to it."""
+        return self._stream.moves() if hello.role == "channel" else []
+
+    def other_arithmetic(self, hello: Hello, text: str) -> None:
+        """Its link stands still and says why; of a receiver the log tells."""
+        event(logger, "other arithmetic", peer=hello.peer, detail=text)
+        if hello.role == "transmitter":
+            self._stream.failed(hello.peer, text)
+            self._stream.transmitter_gone(hello.peer)
+        else:
+            self._stream.receiver_gone(hello.peer)
+
+    def codec_report(self, peer: str, report: CodecReport) -> None:
+        """A receiver loaded a codec, or refused it."""
+        self._stream.codec_report(peer, report)
+
+    def receiver_gone(self, peer: str) -> None:
+        """Its codecs are loaded nowhere else by that."""
+        self._stream.receiver_gone(peer)
+
+    def transmitter_gone(self, peer: str) -> None:
+        """Its link needs no new points."""
+        self._stream.transmitter_gone(peer)
+
+    def failed(self, message: Failure, text: str) -> None:
+        """Its link stands still and says why; the others go on."""
+        event(logger, "failed", peer=message.peer, detail=message.detail)
+        if message.role == "transmitter":
+            self._stream.failed(message.peer, text)
+
+    def commit(self, batch: Sequence[Results]) -> list[int]:
+        """Take results into the windows; what cannot be is counted, and shown at its link."""
+        now_s, new = time.monotonic(), []
+        for message in batch:
+            try:
+                new.append(
+                    self._stream.results(message.link, message.codec, message.results, now_s=now_s)
+                )
+            except ProtocolError as error:
+                self._telemetry.count("semcom_messages_refused_total", 1, error.reason)
+                self._stream.failed(message.link, str(error))
+                new.append(0)
+        return new
+
+    def follow_up(self, message: Results) -> Sequence[Message]:
+        """A stream needs no more work than it has."""
+        del message
+        return []
+
+    def recorded(self) -> None:
+        """Nothing is kept but the windows."""
+
+    def tick(self, now_s: float) -> Sequence[Order]:
+        """Count what was given up; move links along their courses."""
+        for name, link in self._stream.links.items():
+            given_up = link.account.lost - self._lost.get(name, 0)
+            if given_up:
+                self._lost[name] = link.account.lost
+                self._telemetry.count("semcom_frames_lost_total", given_up, name)
+        return [] if self.interrupted else self._stream.tick(now_s)
+
+    def wait_s(self, now_s: float) -> float:
+        """How long until courses or histories go on."""
+        return max(0.0, self._stream.next_s - now_s)
+
+    def housekeep(self, absent: Sequence[str]) -> None:
+        """Nothing is stored."""

@@ -1,0 +1,99 @@
+"""Faults at random, from a seed: which process is killed or stopped, when, and for how long."""
+
+from __future__ import annotations
+
+import math
+import random
+from collections import Counter
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from typing import Protocol
+
+import psutil
+
+FAULT_EVERY_S = (2.0, 8.0)
+STOPPED_S = (1.0, 8.0)
+
+
+class Victim(Protocol):
+    """A process, as psutil has it."""
+
+    def kill(self) -> None:
+        """Send SIGKILL."""
+        ...
+
+    def suspend(self) -> None:
+        """Send SIGSTOP."""
+        ...
+
+    def resume(self) -> None:
+        """Send SIGCONT."""
+        ...
+
+
+class Faults:
+    """Kills and stops processes between `begin` and the calm; times are of the monotonic clock.
+
+    Args:
+        seed: of all that is drawn.
+        counts: where each fault is counted, as `kill channel`.
+    """
+
+    def __init__(self, seed: int, counts: Counter[str]) -> None:
+        self._dice = random.Random(seed)
+        self._counts = counts
+        self._next_s = self._calm_s = math.inf
+        self._stopped: list[tuple[float, Victim]] = []  # each with the end of its stop
+
+    def begin(self, now_s: float, *, calm_s: float) -> None:
+        """Disturb from now until `calm_s`."""
+        self._next_s = now_s + self._dice.uniform(*FAULT_EVERY_S)
+        self._calm_s = calm_s
+
+    def end(self) -> None:
+        """Disturb nobody any more; whoever is stopped goes on."""
+        self._calm_s = 0.0
+        self.resume_all()
+
+    def tick(
+        self,
+        now_s: float,
+        *,
+        victims: Callable[[], Mapping[str, Victim]],
+        before_kill: Callable[[str], None],
+    ) -> None:
+        """Resume whoever was stopped for long enough, and disturb somebody if that is due."""
+        for each in [each for each in self._stopped if each[0] <= now_s]:
+            _resume(each[1])
+            self._stopped.remove(each)
+        if self._next_s <= now_s < self._calm_s:
+            self._next_s = now_s + self._dice.uniform(*FAULT_EVERY_S)
+            self._disturb(now_s, victims(), before_kill)
+
+    def resume_all(self) -> None:
+        """Resume whoever is stopped."""
+        for _, stopped in self._stopped:
+            _resume(stopped)
+        self._stopped.clear()
+
+    def _disturb(
+        self, now_s: float, victims: Mapping[str, Victim], before_kill: Callable[[str], None]
+    ) -> None:
+        """Kill or stop somebody; whoever has just ended by itself does not count."""
+        kills, seconds = self._dice.random() < 0.5, self._dice.uniform(*STOPPED_S)
+        if not victims:
+            return
+        peer = self._dice.choice(sorted(victims))
+        with suppress(psutil.Error):
+            if kills:
+                before_kill(peer)
+                victims[peer].kill()
+            else:
+                victims[peer].suspend()
+                self._stopped.append((now_s + seconds, victims[peer]))
+            self._counts[f"{'kill' if kills else 'stop'} {peer}"] += 1
+
+
+def _resume(stopped: Victim) -> None:
+    with suppress(psutil.Error):
+        stopped.resume()

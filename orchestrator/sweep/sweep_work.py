@@ -1,0 +1,152 @@
+"""A sweep as the work of a control socket: ledger, curves and watcher around the state machine."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Collection, Mapping, Sequence
+from contextlib import suppress
+from typing import Protocol
+
+from orchestrator.control.work import Order
+from orchestrator.results.ledger import Ledger
+from orchestrator.sweep.curve_metrics import SweepCurves
+from orchestrator.sweep.state import Sweep
+from semcom.errors import CheckpointError, ConfigurationError, ProcessFailedError, StorageError
+from semcom.messages import Arithmetic, CodecReport, Failure, Hello, Message, Results, Role
+from semcom.telemetry import Telemetry
+
+
+class Watcher(Protocol):
+    """Who wants to know how a sweep gets on."""
+
+    def progress(self, recorded: int) -> None:
+        """Frames were recorded."""
+        ...
+
+    def waiting(self, roles: list[str]) -> None:
+        """Roles that have not been heard of lately; empty once all are there."""
+        ...
+
+
+class SweepWork:
+    """What the processes of a run are told until every frame is recorded; `Work`."""
+
+    forget_after_s = math.inf  # who took part stays in sight
+    interrupted = False
+
+    def __init__(
+        self, sweep: Sweep, ledger: Ledger, *, telemetry: Telemetry, watcher: Watcher
+    ) -> None:
+        self._sweep = sweep
+        self._ledger = ledger
+        self._telemetry = telemetry
+        self._watcher = watcher
+        telemetry.begin(self.links)
+        self._curves = SweepCurves(telemetry, sweep, ledger)
+        telemetry.set("semcom_sweep_frames_planned", sweep.plan.total_frames)
+        self.recorded()
+
+    @property
+    def run(self) -> str:
+        """Name of the run."""
+        return self._sweep.plan.run
+
+    @property
+    def links(self) -> Collection[str]:
+        """Links of the plan."""
+        return self._sweep.plan.links
+
+    @property
+    def arithmetic(self) -> Mapping[Role, Arithmetic]:
+        """How the plan's processes compute."""
+        return self._sweep.plan.arithmetic
+
+    @property
+    def complete(self) -> bool:
+        """Whether every planned frame is recorded."""
+        return self._sweep.complete
+
+    @property
+    def stuck(self) -> Exception | None:
+        """A codec was refused, and all that is missing needs it."""
+        if not self._sweep.stuck:
+            return None
+        details = "; ".join(self._sweep.refused.values())
+        return CheckpointError(f"a codec was refused: {details}")
+
+    def drain(self, *, launched: bool) -> Sequence[Order]:
+        """Transmitters of other machines are left to themselves."""
+        del launched
+        self.interrupted = True
+        return []
+
+    def lacks(self, hello: Hello) -> Sequence[Message]:
+        """Points, codecs or assignments."""
+        return self._sweep.hello(hello)
+
+    def moves(self, hello: Hello) -> Sequence[Order]:
+        """Nobody waits for another's greeting."""
+        del hello
+        return []
+
+    def other_arithmetic(self, hello: Hello, text: str) -> Exception | None:
+        """It ends the run, for good if a receiver may have answered before its hello was read."""
+        if hello.role == "receiver":
+            text += "; it may have answered, so this run cannot be resumed"
+            with suppress(StorageError):  # a full disk does not hide why the run ends
+                self._ledger.cast_doubt(text)
+        elif self.interrupted:
+            return None
+        return ConfigurationError(text)
+
+    def codec_report(self, peer: str, report: CodecReport) -> None:
+        """A receiver loaded a codec, or refused it."""
+        self._sweep.codec_report(peer, report)
+
+    def receiver_gone(self, peer: str) -> None:
+        """Its codecs are loaded nowhere else by that."""
+        self._sweep.receiver_gone(peer)
+
+    def transmitter_gone(self, peer: str) -> None:
+        """Its frames wait for it."""
+
+    def failed(self, message: Failure, text: str) -> Exception | None:
+        """It ends the run."""
+        return ProcessFailedError(text, message.exit_code)
+
+    def commit(self, batch: Sequence[Results]) -> list[int]:
+        """Record results in the ledger, all or none."""
+        with self._ledger.transaction():
+            return [self._ledger.record(m.link, m.codec, m.results) for m in batch]
+
+    def follow_up(self, message: Results) -> Sequence[Message]:
+        """The next point, if one is complete."""
+        frames = [(result.point, result.frame) for result in message.results]
+        more = self._sweep.recorded(message.link, frames)
+        self._curves.recorded(message.link, {point for point, _ in frames})
+        return more
+
+    def recorded(self) -> None:
+        """Show how far the sweep has come."""
+        recorded = self._sweep.plan.total_frames - self._sweep.missing_frames
+        self._telemetry.set("semcom_sweep_frames_recorded", recorded)
+        self._watcher.progress(recorded)
+
+    def tick(self, now_s: float) -> Sequence[Order]:
+        """A sweep has no clock."""
+        del now_s
+        return []
+
+    def wait_s(self, now_s: float) -> float:
+        """A sweep waits for messages alone."""
+        del now_s
+        return math.inf
+
+    def housekeep(self, absent: Sequence[str]) -> Exception | None:
+        """See that the ledger is in its place; tell who is waited for."""
+        self._watcher.waiting(list(absent))
+        try:
+            self._ledger.check_place()
+        except StorageError as error:
+            return error
+        return None

@@ -1,0 +1,52 @@
+"""Mutual exclusion of jobs that train the same stage, and agreement of the ranks of one job."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+
+from orchestrator.training.artefacts import Artefact
+from orchestrator.training.loop import Run
+from orchestrator.training.ranks import all_equal, any_rank
+from orchestrator.training.settings import StageName
+from semcom.errors import CheckpointError
+
+WAIT_S = 0.5  # between two looks at a stage that another job is in
+
+
+def check_ranks_agree(name: StageName, made: Artefact, run: Run) -> None:
+    """Hosts that have not the same files would train different models as one.
+
+    Raises:
+        CheckpointError: the ranks differ in what the stage is made of.
+    """
+    number = int(made.digest[:15], 16)  # fits into int64
+    if not all_equal([number], run.rank, run.device):
+        raise CheckpointError(
+            f"{name}: the hosts differ in their data set, settings, teacher's weights or codec"
+        )
+
+
+@contextmanager
+def alone_in(made: Artefact, run: Run) -> Iterator[None]:
+    """Wait until no other job is in the stage, and keep others out of it.
+
+    Raises:
+        StoppedError: it was asked to stop meanwhile.
+    """
+    waited = False
+    with ExitStack() as held:
+        while True:
+            file = made.lock() if run.rank.index == 0 else None
+            if file is not None:
+                held.enter_context(file)
+            if any_rank(file is not None, run.rank, run.device):
+                break
+            waited = True
+            run.reporter.note("waiting", 0, 1)  # for the job that trains the same
+            run.stop_if_asked()
+            time.sleep(WAIT_S)
+        if waited:
+            run.reporter.note("waiting", 1, 1)
+        yield

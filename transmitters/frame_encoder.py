@@ -1,0 +1,117 @@
+"""Images of frames to symbols, and answers to scores; codecs and data sets are opened once."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections import OrderedDict
+from dataclasses import dataclass
+
+from semcom.checkpoints import open_checkpoint
+from semcom.codec_manifest import AnyManifest
+from semcom.errors import CheckpointError, ProtocolError
+from semcom.families import TransmitterHalf
+from semcom.messages import PointWork
+from semcom.probe import is_finite
+from semcom.tasks.task import Task
+from semcom.telemetry import event
+from semcom.wire import Symbols
+from transmitters.engine import codec_loader
+from transmitters.images import FrameSource
+from transmitters.sender import FramePlan, Judged
+from transmitters.settings import TransmitterSettings
+
+logger = logging.getLogger("transmitters")
+
+
+@dataclass(frozen=True)
+class Encoded:
+    """A frame's symbols_BK, and how long encoding took when it was done."""
+
+    plan: FramePlan
+    symbols_BK: Symbols
+    encode_ms: float
+
+
+class FrameEncoder:
+    """Images to symbols, on the worker's thread; keeps codecs, data sets and codewords."""
+
+    def __init__(self, settings: TransmitterSettings) -> None:
+        self._settings = settings
+        self._load = codec_loader(settings.engine, threads=settings.threads)
+        self._codecs: dict[str, TransmitterHalf] = {}
+        self._manifests: dict[str, AnyManifest] = {}
+        self._sources: dict[str, FrameSource] = {}
+        self._cache: OrderedDict[tuple[str, str, int, int], Encoded] = OrderedDict()
+        self._cached_bytes = 0
+
+    def encode(self, plan: FramePlan) -> Encoded:
+        """Encode a frame, or take it from the cache where the same images went before.
+
+        Raises:
+            SemcomError: the codec or the data set is missing, damaged or another one.
+        """
+        assignment = plan.assignment
+        key = (assignment.codec_digest, assignment.dataset_digest, plan.first_image, plan.images)
+        codec = self._codec(assignment)
+        needs_snr = self._manifests[assignment.codec_digest].needs_snr
+        cacheable = assignment.encode_once and not needs_snr
+        if cacheable and key in self._cache:
+            kept = self._cache[key]
+            return Encoded(plan, kept.symbols_BK, kept.encode_ms)
+        images = self.source(assignment).images(plan.first_image, plan.images)
+        started = time.perf_counter()
+        symbols_BK = codec.encode(images, snr_db=assignment.spec.snr_db)
+        if not is_finite(symbols_BK):  # the channel would refuse it, and not know why
+            raise CheckpointError(f"codec {assignment.codec} encodes images to NaN or Inf")
+        encoded = Encoded(plan, symbols_BK, 1e3 * (time.perf_counter() - started))
+        if cacheable:
+            self._keep(key, encoded)
+        return encoded
+
+    def source(self, assignment: PointWork) -> FrameSource:
+        """The data set of an assignment, opened once."""
+        source = self._sources.get(assignment.dataset_digest)
+        if source is None:
+            folder = self._settings.data_dir / assignment.dataset
+            source = FrameSource(folder, digest=assignment.dataset_digest)
+            self._sources[assignment.dataset_digest] = source
+        return source
+
+    def task(self, plan: FramePlan) -> Task:
+        """Return the task of the codec that a frame was encoded with."""
+        return self._manifests[plan.assignment.codec_digest].task
+
+    def judge(self, plan: FramePlan, answer: bytes) -> Judged:
+        """Judge the answer to a frame by the task of the codec that it was encoded with.
+
+        Raises:
+            ProtocolError: no codec of this task gives such an answer: that at the other end is not
+                this one's.
+        """
+        task = self.task(plan)
+        try:
+            answers = task.form.parse(answer, plan.images)
+            task.check(answers)
+        except ProtocolError as error:
+            raise ProtocolError("codec_mismatch", error.detail) from error
+        source = self.source(plan.assignment)
+        references = source.references(task, plan.first_image, plan.images)
+        return Judged(task.judge(answers, references), task.kept(answer))
+
+    def _codec(self, assignment: PointWork) -> TransmitterHalf:
+        codec = self._codecs.get(assignment.codec_digest)
+        if codec is None:
+            folder = self._settings.codec_dir / assignment.codec
+            checkpoint = open_checkpoint(folder, expected_digest=assignment.codec_digest)
+            codec = self._codecs[assignment.codec_digest] = self._load(checkpoint)
+            self._manifests[assignment.codec_digest] = checkpoint.manifest
+            event(logger, "codec loaded", codec=assignment.codec, digest=checkpoint.digest[:12])
+        return codec
+
+    def _keep(self, key: tuple[str, str, int, int], encoded: Encoded) -> None:
+        self._cache[key] = encoded
+        self._cached_bytes += encoded.symbols_BK.nbytes
+        while self._cached_bytes > self._settings.cache_bytes:
+            _, oldest = self._cache.popitem(last=False)
+            self._cached_bytes -= oldest.symbols_BK.nbytes
