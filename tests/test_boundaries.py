@@ -34,9 +34,12 @@ MODEL_MODULES = (
     "transmitters.timm_encoder",
     "receiver.codec",
     "receiver.channel_decoder",
+    "receiver.engine",
     "receiver.exported",
     "receiver.heads",
     "receiver.equalizer",
+    "receiver.numpy_equalizer",
+    "receiver.onnx_decoder",
     "channel_sim.channels",
     "channel_sim.compiled_noise",
     "channel_sim.noise",
@@ -114,8 +117,14 @@ ALSO = {
     "semcom.onnx.graph": ("onnx",),
     "transmitters.timm_encoder": ("timm",),
 }
-# The only modules of the transmitter that know torch; an edge device with ONNX Runtime has none.
+# The only modules of both ends that know torch; a device with ONNX Runtime has none.
 WITH_TORCH = (
+    "receiver.channel_decoder",
+    "receiver.codec",
+    "receiver.engine",
+    "receiver.equalizer",
+    "receiver.exported",
+    "receiver.heads",
     "transmitters.channel_encoder",
     "transmitters.codec",
     "transmitters.conv_encoder",
@@ -286,11 +295,11 @@ def test_model_module_brings_no_socket_along(module):
     assert [name for name in closure(module) if under(name, SOCKET_MODULES)] == []
 
 
-def test_transmitter_knows_torch_only_where_it_is_the_engine():
+def test_an_end_knows_torch_only_where_it_is_the_engine():
     importers = {
         name
         for name, tree in modules().items()
-        if under(name, ("transmitters",))
+        if under(name, ("transmitters", "receiver"))
         and any(under(n, ("torch", "semcom.nn")) for names in imported(tree) for n in names)
     }
     assert importers == set(WITH_TORCH)
@@ -366,7 +375,9 @@ EDGE_FORBIDS = ("matplotlib", "timm", "torchvision", "orchestrator", "channel_si
         ("transmitters.service", (*EDGE_FORBIDS, "receiver", "torch", "onnx", "onnxruntime")),
         ("transmitters.codec", (*EDGE_FORBIDS, "receiver", "onnx", "onnxruntime")),
         ("transmitters.onnx_engine", (*EDGE_FORBIDS, "receiver", "torch", "semcom.nn")),
-        ("receiver.service", (*EDGE_FORBIDS, "transmitters")),
+        ("receiver.service", (*EDGE_FORBIDS, "transmitters", "torch", "onnx", "onnxruntime")),
+        ("receiver.codec", (*EDGE_FORBIDS, "transmitters", "onnx", "onnxruntime")),
+        ("receiver.onnx_decoder", (*EDGE_FORBIDS, "transmitters", "torch", "semcom.nn")),
         (
             "orchestrator.cli.main",
             (

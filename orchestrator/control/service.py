@@ -303,7 +303,11 @@ class ControlService(ABC):
         stranger = hello.role == "transmitter" and (
             hello.peer not in self.links or hello.peer in self.bystanders
         )
-        if wanted is None or here is None or here == wanted or stranger:
+        if wanted is None or here is None or stranger:
+            return None
+        if hello.role == "receiver" and here.engine is None:  # of before there was a choice
+            here = here.model_copy(update={"engine": "torch"})
+        if here == wanted:
             return None
         return f"{hello.role} {hello.peer} computes with {here}, this run with {wanted}"
 
