@@ -44,7 +44,7 @@ FOR_EXTRA = {  # what runs on a host that has the extra
     "channel": "`python -m channel_sim`",
     "compiled": "a channel with `noise_engine: numba`",
     "transmitter": "`python -m transmitters`",
-    "edge": "`python -m transmitters` without torch: `engine: onnxruntime`, as in the demo",
+    "edge": "`python -m transmitters` or `receiver` without torch: `engine: onnxruntime`",
     "receiver": "`python -m receiver`",
     "orchestrator": "`semcom`: sweeps, live systems, reports, data sets, keys",
     "training": "`semcom train`, `search`, `jobs`, `evaluate`, `footprint`, `bench`",

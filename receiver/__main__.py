@@ -4,7 +4,7 @@ import sys
 
 from semcom.extras import imports_for, needed_by
 
-EXTRAS = ("receiver",)
+EXTRAS = ("receiver", "edge")
 
 with imports_for("receiver", *EXTRAS, json_line=True):
     from receiver.settings import ReceiverSettings

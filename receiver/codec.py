@@ -83,8 +83,3 @@ class ReceiverCodec:
             _, logits_NT = self.forward(equalized, snr_db)
         logits: npt.NDArray[np.float32] = logits_NT.cpu().numpy()
         return logits
-
-
-def load_receiver(checkpoint: Checkpoint, device: str) -> ReceiverCodec:
-    """Load the receiving half of a codec of the paper's families."""
-    return ReceiverCodec.load(checkpoint, device)

@@ -6,13 +6,13 @@ import time
 from dataclasses import dataclass
 
 import numpy as np
-import torch
 
 from receiver.batcher import Waiting
+from receiver.engine import codec_loader
 from receiver.settings import ReceiverSettings
 from semcom.checkpoints import open_checkpoint
 from semcom.codec_manifest import AnyManifest
-from semcom.errors import CheckpointError, ConfigurationError, ProtocolError
+from semcom.errors import CheckpointError, ProtocolError
 from semcom.families import ReceiverHalf
 from semcom.messages import MAX_ITEMS, ReceivedFrame, Refusal, TaskResult
 from semcom.probe import is_finite
@@ -33,7 +33,7 @@ class FrameDecoder:
 
     def __init__(self, settings: ReceiverSettings) -> None:
         self._settings = settings
-        self._device = _device(settings.device)
+        self._load = codec_loader(settings.engine, device=settings.device, threads=settings.threads)
         self._codecs: dict[str, ReceiverHalf] = {}
         self._manifests: dict[str, AnyManifest] = {}
 
@@ -53,7 +53,7 @@ class FrameDecoder:
         if checkpoint.digest not in self._codecs:
             if len(self._codecs) >= MAX_ITEMS:
                 raise CheckpointError(f"this receiver holds {MAX_ITEMS} codecs already; restart it")
-            codec = checkpoint.load_receiver(device=self._device)
+            codec = self._load(checkpoint)
             self._manifests = {**self._manifests, checkpoint.digest: checkpoint.manifest}
             self._codecs = {**self._codecs, checkpoint.digest: codec}
 
@@ -121,11 +121,3 @@ def _decoded(waiting: Waiting, answer: bytes, started_s: float, decode_ms: float
         snr_measured_db=frame.snr_measured_db,
     )
     return Decoded(result, frame.images, answer)
-
-
-def _device(name: str) -> str:
-    if name == "auto":
-        return "cuda" if torch.cuda.is_available() else "cpu"
-    if name.startswith("cuda") and not torch.cuda.is_available():
-        raise ConfigurationError(f"device {name} asked for, but there is no CUDA device here")
-    return name

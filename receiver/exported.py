@@ -14,10 +14,11 @@ import torch
 from receiver.equalizer import equalize
 from semcom.checkpoints import Checkpoint
 from semcom.codec_manifest import FamilyManifest
-from semcom.families.exported import ExportedArchitecture
+from semcom.families.exported import ExportedArchitecture, check_engine
 from semcom.nn.programs import load_program
 from semcom.points import EqualizerMethod
 from semcom.probe import probe_receiver
+from semcom.settings import Engine
 
 
 class ExportedReceiver:
@@ -55,12 +56,17 @@ class ExportedReceiver:
         return decoded
 
 
-def load_receiver(checkpoint: Checkpoint, device: str) -> ExportedReceiver:
-    """Load the receiving half, ready for service on `device`.
+def load_receiver(
+    checkpoint: Checkpoint, engine: Engine, device: str, threads: int
+) -> ExportedReceiver:
+    """Load the receiving half, ready for service on `device`; threads are those of the process.
 
     Raises:
         CheckpointError: its program is damaged, holds code, or computes nothing useful.
+        ConfigurationError: another engine than torch is asked for.
     """
+    del threads
+    check_engine(checkpoint, engine, setting="receiver_engine")
     codec = ExportedReceiver(checkpoint, device)
     probe_receiver(
         checkpoint,

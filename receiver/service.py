@@ -7,7 +7,6 @@ import time
 from collections.abc import Sequence
 
 import numpy as np
-import torch
 
 from receiver.batcher import Batcher, Waiting
 from receiver.decoding import Decoded, FrameDecoder
@@ -51,13 +50,14 @@ class ReceiverService:
         wakeup: Wakeup,
         security: Security | None = None,
     ) -> None:
-        torch.set_num_threads(settings.threads)
         self.peer = peer
         self.done = False
         self.instance = new_instance()
         self._telemetry = telemetry
         self._log_frames = settings.log_frames
-        self._arithmetic = Arithmetic(threads=settings.threads, decoding=settings.mode)
+        self._arithmetic = Arithmetic(
+            threads=settings.threads, engine=settings.engine, decoding=settings.mode
+        )
         self._decoder = FrameDecoder(settings)
         self._batcher = Batcher(
             exact=settings.mode == "exact",

@@ -9,7 +9,7 @@ from pydantic import Field, model_validator
 
 from receiver.batcher import WAITING_BYTES
 from semcom.names import Name
-from semcom.settings import Address, Decoding, ProcessSettings
+from semcom.settings import Address, Decoding, Engine, ProcessSettings, check_device
 
 
 class ReceiverSettings(ProcessSettings):
@@ -28,6 +28,7 @@ class ReceiverSettings(ProcessSettings):
     device: str = Field(
         default="cpu", pattern=r"^(auto|cpu|cuda(:\d+)?)$", description="auto: a GPU where one is"
     )
+    engine: Engine = Field(default="torch", description="what computes the networks")
     threads: int = Field(default=1, ge=1, le=256, description="of the networks")
     log_frames: bool = Field(default=False, description="each answer in the log, for an audit")
     waiting_bytes: int = Field(
@@ -41,4 +42,9 @@ class ReceiverSettings(ProcessSettings):
             raise ValueError(
                 f"{min(of_merging)} has no effect with mode: exact, which never merges"
             )
+        return self
+
+    @model_validator(mode="after")
+    def _computes_there(self) -> Self:
+        check_device(self.engine, self.device)
         return self

@@ -138,9 +138,13 @@ class Checkpoint:
         """Load the transmitting half, ready for service: `Family.load_transmitter`."""
         return self.manifest.family.load_transmitter(self, engine=engine, threads=threads)
 
-    def load_receiver(self, *, device: str = "cpu") -> ReceiverHalf:
+    def load_receiver(
+        self, *, engine: Engine = "torch", device: str = "cpu", threads: int = 1
+    ) -> ReceiverHalf:
         """Load the receiving half, ready for service: `Family.load_receiver`."""
-        return self.manifest.family.load_receiver(self, device=device)
+        return self.manifest.family.load_receiver(
+            self, engine=engine, device=device, threads=threads
+        )
 
 
 def open_checkpoint(folder: Path, *, expected_digest: str | None = None) -> Checkpoint:

@@ -47,12 +47,13 @@ class EvaluationTask(Line):
 
 
 class EvaluationJob(Line):
-    """Tasks, and what the arithmetic depends on: the size of frames, threads, engine."""
+    """Tasks, and what the arithmetic depends on: the size of frames, threads, engines."""
 
     frame_images: int = Field(ge=1)
     encoder_threads: int = Field(ge=1)
     decoder_threads: int = Field(ge=1)
     engine: Engine = "torch"
+    receiver_engine: Engine = "torch"
     tasks: list[EvaluationTask] = Field(min_length=1)
 
 

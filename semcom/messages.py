@@ -93,7 +93,7 @@ class Arithmetic(Part):
     """How a process rounds, its device aside: answers depend on it."""
 
     threads: Annotated[int, Field(ge=1, le=256)]
-    engine: Engine | None = None  # transmitter
+    engine: Engine | None = None  # of a receiver, None is torch
     decoding: Decoding | None = None  # receiver
 
     def __str__(self) -> str:

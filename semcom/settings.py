@@ -35,10 +35,23 @@ HostNames = tuple[HostName, ...]
 HOST_NAMES: Any = Field(
     default=(), description="names that its pages may be asked under, beside its own; `*`: any"
 )
-# What computes a transmitter's networks; answers depend on it in their last bits.
+# What computes the networks of a process; answers depend on it in their last bits.
 Engine = Literal["torch", "onnxruntime"]
 Decoding = Literal["exact", "throughput"]
 NoiseEngine = Literal["numpy", "numba"]
+
+
+def check_device(engine: Engine, device: str) -> None:
+    """See that an engine computes on a device.
+
+    Raises:
+        ValueError: it does not.
+    """
+    if engine == "onnxruntime" and device not in ("auto", "cpu"):
+        raise ValueError(
+            f"device {device}: engine {engine} computes on the processor; "
+            f"set device cpu, or engine torch"
+        )
 
 
 class Settings(BaseModel):

@@ -16,6 +16,10 @@ REPO = Path(__file__).resolve().parents[1]
 ROOMS = ("semcom", "transmitters", "channel_sim", "receiver", "orchestrator")
 
 MODEL_MODULES = (
+    "semcom.onnx.blocks",
+    "semcom.onnx.graph",
+    "semcom.onnx.session",
+    "semcom.onnx.weight_table",
     "transmitters.codec",
     "transmitters.conv_encoder",
     "transmitters.encoder",
@@ -24,16 +28,17 @@ MODEL_MODULES = (
     "transmitters.exported",
     "transmitters.onnx_encoders",
     "transmitters.onnx_engine",
-    "transmitters.onnx_graph",
     "transmitters.onnx_model",
     "transmitters.onnx_resize",
     "transmitters.timm_encoder",
-    "transmitters.weight_table",
     "receiver.codec",
     "receiver.channel_decoder",
+    "receiver.engine",
     "receiver.exported",
     "receiver.heads",
     "receiver.equalizer",
+    "receiver.numpy_equalizer",
+    "receiver.onnx_decoder",
     "channel_sim.channels",
     "channel_sim.compiled_noise",
     "channel_sim.noise",
@@ -70,20 +75,23 @@ RULES = {
         (
             "semcom", "numpy", "msgpack", "pydantic", "pydantic_core", "prometheus_client", "yaml",
         ),
-        ("semcom.nn",),
+        ("semcom.nn", "semcom.onnx"),
     ),
     "semcom.nn": Rule(("semcom", "torch", "numpy"), ("torch.optim", *SOCKET_MODULES)),
+    "semcom.onnx": Rule(("semcom", "numpy"), ("semcom.nn", *SOCKET_MODULES)),
     "transmitters": Rule(
         ("transmitters", "semcom", "torch", "numpy", "pydantic"), ("torch.optim",)
     ),
-    "channel_sim": Rule(("channel_sim", "semcom", "numpy", "pydantic"), ("semcom.nn",)),
+    "channel_sim": Rule(
+        ("channel_sim", "semcom", "numpy", "pydantic"), ("semcom.nn", "semcom.onnx")
+    ),
     "receiver": Rule(("receiver", "semcom", "torch", "numpy", "pydantic"), ("torch.optim",)),
     "orchestrator": Rule(
         (
             "orchestrator", "semcom", "numpy", "pydantic", "yaml", "typer", "rich", "matplotlib",
             "PIL", "psutil",
         ),
-        ("semcom.nn", "orchestrator.training"),
+        ("semcom.nn", "semcom.onnx", "orchestrator.training"),
     ),
     "orchestrator.training": Rule(
         (
@@ -105,12 +113,18 @@ ALSO = {
     "semcom.plugins": ("module",),  # what a name of a plug-in stands for
     "orchestrator.bench.raw": ("zmq",),  # the wall that the system is measured against
     "orchestrator.datasets.parquet_files": ("pyarrow",),
-    "transmitters.onnx_engine": ("onnxruntime",),
+    "semcom.onnx.session": ("onnxruntime",),
+    "semcom.onnx.graph": ("onnx",),
     "transmitters.timm_encoder": ("timm",),
-    "transmitters.onnx_graph": ("onnx",),
 }
-# The only modules of the transmitter that know torch; an edge device with ONNX Runtime has none.
+# The only modules of both ends that know torch; a device with ONNX Runtime has none.
 WITH_TORCH = (
+    "receiver.channel_decoder",
+    "receiver.codec",
+    "receiver.engine",
+    "receiver.equalizer",
+    "receiver.exported",
+    "receiver.heads",
     "transmitters.channel_encoder",
     "transmitters.codec",
     "transmitters.conv_encoder",
@@ -224,6 +238,10 @@ def test_module_imports_only_what_its_room_may(module):
         ("semcom.wire", "import torch"),
         ("semcom.wire", "import zmq"),
         ("semcom.wire", "from semcom.nn import blocks"),
+        ("semcom.wire", "from semcom.onnx import graph"),
+        ("semcom.onnx.graph", "import torch"),
+        ("semcom.onnx.graph", "import onnxruntime"),
+        ("channel_sim.broker", "from semcom.onnx.graph import Graph"),
         ("semcom.statistics", "def f():\n    from receiver.batcher import Batcher"),
         ("semcom.statistics", "import safetensors.numpy"),
         ("transmitters.codec", "import timm"),
@@ -277,11 +295,11 @@ def test_model_module_brings_no_socket_along(module):
     assert [name for name in closure(module) if under(name, SOCKET_MODULES)] == []
 
 
-def test_transmitter_knows_torch_only_where_it_is_the_engine():
+def test_an_end_knows_torch_only_where_it_is_the_engine():
     importers = {
         name
         for name, tree in modules().items()
-        if under(name, ("transmitters",))
+        if under(name, ("transmitters", "receiver"))
         and any(under(n, ("torch", "semcom.nn")) for names in imported(tree) for n in names)
     }
     assert importers == set(WITH_TORCH)
@@ -348,7 +366,9 @@ EDGE_FORBIDS = ("matplotlib", "timm", "torchvision", "orchestrator", "channel_si
         ("transmitters.service", (*EDGE_FORBIDS, "receiver", "torch", "onnx", "onnxruntime")),
         ("transmitters.codec", (*EDGE_FORBIDS, "receiver", "onnx", "onnxruntime")),
         ("transmitters.onnx_engine", (*EDGE_FORBIDS, "receiver", "torch", "semcom.nn")),
-        ("receiver.service", (*EDGE_FORBIDS, "transmitters")),
+        ("receiver.service", (*EDGE_FORBIDS, "transmitters", "torch", "onnx", "onnxruntime")),
+        ("receiver.codec", (*EDGE_FORBIDS, "transmitters", "onnx", "onnxruntime")),
+        ("receiver.onnx_decoder", (*EDGE_FORBIDS, "transmitters", "torch", "semcom.nn")),
         (
             "orchestrator.cli.main",
             (

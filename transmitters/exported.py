@@ -16,8 +16,8 @@ import torch
 
 from semcom.checkpoints import Checkpoint
 from semcom.codec_manifest import FamilyManifest
-from semcom.errors import CheckpointError, ConfigurationError
-from semcom.families.exported import ExportedArchitecture
+from semcom.errors import CheckpointError
+from semcom.families.exported import ExportedArchitecture, check_engine
 from semcom.nn.programs import load_program
 from semcom.probe import SNR_DB, probe_transmitter
 from semcom.settings import Engine
@@ -62,10 +62,7 @@ def load_transmitter(checkpoint: Checkpoint, engine: Engine, threads: int) -> Ex
         CheckpointError: its program is damaged, holds code, or computes nothing useful.
         ConfigurationError: another engine than torch is asked for.
     """
-    if engine != "torch":
-        raise ConfigurationError(
-            f"codec {checkpoint.folder.name} is a program of torch.export: set engine: torch"
-        )
+    check_engine(checkpoint, engine, setting="engine")
     torch.set_num_threads(threads)
     codec = ExportedTransmitter(checkpoint)
     probe_transmitter(

@@ -13,7 +13,7 @@ from semcom.architecture import (
     ConvEncoderArchitecture,
     EncoderArchitecture,
 )
-from transmitters.onnx_graph import Graph
+from semcom.onnx.graph import Graph
 
 
 def add_student(graph: Graph, x: str, architecture: EncoderArchitecture) -> str:

@@ -10,17 +10,16 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-import onnxruntime
 
 from semcom.architecture import CodecArchitecture
 from semcom.checkpoints import Checkpoint
+from semcom.onnx.session import make_session
 from semcom.probe import SNR_DB as PROBE_SNR_DB
 from semcom.probe import probe_transmitter
 from transmitters.onnx_model import CODEWORD, FEATURES, PIXELS, SNR_DB, build_model, needs_snr
 from transmitters.onnx_resize import build_resize
 
 Pixels = npt.NDArray[np.float32]
-ERRORS_ONLY = 3
 
 
 class OnnxCodec:
@@ -29,7 +28,7 @@ class OnnxCodec:
     def __init__(self, architecture: CodecArchitecture, model: bytes, *, threads: int) -> None:
         self.architecture = architecture
         self._threads = threads
-        self._session = _session(model, threads)
+        self._session = make_session(model, threads=threads)
         self._resizers: dict[tuple[int, int], Any] = {}
 
     @classmethod
@@ -90,7 +89,7 @@ class OnnxCodec:
         height, width = pixels_N3HW.shape[2:]
         session = self._resizers.get((height, width))
         if session is None:
-            session = _session(build_resize(height, width, size), self._threads)
+            session = make_session(build_resize(height, width, size), threads=self._threads)
             self._resizers[height, width] = session
         resized: Pixels = session.run(None, {PIXELS: pixels_N3HW})[0]
         return resized
@@ -101,15 +100,3 @@ def _symbols(codeword_Nc: npt.NDArray[np.float32]) -> npt.NDArray[np.complex64]:
     padded = np.pad(codeword_Nc, ((0, 0), (0, codeword_Nc.shape[1] % 2)))
     symbols: npt.NDArray[np.complex64] = padded.view(np.complex64)
     return symbols
-
-
-def _session(model: bytes, threads: int) -> Any:
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = threads
-    options.inter_op_num_threads = 1
-    options.execution_mode = onnxruntime.ExecutionMode.ORT_SEQUENTIAL
-    options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_ENABLE_ALL
-    options.log_severity_level = ERRORS_ONLY
-    # Threads that have nothing to do wait instead of spinning: the cores are shared.
-    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
-    return onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])

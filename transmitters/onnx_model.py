@@ -23,12 +23,12 @@ from semcom.architecture import (
 )
 from semcom.codec_arrays import Arrays, check_arrays
 from semcom.errors import ConfigurationError
+from semcom.onnx.blocks import add_one_token_block, add_snr_code
+from semcom.onnx.graph import Graph
+from semcom.onnx.weight_table import WeightTable
 from transmitters.onnx_encoders import add_conv_encoder, add_student
-from transmitters.onnx_graph import Graph
-from transmitters.weight_table import WeightTable
 
 PIXELS, SNR_DB, FEATURES, CODEWORD = "pixels", "snr_db", "features", "codeword"
-SNR_LOW_DB, SNR_HIGH_DB, SNR_SCALE_DB = -15.0, 30.0, 20.0  # as semcom.nn.blocks.SnrCode
 SMALLEST_POWER = 1e-12  # as semcom.nn.symbols.normalize_power
 
 
@@ -77,29 +77,11 @@ def _add_normalization(graph: Graph, spec: InputSpec) -> str:
 
 def _add_channel_encoder(graph: Graph, channel: ChannelCodecArchitecture, x: str) -> str:
     """`ChannelEncoder` up to its codeword (N, c)."""
-    dim, name = channel.feature_dim, "channel_encoder.block"
+    dim = channel.feature_dim
     if channel.tx_csi:
-        x = graph.add("Add", x, _add_snr_code(graph, dim))
-    # x + output(value(x)) is one matrix: nothing lies between the two, nor before the sum.
-    value_DD, value_D = graph.weights.linear(f"{name}.value", inputs=dim, outputs=dim)
-    output_DD, output_D = graph.weights.linear(f"{name}.output", inputs=dim, outputs=dim)
-    x = graph.dense(x, np.eye(dim) + output_DD @ value_DD, output_D + output_DD @ value_D)
-    x = graph.layer_norm(x, f"{name}.norm1", dim=dim)
-    y = graph.linear(x, f"{name}.up", inputs=dim, outputs=channel.ffn_dim)
-    y = graph.add("Gelu", y)
-    y = graph.linear(y, f"{name}.down", inputs=channel.ffn_dim, outputs=dim)
-    x = graph.layer_norm(graph.add("Add", x, y), f"{name}.norm2", dim=dim)
+        x = graph.add("Add", x, add_snr_code(graph, SNR_DB, "channel_encoder.snr_code", width=dim))
+    x = add_one_token_block(graph, x, "channel_encoder.block", dim=dim, ffn_dim=channel.ffn_dim)
     return graph.linear(x, "channel_encoder.reduce", inputs=dim, outputs=channel.codeword_dim)
-
-
-def _add_snr_code(graph: Graph, dim: int) -> str:
-    """`SnrCode`."""
-    low, high = (graph.constant(np.array(value)) for value in (SNR_LOW_DB, SNR_HIGH_DB))
-    clipped = graph.add("Clip", SNR_DB, low, high)
-    matrix_D1, bias_D = graph.weights.linear(
-        "channel_encoder.snr_code.linear", inputs=1, outputs=dim
-    )
-    return graph.add("Sigmoid", graph.dense(clipped, matrix_D1 / SNR_SCALE_DB, bias_D))
 
 
 def _add_power_normalization(graph: Graph, x_Nc: str) -> str:

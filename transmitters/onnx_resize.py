@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from transmitters.onnx_graph import Graph
-from transmitters.weight_table import Array, WeightTable
+from semcom.onnx.graph import Graph
+from semcom.onnx.weight_table import Array, WeightTable
 
 PIXELS = "pixels"
 KEYS_A = -0.5  # of the antialiased kernel, as in Pillow

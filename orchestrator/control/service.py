@@ -254,6 +254,10 @@ def _objection(work: Work, hello: Hello, bystanders: Collection[str]) -> str | N
     stranger = hello.role == "transmitter" and (
         hello.peer not in work.links or hello.peer in bystanders
     )
-    if wanted is None or here is None or here == wanted or stranger:
+    if wanted is None or here is None or stranger:
+        return None
+    if hello.role == "receiver" and here.engine is None:  # of before there was a choice
+        here = here.model_copy(update={"engine": "torch"})
+    if here == wanted:
         return None
     return f"{hello.role} {hello.peer} computes with {here}, this run with {wanted}"

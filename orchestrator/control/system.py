@@ -183,6 +183,7 @@ def _sections(
             "codec_dir": folders.codecs,
             "mode": settings.decoding,
             "device": settings.device,
+            "engine": settings.receiver_engine,
             "threads": settings.threads.receiver,
             "log_frames": settings.log_frames,
         },

@@ -142,6 +142,7 @@ class _Recorder:
             encoder_threads=self._plan.threads.transmitter,
             decoder_threads=self._plan.threads.receiver,
             engine=self._plan.engine,
+            receiver_engine=self._plan.receiver_engine,
             tasks=self._tasks,
         )
         with evaluating_process(job) as lines:

@@ -32,7 +32,7 @@ from semcom.telemetry import Telemetry, log_file
 from semcom.worker import Worker
 
 # What decides answers must be the same; what is of processes can only be that of the running ones.
-DECIDES = ("decoding", "threads", "device", "engine")
+DECIDES = ("decoding", "threads", "device", "engine", "receiver_engine")
 OF_PROCESSES = ("receivers", "shards", "noise_engine", "ports", "security", "log_frames")
 
 State = Literal["planning", "draining", "running", "reporting", "done", "failed"]

@@ -60,6 +60,7 @@ class Plan(Settings):
     decoding: Decoding
     threads: Threads
     engine: Engine = "torch"
+    receiver_engine: Engine = "torch"
     links: dict[Name, PlannedLink]
     points: list[PlannedPoint]
 
@@ -76,7 +77,12 @@ class Plan(Settings):
     @property
     def arithmetic(self) -> dict[Role, Arithmetic]:
         """How transmitters and receivers must compute."""
-        return arithmetic_of(self.threads, engine=self.engine, decoding=self.decoding)
+        return arithmetic_of(
+            self.threads,
+            engine=self.engine,
+            receiver_engine=self.receiver_engine,
+            decoding=self.decoding,
+        )
 
     def frames(self, link: str) -> int:
         """Frames of a link at each of its points."""
@@ -137,6 +143,7 @@ def make_plan(scenario: Scenario, *, run: str, data_dir: Path, catalog: Catalog)
         decoding=scenario.decoding,
         threads=scenario.threads,
         engine=scenario.engine,
+        receiver_engine=scenario.receiver_engine,
         links=links,
         points=points,
     )

@@ -25,6 +25,7 @@ from semcom.settings import (
     Port,
     SecuritySettings,
     Settings,
+    check_device,
     read_yaml,
     validate,
 )
@@ -82,12 +83,12 @@ class Threads(Settings):
 
 
 def arithmetic_of(
-    threads: Threads, *, engine: Engine, decoding: Decoding
+    threads: Threads, *, engine: Engine, receiver_engine: Engine, decoding: Decoding
 ) -> dict[Role, Arithmetic]:
     """How the processes of each role must compute for a plan's answers."""
     return {
         "transmitter": Arithmetic(threads=threads.transmitter, engine=engine),
-        "receiver": Arithmetic(threads=threads.receiver, decoding=decoding),
+        "receiver": Arithmetic(threads=threads.receiver, engine=receiver_engine, decoding=decoding),
     }
 
 
@@ -109,6 +110,7 @@ class SystemSettings(Settings):
     )
     threads: Threads = Field(default=Threads(), description="of the networks")
     engine: Engine = Field(default="torch", description="of the transmitters' networks")
+    receiver_engine: Engine = Field(default="torch", description="of the receivers' networks")
     noise_engine: NoiseEngine = Field(default="numpy", description="of the channel")
     ports: Ports = Field(default=Ports(), description="fixed ones, for processes elsewhere")
     security: SecuritySettings | None = Field(
@@ -124,7 +126,17 @@ class SystemSettings(Settings):
     @property
     def arithmetic(self) -> dict[Role, Arithmetic]:
         """How transmitters and receivers compute."""
-        return arithmetic_of(self.threads, engine=self.engine, decoding=self.decoding)
+        return arithmetic_of(
+            self.threads,
+            engine=self.engine,
+            receiver_engine=self.receiver_engine,
+            decoding=self.decoding,
+        )
+
+    @model_validator(mode="after")
+    def _receivers_compute_there(self) -> Self:
+        check_device(self.receiver_engine, self.device)
+        return self
 
     @model_validator(mode="after")
     def _can_be_sharded(self) -> Self:

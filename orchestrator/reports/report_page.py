@@ -199,6 +199,7 @@ def _facts_of(run: StoredRun) -> dict[str, str]:
         "decoding": plan.decoding,
         "images per frame": str(plan.frame_images),
         "engine": plan.engine,
+        "receiver engine": plan.receiver_engine,
         "threads": f"{threads.transmitter} per transmitter, {threads.receiver} per receiver",
         "channels": ", ".join(dict.fromkeys(p.spec.channel.label for p in plan.points)),
         "seeds": ", ".join(dict.fromkeys(str(p.spec.seed) for p in plan.points)),

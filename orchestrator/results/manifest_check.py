@@ -70,6 +70,7 @@ def _of_plan(plan: Plan) -> dict[str, Any]:
         "codecs": [_codec(codec) for codec in codecs.values()],
         "threads": plan.threads.model_dump(),
         "engine": plan.engine,
+        "receiver_engine": plan.receiver_engine,
     }
 
 
@@ -93,6 +94,7 @@ def _of_scenario(scenario: Any, plan: Plan) -> Iterator[tuple[str, Any, Any]]:
         "decoding": plan.decoding,
         "threads": plan.threads.model_dump(),
         "engine": plan.engine,
+        "receiver_engine": plan.receiver_engine,
     }
     stated = dict(_map(scenario))
     if isinstance(stated.get("snr_db"), dict) and _gives(stated["snr_db"], snrs_db):

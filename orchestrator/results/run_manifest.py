@@ -52,6 +52,7 @@ def write_run_manifest(
         "device": scenario.device,
         "threads": scenario.threads.model_dump(),
         "engine": scenario.engine,
+        "receiver_engine": scenario.receiver_engine,
         **({COMMAND: from_anywhere(command)} if command else {}),
         **(results or {}),
     }

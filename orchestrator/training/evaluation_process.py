@@ -15,6 +15,7 @@ import torch
 from pydantic import ValidationError
 
 from orchestrator.training.reference import Answers, Symbols, decode_frames, encode_frames
+from receiver.engine import codec_loader as decoder_loader
 from semcom.checkpoints import open_checkpoint
 from semcom.entry import run_process
 from semcom.errors import INTERRUPTED, ConfigurationError, SemcomError
@@ -31,7 +32,7 @@ from semcom.evaluation_messages import (
 from semcom.shards import Shard
 from semcom.stop_signals import in_silence
 from semcom.tasks.task import references_of
-from transmitters.engine import codec_loader
+from transmitters.engine import codec_loader as encoder_loader
 
 
 def run_job(job: EvaluationJob) -> Iterator[EvaluationLine]:
@@ -56,9 +57,10 @@ class TaskEvaluation:
         self._number = number
         self._task = job.tasks[number]
         checkpoint = open_checkpoint(self._task.codec_dir, expected_digest=self._task.codec_digest)
-        load = codec_loader(job.engine, threads=job.encoder_threads)
-        self._transmitter = load(checkpoint)
-        self._receiver = checkpoint.load_receiver()
+        encode = encoder_loader(job.engine, threads=job.encoder_threads)
+        self._transmitter = encode(checkpoint)
+        decode = decoder_loader(job.receiver_engine, device="cpu", threads=job.decoder_threads)
+        self._receiver = decode(checkpoint)
         self._codec_task = checkpoint.manifest.task
         self._needs_snr = checkpoint.manifest.needs_snr
         self._shard = _planned_shard(self._task)

@@ -10,12 +10,18 @@ images (N, C, H, W) of 0..1 of a reconstruction. A program holds operators and a
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from pydantic import BaseModel, ConfigDict, Field
 
 from semcom.codec_arrays import End
-from semcom.errors import CheckpointError
+from semcom.errors import CheckpointError, ConfigurationError
 from semcom.families.family import Family
 from semcom.families.program_check import check_program
+from semcom.settings import Engine
+
+if TYPE_CHECKING:  # checkpoints know families
+    from semcom.checkpoints import Checkpoint
 
 
 class ExportedArchitecture(BaseModel):
@@ -39,6 +45,18 @@ def check_content(manifest: object, end: End, content: bytes) -> None:
         check_program(content)
     except CheckpointError as error:
         raise CheckpointError(f"the {end}'s half {error}") from error
+
+
+def check_engine(checkpoint: Checkpoint, engine: Engine, *, setting: str) -> None:
+    """See that torch is asked for; `setting` is what a scenario calls the engine of this half.
+
+    Raises:
+        ConfigurationError: another engine is.
+    """
+    if engine != "torch":
+        raise ConfigurationError(
+            f"codec {checkpoint.folder.name} is a program of torch.export: set {setting}: torch"
+        )
 
 
 TORCH_EXPORT = Family(

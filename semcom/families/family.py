@@ -54,7 +54,7 @@ class ReceiverHalf(Protocol):
 
 
 LoadTransmitter = Callable[["Checkpoint", Engine, int], TransmitterHalf]
-LoadReceiver = Callable[["Checkpoint", str], ReceiverHalf]
+LoadReceiver = Callable[["Checkpoint", Engine, str, int], ReceiverHalf]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -69,7 +69,7 @@ class Family:
         architecture: checks the part of a manifest that is the family's own.
         files: what the file of each end is called.
         transmitter: loads that half: (checkpoint, engine, threads) -> TransmitterHalf.
-        receiver: loads that half: (checkpoint, device) -> ReceiverHalf.
+        receiver: loads that half: (checkpoint, engine, device, threads) -> ReceiverHalf.
         check: looks at the content of an end's file without running it: (manifest, end, content).
     """
 
@@ -93,14 +93,18 @@ class Family:
         load: LoadTransmitter = named(self.transmitter)
         return load(checkpoint, engine, threads)
 
-    def load_receiver(self, checkpoint: Checkpoint, *, device: str = "cpu") -> ReceiverHalf:
+    def load_receiver(
+        self, checkpoint: Checkpoint, *, engine: Engine, device: str, threads: int
+    ) -> ReceiverHalf:
         """Load the receiving half, ready for service.
 
         Raises:
             CheckpointError: what it holds is damaged, does not fit, or computes nothing useful.
+            ConfigurationError: a package that it needs is missing, or it has no such engine, or
+                that none for the device.
         """
         load: LoadReceiver = named(self.receiver)
-        return load(checkpoint, device)
+        return load(checkpoint, engine, device, threads)
 
     def check_content(self, manifest: Any, end: End, content: bytes) -> None:
         """Look at the content of an end's file, as far as that needs no network.

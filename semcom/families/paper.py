@@ -16,7 +16,7 @@ RKD = Family(
     architecture=CodecArchitecture,
     files=FILES,
     transmitter="transmitters.engine:load_transmitter",
-    receiver="receiver.codec:load_receiver",
+    receiver="receiver.engine:load_receiver",
     check="semcom.codec_arrays:check_content",
 )
 JSCC = Family(
@@ -25,6 +25,6 @@ JSCC = Family(
     architecture=CodecArchitecture,
     files=FILES,
     transmitter="transmitters.engine:load_transmitter",
-    receiver="receiver.codec:load_receiver",
+    receiver="receiver.engine:load_receiver",
     check="semcom.codec_arrays:check_content",
 )

@@ -155,7 +155,12 @@ class Plant:
                 "uplink": f"tcp://127.0.0.1:{self.ports['uplink']}",
                 "downlink": f"tcp://127.0.0.1:{self.ports['downlink']}",
             },
-            "receiver": {**common, **codecs, "downlink": dialled["downlink"]},
+            "receiver": {
+                **common,
+                **codecs,
+                "downlink": dialled["downlink"],
+                "engine": "onnxruntime",
+            },
         }
 
     def _start(self, peer: str) -> None:

@@ -38,10 +38,14 @@ def eventually(condition: Callable[[], bool], what: str, deadline_s: float = DEA
 
 
 def write_scenario(path: Path, **changes: object) -> Path:
-    """A small sweep of many small frames; its transmitters start without torch, as the demo's."""
+    """A small sweep of many small frames; its processes start without torch.
+
+    With `engine: torch` that is what receivers have, too, unless they are given one.
+    """
     content = {
         "name": "disturbed",
         "engine": "onnxruntime",
+        "receiver_engine": "torch" if changes.get("engine") == "torch" else "onnxruntime",
         "links": {
             "shapes10": {"dataset": "shapes10", "codec": "shapes10"},
             "shapes100": {"dataset": "shapes100", "codec": "shapes100"},

@@ -23,11 +23,12 @@ Status = dict[str, Any]
 
 
 def write_live_scenario(path: Path, **changes: object) -> Path:
-    """Two links at a good SNR, at a rate that leaves the machine idle; no torch at the edge."""
+    """Two links at a good SNR, at a rate that leaves the machine idle; no torch at either end."""
     content = {
         "name": NAME,
         "mode": "live",
         "engine": "onnxruntime",
+        "receiver_engine": "onnxruntime",
         "links": {
             name: {"dataset": name, "codec": name, "rate_hz": 5, "frame_images": 5}
             for name in ("shapes10", "shapes100")

@@ -64,8 +64,15 @@ def test_process_with_a_bad_setting_names_the_key_and_exits_with_2(
             "receiver",
             "receiver-1",
             {"receiver": {"mode": "throughput"}},
-            "receiver receiver-1 computes with throughput on 1 thread, "
-            "this run with exact on 1 thread",
+            "receiver receiver-1 computes with torch throughput on 1 thread, "
+            "this run with torch exact on 1 thread",
+        ),
+        (
+            "receiver",
+            "receiver-1",
+            {"receiver": {"engine": "onnxruntime"}},
+            "receiver receiver-1 computes with onnxruntime exact on 1 thread, "
+            "this run with torch exact on 1 thread",
         ),
         (
             "transmitters",

@@ -38,7 +38,7 @@ def test_link_swept_with_two_codecs_gives_the_answers_of_two_sweeps(
     codecs: Path, workplace: Path, tmp_path: Path
 ) -> None:
     options = ("--codecs", str(codecs))
-    small: dict[str, object] = {"images": 150, "snr_db": [-5, 5]}
+    small: dict[str, object] = {"images": 150, "snr_db": [-5, 5], "receiver_engine": "torch"}
     scenario = write_scenario(tmp_path / "both.yaml", links=BOTH, window=16, **small)
     start_sweep(scenario, tmp_path / "both", *options, workplace=workplace).finish()
     assert command("verify", tmp_path / "both", cwd=workplace)[0] == 0

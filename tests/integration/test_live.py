@@ -151,7 +151,10 @@ def test_system_attaches_to_processes_that_outlive_it(
     start_by_hand: Starter, place: Path, tmp_path: Path
 ) -> None:
     config, control = write_process_file(
-        tmp_path / "processes.yaml", place, transmitter={"engine": "onnxruntime"}
+        tmp_path / "processes.yaml",
+        place,
+        transmitter={"engine": "onnxruntime"},
+        receiver={"engine": "onnxruntime"},
     )
     scenario = write_live_scenario(
         tmp_path / "live.yaml", ports={"control": control, "metrics_host": "0.0.0.0"}

@@ -28,8 +28,12 @@ PROCESSES = {  # module: extra, whether it speaks JSON
     "orchestrator.training.footprint": ("training", False),
     "orchestrator.training.offline": ("training", False),
 }
-# Which engine it needs a transmitter learns from its settings (test_edge_engine.py).
-UNCHECKED = {("transmitters", "torch"), *(("orchestrator.training", name) for name in LATE)}
+# Which engine they need transmitters and receivers learn from settings (test_edge_engine.py).
+UNCHECKED = {
+    ("transmitters", "torch"),
+    ("receiver", "torch"),
+    *(("orchestrator.training", name) for name in LATE),
+}
 CASES = [
     (module, package)
     for module, (extra, _) in PROCESSES.items()
@@ -120,10 +124,11 @@ def test_package_that_is_imported_late_is_one_line_too(
 def test_sweep_without_a_package_of_a_process_ends_with_its_line(
     workplace: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    scenario = write_scenario(tmp_path / "s.yaml")
+    scenario = write_scenario(tmp_path / "s.yaml", receiver_engine="torch")
     for name, value in hiding("torch").items():
         monkeypatch.setenv(name, value)
     code, printed = command("sweep", scenario, "--out", tmp_path / "run", cwd=workplace)
     assert code == 2, printed
     [line] = [line for line in printed.splitlines() if line.startswith("error:")]
-    assert line.endswith("receiver needs torch: pip install 'rkd-sc[receiver]'")
+    said = "engine torch needs torch: pip install 'rkd-sc[receiver]', or set another engine"
+    assert line.endswith(said)

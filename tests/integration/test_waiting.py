@@ -105,7 +105,11 @@ def test_a_peer_that_is_authorised_as_another_is_told_and_ends_with_4(
         tmp_path / "p.yaml",
         workplace,
         channel={"security": {"keys": str(hub)}, "control": None},
-        receiver={"security": {"keys": str(tmp_path / "peer")}, "control": None},
+        receiver={
+            "security": {"keys": str(tmp_path / "peer")},
+            "control": None,
+            "engine": "onnxruntime",
+        },
     )
     start_by_hand("channel_sim", "channel", config)
     assert start_by_hand("receiver", "receiver-1", config).wait(DEADLINE_S) == 4

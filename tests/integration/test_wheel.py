@@ -187,7 +187,8 @@ def test_shipped_codecs_are_listed(installed: Installation) -> None:
 def test_sweep_runs_on_the_processes_and_codecs_of_the_wheel(
     installed: Installation, workplace: Path, tmp_path: Path
 ) -> None:
-    scenario, run = write_scenario(tmp_path / "s.yaml", images=50, snr_db=[5]), tmp_path / "run"
+    changes = {"images": 50, "snr_db": [5], "receiver_engine": "torch"}
+    scenario, run = write_scenario(tmp_path / "s.yaml", **changes), tmp_path / "run"
     options = ("--data", workplace / "data", "--no-report")
     code, printed = installed.run("semcom", "sweep", scenario, "--out", run, *options)
     assert code == 0, printed

@@ -36,6 +36,8 @@ ENDLESS: dict[str, object] = {
 LIVE: dict[str, object] = {
     "name": "streaming",
     "mode": "live",
+    "engine": "onnxruntime",
+    "receiver_engine": "onnxruntime",
     "links": {
         link: {
             "dataset": link,

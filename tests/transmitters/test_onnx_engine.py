@@ -247,7 +247,7 @@ def test_refuses_a_model_of_timm():
 )
 def test_engine_that_is_not_installed_is_named_with_its_extra(engine, module, extra, monkeypatch):
     for name in [*sys.modules]:
-        if name.startswith(("transmitters.onnx", "transmitters.codec")):
+        if name.startswith(("transmitters.onnx", "transmitters.codec", "semcom.onnx")):
             monkeypatch.delitem(sys.modules, name)
     monkeypatch.setitem(sys.modules, module, None)
     with pytest.raises(ConfigurationError, match=rf"needs {module}: .*\[{extra}\]"):

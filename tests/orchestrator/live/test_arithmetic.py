@@ -93,6 +93,16 @@ def test_a_receiver_in_another_mode_serves_nobody(system):
     assert LoadCodec in system.hears("receiver", "receiver-2", codecs=[], arithmetic=EXACT)
 
 
+def test_a_receiver_with_another_engine_serves_nobody_and_one_that_tells_none_has_torch(system):
+    for engine, expected in (("onnxruntime", [Welcome]), ("torch", None), (None, None)):
+        told = Arithmetic(threads=1, engine=engine, decoding="exact")
+        answered = system.hears("receiver", "receiver-1", codecs=[], arithmetic=told)
+        assert answered == expected if expected else LoadCodec in answered
+        why = "receiver receiver-1 computes with onnxruntime exact on 1 thread, "
+        why += "this run with torch exact on 1 thread"
+        assert system.service.objections(0.0) == ([why] if expected else [])
+
+
 @pytest.mark.parametrize(
     "hello",
     [

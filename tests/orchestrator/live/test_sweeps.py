@@ -28,6 +28,7 @@ def test_takes_a_sweep_that_asks_for_what_runs():
     ("changes", "complaint"),
     [
         ({"engine": "onnxruntime"}, "asks for engine onnxruntime, the running processes have"),
+        ({"receiver_engine": "onnxruntime"}, "asks for receiver_engine onnxruntime, the running"),
         ({"decoding": "throughput"}, "asks for decoding throughput"),
         ({"device": "cuda"}, "asks for device cuda"),
         ({"threads": {"transmitter": 2}}, "asks for threads"),

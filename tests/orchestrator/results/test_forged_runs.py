@@ -130,6 +130,7 @@ def check_told(error: SemcomError) -> None:
     [
         ("run", "another.01234567"),
         ("engine", "onnxruntime"),
+        ("receiver_engine", "onnxruntime"),
         ("threads.receiver", 2),
         ("links.ten.dataset_digest", "0" * 64),
         ("links.ten.codecs.0.digest", "0" * 64),

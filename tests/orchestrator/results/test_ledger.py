@@ -208,15 +208,16 @@ def test_digest_depends_on_answers_and_not_on_durations(plan, tmp_path):
 
 def test_plan_for_torch_has_the_digest_of_before_there_was_a_choice(plan, tmp_path):
     """So ledgers of that time are still read."""
-    assert plan.engine == "torch"
-    content = plan.model_dump(mode="json", exclude={"run", "engine"})
+    assert plan.engine == plan.receiver_engine == "torch"
+    content = plan.model_dump(mode="json", exclude={"run", "engine", "receiver_engine"})
     text = json.dumps(content, sort_keys=True)
     assert plan.digest == hashlib.sha256(text.encode()).hexdigest()
-    edge = plan.model_copy(update={"engine": "onnxruntime"})
-    assert edge.digest != plan.digest
     Ledger(tmp_path / "l.sqlite", plan).close()
-    with pytest.raises(ConfigurationError):
-        Ledger(tmp_path / "l.sqlite", edge)
+    for engine in ("engine", "receiver_engine"):
+        edge = plan.model_copy(update={engine: "onnxruntime"})
+        assert edge.digest != plan.digest
+        with pytest.raises(ConfigurationError):
+            Ledger(tmp_path / "l.sqlite", edge)
 
 
 def test_doubted_answers_are_never_added_to(tmp_path, plan):

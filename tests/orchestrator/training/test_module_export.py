@@ -138,6 +138,8 @@ def test_another_engine_than_torch_is_one_line(tmp_path):
     codec = export_codec("mine", codecs=tmp_path, **halves())
     with pytest.raises(ConfigurationError, match="set engine: torch"):
         codec.load_transmitter(engine="onnxruntime")
+    with pytest.raises(ConfigurationError, match="set receiver_engine: torch"):
+        codec.load_receiver(engine="onnxruntime")
 
 
 def test_images_of_another_size_are_refused(tmp_path: Path):

@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 from onnx import NodeProto, TensorProto, helper, numpy_helper
 
-from transmitters.weight_table import Array, WeightTable
+from semcom.onnx.weight_table import Array, WeightTable
 
 OPSET, IR_VERSION = 20, 9
 NORM_EPSILON = 1e-5  # torch's default, of batch and layer norms alike
@@ -116,7 +116,7 @@ class Graph:
         given = [helper.make_tensor_value_info(n, TensorProto.FLOAT, s) for n, s in inputs.items()]
         made = [helper.make_tensor_value_info(name, TensorProto.FLOAT, None) for name in outputs]
         graph = helper.make_graph(
-            self._nodes, "transmitter", given, made, initializer=self._constants
+            self._nodes, "half of a codec", given, made, initializer=self._constants
         )
         model = helper.make_model(
             graph,

@@ -1,0 +1,76 @@
+"""What computes the networks of a receiver: torch, or ONNX Runtime without torch.
+
+Both take the same verified weights and agree up to rounding. Each is imported only where it is
+the one that is asked for, so that a server without torch installs no more than it runs.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+
+from semcom.checkpoints import Checkpoint
+from semcom.errors import ConfigurationError
+from semcom.extras import needed_by
+from semcom.families import ReceiverHalf
+from semcom.settings import Engine, check_device
+
+Loader = Callable[[Checkpoint], ReceiverHalf]
+EXTRA: dict[Engine, str] = {"torch": "receiver", "onnxruntime": "edge"}
+
+
+def codec_loader(engine: Engine, *, device: str, threads: int) -> Loader:
+    """Import an engine; what it returns loads codecs of any family for it.
+
+    Raises:
+        ConfigurationError: its packages are not installed, or it has no such device.
+    """
+    with needed_by(f"engine {engine}", EXTRA[engine], otherwise="set another engine"):
+        if engine == "torch":
+            import torch
+
+            torch.set_num_threads(threads)
+            device = _torch_device(device)
+        else:
+            import receiver.onnx_decoder  # noqa: F401 - to see that its packages are there
+
+            device = _processor(engine, device)
+    return partial(Checkpoint.load_receiver, engine=engine, device=device, threads=threads)
+
+
+def load_receiver(
+    checkpoint: Checkpoint, engine: Engine, device: str, threads: int
+) -> ReceiverHalf:
+    """Load the receiving half of a codec of the paper's families.
+
+    Raises:
+        CheckpointError: weights that are damaged, do not fit, or compute nothing useful.
+        ConfigurationError: the engine has no such device.
+    """
+    if engine == "torch":
+        from receiver.codec import ReceiverCodec
+
+        return ReceiverCodec.load(checkpoint, device)
+    _processor(engine, device)
+    from receiver.onnx_decoder import OnnxDecoder
+
+    return OnnxDecoder.load(checkpoint, threads=threads)
+
+
+def _torch_device(name: str) -> str:
+    import torch
+
+    if name == "auto":
+        return "cuda" if torch.cuda.is_available() else "cpu"
+    if name.startswith("cuda") and not torch.cuda.is_available():
+        raise ConfigurationError(f"device {name} asked for, but there is no CUDA device here")
+    return name
+
+
+def _processor(engine: Engine, device: str) -> str:
+    """Return the only device that ONNX Runtime is asked to compute on."""
+    try:
+        check_device(engine, device)
+    except ValueError as error:
+        raise ConfigurationError(str(error)) from error
+    return "cpu"

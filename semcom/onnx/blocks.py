@@ -1,0 +1,33 @@
+"""Blocks that both ends of a link share: what `semcom.nn.blocks` is to torch.
+
+Shape legend: N images, D feature width, w width of an SNR code.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from semcom.onnx.graph import Graph
+
+SNR_LOW_DB, SNR_HIGH_DB, SNR_SCALE_DB = -15.0, 30.0, 20.0  # as semcom.nn.blocks.SnrCode
+
+
+def add_one_token_block(graph: Graph, x_ND: str, name: str, *, dim: int, ffn_dim: int) -> str:
+    """`OneTokenTransformerBlock` of that name: (N, D) -> (N, D)."""
+    # x + output(value(x)) is one matrix: nothing lies between the two, nor before the sum.
+    value_DD, value_D = graph.weights.linear(f"{name}.value", inputs=dim, outputs=dim)
+    output_DD, output_D = graph.weights.linear(f"{name}.output", inputs=dim, outputs=dim)
+    x = graph.dense(x_ND, np.eye(dim) + output_DD @ value_DD, output_D + output_DD @ value_D)
+    x = graph.layer_norm(x, f"{name}.norm1", dim=dim)
+    y = graph.linear(x, f"{name}.up", inputs=dim, outputs=ffn_dim)
+    y = graph.add("Gelu", y)
+    y = graph.linear(y, f"{name}.down", inputs=ffn_dim, outputs=dim)
+    return graph.layer_norm(graph.add("Add", x, y), f"{name}.norm2", dim=dim)
+
+
+def add_snr_code(graph: Graph, snr_db_N1: str, name: str, *, width: int) -> str:
+    """`SnrCode` of that name: (N, 1) in dB -> (N, w)."""
+    low, high = (graph.constant(np.array(value)) for value in (SNR_LOW_DB, SNR_HIGH_DB))
+    clipped = graph.add("Clip", snr_db_N1, low, high)
+    matrix_w1, bias_w = graph.weights.linear(f"{name}.linear", inputs=1, outputs=width)
+    return graph.add("Sigmoid", graph.dense(clipped, matrix_w1 / SNR_SCALE_DB, bias_w))
