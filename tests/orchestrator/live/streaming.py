@@ -140,5 +140,6 @@ def status_of(stream: Stream, now_s: float = 2.0) -> dict[str, Any]:
     links = json.loads(json.dumps(stream.status(now_s, heard=list(stream.links))))
     return {
         "name": "live", "run": RUN, "phase": "streaming", "uptime_s": now_s, "window_s": 10.0,
-        "links": links, "processes": [], "sweep": None, "jobs": [],
+        "links": links, "processes": [], "sweep": None, "jobs": [], "codecs": [],
+        "models": ["awgn"], "model_settings": {"awgn": []}, "snr_bounds_db": [-30, 60],
     }  # fmt: skip
