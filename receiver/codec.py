@@ -14,7 +14,7 @@ import torch
 from torch import Tensor, nn
 
 from receiver.channel_decoder import make_channel_decoder
-from receiver.equalizer import equalize
+from receiver.equalizer import equalize_arrays
 from receiver.heads import ClassificationHead
 from semcom.architecture import CodecArchitecture
 from semcom.checkpoints import Checkpoint
@@ -75,11 +75,8 @@ class ReceiverCodec:
     ) -> npt.NDArray[np.float32]:
         """Decode one forward pass: received complex64 (N, K) -> logits float32 (N, T)."""
         with torch.inference_mode():
-            received = torch.from_numpy(received_NK).to(self.device)
-            csi = None if csi_NM is None else torch.from_numpy(csi_NM).to(self.device)
             snr_db = torch.from_numpy(snr_db_N).to(self.device)
-            noise_power = torch.pow(10.0, -snr_db / 10.0).unsqueeze(1)
-            equalized = equalize(received, csi, method=equalizer, noise_power=noise_power)
+            equalized = equalize_arrays(received_NK, csi_NM, snr_db_N=snr_db, method=equalizer)
             _, logits_NT = self.forward(equalized, snr_db)
         logits: npt.NDArray[np.float32] = logits_NT.cpu().numpy()
         return logits

@@ -5,6 +5,8 @@ Shape legend: B batch (one codeword per image), K complex symbols, M columns of 
 
 from __future__ import annotations
 
+import numpy as np
+import numpy.typing as npt
 import torch
 from torch import Tensor
 
@@ -40,6 +42,24 @@ def equalize(
         return received_BK * (csi_BM.conj() / (power_BM + noise_power))
     # A fade so deep that the float is zero carries nothing: it must not become NaN.
     return received_BK * (csi_BM.conj() / power_BM.clamp_min(1e-12))
+
+
+def equalize_arrays(
+    received_NK: npt.NDArray[np.complex64],
+    csi_NM: npt.NDArray[np.complex64] | None,
+    *,
+    snr_db_N: Tensor,
+    method: EqualizerMethod,
+) -> Tensor:
+    """Equalise a frame as it came, on the device of its SNRs: see `equalize`.
+
+    Returns:
+        Symbols (N, K) complex64; N0 follows from the SNR (N,) in dB.
+    """
+    received = torch.from_numpy(received_NK).to(snr_db_N.device)
+    csi = None if csi_NM is None else torch.from_numpy(csi_NM).to(snr_db_N.device)
+    noise_power = torch.pow(10.0, -snr_db_N / 10.0).unsqueeze(1)
+    return equalize(received, csi, method=method, noise_power=noise_power)
 
 
 def effective_csi(csi_BM: Tensor) -> Tensor:

@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from receiver.equalizer import equalize
+from receiver.equalizer import equalize_arrays
 from semcom.checkpoints import Checkpoint
 from semcom.codec_manifest import FamilyManifest
 from semcom.families.exported import ExportedArchitecture, check_engine
@@ -43,11 +43,8 @@ class ExportedReceiver:
     ) -> npt.NDArray[np.float32]:
         """Decode one forward pass: complex64 (N, K) -> logits (N, T), or images (N, H, W, C)."""
         with torch.inference_mode():
-            received = torch.from_numpy(received_NK).to(self._device)
-            csi = None if csi_NM is None else torch.from_numpy(csi_NM).to(self._device)
             snr_db = torch.from_numpy(snr_db_N).to(self._device)
-            noise_power = torch.pow(10.0, -snr_db / 10.0).unsqueeze(1)
-            equalized = equalize(received, csi, method=equalizer, noise_power=noise_power)
+            equalized = equalize_arrays(received_NK, csi_NM, snr_db_N=snr_db, method=equalizer)
             reals = torch.view_as_real(equalized.contiguous()).flatten(1)
             outputs = self._program(reals, snr_db) if self._takes_snr else self._program(reals)
             if self._images:

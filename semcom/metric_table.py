@@ -75,7 +75,7 @@ METRICS: dict[str, Exported] = {
         "counter", "Frames that were due to be sent, by the plan or the stream", (TX,), LINK
     ),
     "semcom_frames_shed_total": Exported(
-        "counter", "Frames offered and not taken up, because too many waited", (TX,), LINK
+        "counter", "Frames offered and dropped, because too many waited", (TX,), LINK
     ),
     "semcom_frames_sent_total": Exported("counter", "Frames sent for the first time", (TX,), LINK),
     "semcom_frames_retransmitted_total": Exported("counter", "Frames sent again", (TX,), LINK),
@@ -99,7 +99,7 @@ METRICS: dict[str, Exported] = {
         "gauge", "Frames sent and not yet answered", (TX,), LINK
     ),
     "semcom_frames_open": Exported(
-        "gauge", "Frames taken up whose receipt from the ledger is not here yet", (TX,), LINK
+        "gauge", "Frames accepted whose receipt from the ledger is not here yet", (TX,), LINK
     ),
     "semcom_messages_refused_total": Exported(
         "counter", "Messages refused here, or refused by a peer that said so", SPEAKERS,

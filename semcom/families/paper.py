@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from semcom.architecture import CodecArchitecture
 from semcom.codec_arrays import End
 from semcom.families.family import Family
@@ -19,12 +21,4 @@ RKD = Family(
     receiver="receiver.engine:load_receiver",
     check="semcom.codec_arrays:check_content",
 )
-JSCC = Family(
-    name="jscc",
-    title="JSCC",
-    architecture=CodecArchitecture,
-    files=FILES,
-    transmitter="transmitters.engine:load_transmitter",
-    receiver="receiver.engine:load_receiver",
-    check="semcom.codec_arrays:check_content",
-)
+JSCC = replace(RKD, name="jscc", title="JSCC")

@@ -40,6 +40,10 @@ SIZE_WORDS = re.compile(
 SIZE_TEXT = re.compile(r"[A-Za-z0-9_ +\-*/(),<>=.']{0,500}")
 PLAIN = re.compile(r"[\w.:+\-]{0,300}", re.ASCII)
 SPEC_TYPES = ("builtins.tuple", "builtins.list", "builtins.dict", None)
+# What zipfile and json raise on damage, nesting, passwords and unknown compression.
+READING_FAILS = (
+    zipfile.BadZipFile, OSError, ValueError, KeyError, EOFError, RuntimeError,
+)  # fmt: skip
 # The pickle of ((), {}): no example inputs.
 NO_SAMPLE = b"\x80\x02)}q\x00\x86q\x01."
 
@@ -53,9 +57,7 @@ def check_program(content: bytes) -> None:
     try:
         with zipfile.ZipFile(io.BytesIO(content)) as archive:
             _check_archive(archive)
-    except (zipfile.BadZipFile, OSError, ValueError, KeyError, RecursionError, EOFError) as error:
-        raise CheckpointError(f"is no program of torch.export: {_line(error)}") from error
-    except (NotImplementedError, RuntimeError) as error:  # of zipfile, on compression or passwords
+    except READING_FAILS as error:
         raise CheckpointError(f"is no program of torch.export: {_line(error)}") from error
 
 

@@ -15,37 +15,11 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from orchestrator.datasets import own_pictures, pictures
-from orchestrator.datasets.own_sets import prepare_own
 from orchestrator.datasets.prepare import draw_missing, ensure
 from semcom.errors import ConfigurationError, SemcomError
 from semcom.shards import Shard, read_manifest, split_digest
 from tests.orchestrator.datasets import fakes
-
-CLASSES = ["cat 2", "cat 10"]  # in label order
-
-
-def image(seed: int, size: tuple[int, int] = (16, 16)) -> Image.Image:
-    """A picture whose pixels nobody else has."""
-    pixels = np.random.default_rng(seed).integers(0, 256, (size[1], size[0], 3), dtype=np.uint8)
-    return Image.fromarray(pixels)
-
-
-def fill(folder: Path, images: int = 5, first: int = 0, size: tuple[int, int] = (16, 16)) -> Path:
-    """Put PNG images of two classes into class folders."""
-    for label, name in enumerate(CLASSES):
-        (folder / name).mkdir(parents=True, exist_ok=True)
-        for number in range(images):
-            seed = first + 1000 * label + number
-            image(seed, size).save(folder / name / f"{seed}.png")
-    return folder
-
-
-def made(tmp_path: Path, source: Path, **options):
-    return prepare_own("mine", root=tmp_path / "data" / "mine", source=source, **options)
-
-
-def sizes(manifest) -> dict[str, int]:
-    return {split: part.images for split, part in manifest.splits.items()}
+from tests.orchestrator.datasets.own_images import CLASSES, fill, image, made, sizes
 
 
 def test_class_folders_without_a_split_hold_test_images_out(tmp_path):
@@ -270,103 +244,6 @@ def test_what_cannot_be_used_is_a_line_of_each_kind(tmp_path, caplog, monkeypatc
     }
 
 
-def damage(*files: Path) -> None:
-    for path in files:
-        path.write_bytes(b"x")
-
-
-def all_but_one(folder: Path) -> None:
-    for path in sorted((folder / CLASSES[1]).iterdir())[1:]:
-        path.unlink()
-
-
-def copies_only(folder: Path) -> None:
-    files = sorted((folder / CLASSES[1]).iterdir())
-    for path in files[1:]:
-        shutil.copy(files[0], path)
-
-
-def one_class_beside_images(folder: Path) -> None:
-    shutil.rmtree(folder / CLASSES[1])
-    for seed in (1, 2):
-        image(seed).save(folder / f"{seed}.png")
-
-
-def other_classes(folder: Path) -> None:
-    folder.rename(folder.with_name("x"))
-    folder.mkdir()
-    folder.with_name("x").rename(folder / "train")
-    fill(folder / "test")
-    (folder / "test" / CLASSES[0]).rename(folder / "test" / "dog")
-
-
-# What leaves a folder of which no data set can be made.
-SPOILED = {
-    "empty": lambda folder: [shutil.rmtree(folder / name) for name in CLASSES],
-    "no images": lambda folder: [p.rename(p.with_suffix(".txt")) for p in folder.glob("*/*")],
-    "one class": lambda folder: shutil.rmtree(folder / CLASSES[1]),
-    "one class beside images": one_class_beside_images,
-    "damaged class": lambda folder: damage(*(folder / CLASSES[1]).iterdir()),
-    "all damaged": lambda folder: damage(*folder.glob("*/*.png")),
-    "one image of a class": all_but_one,
-    "copies only": copies_only,
-    "other classes": other_classes,
-    "blank name": lambda folder: (folder / CLASSES[0]).rename(folder / " "),
-}
-
-
-@pytest.mark.parametrize(
-    ("kind", "told"),
-    [
-        ("empty", "holds no images: PNG, JPEG, WEBP or BMP in <class>/"),
-        ("no images", "holds no images"),
-        ("one class", "has one class only, the folder 'cat 2'; .*--from .*from/cat 2"),
-        ("one class beside images", "one class only, the folder 'cat 2' beside 2 images"),
-        ("damaged class", "class 'cat 10' has no training images that can be used: 5 left out"),
-        ("all damaged", "no train images that can be used: 10 left out: not PNG"),
-        ("one image of a class", "class 'cat 10' has one image only; at least two"),
-        ("copies only", "class 'cat 10' has one image only; at least two different"),
-        ("other classes", "train has no images of class 'dog', which .*test has"),
-        ("blank name", "class ' ' needs a name of 1 to 1000 characters"),
-    ],
-)
-def test_a_folder_of_which_no_set_can_be_made_is_one_line(tmp_path, kind, told):
-    SPOILED[kind](fill(tmp_path / "from"))
-    with pytest.raises(ConfigurationError, match=told) as raised:
-        made(tmp_path, tmp_path / "from")
-    assert len(str(raised.value).splitlines()) == 1
-    assert not (tmp_path / "data" / "mine" / "dataset.json").exists()
-
-
-def test_class_names_that_are_not_utf_8_are_told(tmp_path):
-    fill(tmp_path / "from")
-    (tmp_path / "from" / CLASSES[0]).rename(tmp_path / "from" / os.fsdecode(b"\xff"))
-    with pytest.raises(ConfigurationError, match=r"class folder '\?' is not named in UTF-8"):
-        made(tmp_path, tmp_path / "from")
-
-
-@pytest.mark.parametrize(
-    ("options", "told"),
-    [
-        ({"size": 7}, "--size 7: images have 8 to 1,024 pixels"),
-        ({"size": 2000}, "--size 2000"),
-        ({"test_share": 0.0}, "--test-share 0: must lie between 0 and 1"),
-        ({"test_share": 1.0}, "--test-share 1"),
-        ({"test_share": float("nan")}, "--test-share nan"),
-    ],
-)
-def test_options_that_cannot_be_are_told(tmp_path, options, told):
-    with pytest.raises(ConfigurationError, match=told):
-        made(tmp_path, fill(tmp_path / "from"), **options)
-
-
-def test_a_share_has_no_effect_where_the_source_is_split(tmp_path):
-    fill(tmp_path / "from" / "train")
-    fill(tmp_path / "from" / "test", first=50)
-    with pytest.raises(ConfigurationError, match=r"--test-share has no effect: .* test images"):
-        made(tmp_path, tmp_path / "from", test_share=0.2)
-
-
 def test_images_in_two_classes_or_in_both_splits_are_said(tmp_path, caplog):
     fill(tmp_path / "from" / "train")
     fill(tmp_path / "from" / "test", 1, first=50)
@@ -376,19 +253,6 @@ def test_images_in_two_classes_or_in_both_splits_are_said(tmp_path, caplog):
     made(tmp_path, tmp_path / "from")
     assert "mine: 1 file found in more than one class" in caplog.messages
     assert "mine: 1 test image also among the training images" in caplog.messages
-
-
-def test_known_names_and_shards_among_the_images_are_refused(tmp_path):
-    source = fill(tmp_path / "from")
-    with pytest.raises(ConfigurationError, match="'cifar10' is a known data set"):
-        prepare_own("cifar10", root=tmp_path / "cifar10", source=source)
-    with pytest.raises(ConfigurationError, match="the images are read from"):
-        prepare_own("mine", root=source, source=source)
-    with pytest.raises(ConfigurationError, match="no folder or archive"):
-        made(tmp_path, tmp_path / "nowhere")
-    (tmp_path / "t.txt").write_text("a sentence\n")
-    with pytest.raises(ConfigurationError, match="no zip or tar archive"):
-        made(tmp_path, tmp_path / "t.txt")
 
 
 def test_a_renamed_folder_of_shards_is_not_taken_for_another_set(tmp_path):

@@ -7,7 +7,6 @@ import shutil
 import sqlite3
 import sys
 import tempfile
-import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -27,7 +26,7 @@ from orchestrator.plan.scenario import Scenario, read_scenario
 from orchestrator.reports import report
 from orchestrator.results.ledger import Ledger
 from orchestrator.results.run_folder import open_finished
-from orchestrator.results.run_lock import alone_in, claim_folder, last_folder
+from orchestrator.results.run_lock import alone_in
 from orchestrator.results.verify import verify_run
 from orchestrator.sweep.run import plan_run
 from semcom.errors import AccountingError, ConfigurationError, StorageError
@@ -188,52 +187,6 @@ class TestOneAtATime:
 
 
 class TestNames:
-    def test_who_asks_at_once_gets_another_folder(self, tmp_path):
-        found: list[Path] = []
-        askers = [
-            threading.Thread(target=lambda: found.append(claim_folder(tmp_path / "new" / "run")))
-            for _ in range(12)
-        ]
-        for asker in askers:
-            asker.start()
-        for asker in askers:
-            asker.join()
-        assert len(set(found)) == 12
-        assert last_folder(tmp_path / "new" / "run").name == "run-12"
-
-    def test_no_folder_can_be_claimed_in_a_file(self, tmp_path):
-        (tmp_path / "file").touch()
-        with pytest.raises(StorageError, match="cannot make"):
-            claim_folder(tmp_path / "file" / "run")
-
-    def test_a_run_killed_before_its_ledger_leaves_its_name_free(self, tmp_path):
-        """Found by a soak: each such kill made the next sweep begin in another folder."""
-        folder = claim_folder(tmp_path / "run")
-        (folder / "lock").write_text("{}")
-        (folder / "logs").mkdir()
-        assert claim_folder(tmp_path / "run") == folder
-        assert list(folder.iterdir()) == []
-
-    @pytest.mark.parametrize("held", ["empty", "logged", "ledger", "locked"])
-    def test_a_folder_that_holds_more_or_is_held_is_left_alone(self, tmp_path, held):
-        folder = claim_folder(tmp_path / "run")
-        if held == "empty":  # another process made it just now
-            assert claim_folder(tmp_path / "run") == tmp_path / "run-2"
-            return
-        (folder / "lock").touch()
-        (folder / "logs").mkdir()
-        if held == "logged":
-            (folder / "logs" / "channel.jsonl").touch()
-        if held == "ledger":
-            (folder / "ledger.sqlite").touch()
-        if held == "locked":
-            with alone_in(folder, tmp_path):
-                assert claim_folder(tmp_path / "run") == tmp_path / "run-2"
-            return
-        before = sorted(folder.rglob("*"))
-        assert claim_folder(tmp_path / "run") == tmp_path / "run-2"
-        assert sorted(folder.rglob("*")) == before
-
     @pytest.mark.parametrize("out", [(), ("--out", "runs/live"), ("--out", "runs/live/shapes")])
     def test_a_sweep_does_not_write_where_live_systems_lie(self, semcom, place, out):
         code, _, said = semcom("sweep", "live.yaml", "--codecs", "codecs", *out)

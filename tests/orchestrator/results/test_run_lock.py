@@ -1,0 +1,61 @@
+"""Names of run folders: two runs never take one, and a killed run leaves its name free."""
+
+from __future__ import annotations
+
+import threading
+from pathlib import Path
+
+import pytest
+
+from orchestrator.results.run_lock import alone_in, claim_folder, last_folder
+from semcom.errors import StorageError
+
+
+def test_who_asks_at_once_gets_another_folder(tmp_path):
+    found: list[Path] = []
+    askers = [
+        threading.Thread(target=lambda: found.append(claim_folder(tmp_path / "new" / "run")))
+        for _ in range(12)
+    ]
+    for asker in askers:
+        asker.start()
+    for asker in askers:
+        asker.join()
+    assert len(set(found)) == 12
+    assert last_folder(tmp_path / "new" / "run").name == "run-12"
+
+
+def test_no_folder_can_be_claimed_in_a_file(tmp_path):
+    (tmp_path / "file").touch()
+    with pytest.raises(StorageError, match="cannot make"):
+        claim_folder(tmp_path / "file" / "run")
+
+
+def test_a_run_killed_before_its_ledger_leaves_its_name_free(tmp_path):
+    """Found by a soak: each such kill made the next sweep begin in another folder."""
+    folder = claim_folder(tmp_path / "run")
+    (folder / "lock").write_text("{}")
+    (folder / "logs").mkdir()
+    assert claim_folder(tmp_path / "run") == folder
+    assert list(folder.iterdir()) == []
+
+
+@pytest.mark.parametrize("held", ["empty", "logged", "ledger", "locked"])
+def test_a_folder_that_holds_more_or_is_held_is_left_alone(tmp_path, held):
+    folder = claim_folder(tmp_path / "run")
+    if held == "empty":  # another process made it just now
+        assert claim_folder(tmp_path / "run") == tmp_path / "run-2"
+        return
+    (folder / "lock").touch()
+    (folder / "logs").mkdir()
+    if held == "logged":
+        (folder / "logs" / "channel.jsonl").touch()
+    if held == "ledger":
+        (folder / "ledger.sqlite").touch()
+    if held == "locked":
+        with alone_in(folder, tmp_path):
+            assert claim_folder(tmp_path / "run") == tmp_path / "run-2"
+        return
+    before = sorted(folder.rglob("*"))
+    assert claim_folder(tmp_path / "run") == tmp_path / "run-2"
+    assert sorted(folder.rglob("*")) == before
