@@ -12,7 +12,7 @@ import io
 import json
 import re
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from semcom.errors import CheckpointError
@@ -28,7 +28,7 @@ ENTRIES = re.compile(
     r"|\.data/(version|serialization_id)"
 )
 TARGETS = re.compile(
-    r"torch\.ops\.(aten|prims)\.[a-z_][a-z0-9_]*\.[A-Za-z_][A-Za-z0-9_]*"
+    r"torch\.ops\.(aten|prims)\.(?!from_file|_print)[a-z_][a-z0-9_]*\.[A-Za-z_][A-Za-z0-9_]*"
     r"|_operator\.(getitem|add|sub|mul|floordiv|truediv|mod|pow|neg|eq|ne|lt|le|gt|ge|and_|or_)"
     r"|torch\.sym_(int|float|max|min|not|ite|sum)|math\.(ceil|floor|trunc)"
 )
@@ -40,16 +40,21 @@ SIZE_WORDS = re.compile(
 SIZE_TEXT = re.compile(r"[A-Za-z0-9_ +\-*/(),<>=.']{0,500}")
 PLAIN = re.compile(r"[\w.:+\-]{0,300}", re.ASCII)
 SPEC_TYPES = ("builtins.tuple", "builtins.list", "builtins.dict", None)
-# What zipfile and json raise on damage, nesting, passwords and unknown compression.
+# What damage, nesting, passwords, unknown compression and JSON of another form raise.
 READING_FAILS = (
-    zipfile.BadZipFile, OSError, ValueError, KeyError, EOFError, RuntimeError,
+    zipfile.BadZipFile, OSError, ValueError, KeyError, EOFError, RuntimeError, TypeError,
+    AttributeError,
 )  # fmt: skip
 # The pickle of ((), {}): no example inputs.
 NO_SAMPLE = b"\x80\x02)}q\x00\x86q\x01."
 
 
-def check_program(content: bytes) -> None:
+def check_program(content: bytes) -> bytes:
     """Let through what torch can load without running anything but operators.
+
+    Returns:
+        The archive written again from the files that were checked: torch reads archives by another
+        library, which may find other files in the same bytes.
 
     Raises:
         CheckpointError: it is no such archive, or holds something else.
@@ -57,21 +62,24 @@ def check_program(content: bytes) -> None:
     try:
         with zipfile.ZipFile(io.BytesIO(content)) as archive:
             _check_archive(archive)
+            return packed({name: archive.read(name) for name in archive.namelist()})
     except READING_FAILS as error:
         raise CheckpointError(f"is no program of torch.export: {_line(error)}") from error
 
 
+def packed(files: Mapping[str, bytes]) -> bytes:
+    """Return an archive of files, without times: equal files give equal bytes."""
+    written = io.BytesIO()
+    with zipfile.ZipFile(written, "w", zipfile.ZIP_STORED) as archive:
+        for name, content in files.items():
+            archive.writestr(zipfile.ZipInfo(name), content)
+    return written.getvalue()
+
+
 def empty_sample() -> bytes:
     """Return the example inputs of a program that has none, as `torch.save` writes them."""
-    packed = io.BytesIO()
-    with zipfile.ZipFile(packed, "w", zipfile.ZIP_STORED) as archive:
-        for name, content in (
-            ("data.pkl", NO_SAMPLE),
-            ("byteorder", b"little"),
-            ("version", b"3\n"),
-        ):
-            archive.writestr(zipfile.ZipInfo(f"archive/{name}"), content)
-    return packed.getvalue()
+    files = {"data.pkl": NO_SAMPLE, "byteorder": b"little", "version": b"3\n"}
+    return packed({f"archive/{name}": content for name, content in files.items()})
 
 
 def without_origin(graph: Any) -> Any:

@@ -17,6 +17,7 @@ from semcom.families.program_check import (
     SAMPLE,
     check_program,
     empty_sample,
+    packed,
     without_origin,
 )
 
@@ -31,9 +32,9 @@ def load_program(content: bytes, device: torch.device) -> Program:
     Raises:
         CheckpointError: torch cannot read it.
     """
-    check_program(content)
+    checked = check_program(content)
     try:
-        exported = torch.export.load(io.BytesIO(content))
+        exported = torch.export.load(io.BytesIO(checked))
         if device.type != "cpu":
             exported = move_to_device_pass(exported, device)
         program: Program = exported.module(check_guards=False)
@@ -59,36 +60,29 @@ def save_program(
         CheckpointError: torch cannot export it, or what it exports is no codec's program.
     """
     items = torch.export.Dim("items", min=1, max=MAX_ITEMS)
-    packed = io.BytesIO()
+    saved = io.BytesIO()
     try:
         with torch.no_grad():
             exported = torch.export.export(
                 module, example, dynamic_shapes=tuple({0: items} for _ in example)
             )
-        torch.export.save(exported, packed)
+        torch.export.save(exported, saved)
     except Exception as error:  # torch says in many ways what it cannot export
         reason = next((line for line in str(error).splitlines() if line.strip()), "")
         raise CheckpointError(
             f"torch.export cannot export {name}: {reason or type(error).__name__}"
         ) from error
-    program = _without_origin(packed)
-    check_program(program)
-    return program
+    return check_program(_without_origin(saved))
 
 
-def _without_origin(packed: io.BytesIO) -> bytes:
+def _without_origin(archive: io.BytesIO) -> bytes:
     """Write the archive again without example inputs, paths of modules, or times."""
-    written = io.BytesIO()
-    with (
-        zipfile.ZipFile(packed) as source,
-        zipfile.ZipFile(written, "w", zipfile.ZIP_STORED) as target,
-    ):
+    files: dict[str, bytes] = {}
+    with zipfile.ZipFile(archive) as source:
         for name in source.namelist():
             content, inner = source.read(name), name.partition("/")[2]
             if inner == GRAPH:
                 graph = without_origin(json.loads(content)) | {"guards_code": []}
                 content = json.dumps(graph, separators=(",", ":")).encode()
-            elif inner == SAMPLE:
-                content = empty_sample()
-            target.writestr(zipfile.ZipInfo(name), content)
-    return written.getvalue()
+            files[name] = empty_sample() if inner == SAMPLE else content
+    return packed(files)

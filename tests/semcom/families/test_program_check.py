@@ -114,7 +114,7 @@ def with_name(graph: Any) -> None:
     [
         "torch.hub.load", "torch.load", "torch.serialization.os.system", "_operator.call",
         "math.__loader__", "torch.ops.aten.add.Tensor.__globals__", "torch.ops.load_library",
-        "#extension:evil", "os.system", "torch.ops.aten..x", "",
+        "#extension:evil", "os.system", "torch.ops.aten.from_file.default", "torch.ops.aten..x", "",
     ],
 )  # fmt: skip
 def test_target_that_is_no_operator_is_refused(program, target):
@@ -129,6 +129,11 @@ def test_target_that_is_no_operator_is_refused(program, target):
 def test_text_that_torch_would_run_or_import_is_refused(program, edit):
     with pytest.raises(CheckpointError):
         check_program(edited(program, in_json(GRAPH, edit)))
+
+
+def test_torch_is_given_the_files_that_were_checked_and_no_others(program):
+    hidden = b"PK\x05\x06" + program
+    assert check_program(hidden) == check_program(program) == program
 
 
 class Evil:
@@ -174,6 +179,10 @@ def second_pickle(files: dict[str, bytes]) -> None:
         lambda files: files.pop(WEIGHTS),
         lambda files: files.update({GRAPH: b"[" * 100_000}),
         lambda files: files.update({GRAPH: b"\xff"}),
+        lambda files: files.update({GRAPH: b"[]"}),
+        lambda files: files.update({WEIGHTS: b'{"config": []}'}),
+        lambda files: files.update({WEIGHTS: b'{"config": {"a": 1}}'}),
+        lambda files: files.update({WEIGHTS: b"null"}),
     ],
 )
 def test_archive_that_holds_more_than_arrays_is_refused(program, edit):
