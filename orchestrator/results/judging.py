@@ -9,19 +9,17 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 
-import numpy as np
-
 from orchestrator.plan.plan import Plan, PlannedLink
 from orchestrator.results.frame_rows import FrameRow, misjudged
 from semcom.errors import AccountingError, SemcomError
-from semcom.shards import LabelArray, Shard, split_digest
+from semcom.shards import Shard, split_digest
 from semcom.tasks.classification import Classification
 from semcom.tasks.score import Score
-from semcom.tasks.task import Task
+from semcom.tasks.task import Task, references_of
 
 
 class Judge:
-    """Knows the labels of as many links as there are data sets for.
+    """Knows what answers are judged by, of as many links as there are data sets for.
 
     `not_judged` says of every other link why not.
     """
@@ -30,22 +28,22 @@ class Judge:
         self.not_judged: dict[str, str] = {}
         self._plan = plan
         self._tasks = tasks
-        self._labels: dict[str, tuple[LabelArray, int]] = {}  # and the number of classes
-        known: dict[tuple[str, str], tuple[LabelArray, int] | str] = {}
+        self._shards: dict[str, Shard] = {}
+        known: dict[tuple[str, str], Shard | str] = {}
         for name, link in plan.links.items():
             dataset = (link.dataset, link.dataset_digest)
             if dataset not in known:
-                known[dataset] = _labels_of(link, data)
+                known[dataset] = _shard_of(link, data)
             found = known[dataset]
             if isinstance(found, str):
                 self.not_judged[name] = found
             else:
-                self._labels[name] = found
+                self._shards[name] = found
 
     @property
     def judged(self) -> list[str]:
         """Links whose answers can be judged."""
-        return [name for name in self._labels if name not in self.not_judged]
+        return [name for name in self._shards if name not in self.not_judged]
 
     def check(self, row: FrameRow) -> None:
         """Judge a frame again, where its link's labels are known.
@@ -53,17 +51,20 @@ class Judge:
         Raises:
             AccountingError: another number of its answers is right than was recorded.
         """
-        if row.link not in self._labels:
+        shard = self._shards.get(row.link)
+        if shard is None:
             return
-        labels_N, classes = self._labels[row.link]
-        task = self._tasks.get(row.codec, Classification(classes=classes))
+        task = self._tasks.get(row.codec)
+        if task is None:  # of a ledger that does not name its codecs' tasks
+            task = Classification(classes=len(shard.manifest.classes))
         if wrong := misjudged(task, row.answer, row.score, row.images):
             raise AccountingError(f"{row} {wrong}: the ledger was altered, run again")
         first = row.frame * self._plan.frame_images
-        wanted_N = labels_N[first : first + row.images]
-        if len(wanted_N) != row.images:
+        items = slice(first, first + row.images)
+        wanted = references_of(task, shard.images_NHWC[items], shard.labels_N[items])
+        if len(wanted) != row.images:
             raise AccountingError(f"{row} has images that its data set does not have: run again")
-        score = task.rejudge(row.answer, wanted_N)
+        score = task.rejudge(row.answer, wanted)
         if score is None:
             self.not_judged.setdefault(row.link, "its ledger keeps no answers, only their digests")
         elif score != row.score:
@@ -77,8 +78,8 @@ def _sums(score: Score) -> str:
     return ", ".join(f"{name} {total}" for name, total in score.items())
 
 
-def _labels_of(link: PlannedLink, data: Path | None) -> tuple[LabelArray, int] | str:
-    """A data set's labels and number of classes, or why it cannot judge."""
+def _shard_of(link: PlannedLink, data: Path | None) -> Shard | str:
+    """The images and labels of a data set as it was planned, or why it cannot judge."""
     if data is None:
         return "no folder of data sets was named"
     root = data / link.dataset
@@ -86,11 +87,10 @@ def _labels_of(link: PlannedLink, data: Path | None) -> tuple[LabelArray, int] |
         shard = Shard(root, "test")
         if shard.digest != link.dataset_digest:
             return f"{root} is another data set than was planned"
-        labels_N = np.array(shard.labels_N)
-        if split_digest(shard.images_NHWC, labels_N) != link.dataset_digest:
+        if split_digest(shard.images_NHWC, shard.labels_N) != link.dataset_digest:
             return f"{root} was altered: its images and labels have another digest than it says"
     except SemcomError as error:
         return str(error)
     except (OSError, ValueError) as error:
         return f"{root} cannot be read: {error}"
-    return labels_N, len(shard.manifest.classes)
+    return shard
