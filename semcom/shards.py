@@ -20,7 +20,7 @@ import json
 import os
 import secrets
 from pathlib import Path
-from typing import Any, Literal, Self, get_args
+from typing import Any, Literal, NamedTuple, Self, get_args
 
 import numpy as np
 import numpy.typing as npt
@@ -46,6 +46,21 @@ HEADER_READERS = {
 }
 ImageArray = npt.NDArray[np.uint8]
 LabelArray = npt.NDArray[np.uint16]
+
+
+class Span(NamedTuple):
+    """Items `first` ... of the first `of` items of a split; after the last one comes the first."""
+
+    first: int
+    number: int
+    of: int
+
+    def cut(self, array: npt.NDArray[Any]) -> npt.NDArray[Any]:
+        """Return these items of an array."""
+        first, end = self.first % self.of, self.first % self.of + self.number
+        if end <= self.of:
+            return array[first:end]
+        return np.concatenate([array[first : self.of], array[: end - self.of]])
 
 
 class SplitManifest(BaseModel):

@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from semcom.errors import ConfigurationError
-from semcom.shards import Shard
+from semcom.shards import Shard, Span
 from semcom.tasks.task import Task, references_of
 
 
@@ -24,11 +24,10 @@ class FrameSource:
                 f"with {digest[:12]}: prepare the same data set on both hosts"
             )
 
-    def images(self, first: int, count: int) -> npt.NDArray[np.uint8]:
-        """uint8 (count, H, W, 3)."""
-        return self._shard.images_NHWC[first : first + count]
+    def images(self, items: Span) -> npt.NDArray[np.uint8]:
+        """uint8 (N, H, W, 3)."""
+        return items.cut(self._shard.images_NHWC)
 
-    def references(self, task: Task, first: int, count: int) -> npt.NDArray[Any]:
+    def references(self, task: Task, items: Span) -> npt.NDArray[Any]:
         """What a task judges answers by: labels, or the images; neither leaves this process."""
-        items = slice(first, first + count)
-        return references_of(task, self._shard.images_NHWC[items], self._shard.labels_N[items])
+        return references_of(task, self.images(items), items.cut(self._shard.labels_N))

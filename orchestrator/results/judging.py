@@ -59,9 +59,8 @@ class Judge:
             task = Classification(classes=len(shard.manifest.classes))
         if wrong := misjudged(task, row.answer, row.score, row.images):
             raise AccountingError(f"{row} {wrong}: the ledger was altered, run again")
-        first = row.frame * self._plan.frame_images
-        items = slice(first, first + row.images)
-        wanted = references_of(task, shard.images_NHWC[items], shard.labels_N[items])
+        items = self._plan.items(row.link, row.frame)
+        wanted = references_of(task, items.cut(shard.images_NHWC), items.cut(shard.labels_N))
         if len(wanted) != row.images:
             raise AccountingError(f"{row} has images that its data set does not have: run again")
         score = task.rejudge(row.answer, wanted)
