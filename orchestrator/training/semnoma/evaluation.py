@@ -173,7 +173,7 @@ def _main(words: list[str]) -> int:
     arguments = _arguments(words)
     try:
         opened = [open_checkpoint(codec_folder(codec)) for codec in arguments.codecs]
-        if arguments.users < 1 or (arguments.images or 1) < 1:
+        if arguments.users < 1 or (arguments.images is not None and arguments.images < 1):
             raise ConfigurationError("--users, --images: at least 1")
         links = {each.folder.name: load_link(each, users=arguments.users) for each in opened}
         if len(links) < len(opened):
