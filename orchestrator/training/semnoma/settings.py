@@ -50,7 +50,7 @@ class SemnomaSettings(JobSettings):
     )
     augmentation: AugmentationSettings = Field(
         default=AugmentationSettings(crop_padding=0, flip="random"),
-        description="of the training images",
+        description="of the training images; random flips and no crop unless it says otherwise",
     )
     channels: tuple[SlotChannel, ...] = Field(
         default=("awgn", "rayleigh"), min_length=1, description="one of them for every batch"
