@@ -30,6 +30,7 @@ MODEL_MODULES = (
     "transmitters.onnx_engine",
     "transmitters.onnx_model",
     "transmitters.onnx_resize",
+    "transmitters.semnoma",
     "transmitters.timm_encoder",
     "receiver.codec",
     "receiver.channel_decoder",
@@ -39,6 +40,7 @@ MODEL_MODULES = (
     "receiver.equalizer",
     "receiver.numpy_equalizer",
     "receiver.onnx_decoder",
+    "receiver.semnoma",
     "channel_sim.channels",
     "channel_sim.compiled_noise",
     "channel_sim.noise",
@@ -51,8 +53,10 @@ NETWORK_FILES = (
     "transmitters.encoder",
     "transmitters.conv_encoder",
     "transmitters.channel_encoder",
+    "transmitters.semnoma.encoder",
     "receiver.channel_decoder",
     "receiver.heads",
+    "receiver.semnoma.decoder",
     "orchestrator.training",
 )
 DYNAMIC_IMPORTS = ("import_module", "__import__")
@@ -125,14 +129,23 @@ WITH_TORCH = (
     "receiver.equalizer",
     "receiver.exported",
     "receiver.heads",
+    "receiver.semnoma.codec",
+    "receiver.semnoma.decoder",
+    "receiver.semnoma.gains",
     "transmitters.channel_encoder",
     "transmitters.codec",
     "transmitters.conv_encoder",
     "transmitters.encoder",
     "transmitters.engine",
     "transmitters.exported",
+    "transmitters.semnoma.codec",
+    "transmitters.semnoma.encoder",
     "transmitters.timm_encoder",
 )
+# Folders of families: each knows its room and semcom, and no other family's folder.
+FAMILY_FOLDERS = [
+    f"{room}.semnoma" for room in ("transmitters", "receiver", "orchestrator.training")
+]
 
 
 def under(name: str, prefixes: tuple[str, ...]) -> bool:
@@ -303,6 +316,21 @@ def test_an_end_knows_torch_only_where_it_is_the_engine():
         and any(under(n, ("torch", "semcom.nn")) for names in imported(tree) for n in names)
     }
     assert importers == set(WITH_TORCH)
+
+
+def test_no_module_of_an_end_imports_a_family_that_is_not_its_own():
+    for folder in FAMILY_FOLDERS:
+        own = [name for name in modules() if under(name, (folder,))]
+        assert len(own) >= 3
+        room = folder.rpartition(".")[0]
+        callers = {"orchestrator.training.arguments", "orchestrator.training.__main__"}
+        others = {name for name in modules() if under(name, (room,))} - set(own) - callers
+        found = [
+            name
+            for name in others
+            if any(under(n, (folder,)) for names in imported(modules()[name]) for n in names)
+        ]
+        assert found == [], folder
 
 
 def test_training_brings_no_socket_along():

@@ -9,6 +9,8 @@ from typing import Any, get_args
 from orchestrator.training.effects import check_effects, check_options, keys_of
 from orchestrator.training.given_codecs import given_codecs
 from orchestrator.training.presets import PRESETS, settings_from_preset
+from orchestrator.training.semnoma import presets as semnoma_presets
+from orchestrator.training.semnoma import settings as semnoma
 from orchestrator.training.settings import StageName, TrainingSettings
 from semcom.architecture import System
 from semcom.checkpoints import CODECS_HERE, default_name
@@ -17,6 +19,14 @@ from semcom.settings import parse_yaml, read_yaml
 from semcom.shards import DatasetManifest, read_manifest
 
 MAX_RANKS = 256
+# The systems of each family that is trained here; the first is what a family is asked for.
+SYSTEMS: dict[str, tuple[str, ...]] = {
+    "rkd": get_args(System),
+    "semnoma": get_args(semnoma.SystemName),
+}
+ALL_SYSTEMS = [system for systems in SYSTEMS.values() for system in systems]
+STAGES = dict.fromkeys([*get_args(StageName), *get_args(semnoma.StageName)])
+AnySettings = TrainingSettings | semnoma.SemnomaSettings
 
 
 def parse(argv: list[str]) -> argparse.Namespace:
@@ -47,8 +57,11 @@ def parse(argv: list[str]) -> argparse.Namespace:
         default="shapes10",
         help="a prepared data set, as cifar10 (default: shapes10, which is drawn)",
     )
-    parser.add_argument("--preset", default="compact", help=", ".join(PRESETS))
-    parser.add_argument("--system", default="rkd-sc", choices=get_args(System))
+    parser.add_argument("--preset", default="compact", help=_presets_text())
+    parser.add_argument("--family", choices=SYSTEMS, help="of codecs (default: the system's)")
+    parser.add_argument(
+        "--system", choices=ALL_SYSTEMS, help="what is trained (default: the family's first)"
+    )
     parser.add_argument("--name", help="the codec's name (default: DATASET-PRESET[-SYSTEM])")
     parser.add_argument("--data", type=Path, default=Path("data"), help="folder of data sets")
     parser.add_argument("--work", type=Path, default=Path("training"), help="folder of artefacts")
@@ -57,14 +70,30 @@ def parse(argv: list[str]) -> argparse.Namespace:
     parser.add_argument(
         "--set", action="append", default=[], metavar="KEY=VALUE", help="any setting, by its path"
     )
-    parser.add_argument("--until", choices=get_args(StageName), help="end after this stage")
+    parser.add_argument("--until", choices=STAGES, help="end after this stage")
     parser.add_argument("--progress", type=Path, help="file of JSON lines (WORK/NAME/...)")
     arguments = parser.parse_args(words, placed)
     arguments.words = words
+    family = arguments.family or next(
+        (name for name, systems in SYSTEMS.items() if arguments.system in systems), "rkd"
+    )
+    arguments.system = arguments.system or SYSTEMS[family][0]
+    if arguments.system not in SYSTEMS[family]:
+        parser.error(
+            f"--system {arguments.system}: family {family} has {', '.join(SYSTEMS[family])}"
+        )
+    arguments.family = family
     lines = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
     lines.add_argument("--progress")
     _, arguments.settings_words = lines.parse_known_args(words)
     return arguments
+
+
+def _presets_text() -> str:
+    return "; ".join(
+        f"{family}: {', '.join(presets)}"
+        for family, presets in (("rkd", PRESETS), ("semnoma", semnoma_presets.PRESETS))
+    )
 
 
 def _count(text: str) -> int:
@@ -73,7 +102,7 @@ def _count(text: str) -> int:
     return int(text)
 
 
-def settings_of(arguments: argparse.Namespace) -> TrainingSettings:
+def settings_of(arguments: argparse.Namespace) -> AnySettings:
     """The settings that the arguments ask for: preset, then `--config`, then `--set`.
 
     Raises:
@@ -86,16 +115,34 @@ def settings_of(arguments: argparse.Namespace) -> TrainingSettings:
         _assign(overrides, assignment)
         _assign(commanded, assignment)
     check_options(overrides)
+    settings = _laid_over_preset(arguments, manifest, overrides, keys_of(commanded))
+    if arguments.nnodes > 1 and not arguments.rendezvous:
+        raise ConfigurationError("--nnodes: several hosts need --rendezvous HOST:PORT")
+    _check_ranks(settings, arguments.nproc * arguments.nnodes)
+    if isinstance(settings, TrainingSettings):
+        _check_out(settings, folder_to_write(arguments, settings.name))
+    return settings
+
+
+def _laid_over_preset(
+    arguments: argparse.Namespace,
+    manifest: DatasetManifest,
+    overrides: dict[str, Any],
+    commanded: list[str],
+) -> AnySettings:
+    """The preset of the family with all that was written over it, as far as it has an effect."""
     written = keys_of(overrides)
     overrides |= {"data_dir": arguments.data, "work_dir": arguments.work}
     dataset, preset, system = arguments.dataset, arguments.preset, arguments.system
     name = arguments.name or default_name(dataset, preset, system)
+    if arguments.family == "semnoma":
+        slots = semnoma_presets.settings_from_preset(
+            preset, manifest, name=name, system=system, overrides=overrides
+        )
+        semnoma_presets.check_effects(slots, written=written, commanded=commanded)
+        return slots
     settings = settings_from_preset(preset, manifest, name=name, system=system, overrides=overrides)
-    check_effects(settings, written=written, commanded=keys_of(commanded), until=arguments.until)
-    if arguments.nnodes > 1 and not arguments.rendezvous:
-        raise ConfigurationError("--nnodes: several hosts need --rendezvous HOST:PORT")
-    _check_ranks(settings, arguments.nproc * arguments.nnodes)
-    _check_out(settings, folder_to_write(arguments, name))
+    check_effects(settings, written=written, commanded=commanded, until=arguments.until)
     return settings
 
 
@@ -121,11 +168,13 @@ def _check_out(settings: TrainingSettings, out: Path) -> None:
             )
 
 
-def _check_ranks(settings: TrainingSettings, ranks: int) -> None:
+def _check_ranks(settings: AnySettings, ranks: int) -> None:
+    users = 1 if isinstance(settings, TrainingSettings) else settings.architecture.users
     for name, stage in settings.stages.items():
-        if stage.batch % ranks:
+        if stage.batch % (ranks * users):
+            slots = f" of slots of {users}" if users > 1 else ""
             raise ConfigurationError(
-                f"stages.{name}.batch: {stage.batch} images over {ranks} ranks leave a rest"
+                f"stages.{name}.batch: {stage.batch} images over {ranks} ranks{slots} leave a rest"
             )
 
 
