@@ -96,7 +96,7 @@ def test_work_of_another_run_is_forgotten_and_that_of_a_plain_link_never_kept():
     assert sender.kept.points == []
     plain = sender_of(assignment(window=8))
     done(plain)
-    assert plain.held_points == []
+    assert plain.kept.points == []
 
 
 def test_kept_works_are_bounded():
