@@ -14,7 +14,7 @@ import torch
 from receiver.equalizer import equalize_arrays
 from semcom.checkpoints import Checkpoint
 from semcom.codec_manifest import FamilyManifest
-from semcom.families.exported import ExportedArchitecture, check_engine
+from semcom.families.exported import ExportedArchitecture
 from semcom.nn.programs import load_program
 from semcom.points import EqualizerMethod
 from semcom.probe import probe_receiver
@@ -60,10 +60,8 @@ def load_receiver(
 
     Raises:
         CheckpointError: its program is damaged, holds code, or computes nothing useful.
-        ConfigurationError: another engine than torch is asked for.
     """
-    del threads
-    check_engine(checkpoint, engine, setting="receiver_engine")
+    del threads, engine  # it is torch: see the family
     codec = ExportedReceiver(checkpoint, device)
     probe_receiver(
         checkpoint,

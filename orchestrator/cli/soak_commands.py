@@ -13,7 +13,7 @@ from orchestrator.datasets.prepare import draw_missing
 from orchestrator.plan.folders import CODECS, DATA, RUNS, Folders
 from orchestrator.plan.scenario import read_scenario
 from orchestrator.results.run_folder import LEDGER
-from orchestrator.results.run_lock import claim_folder
+from orchestrator.results.run_lock import alone_in, claim_folder
 from orchestrator.soak.disturbance import check_length, run_soak
 from semcom.errors import AccountingError
 
@@ -38,9 +38,10 @@ def soak(  # noqa: PLR0913, PLR0917 - the options of a command
     folders = Folders(data=data, codecs=codecs, runs=runs).absolute()
     folder = claim_folder(out if out is not None else runs / "soak")
     console.print(f"disturbing {wanted.name} for {minutes:g} minutes, in {folder}")
-    found = run_soak(
-        wanted, folder, folders=folders, minutes=minutes, seed=seed, judge_memory=memory
-    )
+    with alone_in(folder, folders.runs):
+        found = run_soak(
+            wanted, folder, folders=folders, minutes=minutes, seed=seed, judge_memory=memory
+        )
     for line in found.lines():
         console.print(line)
     if not found.clean:

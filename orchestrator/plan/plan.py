@@ -145,8 +145,12 @@ def make_plan(scenario: Scenario, *, run: str, data_dir: Path, catalog: Catalog)
     meeting = {link: len(group.links) for group in groups.values() for link in group.links}
     for name, link in links.items():
         for codec in link.codecs:
-            served = catalog.verified(codec.name).manifest.links
-            check_codec_links(name, codec.name, wanted=meeting.get(name, 1), served=served)
+            manifest = catalog.verified(codec.name).manifest
+            wanted = meeting.get(name, 1)
+            check_codec_links(name, codec.name, wanted=wanted, served=manifest.links)
+            for setting in ("engine", "receiver_engine"):
+                engine = getattr(scenario, setting)
+                manifest.family.check_engine(codec.name, engine, setting=setting)
     digests = {codec.digest for link in links.values() for codec in link.codecs}
     if len(digests) > MAX_ITEMS:
         raise ConfigurationError(f"{len(digests)} codecs in one run, at most {MAX_ITEMS}")

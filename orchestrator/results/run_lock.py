@@ -15,6 +15,8 @@ LOCK = "lock"  # a live system's folder has one of the same name
 LIVE_FOLDER = "live"  # below the folder of runs: live systems have a folder each in it
 MAX_FOLDERS = 10_000  # of one name
 
+_claims: dict[Path, FileLock] = {}  # folders that this process has claimed and not yet held
+
 
 @contextmanager
 def alone_in(folder: Path, runs: Path) -> Iterator[None]:
@@ -30,6 +32,13 @@ def alone_in(folder: Path, runs: Path) -> Iterator[None]:
         StorageError: it cannot be written.
     """
     check_not_live(folder, runs)
+    claim = _claims.pop(folder.absolute(), None)
+    if claim is not None and claim.in_place:
+        try:
+            yield
+        finally:
+            claim.release(remove=True)
+        return
     with exclusive(folder / LOCK, f"run folder {folder}", folder=folder):
         yield
 
@@ -52,25 +61,21 @@ def check_not_live(folder: Path, runs: Path) -> None:
 
 
 def claim_folder(folder: Path) -> Path:
-    """Make `folder`, or the first of folder-2, folder-3, ... that does not exist, and return it.
+    """Make `folder`, or the first of folder-2, folder-3, ... that is free, and return it.
 
-    Two processes that ask at once get different ones. A folder in which a run was killed before it
-    had a ledger is made anew.
+    It is this process's from then on: `alone_in` holds it, `leave` gives it up. So two processes
+    that ask at once get different ones, and one that is killed before its run has a ledger leaves
+    a folder that is free again.
 
     Raises:
         StorageError: the disk refuses.
     """
     for number in range(1, MAX_FOLDERS):
         candidate = folder if number == 1 else folder.with_name(f"{folder.name}-{number}")
-        if is_there(candidate) and not _cleared(candidate):
-            continue
-        try:
-            candidate.mkdir(parents=True)
+        lock = _claimed(candidate)
+        if lock is not None:
+            _claims[candidate.absolute()] = lock
             return candidate
-        except FileExistsError:
-            continue
-        except OSError as error:
-            raise StorageError(f"cannot make {candidate}: {error.strerror}") from error
     raise StorageError(f"{folder} and {MAX_FOLDERS} more of that name are there: choose another")
 
 
@@ -83,28 +88,46 @@ def last_folder(folder: Path) -> Path:
 
 
 def leave(folder: Path) -> None:
-    """Remove a folder that was made for a run if nothing came of it."""
-    if not _cleared(folder):
-        with suppress(OSError):
-            folder.rmdir()
-
-
-def _cleared(folder: Path) -> bool:
-    """Remove a folder that holds a lock that nobody has, and no more; whether it was one.
-
-    An empty folder is none: another process may have made it just now, to hold it next.
-    """
+    """Give up a folder that was claimed, and remove it if nothing came of it."""
+    claim = _claims.pop(folder.absolute(), None)
     try:
-        found = {path.name for path in folder.iterdir()}
-        if LOCK not in found or not found <= {LOCK, LOGS}:
-            return False
-        with FileLock(folder / LOCK, folder=folder) as lock:
-            if not lock.acquire():
-                return False
-            if LOGS in found:
+        if claim is None and _is_free(folder):
+            claim = FileLock(folder / LOCK, folder=folder)
+            claim.acquire()
+        if claim is not None:
+            claim.release(remove=True)
+        if _is_free(folder) and not is_there(folder / LOCK):  # else somebody has it
+            with suppress(FileNotFoundError):
                 (folder / LOGS).rmdir()
-            lock.release(remove=True)
-        folder.rmdir()
+            folder.rmdir()
     except (OSError, StorageError):  # something came into it, or is none of ours
+        return
+
+
+def _claimed(candidate: Path) -> FileLock | None:
+    """Hold a folder that is new, or that a run left which was killed before it had a ledger."""
+    new = not is_there(candidate)
+    try:
+        candidate.mkdir(parents=True, exist_ok=True)
+    except FileExistsError:  # it is no folder
+        return None
+    except OSError as error:
+        raise StorageError(f"cannot make {candidate}: {error.strerror}") from error
+    lock = FileLock(candidate / LOCK, folder=candidate)
+    try:
+        if _is_free(candidate) and lock.acquire():
+            if _is_free(candidate):  # nothing came into it before it was held
+                return lock
+            lock.release(remove=True)
+    except (OSError, StorageError):
+        if new:
+            raise
+    return None
+
+
+def _is_free(folder: Path) -> bool:
+    """Whether a folder holds nothing but what a run makes before its ledger."""
+    if folder.is_symlink() or not {path.name for path in folder.iterdir()} <= {LOCK, LOGS}:
         return False
-    return True
+    logs = folder / LOGS
+    return not is_there(logs) or not any(logs.iterdir())

@@ -23,7 +23,7 @@ from semcom.checkpoints import Checkpoint
 from semcom.codec_arrays import parse_arrays
 from semcom.codec_manifest import FamilyManifest
 from semcom.errors import CheckpointError
-from semcom.families.semnoma import SemnomaArchitecture, check_engine
+from semcom.families.semnoma import SemnomaArchitecture
 from semcom.nn.single_items import each_alone
 from semcom.nn.weights import load_arrays
 from semcom.points import EqualizerMethod
@@ -134,10 +134,8 @@ def load_receiver(
 
     Raises:
         CheckpointError: weights that are damaged, do not fit, or compute nothing useful.
-        ConfigurationError: another engine than torch is asked for.
     """
-    del threads
-    check_engine(checkpoint.folder.name, engine, setting="receiver_engine")
+    del threads, engine  # it is torch: see the family
     manifest = checkpoint.manifest
     assert isinstance(manifest, FamilyManifest)
     arrays = parse_arrays(checkpoint.read_half("receiver"))

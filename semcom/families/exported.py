@@ -15,13 +15,12 @@ from typing import TYPE_CHECKING
 from pydantic import BaseModel, ConfigDict, Field
 
 from semcom.codec_arrays import End
-from semcom.errors import CheckpointError, ConfigurationError
+from semcom.errors import CheckpointError
 from semcom.families.family import Family
 from semcom.families.program_check import check_program
-from semcom.settings import Engine
 
 if TYPE_CHECKING:  # checkpoints know families
-    from semcom.checkpoints import Checkpoint
+    pass
 
 
 class ExportedArchitecture(BaseModel):
@@ -47,18 +46,6 @@ def check_content(manifest: object, end: End, content: bytes) -> None:
         raise CheckpointError(f"the {end}'s half {error}") from error
 
 
-def check_engine(checkpoint: Checkpoint, engine: Engine, *, setting: str) -> None:
-    """See that torch is asked for; `setting` is what a scenario calls the engine of this half.
-
-    Raises:
-        ConfigurationError: another engine is.
-    """
-    if engine != "torch":
-        raise ConfigurationError(
-            f"codec {checkpoint.folder.name} is a program of torch.export: set {setting}: torch"
-        )
-
-
 TORCH_EXPORT = Family(
     name="torch-export",
     title="torch.export",
@@ -67,4 +54,5 @@ TORCH_EXPORT = Family(
     transmitter="transmitters.exported:load_transmitter",
     receiver="receiver.exported:load_receiver",
     check="semcom.families.exported:check_content",
+    engines=("torch",),
 )

@@ -8,13 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol, get_args
 
 import numpy as np
 import numpy.typing as npt
 from pydantic import BaseModel
 
 from semcom.codec_arrays import End
+from semcom.errors import ConfigurationError
 from semcom.plugins import named
 from semcom.points import EqualizerMethod
 from semcom.settings import Engine
@@ -101,6 +102,7 @@ class Family:
         transmitter: loads that half: (checkpoint, engine, threads) -> TransmitterHalf.
         receiver: loads that half: (checkpoint, engine, device, threads) -> ReceiverHalf.
         check: looks at the content of an end's file without running it: (manifest, end, content).
+        engines: that its halves can compute with.
     """
 
     name: str
@@ -110,6 +112,7 @@ class Family:
     transmitter: str
     receiver: str
     check: str | None = None
+    engines: tuple[Engine, ...] = get_args(Engine)
 
     def load_transmitter(
         self, checkpoint: Checkpoint, *, engine: Engine, threads: int
@@ -120,6 +123,7 @@ class Family:
             CheckpointError: what it holds is damaged, does not fit, or computes nothing useful.
             ConfigurationError: a package that it needs is missing, or it has no such engine.
         """
+        self.check_engine(checkpoint.folder.name, engine, setting="engine")
         load: LoadTransmitter = named(self.transmitter)
         return load(checkpoint, engine, threads)
 
@@ -133,8 +137,26 @@ class Family:
             ConfigurationError: a package that it needs is missing, or it has no such engine, or
                 that none for the device.
         """
+        self.check_engine(checkpoint.folder.name, engine, setting="receiver_engine")
         load: LoadReceiver = named(self.receiver)
         return load(checkpoint, engine, device, threads)
+
+    def check_engine(self, codec: str, engine: Engine, *, setting: str) -> None:
+        """See that halves of this family can compute with an engine.
+
+        Args:
+            codec: its name, for people.
+            engine: what is asked for.
+            setting: what a scenario calls the engine of that half.
+
+        Raises:
+            ConfigurationError: they cannot.
+        """
+        if engine not in self.engines:
+            able = " or ".join(self.engines)
+            raise ConfigurationError(
+                f"codec {codec} is of the family {self.name}: set {setting}: {able}"
+            )
 
     def check_content(self, manifest: Any, end: End, content: bytes) -> None:
         """Look at the content of an end's file, as far as that needs no network.

@@ -12,10 +12,9 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from semcom.codec_arrays import End, check_named, parse_arrays
-from semcom.errors import CheckpointError, ConfigurationError
+from semcom.errors import CheckpointError
 from semcom.families.family import Family
 from semcom.families.semnoma_arrays import array_specs
-from semcom.settings import Engine
 from semcom.tasks.reconstruction import Reconstruction
 
 SHRINK = 4  # pixels a side of an image that become one position of the feature
@@ -106,19 +105,13 @@ def check_content(manifest: Any, end: End, content: bytes) -> None:
         raise CheckpointError(
             f"the manifest has {manifest.symbols} symbols, the architecture {architecture.symbols}"
         )
+    if manifest.links != architecture.users:
+        raise CheckpointError(
+            f"the manifest has {manifest.links} links, the architecture {architecture.users} users"
+        )
     if not manifest.needs_snr:
         raise CheckpointError("the manifest says needs_snr: false; the encoder follows the SNR")
     check_named(array_specs(architecture, end), parse_arrays(content))
-
-
-def check_engine(name: str, engine: Engine, *, setting: str) -> None:
-    """See that torch is asked for; `setting` is what a scenario calls the engine of this half.
-
-    Raises:
-        ConfigurationError: another engine is.
-    """
-    if engine != "torch":
-        raise ConfigurationError(f"codec {name} is of the family semnoma: set {setting}: torch")
 
 
 SEMNOMA = Family(
@@ -129,4 +122,5 @@ SEMNOMA = Family(
     transmitter="transmitters.semnoma.codec:load_transmitter",
     receiver="receiver.semnoma.codec:load_receiver",
     check="semcom.families.semnoma:check_content",
+    engines=("torch",),
 )

@@ -29,8 +29,12 @@ def get(run: Run, peer: str, path: str) -> tuple[int, str]:
         return NOBODY
 
 
-def metric(run: Run, peer: str, name: str) -> float:
-    """The sum of a metric of a process over its labels; 0 where there is none (yet)."""
+def metric(run: Run, peer: str, name: str, **labels: str) -> float:
+    """The sum of a metric of a process over its other labels; 0 where there is none (yet)."""
     _, page = get(run, peer, "/metrics")
     samples = [s for family in text_string_to_metric_families(page) for s in family.samples]
-    return sum(sample.value for sample in samples if sample.name == name)
+    return sum(
+        sample.value
+        for sample in samples
+        if sample.name == name and labels.items() <= sample.labels.items()
+    )

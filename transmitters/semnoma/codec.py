@@ -19,7 +19,7 @@ from semcom.checkpoints import Checkpoint
 from semcom.codec_arrays import parse_arrays
 from semcom.codec_manifest import FamilyManifest
 from semcom.errors import CheckpointError
-from semcom.families.semnoma import SemnomaArchitecture, check_engine
+from semcom.families.semnoma import SemnomaArchitecture
 from semcom.nn.single_items import each_alone
 from semcom.nn.weights import load_arrays
 from semcom.probe import SNR_DB, probe_transmitter
@@ -98,9 +98,8 @@ def load_transmitter(checkpoint: Checkpoint, engine: Engine, threads: int) -> Se
 
     Raises:
         CheckpointError: weights that are damaged, do not fit, or compute nothing useful.
-        ConfigurationError: another engine than torch is asked for.
     """
-    check_engine(checkpoint.folder.name, engine, setting="engine")
+    del engine  # it is torch: see the family
     torch.set_num_threads(threads)
     manifest = checkpoint.manifest
     assert isinstance(manifest, FamilyManifest)

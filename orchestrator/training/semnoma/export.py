@@ -61,6 +61,7 @@ def export_codec(
             "task": Reconstruction(shape=architecture.item),
             "symbols": architecture.symbols,
             "needs_snr": True,
+            "links": architecture.users,
             "architecture": architecture.model_dump(mode="json"),
             "weights": weight_files(contents),
             "training": _provenance(trained, command=command, bf16=bf16) | {"ranks": ranks},

@@ -33,7 +33,8 @@ def manifest_of(
     fields = {
         "name": name, "family": "semnoma", "system": "semnoma", "dataset": "own",
         "task": Reconstruction(shape=architecture.item), "symbols": architecture.symbols,
-        "needs_snr": True, "architecture": architecture.model_dump(mode="json"),
+        "needs_snr": True, "links": architecture.users,
+        "architecture": architecture.model_dump(mode="json"),
         "weights": weight_files(contents), **changes,
     }  # fmt: skip
     return FamilyManifest.model_validate(fields)
