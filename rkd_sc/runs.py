@@ -13,6 +13,7 @@ from orchestrator.plan.folders import DATA, RUNS, Folders
 from orchestrator.plan.plan import Plan
 from orchestrator.plan.scenario import Scenario, read_scenario
 from orchestrator.reports.curves import metric_curves, metrics_of
+from orchestrator.results.answers import read_answers
 from orchestrator.results.run_folder import StoredRun, read_run
 from orchestrator.results.summary import PointSummary
 from orchestrator.results.verify import Verification, verify_run
@@ -23,6 +24,7 @@ from semcom.settings import validate
 from semcom.tasks import Metric, Score
 
 if TYPE_CHECKING:
+    import numpy.typing as npt
     from matplotlib.figure import Figure
 
 AnyScenario = Scenario | Mapping[str, Any] | Path | str
@@ -128,6 +130,23 @@ class Run:
         if wanted not in found:
             raise ConfigurationError(f"no metric '{wanted}' here; there are {', '.join(found)}")
         return metric_figure(metric_curves([self._stored], found[wanted]))
+
+    def answers(self, link: str, point: int) -> npt.NDArray[Any]:
+        """Return the answers to all items of a point, as a run with `keep_answers` has them.
+
+        Args:
+            link: its name.
+            point: index into `plan.points`.
+
+        Returns:
+            The answers (N, ...) in the order in which the link sent its items: classes uint16 (N,),
+            images uint8 (N, H, W, C).
+
+        Raises:
+            ConfigurationError: the run kept none, or the point is not complete.
+            AccountingError: a file holds another answer than was recorded.
+        """
+        return read_answers(self.folder, link=link, point=point)
 
     def verify(self, data: Path | str | None = None) -> Verification:
         """Check every frame; with a folder of data sets the answers are judged again.

@@ -60,6 +60,7 @@ class EvaluationJob(Line):
     decoder_threads: int = Field(ge=1)
     engine: Engine = "torch"
     receiver_engine: Engine = "torch"
+    answers_dir: Path | None = None  # where each answer is kept as a file
     tasks: list[EvaluationTask] = Field(min_length=1)
 
 

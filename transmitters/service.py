@@ -80,7 +80,7 @@ class TransmitterService:
             heartbeats=self._heartbeats,
             refusals=self._refusals,
             telemetry=telemetry,
-            log_frames=settings.log_frames,
+            settings=settings,
         )
         telemetry.begin([link])
 

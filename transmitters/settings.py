@@ -19,6 +19,9 @@ class TransmitterSettings(ProcessSettings):
     codec_dir: Path = Field(default=Path("codecs"), description="of the codecs")
     threads: int = Field(default=1, ge=1, le=256, description="of the networks")
     engine: Engine = Field(default="torch", description="what computes the networks")
+    answers_dir: Path | None = Field(
+        default=None, description="where each answer is kept as a file; nowhere if left out"
+    )
     log_frames: bool = Field(default=False, description="each answer in the log, for an audit")
     cache_bytes: int = Field(default=256 << 20, ge=0, description="codewords kept, see encode_once")
     window_bytes: int = Field(default=64 << 20, ge=1 << 16, description="codewords in flight")

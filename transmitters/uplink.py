@@ -7,12 +7,14 @@ import time
 
 from semcom.errors import ProtocolError
 from semcom.heartbeats import Heartbeats
+from semcom.kept_answers import keep_answer
 from semcom.messages import PointWork, Refusal, TaskResult, Wanted, Welcome
 from semcom.sockets import Endpoint, Received
 from semcom.telemetry import Telemetry, event, frame_event
 from transmitters.frame_encoder import Encoded, FrameEncoder
 from transmitters.refusals import Refusals
 from transmitters.sender import InFlight, Sender
+from transmitters.settings import TransmitterSettings
 
 logger = logging.getLogger("transmitters")
 
@@ -29,7 +31,7 @@ class Uplink:
         heartbeats: Heartbeats,
         refusals: Refusals,
         telemetry: Telemetry,
-        log_frames: bool,
+        settings: TransmitterSettings,
     ) -> None:
         self.endpoint = endpoint
         self._sender = sender
@@ -37,7 +39,8 @@ class Uplink:
         self._heartbeats = heartbeats
         self._refusals = refusals
         self._telemetry = telemetry
-        self._log_frames = log_frames
+        self._log_frames = settings.log_frames
+        self._answers_dir = settings.answers_dir
         self._link = sender.link
         self._channel_instance = ""
         self._codec_digest = ""
@@ -78,6 +81,9 @@ class Uplink:
         if self._log_frames:
             frame_event(logger, "frame answered", result, answer)
         judged = self._encoder.judge(flight.plan, answer)
+        if self._answers_dir is not None:  # before it is reported: what is recorded is there
+            key = result.key
+            keep_answer(self._answers_dir, answer, link=key.link, point=key.point, frame=key.frame)
         self._sender.finished(flight, result, judged, now_s)
         self._telemetry.count("semcom_images_evaluated_total", flight.plan.images, self._link)
         task = self._encoder.task(flight.plan).kind

@@ -103,9 +103,17 @@ def check_places(settings: SystemSettings, *, launch: bool) -> None:
 
 @contextmanager
 def open_system(
-    settings: SystemSettings, folder: Path, folders: Folders, *, launch: bool, stop: StopRequest
+    settings: SystemSettings,
+    folder: Path,
+    folders: Folders,
+    *,
+    launch: bool,
+    stop: StopRequest,
+    answers: Path | None = None,
 ) -> Iterator[ProcessSystem]:
     """Bind the control socket; at the end, stop what was started here.
+
+    `answers` is where transmitters that are started here keep their answers.
 
     Raises:
         ConfigurationError: processes of other machines could not know where to dial.
@@ -128,7 +136,7 @@ def open_system(
                 ShardPlaces(host_to_dial(control.address), wanted, *_channel_ports(settings, ports))
                 for _ in range(settings.shards)
             ]
-            sections = [_sections(settings, each, folders) for each in dialled]
+            sections = [_sections(settings, each, folders, answers) for each in dialled]
             launcher = Launcher(folder, sections)
             stack.callback(launcher.stop)
         wakeup = Wakeup()
@@ -157,7 +165,7 @@ def _channel_ports(settings: SystemSettings, free: list[int]) -> tuple[int, int]
 
 
 def _sections(
-    settings: SystemSettings, dialled: ShardPlaces, folders: Folders
+    settings: SystemSettings, dialled: ShardPlaces, folders: Folders, answers: Path | None
 ) -> dict[str, dict[str, Any]]:
     """The process file: one section per role. The channel listens where the scenario says."""
     ports = {name: getattr(dialled, name) for name in ("control", "uplink", "downlink")}
@@ -175,6 +183,7 @@ def _sections(
             "threads": settings.threads.transmitter,
             "engine": settings.engine,
             "log_frames": settings.log_frames,
+            **({} if answers is None else {"answers_dir": answers.absolute()}),
         },
         "channel": {
             **common,

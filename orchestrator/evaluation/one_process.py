@@ -49,6 +49,7 @@ from semcom.evaluation_messages import (
     parse_line,
 )
 from semcom.files import is_there
+from semcom.kept_answers import FOLDER as ANSWERS
 from semcom.messages import FrameResult
 from semcom.stop_signals import Stopped, stop_requests, stopping_at_once
 
@@ -97,7 +98,8 @@ def run_evaluation(
         codecs = facts_of_plan(plan, catalog)
         ledger = Ledger(folder / LEDGER, plan, tasks=tasks_of(codecs))
         try:
-            recorder = _Recorder(ledger, folders, watcher(ledger.plan))
+            answers = (folder / ANSWERS).absolute() if scenario.keep_answers else None
+            recorder = _Recorder(ledger, folders, watcher(ledger.plan), answers_dir=answers)
             kind = {"kind": EVALUATION}
             if not recorder.complete:
                 write_run_manifest(
@@ -120,8 +122,16 @@ def run_evaluation(
 class _Recorder:
     """Has the missing points evaluated, and records each as soon as it is answered."""
 
-    def __init__(self, ledger: Ledger, folders: Folders, watcher: EvaluationWatcher) -> None:
+    def __init__(
+        self,
+        ledger: Ledger,
+        folders: Folders,
+        watcher: EvaluationWatcher,
+        *,
+        answers_dir: Path | None,
+    ) -> None:
         self._ledger = ledger
+        self._answers_dir = answers_dir
         self._plan = ledger.plan
         self._watcher = watcher
         self._tasks = missing_tasks(self._plan, ledger.recorded_frames(), folders)
@@ -143,6 +153,7 @@ class _Recorder:
             decoder_threads=self._plan.threads.receiver,
             engine=self._plan.engine,
             receiver_engine=self._plan.receiver_engine,
+            answers_dir=self._answers_dir,
             tasks=self._tasks,
         )
         with evaluating_process(job) as lines:

@@ -56,6 +56,11 @@ def check_fits(scenario: Scenario, settings: SystemSettings, links: list[str]) -
             raise ConfigurationError(
                 f"the sweep asks for {name} {wanted}, the running processes have {here}"
             )
+    if scenario.keep_answers:
+        raise ConfigurationError(
+            "keep_answers: has no effect in a live system, whose processes run already; "
+            "leave it out"
+        )
     for name in OF_PROCESSES:
         left_out = SystemSettings.model_fields[name].default
         if getattr(scenario, name) not in (left_out, getattr(settings, name)):

@@ -175,6 +175,9 @@ class Scenario(SystemSettings):
     frame_images: int = Field(
         default=100, ge=1, le=MAX_FRAME_IMAGES, description="images of a frame"
     )
+    keep_answers: bool = Field(
+        default=False, description="each answer as a file in the run's folder, below answers/"
+    )
 
     @property
     def links_together(self) -> list[list[str]]:

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from itertools import zip_longest
 from pathlib import Path
 
+from orchestrator.results.answers import KeptAnswers
 from orchestrator.results.judging import Judge
 from orchestrator.results.manifest_check import check_manifest
 from orchestrator.results.resumption import finish_hint
@@ -41,6 +42,7 @@ class Verification:
         images: of the whole run.
         scores: the sums of all images, by the kind of their task.
         compared: files that were found beside the ledger and agree with it.
+        kept: whether every answer is kept as a file, and is the one that was recorded.
         sealed: whether the run left digests of its ledger when it was complete.
         judged: links whose answers were judged again.
         not_judged: every other link, and why not.
@@ -55,6 +57,7 @@ class Verification:
     images: int
     scores: dict[str, Score]
     compared: tuple[str, ...]
+    kept: bool
     sealed: bool
     judged: tuple[str, ...]
     not_judged: dict[str, str]
@@ -87,6 +90,8 @@ class Verification:
             found.append(f"judged again, answer by answer, by labels: {', '.join(self.judged)}")
         for link, why in self.not_judged.items():
             found.append(f"not judged again: {link}, {why}")
+        if self.kept:
+            found.append("every kept answer is the one that was recorded")
         said = ["the answers", "their SNRs, channels and codecs", "times and attempts"]
         if self.not_judged:
             said.insert(1, f"which of them are right on {', '.join(self.not_judged)}")
@@ -114,8 +119,11 @@ def verify_run(folder: Path, data: Path | None = None) -> Verification:
     with open_ledger(folder) as ledger:
         plan, seals = ledger.plan, ledger.seals
         judge = Judge(plan, data, ledger.tasks)
+        kept = KeptAnswers(folder, ledger.tasks)
         for row in ledger.rows():
             judge.check(row)
+            if kept.there:
+                kept.read(row)
         summary = summarize(ledger)
         _check_complete(summary, folder)
         digests = digests_of(ledger)
@@ -134,6 +142,7 @@ def verify_run(folder: Path, data: Path | None = None) -> Verification:
         images=sum(point.images for point in summary.points),
         scores=_scores(summary),
         compared=tuple(name for name, compared in checks.items() if compared),
+        kept=kept.there,
         sealed=sealed,
         judged=tuple(judge.judged),
         not_judged=judge.not_judged,

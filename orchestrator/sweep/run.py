@@ -29,7 +29,8 @@ from orchestrator.results.run_lock import alone_in
 from orchestrator.results.run_manifest import write_run_manifest
 from orchestrator.sweep.state import Sweep
 from orchestrator.sweep.sweep_work import SweepWork, Watcher
-from semcom.errors import INTERRUPTED, SemcomError, StorageError
+from semcom.errors import INTERRUPTED, ConfigurationError, SemcomError, StorageError
+from semcom.kept_answers import FOLDER as ANSWERS
 from semcom.stop_signals import StopRequest, stop_requests
 from semcom.telemetry import log_file
 
@@ -120,6 +121,11 @@ def run_sweep(
         SemcomError: with the exit code that system.md names.
     """
     check_places(scenario, launch=options.launch)  # before there is a folder
+    if scenario.keep_answers and not options.launch:
+        raise ConfigurationError(
+            "keep_answers: processes that are started elsewhere keep answers where answers_dir in "
+            "their files says; leave it out"
+        )
     folders = folders.absolute()
     plan = plan_run(scenario, folders)
     resume, launch = options.resume, options.launch
@@ -226,7 +232,10 @@ def draw(folder: Path, report: Reporter | None) -> tuple[Path | None, str | None
 def _serve(
     begun: BegunRun, folders: Folders, *, watcher: Watcher, launch: bool, stop: StopRequest
 ) -> None:
-    with open_system(begun.scenario, begun.folder, folders, launch=launch, stop=stop) as system:
+    answers = begun.folder / ANSWERS if begun.scenario.keep_answers else None
+    with open_system(
+        begun.scenario, begun.folder, folders, launch=launch, stop=stop, answers=answers
+    ) as system:
         work = SweepWork(begun.sweep, begun.ledger, telemetry=system.telemetry, watcher=watcher)
         service = ControlService(
             system.control, work, launcher=system.launcher, telemetry=system.telemetry

@@ -30,6 +30,7 @@ from semcom.evaluation_messages import (
 )
 from semcom.families import JointReceiverHalf, JointTransmitterHalf
 from semcom.groups import Group, offsets_of
+from semcom.kept_answers import keep_answer
 from semcom.points import PointSpec
 from semcom.probe import is_finite
 from semcom.shards import Shard, Span
@@ -88,10 +89,14 @@ class AnyTaskEvaluation(ABC):
     def _judged(self, point: EvaluationPoint, link: str, answers: list[Answers]) -> EvaluatedPoint:
         first = self._offset(link)
         frames: list[EvaluatedFrame] = []
-        for answers_N in answers:
+        for frame, answers_N in enumerate(answers):
             items = Span(first, len(answers_N), of=self._task.images)
             frames.append(self._judged_frame(answers_N, items))
             first += len(answers_N)
+            if self._job.answers_dir is not None:
+                content = self._codec_task.form.format(answers_N)
+                folder = self._job.answers_dir
+                keep_answer(folder, content, link=link, point=point.point, frame=frame)
         return EvaluatedPoint(task=self._number, point=point.point, link=link, frames=frames)
 
     def _judged_frame(self, answers: Answers, items: Span) -> EvaluatedFrame:

@@ -1,0 +1,135 @@
+"""The broker and frames that meet: one ReceivedFrame, an answer for each link, and who is asked."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from channel_sim.broker import Broker
+from channel_sim.channels import Codewords
+from channel_sim.passage import Send
+from channel_sim.slots import WANTED_EVERY_S
+from channel_sim.superposition import superpose
+from semcom.messages import (
+    PointTable,
+    ReceivedFrame,
+    Refusal,
+    TaskResult,
+    Wanted,
+)
+from tests.channel_sim.brokering import CODEC, POINTS, RX, broker_of, held
+from tests.channel_sim.meeting import group_of, held_of, symbols_of
+
+GROUP = group_of("a", "b")
+RAYLEIGH = 1  # of POINTS
+
+
+def pair_broker(*receivers: bytes, **options) -> Broker:
+    broker = broker_of(*receivers, **options)
+    table = PointTable(run="demo", total=len(POINTS), first=0, points=POINTS, groups=[GROUP])
+    broker.points.learn(table)
+    return broker
+
+
+def serve(broker: Broker, frame: int = 0, *, point: int = RAYLEIGH, at_s: float = 0.0) -> Send:
+    """Both links send a frame; what comes of the second one."""
+    assert broker.transmit([held_of("b", frame, point=point, at_s=at_s)]) == []
+    (sent,) = broker.transmit([held_of("a", frame, point=point, at_s=at_s)])
+    return sent
+
+
+def answer(broker: Broker, link: str, frame: int = 0, *, now_s: float = 0.1) -> list[Send]:
+    key = held_of(link, frame, point=RAYLEIGH).message.key
+    result = TaskResult(key=key, codec=CODEC, channel_ms=0, batch_wait_ms=0, decode_ms=0)
+    return broker.on_downlink(RX, result, now_s=now_s)
+
+
+def test_slot_goes_to_one_receiver_as_one_frame_that_names_all_links():
+    sent = serve(pair_broker(RX, b"other"))
+    assert sent.side == "downlink"
+    assert isinstance(sent.message, ReceivedFrame)
+    assert sent.message.links == ["a", "b"]
+    assert (sent.message.key.link, sent.message.csi_columns) == ("a", 2)
+    members = [Codewords(POINTS[RAYLEIGH], link, 0, 2) for link in "ab"]
+    expected = superpose(GROUP, members, [symbols_of("a", 0), symbols_of("b", 0)])
+    assert np.array_equal(sent.payload, expected.payload)
+    assert sent.message.snr_measured_db == expected.snr_measured_db
+
+
+def test_each_answer_goes_to_its_link_and_the_receiver_holds_the_frame_no_more():
+    broker = pair_broker(RX)
+    serve(broker)
+    assert held(broker) == {RX: 1}
+    for link in "ba":
+        (passed,) = answer(broker, link)
+        assert (passed.side, passed.to) == ("uplink", f"tx-{link}".encode())
+        assert held(broker) == {RX: 0}
+
+
+def test_repeat_has_the_same_frame_made_again():
+    broker = pair_broker(RX)
+    first = serve(broker)
+    (again,) = broker.transmit([held_of("b", 0, point=RAYLEIGH, at_s=2.0)])
+    assert again.payload.tobytes() == first.payload.tobytes()
+    assert broker.transmit([held_of("a", 0, point=RAYLEIGH, at_s=2.1)]) == [], "it was just sent"
+    assert broker.repeated["a"] == 1
+
+
+def test_restarted_channel_asks_for_what_was_answered_already():
+    broker = pair_broker(RX)
+    serve(broker)
+    answer(broker, "a")
+    fresh = pair_broker(RX)  # it lost the answer to b, and all frames
+    fresh.transmit([held_of("a", 1, point=RAYLEIGH)])  # so it knows who speaks for a
+    fresh.transmit([held_of("b", 0, point=RAYLEIGH)])
+    asked = fresh.wanted(WANTED_EVERY_S)
+    wanted = [(link, send.to, send.message) for link, send in asked]
+    assert {(link, to) for link, to, _ in wanted} == {("a", b"tx-a"), ("b", b"tx-b")}
+    assert all(isinstance(message, Wanted) for *_, message in wanted)
+    assert fresh.waiting_for() == {"a": 1, "b": 1}
+
+
+def test_refusal_of_a_slot_reaches_the_link_that_completed_it():
+    broker = pair_broker()
+    sent = serve(broker)
+    assert (sent.side, sent.to) == ("uplink", b"tx-a")
+    assert isinstance(sent.message, Refusal)
+    assert sent.message.reason == "no_receiver"
+    later = pair_broker(RX)
+    later.transmit([held_of("b", 0, point=RAYLEIGH)])
+    assert later.transmit([held_of("a", 0, point=RAYLEIGH)])[0].side == "downlink"
+
+
+def test_frame_that_is_refused_by_the_receiver_is_asked_of_it_no_more():
+    broker = pair_broker(RX)
+    sent = serve(broker)
+    refusal = Refusal(reason="overloaded", detail="no room", key=sent.message.key)
+    (passed,) = broker.on_downlink(RX, refusal, now_s=0.1)
+    assert passed.to == b"tx-a"
+    assert held(broker) == {RX: 0}
+
+
+@pytest.mark.parametrize("scale", [1.1, 2.0])
+def test_each_member_keeps_to_the_power_bound_by_itself(scale):
+    broker = pair_broker(RX)
+    loud = (scale * symbols_of("a", 0)).astype(np.complex64)
+    (sent,) = broker.transmit([held_of("a", 0, point=RAYLEIGH, payload=loud)])
+    assert sent.message.reason == "over_power"
+    assert broker.waiting_for() == {}
+
+
+def test_link_in_no_group_is_served_at_once_beside_one():
+    broker = pair_broker(RX)
+    sends = broker.transmit([held_of("a"), held_of("z")])
+    assert [send.message.key.link for send in sends] == ["z"]
+    assert sends[0].message.links == []
+
+
+def test_slots_of_forgotten_runs_and_finished_points_are_dropped():
+    broker = pair_broker(RX)
+    broker.transmit([held_of("a", 0, point=0)])
+    broker.points.learn(
+        PointTable(run="demo", total=3, first=2, points=POINTS[2:], lowest=1, groups=[GROUP])
+    )
+    assert broker.wanted(0.0) == []
+    assert broker.waiting_for() == {"a": 0, "b": 0}
