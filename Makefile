@@ -22,21 +22,31 @@ lint: $(VENV)/.dev
 types: $(VENV)/.dev
 	$(BIN)/mypy
 
-# One worker per core, at most four; the tests of a file stay together and share what they have set up.
-# In their order: the long files, which start processes, come before the many short ones.
+# Four workers, as most tests with processes wait for them; the tests of a file stay together and
+# share what they have set up. In their order: the long files come before the many short ones.
+WORKERS = -n 4
 SPREAD = --dist loadfile --no-loadscope-reorder
 unit: $(VENV)/.dev
-	$(BIN)/python -m pytest -n auto --maxprocesses 4 $(SPREAD)
+	$(BIN)/python -m pytest $(WORKERS) $(SPREAD)
 
 # The faults of sweeps in docs/operations.md, again and again: make faults TIMES=20
+# Odd rounds classify, even rounds reconstruct: the same tests, with codecs of an own family.
 TIMES ?= 20
+RECONSTRUCTING = $(abspath $(VENV))/reconstructing
 FAULTS = tests/faults tests/integration/test_kill.py tests/integration/test_security.py \
          tests/integration/test_plain_refusals.py tests/integration/test_hot_swap.py
-faults: $(VENV)/.dev
+faults: $(RECONSTRUCTING)
 	for round in $$(seq $(TIMES)); do \
-	  echo "round $$round of $(TIMES)"; \
-	  $(BIN)/python -m pytest -q -x -n auto $(SPREAD) $(FAULTS) || exit 1; \
+	  codecs=codecs; [ $$((round % 2)) = 1 ] || codecs=$(RECONSTRUCTING); \
+	  echo "round $$round of $(TIMES), $$codecs"; \
+	  SEMCOM_TEST_CODECS=$$(realpath $$codecs) \
+	    $(BIN)/python -m pytest -q -x $(WORKERS) $(SPREAD) $(FAULTS) || exit 1; \
 	done
+
+$(RECONSTRUCTING): $(VENV)/.dev
+	$(INSTALL) --no-deps ./examples/own_family
+	rm -rf $@
+	$(BIN)/python -m tests.reconstructing $@
 
 # Dashboards from their descriptions, tables of the pages from the code.
 monitoring: $(VENV)/.all

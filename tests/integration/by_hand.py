@@ -10,6 +10,7 @@ import yaml
 
 from semcom.sockets import free_ports
 
+ENGINE = "onnxruntime"  # as `write_scenario` has it
 Starter = Callable[[str, str, Path], "subprocess.Popen[bytes]"]
 
 
@@ -24,12 +25,18 @@ def write_process_file(
         for name, port in (("control", control), ("uplink", uplink), ("downlink", downlink))
     }
     sections = {
-        "transmitter": {"control": address["control"], "uplink": address["uplink"], **folders},
+        "transmitter": {
+            "control": address["control"],
+            "uplink": address["uplink"],
+            "engine": ENGINE,
+            **folders,
+        },
         "channel": address,
         "receiver": {
             "control": address["control"],
             "downlink": address["downlink"],
             "codec_dir": folders["codec_dir"],
+            "engine": ENGINE,
         },
     }
     sections = {role: {**section, **changes.get(role, {})} for role, section in sections.items()}

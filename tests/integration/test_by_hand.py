@@ -22,7 +22,6 @@ SMALL: dict[str, object] = {
     "images": 100,
     "frame_images": 20,
     "snr_db": [0, 10],
-    "engine": "torch",
 }
 
 
@@ -64,22 +63,22 @@ def test_process_with_a_bad_setting_names_the_key_and_exits_with_2(
             "receiver",
             "receiver-1",
             {"receiver": {"mode": "throughput"}},
-            "receiver receiver-1 computes with torch throughput on 1 thread, "
-            "this run with torch exact on 1 thread",
+            "receiver receiver-1 computes with onnxruntime throughput on 1 thread, "
+            "this run with onnxruntime exact on 1 thread",
         ),
         (
             "receiver",
             "receiver-1",
-            {"receiver": {"engine": "onnxruntime"}},
-            "receiver receiver-1 computes with onnxruntime exact on 1 thread, "
-            "this run with torch exact on 1 thread",
+            {"receiver": {"engine": "torch"}},
+            "receiver receiver-1 computes with torch exact on 1 thread, "
+            "this run with onnxruntime exact on 1 thread",
         ),
         (
             "transmitters",
             "shapes10",
-            {"transmitter": {"engine": "onnxruntime", "threads": 2}},
+            {"transmitter": {"threads": 2}},
             "transmitter shapes10 computes with onnxruntime on 2 threads, "
-            "this run with torch on 1 thread",
+            "this run with onnxruntime on 1 thread",
         ),
     ],
 )

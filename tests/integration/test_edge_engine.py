@@ -55,14 +55,6 @@ def test_sweep_without_torch_at_the_edge_is_complete(finished: Path, workplace: 
     assert "onnxruntime" in manifest["versions"]
 
 
-def test_same_engine_and_seed_give_the_same_digest(
-    finished: Path, workplace: Path, tmp_path: Path
-) -> None:
-    scenario = write_scenario(tmp_path / "s.yaml", **EDGE, window=1, receivers=2)
-    start_sweep(scenario, tmp_path / "run", workplace=workplace).finish()
-    assert results_digest(tmp_path / "run") == results_digest(finished)
-
-
 def test_evaluation_gives_the_answers_of_the_processes(
     finished: Path, scenario: Path, workplace: Path, tmp_path: Path
 ) -> None:

@@ -36,7 +36,6 @@ def scenario(tmp_path_factory: pytest.TempPathFactory) -> Path:
         seeds=[0, 3],
         images=90,
         frame_images=40,
-        engine="torch",
     )
 
 

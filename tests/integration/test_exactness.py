@@ -84,29 +84,32 @@ def test_predictions_are_not_trivial(finished: Path) -> None:
     assert all(len(np.unique(found)) > 5 for found in predictions_of(finished).values())
 
 
+@pytest.fixture(scope="module")
+def without_torch(workplace: Path, tmp_path_factory: pytest.TempPathFactory) -> str:
+    """The digest of the same sweep by ONNX Runtime, whose processes start much sooner."""
+    folder = tmp_path_factory.mktemp("without_torch")
+    scenario = write_scenario(folder / "s.yaml", **{**SMALL, "engine": "onnxruntime"})
+    start_sweep(scenario, folder / "run", workplace=workplace).finish()
+    return results_digest(folder / "run")
+
+
 @pytest.mark.parametrize(
     "changes",
     [
-        {"window": 1},
-        {"window": 32, "receivers": 2},
-        {"receivers": 3, "encode_once": False},
-        {"shards": 2},
-        {"noise_engine": "numba"},
+        {"window": 32, "receivers": 3, "encode_once": False},
+        {"window": 1, "shards": 2, "noise_engine": "numba"},
     ],
     ids=[
-        "window-1",
-        "two-receivers-window-32",
-        "three-receivers-encode-each-time",
-        "two-shards",
-        "compiled-noise",
+        "window-32-three-receivers-encode-each-time",
+        "window-1-two-shards-compiled-noise",
     ],
 )
 def test_digest_does_not_depend_on_window_receivers_shards_noise_engine_or_arrival(
-    changes: dict[str, object], finished: Path, workplace: Path, tmp_path: Path
+    changes: dict[str, object], without_torch: str, workplace: Path, tmp_path: Path
 ) -> None:
-    scenario = write_scenario(tmp_path / "s.yaml", **SMALL, **changes)
+    scenario = write_scenario(tmp_path / "s.yaml", **{**SMALL, "engine": "onnxruntime"}, **changes)
     start_sweep(scenario, tmp_path / "run", workplace=workplace).finish()
-    assert results_digest(tmp_path / "run") == results_digest(finished)
+    assert results_digest(tmp_path / "run") == without_torch
 
 
 def test_other_batch_sizes_change_predictions_only_at_near_ties(

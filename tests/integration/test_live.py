@@ -153,8 +153,6 @@ def test_system_attaches_to_processes_that_outlive_it(
     config, control = write_process_file(
         tmp_path / "processes.yaml",
         place,
-        transmitter={"engine": "onnxruntime"},
-        receiver={"engine": "onnxruntime"},
     )
     scenario = write_live_scenario(
         tmp_path / "live.yaml", ports={"control": control, "metrics_host": "0.0.0.0"}

@@ -51,7 +51,6 @@ def test_real_images_cross_the_link_and_are_recognised(workplace: Path, tmp_path
         snr_db=[-10, 25],
         images=500,
         frame_images=50,
-        engine="torch",
     )
     folder = tmp_path / "run"
     options = ("--codecs", str(workplace / "codecs"))

@@ -56,8 +56,7 @@ def test_a_process_says_what_it_cannot_resolve_and_whom_it_cannot_reach(
 ) -> None:
     (port,) = free_ports(1)
     nowhere = {"control": "tcp://no-such-host.invalid:5550", "uplink": f"tcp://127.0.0.1:{port}"}
-    changes = {"transmitter": {**nowhere, "engine": "onnxruntime"}}
-    config, _ = write_process_file(tmp_path / "p.yaml", workplace, **changes)
+    config, _ = write_process_file(tmp_path / "p.yaml", workplace, transmitter=nowhere)
     process = start_by_hand("transmitters", "shapes10", config)
     log = tmp_path / "shapes10.log"
     eventually(lambda: len(set(waits(log))) >= 2, "a line for each of both")
@@ -108,7 +107,6 @@ def test_a_peer_that_is_authorised_as_another_is_told_and_ends_with_4(
         receiver={
             "security": {"keys": str(tmp_path / "peer")},
             "control": None,
-            "engine": "onnxruntime",
         },
     )
     start_by_hand("channel_sim", "channel", config)
