@@ -226,9 +226,10 @@ def check(folder: Path, logs: Path, undisturbed: list[FrameRow]) -> None:
     ledger = Ledger(folder / "ledger.sqlite")
     try:
         rows, plan, digest = list(ledger.rows()), ledger.plan, ledger.results_digest()
+        tasks = ledger.tasks
     finally:
         ledger.close()
-    found = audit(plan, rows, logs_of(logs), reference=undisturbed, witnessed=True)
+    found = audit(plan, rows, logs_of(logs), reference=undisturbed, witnessed=True, tasks=tasks)
     assert found.clean, str(found)
     assert results_digest(folder) == digest
     answers = [(row.point, row.link, row.frame, row.codec, row.answer) for row in rows]
