@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import pickle
 import resource
 import shutil
@@ -21,6 +22,9 @@ from tests.integration.harness import command, start_sweep, write_scenario
 from tests.integration.test_errors import check as check_line
 
 pytestmark = [pytest.mark.processes, pytest.mark.timeout(900)]
+OF_WEIGHTS = pytest.mark.skipif(
+    "SEMCOM_TEST_CODECS" in os.environ, reason="the codecs that SEMCOM_TEST_CODECS names have none"
+)
 
 
 def test_disk_that_fills_up_under_the_ledger_ends_the_run_which_resumes(
@@ -60,6 +64,7 @@ def pickled(content: bytes) -> bytes:
     return pickle.dumps(load(content))
 
 
+@OF_WEIGHTS
 @pytest.mark.parametrize(
     ("damage", "end", "words"),
     [
@@ -91,6 +96,7 @@ def test_codec_that_an_honest_manifest_vouches_for_is_still_refused(
     check_line(printed, words)
 
 
+@OF_WEIGHTS
 def test_decoder_of_another_codec_is_refused_and_the_run_resumes_with_the_right_one(
     undisturbed: list[FrameRow], workplace: Path, tmp_path: Path
 ) -> None:
