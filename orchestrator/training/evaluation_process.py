@@ -29,9 +29,8 @@ from semcom.evaluation_messages import (
     EvaluationPoint,
     EvaluationTask,
 )
-from semcom.shards import Shard
 from semcom.stop_signals import in_silence
-from semcom.tasks.task import references_of
+from semcom.text_shards import AnyShard, open_shard
 from transmitters.engine import codec_loader as encoder_loader
 
 
@@ -106,15 +105,15 @@ class TaskEvaluation:
 
     def _judged(self, answers: Answers, items: slice) -> EvaluatedFrame:
         task, shard = self._codec_task, self._shard
-        references = references_of(task, shard.images_NHWC[items], shard.labels_N[items])
+        references = shard.references(task, items)
         return EvaluatedFrame(
             score=dict(task.judge(answers, references)),
             answer=task.kept(task.form.format(answers)),
         )
 
 
-def _planned_shard(task: EvaluationTask) -> Shard:
-    shard = Shard(task.dataset_dir, "test")
+def _planned_shard(task: EvaluationTask) -> AnyShard:
+    shard = open_shard(task.dataset_dir, "test")
     if shard.digest != task.dataset_digest:
         raise ConfigurationError(f"data set {task.dataset_dir} is not the one that was planned")
     return shard

@@ -22,9 +22,9 @@ from semcom.errors import CheckpointError
 from semcom.families import ReceiverHalf, TransmitterHalf
 from semcom.points import EqualizerMethod, PointSpec
 from semcom.probe import is_finite
-from semcom.shards import Shard
 from semcom.tasks.score import Score
-from semcom.tasks.task import Task, references_of
+from semcom.tasks.task import Task
+from semcom.text_shards import AnyShard
 
 NOISE_FREE_SNR_DB = 30.0  # the upper end of the decoder's SNR code
 
@@ -48,7 +48,7 @@ class Evaluation:
 
 def evaluate(
     checkpoint: Checkpoint,
-    shard: Shard,
+    shard: AnyShard,
     point: PointSpec | None,
     *,
     link: str,
@@ -67,7 +67,7 @@ def evaluate(
 
 def evaluate_points(
     checkpoint: Checkpoint,
-    shard: Shard,
+    shard: AnyShard,
     points: Sequence[PointSpec | None],
     *,
     link: str,
@@ -90,12 +90,12 @@ def evaluate_points(
             )
             frames = list(encoded)
         joined = np.concatenate(decode_frames(receiver, task, frames, point, link=link))
-        references = references_of(task, shard.images_NHWC[:total], shard.labels_N[:total])
+        references = shard.references(task, slice(total))
         yield Evaluation(task, joined, task.judge(joined, references))
 
 
 def encode_frames(
-    codec: TransmitterHalf, shard: Shard, *, images: int, frame_images: int, snr_db: float
+    codec: TransmitterHalf, shard: AnyShard, *, images: int, frame_images: int, snr_db: float
 ) -> Iterator[Symbols]:
     """Symbols_NK of each frame, encoded when it is asked for.
 
@@ -104,7 +104,7 @@ def encode_frames(
     """
     for first in range(0, images, frame_images):
         end = min(first + frame_images, images)
-        yield codec.encode(shard.images_NHWC[first:end], snr_db=snr_db)
+        yield codec.encode(shard.items[first:end], snr_db=snr_db)
 
 
 def decode_frames(
