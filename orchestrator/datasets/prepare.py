@@ -107,7 +107,7 @@ def prepare(
     wanted: dict[Split, int | None] = {"train": train_images, "test": test_images}
     for split, images in wanted.items():
         if images is not None and images < 1:
-            raise ConfigurationError(f"{name}: at least 1 {split} item is needed, not {images}")
+            raise ConfigurationError(f"{name}: at least 1 {split} image is needed, not {images}")
     if name in DRAWN and source is not None:
         raise ConfigurationError(f"{name} is drawn, not copied; leave '--from' out")
     with alone(root):

@@ -77,6 +77,8 @@ def _contradicted(settings: TrainingSettings) -> Reasons:
     for name, stage in settings.stages.items():
         if stage.optimizer in ("adam", "adamw"):
             yield f"stages.{name}.momentum", f"optimizer {stage.optimizer} has none of its own"
+        else:
+            yield f"stages.{name}.beta2", f"optimizer {stage.optimizer} has none"
     if "rician" not in settings.distillation.channels:
         yield "distillation.rician_k", "distillation.channels has no rician"
     teacher = settings.teacher

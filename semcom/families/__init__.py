@@ -2,6 +2,7 @@
 
     rkd           the paper's system: semantic encoder, channel-aware transformer, task head
     jscc          its baselines, which send the feature itself
+    kd_semcom     sentences by a transformer codec, eight symbols a token
     torch-export  two programs of `torch.export`: any two modules of one's own
 
 A family of one's own is a `Family` that an installed package names under the entry-point group

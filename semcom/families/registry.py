@@ -13,6 +13,7 @@ OURS = {
     "rkd": "semcom.families.paper:RKD",
     "jscc": "semcom.families.paper:JSCC",
     "torch-export": "semcom.families.exported:TORCH_EXPORT",
+    "kd_semcom": "semcom.families.kd_semcom:KD_SEMCOM",
 }
 
 
