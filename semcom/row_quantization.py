@@ -1,7 +1,7 @@
 """Matrices as int8, a scale s and a zero point z per row: X_q = round(s X - z).
 
-Eq. (29) of Liu et al. A network computes in float32 with what the integers stand for, (X_q + z) / s, so that its answers
-do not depend on a batch.
+Eq. (29) of Liu et al. A network computes in float32 with what the integers stand for,
+(X_q + z) / s, so that its answers do not depend on a batch.
 """
 
 from __future__ import annotations

@@ -12,6 +12,7 @@ import traceback
 from collections.abc import Mapping
 from contextlib import suppress
 from functools import partial
+from typing import Any
 
 import torch
 from rich.progress import Progress
@@ -21,6 +22,9 @@ from orchestrator.training.arguments import folder_to_write, parse, settings_of
 from orchestrator.training.artefacts import Artefact
 from orchestrator.training.data import Rank
 from orchestrator.training.export import export_codec
+from orchestrator.training.kd_semcom.export import export_text_codec
+from orchestrator.training.kd_semcom.pipeline import SentencePipeline, TrainedText
+from orchestrator.training.kd_semcom.settings import SentenceTrainingSettings
 from orchestrator.training.loop import Run
 from orchestrator.training.pipeline import Pipeline, Trained
 from orchestrator.training.progress import JobReporter, Silent, progress_bars
@@ -30,7 +34,7 @@ from orchestrator.training.ranks import (
     patient_ranks,
     spans_hosts,
 )
-from orchestrator.training.settings import StageName, TrainingSettings
+from orchestrator.training.settings import TrainingSettings
 from orchestrator.training.stop import SAVING, StoppedError
 from orchestrator.training.torchrun import end_all_ranks, run_ranks
 from semcom.checkpoints import Checkpoint
@@ -42,6 +46,7 @@ from semcom.stop_signals import in_silence, stop_requests, to_stderr
 
 COMMAND = "SEMCOM_TRAIN_COMMAND"  # tells ranks the command that started them
 console = Terminal(stderr=True)
+AnySettings = TrainingSettings | SentenceTrainingSettings
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -96,10 +101,10 @@ def _run(arguments: argparse.Namespace) -> None:
             bf16 = _in_bf16(settings, device, rank)
             reporter = _reporter(arguments, settings, bars) if rank.index == 0 else Silent()
             run = Run(settings.seed, bf16, device, rank, stop, reporter, settings.checkpoint_s)
-            pipeline = Pipeline(settings, run)
+            pipeline = _pipeline(settings, run)
             if rank.index == 0:
                 console.print(
-                    f"{settings.name}: {settings.system}, {len(pipeline.images)} images of "
+                    f"{settings.name}: {settings.system}, {len(pipeline.images)} items of "
                     f"{settings.dataset}, {rank.count} rank(s), {device}, "
                     f"{'bf16' if bf16 else 'fp32'}"
                 )
@@ -113,49 +118,63 @@ def _run(arguments: argparse.Namespace) -> None:
             _finish(pipeline, trained, arguments)
 
 
-def _finish(pipeline: Pipeline, trained: Trained | None, arguments: argparse.Namespace) -> None:
+def _pipeline(settings: AnySettings, run: Run) -> Pipeline | SentencePipeline:
+    """The stages of a job of the settings' family."""
+    if isinstance(settings, SentenceTrainingSettings):
+        return SentencePipeline(settings, run)
+    return Pipeline(settings, run)
+
+
+def _finish(
+    pipeline: Pipeline | SentencePipeline,
+    trained: Trained | TrainedText | None,
+    arguments: argparse.Namespace,
+) -> None:
     """What is left to do when all stages are there; the first rank does it."""
     if pipeline.run.rank.index:
         return
-    if "search" in pipeline.stages:
+    if isinstance(pipeline, Pipeline) and "search" in pipeline.stages:
         _show_search(pipeline.stages["search"])
     if trained is not None:
         _export(trained, arguments, pipeline.run)
 
 
-def _in_bf16(settings: TrainingSettings, device: torch.device, rank: Rank) -> bool:
+def _in_bf16(settings: AnySettings, device: torch.device, rank: Rank) -> bool:
     """Whether to compute in bf16: with `auto` where all ranks' processors can."""
     if settings.precision != "auto":
         return settings.precision == "bf16"
     return not any_rank(not has_bf16(device), rank, device)
 
 
-def _reporter(
-    arguments: argparse.Namespace, settings: TrainingSettings, bars: Progress
-) -> JobReporter:
+def _reporter(arguments: argparse.Namespace, settings: AnySettings, bars: Progress) -> JobReporter:
     folder = settings.work_dir / settings.name
     lines = arguments.progress or folder / "progress.jsonl"
     return JobReporter(bars, lines, folder / "events")
 
 
-def _export(trained: Trained, arguments: argparse.Namespace, run: Run) -> None:
+def _export(trained: Trained | TrainedText, arguments: argparse.Namespace, run: Run) -> None:
     def between(done: int, total: int) -> None:
         run.reporter.note("export", done, total)
         if run.stop.signal:
             raise StoppedError(run.stop)
 
-    checkpoint = export_codec(
-        trained,
-        folder_to_write(arguments, trained.settings.name),
-        command=command("semcom", "train", *arguments.settings_words, *_rank_options()),
-        ranks=run.rank.count,
-        bf16=run.bf16,
-        report=between,
-    )
-    results = checkpoint.manifest.results
+    folder = folder_to_write(arguments, trained.settings.name)
+    record: dict[str, Any] = {
+        "command": command("semcom", "train", *arguments.settings_words, *_rank_options()),
+        "ranks": run.rank.count,
+        "bf16": run.bf16,
+        "report": between,
+    }
+    if isinstance(trained, TrainedText):
+        checkpoint = export_text_codec(trained, folder, **record)
+        name, at = "BLEU-1", "Rayleigh"
+    else:
+        checkpoint = export_codec(trained, folder, **record)
+        name, at = "accuracy", "AWGN"
+    results, key = checkpoint.manifest.results, name.lower().replace("-", "_")
     console.print(
-        f"wrote {checkpoint.folder}: noise-free accuracy {results['noise_free_accuracy']:.4f}, "
-        f"AWGN by SNR {results['awgn_accuracy_by_snr_db']}"
+        f"wrote {checkpoint.folder}: noise-free {name} {results[f'noise_free_{key}']:.4f}, "
+        f"{at} by SNR {results[f'{at.lower()}_{key}_by_snr_db']}"
     )
 
 
@@ -166,7 +185,7 @@ def _rank_options() -> list[str]:
     return [*placed, "--nnodes", str(hosts), "--rendezvous", "HOST:PORT"] if hosts > 1 else placed
 
 
-def _told(given: Mapping[StageName, Checkpoint], stage: StageName, was_run: bool) -> None:
+def _told(given: Mapping[Any, Checkpoint], stage: str, was_run: bool) -> None:
     source = given[stage].folder if stage in given else "an earlier run"
     how = "done" if was_run and stage not in given else f"taken from {source}"
     console.print(f"{stage}: {how}")
@@ -180,18 +199,18 @@ def _show_search(made: Artefact) -> None:
     )
 
 
-def _untold(stage: StageName, was_run: bool) -> None:
+def _untold(stage: str, was_run: bool) -> None:
     del stage, was_run
 
 
-def _share_cores(settings: TrainingSettings) -> None:
+def _share_cores(settings: AnySettings) -> None:
     ranks_here = int(os.environ.get("LOCAL_WORLD_SIZE", "1"))
     # torchrun's ranks are started with one thread each, whatever their number.
     cores = len(os.sched_getaffinity(0)) if is_rank() else torch.get_num_threads()
     torch.set_num_threads(settings.threads or max(1, cores // ranks_here))
 
 
-def _device(settings: TrainingSettings) -> str:
+def _device(settings: AnySettings) -> str:
     if settings.device == "cpu" or (settings.device == "auto" and not torch.cuda.is_available()):
         return "cpu"
     if not torch.cuda.is_available():

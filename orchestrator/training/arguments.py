@@ -3,11 +3,20 @@
 from __future__ import annotations
 
 import argparse
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, get_args
 
 from orchestrator.training.effects import check_effects, check_options, keys_of
 from orchestrator.training.given_codecs import given_codecs
+from orchestrator.training.kd_semcom.effects import check_sentence_effects
+from orchestrator.training.kd_semcom.presets import PRESETS as SENTENCE_PRESETS
+from orchestrator.training.kd_semcom.presets import sentence_settings
+from orchestrator.training.kd_semcom.settings import (
+    SentenceStage,
+    SentenceSystem,
+    SentenceTrainingSettings,
+)
 from orchestrator.training.presets import PRESETS, settings_from_preset
 from orchestrator.training.settings import StageName, TrainingSettings
 from semcom.architecture import System
@@ -17,6 +26,25 @@ from semcom.settings import parse_yaml, read_yaml
 from semcom.shards import DatasetManifest, read_manifest
 
 MAX_RANKS = 256
+KD_SEMCOM = "kd_semcom"
+
+
+@dataclass(frozen=True)
+class FamilyWords:
+    """What `--preset`, `--system` and `--until` may say of a family; the first system is usual."""
+
+    name: str
+    presets: tuple[str, ...]
+    systems: tuple[str, ...]
+    stages: tuple[str, ...]
+
+
+FAMILIES = {
+    "rkd": FamilyWords("rkd", tuple(PRESETS), get_args(System), get_args(StageName)),
+    KD_SEMCOM: FamilyWords(
+        KD_SEMCOM, tuple(SENTENCE_PRESETS), get_args(SentenceSystem), get_args(SentenceStage)
+    ),
+}
 
 
 def parse(argv: list[str]) -> argparse.Namespace:
@@ -47,8 +75,12 @@ def parse(argv: list[str]) -> argparse.Namespace:
         default="shapes10",
         help="a prepared data set, as cifar10 (default: shapes10, which is drawn)",
     )
-    parser.add_argument("--preset", default="compact", help=", ".join(PRESETS))
-    parser.add_argument("--system", default="rkd-sc", choices=get_args(System))
+    family = _family(words)
+    parser.add_argument(
+        "--family", default=family.name, choices=FAMILIES, help="of the codec (default: rkd)"
+    )
+    parser.add_argument("--preset", default="compact", help=", ".join(family.presets))
+    parser.add_argument("--system", default=family.systems[0], choices=family.systems)
     parser.add_argument("--name", help="the codec's name (default: DATASET-PRESET[-SYSTEM])")
     parser.add_argument("--data", type=Path, default=Path("data"), help="folder of data sets")
     parser.add_argument("--work", type=Path, default=Path("training"), help="folder of artefacts")
@@ -57,7 +89,7 @@ def parse(argv: list[str]) -> argparse.Namespace:
     parser.add_argument(
         "--set", action="append", default=[], metavar="KEY=VALUE", help="any setting, by its path"
     )
-    parser.add_argument("--until", choices=get_args(StageName), help="end after this stage")
+    parser.add_argument("--until", choices=family.stages, help="end after this stage")
     parser.add_argument("--progress", type=Path, help="file of JSON lines (WORK/NAME/...)")
     arguments = parser.parse_args(words, placed)
     arguments.words = words
@@ -67,13 +99,21 @@ def parse(argv: list[str]) -> argparse.Namespace:
     return arguments
 
 
+def _family(words: list[str]) -> FamilyWords:
+    """The family that a command names, whose words the others are."""
+    families = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
+    families.add_argument("--family", default="rkd")
+    named = families.parse_known_args(words)[0].family
+    return FAMILIES.get(named, FAMILIES["rkd"])
+
+
 def _count(text: str) -> int:
     if not text.isascii() or not text.isdigit() or not 1 <= int(text) <= MAX_RANKS:
         raise argparse.ArgumentTypeError(f"must be 1 to {MAX_RANKS}, got {text!r}")
     return int(text)
 
 
-def settings_of(arguments: argparse.Namespace) -> TrainingSettings:
+def settings_of(arguments: argparse.Namespace) -> TrainingSettings | SentenceTrainingSettings:
     """The settings that the arguments ask for: preset, then `--config`, then `--set`.
 
     Raises:
@@ -90,12 +130,19 @@ def settings_of(arguments: argparse.Namespace) -> TrainingSettings:
     overrides |= {"data_dir": arguments.data, "work_dir": arguments.work}
     dataset, preset, system = arguments.dataset, arguments.preset, arguments.system
     name = arguments.name or default_name(dataset, preset, system)
-    settings = settings_from_preset(preset, manifest, name=name, system=system, overrides=overrides)
-    check_effects(settings, written=written, commanded=keys_of(commanded), until=arguments.until)
+    asked: dict[str, Any] = {"name": name, "system": system, "overrides": overrides}
+    settings: TrainingSettings | SentenceTrainingSettings
+    if arguments.family == KD_SEMCOM:
+        settings = sentence_settings(preset, manifest, **asked)
+        check_sentence_effects(settings, commanded=keys_of(commanded), until=arguments.until)
+    else:
+        settings = settings_from_preset(preset, manifest, **asked)
+        commands = keys_of(commanded)
+        check_effects(settings, written=written, commanded=commands, until=arguments.until)
+        _check_out(settings, folder_to_write(arguments, name))
     if arguments.nnodes > 1 and not arguments.rendezvous:
         raise ConfigurationError("--nnodes: several hosts need --rendezvous HOST:PORT")
     _check_ranks(settings, arguments.nproc * arguments.nnodes)
-    _check_out(settings, folder_to_write(arguments, name))
     return settings
 
 
@@ -121,11 +168,11 @@ def _check_out(settings: TrainingSettings, out: Path) -> None:
             )
 
 
-def _check_ranks(settings: TrainingSettings, ranks: int) -> None:
+def _check_ranks(settings: TrainingSettings | SentenceTrainingSettings, ranks: int) -> None:
     for name, stage in settings.stages.items():
         if stage.batch % ranks:
             raise ConfigurationError(
-                f"stages.{name}.batch: {stage.batch} images over {ranks} ranks leave a rest"
+                f"stages.{name}.batch: {stage.batch} items over {ranks} ranks leave a rest"
             )
 
 

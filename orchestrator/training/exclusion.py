@@ -9,13 +9,12 @@ from contextlib import ExitStack, contextmanager
 from orchestrator.training.artefacts import Artefact
 from orchestrator.training.loop import Run
 from orchestrator.training.ranks import all_equal, any_rank
-from orchestrator.training.settings import StageName
 from semcom.errors import CheckpointError
 
 WAIT_S = 0.5  # between two looks at a stage that another job is in
 
 
-def check_ranks_agree(name: StageName, made: Artefact, run: Run) -> None:
+def check_ranks_agree(name: str, made: Artefact, run: Run) -> None:
     """Hosts that have not the same files would train different models as one.
 
     Raises:

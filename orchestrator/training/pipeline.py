@@ -115,19 +115,19 @@ class Pipeline:
         self.stages[name] = made
         stage = self._make_stage(name, link)
         with torch.random.fork_rng(devices=[]), alone_in(made, self.run):
-            ran = self._run_unless_finished(stage, made)
+            ran = self._run_unless_finished(name, stage, made)
         if not ran:
             made.load(stage)
         self._take_over(name, stage, made)
         return ran
 
-    def _run_unless_finished(self, stage: Stage, made: Artefact) -> bool:
+    def _run_unless_finished(self, name: StageName, stage: Stage, made: Artefact) -> bool:
         """Train a stage unless it is finished; one job at a time, all ranks alike."""
         finished = self.run.rank.index == 0 and made.is_finished
         if any_rank(finished, self.run.rank, self.run.device):
             return False
         if stage.name not in self.given:
-            self._train_stage(stage, made)
+            self._train_stage(name, stage, made)
         if self.run.rank.index == 0:
             if isinstance(stage, SearchStage):
                 made.write("search.json", _search_record(stage, self.settings, made, self.given))
@@ -135,7 +135,7 @@ class Pipeline:
         wait_for_all(self.run.rank)
         return True
 
-    def _train_stage(self, stage: Stage, made: Artefact) -> None:
+    def _train_stage(self, name: StageName, stage: Stage, made: Artefact) -> None:
         images = self.images
         if stage.name == "search":
             images, _ = halves(images, self.settings.search, self.settings.search_seed)
@@ -148,7 +148,7 @@ class Pipeline:
         Training(
             stage,
             images,
-            settings=self.settings.stages[stage.name],
+            settings=self.settings.stages[name],
             augmentation=self.settings.augmentation,
             artefact=made,
             run=self.run,

@@ -267,7 +267,7 @@ def settings_from_preset(
         dataset=manifest.name,
         **_fitting(PRESETS[preset](manifest), manifest),
     )
-    merged = _laid_over(_for_system(base, system).model_dump(), overrides)
+    merged = laid_over(_for_system(base, system).model_dump(), overrides)
     if system == "rkd-sc":
         lay_given_codecs(merged, overrides, manifest)
     encoder = merged["architecture"]["encoder"]
@@ -352,14 +352,14 @@ def _stands_for(manifest: DatasetManifest) -> str:
     return next((at for at, most in PAPER_CLASSES.items() if classes <= most), "tiny-imagenet")
 
 
-def _laid_over(base: dict[str, Any], overrides: dict[str, Any]) -> dict[str, Any]:
+def laid_over(base: dict[str, Any], overrides: dict[str, Any]) -> dict[str, Any]:
     merged = dict(base)
     for key, value in overrides.items():
         inner = merged.get(key)
         if isinstance(inner, dict):
             if not isinstance(value, dict):
                 raise ConfigurationError(f"settings: {key}: a group of settings, got {value!r}")
-            merged[key] = _laid_over(_of_kind(inner, value.get("kind")), value)
+            merged[key] = laid_over(_of_kind(inner, value.get("kind")), value)
         else:
             merged[key] = value
     return merged

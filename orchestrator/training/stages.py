@@ -18,7 +18,7 @@ from orchestrator.training import losses
 from orchestrator.training.data import Batch, EpochKey
 from orchestrator.training.features import TeacherFeatures
 from orchestrator.training.losses import Losses
-from orchestrator.training.settings import DistillationSettings, StageName, TeacherSettings
+from orchestrator.training.settings import DistillationSettings, TeacherSettings
 from orchestrator.training.teacher import Teacher
 from orchestrator.training.training_link import LinkOutput, TrainingLink
 from semcom.points import ChannelSettings
@@ -29,7 +29,7 @@ Prepare = Callable[[Tensor], Tensor]  # stored pixels (B, S, S, 3) uint8 -> netw
 class Stage(nn.Module, ABC):
     """Base: a name, the loss of a batch, and hooks around epochs and steps."""
 
-    name: StageName
+    name: str
     uses_views = True  # asks for the teacher's features, kept by view
 
     def __init__(self, prepare: Prepare) -> None:

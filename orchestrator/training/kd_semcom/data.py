@@ -85,9 +85,7 @@ class SentenceEpoch:
         self._key = str(key)
         self._batch = batch
         self._rank = rank
-        self._order_N = torch.randperm(
-            len(sentences), generator=keyed_generator(f"{key}/order")
-        )
+        self._order_N = torch.randperm(len(sentences), generator=keyed_generator(f"{key}/order"))
 
     def __getitem__(self, step: int) -> SentenceBatch:
         """This rank's part of the batch of a step."""

@@ -1,4 +1,4 @@
-"""What a training of the family `kd_semcom` is made of, text.md's stages: every field can be set."""
+"""What a training of the family `kd_semcom` is made of; every field can be set."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the stages of a codec of sentences train: teacher and baselines by CE, students by eq. (28)."""
+"""What the stages of a codec of sentences train: by CE, or students by eq. (28)."""
 
 from __future__ import annotations
 

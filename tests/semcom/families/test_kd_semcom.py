@@ -76,7 +76,9 @@ def test_a_batch_of_50_equals_50_batches_of_1_up_to_rounding(tmp_path, precision
     decode = {"equalizer": "zero_forcing"}
     answers = receiver.decode(together, None, snr_db_N=snr_db, used_N=used, **decode)
     one_by_one = [
-        receiver.decode(alone[i : i + 1], None, snr_db_N=snr_db[:1], used_N=used[i : i + 1], **decode)
+        receiver.decode(
+            alone[i : i + 1], None, snr_db_N=snr_db[:1], used_N=used[i : i + 1], **decode
+        )
         for i in range(50)
     ]
     assert (answers == np.concatenate(one_by_one)).mean() > 0.98  # an argmax of random weights
@@ -221,7 +223,7 @@ def test_weights_that_compute_nothing_useful_are_refused(tmp_path):
         arrays["head.bias"][5] = np.float16(6e4)
         arrays["head.weight.scale"][5] = np.float32(1e-38)
 
-    with pytest.raises(CheckpointError, match="head.weight holds NaN or Inf"):
+    with pytest.raises(CheckpointError, match=r"head\.weight holds NaN or Inf"):
         damaged(tmp_path / "codec", silence).load_receiver()
 
 
