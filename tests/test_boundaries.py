@@ -26,6 +26,8 @@ MODEL_MODULES = (
     "transmitters.channel_encoder",
     "transmitters.engine",
     "transmitters.exported",
+    "transmitters.kd_semcom.codec",
+    "transmitters.kd_semcom.encoder",
     "transmitters.onnx_encoders",
     "transmitters.onnx_engine",
     "transmitters.onnx_model",
@@ -36,6 +38,8 @@ MODEL_MODULES = (
     "receiver.engine",
     "receiver.exported",
     "receiver.heads",
+    "receiver.kd_semcom.codec",
+    "receiver.kd_semcom.decoder",
     "receiver.equalizer",
     "receiver.numpy_equalizer",
     "receiver.onnx_decoder",
@@ -53,6 +57,8 @@ NETWORK_FILES = (
     "transmitters.channel_encoder",
     "receiver.channel_decoder",
     "receiver.heads",
+    "transmitters.kd_semcom.encoder",
+    "receiver.kd_semcom.decoder",
     "orchestrator.training",
 )
 DYNAMIC_IMPORTS = ("import_module", "__import__")
@@ -125,12 +131,16 @@ WITH_TORCH = (
     "receiver.equalizer",
     "receiver.exported",
     "receiver.heads",
+    "receiver.kd_semcom.codec",
+    "receiver.kd_semcom.decoder",
     "transmitters.channel_encoder",
     "transmitters.codec",
     "transmitters.conv_encoder",
     "transmitters.encoder",
     "transmitters.engine",
     "transmitters.exported",
+    "transmitters.kd_semcom.codec",
+    "transmitters.kd_semcom.encoder",
     "transmitters.timm_encoder",
 )
 

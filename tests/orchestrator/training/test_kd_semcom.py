@@ -162,7 +162,10 @@ def test_a_codec_learns_a_few_sentences_by_heart(data_dir, tmp_path):
     assert last < 0.35 * first
 
 
-def batch_of(data_dir, rank=Rank(), batch=16, step=0):
+ALONE = Rank()
+
+
+def batch_of(data_dir, rank=ALONE, batch=16, step=0):
     sentences = SentenceSet.read(data_dir / "sentences", None)
     epoch = sentences.epoch(
         AugmentationSettings(), key=EpochKey(0, "test", 0), batch=batch, views=False, rank=rank
@@ -173,9 +176,9 @@ def batch_of(data_dir, rank=Rank(), batch=16, step=0):
 def test_batches_hold_every_sentence_once_with_its_end(data_dir):
     seen = [batch_of(data_dir, step=step) for step in range(4)]
     rows = [
-        tuple(row[:n].tolist())
-        for b in seen
-        for row, n in zip(b.tokens_BT, b.lengths_B, strict=True)
+        tuple(row[:length].tolist())
+        for each in seen
+        for row, length in zip(each.tokens_BT, each.lengths_B, strict=True)
     ]
     assert len(set(rows)) == 64
     assert all(row[-1] == END and PAD not in row for row in rows)
