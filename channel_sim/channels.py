@@ -86,12 +86,20 @@ def draw_channels(
 
     `csi_B1` is there where any frame has it; the rows of one that has none mean nothing.
     """
+    noise_BK = draw_noise(frames, symbols=symbols, normals=normals)
+    fading_B1 = draw_fading(frames, normals)
+    return ChannelDraw(fading_B1, noise_BK, channel_state(frames, fading_B1, normals))
+
+
+def draw_noise(
+    frames: Sequence[Codewords], *, symbols: int, normals: Normals = complex_normals_of
+) -> ComplexArray:
+    """Noise CN(0, N0) of each symbol: complex64 (all codewords, symbols)."""
     noise_BK = normals([frame.items("noise") for frame in frames], per_item=symbols)
     scales = np.array([np.sqrt(frame.point.noise_power) for frame in frames], dtype=np.float32)
     scales_B1 = np.repeat(scales, [frame.images for frame in frames])[:, None]
     real_view(noise_BK)[...] *= scales_B1
-    fading_B1 = draw_fading(frames, normals)
-    return ChannelDraw(fading_B1, noise_BK, _csi(frames, fading_B1, normals))
+    return noise_BK
 
 
 def draw_fading(frames: Sequence[Codewords], normals: Normals = complex_normals_of) -> ComplexArray:
@@ -133,8 +141,14 @@ def apply_channel(
     Written on real parts because a complex product may fuse its roundings on one processor and
     not on another; these operations are rounded one by one everywhere.
     """
-    (z_re, z_im), (h_re, h_im), (n_re, n_im) = symbols, fading, noise
-    return h_re * z_re - h_im * z_im + n_re, h_re * z_im + h_im * z_re + n_im
+    (faded_re, faded_im), (n_re, n_im) = fade(symbols, fading), noise
+    return faded_re + n_re, faded_im + n_im
+
+
+def fade(symbols: tuple[RealT, RealT], fading: tuple[RealT, RealT]) -> tuple[RealT, RealT]:
+    """Return h z, as `apply_channel` does without noise."""
+    (z_re, z_im), (h_re, h_im) = symbols, fading
+    return h_re * z_re - h_im * z_im, h_re * z_im + h_im * z_re
 
 
 def pass_through(symbols_BK: ComplexArray, draw: ChannelDraw) -> ComplexArray:
@@ -143,7 +157,7 @@ def pass_through(symbols_BK: ComplexArray, draw: ChannelDraw) -> ComplexArray:
         return symbols_BK + draw.noise_BK  # what the formula gives, in a quarter of the time
     received = np.empty_like(symbols_BK)
     received.real, received.imag = apply_channel(
-        _parts(symbols_BK), _parts(draw.fading_B1), _parts(draw.noise_BK)
+        parts(symbols_BK), parts(draw.fading_B1), parts(draw.noise_BK)
     )
     return received
 
@@ -161,12 +175,19 @@ def measured_snrs_db(
     signal_F = np.add.reduceat((power_B * gain_B).astype(np.float64), starts)
     noise_F = np.add.reduceat(mean_power(draw.noise_BK).astype(np.float64), starts)
     return [
-        max(LEAST_DB, 10.0 * math.log10(signal / noise)) if signal > 0.0 and noise > 0.0 else None
+        snr_db(signal, noise)
         for signal, noise in zip(signal_F.tolist(), noise_F.tolist(), strict=True)
     ]
 
 
-def _parts(array: ComplexArray) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]:
+def snr_db(signal: float, noise: float) -> float | None:
+    """Return the ratio of two powers in dB, as messages have it; None where one is zero."""
+    there = signal > 0.0 and noise > 0.0
+    return max(LEAST_DB, 10.0 * math.log10(signal / noise)) if there else None
+
+
+def parts(array: ComplexArray) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]:
+    """Return the real and the imaginary parts."""
     return array.real, array.imag
 
 
@@ -199,9 +220,10 @@ def _gains(items: Sequence[Items], normals: Normals) -> list[ComplexArray]:
     return np.split(normals(items, per_item=1), ends)
 
 
-def _csi(
-    frames: Sequence[Codewords], fading_B1: ComplexArray, normals: Normals
+def channel_state(
+    frames: Sequence[Codewords], fading_B1: ComplexArray, normals: Normals = complex_normals_of
 ) -> ComplexArray | None:
+    """Return what receivers are told of the fading; None where none is told anything."""
     if not any(frame.has_csi for frame in frames):
         return None
     mismatched = [

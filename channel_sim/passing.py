@@ -50,7 +50,7 @@ class Passed(NamedTuple):
         return np.concatenate([self.csi_BM, self.received_BK], axis=1)
 
 
-class _Faded(NamedTuple):
+class Faded(NamedTuple):
     """A frame after the model of a package, without noise."""
 
     symbols_BK: ComplexArray
@@ -79,14 +79,14 @@ def pass_frames(
     ends = list(accumulate(frame.images for frame in frames))
     rows = [slice(end - frame.images, end) for end, frame in zip(ends, frames, strict=True)]
     faded = {
-        index: _try_fade(frame, symbols_BK[rows[index]], normals)
+        index: fade_by_package(frame, symbols_BK[rows[index]], normals)
         for index, frame in enumerate(frames)
         if isinstance(frame.point.channel, PluginChannel)
     }
     if faded:
         symbols_BK, power_B = symbols_BK.copy(), power_B.copy()
     for index, each in faded.items():
-        if isinstance(each, _Faded):
+        if isinstance(each, Faded):
             symbols_BK[rows[index]] = each.symbols_BK
             power_B[rows[index]] = mean_power(each.symbols_BK)
     draw = draw_channels(frames, symbols=symbols_BK.shape[1], normals=normals)
@@ -120,9 +120,10 @@ def pass_frame(frame: Codewords, symbols_BK: ComplexArray) -> Passed:
     return passed
 
 
-def _try_fade(
+def fade_by_package(
     frame: Codewords, symbols_BK: ComplexArray, normals: Normals
-) -> _Faded | ProtocolError:
+) -> Faded | ProtocolError:
+    """Take a frame through the model of a package, without noise; or why that fails."""
     channel = frame.point.channel
     try:
         assert isinstance(channel, PluginChannel)
@@ -135,7 +136,7 @@ def _try_fade(
         return ProtocolError("internal", f"channel model {channel.model} fails: {why}")
 
 
-def _fade(frame: Codewords, model: Any, symbols_BK: ComplexArray, normals: Normals) -> _Faded:
+def _fade(frame: Codewords, model: Any, symbols_BK: ComplexArray, normals: Normals) -> Faded:
     """Draw and apply a model, and see that what it gives can be sent on."""
     point, shape = frame.point, symbols_BK.shape
     streams = Streams(
@@ -159,7 +160,7 @@ def _fade(frame: Codewords, model: Any, symbols_BK: ComplexArray, normals: Norma
     if csi_BM is not None:
         csi_BM = np.ascontiguousarray(csi_BM, dtype=np.complex64)
         _check_csi(csi_BM, images=shape[0], symbols=shape[1])
-    return _Faded(faded_BK, csi_BM, model.equalizer)
+    return Faded(faded_BK, csi_BM, model.equalizer)
 
 
 def _check_csi(csi_BM: ComplexArray, *, images: int, symbols: int) -> None:

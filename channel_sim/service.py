@@ -7,8 +7,9 @@ import time
 from collections import Counter
 from collections.abc import Sequence
 
-from channel_sim.broker import Arrived, Broker, Send, batches
+from channel_sim.broker import Broker
 from channel_sim.noise_engine import load_normals
+from channel_sim.passage import Arrived, Send, batches
 from channel_sim.settings import BrokerSettings
 from semcom.errors import ProtocolError
 from semcom.heartbeats import DEAD_AFTER_S, Attention, Heartbeats
@@ -22,7 +23,6 @@ from semcom.messages import (
     TaskResult,
     Welcome,
 )
-from semcom.point_tables import point_tables
 from semcom.security import Security
 from semcom.service import HEARTBEAT_S, new_instance
 from semcom.sockets import Endpoint, Received
@@ -70,9 +70,8 @@ class ChannelService:
         self._control: Endpoint | None = None
         if settings.control is not None:
             self._control = Endpoint.connect(settings.control, name="control", security=security)
-        if settings.static is not None:
-            for table in point_tables(settings.static.run, settings.static.points):
-                self._broker.learn(table)
+        for table in [] if settings.static is None else settings.static.tables:
+            self._broker.points.learn(table)
         self._heartbeats = Heartbeats("channel", telemetry)
         self._attention = Attention(HEARTBEAT_S)
         self._next_hello_s = 0.0
@@ -119,6 +118,7 @@ class ChannelService:
             here = self._control is not None and self._heartbeats.fresh("orchestrator")
             self._telemetry.set("semcom_peers", int(here), "orchestrator")
             self._telemetry.begin(self._broker.transmitters)
+            self._ask_for_wanted(now_s)
             self._greet()
         return max(0.0, self._next_hello_s - now_s)
 
@@ -134,10 +134,8 @@ class ChannelService:
     def _greet(self) -> None:
         if self._control is None:
             return
-        run, known = None, 0
-        if self._broker.points:
-            run = next(reversed(self._broker.points))
-            known = self._broker.known_points(run)
+        run = self._broker.points.latest
+        known = 0 if run is None else self._broker.points.count(run)
         self._control.send(
             Hello(
                 role="channel",
@@ -153,8 +151,8 @@ class ChannelService:
         assert message is not None
         if endpoint is self._control:
             if isinstance(message, PointTable):
-                self._broker.learn(message)
-                if self._broker.known_points(message.run) >= message.total:
+                self._broker.points.learn(message)
+                if self._broker.points.count(message.run) >= message.total:
                     self._greet()  # at once: whoever waits for these points may use them now
             elif isinstance(message, Welcome):
                 self._heartbeats.heard("orchestrator")
@@ -192,6 +190,16 @@ class ChannelService:
                     logger, "receiver asked less", peer=rest.peer, why=rest.why, rest_s=rest.seconds
                 )
 
+    def _ask_for_wanted(self, now_s: float) -> None:
+        """Show which links others wait for, and ask them for the frames that are missing."""
+        for link, count in self._broker.waiting_for().items():
+            self._telemetry.set("semcom_slots_waiting", count, link)
+        for link, send in self._broker.wanted(now_s):
+            self._telemetry.count("semcom_frames_wanted_total", 1, link)
+            if self._log_limit.due(f"wanted {link}", now_s):
+                event(logger, "frames of others wait for this link", link=link)
+            self._send(send)
+
     def _transmit(self, batch: Sequence[Arrived]) -> None:
         """Frames through the channel and on; the metrics of a link once for all of its frames."""
         begun_s = time.monotonic()
@@ -202,9 +210,9 @@ class ChannelService:
         for send in self._broker.transmit(batch):
             message = send.message
             if isinstance(message, ReceivedFrame):
-                link = message.key.link
-                taken[link] += 1
-                latest[link] = message
+                for link in message.links or [message.key.link]:
+                    taken[link] += 1
+                    latest[link] = message
                 self._telemetry.observe("semcom_stage_seconds", message.channel_ms / 1e3, "channel")
             elif isinstance(message, Refusal):
                 self._telemetry.count("semcom_messages_refused_total", 1, message.reason)

@@ -6,7 +6,9 @@ from pydantic import Field
 
 from channel_sim.broker import QUEUE_BYTES
 from semcom.channel_choice import Point
+from semcom.messages import PointTable
 from semcom.names import Name
+from semcom.point_tables import point_tables
 from semcom.settings import Address, NoiseEngine, ProcessSettings, Settings
 from semcom.wire import MAX_PAYLOAD_BYTES
 
@@ -16,6 +18,11 @@ class StaticRun(Settings):
 
     run: Name
     points: list[Point] = Field(min_length=1)
+
+    @property
+    def tables(self) -> list[PointTable]:
+        """The points as an orchestrator would tell them."""
+        return point_tables(self.run, self.points)
 
 
 class BrokerSettings(ProcessSettings):

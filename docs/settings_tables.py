@@ -17,6 +17,7 @@ from orchestrator.jobs.settings import JobsSettings
 from orchestrator.live.live_scenario import LiveLink, LiveScenario
 from orchestrator.plan.scenario import LinkSettings, Ports, Scenario, Threads
 from orchestrator.plan.snr_points import SnrRange
+from orchestrator.training.semnoma.settings import LossSettings, SemnomaSettings
 from orchestrator.training.settings import (
     AugmentationSettings,
     DistillationSettings,
@@ -35,6 +36,7 @@ from semcom.architecture import (
     TimmEncoderArchitecture,
 )
 from semcom.channel_choice import AwgnChannel, RayleighChannel, RicianChannel
+from semcom.families.semnoma import SemnomaArchitecture
 from transmitters.settings import TransmitterSettings
 
 HEAD = ("key", "default", "allowed", "means")
@@ -52,8 +54,10 @@ NAMED = {
     "InputSpec": "input of an encoder",
     "LinkSettings": "link of a sweep",
     "LiveLink": "link of a live system",
+    "LossSettings": "losses of semnoma",
     "Ports": "ports",
     "SearchSettings": "search",
+    "SemnomaArchitecture": "codec of semnoma",
     "SnrRange": "range",
     "StageSettings": "stage",
     "TeacherSettings": "teacher",
@@ -91,10 +95,15 @@ MODELS: dict[str, type[BaseModel]] = {
     "timm": TimmEncoderArchitecture,
     "input": InputSpec,
     "channel-codec": ChannelCodecArchitecture,
+    "semnoma": SemnomaSettings,
+    "semnoma-losses": LossSettings,
+    "semnoma-codec": SemnomaArchitecture,
     "jobs": JobsSettings,
 }
 # A preset fills in what the files of a training leave out.
-OF_PRESET = ("training", "stage", "teacher", "codec", "student", "conv", "timm", "input")
+OF_PRESET = (
+    "training", "stage", "teacher", "codec", "student", "conv", "timm", "input", "semnoma",
+)  # fmt: skip
 DEFAULTS = dict.fromkeys(OF_PRESET, "the preset's")
 PATHS = {"path": "folder", "file-path": "file"}
 SHARED_WITH = {"live": Scenario}  # keys that another table has already

@@ -32,9 +32,16 @@ class Waiting:
         return self.payload.nbytes + HEADER_BYTES
 
     @property
-    def kind(self) -> tuple[str, str, int]:
+    def answer_keys(self) -> list[FrameKey]:
+        """Keys of the answers: one, or one for each of the links that were superposed."""
+        key = self.frame.key
+        return [key.model_copy(update={"link": link}) for link in self.frame.links] or [key]
+
+    @property
+    def kind(self) -> tuple[str, str, int, int]:
         """Frames of one kind may share a forward pass."""
-        return self.frame.codec, self.frame.equalizer, self.frame.csi_columns
+        frame = self.frame
+        return frame.codec, frame.equalizer, frame.csi_columns, len(frame.links)
 
 
 class Batcher:

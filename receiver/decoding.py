@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass
+from typing import cast
 
 import numpy as np
 
@@ -13,8 +14,8 @@ from receiver.settings import ReceiverSettings
 from semcom.checkpoints import open_checkpoint
 from semcom.codec_manifest import AnyManifest
 from semcom.errors import CheckpointError, ProtocolError
-from semcom.families import ReceiverHalf
-from semcom.messages import MAX_ITEMS, ReceivedFrame, Refusal, TaskResult
+from semcom.families import JointReceiverHalf, ReceiverHalf
+from semcom.messages import MAX_ITEMS, FrameKey, ReceivedFrame, Refusal, TaskResult
 from semcom.probe import is_finite
 from semcom.wire import MAX_PAYLOAD_BYTES
 
@@ -66,6 +67,16 @@ class FrameDecoder:
         manifest = self._manifests.get(frame.codec)
         if manifest is None or frame.codec not in self._codecs:
             raise ProtocolError("codec_not_loaded", f"codec {frame.codec[:12]} is not loaded")
+        links = max(1, len(frame.links))
+        if manifest.links != links:
+            raise ProtocolError(
+                "codec_mismatch", f"{links} links in a frame, the codec serves {manifest.links}"
+            )
+        if links > 1 and frame.csi_columns not in (0, links):
+            raise ProtocolError(
+                "codec_mismatch",
+                f"{frame.csi_columns} columns of channel state for {links} superposed links",
+            )
         expected = manifest.symbols
         if frame.symbols != expected:
             raise ProtocolError(
@@ -77,7 +88,10 @@ class FrameDecoder:
             )
 
     def decode(self, batch: list[Waiting]) -> list[Decoded]:
-        """One forward pass over all images of the batch; an answer to each of its frames."""
+        """One forward pass over all images of the batch; an answer to each of its frames.
+
+        A frame of superposed links has an answer for each of them.
+        """
         started_s = time.monotonic()
         first = batch[0].frame
         codec = self._codecs[first.codec]
@@ -92,17 +106,24 @@ class FrameDecoder:
         snr_db_N = np.concatenate(
             [np.full(w.frame.images, w.frame.snr_db, dtype=np.float32) for w in batch]
         )
-        outputs = codec.decode(received_NK, csi_NM, snr_db_N=snr_db_N, equalizer=first.equalizer)
+        if first.links:
+            joint = cast(JointReceiverHalf, codec)
+            outputs_U = list(joint.decode_users(received_NK, csi_NM, snr_db_N=snr_db_N))
+        else:
+            outputs_U = [
+                codec.decode(received_NK, csi_NM, snr_db_N=snr_db_N, equalizer=first.equalizer)
+            ]
         task = self._manifests[first.codec].task
-        answers = task.answers(outputs)
+        answers_U = [task.answers(outputs) for outputs in outputs_U]
         decode_ms = 1e3 * (time.monotonic() - started_s)
         ends = np.cumsum([waiting.frame.images for waiting in batch])
         decoded: list[Decoded] = []
         for waiting, end in zip(batch, ends, strict=True):
             span = slice(end - waiting.frame.images, end)
-            if is_finite(outputs[span]):
-                answer = task.form.format(answers[span])
-                decoded.append(_decoded(waiting, answer, started_s, decode_ms))
+            if all(is_finite(outputs[span]) for outputs in outputs_U):
+                for key, answers in zip(waiting.answer_keys, answers_U, strict=True):
+                    answer = task.form.format(answers[span])
+                    decoded.append(_decoded(waiting, key, answer, started_s, decode_ms))
             else:  # NaN would be some class: no answer is better
                 detail = f"codec {first.codec[:12]} decodes to NaN or Inf"
                 refusal = Refusal(reason="codec_mismatch", detail=detail, key=waiting.frame.key)
@@ -110,10 +131,12 @@ class FrameDecoder:
         return decoded
 
 
-def _decoded(waiting: Waiting, answer: bytes, started_s: float, decode_ms: float) -> Decoded:
+def _decoded(
+    waiting: Waiting, key: FrameKey, answer: bytes, started_s: float, decode_ms: float
+) -> Decoded:
     frame = waiting.frame
     result = TaskResult(
-        key=frame.key,
+        key=key,
         codec=frame.codec,
         channel_ms=frame.channel_ms,
         batch_wait_ms=1e3 * max(0.0, started_s - waiting.arrived_s),

@@ -91,13 +91,27 @@ def check_arrays(architecture: CodecArchitecture, end: End, arrays: Arrays) -> N
     """
     specs = array_specs(architecture, end)
     is_timm = isinstance(architecture.encoder, TimmEncoderArchitecture)
-    is_free = is_timm and end == "transmitter"  # names that only timm knows
+    free = "encoder." if is_timm and end == "transmitter" else None  # names that only timm knows
+    check_named(specs, arrays, free=free)
+
+
+def check_named(specs: dict[str, ArraySpec], arrays: Arrays, *, free: str | None = None) -> None:
+    """Check arrays of any family against what they should be.
+
+    Args:
+        specs: of each array, by name.
+        arrays: of a file.
+        free: how the names of arrays begin that `specs` need not know.
+
+    Raises:
+        CheckpointError: they are others, or no network can use them.
+    """
     for name in specs:
         if name not in arrays:
             raise _misfit(f"{name} is missing")
     for name, array in arrays.items():
         spec = specs.get(name)
-        if spec is None and not (is_free and name.startswith("encoder.")):
+        if spec is None and not (free is not None and name.startswith(free)):
             raise CheckpointError(f"weights '{_line(name)}' belong to no part of this codec")
         if spec is not None or array.dtype.kind == "f":  # timm has tables of integers, too
             _check_array(name, array, spec or ArraySpec(array.shape, _kind(name)))

@@ -17,6 +17,7 @@ from semcom.architecture import CodecArchitecture
 from semcom.codec_arrays import End
 from semcom.families.family import Family
 from semcom.families.registry import family_of
+from semcom.groups import MAX_MEMBERS
 from semcom.identity import codec_digest, family_codec_digest
 from semcom.messages import MAX_SYMBOLS
 from semcom.names import NAME_PATTERN
@@ -123,6 +124,11 @@ class CodecManifest(_Manifest):
         """Whether codewords depend on the SNR, so that no point shares them."""
         return self.architecture.channel.tx_csi
 
+    @property
+    def links(self) -> int:
+        """How many links meet in a slot; 1: none meets another."""
+        return 1
+
 
 class FamilyManifest(_Manifest):
     """Format 2: a codec of any installed family.
@@ -140,6 +146,7 @@ class FamilyManifest(_Manifest):
     task: AnyTask
     symbols: int = Field(ge=1, le=MAX_SYMBOLS)
     needs_snr: bool = False
+    links: int = Field(default=1, ge=1, le=MAX_MEMBERS)  # that meet in a slot; 1: a plain link
     architecture: dict[str, Any]
     weights: dict[End, WeightFile]
     training: dict[str, Any] = {}
@@ -164,18 +171,22 @@ class FamilyManifest(_Manifest):
     @property
     def digest(self) -> str:
         """SHA-256 over all that decides its answers, hexadecimal."""
-        decides = {
+        decides: dict[str, Any] = {
             "family": self.family_name,
             "task": self.task.model_dump(mode="json"),
             "symbols": self.symbols,
             "needs_snr": self.needs_snr,
             "architecture": self.architecture,
         }
+        if self.links > 1:
+            decides["links"] = self.links
         return family_codec_digest(decides, self._sha256s)
 
     def as_json(self) -> bytes:
         """The content of `manifest.json`."""
         left_out = {"classes"} if self.classes is None else set()
+        if self.links == 1:
+            left_out.add("links")
         content = self.model_dump(mode="json", exclude=left_out, by_alias=True)
         return json.dumps(content, indent=1).encode()
 

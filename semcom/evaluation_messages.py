@@ -13,6 +13,7 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
 
+from semcom.groups import Group
 from semcom.messages import Digest
 from semcom.names import Name
 from semcom.points import PointSpec
@@ -35,9 +36,14 @@ class EvaluationPoint(Line):
 
 
 class EvaluationTask(Line):
-    """One link with one of its codecs, over all points that are missing."""
+    """One link with one of its codecs, over all points that are missing.
+
+    Where its frames meet those of others, `group` says with whom; then the task is all of theirs,
+    `link` is the first of them, and every point is answered once for each.
+    """
 
     link: Name
+    group: Group | None = None
     dataset_dir: Path
     dataset_digest: Digest
     codec_dir: Path
@@ -73,10 +79,11 @@ class EvaluatedFrame(Line):
 
 
 class EvaluatedPoint(Line):
-    """All answers of a task at one point, by frame."""
+    """All answers to a link of a task at one point, by frame."""
 
     event: Literal["point"] = "point"
     task: int = Field(ge=0)
+    link: Name
     point: int = Field(ge=0)
     frames: list[EvaluatedFrame]
 

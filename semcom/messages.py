@@ -5,6 +5,7 @@ Transmitter            Channel               Receiver            Orchestrator
   SymbolFrame      ->  ReceivedFrame        -> decode
   TaskResult      <-   TaskResult          <-  TaskResult
   Refusal         <-   Refusal             <-  Refusal
+  Wanted          <-
   Results   ------------------------------------------------->    Recorded
   Assignment, StreamAssignment  <-----------------------------
                        PointTable  <--------------------------
@@ -18,8 +19,9 @@ from typing import Annotated, ClassVar, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from semcom.groups import MAX_GROUPS, MAX_MEMBERS, Group
 from semcom.names import Name
-from semcom.points import EqualizerMethod, PointSpec, SnrDb
+from semcom.points import EqualizerMethod, PointSpec, Seed, SnrDb
 from semcom.settings import Decoding, Engine
 from semcom.tasks.score import MAX_SUM
 from semcom.tasks.task import MAX_KEPT_BYTES
@@ -39,7 +41,7 @@ RefusalReason = Literal[
     # not now: the transmitter tries again
     "unknown_point", "no_receiver", "codec_not_loaded", "overloaded",
     # not at all
-    "codec_mismatch", "internal",
+    "codec_mismatch", "conflict", "internal",
 ]  # fmt: skip
 # What damage on the way can turn a good message into; its sender's time-out brings it again.
 DAMAGED: frozenset[str] = frozenset({"parts", "size", "magic", "version", "type", "checksum"})
@@ -147,6 +149,8 @@ class ReceivedFrame(Message):
     """What the channel made of a frame. Payload: complex64 (images, csi_columns + symbols).
 
     The first columns hold the channel state of each codeword: one gain, one per symbol, or others.
+    Where frames of several links were superposed, `links` names them all, that of `key` first; each
+    is answered by a TaskResult of its own, and the channel state is a gain of each link in turn.
     """
 
     TYPE: ClassVar[int] = 11
@@ -159,6 +163,9 @@ class ReceivedFrame(Message):
     equalizer: EqualizerMethod
     channel_ms: Milliseconds
     snr_measured_db: MeasuredDb = None  # power of the faded symbols over that of the noise
+    links: list[Name] = Field(default=[], max_length=MAX_MEMBERS)  # in ascending order
+    first_image: Index = 0  # with `seed`, keys what a receiver draws
+    seed: Seed = 0
 
 
 class TaskResult(Message):
@@ -185,10 +192,21 @@ class Refusal(Message):
     key: FrameKey | None = None
 
 
+class Wanted(Message):
+    """Channel to transmitter: a slot lacks this frame of yours; send it again, or for once more.
+
+    Nothing comes of it where the frame is on its way, or its work is not known any more.
+    """
+
+    TYPE: ClassVar[int] = 14
+    key: FrameKey
+
+
 class PointTable(Message):
     """Orchestrator to channel: points `first` ... of a run; `total` in all.
 
-    Points below `lowest` are needed no more: the channel forgets them.
+    Points below `lowest` are needed no more: the channel forgets them. Frames of the links of a
+    group meet; each table of a run names all of its groups.
     """
 
     TYPE: ClassVar[int] = 20
@@ -197,6 +215,7 @@ class PointTable(Message):
     first: Index
     points: list[PointSpec] = Field(max_length=MAX_ITEMS)
     lowest: Index = 0
+    groups: list[Group] = Field(default=[], max_length=MAX_GROUPS)
 
 
 class LoadCodec(Message):
@@ -231,6 +250,14 @@ class PointWork(Message):
     frame_images: Count
     window: Annotated[int, Field(ge=1, le=1024)]
     encode_once: bool
+    offset: Index = 0  # the first item that is sent; after the last one comes the first
+    # Its place among the links whose frames meet in slots; None: its frames meet no others.
+    user: Annotated[int, Field(ge=0, lt=MAX_MEMBERS)] | None = None
+
+    @property
+    def frame_count(self) -> int:
+        """Frames of the point; in a stream, of a turn through the data set."""
+        return -(-self.images // self.frame_images)
 
 
 class Assignment(PointWork):
@@ -238,10 +265,11 @@ class Assignment(PointWork):
 
     TYPE: ClassVar[int] = 23
     frames: list[Span] = Field(min_length=1, max_length=MAX_ITEMS)
+    lowest: Index = 0  # points of the run below it are complete for all members of the group
 
     @model_validator(mode="after")
     def _within_the_point(self) -> Self:
-        total = -(-self.images // self.frame_images)
+        total = self.frame_count
         if any(start >= stop or stop > total for start, stop in self.frames):
             raise ValueError(f"frames must be spans within 0..{total}")
         return self
@@ -313,7 +341,7 @@ class Failure(Message):
 MESSAGE_TYPES: dict[int, type[Message]] = {
     message.TYPE: message
     for message in (
-        Hello, Welcome, SymbolFrame, ReceivedFrame, TaskResult, Refusal,
+        Hello, Welcome, SymbolFrame, ReceivedFrame, TaskResult, Refusal, Wanted,
         PointTable, LoadCodec, CodecReport, Assignment, Results, Recorded, Failure,
         StreamAssignment,
     )

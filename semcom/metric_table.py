@@ -160,6 +160,12 @@ METRICS: dict[str, Exported] = {
         "counter", "Processes that the orchestrator started again", (ORC,),
         ("role",), _each((ORC,), LAUNCHED),
     ),
+    "semcom_slots_waiting": Exported(
+        "gauge", "Slots of a group that wait for a frame of this link", (CH,), LINK
+    ),
+    "semcom_frames_wanted_total": Exported(
+        "counter", "Frames that the channel asked a link for, as others wait for them", (CH,), LINK
+    ),
     "semcom_receivers_resting": Exported(
         "gauge", "Receivers that are asked less, for they refuse or do not answer", (CH,)
     ),

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from itertools import accumulate
 
 import msgpack
 
+from semcom.groups import Group
 from semcom.messages import PointTable
 from semcom.points import PointSpec
 from semcom.wire import MAX_HEADER_BYTES
@@ -20,26 +22,32 @@ def point_tables(
     *,
     first: int = 0,
     lowest: int = 0,
+    groups: Sequence[Group] = (),
     max_header_bytes: int = MAX_HEADER_BYTES,
 ) -> list[PointTable]:
     """Return tables of the points `first` ... of a run: all that there are from there on.
 
+    Each names all groups of the run.
+
     Each has room in a header, whatever the settings of its channels; `max_header_bytes` has to be
     enough for one point.
     """
-    groups: list[list[PointSpec]] = []
+    groups_bytes = sum(len(msgpack.packb(group.model_dump())) for group in groups)
+    tables: list[list[PointSpec]] = []
     room = 0
     total = first
     for point in points:
         size = len(msgpack.packb(point.model_dump()))
-        if not groups or len(groups[-1]) == POINTS_PER_MESSAGE or size > room:
-            groups.append([])
-            room = max_header_bytes - OTHER_BYTES
-        groups[-1].append(point)
+        if not tables or len(tables[-1]) == POINTS_PER_MESSAGE or size > room:
+            tables.append([])
+            room = max_header_bytes - OTHER_BYTES - groups_bytes
+        tables[-1].append(point)
         room -= size
         total += 1
-    tables = []
-    for group in groups:
-        tables.append(PointTable(run=run, total=total, first=first, points=group, lowest=lowest))
-        first += len(group)
-    return tables
+    starts = accumulate((len(table) for table in tables), initial=first)
+    return [
+        PointTable(
+            run=run, total=total, first=start, points=table, lowest=lowest, groups=list(groups)
+        )
+        for start, table in zip(starts, tables, strict=False)
+    ]

@@ -23,7 +23,7 @@ import secrets
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, Literal, Self, get_args
+from typing import Any, Literal, NamedTuple, Self, get_args
 
 import numpy as np
 import numpy.typing as npt
@@ -53,6 +53,21 @@ HEADER_READERS = {
 }
 ImageArray = npt.NDArray[np.uint8]
 LabelArray = npt.NDArray[np.uint16]
+
+
+class Span(NamedTuple):
+    """Items `first` ... of the first `of` items of a split; after the last one comes the first."""
+
+    first: int
+    number: int
+    of: int
+
+    def cut(self, array: npt.NDArray[Any]) -> npt.NDArray[Any]:
+        """Return these items of an array."""
+        first, end = self.first % self.of, self.first % self.of + self.number
+        if end <= self.of:
+            return array[first:end]
+        return np.concatenate([array[first : self.of], array[: end - self.of]])
 
 
 class SplitManifest(BaseModel):
@@ -147,7 +162,7 @@ class Shard:
         """What a transmitter sends: the images."""
         return self.images_NHWC
 
-    def references(self, task: Task, items: slice) -> Any:
+    def references(self, task: Task, items: Span) -> Any:
         """Return what a task judges the answers to some items by: labels, or the images.
 
         Raises:
@@ -157,7 +172,7 @@ class Shard:
             raise ConfigurationError(
                 f"data set {self.manifest.name} holds images, and {task.kind} judges sentences"
             )
-        return (self.labels_N if task.REFERENCE == "labels" else self.images_NHWC)[items]
+        return items.cut(self.labels_N if task.REFERENCE == "labels" else self.images_NHWC)
 
     def __len__(self) -> int:
         return len(self.labels_N)

@@ -29,6 +29,7 @@ from semcom.shards import (
     DatasetManifest,
     SentenceForm,
     Shard,
+    Span,
     Split,
     SplitManifest,
     map_array,
@@ -78,7 +79,7 @@ class TextShard:
         """What a transmitter sends: the sentences."""
         return self.tokens_NL
 
-    def references(self, task: Task, items: slice) -> Sentences:
+    def references(self, task: Task, items: Span) -> Sentences:
         """Return what a task judges the answers to some items by: the sentences.
 
         Raises:
@@ -88,7 +89,7 @@ class TextShard:
             raise ConfigurationError(
                 f"data set {self.manifest.name} holds sentences, which {task.kind} does not judge"
             )
-        return Sentences(self.tokens_NL[items], self.vocabulary)
+        return Sentences(items.cut(self.tokens_NL), self.vocabulary)
 
     def __len__(self) -> int:
         return len(self.tokens_NL)

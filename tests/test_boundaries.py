@@ -32,6 +32,7 @@ MODEL_MODULES = (
     "transmitters.onnx_engine",
     "transmitters.onnx_model",
     "transmitters.onnx_resize",
+    "transmitters.semnoma",
     "transmitters.timm_encoder",
     "receiver.codec",
     "receiver.channel_decoder",
@@ -43,11 +44,13 @@ MODEL_MODULES = (
     "receiver.equalizer",
     "receiver.numpy_equalizer",
     "receiver.onnx_decoder",
+    "receiver.semnoma",
     "channel_sim.channels",
     "channel_sim.compiled_noise",
     "channel_sim.noise",
     "channel_sim.noise_engine",
     "channel_sim.passing",
+    "channel_sim.superposition",
 )
 # Where a network may be defined; a service never does.
 NETWORK_FILES = (
@@ -55,10 +58,12 @@ NETWORK_FILES = (
     "transmitters.encoder",
     "transmitters.conv_encoder",
     "transmitters.channel_encoder",
+    "transmitters.semnoma.encoder",
     "receiver.channel_decoder",
     "receiver.heads",
     "transmitters.kd_semcom.encoder",
     "receiver.kd_semcom.decoder",
+    "receiver.semnoma.decoder",
     "orchestrator.training",
 )
 DYNAMIC_IMPORTS = ("import_module", "__import__")
@@ -133,6 +138,9 @@ WITH_TORCH = (
     "receiver.heads",
     "receiver.kd_semcom.codec",
     "receiver.kd_semcom.decoder",
+    "receiver.semnoma.codec",
+    "receiver.semnoma.decoder",
+    "receiver.semnoma.gains",
     "transmitters.channel_encoder",
     "transmitters.codec",
     "transmitters.conv_encoder",
@@ -141,8 +149,16 @@ WITH_TORCH = (
     "transmitters.exported",
     "transmitters.kd_semcom.codec",
     "transmitters.kd_semcom.encoder",
+    "transmitters.semnoma.codec",
+    "transmitters.semnoma.encoder",
     "transmitters.timm_encoder",
 )
+# Folders of families: each knows its room and semcom, and no other family's folder.
+FAMILY_FOLDERS = [
+    f"{room}.{family}"
+    for room in ("transmitters", "receiver", "orchestrator.training")
+    for family in ("kd_semcom", "semnoma")
+]
 
 
 def under(name: str, prefixes: tuple[str, ...]) -> bool:
@@ -313,6 +329,21 @@ def test_an_end_knows_torch_only_where_it_is_the_engine():
         and any(under(n, ("torch", "semcom.nn")) for names in imported(tree) for n in names)
     }
     assert importers == set(WITH_TORCH)
+
+
+def test_no_module_of_an_end_imports_a_family_that_is_not_its_own():
+    for folder in FAMILY_FOLDERS:
+        own = [name for name in modules() if under(name, (folder,))]
+        assert len(own) >= 3
+        room = folder.rpartition(".")[0]
+        callers = {"orchestrator.training.trained_families"}
+        others = {name for name in modules() if under(name, (room,))} - set(own) - callers
+        found = [
+            name
+            for name in others
+            if any(under(n, (folder,)) for names in imported(modules()[name]) for n in names)
+        ]
+        assert found == [], folder
 
 
 def test_training_brings_no_socket_along():

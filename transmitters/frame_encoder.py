@@ -6,22 +6,27 @@ import logging
 import time
 from collections import OrderedDict
 from dataclasses import dataclass
+from typing import cast
 
 from semcom.checkpoints import open_checkpoint
 from semcom.codec_manifest import AnyManifest
 from semcom.errors import CheckpointError, ProtocolError
-from semcom.families import TransmitterHalf
+from semcom.families import JointTransmitterHalf, TransmitterHalf
 from semcom.messages import PointWork
 from semcom.probe import is_finite
+from semcom.shards import Span
 from semcom.tasks.task import Task
 from semcom.telemetry import event
 from semcom.wire import Symbols
 from transmitters.engine import codec_loader
+from transmitters.frame_plan import FramePlan
 from transmitters.images import FrameSource
-from transmitters.sender import FramePlan, Judged
+from transmitters.sender import Judged
 from transmitters.settings import TransmitterSettings
 
 logger = logging.getLogger("transmitters")
+
+CacheKey = tuple[str, str, int | None, Span]  # codec, data set, user, items
 
 
 @dataclass(frozen=True)
@@ -42,7 +47,7 @@ class FrameEncoder:
         self._codecs: dict[str, TransmitterHalf] = {}
         self._manifests: dict[str, AnyManifest] = {}
         self._sources: dict[str, FrameSource] = {}
-        self._cache: OrderedDict[tuple[str, str, int, int], Encoded] = OrderedDict()
+        self._cache: OrderedDict[CacheKey, Encoded] = OrderedDict()
         self._cached_bytes = 0
 
     def encode(self, plan: FramePlan) -> Encoded:
@@ -52,14 +57,14 @@ class FrameEncoder:
             SemcomError: the codec or the data set is missing, damaged or another one.
         """
         assignment = plan.assignment
-        key = (assignment.codec_digest, assignment.dataset_digest, plan.first_image, plan.images)
-        codec = self._codec(assignment)
+        key = (assignment.codec_digest, assignment.dataset_digest, assignment.user, plan.items)
+        codec = self._half(assignment)
         needs_snr = self._manifests[assignment.codec_digest].needs_snr
         cacheable = assignment.encode_once and not needs_snr
         if cacheable and key in self._cache:
             kept = self._cache[key]
             return Encoded(plan, kept.symbols_BK, kept.encode_ms)
-        images = self.source(assignment).images(plan.first_image, plan.images)
+        images = self.source(assignment).images(plan.items)
         started = time.perf_counter()
         symbols_BK = codec.encode(images, snr_db=assignment.spec.snr_db)
         if not is_finite(symbols_BK):  # the channel would refuse it, and not know why
@@ -95,9 +100,15 @@ class FrameEncoder:
             task.check(answers)
         except ProtocolError as error:
             raise ProtocolError("codec_mismatch", error.detail) from error
-        source = self.source(plan.assignment)
-        references = source.references(task, plan.first_image, plan.images)
+        references = self.source(plan.assignment).references(task, plan.items)
         return Judged(task.judge(answers, references), task.kept(answer))
+
+    def _half(self, assignment: PointWork) -> TransmitterHalf:
+        """What encodes the frames of an assignment; users of a slot may differ in it."""
+        codec = self._codec(assignment)
+        if assignment.user is None:
+            return codec
+        return cast(JointTransmitterHalf, codec).as_user(assignment.user)
 
     def _codec(self, assignment: PointWork) -> TransmitterHalf:
         codec = self._codecs.get(assignment.codec_digest)
@@ -109,7 +120,7 @@ class FrameEncoder:
             event(logger, "codec loaded", codec=assignment.codec, digest=checkpoint.digest[:12])
         return codec
 
-    def _keep(self, key: tuple[str, str, int, int], encoded: Encoded) -> None:
+    def _keep(self, key: CacheKey, encoded: Encoded) -> None:
         self._cache[key] = encoded
         self._cached_bytes += encoded.symbols_BK.nbytes
         while self._cached_bytes > self._settings.cache_bytes:

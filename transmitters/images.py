@@ -8,6 +8,7 @@ from typing import Any
 import numpy.typing as npt
 
 from semcom.errors import ConfigurationError
+from semcom.shards import Span
 from semcom.tasks.task import Task
 from semcom.text_shards import open_shard
 
@@ -23,10 +24,10 @@ class FrameSource:
                 f"with {digest[:12]}: prepare the same data set on both hosts"
             )
 
-    def images(self, first: int, count: int) -> npt.NDArray[Any]:
-        """Images uint8 (count, H, W, 3), or sentences uint16 (count, L)."""
-        return self._shard.items[first : first + count]
+    def images(self, items: Span) -> npt.NDArray[Any]:
+        """Images uint8 (N, H, W, 3), or sentences uint16 (N, L)."""
+        return items.cut(self._shard.items)
 
-    def references(self, task: Task, first: int, count: int) -> Any:
+    def references(self, task: Task, items: Span) -> Any:
         """What a task judges answers by: labels, or the items; neither leaves this process."""
-        return self._shard.references(task, slice(first, first + count))
+        return self._shard.references(task, items)

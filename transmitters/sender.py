@@ -10,12 +10,17 @@ with it the memory of every process behind.
 
 from __future__ import annotations
 
-from collections import OrderedDict, deque
 from collections.abc import Iterable
-from dataclasses import dataclass, field
-from typing import Any, NamedTuple
+from dataclasses import dataclass
+from typing import NamedTuple
 
-from semcom.errors import CheckpointError, ConfigurationError, ProtocolError
+from semcom.errors import (
+    AccountingError,
+    CheckpointError,
+    ConfigurationError,
+    ProtocolError,
+    SemcomError,
+)
 from semcom.messages import (
     RETRIABLE,
     Assignment,
@@ -30,59 +35,16 @@ from semcom.messages import (
 from semcom.tasks.score import Score
 from semcom.wire import Symbols
 from transmitters.answers import Answers
+from transmitters.frame_plan import FramePlan
+from transmitters.kept_work import KeptWork
+from transmitters.open_points import OpenPoints
 from transmitters.reports import Key, Reports
 from transmitters.timeouts import RetransmissionTimeout
 from transmitters.window import Window
 
 REFUSED_BACKOFF_S, MAX_REFUSED_BACKOFF_S = 0.05, 1.0
 MAX_OPEN_FRAMES = 1 << 21  # taken up and not recorded; a number each is kept
-MAX_INDEX = 2**31  # of an image on the air
 RESULTS_BYTES = 16 << 20  # that may wait for their receipts
-
-
-@dataclass(frozen=True)
-class FramePlan:
-    """One frame to encode and send. Frames beyond the data set's end begin another turn."""
-
-    assignment: PointWork
-    frame: int
-
-    @property
-    def key(self) -> Key:
-        """What the frame is called at this end."""
-        return self.assignment.run, self.assignment.point, self.frame
-
-    @property
-    def first_image(self) -> int:
-        """Index of the frame's first image in the data set."""
-        return self._turn_and_frame[1] * self.assignment.frame_images
-
-    @property
-    def first_on_air(self) -> int:
-        """The same, counted on from turn to turn: it keys the noise, which is new in each turn."""
-        images = self.assignment.images
-        turn = self._turn_and_frame[0] % max(1, MAX_INDEX // images)
-        return turn * images + self.first_image
-
-    @property
-    def images(self) -> int:
-        """Images in the frame; the last one of a point may be shorter."""
-        return min(self.assignment.frame_images, self.assignment.images - self.first_image)
-
-    def message(self, link: str, *, symbols: int) -> SymbolFrame:
-        """Return what the channel is told of the frame."""
-        work = self.assignment
-        return SymbolFrame(
-            key=FrameKey(run=work.run, point=work.point, link=link, frame=self.frame),
-            first_image=self.first_on_air,
-            images=self.images,
-            symbols=symbols,
-            codec=work.codec_digest,
-        )
-
-    @property
-    def _turn_and_frame(self) -> tuple[int, int]:
-        return divmod(self.frame, -(-self.assignment.images // self.assignment.frame_images))
 
 
 class Judged(NamedTuple):
@@ -107,6 +69,11 @@ class InFlight:
     refusals: int = 0
     told: bool = False  # to come again, by a refusal or a restart: that is no time-out
 
+    def come_again(self, now_s: float) -> None:
+        """It was lost: it is due now, without having run into a time-out."""
+        self.retry_at_s = now_s
+        self.told = True
+
     def report(self, result: TaskResult, judged: Judged, *, round_trip_ms: float) -> FrameResult:
         """Return what the ledger is told of the frame, now that it is answered and judged."""
         return FrameResult(
@@ -125,24 +92,16 @@ class InFlight:
         )
 
 
-@dataclass
-class _Point:
-    """A point at work: frames not yet taken up, and how many are not yet recorded."""
-
-    assignment: PointWork
-    pending: deque[int] = field(default_factory=deque)
-    open_frames: set[int] = field(default_factory=set)
-
-
 class Sender:
     """All frames of one link."""
 
     def __init__(self, link: str, *, window_bytes: int, results_bytes: int = RESULTS_BYTES) -> None:
         self.link = link
-        self._points: OrderedDict[tuple[str, int], _Point] = OrderedDict()
+        self._points = OpenPoints()
         self._encoding: set[Key] = set()
         self._in_flight: dict[Key, InFlight] = {}
         self.reports = Reports(link, max_bytes=results_bytes)
+        self.kept = KeptWork()
         self._answers = Answers(link)
         self._timeout = RetransmissionTimeout()
         self._window = Window(window_bytes)
@@ -160,17 +119,17 @@ class Sender:
     @property
     def busy_points(self) -> list[int]:
         """Points with frames that are not recorded yet."""
-        return [point for _, point in self._points]
+        return self._points.indices
 
     @property
     def backlog(self) -> int:
         """Frames taken up that the window has had no room for yet."""
-        return sum(len(point.pending) for point in self._points.values())
+        return self._points.backlog
 
     @property
     def open_frames(self) -> int:
         """Frames taken up and not yet recorded."""
-        return sum(len(point.open_frames) for point in self._points.values())
+        return self._points.open_frames
 
     def assign(self, assignment: Assignment) -> int:
         """Take up frames of a point, those already at work are left as they are; how many.
@@ -179,6 +138,7 @@ class Sender:
             ConfigurationError: more than may be open at a time.
         """
         self.keep_only(assignment.run)
+        self.kept.keep_only(lambda run_point: run_point[1] >= assignment.lowest)
         wanted = sum(stop - start for start, stop in assignment.frames)
         if wanted + self.open_frames > MAX_OPEN_FRAMES:
             raise ConfigurationError(
@@ -193,34 +153,28 @@ class Sender:
         def kept(run_point: tuple[str, int]) -> bool:
             return run_point[0] == run and run_point[1] >= first_point
 
-        mappings: tuple[dict[Any, Any], ...] = (self._points, self._in_flight)
-        for mapping in mappings:
-            for key in [key for key in mapping if not kept(key[:2])]:
-                del mapping[key]
+        self._points.keep_only(kept)
+        for key in [key for key in self._in_flight if not kept(key[:2])]:
+            del self._in_flight[key]
         self._encoding = {key for key in self._encoding if kept(key[:2])}
         self._answers.keep_only(kept)
         self.reports.keep_only(kept)
+        self.kept.keep_only(kept)
 
     def take_up(self, work: PointWork, frames: Iterable[int]) -> int:
         """Frames of a point to be sent, unless they are at work already; how many are new."""
-        point = self._points.setdefault((work.run, work.point), _Point(work))
-        new = [frame for frame in frames if frame not in point.open_frames]
-        point.open_frames.update(new)
-        point.pending.extend(new)
-        return len(new)
+        return self._points.add(work, frames)
 
     def is_encoding(self, plan: FramePlan) -> bool:
         """Whether a frame was given out to be encoded and not forgotten since."""
         return plan.key in self._encoding
 
     def frames_to_encode(self) -> list[FramePlan]:
-        """Frames that the window has room for; each is given out once."""
-        plans: list[FramePlan] = []
-        for point in self._points.values():
-            while point.pending and self._has_room(point.assignment):
-                plan = FramePlan(point.assignment, point.pending.popleft())
-                self._encoding.add(plan.key)
-                plans.append(plan)
+        """Frames that others wait for, and those that the window has room for; each once."""
+        plans = self.kept.frames_to_encode()
+        for plan in self._points.take(self._has_room):
+            self._encoding.add(plan.key)
+            plans.append(plan)
         return plans
 
     def encoded(
@@ -268,6 +222,7 @@ class Sender:
 
         Raises:
             CheckpointError: the codec is why, and no retry can mend that.
+            AccountingError: the frame that was sent before had another content.
             ProtocolError: another refusal that no retry can mend.
         """
         if refusal.key is None or refusal.key.link != self.link:
@@ -276,14 +231,25 @@ class Sender:
         flight = self._in_flight.get(key)
         if flight is None:
             return
-        if refusal.reason == "codec_mismatch":
-            raise CheckpointError(f"the receiver cannot use this codec: {refusal.detail}")
         if refusal.reason not in RETRIABLE:
-            raise ProtocolError(refusal.reason, f"refused on the way: {refusal.detail}")
+            raise final_error(refusal)
         backoff_s = REFUSED_BACKOFF_S * 2 ** min(flight.refusals, 10)
         flight.refusals += 1
         flight.told = True
         flight.retry_at_s = now_s + min(backoff_s, MAX_REFUSED_BACKOFF_S)
+
+    def wanted(self, key: FrameKey, *, now_s: float) -> None:
+        """A slot lacks a frame of this link: send it again, or once more where it was answered."""
+        if key.link != self.link:
+            return
+        name = (key.run, key.point, key.frame)
+        flight = self._in_flight.get(name)
+        if flight is not None:
+            flight.come_again(now_s)
+            return
+        work = self._points.work(*name[:2]) or self.kept.work(*name[:2])
+        if work is not None and name not in self._encoding and not self._points.is_pending(*name):
+            self.kept.want(key, work)
 
     def frames_to_resend(self, now_s: float) -> list[InFlight]:
         """Frames whose answer is overdue; each counts as sent again now."""
@@ -301,19 +267,14 @@ class Sender:
     def channel_restarted(self, now_s: float) -> None:
         """The channel lost what it held: everything in flight is due now."""
         for flight in self._in_flight.values():
-            flight.retry_at_s = now_s
-            flight.told = True
+            flight.come_again(now_s)
 
     def recorded(self, receipt: Recorded) -> None:
         """The ledger holds these frames: forget them."""
         for point, frame in receipt.frames:
-            key = (receipt.run, point, frame)
-            self.reports.forget(key)
-            state = self._points.get((receipt.run, point))
-            if state is not None:
-                state.open_frames.discard(frame)
-                if not state.open_frames:
-                    del self._points[receipt.run, point]
+            self.reports.forget((receipt.run, point, frame))
+        for work in self._points.recorded(receipt):
+            self.kept.keep(work)
 
     def next_deadline_s(self, now_s: float, idle_s: float) -> float:
         """Seconds until a frame is due again, at most `idle_s`."""
@@ -331,3 +292,12 @@ class Sender:
             in_flight=len(self._in_flight),
             held_bytes=sum(flight.symbols_BK.nbytes for flight in self._in_flight.values()),
         )
+
+
+def final_error(refusal: Refusal) -> SemcomError:
+    """Return the error that a refusal is which no retry can mend."""
+    if refusal.reason == "codec_mismatch":
+        return CheckpointError(f"the receiver cannot use this codec: {refusal.detail}")
+    if refusal.reason == "conflict":
+        return AccountingError(f"the channel holds another frame of that name: {refusal.detail}")
+    return ProtocolError(refusal.reason, f"refused on the way: {refusal.detail}")

@@ -163,7 +163,7 @@ class TransmitterService:
             role="transmitter",
             peer=self.link,
             instance=self.instance,
-            busy=self._sender.busy_points[:32],
+            busy=[*self._sender.busy_points, *self._sender.kept.points][:32],
             stream=self._streamer.state(refusals=self._refusals.total),
             arithmetic=self._arithmetic,
         )

@@ -7,7 +7,7 @@ import time
 
 from semcom.errors import ProtocolError
 from semcom.heartbeats import Heartbeats
-from semcom.messages import PointWork, Refusal, TaskResult, Welcome
+from semcom.messages import PointWork, Refusal, TaskResult, Wanted, Welcome
 from semcom.sockets import Endpoint, Received
 from semcom.telemetry import Telemetry, event, frame_event
 from transmitters.frame_encoder import Encoded, FrameEncoder
@@ -65,6 +65,8 @@ class Uplink:
         elif isinstance(message, Refusal):
             self._refusals.take(message, known=self.known)
             self._sender.refused(message, now_s=now_s)
+        elif isinstance(message, Wanted):
+            self._sender.wanted(message.key, now_s=now_s)
         else:
             raise ProtocolError("unexpected", f"{type(message).__name__} on the uplink")
 
@@ -86,6 +88,12 @@ class Uplink:
 
     def send(self, encoded: Encoded) -> None:
         """Send a frame that was encoded, unless it was forgotten meanwhile."""
+        if self._sender.kept.encoded(encoded.plan):
+            symbols_BK = encoded.symbols_BK
+            message = encoded.plan.message(self._link, symbols=symbols_BK.shape[1])
+            self._telemetry.count("semcom_frames_retransmitted_total", 1, self._link)
+            self.endpoint.send(message, symbols_BK)  # its answer is known, others wait for theirs
+            return
         if not self._sender.is_encoding(encoded.plan):
             return
         flight = self._sender.encoded(

@@ -72,14 +72,19 @@ class ProcessSystem:
             serve(service, self.wakeup, lambda: self.stop.asked)
 
     def _start(self, launcher: Launcher, transmitters: Sequence[str]) -> None:
-        """Every shard's channel and receivers, then the transmitters, to each shard in turn."""
+        """Every shard's channel and receivers, then the transmitters.
+
+        Links go to the shards in turn, those whose frames meet to one.
+        """
         shards = self.settings.shards
         for shard in range(shards):
             launcher.start("channel", f"channel-{shard + 1}" if shard else "channel", shard=shard)
         for index, receiver in enumerate(self.settings.receiver_names):
             launcher.start("receiver", receiver, shard=index // self.settings.receivers)
+        together = self.settings.links_together
+        shard_of = {link: at % shards for at, links in enumerate(together) for link in links}
         for index, link in enumerate(transmitters):
-            launcher.start("transmitter", link, shard=index % shards)
+            launcher.start("transmitter", link, shard=shard_of.get(link, index % shards))
 
 
 def check_places(settings: SystemSettings, *, launch: bool) -> None:

@@ -157,8 +157,8 @@ class _Recorder:
                 self._watcher.encoding(task.codec_dir.name, line.images, task.images)
             case EvaluatedPoint():
                 task = self._tasks[line.task]
-                results = list(_frame_results(self._plan, task.link, line))
-                self._recorded += self._ledger.record(task.link, task.codec_digest, results)
+                results = list(_frame_results(self._plan, line))
+                self._recorded += self._ledger.record(line.link, task.codec_digest, results)
                 self._watcher.progress(self._recorded)
             case EvaluationError():
                 raise ProcessFailedError(line.detail, line.exit_code)
@@ -167,20 +167,28 @@ class _Recorder:
 def missing_tasks(
     plan: Plan, recorded: dict[tuple[int, str], set[int]], folders: Folders
 ) -> list[EvaluationTask]:
-    """A task per link and codec, with those of its points that lack a frame."""
+    """A task per link, or group of links, and codec, with those of its points that lack a frame."""
     tasks: list[EvaluationTask] = []
+    groups = {group.links[0]: group.as_told(name, window=1) for name, group in plan.groups.items()}
     for name, link in plan.links.items():
+        if plan.group_of(name) is not None and name not in groups:
+            continue  # it is part of its group's task
+        group = groups.get(name)
+        members = [name] if group is None else group.links
         for variant, codec in enumerate(link.codecs):
             points = [
                 EvaluationPoint(point=index, spec=plan.points[index].spec)
                 for index in plan.points_of(name)
                 if plan.points[index].variant == variant
-                and len(recorded.get((index, name), ())) < plan.frames(name)
+                and any(
+                    len(recorded.get((index, each), ())) < plan.frames(each) for each in members
+                )
             ]
             if points:
                 tasks.append(
                     EvaluationTask(
                         link=name,
+                        group=group,
                         dataset_dir=folders.data / link.dataset,
                         dataset_digest=link.dataset_digest,
                         codec_dir=folders.codecs / codec.name,
@@ -192,8 +200,9 @@ def missing_tasks(
     return tasks
 
 
-def _frame_results(plan: Plan, link: str, line: EvaluatedPoint) -> Iterator[FrameResult]:
+def _frame_results(plan: Plan, line: EvaluatedPoint) -> Iterator[FrameResult]:
     """A point's answers cut into the frames of the plan; they took no time on any link."""
+    link = line.link
     if len(line.frames) != plan.frames(link):
         raise SemcomError(f"point {line.point} of link {link} came back with wrong totals")
     for frame, judged in enumerate(line.frames):

@@ -5,16 +5,18 @@ Two runs with one plan must end with one results digest.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from pydantic import Field
 
 from orchestrator.plan.catalog import Catalog
+from orchestrator.plan.groups import PlannedGroup, check_codec_links, plan_group
 from orchestrator.plan.scenario import Scenario, Threads, arithmetic_of
 from semcom.class_names import check_classes
 from semcom.codec_manifest import AnyManifest
 from semcom.errors import ConfigurationError
+from semcom.groups import offsets_of
 from semcom.identity import plan_digest
 from semcom.messages import MAX_ITEMS, Arithmetic, Digest, Role
 from semcom.names import Name
@@ -24,7 +26,7 @@ from semcom.settings import (
     Engine,
     Settings,
 )
-from semcom.shards import DatasetManifest, read_manifest
+from semcom.shards import DatasetManifest, Span, read_manifest
 from semcom.tasks.text import Text
 from semcom.wire import MAX_PAYLOAD_BYTES, fits
 
@@ -44,6 +46,7 @@ class PlannedLink(Settings):
     dataset_digest: Digest
     images: int = Field(ge=1)
     codecs: list[PlannedCodec]
+    offset: int = Field(default=0, ge=0)  # the first image that is sent
 
 
 class PlannedPoint(Settings):
@@ -64,6 +67,7 @@ class Plan(Settings):
     receiver_engine: Engine = "torch"
     links: dict[Name, PlannedLink]
     points: list[PlannedPoint]
+    groups: dict[Name, PlannedGroup] = Field(default={})
 
     @property
     def name(self) -> str:
@@ -92,6 +96,16 @@ class Plan(Settings):
     def frame_size(self, link: str, frame: int) -> int:
         """Images of a frame; the last one may be shorter."""
         return min(self.frame_images, self.links[link].images - frame * self.frame_images)
+
+    def items(self, link: str, frame: int) -> Span:
+        """Which items of its data set a frame of a link holds."""
+        planned = self.links[link]
+        first = frame * self.frame_images + planned.offset
+        return Span(first % planned.images, self.frame_size(link, frame), of=planned.images)
+
+    def group_of(self, link: str) -> PlannedGroup | None:
+        """The group whose frames a link's frames meet; None where they meet none."""
+        return next((group for group in self.groups.values() if link in group.links), None)
 
     def points_of(self, link: str) -> list[int]:
         """Indices of the points that a link is planned for, in order."""
@@ -127,6 +141,13 @@ def make_plan(scenario: Scenario, *, run: str, data_dir: Path, catalog: Catalog)
         )
         for name, link in scenario.links.items()
     }
+    groups = {name: plan_group(group) for name, group in scenario.groups.items()}
+    links |= _offset_links(groups, links)
+    meeting = {link: len(group.links) for group in groups.values() for link in group.links}
+    for name, link in links.items():
+        for codec in link.codecs:
+            served = catalog.verified(codec.name).manifest.links
+            check_codec_links(name, codec.name, wanted=meeting.get(name, 1), served=served)
     digests = {codec.digest for link in links.values() for codec in link.codecs}
     if len(digests) > MAX_ITEMS:
         raise ConfigurationError(f"{len(digests)} codecs in one run, at most {MAX_ITEMS}")
@@ -147,7 +168,29 @@ def make_plan(scenario: Scenario, *, run: str, data_dir: Path, catalog: Catalog)
         receiver_engine=scenario.receiver_engine,
         links=links,
         points=points,
+        groups=groups,
     )
+
+
+def _offset_links(
+    groups: Mapping[str, PlannedGroup], links: Mapping[str, PlannedLink]
+) -> dict[str, PlannedLink]:
+    """The links of groups, each beginning with its own image.
+
+    Raises:
+        ConfigurationError: links of a group have different numbers of images.
+    """
+    found: dict[str, PlannedLink] = {}
+    for name, group in groups.items():
+        counts = {links[link].images for link in group.links}
+        if len(counts) > 1:
+            raise ConfigurationError(
+                f"group {name}: its links have {' and '.join(map(str, sorted(counts)))} images; "
+                "those that meet must have as many, set images"
+            )
+        for link, offset in offsets_of(group.links, images=counts.pop()).items():
+            found[link] = links[link].model_copy(update={"offset": offset})
+    return found
 
 
 def plan_link(
@@ -197,7 +240,7 @@ def _plan_codec(
     manifest = catalog.verified(codec).manifest
     _check_items(link, codec, manifest, dataset)
     check_classes(f"link {link}", codec, manifest, dataset)
-    if not fits(frame_images, manifest.symbols, csi_columns=1):
+    if not fits(frame_images, manifest.symbols, csi_columns=manifest.links):
         raise ConfigurationError(
             f"link {link}: {frame_images} images of {manifest.symbols} symbols do not fit into "
             f"one message; lower frame_images"

@@ -9,9 +9,11 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
+from orchestrator.plan.groups import GroupSettings, check_groups
 from orchestrator.plan.snr_points import MAX_POINTS, SnrPoints, values_of
 from semcom.channel_choice import Channel
 from semcom.errors import ConfigurationError
+from semcom.groups import MAX_GROUPS
 from semcom.messages import MAX_FRAME_IMAGES, Arithmetic, Role
 from semcom.names import Name
 from semcom.plain_text import command
@@ -124,6 +126,11 @@ class SystemSettings(Settings):
         return [f"receiver-{number}" for number in range(1, self.shards * self.receivers + 1)]
 
     @property
+    def links_together(self) -> list[list[str]]:
+        """Links that one channel process must serve, where any of them meet."""
+        return []
+
+    @property
     def arithmetic(self) -> dict[Role, Arithmetic]:
         """How transmitters and receivers compute."""
         return arithmetic_of(
@@ -152,6 +159,9 @@ class Scenario(SystemSettings):
     links: dict[Name, LinkSettings] = Field(
         min_length=1, max_length=256, description="a transmitter each"
     )
+    groups: dict[Name, GroupSettings] = Field(
+        default={}, max_length=MAX_GROUPS, description="links whose frames meet in the channel"
+    )
     channels: list[Channel] = Field(
         default=[ChannelSettings()], min_length=1, description="all are swept"
     )
@@ -165,6 +175,13 @@ class Scenario(SystemSettings):
     frame_images: int = Field(
         default=100, ge=1, le=MAX_FRAME_IMAGES, description="images of a frame"
     )
+
+    @property
+    def links_together(self) -> list[list[str]]:
+        """Links that one channel process must serve: those of a group, or one by itself."""
+        grouped = {link for group in self.groups.values() for link in group.links}
+        alone = [[link] for link in self.links if link not in grouped]
+        return [*(list(group.links) for group in self.groups.values()), *alone]
 
     @property
     def snr_points_db(self) -> list[float]:
@@ -186,8 +203,18 @@ class Scenario(SystemSettings):
             if len(set(values)) != len(values):
                 twice = next(value for value, times in Counter(values).items() if times > 1)
                 raise ValueError(f"{key} holds {twice} twice")
-        if self.shards > len(self.links):
-            raise ValueError(f"{self.shards} shards for {len(self.links)} links")
+        apart = len(self.links_together)
+        if self.shards > apart:
+            raise ValueError(f"{self.shards} shards for {apart} links or groups of links")
+        return self
+
+    @model_validator(mode="after")
+    def _grouped(self) -> Self:
+        check_groups(self.groups, self.links)
+        for name, group in self.groups.items():
+            codecs = {tuple(self.links[link].all_codecs) for link in group.links}
+            if len(codecs) > 1:
+                raise ValueError(f"the links of group {name} have different codecs")
         return self
 
 

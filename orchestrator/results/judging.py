@@ -59,9 +59,7 @@ class Judge:
             task = Classification(classes=len(shard.manifest.classes))
         if wrong := misjudged(task, row.answer, row.score, row.images):
             raise AccountingError(f"{row} {wrong}: the ledger was altered, run again")
-        first = row.frame * self._plan.frame_images
-        items = slice(first, first + row.images)
-        wanted = shard.references(task, items)
+        wanted = shard.references(task, self._plan.items(row.link, row.frame))
         if len(wanted) != row.images:
             raise AccountingError(f"{row} has images that its data set does not have: run again")
         score = task.rejudge(row.answer, wanted)

@@ -180,7 +180,8 @@ class Disturbance:
         for peer, process in self._watched():
             with suppress(psutil.Error):
                 sample = Sample(now_s, _own_mib(process), process.num_fds())
-                self.soak.lives.setdefault((peer, process.pid), []).append(sample)
+                if sample.mib > 0:  # else it has just ended
+                    self.soak.lives.setdefault((peer, process.pid), []).append(sample)
 
     def _watched(self) -> Iterator[tuple[str, psutil.Process]]:
         """Every process whose memory is judged, this one too."""

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from itertools import pairwise
 
 from orchestrator.control.codec_holders import CodecHolders
 from orchestrator.plan.plan import Plan
@@ -23,6 +24,7 @@ from semcom.messages import (
 from semcom.point_tables import point_tables
 
 POINTS_AHEAD = 2  # so that a transmitter never waits between two points
+GROUP_POINTS_AHEAD = 4  # a link learns only with its next message that others have finished
 
 
 @dataclass
@@ -51,6 +53,7 @@ class Sweep:
         self._window = window
         self._encode_once = encode_once
         self._links: dict[str, _Link] = {}
+        self._groups = {link: group for group in plan.groups.values() for link in group.links}
         self._holders = CodecHolders()
         for name in plan.links:
             every = set(range(plan.frames(name)))
@@ -122,7 +125,6 @@ class Sweep:
                 left.discard(frame)
                 if not left:
                     del state.missing[point]
-                    state.assigned.discard(point)
         return self._assign(link)
 
     @property
@@ -139,7 +141,10 @@ class Sweep:
         points = [point.spec for point in self.plan.points]
         if hello.run == self.plan.run and hello.points >= len(points):
             return []
-        return [*point_tables(self.plan.run, points)]
+        groups = [
+            group.as_told(name, window=self._window) for name, group in self.plan.groups.items()
+        ]
+        return [*point_tables(self.plan.run, points, groups=groups)]
 
     def _codecs_for(self, hello: Hello) -> list[Message]:
         planned = {
@@ -166,19 +171,38 @@ class Sweep:
         if not state.instance:
             return []
         messages: list[Message] = []
-        for point in state.missing:
-            if len(state.assigned) >= POINTS_AHEAD:
+        ahead = GROUP_POINTS_AHEAD if link in self._groups else POINTS_AHEAD
+        needed = self._needed(link)
+        # Where frames meet, a link has to do with a point until all members have finished it.
+        state.assigned &= set(needed)
+        for point in needed:
+            if len(state.assigned) >= ahead:
                 break
             if point not in state.assigned and self._servable(link, point):
                 state.assigned.add(point)
                 messages.append(self._assignment(link, point))
         return messages
 
+    def _needed(self, link: str) -> list[int]:
+        """Points that lack frames of a link, or of those that its frames meet; in order."""
+        group = self._groups.get(link)
+        if group is None:
+            return [*self._links[link].missing]
+        return sorted({point for each in group.links for point in self._links[each].missing})
+
+    def _frames(self, link: str, point: int) -> set[int]:
+        """Frames of a point that are missing, of a link or of those that its frames meet."""
+        group = self._groups.get(link)
+        links = [link] if group is None else group.links
+        return set().union(*(self._links[each].missing.get(point, ()) for each in links))
+
     def _servable(self, link: str, point: int) -> bool:
         return self._holders.loaded(self.plan.codec_at(link, point).digest)
 
     def _assignment(self, link: str, point: int) -> Assignment:
         planned, codec = self.plan.links[link], self.plan.codec_at(link, point)
+        group = self._groups.get(link)
+        frames = self._frames(link, point)
         return Assignment(
             run=self.plan.run,
             point=point,
@@ -191,7 +215,10 @@ class Sweep:
             frame_images=self.plan.frame_images,
             window=self._window,
             encode_once=self._encode_once,
-            frames=spans(self._links[link].missing[point])[:MAX_ITEMS],
+            offset=planned.offset,
+            user=None if group is None else group.links.index(link),
+            frames=spans(frames)[:MAX_ITEMS] if group is None else few_spans(frames, MAX_ITEMS),
+            lowest=0 if group is None else min(self._needed(link)),
         )
 
 
@@ -203,4 +230,18 @@ def spans(frames: Iterable[int]) -> list[tuple[int, int]]:
             found[-1] = (found[-1][0], frame + 1)
         else:
             found.append((frame, frame + 1))
+    return found
+
+
+def few_spans(frames: Iterable[int], most: int) -> list[tuple[int, int]]:
+    """At most so many half-open spans that cover these frames, and as few others as can be.
+
+    Links whose frames meet must be told of the same frames. One that is sent although it is
+    recorded gets the answer that it had.
+    """
+    found = spans(frames)
+    while len(found) > most:
+        gaps = [after[0] - before[1] for before, after in pairwise(found)]
+        narrow = gaps.index(min(gaps))
+        found[narrow : narrow + 2] = [(found[narrow][0], found[narrow + 1][1])]
     return found

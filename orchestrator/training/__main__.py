@@ -21,12 +21,7 @@ from orchestrator.cli.terminal import Terminal
 from orchestrator.training.arguments import folder_to_write, parse, settings_of
 from orchestrator.training.artefacts import Artefact
 from orchestrator.training.data import Rank
-from orchestrator.training.export import export_codec
-from orchestrator.training.kd_semcom.export import export_text_codec
-from orchestrator.training.kd_semcom.pipeline import SentencePipeline, TrainedText
-from orchestrator.training.kd_semcom.settings import SentenceTrainingSettings
 from orchestrator.training.loop import Run
-from orchestrator.training.pipeline import Pipeline, Trained
 from orchestrator.training.progress import JobReporter, Silent, progress_bars
 from orchestrator.training.ranks import (
     any_rank,
@@ -34,9 +29,10 @@ from orchestrator.training.ranks import (
     patient_ranks,
     spans_hosts,
 )
-from orchestrator.training.settings import TrainingSettings
+from orchestrator.training.settings import JobSettings
 from orchestrator.training.stop import SAVING, StoppedError
 from orchestrator.training.torchrun import end_all_ranks, run_ranks
+from orchestrator.training.trained_families import FAMILIES, AnyPipeline
 from semcom.checkpoints import Checkpoint
 from semcom.children import is_rank, leave_cluster
 from semcom.entry import run_process
@@ -46,7 +42,6 @@ from semcom.stop_signals import in_silence, stop_requests, to_stderr
 
 COMMAND = "SEMCOM_TRAIN_COMMAND"  # tells ranks the command that started them
 console = Terminal(stderr=True)
-AnySettings = TrainingSettings | SentenceTrainingSettings
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -101,10 +96,10 @@ def _run(arguments: argparse.Namespace) -> None:
             bf16 = _in_bf16(settings, device, rank)
             reporter = _reporter(arguments, settings, bars) if rank.index == 0 else Silent()
             run = Run(settings.seed, bf16, device, rank, stop, reporter, settings.checkpoint_s)
-            pipeline = _pipeline(settings, run)
+            pipeline = FAMILIES[arguments.family].pipeline(settings, run)
             if rank.index == 0:
                 console.print(
-                    f"{settings.name}: {settings.system}, {len(pipeline.images)} items of "
+                    f"{settings.name}: {arguments.system}, {len(pipeline.images)} items of "
                     f"{settings.dataset}, {rank.count} rank(s), {device}, "
                     f"{'bf16' if bf16 else 'fp32'}"
                 )
@@ -118,64 +113,45 @@ def _run(arguments: argparse.Namespace) -> None:
             _finish(pipeline, trained, arguments)
 
 
-def _pipeline(settings: AnySettings, run: Run) -> Pipeline | SentencePipeline:
-    """The stages of a job of the settings' family."""
-    if isinstance(settings, SentenceTrainingSettings):
-        return SentencePipeline(settings, run)
-    return Pipeline(settings, run)
-
-
-def _finish(
-    pipeline: Pipeline | SentencePipeline,
-    trained: Trained | TrainedText | None,
-    arguments: argparse.Namespace,
-) -> None:
+def _finish(pipeline: AnyPipeline, trained: Any, arguments: argparse.Namespace) -> None:
     """What is left to do when all stages are there; the first rank does it."""
     if pipeline.run.rank.index:
         return
-    if isinstance(pipeline, Pipeline) and "search" in pipeline.stages:
+    if "search" in pipeline.stages:
         _show_search(pipeline.stages["search"])
     if trained is not None:
         _export(trained, arguments, pipeline.run)
 
 
-def _in_bf16(settings: AnySettings, device: torch.device, rank: Rank) -> bool:
+def _in_bf16(settings: JobSettings, device: torch.device, rank: Rank) -> bool:
     """Whether to compute in bf16: with `auto` where all ranks' processors can."""
     if settings.precision != "auto":
         return settings.precision == "bf16"
     return not any_rank(not has_bf16(device), rank, device)
 
 
-def _reporter(arguments: argparse.Namespace, settings: AnySettings, bars: Progress) -> JobReporter:
+def _reporter(arguments: argparse.Namespace, settings: JobSettings, bars: Progress) -> JobReporter:
     folder = settings.work_dir / settings.name
     lines = arguments.progress or folder / "progress.jsonl"
     return JobReporter(bars, lines, folder / "events")
 
 
-def _export(trained: Trained | TrainedText, arguments: argparse.Namespace, run: Run) -> None:
+def _export(trained: Any, arguments: argparse.Namespace, run: Run) -> None:
     def between(done: int, total: int) -> None:
         run.reporter.note("export", done, total)
         if run.stop.signal:
             raise StoppedError(run.stop)
 
-    folder = folder_to_write(arguments, trained.settings.name)
     record: dict[str, Any] = {
         "command": command("semcom", "train", *arguments.settings_words, *_rank_options()),
         "ranks": run.rank.count,
         "bf16": run.bf16,
         "report": between,
     }
-    if isinstance(trained, TrainedText):
-        checkpoint = export_text_codec(trained, folder, **record)
-        name, at = "BLEU-1", "Rayleigh"
-    else:
-        checkpoint = export_codec(trained, folder, **record)
-        name, at = "accuracy", "AWGN"
-    results, key = checkpoint.manifest.results, name.lower().replace("-", "_")
-    console.print(
-        f"wrote {checkpoint.folder}: noise-free {name} {results[f'noise_free_{key}']:.4f}, "
-        f"{at} by SNR {results[f'{at.lower()}_{key}_by_snr_db']}"
-    )
+    family = FAMILIES[arguments.family]
+    folder = folder_to_write(arguments, trained.settings.name)
+    checkpoint = family.export(trained, folder, **record)
+    console.print(f"wrote {folder}: {family.reached(checkpoint.manifest.results)}")
 
 
 def _rank_options() -> list[str]:
@@ -203,14 +179,14 @@ def _untold(stage: str, was_run: bool) -> None:
     del stage, was_run
 
 
-def _share_cores(settings: AnySettings) -> None:
+def _share_cores(settings: JobSettings) -> None:
     ranks_here = int(os.environ.get("LOCAL_WORLD_SIZE", "1"))
     # torchrun's ranks are started with one thread each, whatever their number.
     cores = len(os.sched_getaffinity(0)) if is_rank() else torch.get_num_threads()
     torch.set_num_threads(settings.threads or max(1, cores // ranks_here))
 
 
-def _device(settings: AnySettings) -> str:
+def _device(settings: JobSettings) -> str:
     if settings.device == "cpu" or (settings.device == "auto" and not torch.cuda.is_available()):
         return "cpu"
     if not torch.cuda.is_available():

@@ -3,48 +3,21 @@
 from __future__ import annotations
 
 import argparse
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, get_args
+from typing import Any
 
-from orchestrator.training.effects import check_effects, check_options, keys_of
-from orchestrator.training.given_codecs import given_codecs
-from orchestrator.training.kd_semcom.effects import check_sentence_effects
-from orchestrator.training.kd_semcom.presets import PRESETS as SENTENCE_PRESETS
-from orchestrator.training.kd_semcom.presets import sentence_settings
-from orchestrator.training.kd_semcom.settings import (
-    SentenceStage,
-    SentenceSystem,
-    SentenceTrainingSettings,
-)
-from orchestrator.training.presets import PRESETS, settings_from_preset
-from orchestrator.training.settings import StageName, TrainingSettings
-from semcom.architecture import System
+from orchestrator.training.asked import Asked
+from orchestrator.training.effects import check_options, keys_of
+from orchestrator.training.settings import JobSettings
+from orchestrator.training.trained_families import FAMILIES
 from semcom.checkpoints import CODECS_HERE, default_name
 from semcom.errors import ConfigurationError
 from semcom.settings import parse_yaml, read_yaml
 from semcom.shards import DatasetManifest, read_manifest
 
 MAX_RANKS = 256
-KD_SEMCOM = "kd_semcom"
-
-
-@dataclass(frozen=True)
-class FamilyWords:
-    """What `--preset`, `--system` and `--until` may say of a family; the first system is usual."""
-
-    name: str
-    presets: tuple[str, ...]
-    systems: tuple[str, ...]
-    stages: tuple[str, ...]
-
-
-FAMILIES = {
-    "rkd": FamilyWords("rkd", tuple(PRESETS), get_args(System), get_args(StageName)),
-    KD_SEMCOM: FamilyWords(
-        KD_SEMCOM, tuple(SENTENCE_PRESETS), get_args(SentenceSystem), get_args(SentenceStage)
-    ),
-}
+ALL_SYSTEMS = [system for family in FAMILIES.values() for system in family.systems]
+ALL_STAGES = dict.fromkeys(stage for family in FAMILIES.values() for stage in family.stages)
 
 
 def parse(argv: list[str]) -> argparse.Namespace:
@@ -75,12 +48,11 @@ def parse(argv: list[str]) -> argparse.Namespace:
         default="shapes10",
         help="a prepared data set, as cifar10 (default: shapes10, which is drawn)",
     )
-    family = _family(words)
+    parser.add_argument("--preset", default="compact", help=_presets_text())
+    parser.add_argument("--family", choices=FAMILIES, help="of codecs (default: the system's)")
     parser.add_argument(
-        "--family", default=family.name, choices=FAMILIES, help="of the codec (default: rkd)"
+        "--system", choices=ALL_SYSTEMS, help="what is trained (default: the family's first)"
     )
-    parser.add_argument("--preset", default="compact", help=", ".join(family.presets))
-    parser.add_argument("--system", default=family.systems[0], choices=family.systems)
     parser.add_argument("--name", help="the codec's name (default: DATASET-PRESET[-SYSTEM])")
     parser.add_argument("--data", type=Path, default=Path("data"), help="folder of data sets")
     parser.add_argument("--work", type=Path, default=Path("training"), help="folder of artefacts")
@@ -89,22 +61,26 @@ def parse(argv: list[str]) -> argparse.Namespace:
     parser.add_argument(
         "--set", action="append", default=[], metavar="KEY=VALUE", help="any setting, by its path"
     )
-    parser.add_argument("--until", choices=family.stages, help="end after this stage")
+    parser.add_argument("--until", choices=ALL_STAGES, help="end after this stage")
     parser.add_argument("--progress", type=Path, help="file of JSON lines (WORK/NAME/...)")
     arguments = parser.parse_args(words, placed)
     arguments.words = words
+    family = arguments.family or next(
+        (name for name, each in FAMILIES.items() if arguments.system in each.systems), "rkd"
+    )
+    systems = FAMILIES[family].systems
+    arguments.system = arguments.system or systems[0]
+    if arguments.system not in systems:
+        parser.error(f"--system {arguments.system}: family {family} has {', '.join(systems)}")
+    arguments.family = family
     lines = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
     lines.add_argument("--progress")
     _, arguments.settings_words = lines.parse_known_args(words)
     return arguments
 
 
-def _family(words: list[str]) -> FamilyWords:
-    """The family that a command names, whose words the others are."""
-    families = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
-    families.add_argument("--family", default="rkd")
-    named = families.parse_known_args(words)[0].family
-    return FAMILIES.get(named, FAMILIES["rkd"])
+def _presets_text() -> str:
+    return "; ".join(f"{name}: {', '.join(each.presets)}" for name, each in FAMILIES.items())
 
 
 def _count(text: str) -> int:
@@ -113,7 +89,7 @@ def _count(text: str) -> int:
     return int(text)
 
 
-def settings_of(arguments: argparse.Namespace) -> TrainingSettings | SentenceTrainingSettings:
+def settings_of(arguments: argparse.Namespace) -> JobSettings:
     """The settings that the arguments ask for: preset, then `--config`, then `--set`.
 
     Raises:
@@ -126,24 +102,23 @@ def settings_of(arguments: argparse.Namespace) -> TrainingSettings | SentenceTra
         _assign(overrides, assignment)
         _assign(commanded, assignment)
     check_options(overrides)
-    written = keys_of(overrides)
-    overrides |= {"data_dir": arguments.data, "work_dir": arguments.work}
-    dataset, preset, system = arguments.dataset, arguments.preset, arguments.system
-    name = arguments.name or default_name(dataset, preset, system)
-    asked: dict[str, Any] = {"name": name, "system": system, "overrides": overrides}
-    settings: TrainingSettings | SentenceTrainingSettings
-    if arguments.family == KD_SEMCOM:
-        settings = sentence_settings(preset, manifest, **asked)
-        check_sentence_effects(settings, commanded=keys_of(commanded), until=arguments.until)
-    else:
-        settings = settings_from_preset(preset, manifest, **asked)
-        commands = keys_of(commanded)
-        check_effects(settings, written=written, commanded=commands, until=arguments.until)
-        _check_out(settings, folder_to_write(arguments, name))
     if arguments.nnodes > 1 and not arguments.rendezvous:
         raise ConfigurationError("--nnodes: several hosts need --rendezvous HOST:PORT")
-    _check_ranks(settings, arguments.nproc * arguments.nnodes)
-    return settings
+    dataset, preset, system = arguments.dataset, arguments.preset, arguments.system
+    name = arguments.name or default_name(dataset, preset, system)
+    asked = Asked(
+        manifest=manifest,
+        preset=preset,
+        system=system,
+        name=name,
+        overrides=overrides | {"data_dir": arguments.data, "work_dir": arguments.work},
+        written=keys_of(overrides),
+        commanded=keys_of(commanded),
+        until=arguments.until,
+        ranks=arguments.nproc * arguments.nnodes,
+        out=folder_to_write(arguments, name),
+    )
+    return FAMILIES[arguments.family].settings_of(asked)
 
 
 def _manifest(root: Path) -> DatasetManifest:
@@ -158,22 +133,6 @@ def _manifest(root: Path) -> DatasetManifest:
 def folder_to_write(arguments: argparse.Namespace, name: str) -> Path:
     """Where the codec goes."""
     return arguments.out or CODECS_HERE / name
-
-
-def _check_out(settings: TrainingSettings, out: Path) -> None:
-    for codec in given_codecs(settings).values():
-        if codec.folder.resolve() == out.resolve():
-            raise ConfigurationError(
-                f"--name, --out: {out} is the codec that the training is to go on from"
-            )
-
-
-def _check_ranks(settings: TrainingSettings | SentenceTrainingSettings, ranks: int) -> None:
-    for name, stage in settings.stages.items():
-        if stage.batch % ranks:
-            raise ConfigurationError(
-                f"stages.{name}.batch: {stage.batch} items over {ranks} ranks leave a rest"
-            )
 
 
 def _assign(overrides: dict[str, Any], assignment: str) -> None:

@@ -7,10 +7,15 @@ with `--set`, for this command alone, it is refused too.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from orchestrator.training.settings import SYSTEM_STAGES, StageName, TrainingSettings
+from orchestrator.training.settings import (
+    SYSTEM_STAGES,
+    StageName,
+    StageSettings,
+    TrainingSettings,
+)
 from semcom.architecture import ConvEncoderArchitecture, TimmEncoderArchitecture
 from semcom.errors import ConfigurationError
 
@@ -20,7 +25,9 @@ OPTIONS = {
     "dataset": "the data set's name",
     "data_dir": "--data",
     "work_dir": "--work",
+    "system": "--system",
     "architecture.channel.system": "--system",
+    "architecture.item": "the data set",
     "architecture.classes": "the data set",
 }
 OF_THE_PENALTY = ("penalty_weight", "penalty_temperature", "penalized", "selection")
@@ -56,11 +63,29 @@ def check_effects(
     Raises:
         ConfigurationError: a key has none; the text says why.
     """
-    for keys, reasons in ((written, _contradicted(settings)), (commanded, _idle(settings, until))):
-        for idle, reason in reasons:
-            for key in keys:
-                if key == idle or key.startswith(f"{idle}."):
-                    raise ConfigurationError(f"settings: {key}: has no effect: {reason}")
+    refuse_idle(written, _contradicted(settings))
+    refuse_idle(commanded, _idle(settings, until))
+
+
+def refuse_idle(keys: Sequence[str], reasons: Reasons) -> None:
+    """Refuse keys that have no effect.
+
+    Raises:
+        ConfigurationError: one has none; the text says why.
+    """
+    for idle, reason in reasons:
+        for key in keys:
+            if key == idle or key.startswith(f"{idle}."):
+                raise ConfigurationError(f"settings: {key}: has no effect: {reason}")
+
+
+def idle_moments(stages: Mapping[Any, StageSettings]) -> Reasons:
+    """Yield momentum and decay of the squares' mean of optimisers that have none."""
+    for name, stage in stages.items():
+        if stage.optimizer in ("adam", "adamw"):
+            yield f"stages.{name}.momentum", f"optimizer {stage.optimizer} has none of its own"
+        else:
+            yield f"stages.{name}.beta2", f"optimizer {stage.optimizer} has none"
 
 
 def keys_of(overrides: dict[str, Any], group: str = "") -> list[str]:
@@ -74,11 +99,7 @@ def keys_of(overrides: dict[str, Any], group: str = "") -> list[str]:
 
 def _contradicted(settings: TrainingSettings) -> Reasons:
     """What has no effect beside the other settings, whatever the command runs."""
-    for name, stage in settings.stages.items():
-        if stage.optimizer in ("adam", "adamw"):
-            yield f"stages.{name}.momentum", f"optimizer {stage.optimizer} has none of its own"
-        else:
-            yield f"stages.{name}.beta2", f"optimizer {stage.optimizer} has none"
+    yield from idle_moments(settings.stages)
     if "rician" not in settings.distillation.channels:
         yield "distillation.rician_k", "distillation.channels has no rician"
     teacher = settings.teacher

@@ -19,12 +19,11 @@ from torch import Tensor, nn
 
 from orchestrator.training.artefacts import Artefact
 from orchestrator.training.data import EpochKey, Rank
-from orchestrator.training.losses import Losses
 from orchestrator.training.optimizers import make_optimizer
 from orchestrator.training.progress import Reporter
 from orchestrator.training.ranks import all_equal, any_rank, spread
 from orchestrator.training.settings import AugmentationSettings, StageSettings
-from orchestrator.training.stages import Stage
+from orchestrator.training.stage import Losses, Stage
 from orchestrator.training.stop import StoppedError
 from semcom.errors import CheckpointError, ConfigurationError
 from semcom.stop_signals import StopRequest
@@ -138,7 +137,7 @@ class Training:
         self._run.reporter.start(name, epochs=self._settings.epochs, steps=self._steps, done=done)
         self._mark = (time.monotonic(), done)
         with _older_objects_frozen():
-            while at.epoch < self._settings.epochs:
+            while at.epoch < self._settings.epochs and not self._stage.is_content:
                 self._run_epoch(at)
                 self._report(at)
                 at.epoch, at.step, at.sums = at.epoch + 1, 0, {}

@@ -30,11 +30,11 @@ from orchestrator.training.__main__ import has_bf16
 from orchestrator.training.artefacts import artefact
 from orchestrator.training.data import Batch, ImageSet, Rank
 from orchestrator.training.loop import Run, Training
-from orchestrator.training.losses import Losses, task
+from orchestrator.training.losses import task
 from orchestrator.training.presets import settings_from_preset
 from orchestrator.training.progress import Silent
 from orchestrator.training.settings import StageSettings, TrainingSettings
-from orchestrator.training.stages import Prepare, Stage
+from orchestrator.training.stage import Losses, Prepare, Stage
 from semcom.allocator import keeping_memory
 from semcom.entry import run_process
 from semcom.errors import ConfigurationError, SemcomError

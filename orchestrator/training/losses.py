@@ -9,9 +9,8 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from orchestrator.training.settings import DistillationSettings
+from orchestrator.training.stage import Losses
 from orchestrator.training.training_link import LinkOutput
-
-Losses = dict[str, Tensor]
 
 
 def feature_distillation(teacher_BD: Tensor, student_BD: Tensor) -> Losses:

@@ -10,30 +10,27 @@ stages that depend on it and of no others. A stage that a codec gives is copied 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TypeVar
 
-import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from orchestrator.training.artefacts import Artefact, artefact
-from orchestrator.training.data import ImageSet, keyed_generator
-from orchestrator.training.exclusion import alone_in, check_ranks_agree
+from orchestrator.training.data import ImageSet
+from orchestrator.training.exclusion import alone_in
 from orchestrator.training.features import TeacherFeatures
 from orchestrator.training.given_codecs import given_codecs, given_student
 from orchestrator.training.loop import Run, Training
-from orchestrator.training.ranks import any_rank, wait_for_all
 from orchestrator.training.search import SearchContext, SearchStage, halves, search_record
 from orchestrator.training.settings import SYSTEM_STAGES, StageName, TrainingSettings
+from orchestrator.training.stage import Stage
 from orchestrator.training.stage_identity import settings_of_search, stage_identity, taught
+from orchestrator.training.stage_runs import have_result, placed, seeded
 from orchestrator.training.stages import (
     EncoderStage,
     HeadStage,
     JsccStage,
     LinkStage,
-    Stage,
     TeacherStage,
 )
 from orchestrator.training.teacher import Teacher
@@ -45,7 +42,6 @@ from semcom.nn.image_input import prepare_images
 from transmitters.conv_encoder import ConvEncoder
 
 WHITENING_IMAGES = 5000
-Module = TypeVar("Module", bound=nn.Module)
 Told = Callable[[StageName, bool], None]  # (stage, was it run)
 
 
@@ -111,33 +107,22 @@ class Pipeline:
     def _ensure(self, name: StageName, link: TrainingLink | None) -> bool:
         """Have a stage's result in its modules; whether it was run for that."""
         made = self._artefact(name)
-        check_ranks_agree(name, made, self.run)
         self.stages[name] = made
         stage = self._make_stage(name, link)
-        with torch.random.fork_rng(devices=[]), alone_in(made, self.run):
-            ran = self._run_unless_finished(name, stage, made)
-        if not ran:
-            made.load(stage)
+
+        def train() -> None:
+            if name not in self.given:
+                self._train_stage(name, stage, made)
+            if isinstance(stage, SearchStage) and self.run.rank.index == 0:
+                made.write("search.json", _search_record(stage, self.settings, made, self.given))
+
+        ran = have_result(stage, made, self.run, train=train)
         self._take_over(name, stage, made)
         return ran
 
-    def _run_unless_finished(self, name: StageName, stage: Stage, made: Artefact) -> bool:
-        """Train a stage unless it is finished; one job at a time, all ranks alike."""
-        finished = self.run.rank.index == 0 and made.is_finished
-        if any_rank(finished, self.run.rank, self.run.device):
-            return False
-        if stage.name not in self.given:
-            self._train_stage(name, stage, made)
-        if self.run.rank.index == 0:
-            if isinstance(stage, SearchStage):
-                made.write("search.json", _search_record(stage, self.settings, made, self.given))
-            made.save(stage)
-        wait_for_all(self.run.rank)
-        return True
-
     def _train_stage(self, name: StageName, stage: Stage, made: Artefact) -> None:
         images = self.images
-        if stage.name == "search":
+        if name == "search":
             images, _ = halves(images, self.settings.search, self.settings.search_seed)
         if stage.uses_views and self._features is not None:
             teacher = self.stages["teacher"]
@@ -202,7 +187,7 @@ class Pipeline:
         if isinstance(teacher.encoder, ConvEncoder):
             sample = self.images.images_NSS3[:WHITENING_IMAGES]
             teacher.encoder.fit_whitening(self._prepare_for_teacher(sample).cpu())
-        self._teacher = _placed(teacher, self.run.device)
+        self._teacher = placed(teacher, self.run.device)
         return self._teacher
 
     def _make_link(self) -> TrainingLink:
@@ -215,7 +200,7 @@ class Pipeline:
         if self._teacher is not None and self.settings.system == "jscc-teacher":
             state = self._teacher.encoder.state_dict()
             link.transmitter.encoder.load_state_dict(state)
-        return _placed(link, self.run.device)
+        return placed(link, self.run.device)
 
     def _make_search(self) -> SearchStage:
         settings = self.settings
@@ -236,7 +221,7 @@ class Pipeline:
                     seed=settings.search_seed,
                 ),
             )
-        return _placed(stage, self.run.device)
+        return placed(stage, self.run.device)
 
     def _student(self) -> EncoderArchitecture:
         encoder = self.settings.architecture.encoder
@@ -290,17 +275,3 @@ def _search_record(
         seed=settings.search_seed,
         settings=settings_of_search(made.identity, teacher),
     )
-
-
-@contextmanager
-def seeded(key: str | int) -> Iterator[None]:
-    """Draw initial weights from a key or seed, leaving the global generator as it was."""
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(key if isinstance(key, int) else keyed_generator(key).initial_seed())
-        yield
-
-
-def _placed(module: Module, device: torch.device) -> Module:
-    module.to(device)
-    module.to(memory_format=torch.channels_last)
-    return module

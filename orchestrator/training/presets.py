@@ -17,6 +17,7 @@ from collections.abc import Callable
 from typing import Any
 
 from orchestrator.training.given_codecs import lay_given_codecs
+from orchestrator.training.overrides import laid_over
 from orchestrator.training.settings import (
     AugmentationSettings,
     DistillationSettings,
@@ -350,23 +351,3 @@ def _stands_for(manifest: DatasetManifest) -> str:
         return name
     classes = len(manifest.classes)
     return next((at for at, most in PAPER_CLASSES.items() if classes <= most), "tiny-imagenet")
-
-
-def laid_over(base: dict[str, Any], overrides: dict[str, Any]) -> dict[str, Any]:
-    merged = dict(base)
-    for key, value in overrides.items():
-        inner = merged.get(key)
-        if isinstance(inner, dict):
-            if not isinstance(value, dict):
-                raise ConfigurationError(f"settings: {key}: a group of settings, got {value!r}")
-            merged[key] = laid_over(_of_kind(inner, value.get("kind")), value)
-        else:
-            merged[key] = value
-    return merged
-
-
-def _of_kind(encoder: dict[str, Any], kind: str | None) -> dict[str, Any]:
-    """What stays of an encoder's settings where another kind of encoder is laid over them."""
-    if kind is None or encoder.get("kind") == kind:
-        return encoder
-    return {name: encoder[name] for name in ("input", "feature_dim") if name in encoder}

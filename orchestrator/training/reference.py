@@ -22,6 +22,7 @@ from semcom.errors import CheckpointError
 from semcom.families import ReceiverHalf, TransmitterHalf
 from semcom.points import EqualizerMethod, PointSpec
 from semcom.probe import is_finite
+from semcom.shards import Span
 from semcom.tasks.score import Score
 from semcom.tasks.task import Task
 from semcom.text_shards import AnyShard
@@ -90,7 +91,7 @@ def evaluate_points(
             )
             frames = list(encoded)
         joined = np.concatenate(decode_frames(receiver, task, frames, point, link=link))
-        references = shard.references(task, slice(total))
+        references = shard.references(task, Span(0, total, of=total))
         yield Evaluation(task, joined, task.judge(joined, references))
 
 

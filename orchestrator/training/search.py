@@ -19,10 +19,9 @@ from torch import Tensor, nn
 from orchestrator.training import losses
 from orchestrator.training.data import Batch, Epoch, EpochKey, ImageSet, Rank, keyed_generator
 from orchestrator.training.features import TeacherFeatures
-from orchestrator.training.losses import Losses
 from orchestrator.training.ranks import average
 from orchestrator.training.settings import AugmentationSettings, SearchSettings, StageSettings
-from orchestrator.training.stages import Prepare, Stage
+from orchestrator.training.stage import Losses, Prepare, Stage
 from orchestrator.training.supernet import (
     Supernet,
     penalty_factors,

@@ -192,8 +192,8 @@ class SearchSettings(Settings):
     held_out: float = Field(default=0.5, gt=0, lt=1, description="share of images for alpha")
 
 
-class TrainingSettings(Settings):
-    """One job: a codec for one data set."""
+class JobSettings(Settings):
+    """What every training has, of whatever family its codec is."""
 
     name: str = Field(
         pattern="^[a-z0-9][a-z0-9._-]{0,63}$", description="of the codec; told by `--name`"
@@ -204,6 +204,25 @@ class TrainingSettings(Settings):
     images: int | None = Field(
         default=None, ge=2, description="train on the first so many images; all if none"
     )
+    seed: int = Field(default=0, ge=0, lt=2**31, description="of all that is random")
+    threads: int = Field(default=0, ge=0, le=256, description="0: all cores, shared by the ranks")
+    precision: Literal["auto", "bf16", "fp32"] = Field(
+        default="auto", description="auto: bf16 where the device multiplies it itself"
+    )
+    device: Literal["auto", "cpu", "cuda"] = Field(
+        default="auto", description="auto: a GPU where one is"
+    )
+    checkpoint_s: float = Field(default=300.0, gt=0, description="seconds between saves")
+
+    @property
+    def dataset_dir(self) -> Path:
+        """Folder of the shards."""
+        return self.data_dir / self.dataset
+
+
+class TrainingSettings(JobSettings):
+    """One job: a codec of the paper's systems for one data set."""
+
     architecture: CodecArchitecture = Field(description="of the link")
     depths: Literal["preset", "search", "darts"] = Field(
         default="preset",
@@ -226,20 +245,6 @@ class TrainingSettings(Settings):
         description="name or folder of a codec whose student and task head stage 2 starts from, "
         "in place of stages 1 and 1.5; it teaches, too, unless `teacher.codec` names another",
     )
-    seed: int = Field(default=0, ge=0, lt=2**31, description="of all that is random")
-    threads: int = Field(default=0, ge=0, le=256, description="0: all cores, shared by the ranks")
-    precision: Literal["auto", "bf16", "fp32"] = Field(
-        default="auto", description="auto: bf16 where the device multiplies it itself"
-    )
-    device: Literal["auto", "cpu", "cuda"] = Field(
-        default="auto", description="auto: a GPU where one is"
-    )
-    checkpoint_s: float = Field(default=300.0, gt=0, description="seconds between saves")
-
-    @property
-    def dataset_dir(self) -> Path:
-        """Folder of the shards."""
-        return self.data_dir / self.dataset
 
     @property
     def search_seed(self) -> int:

@@ -1,74 +1,21 @@
 """What each stage trains, and what it is judged by: Algorithm 2 and the JSCC baselines.
 
-A stage is a module: what it trains is registered in it, what it only asks is not.
-
 Shape legend: B batch, S image size, D feature width.
 """
 
 from __future__ import annotations
 
-from abc import ABC, abstractmethod
-from collections.abc import Callable
-from typing import Any
-
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from orchestrator.training import losses
 from orchestrator.training.data import Batch, EpochKey
 from orchestrator.training.features import TeacherFeatures
-from orchestrator.training.losses import Losses
 from orchestrator.training.settings import DistillationSettings, TeacherSettings
+from orchestrator.training.stage import Losses, Prepare, Stage
 from orchestrator.training.teacher import Teacher
 from orchestrator.training.training_link import LinkOutput, TrainingLink
 from semcom.points import ChannelSettings
-
-Prepare = Callable[[Tensor], Tensor]  # stored pixels (B, S, S, 3) uint8 -> networks' input
-
-
-class Stage(nn.Module, ABC):
-    """Base: a name, the loss of a batch, and hooks around epochs and steps."""
-
-    name: str
-    uses_views = True  # asks for the teacher's features, kept by view
-
-    def __init__(self, prepare: Prepare) -> None:
-        super().__init__()
-        self.prepare = prepare
-        self.drawn_as: str = self.name  # keys the order of the images, and what else is random
-
-    @abstractmethod
-    def forward(self, batch: Batch) -> Losses:
-        """The weighted terms of the loss; their sum is minimised."""
-
-    def trained_parameters(self) -> list[nn.Parameter]:
-        """What the loop's optimiser moves."""
-        return [p for p in self.parameters() if p.requires_grad]
-
-    def start_epoch(self, key: EpochKey) -> None:
-        """Put every module into the mode it trains in."""
-        del key
-        self.train()
-
-    def before_step(self, step: int, share: float) -> None:
-        """What comes before the loop's own step."""
-
-    def end_epoch(self, key: EpochKey, means: dict[str, float]) -> None:
-        """An epoch is over; `means` are its loss terms."""
-
-    def finish(self) -> None:
-        """All epochs are over."""
-
-    def extra(self) -> dict[str, Any]:
-        """State beside parameters and the loop's optimiser."""
-        return {}
-
-    def load_extra(self, state: dict[str, Any]) -> None:
-        """Take that state back."""
-
-    def labels(self, batch: Batch) -> Tensor:
-        """The batch's labels where the parameters are."""
-        return batch.labels_B.to(next(self.parameters()).device, non_blocking=True)
 
 
 class TeacherStage(Stage):

@@ -3,6 +3,7 @@
     rkd           the paper's system: semantic encoder, channel-aware transformer, task head
     jscc          its baselines, which send the feature itself
     kd_semcom     sentences by a transformer codec, eight symbols a token
+    semnoma       images, of several users at once over one channel, or over a plain link
     torch-export  two programs of `torch.export`: any two modules of one's own
 
 A family of one's own is a `Family` that an installed package names under the entry-point group
@@ -11,7 +12,16 @@ A family of one's own is a `Family` that an installed package names under the en
 
 from __future__ import annotations
 
-from semcom.families.family import Family, ReceiverHalf, TransmitterHalf
+from semcom.families.family import (
+    Family,
+    JointReceiverHalf,
+    JointTransmitterHalf,
+    ReceiverHalf,
+    TransmitterHalf,
+)
 from semcom.families.registry import GROUP, all_families, family_of
 
-__all__ = ["GROUP", "Family", "ReceiverHalf", "TransmitterHalf", "all_families", "family_of"]
+__all__ = [
+    "GROUP", "Family", "JointReceiverHalf", "JointTransmitterHalf", "ReceiverHalf",
+    "TransmitterHalf", "all_families", "family_of",
+]  # fmt: skip

@@ -1,6 +1,7 @@
 """A family: what its codecs are made of, and where their two halves are loaded from.
 
-Shape legend: N items of a frame, K complex symbols of a codeword, M columns of channel state.
+Shape legend: N items of a frame, K complex symbols of a codeword, M columns of channel state,
+U users of a slot.
 """
 
 from __future__ import annotations
@@ -49,6 +50,35 @@ class ReceiverHalf(Protocol):
         """Decode one forward pass: complex64 (N, K) -> what the task makes answers of, float32.
 
         Its shape is (N, *task.output_shape): logits, or pixels of 0..1.
+        """
+        ...
+
+
+class JointTransmitterHalf(TransmitterHalf, Protocol):
+    """The transmitting half of users who send in one slot."""
+
+    def as_user(self, user: int) -> TransmitterHalf:
+        """Return what one of them sends with; `user` is his place among the slot's links.
+
+        Links are in ascending order of their names, as the sums of the slot are.
+        """
+        ...
+
+
+class JointReceiverHalf(ReceiverHalf, Protocol):
+    """The receiving half of users whose codewords arrive as one sum."""
+
+    def decode_users(
+        self,
+        received_NK: Symbols,
+        csi_NU: Symbols | None,
+        *,
+        snr_db_N: npt.NDArray[np.float32],
+    ) -> npt.NDArray[np.float32]:
+        """Decode slots: complex64 (N, K) -> what each user sent, float32 (U, N, *output_shape).
+
+        `csi_NU` are the gains h_u of the users in the order of the sum, without their powers; None
+        where nothing fades. `snr_db_N` is against the total power of the slot.
         """
         ...
 

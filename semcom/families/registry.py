@@ -12,6 +12,7 @@ GROUP = "rkd_sc.families"
 OURS = {
     "rkd": "semcom.families.paper:RKD",
     "jscc": "semcom.families.paper:JSCC",
+    "semnoma": "semcom.families.semnoma:SEMNOMA",
     "torch-export": "semcom.families.exported:TORCH_EXPORT",
     "kd_semcom": "semcom.families.kd_semcom:KD_SEMCOM",
 }

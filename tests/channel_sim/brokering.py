@@ -6,7 +6,8 @@ from typing import Any
 
 import numpy as np
 
-from channel_sim.broker import Arrived, Broker, Send
+from channel_sim.broker import Broker
+from channel_sim.passage import Arrived, Send
 from semcom.messages import (
     FrameKey,
     Hello,
@@ -32,7 +33,7 @@ SYMBOLS = np.exp(1j * np.arange(6)).astype(np.complex64).reshape(2, 3)
 def broker_of(*receivers: bytes, queue_frames: int = 100, **options: Any) -> Broker:
     """A broker that knows the points of `demo`, with receivers that have the codec."""
     broker = Broker(INSTANCE, dead_after_s=3.0, queue_frames=queue_frames, **options)
-    broker.learn(PointTable(run="demo", total=len(POINTS), first=0, points=POINTS))
+    broker.points.learn(PointTable(run="demo", total=len(POINTS), first=0, points=POINTS))
     for identity in receivers:
         greet(broker, identity)
     return broker

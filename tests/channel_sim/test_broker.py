@@ -7,8 +7,10 @@ from typing import get_args
 import numpy as np
 import pytest
 
-from channel_sim.broker import RUNS_REMEMBERED, Arrived, Broker, Send, refusal
+from channel_sim.broker import Broker, refusal
 from channel_sim.channels import draw_channel, measured_snr_db, pass_through
+from channel_sim.known_points import RUNS_REMEMBERED
+from channel_sim.passage import Arrived, Send
 from semcom import wire
 from semcom.errors import ProtocolError
 from semcom.messages import (
@@ -64,6 +66,8 @@ def test_frame_goes_through_the_channel_of_its_point_to_the_receiver():
         equalizer="mmse",
         channel_ms=250.0,
         snr_measured_db=measured_snr_db(SYMBOLS, draw),
+        first_image=8,
+        seed=3,
     )
     assert np.array_equal(sent.payload[:, :1], draw.fading_B1)
     assert np.array_equal(sent.payload[:, 1:], pass_through(SYMBOLS, draw))
@@ -195,7 +199,7 @@ def test_frames_of_an_unknown_point_are_refused_before_their_symbols_are_looked_
         looked_at.append(len(symbols_BK))
         return mean_power(symbols_BK)
 
-    monkeypatch.setattr("channel_sim.broker.mean_power", counted)
+    monkeypatch.setattr("channel_sim.passage.mean_power", counted)
     broker = broker_of(RX)
     frames = [frame_of(0, point=7), frame_of(1), frame_of(2, run="gone")]
     sent = broker.transmit([Arrived(TX, each, SYMBOLS, 0.0) for each in frames])
@@ -240,10 +244,10 @@ def test_restarted_channel_knows_nothing_and_guesses_nothing():
 def test_table_of_points_is_learnt_in_pieces_and_in_any_order():
     broker = Broker(INSTANCE, dead_after_s=3.0, queue_frames=100)
     greet(broker, RX)
-    broker.learn(PointTable(run="demo", total=3, first=2, points=POINTS[2:]))
+    broker.points.learn(PointTable(run="demo", total=3, first=2, points=POINTS[2:]))
     assert send(broker, frame_of(point=2)).side == "downlink"
     assert refused(broker, frame_of(point=1)) == "unknown_point"
-    broker.learn(PointTable(run="demo", total=3, first=0, points=POINTS[:2]))
+    broker.points.learn(PointTable(run="demo", total=3, first=0, points=POINTS[:2]))
     for point, spec in enumerate(POINTS):
         message = send(broker, frame_of(point=point), now_s=1.0).message
         assert isinstance(message, ReceivedFrame)
@@ -253,41 +257,41 @@ def test_table_of_points_is_learnt_in_pieces_and_in_any_order():
 def test_points_that_are_needed_no_more_are_forgotten_and_count_as_known():
     broker = broker_of(RX)
     later = PointTable(run="demo", total=4, first=3, points=POINTS[:1], lowest=2)
-    broker.learn(later)
-    assert sorted(broker.points["demo"]) == [2, 3]
-    assert broker.known_points("demo") == later.total
+    broker.points.learn(later)
+    assert sorted(broker.points.of("demo")) == [2, 3]
+    assert broker.points.count("demo") == later.total
     assert refused(broker, frame_of(point=1)) == "unknown_point"
-    broker.learn(PointTable(run="demo", total=3, first=0, points=POINTS))
-    assert sorted(broker.points["demo"]) == [2, 3], "an overtaken table brings nothing back"
-    broker.learn(PointTable(run="demo", total=6, first=5, points=POINTS[:1], lowest=2))
-    assert broker.known_points("demo") < 6, "a gap is seen"
+    broker.points.learn(PointTable(run="demo", total=3, first=0, points=POINTS))
+    assert sorted(broker.points.of("demo")) == [2, 3], "an overtaken table brings nothing back"
+    broker.points.learn(PointTable(run="demo", total=6, first=5, points=POINTS[:1], lowest=2))
+    assert broker.points.count("demo") < 6, "a gap is seen"
 
 
 def test_memory_of_a_run_without_end_is_bounded():
     broker = broker_of(RX)
     for point in range(5000):
         table = {"total": point + 1, "first": point, "lowest": max(0, point - 3)}
-        broker.learn(PointTable(run="live", points=POINTS[:1], **table))
-    assert len(broker.points["live"]) == 4
+        broker.points.learn(PointTable(run="live", points=POINTS[:1], **table))
+    assert len(broker.points.of("live")) == 4
 
 
 def test_only_the_latest_runs_are_kept():
     broker = broker_of(RX)
     others = [f"run-{index}" for index in range(RUNS_REMEMBERED)]
     for run in others[:-1]:
-        broker.learn(PointTable(run=run, total=1, first=0, points=POINTS[:1]))
+        broker.points.learn(PointTable(run=run, total=1, first=0, points=POINTS[:1]))
     assert send(broker, frame_of()).side == "downlink"
-    broker.learn(PointTable(run=others[-1], total=1, first=0, points=POINTS[:1]))
+    broker.points.learn(PointTable(run=others[-1], total=1, first=0, points=POINTS[:1]))
     assert refused(broker, frame_of()) == "unknown_point"
-    assert list(broker.points) == others
+    assert broker.points.runs == others
 
 
 def test_run_whose_table_comes_again_counts_as_the_latest():
     broker = broker_of(RX)
     others = [f"run-{index}" for index in range(RUNS_REMEMBERED)]
     for run in (*others[:-1], "demo", others[-1]):
-        broker.learn(PointTable(run=run, total=1, first=0, points=POINTS[:1]))
-    assert list(broker.points) == [*others[1:-1], "demo", others[-1]]
+        broker.points.learn(PointTable(run=run, total=1, first=0, points=POINTS[:1]))
+    assert broker.points.runs == [*others[1:-1], "demo", others[-1]]
     assert send(broker, frame_of(point=2)).side == "downlink", "what was known is kept"
 
 

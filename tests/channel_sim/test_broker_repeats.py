@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from channel_sim.broker import MAX_LINKS, Arrived
+from channel_sim.broker import MAX_LINKS
+from channel_sim.passage import Arrived
 from channel_sim.receivers import REPEAT_AFTER_S
 from semcom.errors import ProtocolError
 from semcom.messages import Hello

@@ -10,10 +10,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from channel_sim import passing
-from channel_sim.broker import Arrived
 from channel_sim.channels import Codewords, draw_channel, pass_through
 from channel_sim.models.model import ChannelModel, Streams
 from channel_sim.noise import complex_normals_of
+from channel_sim.passage import Arrived
 from channel_sim.passing import Passed, pass_frame, pass_frames
 from semcom.channel_models import channel_of
 from semcom.errors import ProtocolError
@@ -226,7 +226,7 @@ def test_channel_state_that_has_no_room_in_a_message_says_what_to_do(mine):
 def broker_at(channel: PluginChannel):
     broker = broker_of(RX)
     point = PointSpec(channel=channel, snr_db=5.0)
-    broker.learn(PointTable(run="mine", total=1, first=0, points=[point]))
+    broker.points.learn(PointTable(run="mine", total=1, first=0, points=[point]))
     return broker, point
 
 

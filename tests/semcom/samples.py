@@ -32,6 +32,7 @@ from semcom.messages import (
     StreamState,
     SymbolFrame,
     TaskResult,
+    Wanted,
     Welcome,
 )
 from semcom.points import ChannelSettings, PointSpec
@@ -124,6 +125,7 @@ SAMPLES: list[tuple[Message, wire.Symbols]] = [
         ),
         wire.EMPTY,
     ),
+    (Wanted(key=KEY), wire.EMPTY),
 ]  # fmt: skip
 by_name = pytest.mark.parametrize(
     ("message", "payload"),

@@ -14,6 +14,7 @@ from orchestrator.jobs.settings import JobsSettings
 from orchestrator.live.live_scenario import LiveScenario
 from orchestrator.live.requests import ChannelRequest, CodecRequest, SweepRequest
 from orchestrator.plan.scenario import Scenario
+from orchestrator.training.semnoma.settings import SemnomaSettings
 from orchestrator.training.settings import TrainingSettings
 from receiver.settings import ReceiverSettings
 from semcom.errors import ConfigurationError
@@ -32,7 +33,7 @@ from transmitters.settings import TransmitterSettings
 
 WRITTEN: tuple[type[BaseModel], ...] = (
     Scenario, LiveScenario, ChannelRequest, CodecRequest, SweepRequest, TransmitterSettings,
-    BrokerSettings, ReceiverSettings, JobsSettings, TrainingSettings,
+    BrokerSettings, ReceiverSettings, JobsSettings, TrainingSettings, SemnomaSettings,
 )  # fmt: skip
 
 

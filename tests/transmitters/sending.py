@@ -13,7 +13,8 @@ from semcom.messages import (
     TaskResult,
 )
 from semcom.points import PointSpec
-from transmitters.sender import RESULTS_BYTES, FramePlan, InFlight, Judged, Sender
+from transmitters.frame_plan import FramePlan
+from transmitters.sender import RESULTS_BYTES, InFlight, Judged, Sender
 
 CODEC, OTHER_CODEC = "ab" * 32, "cd" * 32
 LINK = "cifar10"

@@ -17,7 +17,7 @@ from semcom.tasks.classification import Classification
 from semcom.tasks.reconstruction import Reconstruction
 from tests.transmitters.sending import CODEC, assignment
 from transmitters.frame_encoder import FrameEncoder
-from transmitters.sender import FramePlan
+from transmitters.frame_plan import FramePlan
 from transmitters.settings import TransmitterSettings
 
 ADDRESS = "tcp://127.0.0.1:1"

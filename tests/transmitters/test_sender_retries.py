@@ -6,7 +6,7 @@ from typing import get_args
 
 import pytest
 
-from semcom.errors import CheckpointError, ProtocolError
+from semcom.errors import AccountingError, CheckpointError, ProtocolError
 from semcom.messages import (
     RETRIABLE,
     Refusal,
@@ -111,9 +111,9 @@ def test_refusal_concerns_its_frame_alone():
 def test_refusal_that_no_retry_can_mend_fails_the_run(reason):
     sender = sender_of(assignment())
     fly(sender)
-    with pytest.raises((ProtocolError, CheckpointError)) as caught:
+    with pytest.raises((ProtocolError, CheckpointError, AccountingError)) as caught:
         sender.refused(refusal_of(0, reason), now_s=1.0)
-    assert caught.value.exit_code == (6 if reason == "codec_mismatch" else 5)
+    assert caught.value.exit_code == {"codec_mismatch": 6, "conflict": 8}.get(reason, 5)
     assert str(caught.value)
 
 

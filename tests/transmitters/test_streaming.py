@@ -8,13 +8,13 @@ from hypothesis import strategies as st
 
 from semcom.messages import Recorded, StreamAssignment
 from tests.transmitters.sending import assignment, encode, finish, fly, sender_of
-from transmitters.sender import FramePlan
+from transmitters.frame_plan import FramePlan
 from transmitters.streaming import BACKLOG_FRAMES, ArrivalProcess, Streamer
 
 
 def stream_work(**changed):
     fields = assignment().model_dump()
-    fields.pop("frames")
+    del fields["frames"], fields["lowest"]
     extra = {"epoch": 0, "rate_hz": 10.0, "arrivals": "fixed", "paused": False}
     return StreamAssignment.model_validate({**fields, **extra, **changed})
 

@@ -2,27 +2,40 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 
+from orchestrator.training.effects import Reasons, idle_moments, refuse_idle
 from orchestrator.training.kd_semcom.settings import SYSTEM_STAGES, SentenceTrainingSettings
-from semcom.errors import ConfigurationError
 
 
-def check_sentence_effects(
-    settings: SentenceTrainingSettings, *, commanded: Sequence[str], until: str | None
+def check_effects(
+    settings: SentenceTrainingSettings,
+    *,
+    written: Sequence[str],
+    commanded: Sequence[str],
+    until: str | None,
 ) -> None:
-    """See that what was asked for on the command line has an effect.
+    """See that what was asked for has an effect; the arguments are those of the paper's systems.
 
     Raises:
         ConfigurationError: a key has none; the text says why.
     """
-    for idle, reason in _idle(settings, until):
-        for key in commanded:
-            if key == idle or key.startswith(f"{idle}."):
-                raise ConfigurationError(f"settings: {key}: has no effect: {reason}")
+    refuse_idle(written, _contradicted(settings))
+    refuse_idle(commanded, _idle(settings, until))
 
 
-def _idle(settings: SentenceTrainingSettings, until: str | None) -> Iterator[tuple[str, str]]:
+def _contradicted(settings: SentenceTrainingSettings) -> Reasons:
+    """What has no effect beside the other settings, whatever the command runs."""
+    yield "images", "`sentences` and `transfer` say how many are learnt from"
+    yield from idle_moments(settings.stages)
+    for name, channel in settings.channels.items():
+        if not channel.interferers:
+            for key in ("sir_db_low", "sir_db_high", "occurrence", "delay"):
+                yield f"channels.{name}.{key}", f"channels.{name}.interferers is 0"
+
+
+def _idle(settings: SentenceTrainingSettings, until: str | None) -> Reasons:
+    """What the command does not run."""
     system = settings.system
     names = SYSTEM_STAGES[system]
     runs = names[: names.index(until) + 1] if until in names else names
@@ -37,12 +50,3 @@ def _idle(settings: SentenceTrainingSettings, until: str | None) -> Iterator[tup
         yield "sentences", f"{system} learns from `transfer` sentences"
     if runs == ("teacher",):
         yield "transfer", "the teacher learns from `sentences` sentences"
-    for name in runs:
-        stage, channel = settings.stages[name], settings.channels[name]
-        if stage.optimizer in ("adam", "adamw"):
-            yield f"stages.{name}.momentum", f"optimizer {stage.optimizer} has none of its own"
-        else:
-            yield f"stages.{name}.beta2", f"optimizer {stage.optimizer} has none"
-        if not channel.interferers:
-            for key in ("sir_db_low", "sir_db_high", "occurrence", "delay"):
-                yield f"channels.{name}.{key}", f"channels.{name}.interferers is 0"

@@ -25,6 +25,7 @@ from semcom.families.kd_semcom import KD_SEMCOM
 from semcom.nn.weights import to_arrays
 from semcom.points import ChannelSettings, PointSpec
 from semcom.row_quantization import quantize
+from semcom.shards import Span
 from semcom.tasks.score import Score, merged
 from semcom.tasks.text import BLEU_1, Text
 from semcom.text_shards import TextShard
@@ -36,7 +37,7 @@ FRAME = 50
 Report = Callable[[int, int], None]
 
 
-def export_text_codec(
+def export_codec(
     trained: TrainedText, folder: Path, *, command: str, ranks: int, bf16: bool, report: Report
 ) -> Checkpoint:
     """Write both ends, evaluate what was written, and record it.
@@ -98,8 +99,9 @@ def evaluate(checkpoint: Checkpoint, shard: TextShard, point: PointSpec | None) 
     task = checkpoint.manifest.task
     scores: list[Score] = []
     for first in range(0, min(CHECKED, len(shard)), FRAME):
-        items = slice(first, min(first + FRAME, CHECKED, len(shard)))
-        words = shard.items[items]
+        total = min(CHECKED, len(shard))
+        items = Span(first, min(FRAME, total - first), of=total)
+        words = items.cut(shard.items)
         symbols_NK = transmitter.encode(words, snr_db=0.0)
         used_N = transmitter.used_symbols(words)
         answers = task.answers(_decoded(receiver, symbols_NK, used_N, point, first))

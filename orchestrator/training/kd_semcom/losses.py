@@ -10,7 +10,7 @@ from torch import Tensor
 
 from orchestrator.training.kd_semcom.link import TextOutput
 from orchestrator.training.kd_semcom.settings import DistillationTerms
-from orchestrator.training.losses import Losses
+from orchestrator.training.stage import Losses
 from semcom.vocabulary import PAD
 
 

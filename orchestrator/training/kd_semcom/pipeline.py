@@ -11,10 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-import torch
-
 from orchestrator.training.artefacts import Artefact, artefact
-from orchestrator.training.exclusion import alone_in, check_ranks_agree
 from orchestrator.training.kd_semcom.data import SentenceSet
 from orchestrator.training.kd_semcom.link import TextLink
 from orchestrator.training.kd_semcom.settings import (
@@ -24,12 +21,27 @@ from orchestrator.training.kd_semcom.settings import (
 )
 from orchestrator.training.kd_semcom.stages import PlainStage, StudentStage
 from orchestrator.training.loop import Run, Training
-from orchestrator.training.pipeline import seeded
-from orchestrator.training.ranks import any_rank, wait_for_all
 from orchestrator.training.settings import AugmentationSettings
+from orchestrator.training.stage_runs import have_result, seeded
 from semcom.errors import ConfigurationError
 from semcom.families.kd_semcom import KdSemcomArchitecture
+from semcom.identity import content, fields
 
+# Frozen, as those of stage_identity: a setting that comes later renames no artefact that is there.
+# Student 4 is trained as Student 3: how matrices are stored decides nothing here.
+STORED = ("precision", "parameters")
+NETWORK = fields("layers", "channel", "vocabulary", "tokens", "width", "heads", "inner")
+SCHEDULE = fields(
+    "epochs", "batch", "optimizer", "lr", "lr_end", "warmup", "weight_decay", "momentum", "beta2",
+    "max_gradient_norm",
+)  # fmt: skip
+CHANNEL = fields(
+    "fading", "snr_db_low", "snr_db_high", "interferers", "sir_db_low", "sir_db_high",
+    "occurrence", "delay",
+)  # fmt: skip
+DISTILLATION = fields(
+    "p", "x", "p_hat", "t_hat", "s_hat", "cross_entropy", "temperature", "direction"
+)
 Told = Callable[[SentenceStage, bool], None]  # (stage, was it run)
 
 
@@ -88,32 +100,21 @@ class SentencePipeline:
     def _ensure(self, name: SentenceStage, links: dict[SentenceStage, TextLink]) -> bool:
         """Have a stage's result in its link; whether it was run for that."""
         made = self.stages[name] = self._artefact(name)
-        check_ranks_agree(name, made, self.run)
         stage = self._make_stage(name, links)
-        with torch.random.fork_rng(devices=[]), alone_in(made, self.run):
-            finished = self.run.rank.index == 0 and made.is_finished
-            ran = not any_rank(finished, self.run.rank, self.run.device)
-            if ran:
-                self._train_stage(name, stage, made)
-        if not ran:
-            made.load(stage)
+
+        def train() -> None:
+            Training(
+                stage,
+                self._sets[name],
+                settings=self.settings.stages[name],
+                augmentation=AugmentationSettings(),
+                artefact=made,
+                run=self.run,
+            ).run()
+
+        ran = have_result(stage, made, self.run, train=train)
         stage.eval()
         return ran
-
-    def _train_stage(
-        self, name: SentenceStage, stage: PlainStage | StudentStage, made: Artefact
-    ) -> None:
-        Training(
-            stage,
-            self._sets[name],
-            settings=self.settings.stages[name],
-            augmentation=AugmentationSettings(),
-            artefact=made,
-            run=self.run,
-        ).run()
-        if self.run.rank.index == 0:
-            made.save(stage)
-        wait_for_all(self.run.rank)
 
     def _make_stage(
         self, name: SentenceStage, links: dict[SentenceStage, TextLink]
@@ -139,20 +140,19 @@ class SentencePipeline:
     def _artefact(self, name: SentenceStage) -> Artefact:
         settings = self.settings
         root = settings.work_dir / "artefacts" / settings.dataset
-        # Student 4 is trained as Student 3: how matrices are stored decides nothing here.
-        network = self._architecture(name).model_dump(exclude={"precision", "parameters"})
+        network = content(self._architecture(name), NETWORK)
         made_of: dict[str, Any] = {
             "family": "kd_semcom",
             "data": self._sets[name].digest,
             "sentences": len(self._sets[name]),
             "seed": settings.seed,
             "precision": "bf16" if self.run.bf16 else "fp32",
-            "network": network,
+            "network": {key: value for key, value in network.items() if key not in STORED},
             "dropout": settings.dropout,
-            "schedule": settings.stages[name].model_dump(mode="json"),
-            "channel": settings.channels[name].model_dump(mode="json"),
+            "schedule": content(settings.stages[name], SCHEDULE),
+            "channel": content(settings.channels[name], CHANNEL),
         }
         if name == "student":
-            made_of["distillation"] = settings.distillation.model_dump(mode="json")
+            made_of["distillation"] = content(settings.distillation, DISTILLATION)
             made_of["inputs"] = {"teacher": self.stages["teacher"].digest}
         return artefact(root, f"text-{name}", made_of)

@@ -19,7 +19,7 @@ from orchestrator.training.kd_semcom.settings import (
     SentenceTrainingSettings,
     TextChannelSettings,
 )
-from orchestrator.training.presets import laid_over
+from orchestrator.training.overrides import laid_over
 from orchestrator.training.settings import StageSettings
 from semcom.errors import ConfigurationError
 from semcom.families.kd_semcom import KdSemcomArchitecture
@@ -79,7 +79,7 @@ PRESETS: dict[str, Callable[[], Fields]] = {
 MORE_POINTS = {"p": 0.1, "p_hat": 0.1}
 
 
-def sentence_settings(
+def settings_from_preset(
     preset: str,
     manifest: DatasetManifest,
     *,

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Literal, Self
 
 from pydantic import Field, model_validator
 
-from orchestrator.training.settings import StageSettings
+from orchestrator.training.settings import JobSettings, StageSettings
 from semcom.families.kd_semcom import Channel, KdSemcomArchitecture
 from semcom.settings import Settings
 
@@ -88,15 +87,9 @@ class DistillationTerms(Settings):
         return self
 
 
-class SentenceTrainingSettings(Settings):
+class SentenceTrainingSettings(JobSettings):
     """One job: a codec of sentences for one data set."""
 
-    name: str = Field(
-        pattern="^[a-z0-9][a-z0-9._-]{0,63}$", description="of the codec; told by `--name`"
-    )
-    dataset: str = Field(description="a prepared set of sentences; the command's first word")
-    data_dir: Path = Field(default=Path("data"), description="of data sets; told by `--data`")
-    work_dir: Path = Field(default=Path("training"), description="of artefacts; told by `--work`")
     system: SentenceSystem = Field(description="Table I; told by `--system`")
     architecture: KdSemcomArchitecture = Field(description="of the codec")
     teacher: KdSemcomArchitecture = Field(description="of whom a student follows")
@@ -114,20 +107,6 @@ class SentenceTrainingSettings(Settings):
         description="what each stage trains through"
     )
     distillation: DistillationTerms = Field(description="of stage `student`")
-    seed: int = Field(default=0, ge=0, lt=2**31, description="of all that is random")
-    threads: int = Field(default=0, ge=0, le=256, description="0: all cores, shared by the ranks")
-    precision: Literal["auto", "bf16", "fp32"] = Field(
-        default="auto", description="auto: bf16 where the device multiplies it itself"
-    )
-    device: Literal["auto", "cpu", "cuda"] = Field(
-        default="auto", description="auto: a GPU where one is"
-    )
-    checkpoint_s: float = Field(default=300.0, gt=0, description="seconds between saves")
-
-    @property
-    def dataset_dir(self) -> Path:
-        """Folder of the shards."""
-        return self.data_dir / self.dataset
 
     @model_validator(mode="after")
     def _complete(self) -> Self:

@@ -16,16 +16,14 @@ from orchestrator.training.kd_semcom.settings import (
     SentenceStage,
     TextChannelSettings,
 )
-from orchestrator.training.losses import Losses
-from orchestrator.training.stages import Stage
+from orchestrator.training.stage import Losses, Stage
 
 
 class PlainStage(Stage):
     """A link end to end through the channel: the teacher, the baselines, DeepSC."""
 
     def __init__(self, name: SentenceStage, link: TextLink, channel: TextChannelSettings) -> None:
-        self.name = name
-        super().__init__(_as_they_are)
+        super().__init__(_as_they_are, name)
         self.link = link
         self._channel = channel
 
@@ -47,8 +45,7 @@ class StudentStage(Stage):
         channel: TextChannelSettings,
         terms: DistillationTerms,
     ) -> None:
-        self.name = "student"
-        super().__init__(_as_they_are)
+        super().__init__(_as_they_are, "student")
         self.link = link
         self._teacher = (teacher,)  # asked, not trained: not registered
         self._channel = channel

@@ -15,7 +15,7 @@ from orchestrator.datasets.prepare import ensure
 from orchestrator.datasets.sentence_cleaning import cleaned, sentences
 from orchestrator.datasets.text_sets import TextSize, holds_text, prepare_text
 from semcom.errors import ConfigurationError
-from semcom.shards import Shard, read_manifest
+from semcom.shards import Shard, Span, read_manifest
 from semcom.tasks.classification import Classification
 from semcom.tasks.text import Text
 from semcom.text_shards import TextShard, open_shard
@@ -169,9 +169,11 @@ def test_images_are_not_sentences_nor_the_other_way_round(tmp_path):
         Shard(root, "test")
     shard = TextShard(root, "test")
     with pytest.raises(ConfigurationError, match="classification does not judge"):
-        shard.references(Classification(classes=2), slice(1))
+        shard.references(Classification(classes=2), Span(0, 1, of=2))
     task = Text(vocabulary=9, vocabulary_sha256="0" * 64, longest=29)
-    assert len(shard.references(task, slice(2, 5))) == 3
+    assert len(shard.references(task, Span(2, 3, of=5))) == 3
+    around = shard.references(task, Span(3, 4, of=5))
+    assert np.array_equal(around.tokens_NL, shard.tokens_NL[[3, 4, 0, 1]])
 
 
 def test_prepare_command_tells_text_from_images(tmp_path, monkeypatch, capsys):

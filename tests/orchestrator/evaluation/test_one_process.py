@@ -277,7 +277,7 @@ class TestRefusals:
     def test_answers_that_do_not_fit_the_plan_are_refused(self, folders, tmp_path, monkeypatch):
         @contextmanager
         def short(job):
-            yield iter([EvaluatedPoint(task=0, point=0, frames=[])])
+            yield iter([EvaluatedPoint(task=0, point=0, link="tiny", frames=[])])
 
         monkeypatch.setattr(evaluations, "evaluating_process", short)
         with pytest.raises(SemcomError, match="wrong totals"):

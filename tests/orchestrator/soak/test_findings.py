@@ -127,6 +127,14 @@ def test_growing_file_descriptors_are_not_bounded():
     assert not Growth.of("channel", [Sample(s, 100, 20 + s // 10) for s in range(100)]).bounded
 
 
+def test_connections_that_are_half_made_while_peers_are_killed_are_no_growth():
+    waves = [Sample(s, 100, 20 + (s // 60) * (s % 10 > 1) * 5) for s in range(240)]
+    assert max(sample.descriptors for sample in waves) == 35
+    growth = Growth.of("orchestrator", waves)
+    assert growth.descriptors == 0
+    assert growth.bounded
+
+
 @pytest.mark.processes
 @pytest.mark.timeout(1800)
 def test_soak_ends_with_every_frame_accounted_for(workplace: Path, tmp_path: Path) -> None:

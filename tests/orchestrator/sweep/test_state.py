@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from orchestrator.sweep.state import POINTS_AHEAD, Sweep, spans
+from orchestrator.plan.groups import PlannedGroup
+from orchestrator.sweep.state import GROUP_POINTS_AHEAD, POINTS_AHEAD, Sweep, few_spans, spans
 from semcom.errors import ConfigurationError
 from semcom.messages import Assignment, CodecReport, Hello, LoadCodec, PointTable
 from tests.orchestrator.ledgers import fake_codec, fake_link, fake_plan
@@ -155,3 +156,58 @@ def test_codec_of_a_receiver_that_is_gone_serves_nobody():
 def test_spans_cover_exactly_the_frames():
     assert spans({5, 1, 2, 3, 9}) == [(1, 4), (5, 6), (9, 10)]
     assert spans(set()) == []
+
+
+PAIR = ["shapes10", "shapes100"]
+
+
+def pair_of(recorded=None):
+    """A sweep of two links whose frames meet, and a receiver that has their codecs."""
+    group = PlannedGroup(kind="superposition", links=PAIR, powers=[0.5, 0.5])
+    plan = fake_plan(snr_db=tuple(float(db) for db in range(20)))
+    return with_receiver(sweep_of(plan.model_copy(update={"groups": {"cell": group}}), recorded))
+
+
+def test_channel_is_told_which_links_meet():
+    sweep = pair_of()
+    tables = sweep.hello(hello("channel", "channel"))
+    assert all([group.name for group in table.groups] == ["cell"] for table in tables)
+    (group,) = tables[0].groups
+    assert (group.links, group.powers, group.window) == (PAIR, [0.5, 0.5], 8)
+
+
+def test_each_link_of_a_group_is_told_its_place_and_the_lowest_point():
+    sweep = pair_of()
+    for user, link in enumerate(PAIR):
+        messages = sweep.hello(hello(peer=link))
+        assert points_of(messages) == list(range(GROUP_POINTS_AHEAD))
+        assert {(m.user, m.lowest) for m in messages} == {(user, 0)}
+
+
+def test_link_of_a_group_keeps_its_points_until_the_other_has_finished_them():
+    first, second = PAIR
+    sweep = pair_of()
+    for link in PAIR:
+        sweep.hello(hello(peer=link))
+    for point in range(GROUP_POINTS_AHEAD):
+        assert record_all(sweep, first, point) == []
+    held = list(range(GROUP_POINTS_AHEAD))
+    assert sweep.hello(hello(peer=first, busy=held)) == [], "it waits for the other one"
+    more = record_all(sweep, second, 0)
+    assert [(m.point, m.lowest) for m in more] == [(GROUP_POINTS_AHEAD, 1)]
+    more = sweep.hello(hello(peer=first, busy=held))
+    assert [(m.point, m.lowest) for m in more] == [(GROUP_POINTS_AHEAD, 1)]
+
+
+def test_restarted_link_of_a_group_sends_what_the_other_one_lacks():
+    first, second = PAIR
+    sweep = pair_of({(0, first): {0, 1, 2}, (0, second): {1}})
+    messages = sweep.hello(hello(peer=first))
+    assert (messages[0].point, messages[0].frames) == (0, [(0, 1), (2, 3)])
+    assert sweep.hello(hello(peer=second))[0].frames == [(0, 1), (2, 3)]
+
+
+def test_links_of_a_group_are_told_of_the_same_frames_however_many_gaps_there_are():
+    assert few_spans(range(0, 20, 2), 3) == [(0, 15), (16, 17), (18, 19)]
+    assert few_spans([0, 1, 5, 6, 50], 2) == [(0, 7), (50, 51)]
+    assert few_spans([0, 1, 5], 64) == spans([0, 1, 5])

@@ -16,10 +16,10 @@ from orchestrator.training.data import EpochKey, Rank
 from orchestrator.training.kd_semcom import losses
 from orchestrator.training.kd_semcom.channel import draw
 from orchestrator.training.kd_semcom.data import SentenceSet
-from orchestrator.training.kd_semcom.export import evaluate, export_text_codec
+from orchestrator.training.kd_semcom.export import evaluate, export_codec
 from orchestrator.training.kd_semcom.link import TextOutput
 from orchestrator.training.kd_semcom.pipeline import SentencePipeline
-from orchestrator.training.kd_semcom.presets import PRESETS, sentence_settings
+from orchestrator.training.kd_semcom.presets import PRESETS, settings_from_preset
 from orchestrator.training.kd_semcom.settings import (
     SYSTEM_STAGES,
     TABLE_I,
@@ -58,7 +58,7 @@ def data_dir(tmp_path_factory) -> Path:
 def small(data_dir, work_dir, system="student-3", **overrides):
     laid = {**SMALL, "data_dir": data_dir, "work_dir": work_dir, **overrides}
     manifest = read_manifest(data_dir / "sentences")
-    return sentence_settings("embedded", manifest, name="small", system=system, overrides=laid)
+    return settings_from_preset("embedded", manifest, name="small", system=system, overrides=laid)
 
 
 def train(settings, stop_after=None, until=None):
@@ -134,7 +134,7 @@ def test_codec_of_int8_is_written_and_evaluated(whole_run, data_dir, tmp_path):
     settings = small(data_dir, whole_run[0].work_dir, system="student-4")
     trained, _, _ = train(settings)
     reported = []
-    codec = export_text_codec(
+    codec = export_codec(
         trained, tmp_path / "small", command="semcom train", ranks=1, bf16=False,
         report=lambda done, total: reported.append((done, total)),
     )  # fmt: skip
@@ -260,7 +260,7 @@ def test_presets_have_the_networks_of_table_i(data_dir, tmp_path):
     manifest = read_manifest(data_dir / "sentences")
     for preset in PRESETS:
         for system, (layers, channel) in TABLE_I.items():
-            made = sentence_settings(preset, manifest, name="a", system=system, overrides={})
+            made = settings_from_preset(preset, manifest, name="a", system=system, overrides={})
             if preset != "embedded":
                 assert (made.architecture.layers, made.teacher.layers) == (layers, 4)
             assert made.architecture.channel == channel

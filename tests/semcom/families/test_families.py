@@ -150,7 +150,7 @@ def test_package_that_cannot_be_imported_is_one_line(monkeypatch):
 
 def test_ours_are_there_and_nobody_takes_their_names(monkeypatch):
     names = [family.name for family in all_families()]
-    assert names[:3] == ["rkd", "jscc", "torch-export"]
+    assert names[:4] == ["rkd", "jscc", "semnoma", "torch-export"]
     entry = SimpleNamespace(load=lambda: MADE_UP, dist=None)
     monkeypatch.setattr(plugins, "_others", lambda group: {"rkd": entry})
     assert family_of.__wrapped__("rkd").title == "RKD-SC"

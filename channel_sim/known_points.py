@@ -1,0 +1,64 @@
+"""The points and groups of the runs that a channel knows. Pure; all of it comes again."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Mapping
+
+from semcom.groups import Group
+from semcom.messages import PointTable
+from semcom.points import PointSpec
+
+RUNS_REMEMBERED = 4
+
+
+class KnownPoints:
+    """Points by run and index; only those of the latest runs."""
+
+    def __init__(self) -> None:
+        self._points: OrderedDict[str, dict[int, PointSpec]] = OrderedDict()
+        self._lowest: dict[str, int] = {}  # run -> first point that is still needed
+        self._groups: dict[str, dict[str, Group]] = {}  # run -> link -> its group
+
+    @property
+    def runs(self) -> list[str]:
+        """The runs that are known, the latest one last."""
+        return [*self._points]
+
+    @property
+    def latest(self) -> str | None:
+        """The run whose table came last."""
+        return next(reversed(self._points), None)
+
+    def learn(self, table: PointTable) -> None:
+        """Add points of a run and forget those below `lowest`; only the latest runs are kept."""
+        points = self._points.setdefault(table.run, {})
+        lowest = self._lowest.get(table.run, 0)
+        if table.lowest > lowest:
+            lowest = self._lowest[table.run] = table.lowest
+            for point in [point for point in points if point < lowest]:
+                del points[point]
+        given = enumerate(table.points, start=table.first)
+        points.update((point, spec) for point, spec in given if point >= lowest)
+        self._groups[table.run] = {link: group for group in table.groups for link in group.links}
+        self._points.move_to_end(table.run)
+        while len(self._points) > RUNS_REMEMBERED:
+            forgotten, _ = self._points.popitem(last=False)
+            self._lowest.pop(forgotten, None)
+            self._groups.pop(forgotten, None)
+
+    def of(self, run: str) -> Mapping[int, PointSpec]:
+        """Return the points of a run by their index."""
+        return self._points.get(run, {})
+
+    def count(self, run: str) -> int:
+        """Return how many points of a run are known, or were and are needed no more."""
+        return self.lowest(run) + len(self.of(run))
+
+    def lowest(self, run: str) -> int:
+        """Return the first point of a run that is still needed."""
+        return self._lowest.get(run, 0)
+
+    def group(self, run: str, link: str) -> Group | None:
+        """Return the group that a link is a member of; None where it is in none."""
+        return self._groups.get(run, {}).get(link)

@@ -1,0 +1,95 @@
+"""Groups of a scenario and of a plan: links whose frames meet in the channel."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from typing import Self
+
+from pydantic import Field, model_validator
+
+from semcom.errors import ConfigurationError
+from semcom.groups import MAX_MEMBERS, POWER_SUM_TOLERANCE, Group, Kind, Power
+from semcom.names import Name
+from semcom.settings import Settings
+
+
+class GroupSettings(Settings):
+    """Links that send at once over one channel: their frames are superposed."""
+
+    kind: Kind = Field(default="superposition", description="how frames meet: they are added up")
+    links: list[Name] = Field(
+        min_length=2, max_length=MAX_MEMBERS, description="of the scenario; each is in one group"
+    )
+    powers: dict[Name, Power] = Field(
+        default={}, description="share of each link in the total power 1; equal ones if left out"
+    )
+
+    @model_validator(mode="after")
+    def _adds_up(self) -> Self:
+        if len(set(self.links)) != len(self.links):
+            raise ValueError("links holds a name twice")
+        if not self.powers:
+            return self
+        if set(self.powers) != set(self.links):
+            raise ValueError(f"powers must name exactly the links {', '.join(self.links)}")
+        total = math.fsum(self.powers.values())
+        if abs(total - 1.0) > POWER_SUM_TOLERANCE:
+            raise ValueError(f"powers add up to {total:g}, not 1")
+        return self
+
+
+class PlannedGroup(Settings):
+    """A group with nothing left open: members in ascending order, and the power of each."""
+
+    kind: Kind
+    links: list[Name]
+    powers: list[float]
+
+    def as_told(self, name: str, *, window: int) -> Group:
+        """Return what the channel is told of it."""
+        return Group(name=name, kind=self.kind, links=self.links, powers=self.powers, window=window)
+
+
+def plan_group(settings: GroupSettings) -> PlannedGroup:
+    """Put the links of a group in order, and give each its power."""
+    links = sorted(settings.links)
+    equal = 1.0 / len(links)
+    return PlannedGroup(
+        kind=settings.kind,
+        links=links,
+        powers=[settings.powers.get(link, equal) for link in links],
+    )
+
+
+def check_groups(groups: Mapping[str, GroupSettings], links: Mapping[str, object]) -> None:
+    """See that groups are made of links of the scenario, each in one.
+
+    Raises:
+        ValueError: a group has the name of a link, or a link is not there or in two groups.
+    """
+    member_of: dict[str, str] = {}
+    for name, group in groups.items():
+        if name in links:
+            raise ValueError(f"group {name} has the name of a link: its noise would be that one's")
+        for link in group.links:
+            if link not in links:
+                raise ValueError(f"group {name}: {link} is not a link of the scenario")
+            if link in member_of:
+                raise ValueError(f"link {link} is in the groups {member_of[link]} and {name}")
+            member_of[link] = name
+
+
+def check_codec_links(link: str, codec: str, *, wanted: int, served: int) -> None:
+    """See that a codec serves as many links as meet.
+
+    Raises:
+        ConfigurationError: it serves another number.
+    """
+    if wanted == served:
+        return
+    serves = f"codec {codec} serves {served} links that meet in a group"
+    if served == 1:
+        serves = f"codec {codec} serves a link by itself"
+    meets = f"it is in a group of {wanted}" if wanted > 1 else "it is in no group"
+    raise ConfigurationError(f"link {link}: {serves}, {meets}")

@@ -1,0 +1,1 @@
+"""Training of the family `semnoma`: teacher, superposed and orthogonal users."""

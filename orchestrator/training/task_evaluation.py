@@ -1,0 +1,184 @@
+"""The tasks of an evaluation: a link with one of its codecs, or links whose frames meet.
+
+Everything is as the processes do it in exact mode: frames, channel draws and forward passes.
+Shape legend: N images of a frame, U links of a group.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterator
+from typing import cast
+
+import numpy as np
+import torch
+
+from channel_sim.channels import Codewords
+from channel_sim.superposition import superpose
+from orchestrator.training.reference import Answers, Symbols, decode_frames, encode_frames
+from receiver.engine import codec_loader as decoder_loader
+from semcom.checkpoints import open_checkpoint
+from semcom.errors import CheckpointError, ConfigurationError
+from semcom.evaluation_messages import (
+    EncodedImages,
+    EvaluatedFrame,
+    EvaluatedPoint,
+    EvaluationJob,
+    EvaluationLine,
+    EvaluationPoint,
+    EvaluationTask,
+)
+from semcom.families import JointReceiverHalf, JointTransmitterHalf
+from semcom.groups import Group, offsets_of
+from semcom.points import PointSpec
+from semcom.probe import is_finite
+from semcom.shards import Span
+from semcom.text_shards import AnyShard, open_shard
+from transmitters.engine import codec_loader as encoder_loader
+
+Frames = dict[str, list[Symbols]]  # symbols_NK of each frame, by link
+
+
+class AnyTaskEvaluation(ABC):
+    """One codec: every image is encoded once, then sent at every point.
+
+    A codec that needs the SNR encodes anew for every SNR, whose points come one after the other.
+    """
+
+    def __init__(self, job: EvaluationJob, number: int) -> None:
+        self._job = job
+        self._number = number
+        self._task = job.tasks[number]
+        checkpoint = open_checkpoint(self._task.codec_dir, expected_digest=self._task.codec_digest)
+        encode = encoder_loader(job.engine, threads=job.encoder_threads)
+        self._transmitter = encode(checkpoint)
+        decode = decoder_loader(job.receiver_engine, device="cpu", threads=job.decoder_threads)
+        self._receiver = decode(checkpoint)
+        self._codec_task = checkpoint.manifest.task
+        self._needs_snr = checkpoint.manifest.needs_snr
+        self._shard = _planned_shard(self._task)
+
+    def lines(self) -> Iterator[EvaluationLine]:
+        """Progress while encoding, then the answers of each point, by rising SNR."""
+        encoded_for: float | None = None
+        frames: Frames = {}
+        for point in sorted(self._task.points, key=lambda point: point.spec.snr_db):
+            if not frames or (self._needs_snr and point.spec.snr_db != encoded_for):
+                encoded_for, frames = point.spec.snr_db, {}
+                yield from self._encode(frames, point.spec.snr_db)
+            torch.set_num_threads(self._job.decoder_threads)
+            for link, answers in self._answers(frames, point.spec).items():
+                yield self._judged(point, link, answers)
+
+    @abstractmethod
+    def _encode(self, frames: Frames, snr_db: float) -> Iterator[EncodedImages]:
+        """Encode all images into `frames`."""
+
+    @abstractmethod
+    def _answers(self, frames: Frames, point: PointSpec) -> dict[str, list[Answers]]:
+        """Return the answers of each link, frame by frame."""
+
+    @abstractmethod
+    def _offset(self, link: str) -> int:
+        """Return the image that a link sends first."""
+
+    def _encoded(self, images: int) -> EncodedImages:
+        return EncodedImages(task=self._number, images=images)
+
+    def _judged(self, point: EvaluationPoint, link: str, answers: list[Answers]) -> EvaluatedPoint:
+        first = self._offset(link)
+        frames: list[EvaluatedFrame] = []
+        for answers_N in answers:
+            items = Span(first, len(answers_N), of=self._task.images)
+            frames.append(self._judged_frame(answers_N, items))
+            first += len(answers_N)
+        return EvaluatedPoint(task=self._number, point=point.point, link=link, frames=frames)
+
+    def _judged_frame(self, answers: Answers, items: Span) -> EvaluatedFrame:
+        task, shard = self._codec_task, self._shard
+        return EvaluatedFrame(
+            score=dict(task.judge(answers, shard.references(task, items))),
+            answer=task.kept(task.form.format(answers)),
+        )
+
+
+class TaskEvaluation(AnyTaskEvaluation):
+    """A link by itself."""
+
+    def _encode(self, frames: Frames, snr_db: float) -> Iterator[EncodedImages]:
+        torch.set_num_threads(self._job.encoder_threads)
+        own = frames[self._task.link] = []
+        for symbols_NK in encode_frames(
+            self._transmitter,
+            self._shard,
+            images=self._task.images,
+            frame_images=self._job.frame_images,
+            snr_db=snr_db,
+        ):
+            own.append(symbols_NK)
+            yield self._encoded(sum(map(len, own)))
+
+    def _answers(self, frames: Frames, point: PointSpec) -> dict[str, list[Answers]]:
+        link = self._task.link
+        answers = decode_frames(self._receiver, self._codec_task, frames[link], point, link=link)
+        return {link: answers}
+
+    def _offset(self, link: str) -> int:
+        del link
+        return 0
+
+
+class GroupEvaluation(AnyTaskEvaluation):
+    """Links whose frames are superposed: every slot is decoded for all of them at once."""
+
+    def __init__(self, job: EvaluationJob, number: int) -> None:
+        super().__init__(job, number)
+        assert self._task.group is not None
+        self._group: Group = self._task.group
+        self._offsets = offsets_of(self._group.links, images=self._task.images)
+        self._joint_transmitter = cast(JointTransmitterHalf, self._transmitter)
+        self._joint_receiver = cast(JointReceiverHalf, self._receiver)
+
+    def _encode(self, frames: Frames, snr_db: float) -> Iterator[EncodedImages]:
+        torch.set_num_threads(self._job.encoder_threads)
+        total, step = self._task.images, self._job.frame_images
+        done = 0
+        for user, link in enumerate(self._group.links):
+            half = self._joint_transmitter.as_user(user)
+            own = frames[link] = []
+            for first in range(0, total, step):
+                number = min(step, total - first)
+                items = Span(first + self._offsets[link], number, of=total)
+                own.append(half.encode(items.cut(self._shard.items), snr_db=snr_db))
+                done += number
+                yield self._encoded(done // len(self._group.links))
+
+    def _answers(self, frames: Frames, point: PointSpec) -> dict[str, list[Answers]]:
+        links = self._group.links
+        answers: dict[str, list[Answers]] = {link: [] for link in links}
+        first = 0
+        for slot in zip(*(frames[link] for link in links), strict=True):
+            number = len(slot[0])
+            members = [Codewords(point, link, first, number) for link in links]
+            passed = superpose(self._group, members, slot)
+            outputs_U = self._joint_receiver.decode_users(
+                passed.received_BK,
+                passed.csi_BM,
+                snr_db_N=np.full(number, point.snr_db, dtype=np.float32),
+            )
+            if not is_finite(outputs_U):  # as the receiver's process
+                raise CheckpointError("the codec decodes a frame to NaN or Inf")
+            for link, outputs in zip(links, outputs_U, strict=True):
+                answers[link].append(self._codec_task.answers(outputs))
+            first += number
+        return answers
+
+    def _offset(self, link: str) -> int:
+        return self._offsets[link]
+
+
+def _planned_shard(task: EvaluationTask) -> AnyShard:
+    shard = open_shard(task.dataset_dir, "test")
+    if shard.digest != task.dataset_digest:
+        raise ConfigurationError(f"data set {task.dataset_dir} is not the one that was planned")
+    return shard

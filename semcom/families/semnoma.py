@@ -1,0 +1,132 @@
+"""The family `semnoma`: images over superposed or plain links, recovered pixel by pixel.
+
+With one user a codec serves a plain link (the teacher, or a user of an orthogonal system); with
+more it serves slots in which so many users send at once: one encoder with a plane for each user,
+one decoder for each user. The networks are those of transmitters/semnoma and receiver/semnoma.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+from semcom.codec_arrays import End, check_named, parse_arrays
+from semcom.errors import CheckpointError, ConfigurationError
+from semcom.families.family import Family
+from semcom.families.semnoma_arrays import array_specs
+from semcom.settings import Engine
+from semcom.tasks.reconstruction import Reconstruction
+
+SHRINK = 4  # pixels a side of an image that become one position of the feature
+OWN_SIDE_VALUES = 3  # SNR, |h|, arg h
+Side = Annotated[int, Field(ge=12, le=64, multiple_of=SHRINK)]
+Width = Annotated[int, Field(ge=8, le=1024, multiple_of=2)]
+
+
+class SemnomaArchitecture(BaseModel):
+    """What both ends are made of.
+
+    `csi: aligned` turns what is received by the phase of the user's own gain, and tells a decoder
+    every gain of the slot. `csi: own` is as published: what is received stays as it is, a decoder
+    knows its user's gain alone; the encoder has places for a gain, too, which no transmitter
+    knows before it sends, and which are those of |h| = 1.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    item: tuple[Side, Side, Literal[3]] = Field(
+        default=(32, 32, 3), description="height, width and channels of an image"
+    )
+    users: int = Field(default=2, ge=1, le=8, description="that meet in a slot; 1: a plain link")
+    channels: int = Field(
+        default=16, ge=2, le=64, multiple_of=2, description="of the feature that is sent"
+    )
+    widths: tuple[Width, Width] = Field(
+        default=(48, 96), description="channels at a half and at a quarter of the image's side"
+    )
+    blocks: tuple[Annotated[int, Field(ge=1, le=16)], Annotated[int, Field(ge=1, le=16)]] = Field(
+        default=(2, 2), description="ConvNeXt blocks at either"
+    )
+    attention: bool = Field(default=False, description="an attention block after each AF module")
+    fusion: tuple[Annotated[int, Field(ge=1, le=8)], ...] = Field(
+        default=(1,),
+        min_length=1,
+        max_length=4,
+        description="hidden widths of AF modules, in channels of their map",
+    )
+    csi: Literal["aligned", "own"] = Field(
+        default="aligned", description="what a decoder knows; own: as published"
+    )
+    snr_db: tuple[float, float] = Field(
+        default=(0.0, 20.0), description="of the training; the networks see no SNR beyond it"
+    )
+
+    @model_validator(mode="after")
+    def _ordered(self) -> Self:
+        if self.snr_db[0] > self.snr_db[1]:
+            raise ValueError("snr_db: the lower end is above the upper one")
+        return self
+
+    @property
+    def feature(self) -> tuple[int, int, int]:
+        """Channels, height and width of the feature."""
+        height, width, _ = self.item
+        return self.channels, height // SHRINK, width // SHRINK
+
+    @property
+    def symbols(self) -> int:
+        """K complex symbols of a codeword: adjacent reals of the feature are one symbol."""
+        channels, height, width = self.feature
+        return channels * height * width // 2
+
+    @property
+    def encoder_side_values(self) -> int:
+        """Numbers that tell the encoder of the channel."""
+        return 1 if self.csi == "aligned" else OWN_SIDE_VALUES
+
+    @property
+    def decoder_side_values(self) -> int:
+        """Numbers that tell a decoder of the channel: SNR, gains, phases against its own."""
+        return 3 * self.users - 1 if self.csi == "aligned" else OWN_SIDE_VALUES
+
+
+def check_content(manifest: Any, end: End, content: bytes) -> None:
+    """Check one end's file, and that the manifest agrees with itself.
+
+    Raises:
+        CheckpointError: it is not safetensors or not of this architecture, or task, symbols or
+            `needs_snr` are not those of the architecture.
+    """
+    architecture = SemnomaArchitecture.model_validate(manifest.architecture)
+    expected = Reconstruction(shape=architecture.item)
+    if manifest.task != expected:
+        raise CheckpointError(f"the manifest's task is not {expected!r}, as the architecture has")
+    if manifest.symbols != architecture.symbols:
+        raise CheckpointError(
+            f"the manifest has {manifest.symbols} symbols, the architecture {architecture.symbols}"
+        )
+    if not manifest.needs_snr:
+        raise CheckpointError("the manifest says needs_snr: false; the encoder follows the SNR")
+    check_named(array_specs(architecture, end), parse_arrays(content))
+
+
+def check_engine(name: str, engine: Engine, *, setting: str) -> None:
+    """See that torch is asked for; `setting` is what a scenario calls the engine of this half.
+
+    Raises:
+        ConfigurationError: another engine is.
+    """
+    if engine != "torch":
+        raise ConfigurationError(f"codec {name} is of the family semnoma: set {setting}: torch")
+
+
+SEMNOMA = Family(
+    name="semnoma",
+    title="SemNOMA",
+    architecture=SemnomaArchitecture,
+    files={"transmitter": "transmitter.safetensors", "receiver": "receiver.safetensors"},
+    transmitter="transmitters.semnoma.codec:load_transmitter",
+    receiver="receiver.semnoma.codec:load_receiver",
+    check="semcom.families.semnoma:check_content",
+)

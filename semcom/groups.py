@@ -1,0 +1,63 @@
+"""Groups: links whose frames meet in the channel.
+
+Frame f of a point of all members is one *slot*. Members are in ascending order of their names, and
+everything that adds up over members is added in that order, so that sums are the same to the last
+bit whoever came first.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Annotated, Literal, Self
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+from semcom.names import Name
+
+MAX_MEMBERS = 16
+MAX_GROUPS = 64  # of a run, so that a table of points can name them
+MAX_WINDOW = 1024
+POWER_SUM_TOLERANCE = 1e-9
+
+Power = Annotated[float, Field(gt=0, le=1, allow_inf_nan=False)]
+Kind = Literal["superposition"]
+
+
+class Group(BaseModel):
+    """Links whose frames are superposed: y = sum of sqrt(p_u) h_u x_u, plus noise.
+
+    Attributes:
+        name: keys the noise in place of a link's name.
+        kind: how frames meet.
+        links: members in ascending order.
+        powers: p_u, the share of each member in the total power 1, in the order of `links`.
+        window: frames in flight of each member.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+
+    name: Name
+    kind: Kind = "superposition"
+    links: list[Name] = Field(min_length=2, max_length=MAX_MEMBERS)
+    powers: list[Power] = Field(min_length=2, max_length=MAX_MEMBERS)
+    window: Annotated[int, Field(ge=1, le=MAX_WINDOW)]
+
+    @model_validator(mode="after")
+    def _adds_up(self) -> Self:
+        if self.links != sorted(set(self.links)):
+            raise ValueError("links must be in ascending order, each once")
+        if len(self.powers) != len(self.links):
+            raise ValueError(f"{len(self.powers)} powers for {len(self.links)} links")
+        if abs(math.fsum(self.powers) - 1.0) > POWER_SUM_TOLERANCE:
+            raise ValueError(f"powers add up to {math.fsum(self.powers):g}, not 1")
+        return self
+
+
+def offsets_of(links: Sequence[str], *, images: int) -> dict[str, int]:
+    """Return the image with which each link of a group begins, of so many that each sends.
+
+    In slot i the u-th of U links sends image i + u M / U, after the last of M images the first one.
+    So every link sends every image once, and images that meet differ.
+    """
+    return {link: user * images // len(links) for user, link in enumerate(links)}

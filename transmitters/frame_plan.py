@@ -1,0 +1,63 @@
+"""One frame of a point: which items it holds, and what the channel is told of it. Pure."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from semcom.messages import FrameKey, PointWork, SymbolFrame
+from semcom.shards import Span
+from transmitters.reports import Key
+
+MAX_INDEX = 2**31  # of an image on the air
+
+
+@dataclass(frozen=True)
+class FramePlan:
+    """One frame to encode and send. Frames beyond the data set's end begin another turn."""
+
+    assignment: PointWork
+    frame: int
+
+    @property
+    def key(self) -> Key:
+        """What the frame is called at this end."""
+        return self.assignment.run, self.assignment.point, self.frame
+
+    @property
+    def first_image(self) -> int:
+        """Index of the frame's first image among those that the point sends."""
+        return self._turn_and_frame[1] * self.assignment.frame_images
+
+    @property
+    def items(self) -> Span:
+        """Which items of the data set the frame holds."""
+        work = self.assignment
+        first = (self.first_image + work.offset) % work.images
+        return Span(first, self.images, of=work.images)
+
+    @property
+    def first_on_air(self) -> int:
+        """The same, counted on from turn to turn: it keys the noise, which is new in each turn."""
+        images = self.assignment.images
+        turn = self._turn_and_frame[0] % max(1, MAX_INDEX // images)
+        return turn * images + self.first_image
+
+    @property
+    def images(self) -> int:
+        """Images in the frame; the last one of a point may be shorter."""
+        return min(self.assignment.frame_images, self.assignment.images - self.first_image)
+
+    def message(self, link: str, *, symbols: int) -> SymbolFrame:
+        """Return what the channel is told of the frame."""
+        work = self.assignment
+        return SymbolFrame(
+            key=FrameKey(run=work.run, point=work.point, link=link, frame=self.frame),
+            first_image=self.first_on_air,
+            images=self.images,
+            symbols=symbols,
+            codec=work.codec_digest,
+        )
+
+    @property
+    def _turn_and_frame(self) -> tuple[int, int]:
+        return divmod(self.frame, self.assignment.frame_count)

@@ -1,0 +1,82 @@
+"""Points at work: which of their frames are to be taken up, and which are not recorded. Pure."""
+
+from __future__ import annotations
+
+from collections import OrderedDict, deque
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field
+
+from semcom.messages import PointWork, Recorded
+from transmitters.frame_plan import FramePlan
+
+
+@dataclass
+class _Point:
+    """Frames not yet taken up, and those not yet recorded."""
+
+    work: PointWork
+    pending: deque[int] = field(default_factory=deque)
+    open_frames: set[int] = field(default_factory=set)
+
+
+class OpenPoints:
+    """The points of a link that have frames which are not recorded, in order of assignment."""
+
+    def __init__(self) -> None:
+        self._points: OrderedDict[tuple[str, int], _Point] = OrderedDict()
+
+    @property
+    def indices(self) -> list[int]:
+        """Points with frames that are not recorded."""
+        return [point for _, point in self._points]
+
+    @property
+    def backlog(self) -> int:
+        """Frames that are not taken up yet."""
+        return sum(len(point.pending) for point in self._points.values())
+
+    @property
+    def open_frames(self) -> int:
+        """Frames that are not recorded."""
+        return sum(len(point.open_frames) for point in self._points.values())
+
+    def add(self, work: PointWork, frames: Iterable[int]) -> int:
+        """Add frames of a point, unless they are at work already; returns how many are new."""
+        point = self._points.setdefault((work.run, work.point), _Point(work))
+        new = [frame for frame in frames if frame not in point.open_frames]
+        point.open_frames.update(new)
+        point.pending.extend(new)
+        return len(new)
+
+    def take(self, has_room: Callable[[PointWork], bool]) -> Iterator[FramePlan]:
+        """Take up frames, one after the other, while there is room for another one."""
+        for point in self._points.values():
+            while point.pending and has_room(point.work):
+                yield FramePlan(point.work, point.pending.popleft())
+
+    def work(self, run: str, point: int) -> PointWork | None:
+        """Return what is to be done at a point; None where nothing is left to do."""
+        found = self._points.get((run, point))
+        return None if found is None else found.work
+
+    def is_pending(self, run: str, point: int, frame: int) -> bool:
+        """Return whether a frame is still to be taken up."""
+        found = self._points.get((run, point))
+        return found is not None and frame in found.pending
+
+    def keep_only(self, kept: Callable[[tuple[str, int]], bool]) -> None:
+        """Forget all other runs and points."""
+        for key in [key for key in self._points if not kept(key)]:
+            del self._points[key]
+
+    def recorded(self, receipt: Recorded) -> list[PointWork]:
+        """Forget frames that the ledger holds; returns the work that is finished by that."""
+        finished: list[PointWork] = []
+        for point, frame in receipt.frames:
+            found = self._points.get((receipt.run, point))
+            if found is not None:
+                found.open_frames.discard(frame)
+                if not found.open_frames:
+                    del self._points[receipt.run, point]
+                    finished.append(found.work)
+        return finished
