@@ -47,8 +47,8 @@ class FramePlan:
         """Images in the frame; the last one of a point may be shorter."""
         return min(self.assignment.frame_images, self.assignment.images - self.first_image)
 
-    def message(self, link: str, *, symbols: int) -> SymbolFrame:
-        """Return what the channel is told of the frame."""
+    def message(self, link: str, *, symbols: int, used: bytes = b"") -> SymbolFrame:
+        """Return what the channel is told of the frame; `used`: symbols of each row, empty: all."""
         work = self.assignment
         return SymbolFrame(
             key=FrameKey(run=work.run, point=work.point, link=link, frame=self.frame),
@@ -56,6 +56,7 @@ class FramePlan:
             images=self.images,
             symbols=symbols,
             codec=work.codec_digest,
+            used=used,
         )
 
     @property

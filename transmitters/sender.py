@@ -178,12 +178,18 @@ class Sender:
         return plans
 
     def encoded(
-        self, plan: FramePlan, symbols_BK: Symbols, *, encode_ms: float, now_s: float
+        self,
+        plan: FramePlan,
+        symbols_BK: Symbols,
+        *,
+        encode_ms: float,
+        now_s: float,
+        used: bytes = b"",
     ) -> InFlight:
         """A frame was encoded: it is in flight from now on and must be sent."""
         self._encoding.discard(plan.key)
         self._window.encoded(symbols_BK.nbytes)
-        message = plan.message(self.link, symbols=symbols_BK.shape[1])
+        message = plan.message(self.link, symbols=symbols_BK.shape[1], used=used)
         flight = InFlight(
             plan, message, symbols_BK, encode_ms, now_s, now_s, now_s + self._timeout.seconds
         )

@@ -89,10 +89,10 @@ class Uplink:
     def send(self, encoded: Encoded) -> None:
         """Send a frame that was encoded, unless it was forgotten meanwhile."""
         if self._sender.kept.encoded(encoded.plan):
-            symbols_BK = encoded.symbols_BK
-            message = encoded.plan.message(self._link, symbols=symbols_BK.shape[1])
+            message = encoded.message(self._link)
             self._telemetry.count("semcom_frames_retransmitted_total", 1, self._link)
-            self.endpoint.send(message, symbols_BK)  # its answer is known, others wait for theirs
+            # Its answer is known, others wait for theirs.
+            self.endpoint.send(message, encoded.symbols_BK)
             return
         if not self._sender.is_encoding(encoded.plan):
             return
@@ -101,6 +101,7 @@ class Uplink:
             encoded.symbols_BK,
             encode_ms=encoded.encode_ms,
             now_s=time.monotonic(),
+            used=encoded.used,
         )
         self._send(flight)  # at once: the clock of the round trip runs
         self._telemetry.count("semcom_frames_sent_total", 1, self._link)

@@ -68,7 +68,8 @@ class SentenceReceiver:
         with torch.inference_mode():
             snr_db = torch.from_numpy(snr_db_N).to(self.device)
             equalized = equalize_arrays(received_NK, csi_NM, snr_db_N=snr_db, method=equalizer)
-            lengths_N = torch.from_numpy(used_N.astype(np.int64) // SYMBOLS_PER_TOKEN)
+            # A sentence has one token at least, whatever came.
+            lengths_N = torch.from_numpy(used_N.astype(np.int64) // SYMBOLS_PER_TOKEN).clamp_min(1)
             there_NS = token_mask(lengths_N.to(self.device))
             memory = self.decoder(token_reals(equalized)[:, : there_NS.shape[1]])
             ids_NS = greedy(self.semantic_decoder, self.head, memory, there_NS)

@@ -18,10 +18,14 @@ from semcom.families.family import (
     JointTransmitterHalf,
     ReceiverHalf,
     TransmitterHalf,
+    VariableLengthReceiverHalf,
+    VariableLengthTransmitterHalf,
+    used_of,
 )
 from semcom.families.registry import GROUP, all_families, family_of
 
 __all__ = [
     "GROUP", "Family", "JointReceiverHalf", "JointTransmitterHalf", "ReceiverHalf",
-    "TransmitterHalf", "all_families", "family_of",
+    "TransmitterHalf", "VariableLengthReceiverHalf", "VariableLengthTransmitterHalf",
+    "all_families", "family_of", "used_of",
 ]  # fmt: skip

@@ -5,19 +5,14 @@ from __future__ import annotations
 import platform
 import shutil
 from collections.abc import Callable, Iterator
-from functools import reduce
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
 from safetensors.numpy import save as format_safetensors
 
-from channel_sim.channels import Codewords
-from channel_sim.passing import pass_frame
 from orchestrator.training.kd_semcom.pipeline import TrainedText
-from orchestrator.training.reference import NOISE_FREE_SNR_DB
-from receiver.kd_semcom.codec import SentenceReceiver, load_receiver
+from orchestrator.training.reference import evaluate_points
 from semcom.checkpoints import Checkpoint, weight_files, write_codec
 from semcom.codec_arrays import End
 from semcom.codec_manifest import FamilyManifest
@@ -25,11 +20,8 @@ from semcom.families.kd_semcom import KD_SEMCOM
 from semcom.nn.weights import to_arrays
 from semcom.points import ChannelSettings, PointSpec
 from semcom.row_quantization import quantize
-from semcom.shards import Span
-from semcom.tasks.score import Score, merged
-from semcom.tasks.text import BLEU_1, Text
+from semcom.tasks.text import Text
 from semcom.text_shards import TextShard
-from transmitters.kd_semcom.codec import load_transmitter
 
 CHECK_SNR_DB = (0.0, 6.0, 12.0, 18.0)
 CHECKED = 1_000  # sentences
@@ -61,6 +53,7 @@ def export_codec(
             longest=architecture.tokens,
         ),
         "symbols": architecture.symbols,
+        "variable_length": True,
         "architecture": architecture.model_dump(mode="json"),
         "weights": weight_files(contents),
         "training": _provenance(trained, command=command, bf16=bf16) | {"ranks": ranks},
@@ -80,53 +73,18 @@ def measure(checkpoint: Checkpoint, dataset_dir: Path, report: Report) -> dict[s
     channel = ChannelSettings(model="rayleigh")
     points = [None, *(PointSpec(snr_db=snr_db, channel=channel) for snr_db in CHECK_SNR_DB)]
     values: list[float] = []
-    for done, point in enumerate(points):
-        report(done, len(points))
-        values.append(BLEU_1.value(evaluate(checkpoint, shard, point)))
-    report(len(points), len(points))
+    report(0, len(points))
+    for found in evaluate_points(
+        checkpoint, shard, points, link="text", images=CHECKED, frame_images=FRAME
+    ):
+        values.append(found.value)
+        report(len(values), len(points))
     at = zip(CHECK_SNR_DB, values[1:], strict=True)
     return {
         "test_sentences": min(CHECKED, len(shard)),
         "noise_free_bleu_1": values[0],
         "rayleigh_bleu_1_by_snr_db": {f"{snr_db:g}": value for snr_db, value in at},
     }
-
-
-def evaluate(checkpoint: Checkpoint, shard: TextShard, point: PointSpec | None) -> Score:
-    """Send the first test sentences through one point without interference."""
-    transmitter = load_transmitter(checkpoint, "torch", torch.get_num_threads())
-    receiver = load_receiver(checkpoint, "torch", "cpu", torch.get_num_threads())
-    task = checkpoint.manifest.task
-    scores: list[Score] = []
-    for first in range(0, min(CHECKED, len(shard)), FRAME):
-        total = min(CHECKED, len(shard))
-        items = Span(first, min(FRAME, total - first), of=total)
-        words = items.cut(shard.items)
-        symbols_NK = transmitter.encode(words, snr_db=0.0)
-        used_N = transmitter.used_symbols(words)
-        answers = task.answers(_decoded(receiver, symbols_NK, used_N, point, first))
-        scores.append(task.judge(answers, shard.references(task, items)))
-    return reduce(merged, scores)
-
-
-def _decoded(
-    receiver: SentenceReceiver,
-    symbols_NK: Any,
-    used_N: Any,
-    point: PointSpec | None,
-    first: int,
-) -> Any:
-    received_NK, csi_NM, snr_db = symbols_NK, None, NOISE_FREE_SNR_DB
-    if point is not None:
-        passed = pass_frame(Codewords(point, "text", first, len(symbols_NK)), symbols_NK)
-        received_NK, csi_NM, snr_db = passed.received_BK, passed.csi_BM, point.snr_db
-    return receiver.decode(
-        received_NK,
-        csi_NM,
-        snr_db_N=np.full(len(symbols_NK), snr_db, dtype=np.float32),
-        equalizer="zero_forcing",
-        used_N=used_N,
-    )
 
 
 def _contents(trained: TrainedText) -> dict[End, bytes]:

@@ -16,7 +16,7 @@ from orchestrator.training.data import EpochKey, Rank
 from orchestrator.training.kd_semcom import losses
 from orchestrator.training.kd_semcom.channel import draw
 from orchestrator.training.kd_semcom.data import SentenceSet
-from orchestrator.training.kd_semcom.export import evaluate, export_codec
+from orchestrator.training.kd_semcom.export import export_codec
 from orchestrator.training.kd_semcom.link import TextOutput
 from orchestrator.training.kd_semcom.pipeline import SentencePipeline
 from orchestrator.training.kd_semcom.presets import PRESETS, settings_from_preset
@@ -27,13 +27,13 @@ from orchestrator.training.kd_semcom.settings import (
     TextChannelSettings,
 )
 from orchestrator.training.loop import Run
+from orchestrator.training.reference import evaluate
 from orchestrator.training.settings import AugmentationSettings
 from orchestrator.training.stop import StoppedError
 from semcom.errors import ConfigurationError
 from semcom.points import PointSpec
 from semcom.shards import read_manifest
 from semcom.stop_signals import StopRequest
-from semcom.tasks.text import BLEU_1
 from semcom.text_shards import TextShard
 from semcom.vocabulary import END, PAD
 from tests.orchestrator.training.harness import Watcher
@@ -146,8 +146,8 @@ def test_codec_of_int8_is_written_and_evaluated(whole_run, data_dir, tmp_path):
     assert reported[-1] == (5, 5)
     shard = TextShard(data_dir / "sentences", "test")
     point = PointSpec(snr_db=6.0, channel={"model": "rayleigh"})
-    value = BLEU_1.value(evaluate(codec, shard, point))
-    assert value == manifest.results["rayleigh_bleu_1_by_snr_db"]["6"]
+    found = evaluate(codec, shard, point, link="text", frame_images=50)
+    assert found.value == manifest.results["rayleigh_bleu_1_by_snr_db"]["6"]
 
 
 def test_a_codec_learns_a_few_sentences_by_heart(data_dir, tmp_path):

@@ -52,7 +52,7 @@ def written(folder: Path, made_of: KdSemcomArchitecture, sha256: str = "0" * 64)
     task = Text(vocabulary=made_of.vocabulary, vocabulary_sha256=sha256, longest=made_of.tokens)
     manifest = FamilyManifest(
         name=folder.name, family="kd_semcom", system="student-3", dataset="own", task=task,
-        symbols=made_of.symbols, architecture=made_of.model_dump(mode="json"),
+        symbols=made_of.symbols, variable_length=True, architecture=made_of.model_dump(mode="json"),
         weights=weight_files(contents),
     )  # fmt: skip
     return write_codec(folder, manifest, contents)
