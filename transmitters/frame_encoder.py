@@ -5,21 +5,20 @@ from __future__ import annotations
 import logging
 import time
 from collections import OrderedDict
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import cast
 
 from semcom.checkpoints import open_checkpoint
 from semcom.codec_manifest import AnyManifest
 from semcom.errors import CheckpointError, ProtocolError
 from semcom.families import JointTransmitterHalf, TransmitterHalf, used_of
-from semcom.messages import PointWork, SymbolFrame
+from semcom.messages import PointWork
 from semcom.probe import is_finite
 from semcom.shards import Span
 from semcom.tasks.task import Task
 from semcom.telemetry import event
-from semcom.wire import Symbols
 from transmitters.engine import codec_loader
-from transmitters.frame_plan import FramePlan
+from transmitters.frame_plan import Encoded, FramePlan
 from transmitters.images import FrameSource
 from transmitters.sender import Judged
 from transmitters.settings import TransmitterSettings
@@ -27,23 +26,6 @@ from transmitters.settings import TransmitterSettings
 logger = logging.getLogger("transmitters")
 
 CacheKey = tuple[str, str, int | None, Span]  # codec, data set, user, items
-
-
-@dataclass(frozen=True)
-class Encoded:
-    """A frame's symbols_BK, and how long encoding took when it was done.
-
-    `used` says how many symbols of each row are sent, as messages state it.
-    """
-
-    plan: FramePlan
-    symbols_BK: Symbols
-    encode_ms: float
-    used: bytes = b""
-
-    def message(self, link: str) -> SymbolFrame:
-        """Return what the channel is told of the frame."""
-        return self.plan.message(link, symbols=self.symbols_BK.shape[1], used=self.used)
 
 
 class FrameEncoder:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from semcom.messages import FrameKey, PointWork, SymbolFrame
 from semcom.shards import Span
+from semcom.wire import Symbols
 from transmitters.reports import Key
 
 MAX_INDEX = 2**31  # of an image on the air
@@ -62,3 +63,20 @@ class FramePlan:
     @property
     def _turn_and_frame(self) -> tuple[int, int]:
         return divmod(self.frame, self.assignment.frame_count)
+
+
+@dataclass(frozen=True)
+class Encoded:
+    """A frame's symbols_BK, and how long encoding took when it was done.
+
+    `used` says how many symbols of each row are sent, as messages state it.
+    """
+
+    plan: FramePlan
+    symbols_BK: Symbols
+    encode_ms: float
+    used: bytes = b""
+
+    def message(self, link: str) -> SymbolFrame:
+        """Return what the channel is told of the frame."""
+        return self.plan.message(link, symbols=self.symbols_BK.shape[1], used=self.used)

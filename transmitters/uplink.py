@@ -10,7 +10,8 @@ from semcom.heartbeats import Heartbeats
 from semcom.messages import PointWork, Refusal, TaskResult, Wanted, Welcome
 from semcom.sockets import Endpoint, Received
 from semcom.telemetry import Telemetry, event, frame_event
-from transmitters.frame_encoder import Encoded, FrameEncoder
+from transmitters.frame_encoder import FrameEncoder
+from transmitters.frame_plan import Encoded
 from transmitters.refusals import Refusals
 from transmitters.sender import InFlight, Sender
 
@@ -96,13 +97,7 @@ class Uplink:
             return
         if not self._sender.is_encoding(encoded.plan):
             return
-        flight = self._sender.encoded(
-            encoded.plan,
-            encoded.symbols_BK,
-            encode_ms=encoded.encode_ms,
-            now_s=time.monotonic(),
-            used=encoded.used,
-        )
+        flight = self._sender.encoded(encoded, now_s=time.monotonic())
         self._send(flight)  # at once: the clock of the round trip runs
         self._telemetry.count("semcom_frames_sent_total", 1, self._link)
         self._telemetry.observe("semcom_stage_seconds", encoded.encode_ms / 1e3, "encode")

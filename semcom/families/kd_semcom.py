@@ -113,8 +113,13 @@ def check_content(manifest: Any, end: End, content: bytes) -> None:
     """Check one end's file: names, shapes, types and values of its arrays.
 
     Raises:
-        CheckpointError: it is not safetensors, or not of this architecture.
+        CheckpointError: it is not safetensors, or not of this architecture; or the manifest does
+            not say that sentences differ in length.
     """
+    if not manifest.variable_length:
+        raise CheckpointError(
+            "the manifest says variable_length: false; sentences differ in length"
+        )
     read_arrays(KdSemcomArchitecture.model_validate(manifest.architecture), end, content)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import json
 
 import numpy as np
 import pytest
@@ -12,6 +13,7 @@ from safetensors.numpy import load, save
 from receiver.kd_semcom.codec import token_mask, token_reals
 from receiver.kd_semcom.decoder import greedy
 from semcom.checkpoints import weight_files, write_codec
+from semcom.codec_manifest import FamilyManifest
 from semcom.errors import CheckpointError, ConfigurationError
 from semcom.families.kd_semcom import KdSemcomArchitecture, read_arrays, shapes
 from semcom.nn.weights import to_arrays
@@ -231,3 +233,15 @@ def test_codec_names_its_family_and_task(tmp_path):
     manifest = written(tmp_path / "codec", architecture()).manifest
     assert dataclasses.asdict(manifest.family)["title"] == "KD-SemCom"
     assert (manifest.symbols, manifest.task.kind) == (80, "text")
+
+
+def test_manifest_says_that_sentences_differ_in_length(tmp_path):
+    codec = written(tmp_path / "codec", architecture())
+    assert json.loads((codec.folder / "manifest.json").read_text())["variable_length"] is True
+    fixed = codec.manifest.model_copy(update={"variable_length": False})
+    assert fixed.digest != codec.digest
+    assert "variable_length" not in json.loads(fixed.as_json())
+    with pytest.raises(CheckpointError, match="sentences differ in length"):
+        fixed.family.check_content(fixed, "receiver", b"")
+    with pytest.raises(ValueError, match="superposed have one length"):
+        FamilyManifest.model_validate({**json.loads(codec.manifest.as_json()), "links": 2})
