@@ -17,6 +17,7 @@ import numpy.typing as npt
 
 from channel_sim.noise import ComplexArray, Items, Normals, complex_normals_of, stream_key
 from semcom.points import ChannelSettings, PointSpec
+from semcom.used_symbols import Mask, parse_used, used_mask
 from semcom.wire import Powers, mean_power, real_view
 
 LEAST_DB = -400.0  # of a measured SNR, as messages have it: codewords of next to nothing
@@ -34,12 +35,16 @@ RealT = TypeVar("RealT", bound=RealArray)
 
 
 class Codewords(NamedTuple):
-    """Images `first_image` ... of a link at a point: one codeword each."""
+    """Images `first_image` ... of a link at a point: one codeword each.
+
+    `used`: as frames state how many symbols of each are sent; empty: all.
+    """
 
     point: PointSpec
     link: str
     first_image: int
     images: int
+    used: bytes = b""
 
     def items(self, purpose: str) -> Items:
         """The numbers of a purpose, as many as codewords."""
@@ -149,6 +154,14 @@ def fade(symbols: tuple[RealT, RealT], fading: tuple[RealT, RealT]) -> tuple[Rea
     """Return h z, as `apply_channel` does without noise."""
     (z_re, z_im), (h_re, h_im) = symbols, fading
     return h_re * z_re - h_im * z_im, h_re * z_im + h_im * z_re
+
+
+def unused_symbols(frames: Sequence[Codewords], symbols: int) -> Mask | None:
+    """Return which symbols of all codewords are not sent, bool (B, K); None where all are."""
+    if not any(frame.used for frame in frames):
+        return None
+    used = [parse_used(frame.used, rows=frame.images, symbols=symbols) for frame in frames]
+    return ~used_mask(np.concatenate(used), symbols)
 
 
 def pass_through(symbols_BK: ComplexArray, draw: ChannelDraw) -> ComplexArray:

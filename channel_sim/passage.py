@@ -24,7 +24,17 @@ from channel_sim.superposition import superpose
 from semcom.errors import ProtocolError
 from semcom.groups import Group
 from semcom.messages import FrameKey, Message, ReceivedFrame, SymbolFrame
-from semcom.wire import EMPTY, SYMBOL_BYTES, Powers, Symbols, check_power, mean_power, refusal
+from semcom.used_symbols import parse_used
+from semcom.wire import (
+    EMPTY,
+    SYMBOL_BYTES,
+    Powers,
+    Symbols,
+    check_power,
+    mean_power,
+    power_while_sent,
+    refusal,
+)
 
 Side = Literal["uplink", "downlink"]
 SYMBOLS_TOGETHER = 8192
@@ -65,6 +75,7 @@ class _Placed(NamedTuple):
             snr_measured_db=passed.snr_measured_db,
             first_image=message.first_image,
             seed=self.codewords.point.seed,
+            used=message.used,
         )
 
 
@@ -117,7 +128,8 @@ class Passage:
         symbols_BK = np.concatenate([each.payload for each in batch])
         power_B = mean_power(symbols_BK)
         images = [len(each.payload) for each in batch]
-        worst = np.maximum.reduceat(power_B, _starts(images)).tolist()
+        sent_B = _power_while_sent(batch, power_B)
+        worst = np.maximum.reduceat(sent_B, _starts(images)).tolist()
         placed: list[_Placed] = []
         taken: list[bool] = []
         for each, worst_power in zip(batch, worst, strict=True):
@@ -167,12 +179,12 @@ class Passage:
 
     def _codewords(self, message: SymbolFrame) -> Codewords:
         point = self._points.of(message.key.run)[message.key.point]
-        return Codewords(point, message.key.link, message.first_image, message.images)
+        return Codewords(point, message.key.link, message.first_image, message.images, message.used)
 
     def _meet(self, group: Group, arrived: Arrived) -> list[Send]:
         """Hold a member's frame until its slot is complete; then serve the slot."""
         try:
-            check_power(float(mean_power(arrived.payload).max()))
+            check_power(float(_power_while_sent([arrived], mean_power(arrived.payload)).max()))
             self._claim(arrived)
             slot = self.meetings.take(group, arrived)
             return [] if slot is None else self._serve(group, slot, arrived.at_s)
@@ -235,6 +247,16 @@ def batches(arrived: Sequence[Arrived]) -> Iterator[list[Arrived]]:
         waiting.setdefault(symbols, []).append(each)
         held[symbols] += each.payload.size
     yield from waiting.values()
+
+
+def _power_while_sent(frames: Sequence[Arrived], power_B: Powers) -> Powers:
+    """Return the mean powers of codewords over the symbols that each uses."""
+    messages = [each.message for each in frames]
+    if not any(message.used for message in messages):
+        return power_B
+    symbols = messages[0].symbols
+    used = [parse_used(each.used, rows=each.images, symbols=symbols) for each in messages]
+    return power_while_sent(power_B, np.concatenate(used), symbols)
 
 
 def _starts(lengths: Sequence[int]) -> list[int]:

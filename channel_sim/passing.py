@@ -3,8 +3,9 @@
     ours       z~ = h z + n
     a package  z~ = apply(z, state) + n,   state = draw(streams)
 
-Noise is drawn for all frames alike. Code of a package is not ours: whatever it does wrong refuses
-its frame and leaves all others as they are.
+Noise is drawn for all frames alike. Symbols that a codeword does not use leave the channel as 0.
+Code of a package is not ours: whatever it does wrong refuses its frame and leaves all others as
+they are.
 Shape legend: B images (one codeword each), K complex symbols, M columns of channel state.
 """
 
@@ -16,7 +17,13 @@ from typing import Any, NamedTuple, get_args
 
 import numpy as np
 
-from channel_sim.channels import Codewords, draw_channels, measured_snrs_db, pass_through
+from channel_sim.channels import (
+    Codewords,
+    draw_channels,
+    measured_snrs_db,
+    pass_through,
+    unused_symbols,
+)
 from channel_sim.models.model import Streams
 from channel_sim.noise import ComplexArray, Normals, complex_normals_of
 from semcom.channel_models import loaded
@@ -70,7 +77,7 @@ def pass_frames(
     Args:
         frames: whose codewords they are.
         symbols_BK: the codewords, complex64.
-        power_B: their `mean_power`.
+        power_B: their `mean_power`, over all symbols.
         normals: what draws.
 
     Returns:
@@ -83,14 +90,22 @@ def pass_frames(
         for index, frame in enumerate(frames)
         if isinstance(frame.point.channel, PluginChannel)
     }
+    unused_BK = unused_symbols(frames, symbols_BK.shape[1])
     if faded:
         symbols_BK, power_B = symbols_BK.copy(), power_B.copy()
     for index, each in faded.items():
         if isinstance(each, Faded):
-            symbols_BK[rows[index]] = each.symbols_BK
-            power_B[rows[index]] = mean_power(each.symbols_BK)
+            span = rows[index]
+            symbols_BK[span] = each.symbols_BK
+            if unused_BK is not None:
+                symbols_BK[span][unused_BK[span]] = 0
+            power_B[span] = mean_power(symbols_BK[span])
     draw = draw_channels(frames, symbols=symbols_BK.shape[1], normals=normals)
+    if unused_BK is not None:
+        draw.noise_BK[unused_BK] = 0
     received_BK = pass_through(symbols_BK, draw)
+    if unused_BK is not None:
+        received_BK[unused_BK] = 0  # a faded zero may be a negative one
     snrs_db = measured_snrs_db(power_B, draw, [each.start for each in rows])
     passed: list[Passed | ProtocolError] = []
     for index, (frame, span) in enumerate(zip(frames, rows, strict=True)):

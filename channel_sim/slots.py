@@ -46,7 +46,8 @@ class Held(NamedTuple):
         """CRC-32 of all that a repeat must have in common with it."""
         message = self.message
         words = f"{message.codec} {message.first_image} {message.images} {message.symbols}"
-        return zlib.crc32(self.payload.tobytes(), zlib.crc32(words.encode()))
+        stated = zlib.crc32(message.used, zlib.crc32(words.encode()))
+        return zlib.crc32(self.payload.tobytes(), stated)
 
 
 @dataclass

@@ -50,8 +50,11 @@ def superpose(
         The received symbols (B, K), and as channel state a gain of each member (B, U).
 
     Raises:
-        ProtocolError: a channel model of a package fails, or states more than a gain per codeword.
+        ProtocolError: a channel model of a package fails, or states more than a gain per codeword;
+            or codewords have several lengths.
     """
+    if any(member.used for member in members):
+        raise ProtocolError("shape", "codewords of several lengths are not superposed")
     summed_BK: ComplexArray | None = None
     states: list[ComplexArray] = []
     for member, power, symbols_BK in zip(members, group.powers, symbols, strict=True):

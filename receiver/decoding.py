@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import cast
 
@@ -17,6 +18,7 @@ from semcom.errors import CheckpointError, ProtocolError
 from semcom.families import JointReceiverHalf, ReceiverHalf
 from semcom.messages import MAX_ITEMS, FrameKey, ReceivedFrame, Refusal, TaskResult
 from semcom.probe import is_finite
+from semcom.used_symbols import Used, parse_used
 from semcom.wire import MAX_PAYLOAD_BYTES
 
 
@@ -77,6 +79,8 @@ class FrameDecoder:
                 "codec_mismatch",
                 f"{frame.csi_columns} columns of channel state for {links} superposed links",
             )
+        if frame.used and not manifest.variable_length:
+            raise ProtocolError("codec_mismatch", "the codec sends all symbols of every codeword")
         expected = manifest.symbols
         if frame.symbols != expected:
             raise ProtocolError(
@@ -106,14 +110,18 @@ class FrameDecoder:
         snr_db_N = np.concatenate(
             [np.full(w.frame.images, w.frame.snr_db, dtype=np.float32) for w in batch]
         )
+        manifest = self._manifests[first.codec]
         if first.links:
             joint = cast(JointReceiverHalf, codec)
             outputs_U = list(joint.decode_users(received_NK, csi_NM, snr_db_N=snr_db_N))
         else:
+            told = _used_of(batch) if manifest.variable_length else {}
             outputs_U = [
-                codec.decode(received_NK, csi_NM, snr_db_N=snr_db_N, equalizer=first.equalizer)
+                codec.decode(
+                    received_NK, csi_NM, snr_db_N=snr_db_N, equalizer=first.equalizer, **told
+                )
             ]
-        task = self._manifests[first.codec].task
+        task = manifest.task
         answers_U = [task.answers(outputs) for outputs in outputs_U]
         decode_ms = 1e3 * (time.monotonic() - started_s)
         ends = np.cumsum([waiting.frame.images for waiting in batch])
@@ -129,6 +137,13 @@ class FrameDecoder:
                 refusal = Refusal(reason="codec_mismatch", detail=detail, key=waiting.frame.key)
                 decoded.append(Decoded(refusal, waiting.frame.images))
         return decoded
+
+
+def _used_of(batch: Sequence[Waiting]) -> dict[str, Used]:
+    """What a codec of several lengths is told of the codewords of a batch."""
+    frames = [waiting.frame for waiting in batch]
+    used = [parse_used(each.used, rows=each.images, symbols=each.symbols) for each in frames]
+    return {"used_N": np.concatenate(used)}
 
 
 def _decoded(

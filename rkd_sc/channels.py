@@ -12,8 +12,9 @@ import numpy.typing as npt
 from channel_sim.channels import Codewords
 from channel_sim.passing import pass_frame
 from semcom.channel_choice import read_channel
-from semcom.errors import ConfigurationError
+from semcom.errors import ConfigurationError, ProtocolError
 from semcom.points import AnyChannel, EqualizerMethod, PointSpec
+from semcom.used_symbols import check_used, format_used
 
 Symbols = npt.NDArray[np.complex64]
 
@@ -55,6 +56,7 @@ class Channel:
         seed: int = 0,
         link: str = "link",
         first: int = 0,
+        used: npt.ArrayLike | None = None,
     ) -> Received:
         """Send codewords; the same arguments give the same bits, whatever was sent before.
 
@@ -64,9 +66,12 @@ class Channel:
             seed: of the channel.
             link: whose channel it is; each link has a channel of its own.
             first: number of the first codeword on the link; it keys fading and noise.
+            used: how many symbols of each codeword are sent, (N,); those after them must be 0 and
+                stay 0. None: all.
 
         Raises:
-            ConfigurationError: an SNR or a seed that no scenario may have, or no codewords.
+            ConfigurationError: an SNR or a seed that no scenario may have, or no codewords; `used`
+                does not fit them.
         """
         codewords = np.ascontiguousarray(symbols, dtype=np.complex64)
         if codewords.ndim != 2 or not codewords.size:
@@ -75,8 +80,28 @@ class Channel:
             point = PointSpec(channel=self.settings, snr_db=float(snr_db), seed=seed)
         except ValueError as error:
             raise ConfigurationError(f"snr_db {snr_db}, seed {seed}: not a point") from error
-        passed = pass_frame(Codewords(point, link, first, len(codewords)), codewords)
+        stated = b"" if used is None else _stated(np.asarray(used), codewords)
+        passed = pass_frame(Codewords(point, link, first, len(codewords), stated), codewords)
         return Received(passed.received_BK, passed.csi_BM, passed.equalizer, passed.snr_measured_db)
 
     def __repr__(self) -> str:
         return f"<Channel {self.settings.label}>"
+
+
+def _stated(used_N: npt.NDArray[Any], codewords: Symbols) -> bytes:
+    """Return `used` as frames state it.
+
+    Raises:
+        ConfigurationError: it does not fit the codewords.
+    """
+    rows, symbols = codewords.shape
+    if used_N.shape != (rows,) or used_N.dtype.kind not in "iu":
+        raise ConfigurationError(f"used: {rows} integers, got {used_N.dtype} {used_N.shape}")
+    if used_N.min() < 0 or used_N.max() > symbols:
+        raise ConfigurationError(f"used: 0 to {symbols} symbols of a codeword")
+    stated = format_used(used_N.astype(np.uint16), symbols)
+    try:
+        check_used(stated, codewords)
+    except ProtocolError as error:
+        raise ConfigurationError(error.detail) from error
+    return stated

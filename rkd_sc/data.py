@@ -5,10 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 
 from orchestrator.datasets.own_sets import prepare_own
-from orchestrator.datasets.prepare import DATASETS, ensure
+from orchestrator.datasets.prepare import DATASETS, DRAWN, ensure
 from orchestrator.datasets.prepare import prepare as prepare_known
-from orchestrator.datasets.procedural import DRAWN_SETS
+from orchestrator.datasets.text_sets import TextSize, holds_text, prepare_text
 from orchestrator.plan.folders import DATA
+from semcom.errors import ConfigurationError
 from semcom.names import check_name
 from semcom.shards import MANIFEST, DatasetManifest
 
@@ -25,8 +26,8 @@ def prepare(
     """Write the shards of a data set, as `semcom data prepare`.
 
     Args:
-        name: a published or drawn set, or any name for images of one's own.
-        source: a folder, archive or parquet files; None downloads or draws a known set.
+        name: a published or drawn set, or any name for images or sentences of one's own.
+        source: a folder, archive, parquet or text files; None downloads or draws a known set.
         size: of images of one's own: pixels a side.
         test_share: of images of one's own without a test folder.
         keep: leave it if it is there and whole.
@@ -39,8 +40,12 @@ def prepare(
     check_name(name, what="data set")
     root = Path(data) / name
     place = None if source is None else Path(source)
-    if keep and (name in DRAWN_SETS or (root / MANIFEST).exists()):
+    if keep and (name in DRAWN or (root / MANIFEST).exists()):
         return ensure(name, root)
     if name in DATASETS or place is None:
         return prepare_known(name, root=root, source=place)
+    if holds_text(place):
+        if (size, test_share) != (None, None):
+            raise ConfigurationError(f"size, test_share: of images, {place} holds text")
+        return prepare_text(name, root=root, source=place, size=TextSize())
     return prepare_own(name, root=root, source=place, size=size, test_share=test_share)

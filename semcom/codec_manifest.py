@@ -3,7 +3,8 @@
     format 1   codecs of the paper: architecture and weights are the identity
     format 2   codecs of any family: family, task, symbols, architecture and files are the identity
 
-The running system reads only what both formats answer: family, task, symbols, `needs_snr`, system.
+The running system reads only what both formats answer: family, task, symbols, `needs_snr`, `links`,
+`variable_length`, system.
 """
 
 from __future__ import annotations
@@ -129,6 +130,11 @@ class CodecManifest(_Manifest):
         """How many links meet in a slot; 1: none meets another."""
         return 1
 
+    @property
+    def variable_length(self) -> bool:
+        """Whether codewords differ in how many of their symbols are sent."""
+        return False
+
 
 class FamilyManifest(_Manifest):
     """Format 2: a codec of any installed family.
@@ -147,6 +153,7 @@ class FamilyManifest(_Manifest):
     symbols: int = Field(ge=1, le=MAX_SYMBOLS)
     needs_snr: bool = False
     links: int = Field(default=1, ge=1, le=MAX_MEMBERS)  # that meet in a slot; 1: a plain link
+    variable_length: bool = False  # codewords differ in how many of their symbols are sent
     architecture: dict[str, Any]
     weights: dict[End, WeightFile]
     training: dict[str, Any] = {}
@@ -156,6 +163,8 @@ class FamilyManifest(_Manifest):
     def _fits(self) -> Self:
         task = self.task
         self._check_classes(task.classes if isinstance(task, Classification) else None)
+        if self.variable_length and self.links > 1:
+            raise ValueError("variable_length: codewords that are superposed have one length")
         self.family.architecture.model_validate(self.architecture)
         return self
 
@@ -180,6 +189,8 @@ class FamilyManifest(_Manifest):
         }
         if self.links > 1:
             decides["links"] = self.links
+        if self.variable_length:
+            decides["variable_length"] = True
         return family_codec_digest(decides, self._sha256s)
 
     def as_json(self) -> bytes:
@@ -187,6 +198,8 @@ class FamilyManifest(_Manifest):
         left_out = {"classes"} if self.classes is None else set()
         if self.links == 1:
             left_out.add("links")
+        if not self.variable_length:
+            left_out.add("variable_length")
         content = self.model_dump(mode="json", exclude=left_out, by_alias=True)
         return json.dumps(content, indent=1).encode()
 

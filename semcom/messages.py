@@ -69,6 +69,10 @@ class Message(BaseModel):
 
     TYPE: ClassVar[int]
 
+    def header(self) -> dict[str, object]:
+        """Return the fields as they are sent."""
+        return self.model_dump()
+
 
 class Part(BaseModel):
     """Base of what messages hold."""
@@ -134,7 +138,20 @@ class FrameKey(Part):
     frame: Index
 
 
-class SymbolFrame(Message):
+class CodewordFrame(Message):
+    """Base of the messages that carry codewords.
+
+    `used`, a u16 per codeword, says how many of its symbols are sent; empty: all of all.
+    """
+
+    used: Annotated[bytes, Field(max_length=2 * MAX_FRAME_IMAGES)] = b""
+
+    def header(self) -> dict[str, object]:
+        """Leave `used` out where all symbols are: such frames are as they were without it."""
+        return self.model_dump(exclude=None if self.used else {"used"})
+
+
+class SymbolFrame(CodewordFrame):
     """Codewords of one frame. Payload: complex64 (images, symbols)."""
 
     TYPE: ClassVar[int] = 10
@@ -145,7 +162,7 @@ class SymbolFrame(Message):
     codec: Digest
 
 
-class ReceivedFrame(Message):
+class ReceivedFrame(CodewordFrame):
     """What the channel made of a frame. Payload: complex64 (images, csi_columns + symbols).
 
     The first columns hold the channel state of each codeword: one gain, one per symbol, or others.

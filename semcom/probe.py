@@ -20,7 +20,7 @@ from semcom.points import SNR_MAX_DB, SNR_MIN_DB
 Images = npt.NDArray[np.uint8]
 Symbols = npt.NDArray[np.complex64]
 SNR_DB = 10.0
-RANDOM_IMAGES = 2  # beside a black and a white one
+RANDOM_IMAGES = ORDINARY = 2  # beside a black and a white one
 POWER_TOLERANCE = 0.01
 SEED = 1
 NOT_FINITE = "to NaN or Inf"
@@ -45,17 +45,36 @@ def probe_transmitter(
     Raises:
         CheckpointError: of another shape, not finite, or not of unit power.
     """
-    symbols = checkpoint.manifest.symbols
     random = np.random.default_rng(SEED).integers(0, 256, (RANDOM_IMAGES, *image), np.uint8)
     plain = np.stack([np.full(image, value, np.uint8) for value in (0, 255)])
     images = np.concatenate([random, plain])
-    symbols_NK = _run(lambda: encode(images), checkpoint, "encoder")
-    if symbols_NK.shape != (len(images), symbols):
-        raise _refused(checkpoint, f"sends {symbols_NK.shape[1:]} symbols per image, not {symbols}")
+    probe_encoder(checkpoint, lambda: encode(images), filled_N=np.full(len(images), filled))
+
+
+def probe_encoder(
+    checkpoint: Checkpoint,
+    encode: Callable[[], npt.NDArray[np.generic]],
+    *,
+    filled_N: npt.NDArray[np.float64],
+) -> None:
+    """Encode a few items, the first ones of which are ordinary, and check the symbols (N, K).
+
+    Args:
+        checkpoint: of the codec.
+        encode: encodes the items.
+        filled_N: share of each codeword that carries power.
+
+    Raises:
+        CheckpointError: of another shape, not finite, or not of unit power.
+    """
+    symbols = checkpoint.manifest.symbols
+    symbols_NK = _run(encode, checkpoint, "encoder")
+    if symbols_NK.shape != (len(filled_N), symbols):
+        raise _refused(checkpoint, f"sends {symbols_NK.shape[1:]} symbols per item, not {symbols}")
     if not is_finite(symbols_NK):
         raise _refused(checkpoint, f"encodes {NOT_FINITE}")
-    power_N = np.square(np.abs(symbols_NK)).mean(axis=1) / filled
-    lowest, highest = power_N[:RANDOM_IMAGES].min(), power_N.max()
+    power_N = np.square(np.abs(symbols_NK)).mean(axis=1) / filled_N
+    lowest, highest = power_N[:ORDINARY].min(), power_N.max()
     if lowest < 1.0 - POWER_TOLERANCE or highest > 1.0 + POWER_TOLERANCE:
         raise _refused(checkpoint, f"sends a power of {lowest:.3g} to {highest:.3g}, not 1")
 

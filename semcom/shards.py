@@ -1,4 +1,4 @@
-"""Image shards on disk: uint8 images and labels as memory-mapped arrays beside a manifest.
+"""Shards on disk: items as memory-mapped arrays beside a manifest; here those of images.
 
     data/<name>/dataset.json
     data/<name>/train/images.npy   uint8  (N, H, W, 3)
@@ -10,7 +10,8 @@ same images have the same indices and the same digest from whichever source and 
 came, and any prefix of a split is a random sample of its classes.
 
 Images without labels have a manifest of format 2, whose list of classes is empty, and label 0
-each. Earlier versions refuse that format; with classes a manifest is of format 1, as ever.
+each. Earlier versions refuse that format; with classes a manifest is of format 1, as ever. Format 3
+is that of sentences (`semcom.text_shards`).
 """
 
 from __future__ import annotations
@@ -19,6 +20,8 @@ import hashlib
 import json
 import os
 import secrets
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Literal, NamedTuple, Self, get_args
 
@@ -31,15 +34,19 @@ from semcom.errors import ConfigurationError, StorageError
 from semcom.files import open_regular, read_file, write_atomically
 from semcom.known_classes import known_classes
 from semcom.plain_text import command
+from semcom.tasks.task import Task
+from semcom.vocabulary import FIRST_WORD, MAX_WORDS
 
-Split = Literal["train", "test"]
+Split = Literal["train", "test", "validation"]  # the last one of sentences alone
 SPLITS: tuple[Split, ...] = get_args(Split)
 MANIFEST = "dataset.json"
 MAX_MANIFEST_BYTES = 16 << 20
 # Of files that are being written: what a process leaves behind that is killed meanwhile.
-TEMPORARY = (".images.npy*", ".labels.npy*", f".{MANIFEST}.*")
+TEMPORARY = (".images.npy*", ".labels.npy*", ".tokens.npy*", ".vocabulary.txt.*", f".{MANIFEST}.*")
 MIN_IMAGE_SIZE, MAX_IMAGE_SIZE = 8, 1024  # pixels a side
 MIN_CLASSES, MAX_CLASSES = 2, 65_535  # of a data set that has classes
+MAX_SENTENCE = 255  # words
+DRAWN_TEXTS = ("sentences",)  # sets of sentences that are made without a source
 HEADER_READERS = {
     (1, 0): numpy_format.read_array_header_1_0,
     (2, 0): numpy_format.read_array_header_2_0,
@@ -64,7 +71,7 @@ class Span(NamedTuple):
 
 
 class SplitManifest(BaseModel):
-    """Size and identity of one split."""
+    """Size and identity of one split; its items are images, or sentences."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -72,24 +79,56 @@ class SplitManifest(BaseModel):
     sha256: str = Field(pattern="^[0-9a-f]{64}$")
 
 
-class DatasetManifest(BaseModel):
-    """What `dataset.json` holds; format 2 is that of images without classes."""
+class SentenceForm(BaseModel):
+    """What the rows of a set of sentences hold: words of a vocabulary, without START and END.
+
+    vocabulary: how many token ids there are; longest: words of the longest sentence.
+    """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    format: Literal[1, 2] = 1
+    vocabulary: int = Field(gt=FIRST_WORD, le=FIRST_WORD + MAX_WORDS)
+    vocabulary_sha256: str = Field(pattern="^[0-9a-f]{64}$")
+    longest: int = Field(ge=1, le=MAX_SENTENCE)
+
+
+class DatasetManifest(BaseModel):
+    """What `dataset.json` holds; format 2 is that of images without classes, 3 of sentences."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    format: Literal[1, 2, 3] = 1
     name: str
-    image_size: int = Field(ge=MIN_IMAGE_SIZE, le=MAX_IMAGE_SIZE)
+    image_size: int = Field(default=0, ge=0, le=MAX_IMAGE_SIZE)  # 0 of sentences
     classes: list[str]
     source: str
     splits: dict[Split, SplitManifest]
+    sentences: SentenceForm | None = None
+
+    @property
+    def summary(self) -> str:
+        """How much it holds, in words."""
+        sizes = ", ".join(f"{each.images} {split}" for split, each in self.splits.items())
+        if self.sentences is not None:
+            return f"{self.sentences.vocabulary} tokens, {sizes} sentences"
+        classes = f"{len(self.classes)} classes" if self.classes else "no classes"
+        return f"{classes}, {sizes} images"
+
+    def as_json(self) -> bytes:
+        """Return the content of `dataset.json`; what a format does not have is left out."""
+        left_out = {"image_size"} if self.sentences else {"sentences"}
+        return json.dumps(self.model_dump(exclude=left_out), indent=1).encode()
 
     @model_validator(mode="after")
-    def _has_classes_by_format(self) -> Self:
+    def _has_what_its_format_has(self) -> Self:
+        if (self.format == 3) != (self.sentences is not None):
+            raise ValueError("sentences: stated by format 3, and by no other")
+        if (self.image_size >= MIN_IMAGE_SIZE) == (self.format == 3):
+            raise ValueError(f"image_size: at least {MIN_IMAGE_SIZE}, and none in format 3")
         if self.format == 1 and len(self.classes) < MIN_CLASSES:
             raise ValueError(f"classes: {len(self.classes)}, format 1 has at least {MIN_CLASSES}")
-        if self.format == 2 and self.classes:
-            raise ValueError("classes: format 2 is for images without any")
+        if self.format > 1 and self.classes:
+            raise ValueError(f"classes: format {self.format} is for items without any")
         return self
 
 
@@ -102,23 +141,38 @@ class Shard:
     def __init__(self, root: Path, split: Split) -> None:
         self.manifest = read_manifest(root)
         self.split: Split = split
-        if split not in self.manifest.splits:
-            raise ConfigurationError(f"data set {root} has no split '{split}'")
-        try:
-            self.images_NHWC: ImageArray = _map(root / split / "images.npy")
-            self.labels_N: LabelArray = _map(root / split / "labels.npy")
+        if self.manifest.sentences is not None:
+            raise ConfigurationError(f"data set {root} holds sentences, images are needed here")
+        with reading_split(root, self.manifest, split):
+            self.images_NHWC: ImageArray = map_array(root / split / "images.npy")
+            self.labels_N: LabelArray = map_array(root / split / "labels.npy")
             self._check()
-        except Exception as error:  # numpy may fail in any way on the header of an array
-            reason = next(iter(str(error).splitlines()), "") or type(error).__name__
-            raise ConfigurationError(
-                f"data set {root} is damaged ({reason}); "
-                f"make it again with: {_prepare_command(root, self.manifest.name)}"
-            ) from error
 
     @property
     def digest(self) -> str:
         """SHA-256 of the split as its manifest states it."""
         return self.manifest.splits[self.split].sha256
+
+    def computed_digest(self) -> str:
+        """SHA-256 of what the split holds."""
+        return split_digest(self.images_NHWC, self.labels_N)
+
+    @property
+    def items(self) -> ImageArray:
+        """What a transmitter sends: the images."""
+        return self.images_NHWC
+
+    def references(self, task: Task, items: Span) -> Any:
+        """Return what a task judges the answers to some items by: labels, or the images.
+
+        Raises:
+            ConfigurationError: the task judges sentences.
+        """
+        if task.REFERENCE == "sentences":
+            raise ConfigurationError(
+                f"data set {self.manifest.name} holds images, and {task.kind} judges sentences"
+            )
+        return items.cut(self.labels_N if task.REFERENCE == "labels" else self.images_NHWC)
 
     def __len__(self) -> int:
         return len(self.labels_N)
@@ -133,6 +187,25 @@ class Shard:
         highest, classes = int(self.labels_N.max()), len(self.manifest.classes)
         if highest >= max(classes, 1):
             raise ValueError(f"it has label {highest}, but {classes} classes")
+
+
+@contextmanager
+def reading_split(root: Path, manifest: DatasetManifest, split: Split) -> Iterator[None]:
+    """Say in one line what is wrong with a split that is read meanwhile.
+
+    Raises:
+        ConfigurationError: there is no such split, or it is damaged.
+    """
+    if split not in manifest.splits:
+        raise ConfigurationError(f"data set {root} has no split '{split}'")
+    try:
+        yield
+    except Exception as error:  # numpy may fail in any way on the header of an array
+        reason = next(iter(str(error).splitlines()), "") or type(error).__name__
+        raise ConfigurationError(
+            f"data set {root} is damaged ({reason}); "
+            f"make it again with: {_prepare_command(root, manifest.name)}"
+        ) from error
 
 
 def read_manifest(root: Path) -> DatasetManifest:
@@ -160,7 +233,7 @@ def read_manifest(root: Path) -> DatasetManifest:
         ) from error
 
 
-def _map(path: Path) -> Any:
+def map_array(path: Path) -> Any:
     """Map an array of a regular file: numpy's own function would wait for a FIFO.
 
     Raises:
@@ -235,8 +308,8 @@ def write_dataset(
             order = canonical_order(images_NHWC, labels_N)
             images, labels = images_NHWC[order], labels_N[order].astype("<u2")
             (root / split).mkdir(exist_ok=True)
-            _save(root / split / "images.npy", images)
-            _save(root / split / "labels.npy", labels)
+            save_array(root / split / "images.npy", images)
+            save_array(root / split / "labels.npy", labels)
             written[split] = SplitManifest(images=len(labels), sha256=split_digest(images, labels))
             size = images.shape[1]
         manifest = DatasetManifest(
@@ -247,14 +320,14 @@ def write_dataset(
             source=source,
             splits=written,
         )
-        write_atomically(root / MANIFEST, json.dumps(manifest.model_dump(), indent=1).encode())
+        write_atomically(root / MANIFEST, manifest.as_json())
     except OSError as error:
         reason = error.strerror or error  # a short write has no number
         raise StorageError(f"cannot write data set {root}: {reason}") from error
     return manifest
 
 
-def _save(path: Path, array: npt.NDArray[np.generic]) -> None:
+def save_array(path: Path, array: npt.NDArray[np.generic]) -> None:
     temporary = path.with_name(f".{path.name}.{os.getpid()}.{secrets.token_hex(4)}")
     try:
         with temporary.open("wb") as file:
@@ -281,4 +354,6 @@ def _prepare_command(root: Path, name: str) -> str:
     words: list[object] = ["semcom", "data", "prepare", name]
     if folder.absolute() != Path("data").absolute():
         words += ["--data", folder]
-    return command(*words, *([] if known_classes(name) else ["--from", "DIR"]))
+    return command(
+        *words, *([] if known_classes(name) or name in DRAWN_TEXTS else ["--from", "DIR"])
+    )

@@ -35,6 +35,7 @@ from semcom.messages import (
     TaskResult,
 )
 from semcom.tasks.task import MAX_KEPT_BYTES
+from semcom.used_symbols import Used, check_used
 
 MAGIC = b"SEMC"
 FIELDS = struct.Struct("<4sHHII")
@@ -55,7 +56,7 @@ EMPTY: Symbols = np.empty((0, 0), dtype=np.complex64)
 
 def encode(message: Message, payload: Payload = EMPTY) -> list[bytes]:
     """Message and payload -> the three parts."""
-    header = msgpack.packb(message.model_dump())
+    header = msgpack.packb(message.header())
     body = np.ascontiguousarray(payload, dtype=_dtype(message)).tobytes()
     fields = FIELDS.pack(MAGIC, PROTOCOL_VERSION, message.TYPE, len(header), len(body))
     return [fields + CRC.pack(_crc(fields, header, body)), header, body]
@@ -112,13 +113,20 @@ def mean_power(symbols_BK: Symbols) -> Powers:
     return energy_B / np.float32(symbols_BK.shape[1])
 
 
+def power_while_sent(power_B: Powers, used_B: Used, symbols: int) -> Powers:
+    """Return the mean power over the used symbols of codewords, from that over all of them."""
+    scale_B: Powers = np.float32(symbols) / np.maximum(used_B, 1).astype(np.float32)
+    with np.errstate(over="ignore"):
+        return power_B * scale_B
+
+
 def real_view(symbols_BK: Symbols) -> npt.NDArray[np.float32]:
     """The same memory as real and imaginary parts in turn: float32 (B, 2 K)."""
     return symbols_BK.view(np.float32)
 
 
 def check_power(worst: float) -> None:
-    """Refuse a codeword above unit mean power |z|^2 = 1 per symbol.
+    """Refuse a codeword above unit mean power |z|^2 = 1 per used symbol.
 
     Raises:
         ProtocolError: `over_power`.
@@ -209,6 +217,10 @@ def _parse_payload(message: Message, body: bytes) -> Payload:
     if not fits(message.images, message.symbols, csi_columns=1):
         raise ProtocolError("shape", "no room for the channel state", key=message.key)
     symbols = np.frombuffer(body, dtype="<c8").reshape(message.images, columns)
+    try:
+        check_used(message.used, symbols[:, columns - message.symbols :])
+    except ProtocolError as error:
+        raise ProtocolError(error.reason, error.detail, key=message.key) from error
     if not np.isfinite(symbols.view(np.float32)).all():
         raise ProtocolError("not_finite", "the payload holds NaN or Inf", key=message.key)
     return symbols.astype(np.complex64, copy=False)

@@ -26,6 +26,8 @@ MODEL_MODULES = (
     "transmitters.channel_encoder",
     "transmitters.engine",
     "transmitters.exported",
+    "transmitters.kd_semcom.codec",
+    "transmitters.kd_semcom.encoder",
     "transmitters.onnx_encoders",
     "transmitters.onnx_engine",
     "transmitters.onnx_model",
@@ -37,6 +39,8 @@ MODEL_MODULES = (
     "receiver.engine",
     "receiver.exported",
     "receiver.heads",
+    "receiver.kd_semcom.codec",
+    "receiver.kd_semcom.decoder",
     "receiver.equalizer",
     "receiver.numpy_equalizer",
     "receiver.onnx_decoder",
@@ -46,6 +50,7 @@ MODEL_MODULES = (
     "channel_sim.noise",
     "channel_sim.noise_engine",
     "channel_sim.passing",
+    "channel_sim.superposition",
 )
 # Where a network may be defined; a service never does.
 NETWORK_FILES = (
@@ -56,6 +61,8 @@ NETWORK_FILES = (
     "transmitters.semnoma.encoder",
     "receiver.channel_decoder",
     "receiver.heads",
+    "transmitters.kd_semcom.encoder",
+    "receiver.kd_semcom.decoder",
     "receiver.semnoma.decoder",
     "orchestrator.training",
 )
@@ -129,6 +136,8 @@ WITH_TORCH = (
     "receiver.equalizer",
     "receiver.exported",
     "receiver.heads",
+    "receiver.kd_semcom.codec",
+    "receiver.kd_semcom.decoder",
     "receiver.semnoma.codec",
     "receiver.semnoma.decoder",
     "receiver.semnoma.gains",
@@ -138,13 +147,17 @@ WITH_TORCH = (
     "transmitters.encoder",
     "transmitters.engine",
     "transmitters.exported",
+    "transmitters.kd_semcom.codec",
+    "transmitters.kd_semcom.encoder",
     "transmitters.semnoma.codec",
     "transmitters.semnoma.encoder",
     "transmitters.timm_encoder",
 )
 # Folders of families: each knows its room and semcom, and no other family's folder.
 FAMILY_FOLDERS = [
-    f"{room}.semnoma" for room in ("transmitters", "receiver", "orchestrator.training")
+    f"{room}.{family}"
+    for room in ("transmitters", "receiver", "orchestrator.training")
+    for family in ("kd_semcom", "semnoma")
 ]
 
 
@@ -323,7 +336,7 @@ def test_no_module_of_an_end_imports_a_family_that_is_not_its_own():
         own = [name for name in modules() if under(name, (folder,))]
         assert len(own) >= 3
         room = folder.rpartition(".")[0]
-        callers = {"orchestrator.training.arguments", "orchestrator.training.__main__"}
+        callers = {"orchestrator.training.trained_families"}
         others = {name for name in modules() if under(name, (room,))} - set(own) - callers
         found = [
             name

@@ -5,21 +5,20 @@ from __future__ import annotations
 import logging
 import time
 from collections import OrderedDict
-from dataclasses import dataclass
+from dataclasses import replace
 from typing import cast
 
 from semcom.checkpoints import open_checkpoint
 from semcom.codec_manifest import AnyManifest
 from semcom.errors import CheckpointError, ProtocolError
-from semcom.families import JointTransmitterHalf, TransmitterHalf
+from semcom.families import JointTransmitterHalf, TransmitterHalf, used_of
 from semcom.messages import PointWork
 from semcom.probe import is_finite
 from semcom.shards import Span
 from semcom.tasks.task import Task
 from semcom.telemetry import event
-from semcom.wire import Symbols
 from transmitters.engine import codec_loader
-from transmitters.frame_plan import FramePlan
+from transmitters.frame_plan import Encoded, FramePlan
 from transmitters.images import FrameSource
 from transmitters.sender import Judged
 from transmitters.settings import TransmitterSettings
@@ -27,15 +26,6 @@ from transmitters.settings import TransmitterSettings
 logger = logging.getLogger("transmitters")
 
 CacheKey = tuple[str, str, int | None, Span]  # codec, data set, user, items
-
-
-@dataclass(frozen=True)
-class Encoded:
-    """A frame's symbols_BK, and how long encoding took when it was done."""
-
-    plan: FramePlan
-    symbols_BK: Symbols
-    encode_ms: float
 
 
 class FrameEncoder:
@@ -59,17 +49,17 @@ class FrameEncoder:
         assignment = plan.assignment
         key = (assignment.codec_digest, assignment.dataset_digest, assignment.user, plan.items)
         codec = self._half(assignment)
-        needs_snr = self._manifests[assignment.codec_digest].needs_snr
-        cacheable = assignment.encode_once and not needs_snr
+        manifest = self._manifests[assignment.codec_digest]
+        cacheable = assignment.encode_once and not manifest.needs_snr
         if cacheable and key in self._cache:
-            kept = self._cache[key]
-            return Encoded(plan, kept.symbols_BK, kept.encode_ms)
+            return replace(self._cache[key], plan=plan)
         images = self.source(assignment).images(plan.items)
         started = time.perf_counter()
         symbols_BK = codec.encode(images, snr_db=assignment.spec.snr_db)
         if not is_finite(symbols_BK):  # the channel would refuse it, and not know why
             raise CheckpointError(f"codec {assignment.codec} encodes images to NaN or Inf")
-        encoded = Encoded(plan, symbols_BK, 1e3 * (time.perf_counter() - started))
+        used = used_of(codec, manifest, images)
+        encoded = Encoded(plan, symbols_BK, 1e3 * (time.perf_counter() - started), used)
         if cacheable:
             self._keep(key, encoded)
         return encoded

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from semcom.messages import FrameKey, PointWork, SymbolFrame
 from semcom.shards import Span
+from semcom.wire import Symbols
 from transmitters.reports import Key
 
 MAX_INDEX = 2**31  # of an image on the air
@@ -47,8 +48,8 @@ class FramePlan:
         """Images in the frame; the last one of a point may be shorter."""
         return min(self.assignment.frame_images, self.assignment.images - self.first_image)
 
-    def message(self, link: str, *, symbols: int) -> SymbolFrame:
-        """Return what the channel is told of the frame."""
+    def message(self, link: str, *, symbols: int, used: bytes = b"") -> SymbolFrame:
+        """Return what the channel is told of the frame; `used`: symbols of each row, empty: all."""
         work = self.assignment
         return SymbolFrame(
             key=FrameKey(run=work.run, point=work.point, link=link, frame=self.frame),
@@ -56,8 +57,26 @@ class FramePlan:
             images=self.images,
             symbols=symbols,
             codec=work.codec_digest,
+            used=used,
         )
 
     @property
     def _turn_and_frame(self) -> tuple[int, int]:
         return divmod(self.frame, self.assignment.frame_count)
+
+
+@dataclass(frozen=True)
+class Encoded:
+    """A frame's symbols_BK, and how long encoding took when it was done.
+
+    `used` says how many symbols of each row are sent, as messages state it.
+    """
+
+    plan: FramePlan
+    symbols_BK: Symbols
+    encode_ms: float
+    used: bytes = b""
+
+    def message(self, link: str) -> SymbolFrame:
+        """Return what the channel is told of the frame."""
+        return self.plan.message(link, symbols=self.symbols_BK.shape[1], used=self.used)

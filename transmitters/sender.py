@@ -35,7 +35,7 @@ from semcom.messages import (
 from semcom.tasks.score import Score
 from semcom.wire import Symbols
 from transmitters.answers import Answers
-from transmitters.frame_plan import FramePlan
+from transmitters.frame_plan import Encoded, FramePlan
 from transmitters.kept_work import KeptWork
 from transmitters.open_points import OpenPoints
 from transmitters.reports import Key, Reports
@@ -177,16 +177,13 @@ class Sender:
             plans.append(plan)
         return plans
 
-    def encoded(
-        self, plan: FramePlan, symbols_BK: Symbols, *, encode_ms: float, now_s: float
-    ) -> InFlight:
+    def encoded(self, frame: Encoded, *, now_s: float) -> InFlight:
         """A frame was encoded: it is in flight from now on and must be sent."""
+        plan, symbols_BK = frame.plan, frame.symbols_BK
         self._encoding.discard(plan.key)
         self._window.encoded(symbols_BK.nbytes)
-        message = plan.message(self.link, symbols=symbols_BK.shape[1])
-        flight = InFlight(
-            plan, message, symbols_BK, encode_ms, now_s, now_s, now_s + self._timeout.seconds
-        )
+        message, due_s = frame.message(self.link), now_s + self._timeout.seconds
+        flight = InFlight(plan, message, symbols_BK, frame.encode_ms, now_s, now_s, due_s)
         self._in_flight[plan.key] = flight
         return flight
 

@@ -24,7 +24,8 @@ from semcom.sockets import Endpoint, Received
 from semcom.telemetry import Telemetry, event
 from semcom.wakeup import Wakeup
 from semcom.worker import Worker
-from transmitters.frame_encoder import Encoded, FrameEncoder
+from transmitters.frame_encoder import FrameEncoder
+from transmitters.frame_plan import Encoded
 from transmitters.refusals import Refusals
 from transmitters.sender import Sender
 from transmitters.settings import TransmitterSettings

@@ -11,7 +11,8 @@ from semcom.kept_answers import keep_answer
 from semcom.messages import PointWork, Refusal, TaskResult, Wanted, Welcome
 from semcom.sockets import Endpoint, Received
 from semcom.telemetry import Telemetry, event, frame_event
-from transmitters.frame_encoder import Encoded, FrameEncoder
+from transmitters.frame_encoder import FrameEncoder
+from transmitters.frame_plan import Encoded
 from transmitters.refusals import Refusals
 from transmitters.sender import InFlight, Sender
 from transmitters.settings import TransmitterSettings
@@ -95,19 +96,14 @@ class Uplink:
     def send(self, encoded: Encoded) -> None:
         """Send a frame that was encoded, unless it was forgotten meanwhile."""
         if self._sender.kept.encoded(encoded.plan):
-            symbols_BK = encoded.symbols_BK
-            message = encoded.plan.message(self._link, symbols=symbols_BK.shape[1])
+            message = encoded.message(self._link)
             self._telemetry.count("semcom_frames_retransmitted_total", 1, self._link)
-            self.endpoint.send(message, symbols_BK)  # its answer is known, others wait for theirs
+            # Its answer is known, others wait for theirs.
+            self.endpoint.send(message, encoded.symbols_BK)
             return
         if not self._sender.is_encoding(encoded.plan):
             return
-        flight = self._sender.encoded(
-            encoded.plan,
-            encoded.symbols_BK,
-            encode_ms=encoded.encode_ms,
-            now_s=time.monotonic(),
-        )
+        flight = self._sender.encoded(encoded, now_s=time.monotonic())
         self._send(flight)  # at once: the clock of the round trip runs
         self._telemetry.count("semcom_frames_sent_total", 1, self._link)
         self._telemetry.observe("semcom_stage_seconds", encoded.encode_ms / 1e3, "encode")

@@ -31,8 +31,8 @@ from orchestrator.cli.terminal import console, new_table, progress_bar
 from orchestrator.cli.training_commands import HANDED_ON, search, train
 from orchestrator.datasets.hold_out import TEST_SHARE
 from orchestrator.datasets.own_sets import prepare_own
-from orchestrator.datasets.prepare import DATASETS, draw_missing, ensure, prepare
-from orchestrator.datasets.procedural import DRAWN_SETS
+from orchestrator.datasets.prepare import DATASETS, DRAWN, draw_missing, ensure, prepare
+from orchestrator.datasets.text_sets import TRAIN, WORDS, TextSize, holds_text, prepare_text
 from orchestrator.plan.catalog import Catalog
 from orchestrator.plan.codec_probe import run_networks
 from orchestrator.plan.folders import CODECS, DATA, RUNS, Folders
@@ -205,11 +205,11 @@ def verify(
 
 
 @data_app.command("prepare")
-def data_prepare(
+def data_prepare(  # noqa: PLR0913, PLR0917 - the options of a command
     name: Annotated[str, typer.Argument(help=f"{', '.join(DATASETS)}, or one of your own.")],
     source: Annotated[
         Path | None,
-        typer.Option("--from", help="A local copy instead of the download, or your own images."),
+        typer.Option("--from", help="A local copy instead of the download, or your own items."),
     ] = None,
     size: Annotated[
         int | None,
@@ -219,6 +219,13 @@ def data_prepare(
         float | None,
         typer.Option(help=f"Of your own images, if they have no test folder ({TEST_SHARE:g})."),
     ] = None,
+    words: Annotated[
+        int | None,
+        typer.Option(help=f"Of your own sentences: words of the vocabulary ({WORDS})."),
+    ] = None,
+    sentences: Annotated[
+        int | None, typer.Option(help=f"... sentences to train on, at most ({TRAIN}).")
+    ] = None,
     keep: Annotated[
         bool, typer.Option("--keep", help="Leave it if it is there and whole.")
     ] = False,
@@ -226,19 +233,29 @@ def data_prepare(
 ) -> None:
     """Download, copy or draw a data set, and write the shards that the processes read."""
     check_name(name, what="data set")
-    if name in DATASETS and (size, test_share) != (None, None):
-        raise ConfigurationError(f"--size, --test-share: of your own images, not of {name}")
-    if keep and (name in DRAWN_SETS or (data / name / MANIFEST).exists()):
+    of_images, of_text = (size, test_share) != (None, None), (words, sentences) != (None, None)
+    if name in DATASETS and (of_images or of_text):
+        raise ConfigurationError(
+            f"--size, --test-share, --words, --sentences: of your own items, not of {name}"
+        )
+    if keep and (name in DRAWN or (data / name / MANIFEST).exists()):
         manifest = ensure(name, data / name)
     elif name in DATASETS or source is None:
         manifest = prepare(name, root=data / name, source=source)
+    elif holds_text(source):
+        if of_images:
+            raise ConfigurationError(f"--size, --test-share: of images, {source} holds text")
+        wanted = TextSize(
+            WORDS if words is None else words, TRAIN if sentences is None else sentences
+        )
+        manifest = prepare_text(name, root=data / name, source=source, size=wanted)
     else:
+        if of_text:
+            raise ConfigurationError(f"--words, --sentences: of text, {source} holds none")
         manifest = prepare_own(
             name, root=data / name, source=source, size=size, test_share=test_share
         )
-    sizes = ", ".join(f"{s.images} {split}" for split, s in manifest.splits.items())
-    classes = f"{len(manifest.classes)} classes" if manifest.classes else "no classes"
-    console.print(f"{data / name}: {classes}, {sizes} images")
+    console.print(f"{data / name}: {manifest.summary}")
 
 
 @checkpoints_app.command("list")

@@ -7,8 +7,7 @@ from typing import Any
 
 import typer
 
-from orchestrator.datasets.prepare import ensure
-from orchestrator.datasets.procedural import DRAWN_SETS
+from orchestrator.datasets.prepare import DRAWN, ensure
 from semcom.children import become_module
 from semcom.extras import require
 
@@ -54,5 +53,5 @@ def _draw_missing(words: list[str]) -> None:
         if name == "--data" and value:
             folder = Path(value)
     dataset = dataset or "shapes10"
-    if dataset in DRAWN_SETS:
+    if dataset in DRAWN:
         ensure(dataset, folder / dataset)

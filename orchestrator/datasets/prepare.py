@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from orchestrator.datasets import download as downloads
+from orchestrator.datasets import drawn_sentences
 from orchestrator.datasets.download import Archive, download
 from orchestrator.datasets.labels import in_order_of
 from orchestrator.datasets.one_writer import alone, lock_of, opened
@@ -29,12 +30,12 @@ from semcom.shards import (
     DatasetManifest,
     ImageArray,
     LabelArray,
-    Shard,
     Split,
     canonical_order,
     read_manifest,
     write_dataset,
 )
+from semcom.text_shards import open_shard
 
 logger = logging.getLogger("orchestrator.datasets")
 
@@ -73,7 +74,8 @@ REAL_SETS: dict[str, RealSet] = {
         usual_names=("tiny-imagenet-200", "tiny-imagenet"),
     ),
 }
-DATASETS = (*REAL_SETS, *DRAWN_SETS)
+DRAWN = (*DRAWN_SETS, drawn_sentences.NAME)
+DATASETS = (*REAL_SETS, *DRAWN)
 
 
 def prepare(
@@ -92,8 +94,9 @@ def prepare(
         root: the folder to write, such as data/cifar10.
         source: a real set's folder or archive on disk. None downloads it to the folder
             `downloads` beside `root`.
-        train_images, test_images: how many; a real set gives the first in canonical order, which
-            are a random sample. None takes all of a real set, the usual number of a drawn one.
+        train_images, test_images: how many items; a real set gives the first in canonical
+            order, which are a random sample. None takes all of a real set, the usual number of a
+            drawn one.
         seed: of a drawn set.
 
     Raises:
@@ -105,13 +108,11 @@ def prepare(
     for split, images in wanted.items():
         if images is not None and images < 1:
             raise ConfigurationError(f"{name}: at least 1 {split} image is needed, not {images}")
-    if name in DRAWN_SETS and source is not None:
+    if name in DRAWN and source is not None:
         raise ConfigurationError(f"{name} is drawn, not copied; leave '--from' out")
     with alone(root):
-        if name in DRAWN_SETS:
-            return prepare_procedural(
-                name, root, train_images=train_images, test_images=test_images, seed=seed
-            )
+        if name in DRAWN:
+            return _draw(name, root, train=train_images, test=test_images, seed=seed)
         return _prepare_real(name, root, source, wanted)
 
 
@@ -137,7 +138,7 @@ def ensure(name: str, root: Path, *, seed: int = 0) -> DatasetManifest:
     if found is not None:
         return found
     with alone(root):
-        return _ready(name, root, seed) or prepare_procedural(name, root, seed=seed)
+        return _ready(name, root, seed) or _draw(name, root, train=None, test=None, seed=seed)
 
 
 def _ready(name: str, root: Path, seed: int) -> DatasetManifest | None:
@@ -146,20 +147,33 @@ def _ready(name: str, root: Path, seed: int) -> DatasetManifest | None:
     Raises:
         ConfigurationError: it is none, damaged, or another one.
     """
-    if name in DRAWN_SETS and not (root / MANIFEST).exists():
+    if name in DRAWN and not (root / MANIFEST).exists():
         return None
     manifest = read_manifest(root)
     drawn = is_drawing(manifest.source)
-    if manifest.name != name or drawn != (name in DRAWN_SETS):
+    if manifest.name != name or drawn != (name in DRAWN):
         raise ConfigurationError(
             f"{root} holds '{manifest.name}' ({manifest.source}), not '{name}'; "
             "choose another folder or remove it"
         )
-    if drawn and (manifest.source != drawing_source(seed) or not _whole(root, manifest)):
+    if drawn and (manifest.source != _drawing(name, seed) or not _whole(root, manifest)):
         return None
     for split in manifest.splits:
-        Shard(root, split)
+        open_shard(root, split)
     return manifest
+
+
+def _draw(
+    name: str, root: Path, *, train: int | None, test: int | None, seed: int
+) -> DatasetManifest:
+    if name == drawn_sentences.NAME:
+        return drawn_sentences.prepare_sentences(root, train=train, test=test, seed=seed)
+    return prepare_procedural(name, root, train_images=train, test_images=test, seed=seed)
+
+
+def _drawing(name: str, seed: int) -> str:
+    is_text = name == drawn_sentences.NAME
+    return drawn_sentences.drawing_source(seed) if is_text else drawing_source(seed)
 
 
 def check_known(name: str) -> None:
@@ -172,14 +186,14 @@ def check_known(name: str) -> None:
     if name not in DATASETS:
         raise ConfigurationError(
             f"no data set '{name}'; there are {', '.join(DATASETS)}; one of your own is made of "
-            "images with '--from DIR'"
+            "images or sentences with '--from DIR'"
         )
 
 
 def _whole(root: Path, manifest: DatasetManifest) -> bool:
     try:
         for split in manifest.splits:
-            Shard(root, split)
+            open_shard(root, split)
     except ConfigurationError:
         return False
     return True

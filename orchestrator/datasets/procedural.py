@@ -29,7 +29,7 @@ from semcom.shards import DatasetManifest, ImageArray, LabelArray, Split, write_
 
 # Counts up whenever a picture changes: prepared sets of another version are drawn again.
 DRAWING_VERSION = 1
-_DRAWN = "drawn by orchestrator.datasets.procedural"
+_DRAWN = "drawn by orchestrator.datasets."
 _CHUNK_PIXELS = 1 << 17  # pixels drawn at a time: the working arrays stay in the CPU's caches
 
 
@@ -150,7 +150,7 @@ def drawn_set(name: str) -> DrawnSet:
 
 def drawing_source(seed: int) -> str:
     """The `source` text in the manifest of a set drawn from this seed by this code."""
-    return f"{_DRAWN}, version {DRAWING_VERSION}, seed {seed}"
+    return f"{_DRAWN}procedural, version {DRAWING_VERSION}, seed {seed}"
 
 
 def is_drawing(source: str) -> bool:

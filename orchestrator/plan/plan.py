@@ -27,6 +27,7 @@ from semcom.settings import (
     Settings,
 )
 from semcom.shards import DatasetManifest, Span, read_manifest
+from semcom.tasks.text import Text
 from semcom.wire import MAX_PAYLOAD_BYTES, fits
 
 
@@ -241,8 +242,8 @@ def _plan_codec(
     link: str, codec: str, dataset: DatasetManifest, *, frame_images: int, catalog: Catalog
 ) -> PlannedCodec:
     manifest = catalog.verified(codec).manifest
+    _check_items(link, codec, manifest, dataset)
     check_classes(f"link {link}", codec, manifest, dataset)
-    _check_images(link, codec, manifest, dataset)
     if not fits(frame_images, manifest.symbols, csi_columns=manifest.links):
         raise ConfigurationError(
             f"link {link}: {frame_images} images of {manifest.symbols} symbols do not fit into "
@@ -256,9 +257,26 @@ def _plan_codec(
     return PlannedCodec(name=codec, digest=manifest.digest, system=manifest.system)
 
 
-def _check_images(link: str, codec: str, manifest: AnyManifest, dataset: DatasetManifest) -> None:
-    """See that a codec that gives images back gives those of the data set's size."""
-    task, size = manifest.task, dataset.image_size
+def _check_items(link: str, codec: str, manifest: AnyManifest, dataset: DatasetManifest) -> None:
+    """See that a codec takes the items of the data set: their kind, size and vocabulary."""
+    task, size, sentences = manifest.task, dataset.image_size, dataset.sentences
+    if isinstance(task, Text) != (sentences is not None):
+        of, there = ("sentences", "images")[:: 1 if isinstance(task, Text) else -1]
+        raise ConfigurationError(
+            f"link {link}: codec {codec} is for {of}, data set {dataset.name} has {there}"
+        )
+    if isinstance(task, Text) and sentences is not None:
+        if task.vocabulary_sha256 != sentences.vocabulary_sha256:
+            raise ConfigurationError(
+                f"link {link}: codec {codec} has another vocabulary than data set {dataset.name}; "
+                f"prepare the data set that it was trained on"
+            )
+        if task.longest < sentences.longest:
+            raise ConfigurationError(
+                f"link {link}: codec {codec} takes sentences of {task.longest} words, data set "
+                f"{dataset.name} has some of {sentences.longest}"
+            )
+        return
     if task.REFERENCE == "items" and task.form.shape != (size, size, 3):
         given = " x ".join(map(str, task.form.shape))
         raise ConfigurationError(

@@ -12,10 +12,10 @@ from pathlib import Path
 from orchestrator.plan.plan import Plan, PlannedLink
 from orchestrator.results.frame_rows import FrameRow, misjudged
 from semcom.errors import AccountingError, SemcomError
-from semcom.shards import Shard, split_digest
 from semcom.tasks.classification import Classification
 from semcom.tasks.score import Score
-from semcom.tasks.task import Task, references_of
+from semcom.tasks.task import Task
+from semcom.text_shards import AnyShard, open_shard
 
 
 class Judge:
@@ -28,8 +28,8 @@ class Judge:
         self.not_judged: dict[str, str] = {}
         self._plan = plan
         self._tasks = tasks
-        self._shards: dict[str, Shard] = {}
-        known: dict[tuple[str, str], Shard | str] = {}
+        self._shards: dict[str, AnyShard] = {}
+        known: dict[tuple[str, str], AnyShard | str] = {}
         for name, link in plan.links.items():
             dataset = (link.dataset, link.dataset_digest)
             if dataset not in known:
@@ -59,8 +59,7 @@ class Judge:
             task = Classification(classes=len(shard.manifest.classes))
         if wrong := misjudged(task, row.answer, row.score, row.images):
             raise AccountingError(f"{row} {wrong}: the ledger was altered, run again")
-        items = self._plan.items(row.link, row.frame)
-        wanted = references_of(task, items.cut(shard.images_NHWC), items.cut(shard.labels_N))
+        wanted = shard.references(task, self._plan.items(row.link, row.frame))
         if len(wanted) != row.images:
             raise AccountingError(f"{row} has images that its data set does not have: run again")
         score = task.rejudge(row.answer, wanted)
@@ -77,17 +76,17 @@ def _sums(score: Score) -> str:
     return ", ".join(f"{name} {total}" for name, total in score.items())
 
 
-def _shard_of(link: PlannedLink, data: Path | None) -> Shard | str:
+def _shard_of(link: PlannedLink, data: Path | None) -> AnyShard | str:
     """The images and labels of a data set as it was planned, or why it cannot judge."""
     if data is None:
         return "no folder of data sets was named"
     root = data / link.dataset
     try:
-        shard = Shard(root, "test")
+        shard = open_shard(root, "test")
         if shard.digest != link.dataset_digest:
             return f"{root} is another data set than was planned"
-        if split_digest(shard.images_NHWC, shard.labels_N) != link.dataset_digest:
-            return f"{root} was altered: its images and labels have another digest than it says"
+        if shard.computed_digest() != link.dataset_digest:
+            return f"{root} was altered: what it holds has another digest than it says"
     except SemcomError as error:
         return str(error)
     except (OSError, ValueError) as error:

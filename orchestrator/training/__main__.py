@@ -18,12 +18,10 @@ import torch
 from rich.progress import Progress
 
 from orchestrator.cli.terminal import Terminal
-from orchestrator.training.arguments import AnySettings, folder_to_write, parse, settings_of
+from orchestrator.training.arguments import folder_to_write, parse, settings_of
 from orchestrator.training.artefacts import Artefact
 from orchestrator.training.data import Rank
-from orchestrator.training.export import export_codec
 from orchestrator.training.loop import Run
-from orchestrator.training.pipeline import Pipeline, Trained
 from orchestrator.training.progress import JobReporter, Silent, progress_bars
 from orchestrator.training.ranks import (
     any_rank,
@@ -31,11 +29,10 @@ from orchestrator.training.ranks import (
     patient_ranks,
     spans_hosts,
 )
-from orchestrator.training.semnoma.export import export_codec as export_slots
-from orchestrator.training.semnoma.pipeline import SemnomaPipeline, SemnomaTrained
-from orchestrator.training.settings import JobSettings, TrainingSettings
+from orchestrator.training.settings import JobSettings
 from orchestrator.training.stop import SAVING, StoppedError
 from orchestrator.training.torchrun import end_all_ranks, run_ranks
+from orchestrator.training.trained_families import FAMILIES, AnyPipeline
 from semcom.checkpoints import Checkpoint
 from semcom.children import is_rank, leave_cluster
 from semcom.entry import run_process
@@ -99,10 +96,10 @@ def _run(arguments: argparse.Namespace) -> None:
             bf16 = _in_bf16(settings, device, rank)
             reporter = _reporter(arguments, settings, bars) if rank.index == 0 else Silent()
             run = Run(settings.seed, bf16, device, rank, stop, reporter, settings.checkpoint_s)
-            pipeline = _pipeline(settings, run)
+            pipeline = FAMILIES[arguments.family].pipeline(settings, run)
             if rank.index == 0:
                 console.print(
-                    f"{settings.name}: {settings.system}, {len(pipeline.images)} images of "
+                    f"{settings.name}: {arguments.system}, {len(pipeline.images)} items of "
                     f"{settings.dataset}, {rank.count} rank(s), {device}, "
                     f"{'bf16' if bf16 else 'fp32'}"
                 )
@@ -116,21 +113,11 @@ def _run(arguments: argparse.Namespace) -> None:
             _finish(pipeline, trained, arguments)
 
 
-def _pipeline(settings: AnySettings, run: Run) -> Pipeline | SemnomaPipeline:
-    if isinstance(settings, TrainingSettings):
-        return Pipeline(settings, run)
-    return SemnomaPipeline(settings, run)
-
-
-def _finish(
-    pipeline: Pipeline | SemnomaPipeline,
-    trained: Trained | SemnomaTrained | None,
-    arguments: argparse.Namespace,
-) -> None:
+def _finish(pipeline: AnyPipeline, trained: Any, arguments: argparse.Namespace) -> None:
     """What is left to do when all stages are there; the first rank does it."""
     if pipeline.run.rank.index:
         return
-    if isinstance(pipeline, Pipeline) and "search" in pipeline.stages:
+    if "search" in pipeline.stages:
         _show_search(pipeline.stages["search"])
     if trained is not None:
         _export(trained, arguments, pipeline.run)
@@ -149,7 +136,7 @@ def _reporter(arguments: argparse.Namespace, settings: JobSettings, bars: Progre
     return JobReporter(bars, lines, folder / "events")
 
 
-def _export(trained: Trained | SemnomaTrained, arguments: argparse.Namespace, run: Run) -> None:
+def _export(trained: Any, arguments: argparse.Namespace, run: Run) -> None:
     def between(done: int, total: int) -> None:
         run.reporter.note("export", done, total)
         if run.stop.signal:
@@ -161,18 +148,10 @@ def _export(trained: Trained | SemnomaTrained, arguments: argparse.Namespace, ru
         "bf16": run.bf16,
         "report": between,
     }
+    family = FAMILIES[arguments.family]
     folder = folder_to_write(arguments, trained.settings.name)
-    if isinstance(trained, SemnomaTrained):
-        checkpoint = export_slots(trained, folder, **record)
-        found = checkpoint.manifest.results["psnr_db_by_channel_and_snr_db"]
-        reached = ", ".join(f"{name} {of_snrs}" for name, of_snrs in found.items())
-        console.print(f"wrote {checkpoint.folder}: PSNR in dB by SNR: {reached}")
-        return
-    results = export_codec(trained, folder, **record).manifest.results
-    console.print(
-        f"wrote {folder}: noise-free accuracy {results['noise_free_accuracy']:.4f}, "
-        f"AWGN by SNR {results['awgn_accuracy_by_snr_db']}"
-    )
+    checkpoint = family.export(trained, folder, **record)
+    console.print(f"wrote {folder}: {family.reached(checkpoint.manifest.results)}")
 
 
 def _rank_options() -> list[str]:

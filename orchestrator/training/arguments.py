@@ -4,29 +4,20 @@ from __future__ import annotations
 
 import argparse
 from pathlib import Path
-from typing import Any, get_args
+from typing import Any
 
-from orchestrator.training.effects import check_effects, check_options, keys_of
-from orchestrator.training.given_codecs import given_codecs
-from orchestrator.training.presets import PRESETS, settings_from_preset
-from orchestrator.training.semnoma import presets as semnoma_presets
-from orchestrator.training.semnoma import settings as semnoma
-from orchestrator.training.settings import StageName, TrainingSettings
-from semcom.architecture import System
+from orchestrator.training.asked import Asked
+from orchestrator.training.effects import check_options, keys_of
+from orchestrator.training.settings import JobSettings
+from orchestrator.training.trained_families import FAMILIES
 from semcom.checkpoints import CODECS_HERE, default_name
 from semcom.errors import ConfigurationError
 from semcom.settings import parse_yaml, read_yaml
 from semcom.shards import DatasetManifest, read_manifest
 
 MAX_RANKS = 256
-# The systems of each family that is trained here; the first is what a family is asked for.
-SYSTEMS: dict[str, tuple[str, ...]] = {
-    "rkd": get_args(System),
-    "semnoma": get_args(semnoma.SystemName),
-}
-ALL_SYSTEMS = [system for systems in SYSTEMS.values() for system in systems]
-STAGES = dict.fromkeys([*get_args(StageName), *get_args(semnoma.StageName)])
-AnySettings = TrainingSettings | semnoma.SemnomaSettings
+ALL_SYSTEMS = [system for family in FAMILIES.values() for system in family.systems]
+ALL_STAGES = dict.fromkeys(stage for family in FAMILIES.values() for stage in family.stages)
 
 
 def parse(argv: list[str]) -> argparse.Namespace:
@@ -58,7 +49,7 @@ def parse(argv: list[str]) -> argparse.Namespace:
         help="a prepared data set, as cifar10 (default: shapes10, which is drawn)",
     )
     parser.add_argument("--preset", default="compact", help=_presets_text())
-    parser.add_argument("--family", choices=SYSTEMS, help="of codecs (default: the system's)")
+    parser.add_argument("--family", choices=FAMILIES, help="of codecs (default: the system's)")
     parser.add_argument(
         "--system", choices=ALL_SYSTEMS, help="what is trained (default: the family's first)"
     )
@@ -70,18 +61,17 @@ def parse(argv: list[str]) -> argparse.Namespace:
     parser.add_argument(
         "--set", action="append", default=[], metavar="KEY=VALUE", help="any setting, by its path"
     )
-    parser.add_argument("--until", choices=STAGES, help="end after this stage")
+    parser.add_argument("--until", choices=ALL_STAGES, help="end after this stage")
     parser.add_argument("--progress", type=Path, help="file of JSON lines (WORK/NAME/...)")
     arguments = parser.parse_args(words, placed)
     arguments.words = words
     family = arguments.family or next(
-        (name for name, systems in SYSTEMS.items() if arguments.system in systems), "rkd"
+        (name for name, each in FAMILIES.items() if arguments.system in each.systems), "rkd"
     )
-    arguments.system = arguments.system or SYSTEMS[family][0]
-    if arguments.system not in SYSTEMS[family]:
-        parser.error(
-            f"--system {arguments.system}: family {family} has {', '.join(SYSTEMS[family])}"
-        )
+    systems = FAMILIES[family].systems
+    arguments.system = arguments.system or systems[0]
+    if arguments.system not in systems:
+        parser.error(f"--system {arguments.system}: family {family} has {', '.join(systems)}")
     arguments.family = family
     lines = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
     lines.add_argument("--progress")
@@ -90,10 +80,7 @@ def parse(argv: list[str]) -> argparse.Namespace:
 
 
 def _presets_text() -> str:
-    return "; ".join(
-        f"{family}: {', '.join(presets)}"
-        for family, presets in (("rkd", PRESETS), ("semnoma", semnoma_presets.PRESETS))
-    )
+    return "; ".join(f"{name}: {', '.join(each.presets)}" for name, each in FAMILIES.items())
 
 
 def _count(text: str) -> int:
@@ -102,7 +89,7 @@ def _count(text: str) -> int:
     return int(text)
 
 
-def settings_of(arguments: argparse.Namespace) -> AnySettings:
+def settings_of(arguments: argparse.Namespace) -> JobSettings:
     """The settings that the arguments ask for: preset, then `--config`, then `--set`.
 
     Raises:
@@ -115,35 +102,23 @@ def settings_of(arguments: argparse.Namespace) -> AnySettings:
         _assign(overrides, assignment)
         _assign(commanded, assignment)
     check_options(overrides)
-    settings = _laid_over_preset(arguments, manifest, overrides, keys_of(commanded))
     if arguments.nnodes > 1 and not arguments.rendezvous:
         raise ConfigurationError("--nnodes: several hosts need --rendezvous HOST:PORT")
-    _check_ranks(settings, arguments.nproc * arguments.nnodes)
-    if isinstance(settings, TrainingSettings):
-        _check_out(settings, folder_to_write(arguments, settings.name))
-    return settings
-
-
-def _laid_over_preset(
-    arguments: argparse.Namespace,
-    manifest: DatasetManifest,
-    overrides: dict[str, Any],
-    commanded: list[str],
-) -> AnySettings:
-    """The preset of the family with all that was written over it, as far as it has an effect."""
-    written = keys_of(overrides)
-    overrides |= {"data_dir": arguments.data, "work_dir": arguments.work}
     dataset, preset, system = arguments.dataset, arguments.preset, arguments.system
     name = arguments.name or default_name(dataset, preset, system)
-    if arguments.family == "semnoma":
-        slots = semnoma_presets.settings_from_preset(
-            preset, manifest, name=name, system=system, overrides=overrides
-        )
-        semnoma_presets.check_effects(slots, written=written, commanded=commanded)
-        return slots
-    settings = settings_from_preset(preset, manifest, name=name, system=system, overrides=overrides)
-    check_effects(settings, written=written, commanded=commanded, until=arguments.until)
-    return settings
+    asked = Asked(
+        manifest=manifest,
+        preset=preset,
+        system=system,
+        name=name,
+        overrides=overrides | {"data_dir": arguments.data, "work_dir": arguments.work},
+        written=keys_of(overrides),
+        commanded=keys_of(commanded),
+        until=arguments.until,
+        ranks=arguments.nproc * arguments.nnodes,
+        out=folder_to_write(arguments, name),
+    )
+    return FAMILIES[arguments.family].settings_of(asked)
 
 
 def _manifest(root: Path) -> DatasetManifest:
@@ -158,24 +133,6 @@ def _manifest(root: Path) -> DatasetManifest:
 def folder_to_write(arguments: argparse.Namespace, name: str) -> Path:
     """Where the codec goes."""
     return arguments.out or CODECS_HERE / name
-
-
-def _check_out(settings: TrainingSettings, out: Path) -> None:
-    for codec in given_codecs(settings).values():
-        if codec.folder.resolve() == out.resolve():
-            raise ConfigurationError(
-                f"--name, --out: {out} is the codec that the training is to go on from"
-            )
-
-
-def _check_ranks(settings: AnySettings, ranks: int) -> None:
-    users = 1 if isinstance(settings, TrainingSettings) else settings.architecture.users
-    for name, stage in settings.stages.items():
-        if stage.batch % (ranks * users):
-            slots = f" of slots of {users}" if users > 1 else ""
-            raise ConfigurationError(
-                f"stages.{name}.batch: {stage.batch} images over {ranks} ranks{slots} leave a rest"
-            )
 
 
 def _assign(overrides: dict[str, Any], assignment: str) -> None:

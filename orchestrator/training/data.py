@@ -70,6 +70,18 @@ class ImageSet:
     def __len__(self) -> int:
         return len(self.members_M)
 
+    def epoch(
+        self,
+        augmentation: AugmentationSettings,
+        *,
+        key: EpochKey,
+        batch: int,
+        views: bool,
+        rank: Rank,
+    ) -> Epoch:
+        """Return the batches of an epoch."""
+        return Epoch(self, augmentation, key=key, batch=batch, views=views, rank=rank)
+
     def part(self, members_M: Tensor) -> ImageSet:
         """Some of the images; they keep their places."""
         part = copy.copy(self)

@@ -79,11 +79,13 @@ def refuse_idle(keys: Sequence[str], reasons: Reasons) -> None:
                 raise ConfigurationError(f"settings: {key}: has no effect: {reason}")
 
 
-def idle_momentum(stages: Mapping[Any, StageSettings]) -> Reasons:
-    """Yield the momenta of optimisers that have none."""
+def idle_moments(stages: Mapping[Any, StageSettings]) -> Reasons:
+    """Yield momentum and decay of the squares' mean of optimisers that have none."""
     for name, stage in stages.items():
         if stage.optimizer in ("adam", "adamw"):
             yield f"stages.{name}.momentum", f"optimizer {stage.optimizer} has none of its own"
+        else:
+            yield f"stages.{name}.beta2", f"optimizer {stage.optimizer} has none"
 
 
 def keys_of(overrides: dict[str, Any], group: str = "") -> list[str]:
@@ -97,7 +99,7 @@ def keys_of(overrides: dict[str, Any], group: str = "") -> list[str]:
 
 def _contradicted(settings: TrainingSettings) -> Reasons:
     """What has no effect beside the other settings, whatever the command runs."""
-    yield from idle_momentum(settings.stages)
+    yield from idle_moments(settings.stages)
     if "rician" not in settings.distillation.channels:
         yield "distillation.rician_k", "distillation.channels has no rician"
     teacher = settings.teacher

@@ -12,13 +12,13 @@ import math
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Protocol
 
 import torch
 from torch import Tensor, nn
 
 from orchestrator.training.artefacts import Artefact
-from orchestrator.training.data import Epoch, EpochKey, ImageSet, Rank
+from orchestrator.training.data import EpochKey, Rank
 from orchestrator.training.optimizers import make_optimizer
 from orchestrator.training.progress import Reporter
 from orchestrator.training.ranks import all_equal, any_rank, spread
@@ -54,6 +54,26 @@ class Run:
             raise StoppedError(self.stop)
 
 
+class TrainingItems(Protocol):
+    """What is trained on: images, or sentences."""
+
+    def __len__(self) -> int:
+        """How many there are."""
+        ...
+
+    def epoch(
+        self,
+        augmentation: AugmentationSettings,
+        *,
+        key: EpochKey,
+        batch: int,
+        views: bool,
+        rank: Rank,
+    ) -> Any:
+        """Return the batches of an epoch, by step; `batch` items each, of all ranks."""
+        ...
+
+
 @dataclass
 class Position:
     """How far a stage is: whole epochs, steps of the one under way, sums of its losses."""
@@ -79,7 +99,7 @@ class Training:
     def __init__(
         self,
         stage: Stage,
-        images: ImageSet,
+        items: TrainingItems,
         *,
         settings: StageSettings,
         augmentation: AugmentationSettings,
@@ -89,14 +109,14 @@ class Training:
         if settings.batch % run.rank.count:
             raise ValueError(f"batch {settings.batch} over {run.rank.count} ranks")
         self._stage = stage.to(run.device)
-        self._images = images
+        self._items = items
         self._settings = settings
         self._augmentation = augmentation
         self._artefact = artefact
         self._run = run
         self._model = spread(stage, run.rank)
         self._optimizer = make_optimizer(stage.trained_parameters(), settings, bf16=run.bf16)
-        self._steps = len(images) // settings.batch
+        self._steps = len(items) // settings.batch
         self._position = Position()
         self._saved_s: float | None = None
         self._last_save = time.monotonic()
@@ -126,8 +146,7 @@ class Training:
 
     def _run_epoch(self, at: Position) -> None:
         key = EpochKey(self._run.seed, self._stage.drawn_as, at.epoch)
-        batches = Epoch(
-            self._images,
+        batches = self._items.epoch(
             self._augmentation,
             key=key,
             batch=self._settings.batch,

@@ -40,7 +40,7 @@ class OfflineLink:
         checkpoint = open_checkpoint(codec)
         self._transmitter = TransmitterCodec.load(checkpoint)
         self._receiver = ReceiverCodec.load(checkpoint)
-        self._task = checkpoint.manifest.task
+        self._manifest = checkpoint.manifest
         self._shard = Shard(dataset, "test")
         self._images = min(images, len(self._shard))
         self._frame_images = frame_images
@@ -50,12 +50,13 @@ class OfflineLink:
         started_s = time.perf_counter()
         frames = encode_frames(
             self._transmitter,
+            self._manifest,
             self._shard,
             images=self._images,
             frame_images=self._frame_images,
             snr_db=POINT.snr_db,
         )
-        decode_frames(self._receiver, self._task, list(frames), POINT, link=LINK)
+        decode_frames(self._receiver, self._manifest.task, list(frames), POINT, link=LINK)
         return time.perf_counter() - started_s
 
     def decoded_per_second(self, batch: int) -> float:

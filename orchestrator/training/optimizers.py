@@ -154,6 +154,7 @@ def make_optimizer(
         {"params": [p for p in parameters if p.ndim > 1], "weight_decay": settings.weight_decay},
         {"params": [p for p in parameters if p.ndim <= 1], "weight_decay": 0.0},
     ]
+    betas = (0.9, settings.beta2)
     match settings.optimizer:
         case "muon":
             return MuonAndAdamW(parameters, settings, bf16=bf16)
@@ -166,9 +167,9 @@ def make_optimizer(
                 fused=True,
             )
         case "adam":
-            return torch.optim.Adam(groups, lr=settings.lr, fused=True)
+            return torch.optim.Adam(groups, lr=settings.lr, betas=betas, fused=True)
         case "adamw":
-            return torch.optim.AdamW(groups, lr=settings.lr, fused=True)
+            return torch.optim.AdamW(groups, lr=settings.lr, betas=betas, fused=True)
 
 
 def _is_matrix(parameter: Tensor) -> bool:

@@ -253,6 +253,11 @@ def settings_from_preset(
     """
     if preset not in PRESETS:
         raise ConfigurationError(f"unknown preset '{preset}'; there are: {', '.join(PRESETS)}")
+    if manifest.sentences is not None:
+        raise ConfigurationError(
+            f"data set {manifest.name} has sentences, and {system} learns images; "
+            "train it with --family kd_semcom"
+        )
     if not manifest.classes:
         raise ConfigurationError(
             f"data set {manifest.name} has images without classes, and {system} learns classes; "

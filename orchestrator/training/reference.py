@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -18,18 +18,28 @@ import numpy.typing as npt
 from channel_sim.channels import Codewords
 from channel_sim.passing import pass_frame
 from semcom.checkpoints import Checkpoint
+from semcom.codec_manifest import AnyManifest
 from semcom.errors import CheckpointError
-from semcom.families import ReceiverHalf, TransmitterHalf
+from semcom.families import ReceiverHalf, TransmitterHalf, used_of
 from semcom.points import EqualizerMethod, PointSpec
 from semcom.probe import is_finite
-from semcom.shards import Shard
+from semcom.shards import Span
 from semcom.tasks.score import Score
-from semcom.tasks.task import Task, references_of
+from semcom.tasks.task import Task
+from semcom.text_shards import AnyShard
+from semcom.used_symbols import parse_used
 
 NOISE_FREE_SNR_DB = 30.0  # the upper end of the decoder's SNR code
 
 Symbols = npt.NDArray[np.complex64]
 Answers = npt.NDArray[Any]  # (N, ...), as the codec's task has them
+
+
+class SentFrame(NamedTuple):
+    """Codewords of a frame; `used`: symbols of each that are sent, empty: all."""
+
+    symbols_NK: Symbols
+    used: bytes = b""
 
 
 @dataclass(frozen=True)
@@ -48,7 +58,7 @@ class Evaluation:
 
 def evaluate(
     checkpoint: Checkpoint,
-    shard: Shard,
+    shard: AnyShard,
     point: PointSpec | None,
     *,
     link: str,
@@ -67,7 +77,7 @@ def evaluate(
 
 def evaluate_points(
     checkpoint: Checkpoint,
-    shard: Shard,
+    shard: AnyShard,
     points: Sequence[PointSpec | None],
     *,
     link: str,
@@ -81,36 +91,48 @@ def evaluate_points(
     total = len(shard) if images is None else min(images, len(shard))
     codec, receiver = checkpoint.load_transmitter(), checkpoint.load_receiver()
     task = checkpoint.manifest.task
-    frames: list[Symbols] = []
+    frames: list[SentFrame] = []
     for point in points:
         if not frames or checkpoint.manifest.needs_snr:
             snr_db = NOISE_FREE_SNR_DB if point is None else point.snr_db
             encoded = encode_frames(
-                codec, shard, images=total, frame_images=frame_images, snr_db=snr_db
+                codec,
+                checkpoint.manifest,
+                shard,
+                images=total,
+                frame_images=frame_images,
+                snr_db=snr_db,
             )
             frames = list(encoded)
         joined = np.concatenate(decode_frames(receiver, task, frames, point, link=link))
-        references = references_of(task, shard.images_NHWC[:total], shard.labels_N[:total])
+        references = shard.references(task, Span(0, total, of=total))
         yield Evaluation(task, joined, task.judge(joined, references))
 
 
 def encode_frames(
-    codec: TransmitterHalf, shard: Shard, *, images: int, frame_images: int, snr_db: float
-) -> Iterator[Symbols]:
-    """Symbols_NK of each frame, encoded when it is asked for.
+    codec: TransmitterHalf,
+    manifest: AnyManifest,
+    shard: AnyShard,
+    *,
+    images: int,
+    frame_images: int,
+    snr_db: float,
+) -> Iterator[SentFrame]:
+    """Codewords of each frame, encoded when it is asked for.
 
     They depend on `snr_db` only where the codec has `tx_csi`: elsewhere one encoding serves all
     points.
     """
     for first in range(0, images, frame_images):
         end = min(first + frame_images, images)
-        yield codec.encode(shard.images_NHWC[first:end], snr_db=snr_db)
+        items = shard.items[first:end]
+        yield SentFrame(codec.encode(items, snr_db=snr_db), used_of(codec, manifest, items))
 
 
 def decode_frames(
     codec: ReceiverHalf,
     task: Task,
-    frames: Sequence[Symbols],
+    frames: Sequence[SentFrame],
     point: PointSpec | None,
     *,
     link: str,
@@ -122,32 +144,36 @@ def decode_frames(
     """
     answers: list[Answers] = []
     first_image = 0
-    for symbols_NK in frames:
-        outputs = _receive(codec, symbols_NK, point, link=link, first_image=first_image)
+    for frame in frames:
+        outputs = _receive(codec, frame, point, link=link, first_image=first_image)
         if not is_finite(outputs):  # as the receiver's process
             raise CheckpointError("the codec decodes a frame to NaN or Inf")
         answers.append(task.answers(outputs))
-        first_image += len(symbols_NK)
+        first_image += len(frame.symbols_NK)
     return answers
 
 
 def _receive(
     codec: ReceiverHalf,
-    symbols_NK: Symbols,
+    frame: SentFrame,
     point: PointSpec | None,
     *,
     link: str,
     first_image: int,
 ) -> npt.NDArray[np.float32]:
+    symbols_NK, used = frame
+    images, symbols = symbols_NK.shape
     received_NK, csi_NM, snr_db = symbols_NK, None, NOISE_FREE_SNR_DB
     equalizer: EqualizerMethod = "zero_forcing"
     if point is not None:
-        passed = pass_frame(Codewords(point, link, first_image, len(symbols_NK)), symbols_NK)
+        passed = pass_frame(Codewords(point, link, first_image, images, used), symbols_NK)
         received_NK, csi_NM = passed.received_BK, passed.csi_BM
         equalizer, snr_db = passed.equalizer, point.snr_db
+    told = {"used_N": parse_used(used, rows=images, symbols=symbols)} if used else {}
     return codec.decode(
         received_NK,
         csi_NM,
-        snr_db_N=np.full(len(symbols_NK), snr_db, dtype=np.float32),
+        snr_db_N=np.full(images, snr_db, dtype=np.float32),
         equalizer=equalizer,
+        **told,
     )

@@ -46,6 +46,9 @@ class StageSettings(Settings):
     )
     weight_decay: float = Field(default=0.0, ge=0, description="of matrices and kernels only")
     momentum: float = Field(default=0.9, ge=0, lt=1, description="of sgd (Nesterov) and muon")
+    beta2: float = Field(
+        default=0.999, gt=0, lt=1, description="of adam and adamw: decay of the squares' mean"
+    )
     max_gradient_norm: float | None = Field(
         default=None,
         gt=0,

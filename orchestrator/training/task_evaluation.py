@@ -15,7 +15,7 @@ import torch
 
 from channel_sim.channels import Codewords
 from channel_sim.superposition import superpose
-from orchestrator.training.reference import Answers, Symbols, decode_frames, encode_frames
+from orchestrator.training.reference import Answers, SentFrame, decode_frames, encode_frames
 from receiver.engine import codec_loader as decoder_loader
 from semcom.checkpoints import open_checkpoint
 from semcom.errors import CheckpointError, ConfigurationError
@@ -33,11 +33,11 @@ from semcom.groups import Group, offsets_of
 from semcom.kept_answers import keep_answer
 from semcom.points import PointSpec
 from semcom.probe import is_finite
-from semcom.shards import Shard, Span
-from semcom.tasks.task import references_of
+from semcom.shards import Span
+from semcom.text_shards import AnyShard, open_shard
 from transmitters.engine import codec_loader as encoder_loader
 
-Frames = dict[str, list[Symbols]]  # symbols_NK of each frame, by link
+Frames = dict[str, list[SentFrame]]  # by link
 
 
 class AnyTaskEvaluation(ABC):
@@ -55,8 +55,8 @@ class AnyTaskEvaluation(ABC):
         self._transmitter = encode(checkpoint)
         decode = decoder_loader(job.receiver_engine, device="cpu", threads=job.decoder_threads)
         self._receiver = decode(checkpoint)
-        self._codec_task = checkpoint.manifest.task
-        self._needs_snr = checkpoint.manifest.needs_snr
+        self._manifest = checkpoint.manifest
+        self._codec_task = self._manifest.task
         self._shard = _planned_shard(self._task)
 
     def lines(self) -> Iterator[EvaluationLine]:
@@ -64,7 +64,7 @@ class AnyTaskEvaluation(ABC):
         encoded_for: float | None = None
         frames: Frames = {}
         for point in sorted(self._task.points, key=lambda point: point.spec.snr_db):
-            if not frames or (self._needs_snr and point.spec.snr_db != encoded_for):
+            if not frames or (self._manifest.needs_snr and point.spec.snr_db != encoded_for):
                 encoded_for, frames = point.spec.snr_db, {}
                 yield from self._encode(frames, point.spec.snr_db)
             torch.set_num_threads(self._job.decoder_threads)
@@ -101,9 +101,8 @@ class AnyTaskEvaluation(ABC):
 
     def _judged_frame(self, answers: Answers, items: Span) -> EvaluatedFrame:
         task, shard = self._codec_task, self._shard
-        references = references_of(task, items.cut(shard.images_NHWC), items.cut(shard.labels_N))
         return EvaluatedFrame(
-            score=dict(task.judge(answers, references)),
+            score=dict(task.judge(answers, shard.references(task, items))),
             answer=task.kept(task.form.format(answers)),
         )
 
@@ -114,15 +113,18 @@ class TaskEvaluation(AnyTaskEvaluation):
     def _encode(self, frames: Frames, snr_db: float) -> Iterator[EncodedImages]:
         torch.set_num_threads(self._job.encoder_threads)
         own = frames[self._task.link] = []
-        for symbols_NK in encode_frames(
+        images = 0
+        for frame in encode_frames(
             self._transmitter,
+            self._manifest,
             self._shard,
             images=self._task.images,
             frame_images=self._job.frame_images,
             snr_db=snr_db,
         ):
-            own.append(symbols_NK)
-            yield self._encoded(sum(map(len, own)))
+            own.append(frame)
+            images += len(frame.symbols_NK)
+            yield self._encoded(images)
 
     def _answers(self, frames: Frames, point: PointSpec) -> dict[str, list[Answers]]:
         link = self._task.link
@@ -155,7 +157,8 @@ class GroupEvaluation(AnyTaskEvaluation):
             for first in range(0, total, step):
                 number = min(step, total - first)
                 items = Span(first + self._offsets[link], number, of=total)
-                own.append(half.encode(items.cut(self._shard.images_NHWC), snr_db=snr_db))
+                sent = half.encode(items.cut(self._shard.items), snr_db=snr_db)
+                own.append(SentFrame(sent))
                 done += number
                 yield self._encoded(done // len(self._group.links))
 
@@ -164,9 +167,10 @@ class GroupEvaluation(AnyTaskEvaluation):
         answers: dict[str, list[Answers]] = {link: [] for link in links}
         first = 0
         for slot in zip(*(frames[link] for link in links), strict=True):
-            number = len(slot[0])
+            symbols_U = [frame.symbols_NK for frame in slot]
+            number = len(symbols_U[0])
             members = [Codewords(point, link, first, number) for link in links]
-            passed = superpose(self._group, members, slot)
+            passed = superpose(self._group, members, symbols_U)
             outputs_U = self._joint_receiver.decode_users(
                 passed.received_BK,
                 passed.csi_BM,
@@ -183,8 +187,8 @@ class GroupEvaluation(AnyTaskEvaluation):
         return self._offsets[link]
 
 
-def _planned_shard(task: EvaluationTask) -> Shard:
-    shard = Shard(task.dataset_dir, "test")
+def _planned_shard(task: EvaluationTask) -> AnyShard:
+    shard = open_shard(task.dataset_dir, "test")
     if shard.digest != task.dataset_digest:
         raise ConfigurationError(f"data set {task.dataset_dir} is not the one that was planned")
     return shard

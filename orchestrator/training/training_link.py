@@ -54,10 +54,10 @@ class TrainingLink(nn.Module):
         device = images_B3SS.device
         snr_db_B = snr_db_B.to(images_B3SS)
         features_BD, symbols_BK = self.transmitter.forward(images_B3SS, snr_db_B)
-        drawn = _draw(symbols_BK.shape, channel=channel, key=key, first=first)
+        drawn = unit_draw(symbols_BK.shape, channel=channel, key=key, first=first)
         fading_B1, noise_BK = (value.to(device, non_blocking=True) for value in drawn)
         noise_BK = noise_BK * torch.pow(10.0, -snr_db_B / 20.0).unsqueeze(1)
-        real, imag = apply_channel(_parts(symbols_BK), _parts(fading_B1), _parts(noise_BK))
+        real, imag = apply_channel(parts(symbols_BK), parts(fading_B1), parts(noise_BK))
         equalized_BK = equalize(
             torch.complex(real, imag), fading_B1, method="zero_forcing", noise_power=0.0
         )
@@ -65,11 +65,11 @@ class TrainingLink(nn.Module):
         return LinkOutput(features_BD, recovered_BD, logits_BT)
 
 
-def _parts(symbols: Tensor) -> tuple[Tensor, Tensor]:
+def parts(symbols: Tensor) -> tuple[Tensor, Tensor]:
     return symbols.real, symbols.imag
 
 
-def _draw(
+def unit_draw(
     shape: torch.Size, *, channel: ChannelSettings, key: str, first: int = 0
 ) -> tuple[Tensor, Tensor]:
     """Fading (B, 1) and noise (B, K) of unit power, as the channel process draws them."""

@@ -2,6 +2,7 @@
 
     rkd           the paper's system: semantic encoder, channel-aware transformer, task head
     jscc          its baselines, which send the feature itself
+    kd_semcom     sentences by a transformer codec, eight symbols a token
     semnoma       images, of several users at once over one channel, or over a plain link
     torch-export  two programs of `torch.export`: any two modules of one's own
 
@@ -17,10 +18,14 @@ from semcom.families.family import (
     JointTransmitterHalf,
     ReceiverHalf,
     TransmitterHalf,
+    VariableLengthReceiverHalf,
+    VariableLengthTransmitterHalf,
+    used_of,
 )
 from semcom.families.registry import GROUP, all_families, family_of
 
 __all__ = [
     "GROUP", "Family", "JointReceiverHalf", "JointTransmitterHalf", "ReceiverHalf",
-    "TransmitterHalf", "all_families", "family_of",
+    "TransmitterHalf", "VariableLengthReceiverHalf", "VariableLengthTransmitterHalf",
+    "all_families", "family_of", "used_of",
 ]  # fmt: skip

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Protocol, get_args
+from typing import TYPE_CHECKING, Any, Protocol, cast, get_args
 
 import numpy as np
 import numpy.typing as npt
@@ -19,9 +19,11 @@ from semcom.errors import ConfigurationError
 from semcom.plugins import named
 from semcom.points import EqualizerMethod
 from semcom.settings import Engine
+from semcom.used_symbols import Used, format_used
 
 if TYPE_CHECKING:  # checkpoints know families
     from semcom.checkpoints import Checkpoint
+    from semcom.codec_manifest import AnyManifest
 
 Symbols = npt.NDArray[np.complex64]
 
@@ -55,6 +57,36 @@ class ReceiverHalf(Protocol):
         ...
 
 
+class VariableLengthTransmitterHalf(TransmitterHalf, Protocol):
+    """The transmitting half of a codec whose manifest says `variable_length`."""
+
+    def used_symbols(self, items: npt.NDArray[Any]) -> Used:
+        """Return how many symbols of each codeword are sent: uint16 (N,), at most K.
+
+        The symbols of a codeword after them are 0; its mean |z|^2 is at most 1 over them.
+        """
+        ...
+
+
+class VariableLengthReceiverHalf(ReceiverHalf, Protocol):
+    """The receiving half of a codec whose manifest says `variable_length`."""
+
+    def decode(
+        self,
+        received_NK: Symbols,
+        csi_NM: Symbols | None,
+        *,
+        snr_db_N: npt.NDArray[np.float32],
+        equalizer: EqualizerMethod,
+        used_N: Used | None = None,
+    ) -> npt.NDArray[np.float32]:
+        """Decode codewords of which `used_N` symbols were sent; None: all.
+
+        Any number from 0 to K may come, whatever the transmitting half sends.
+        """
+        ...
+
+
 class JointTransmitterHalf(TransmitterHalf, Protocol):
     """The transmitting half of users who send in one slot."""
 
@@ -82,6 +114,14 @@ class JointReceiverHalf(ReceiverHalf, Protocol):
         where nothing fades. `snr_db_N` is against the total power of the slot.
         """
         ...
+
+
+def used_of(codec: TransmitterHalf, manifest: AnyManifest, items: npt.NDArray[Any]) -> bytes:
+    """Return what the frame of some items states as `used`."""
+    if not manifest.variable_length:
+        return b""
+    used_N = cast(VariableLengthTransmitterHalf, codec).used_symbols(items)
+    return format_used(used_N, manifest.symbols)
 
 
 LoadTransmitter = Callable[["Checkpoint", Engine, int], TransmitterHalf]

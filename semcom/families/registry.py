@@ -14,6 +14,7 @@ OURS = {
     "jscc": "semcom.families.paper:JSCC",
     "semnoma": "semcom.families.semnoma:SEMNOMA",
     "torch-export": "semcom.families.exported:TORCH_EXPORT",
+    "kd_semcom": "semcom.families.kd_semcom:KD_SEMCOM",
 }
 
 

@@ -12,12 +12,15 @@ import torch.nn.functional as F
 from torch import Tensor
 
 
-def normalize_power(codeword_Bc: Tensor) -> Tensor:
+def normalize_power(codeword_Bc: Tensor, used_B: Tensor | None = None) -> Tensor:
     """Scale each row to mean square 1/2 per real, that is mean |z|^2 = 1 per complex symbol.
 
-    Per image, never per batch: a neighbour changes nobody's SNR. A zero row stays zero.
+    Per image, never per batch: a neighbour changes nobody's SNR. A zero row stays zero. `used_B`:
+    how many reals of each row are sent, where the others are zero.
     """
     mean_square_B1 = codeword_Bc.square().mean(dim=1, keepdim=True)
+    if used_B is not None:
+        mean_square_B1 = mean_square_B1 * (codeword_Bc.shape[1] / used_B.unsqueeze(1))
     return codeword_Bc * torch.rsqrt(2.0 * mean_square_B1.clamp_min(1e-12))
 
 

@@ -2,6 +2,7 @@
 
     classification   a class per image; share of right answers
     reconstruction   an image per image; PSNR, mean squared error, SSIM
+    text             a sentence per sentence; BLEU, word, character and bit error rates
 
 A task of one's own is a subclass of `Task` that an installed package names under the entry-point
 group `rkd_sc.tasks`.

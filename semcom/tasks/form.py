@@ -1,4 +1,8 @@
-"""The form of an answer: type and shape of what is said of each item."""
+"""The form of an answer: type and shape of what is said of each item, and its bytes.
+
+AnswerForm   every answer has one shape; the answers to a frame follow each other
+RaggedForm   answers are rows of at most `longest` u16; lengths first, then what the rows hold
+"""
 
 from __future__ import annotations
 
@@ -13,7 +17,9 @@ from semcom.errors import ProtocolError
 
 MAX_DIMENSIONS = 4
 MAX_SIDE = 8192
+MAX_LONGEST = 4096
 DTypeName = Literal["uint8", "uint16"]
+U16 = np.dtype("<u2")
 
 
 class AnswerForm(BaseModel):
@@ -47,3 +53,63 @@ class AnswerForm(BaseModel):
         """Return answers (items, *shape) as bytes."""
         dtype = np.dtype(self.dtype).newbyteorder("<")
         return np.ascontiguousarray(answers, dtype=dtype).tobytes()
+
+
+class RaggedForm(BaseModel):
+    """Rows of 0 to `longest` numbers from 1 to 65,535 each, an item's length being its own.
+
+    Bytes: a u16 per item, its length; then the numbers of all rows, one after the other, u16 each;
+    all little-endian. In memory a row is filled up with zeros, which no answer holds: so an answer
+    has one form in bytes and one in memory.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    longest: int = Field(ge=1, le=MAX_LONGEST)
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Shape of an item's row in memory."""
+        return (self.longest,)
+
+    @property
+    def item_bytes(self) -> int:
+        """Bytes of the longest answer to one item."""
+        return (1 + self.longest) * U16.itemsize
+
+    def parse(self, answer: bytes, items: int) -> npt.NDArray[Any]:
+        """Return the answers to `items` items as an array (items, longest), filled up with zeros.
+
+        Raises:
+            ProtocolError: `shape`, where bytes and lengths do not fit, or a row holds a zero.
+        """
+        if len(answer) % U16.itemsize or len(answer) < items * U16.itemsize:
+            raise ProtocolError(
+                "shape", f"an answer of {len(answer)} bytes holds no lengths of {items} items"
+            )
+        numbers = np.frombuffer(answer, dtype=U16)
+        lengths_N, packed = numbers[:items].astype(np.int64), numbers[items:]
+        highest = int(lengths_N.max(initial=0))
+        if highest > self.longest:
+            raise ProtocolError("shape", f"an answer of length {highest}, at most {self.longest}")
+        if int(lengths_N.sum()) != len(packed):
+            raise ProtocolError(
+                "shape", f"an answer of {len(packed)} numbers, its lengths say {lengths_N.sum()}"
+            )
+        if not packed.all():
+            raise ProtocolError("shape", "an answer holds a zero")
+        rows = np.zeros((items, self.longest), dtype=U16)
+        rows[np.arange(self.longest) < lengths_N[:, None]] = packed
+        return rows
+
+    def format(self, answers: npt.NDArray[Any]) -> bytes:
+        """Return answers (items, longest), filled up with zeros, as bytes."""
+        rows = np.asarray(answers, dtype=U16)
+        there = rows != 0
+        lengths_N = there.sum(axis=1)
+        assert (there == (np.arange(self.longest) < lengths_N[:, None])).all()
+        content: bytes = lengths_N.astype(U16).tobytes() + rows[there].tobytes()
+        return content
+
+
+AnyForm = AnswerForm | RaggedForm

@@ -116,3 +116,26 @@ def mean(of: str, step: float) -> tuple[Callable[[Score], float], Callable[[Scor
         return value(score) - Z_95 * error, value(score) + Z_95 * error
 
     return value, interval
+
+
+def ratio(of: str, per: str) -> tuple[Callable[[Score], float], Callable[[Score], Interval]]:
+    """Return value and interval of a ratio of two sums, as errors per word; 0 where `per` is.
+
+    The interval is that of a ratio estimator (delta method): items are drawn, each with its `of`
+    and its `per`. It takes the sums `{of}_squares`, `{per}_squares` and `{of}_{per}` (products).
+    """
+
+    def value(score: Score) -> float:
+        return score[of] / score[per] if score[per] else 0.0
+
+    def interval(score: Score) -> Interval:
+        items, rate = score[ITEMS], value(score)
+        if items < 2 or not score[per]:
+            return rate, rate
+        spread = score[f"{of}_squares"] + rate * (
+            rate * score[f"{per}_squares"] - 2 * score[f"{of}_{per}"]
+        )
+        error = sqrt(max(0.0, spread) * items / (items - 1)) / score[per]
+        return max(0.0, rate - Z_95 * error), rate + Z_95 * error
+
+    return value, interval

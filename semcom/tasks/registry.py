@@ -15,6 +15,7 @@ GROUP = "rkd_sc.tasks"
 OURS = {
     "classification": "semcom.tasks.classification:Classification",
     "reconstruction": "semcom.tasks.reconstruction:Reconstruction",
+    "text": "semcom.tasks.text:Text",
 }
 
 

@@ -13,17 +13,17 @@ from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from typing import Any, ClassVar, Literal
 
-import numpy as np
 import numpy.typing as npt
 from pydantic import BaseModel, ConfigDict
 
 from semcom.errors import ProtocolError
-from semcom.tasks.form import AnswerForm
+from semcom.tasks.form import AnyForm
 from semcom.tasks.metric import Metric
 from semcom.tasks.score import ITEMS, MAX_SUM, Score
 
-# What the transmitter holds an answer against: the label of an item, or the item itself.
-Reference = Literal["labels", "items"]
+# What the transmitter holds an answer against: the label of an item, the item itself, or a sentence
+# with its words (`semcom.tasks.text.Sentences`).
+Reference = Literal["labels", "items", "sentences"]
 MAX_KEPT_BYTES = 8192  # of a frame's answer, in a ledger and in every message about it
 
 
@@ -54,7 +54,7 @@ class Task(BaseModel, ABC):
 
     @property
     @abstractmethod
-    def form(self) -> AnswerForm:
+    def form(self) -> AnyForm:
         """Type and shape of the answer to one item."""
 
     @property
@@ -75,7 +75,7 @@ class Task(BaseModel, ABC):
         """
 
     @abstractmethod
-    def judge(self, answers: npt.NDArray[Any], references: npt.NDArray[Any]) -> Score:
+    def judge(self, answers: npt.NDArray[Any], references: Any) -> Score:
         """Compare answers (N, ...) with their references; returns the sums over all N items."""
 
     def kept(self, answer: bytes) -> bytes:
@@ -101,7 +101,7 @@ class Task(BaseModel, ABC):
         if len(kept) != expected:
             raise ProtocolError("shape", f"has {len(kept)} bytes as its answer, not {expected}")
 
-    def rejudge(self, kept: bytes, references: npt.NDArray[Any]) -> Score | None:
+    def rejudge(self, kept: bytes, references: Any) -> Score | None:
         """Judge again by what was kept; None where the answer itself would be needed."""
         del kept, references
         return None
@@ -115,10 +115,3 @@ class Task(BaseModel, ABC):
         if not all(-MAX_SUM <= each <= MAX_SUM for each in score.values()):
             return "has a sum beyond 63 bits"
         return ""
-
-
-def references_of(
-    task: Task, items: npt.NDArray[Any], labels_N: npt.NDArray[np.uint16]
-) -> npt.NDArray[Any]:
-    """Return what the answers to these items are judged by."""
-    return labels_N if task.REFERENCE == "labels" else items

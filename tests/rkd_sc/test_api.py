@@ -116,6 +116,31 @@ class TestChannel:
         with pytest.raises(ConfigurationError, match="not \\(N, K\\)"):
             rkd_sc.Channel().pass_through(symbols, snr_db=0)
 
+    def test_symbols_that_are_not_used_stay_zero(self):
+        used = [4, 2, 0]
+        symbols = self.SYMBOLS * (np.arange(4) < np.array(used)[:, None])
+        channel = rkd_sc.Channel("rayleigh")
+        received = channel.pass_through(symbols, snr_db=5, used=used)
+        whole = channel.pass_through(symbols, snr_db=5)
+        for row, every, count in zip(received.symbols, whole.symbols, used, strict=True):
+            assert np.array_equal(row[:count], every[:count])
+            assert not row[count:].any()
+        assert every.all()
+
+    @pytest.mark.parametrize(
+        ("used", "complaint"),
+        [
+            ([4, 2], "3 integers"),
+            ([4.0, 2.0, 1.0], "3 integers"),
+            ([4, 5, 1], "0 to 4 symbols"),
+            ([4, -1, 1], "0 to 4 symbols"),
+            ([4, 2, 1], "symbols after those that it uses"),
+        ],
+    )
+    def test_used_that_does_not_fit_is_one_line(self, used, complaint):
+        with pytest.raises(ConfigurationError, match=complaint):
+            rkd_sc.Channel().pass_through(self.SYMBOLS, snr_db=5, used=used)
+
 
 def test_codecs_are_those_of_a_folder_or_the_shipped_ones(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)

@@ -46,6 +46,7 @@ SPEC = PointSpec(
     seed=2**63 - 1,
 )
 SYMBOLS = (np.arange(6) - 2.5j).astype(np.complex64).reshape(2, 3)
+SENT = SYMBOLS * np.array([[1, 1, 0], [1, 1, 1]], dtype=np.complex64)
 DURATIONS = {"channel_ms": 0.25, "batch_wait_ms": 1.5, "decode_ms": 3.0}
 
 SAMPLES: list[tuple[Message, wire.Symbols]] = [
@@ -75,6 +76,19 @@ SAMPLES: list[tuple[Message, wire.Symbols]] = [
             equalizer="zero_forcing", channel_ms=0.5,
         ),
         SYMBOLS,
+    ),
+    (
+        SymbolFrame(
+            key=KEY, first_image=14, images=2, symbols=3, codec=DIGEST, used=b"\2\0\3\0"
+        ),
+        SENT,
+    ),
+    (
+        ReceivedFrame(
+            key=KEY, images=2, symbols=3, codec=DIGEST, csi_columns=0, snr_db=-7.5,
+            equalizer="mmse", channel_ms=0.5, used=b"\2\0\3\0",
+        ),
+        SENT,
     ),
     (
         TaskResult(key=KEY, codec=DIGEST, **DURATIONS),

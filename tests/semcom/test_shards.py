@@ -167,8 +167,9 @@ def test_a_manifest_with_classes_is_written_as_ever(tmp_path):
     [
         (1, [], "classes: 0, format 1 has at least 2"),
         (1, ["ant"], "classes: 1, format 1 has at least 2"),
-        (2, CLASSES, "format 2 is for images without any"),
-        (3, CLASSES, "format: Input should be 1 or 2"),
+        (2, CLASSES, "format 2 is for items without any"),
+        (3, [], "sentences: stated by format 3"),
+        (4, CLASSES, "format: Input should be 1, 2 or 3"),
     ],
 )
 def test_classes_that_the_format_does_not_have_are_told(tmp_path, format_, classes, told):

@@ -13,7 +13,7 @@ from semcom.messages import (
     TaskResult,
 )
 from semcom.points import PointSpec
-from transmitters.frame_plan import FramePlan
+from transmitters.frame_plan import Encoded, FramePlan
 from transmitters.sender import RESULTS_BYTES, InFlight, Judged, Sender
 
 CODEC, OTHER_CODEC = "ab" * 32, "cd" * 32
@@ -52,7 +52,7 @@ def sender_of(
 def encode(sender: Sender, plan: FramePlan, now_s: float = 0.0) -> InFlight:
     """The frame is encoded and sent."""
     symbols_BK = np.full((plan.images, 3), plan.frame, dtype=np.complex64)
-    return sender.encoded(plan, symbols_BK, encode_ms=2.0, now_s=now_s)
+    return sender.encoded(Encoded(plan, symbols_BK, encode_ms=2.0), now_s=now_s)
 
 
 def fly(sender: Sender, now_s: float = 0.0) -> list[InFlight]:

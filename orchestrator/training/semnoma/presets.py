@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any, get_args
 
-from orchestrator.training.effects import Reasons, idle_momentum, refuse_idle
+from orchestrator.training.effects import Reasons, idle_moments, refuse_idle
 from orchestrator.training.overrides import laid_over
 from orchestrator.training.semnoma.settings import (
     SYSTEM_STAGES,
@@ -137,7 +137,7 @@ def check_effects(
 
 def _contradicted(settings: SemnomaSettings) -> Reasons:
     """What has no effect beside the other settings, whatever the command runs."""
-    yield from idle_momentum(settings.stages)
+    yield from idle_moments(settings.stages)
 
 
 def _idle(settings: SemnomaSettings) -> Reasons:

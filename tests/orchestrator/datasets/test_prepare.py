@@ -108,6 +108,7 @@ def test_unknown_name_lists_the_known_ones(tmp_path):
         "shapes10",
         "shapes100",
         "shapes200",
+        "sentences",
     )
     with pytest.raises(ConfigurationError, match=r"'mnist'; there are cifar10, .*shapes200"):
         prepare("mnist", root=tmp_path, source=None)

@@ -10,7 +10,7 @@ from channel_sim.channels import ChannelDraw, pass_through
 from orchestrator.training.loop import learning_rate
 from orchestrator.training.losses import joint
 from orchestrator.training.settings import DistillationSettings, StageSettings
-from orchestrator.training.training_link import TrainingLink, _draw
+from orchestrator.training.training_link import TrainingLink, unit_draw
 from semcom.architecture import (
     ChannelCodecArchitecture,
     CodecArchitecture,
@@ -55,7 +55,7 @@ def test_training_link_gives_the_logits_of_the_deployed_path(
         trained = link(prepared, snr_db_B=snr_db_B, channel=channel, key="test").logits_BT.numpy()
 
     symbols_BK = link.transmitter.encode(images, snr_db=snr_db)
-    fading, unit_noise = _draw(torch.Size(symbols_BK.shape), channel=channel, key="test")
+    fading, unit_noise = unit_draw(torch.Size(symbols_BK.shape), channel=channel, key="test")
     noise = unit_noise * torch.pow(10.0, -snr_db_B / 20.0).unsqueeze(1)
     draw = ChannelDraw(fading.numpy(), noise.numpy(), fading.numpy())
     served = link.receiver.decode(
@@ -80,17 +80,19 @@ def test_noise_of_a_sample_follows_its_own_snr() -> None:
     assert power[1::2].mean().item() == pytest.approx(0.01, rel=0.05)
 
 
-def test_ranks_draw_their_images_part_of_one_channel() -> None:
+def test_ranksunit_draw_their_images_part_of_one_channel() -> None:
     channel = ChannelSettings(model="rayleigh")
-    whole = _draw(torch.Size((8, 6)), channel=channel, key="k")
-    parts = [_draw(torch.Size((4, 6)), channel=channel, key="k", first=first) for first in (0, 4)]
+    whole = unit_draw(torch.Size((8, 6)), channel=channel, key="k")
+    parts = [
+        unit_draw(torch.Size((4, 6)), channel=channel, key="k", first=first) for first in (0, 4)
+    ]
     for index in range(2):
         assert torch.equal(torch.cat([part[index] for part in parts]), whole[index])
 
 
 def test_rician_fades_have_a_line_of_sight() -> None:
     channel = ChannelSettings(model="rician", rician_k=9.0)
-    fading, _ = _draw(torch.Size((20_000, 1)), channel=channel, key="k")
+    fading, _ = unit_draw(torch.Size((20_000, 1)), channel=channel, key="k")
     assert abs(fading.mean() - 0.9**0.5) < 0.01
     assert fading.abs().square().mean().item() == pytest.approx(1.0, abs=0.02)
 

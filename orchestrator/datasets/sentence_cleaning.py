@@ -1,0 +1,50 @@
+"""Lines of text to the sentences of a data set, as DeepSC's public code cleans Europarl's.
+
+Letters lose their accents and become small, `.`, `!` and `?` become words, everything else becomes
+a blank. A sentence has 5 to 29 words.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Iterable, Iterator
+
+MIN_WORDS, MAX_WORDS = 5, 29
+TAG = re.compile(r"\s*<[A-Za-z][^<>]*>\s*")  # a whole line, as <SPEAKER ID="081" NAME="...">
+LANGUAGE = re.compile(r"\([A-Z]{2}\)")  # of a speech that was translated, as (PT)
+SENTENCE_END = re.compile(r"""(?<=[.!?])['")]*\s+(?=['"(]*[A-Z])""")
+MARK = re.compile(r"([.!?])")
+OTHER = re.compile(r"[^a-z.!?]+")
+
+
+def cleaned(line: str) -> str:
+    """Return the words of a line with a blank between them; nothing where there are none."""
+    letters = line
+    if not line.isascii():
+        parts = unicodedata.normalize("NFD", line)
+        letters = "".join(each for each in parts if unicodedata.category(each) != "Mn")
+    return OTHER.sub(" ", MARK.sub(r" \1", letters.lower())).strip()
+
+
+def is_sentence(text: str) -> bool:
+    """Whether a cleaned line has as many words as a sentence may have."""
+    return MIN_WORDS <= text.count(" ") + 1 <= MAX_WORDS
+
+
+def sentences(lines: Iterable[str]) -> Iterator[str]:
+    """Yield the sentences of a file, cleaned: one of each line.
+
+    A file with lines that are tags is a transcript of Europarl: its other lines are paragraphs,
+    which are cut into sentences.
+    """
+    is_transcript = False
+    for line in lines:
+        if TAG.fullmatch(line):
+            is_transcript = True
+            continue
+        pieces = SENTENCE_END.split(LANGUAGE.sub(" ", line)) if is_transcript else [line]
+        for piece in pieces:
+            text = cleaned(piece)
+            if is_sentence(text):
+                yield text

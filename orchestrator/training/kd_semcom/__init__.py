@@ -1,0 +1,1 @@
+"""Training of codecs of sentences: teacher, students by distillation, baselines, DeepSC."""

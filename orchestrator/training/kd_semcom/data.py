@@ -1,0 +1,103 @@
+"""Sentences to train on: batches in an order that keyed generators decide.
+
+Shape legend: N sentences of the set, B batch, T tokens of the longest sentence, with END.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from orchestrator.training.data import EpochKey, Rank, keyed_generator
+from orchestrator.training.settings import AugmentationSettings
+from semcom.text_shards import TextShard
+from semcom.vocabulary import END
+from transmitters.kd_semcom.encoder import with_end
+
+
+@dataclass(frozen=True)
+class SentenceBatch:
+    """One rank's part of a step's sentences, and the key of everything random about the step.
+
+    tokens_BT int64 with END, filled up with PAD; lengths_B counts the tokens; the part is
+    sentences first..first+B of the step's `total`.
+    """
+
+    tokens_BT: Tensor
+    lengths_B: Tensor
+    first: int
+    total: int
+    key: str
+
+    def uniform(self, purpose: str, *shape: int) -> Tensor:
+        """Numbers in 0..1, (B, *shape), the same whatever part a rank holds."""
+        generator = keyed_generator(f"{self.key}/{purpose}")
+        drawn = torch.rand(self.total, *shape, generator=generator)
+        return drawn[self.first : self.first + len(self.lengths_B)]
+
+
+class SentenceSet:
+    """Sentences of one split in memory."""
+
+    def __init__(self, shard: TextShard, limit: int | None = None) -> None:
+        self.manifest = shard.manifest
+        self.digest = shard.digest
+        words_NL = torch.from_numpy(np.array(shard.tokens_NL[:limit]).astype(np.int64))
+        words_N = torch.from_numpy(np.array(shard.lengths_N[:limit]))
+        self.tokens_NT = with_end(words_NL, words_N, END)
+        self.lengths_N = words_N + 1
+
+    @classmethod
+    def read(cls, dataset_dir: Path, limit: int | None) -> SentenceSet:
+        """Return the training sentences of a data set.
+
+        Raises:
+            ConfigurationError: they are missing or damaged.
+        """
+        return cls(TextShard(dataset_dir, "train"), limit)
+
+    def __len__(self) -> int:
+        return len(self.lengths_N)
+
+    def epoch(
+        self,
+        augmentation: AugmentationSettings,
+        *,
+        key: EpochKey,
+        batch: int,
+        views: bool,
+        rank: Rank,
+    ) -> SentenceEpoch:
+        """Return the batches of an epoch; sentences are not augmented."""
+        del augmentation, views
+        return SentenceEpoch(self, key=key, batch=batch, rank=rank)
+
+
+class SentenceEpoch:
+    """The batches of one epoch, by step, in an order that (seed, stage, epoch) alone decide."""
+
+    def __init__(self, sentences: SentenceSet, *, key: EpochKey, batch: int, rank: Rank) -> None:
+        self._sentences = sentences
+        self._key = str(key)
+        self._batch = batch
+        self._rank = rank
+        self._order_N = torch.randperm(len(sentences), generator=keyed_generator(f"{key}/order"))
+
+    def __getitem__(self, step: int) -> SentenceBatch:
+        """This rank's part of the batch of a step."""
+        part = self._batch // self._rank.count
+        first = self._rank.index * part
+        start = step * self._batch + first
+        chosen = self._order_N[start : start + part]
+        lengths_B = self._sentences.lengths_N[chosen]
+        return SentenceBatch(
+            tokens_BT=self._sentences.tokens_NT[chosen, : int(lengths_B.max())],
+            lengths_B=lengths_B,
+            first=first,
+            total=self._batch,
+            key=f"{self._key}/{step}",
+        )

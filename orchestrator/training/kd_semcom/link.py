@@ -1,0 +1,51 @@
+"""The link as training sees it: the deployed modules around a draw of the channel.
+
+Shape legend: B sentences, T tokens, D width, R = 16 reals of a token, V vocabulary.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from orchestrator.training.kd_semcom.channel import TextDraw
+from receiver.kd_semcom.codec import SentenceReceiver, token_reals
+from semcom.families.kd_semcom import KdSemcomArchitecture
+from semcom.vocabulary import PAD, START
+from transmitters.kd_semcom.codec import SentenceTransmitter
+from transmitters.kd_semcom.encoder import codewords
+
+
+@dataclass(frozen=True)
+class TextOutput:
+    """What a link computes of a batch at the points at which a student may follow a teacher.
+
+    p (B, T, D), x (B, T, R), p_hat (B, T, D), t_hat (B, T, D), s_hat (B, T, V).
+    """
+
+    p: Tensor
+    x: Tensor
+    p_hat: Tensor
+    t_hat: Tensor
+    s_hat: Tensor
+
+
+class TextLink(nn.Module):
+    """Both halves of a codec, end to end, with teacher forcing."""
+
+    def __init__(self, architecture: KdSemcomArchitecture, dropout: float) -> None:
+        super().__init__()
+        self.transmitter = SentenceTransmitter(architecture, dropout)
+        self.receiver = SentenceReceiver(architecture, dropout=dropout)
+        self.parts = nn.ModuleDict({**self.transmitter.modules, **self.receiver.modules})
+
+    def forward(self, tokens_BT: Tensor, draw: TextDraw) -> TextOutput:
+        """Send tokens with END, (B, T), through one draw of the channel."""
+        p, x = self.transmitter.forward(tokens_BT)
+        received = draw.received(codewords(x, tokens_BT))
+        p_hat = self.receiver.decoder(token_reals(received))
+        inputs_BT = F.pad(tokens_BT[:, :-1], (1, 0), value=START)
+        t_hat = self.receiver.semantic_decoder(inputs_BT, p_hat, tokens_BT != PAD)
+        return TextOutput(p, x, p_hat, t_hat, self.receiver.head(t_hat))

@@ -1,0 +1,121 @@
+"""Channel decoder, semantic decoder and prediction layer of sentences, Table I of Liu et al.
+
+Shape legend: B sentences, T positions, S received tokens, D width, R = 16 reals of a token,
+V vocabulary.
+"""
+
+from __future__ import annotations
+
+from itertools import pairwise
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from semcom.families.kd_semcom import KdSemcomArchitecture, channel_decoder_widths
+from semcom.nn.transformer import DecoderLayer, Keys, TokenEmbedding
+from semcom.vocabulary import END, PAD, START
+
+
+class TokenChannelDecoder(nn.Module):
+    """p^: the 16 reals of a received token -> a vector, eq. (21)."""
+
+    def __init__(self, architecture: KdSemcomArchitecture) -> None:
+        super().__init__()
+        widths, beside = channel_decoder_widths(architecture)
+        self.layers = nn.ModuleList(nn.Linear(*pair) for pair in pairwise(widths))
+        self.beside = nn.ModuleList(nn.Linear(*pair) for pair in pairwise(beside))
+        if beside:
+            self.norm = nn.LayerNorm(architecture.width)
+
+    def forward(self, received_BSR: Tensor) -> Tensor:
+        """(B, S, R) -> (B, S, D)."""
+        a: Tensor = self.layers[0](received_BSR)
+        for layer in self.layers[1:]:
+            a = layer(F.relu(a))
+        if not self.beside:
+            return a
+        b = a
+        for layer in self.beside:
+            b = layer(F.relu(b))
+        out: Tensor = self.norm(a + b)
+        return out
+
+
+class SemanticDecoder(nn.Module):
+    """t^: the tokens so far and what was received -> a vector per position, eq. (22)-(24)."""
+
+    def __init__(self, architecture: KdSemcomArchitecture, dropout: float) -> None:
+        super().__init__()
+        width, heads, inner = architecture.width, architecture.heads, architecture.inner
+        self.embedding = TokenEmbedding(
+            architecture.vocabulary, width, architecture.tokens, dropout
+        )
+        self.layers = nn.ModuleList(
+            DecoderLayer(width, heads, inner, dropout) for _ in range(architecture.layers)
+        )
+
+    @property
+    def ordered(self) -> list[DecoderLayer]:
+        """Its layers."""
+        return [layer for layer in self.layers if isinstance(layer, DecoderLayer)]
+
+    def forward(self, inputs_BT: Tensor, memory_BSD: Tensor, there_BS: Tensor) -> Tensor:
+        """Tokens from START on, (B, T), all at once -> (B, T, D)."""
+        positions = inputs_BT.shape[1]
+        causal = torch.ones(positions, positions, dtype=torch.bool, device=inputs_BT.device).tril()
+        x_BTD: Tensor = self.embedding(inputs_BT)
+        mask = there_BS[:, None, None, :]
+        for layer in self.ordered:
+            seen, memory = layer.attention.keys(x_BTD), layer.cross.keys(memory_BSD)
+            x_BTD = layer(x_BTD, seen, causal, memory, mask)
+        return x_BTD
+
+
+class KeyValueCache:
+    """What the layers of a decoder have computed for the positions so far."""
+
+    def __init__(self, decoder: SemanticDecoder, memory_BSD: Tensor, there_BS: Tensor) -> None:
+        self._decoder = decoder
+        self._mask = there_BS[:, None, None, :]
+        self._memories: list[Keys] = [layer.cross.keys(memory_BSD) for layer in decoder.ordered]
+        self._seen: list[Keys | None] = [None] * len(self._memories)
+        self._position = 0
+
+    def step(self, tokens_B: Tensor) -> Tensor:
+        """Take the next token of every sentence -> t^ of its position (B, D)."""
+        x_B1D: Tensor = self._decoder.embedding(tokens_B.unsqueeze(1), self._position)
+        for at, layer in enumerate(self._decoder.ordered):
+            keys: Keys = layer.attention.keys(x_B1D)
+            before = self._seen[at]
+            if before is not None:
+                keys = (torch.cat([before[0], keys[0]], 2), torch.cat([before[1], keys[1]], 2))
+            self._seen[at] = keys
+            x_B1D = layer(x_B1D, keys, None, self._memories[at], self._mask)
+        self._position += 1
+        return x_B1D[:, 0]
+
+
+def greedy(
+    decoder: SemanticDecoder, head: nn.Module, memory_BSD: Tensor, there_BS: Tensor
+) -> Tensor:
+    """Decode token by token until END, or as many tokens as were received.
+
+    Returns:
+        Token ids float32 (B, S), PAD from END on; NaN in rows whose logits were not finite.
+    """
+    cache = KeyValueCache(decoder, memory_BSD, there_BS)
+    lengths_B = there_BS.sum(dim=1)
+    sentences, longest = there_BS.shape
+    tokens_BS = torch.full((sentences, longest), float(PAD), device=memory_BSD.device)
+    last_B = torch.full((sentences,), START, device=memory_BSD.device)
+    open_B = torch.ones(sentences, dtype=torch.bool, device=memory_BSD.device)
+    for at in range(longest):
+        logits_BV = head(cache.step(last_B))
+        last_B = logits_BV.argmax(dim=1)
+        open_B = open_B & (last_B != END) & (at < lengths_B)
+        if not bool(open_B.any()):
+            break
+        tokens_BS[:, at] = torch.where(open_B, last_B.float(), float(PAD))
+        tokens_BS[~logits_BV.isfinite().all(dim=1) & open_B, at] = float("nan")
+    return tokens_BS
