@@ -18,7 +18,6 @@ from receiver.equalizer import equalize_arrays
 from receiver.kd_semcom.decoder import SemanticDecoder, TokenChannelDecoder, greedy
 from semcom.checkpoints import Checkpoint
 from semcom.codec_manifest import FamilyManifest
-from semcom.errors import ConfigurationError
 from semcom.families.kd_semcom import (
     REALS_PER_TOKEN,
     SYMBOLS_PER_TOKEN,
@@ -97,13 +96,8 @@ def load_receiver(
 
     Raises:
         CheckpointError: weights that are damaged, do not fit, or compute nothing useful.
-        ConfigurationError: another engine than torch is asked for.
     """
-    del threads
-    if engine != "torch":
-        raise ConfigurationError(
-            f"codec {checkpoint.folder.name} needs torch: set receiver_engine: torch"
-        )
+    del threads, engine  # it is torch: see the family
     manifest = checkpoint.manifest
     assert isinstance(manifest, FamilyManifest)
     architecture = KdSemcomArchitecture.model_validate(manifest.architecture)

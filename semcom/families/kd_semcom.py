@@ -183,4 +183,5 @@ KD_SEMCOM = Family(
     transmitter="transmitters.kd_semcom.codec:load_transmitter",
     receiver="receiver.kd_semcom.codec:load_receiver",
     check="semcom.families.kd_semcom:check_content",
+    engines=("torch",),
 )
