@@ -43,6 +43,9 @@ FIELDS: dict[int, tuple[str, ...]] = {
         "equalizer",
         "channel_ms",
         "snr_measured_db",
+        "links",
+        "first_image",
+        "seed",
     ),
     TASK_RESULT: (
         "key",
@@ -63,7 +66,7 @@ DEFAULTS: dict[int, dict[str, Any]] = {
         "stream": None,
         "arithmetic": None,
     },
-    RECEIVED_FRAME: {"snr_measured_db": None},
+    RECEIVED_FRAME: {"snr_measured_db": None, "links": [], "first_image": 0, "seed": 0},
     TASK_RESULT: {"snr_measured_db": None},
     REFUSAL: {"key": None},
 }

@@ -327,6 +327,9 @@ def test_session_of_the_page_runs_as_written(tmp_path: Path) -> None:
         "csi_columns": 1,
         "snr_db": 10.0,
         "equalizer": "zero_forcing",
+        "links": [],
+        "first_image": 3,
+        "seed": 7,
     }
     assert first.bits.tolist() == [[False, True, True, False, False]]
     assert client.transmitter.answers["bench", 1, "bpsk", 0].payload == b"\x02\0"
