@@ -15,7 +15,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from orchestrator.datasets.one_writer import alone
-from orchestrator.datasets.own_pictures import FORMATS
+from orchestrator.datasets.own_pictures import SUFFIXES as PICTURES
+from orchestrator.datasets.parquet_files import SUFFIX as PARQUET
 from orchestrator.datasets.prepare import DATASETS
 from orchestrator.datasets.sentence_cleaning import MAX_WORDS, MIN_WORDS, sentences
 from orchestrator.datasets.word_counts import frequent_words, vocabulary_of
@@ -32,6 +33,7 @@ WORDS, TRAIN = 8_000, 200_000
 HELD_OUT = 5_000  # test sentences at most, and as many for validation
 HELD_OUT_SHARE = 0.1  # ... and of all at most
 ZIPPED = ".gz"
+NO_TEXT = PICTURES | {PARQUET}  # beside which a text file is a note
 SUFFIXES = (".txt", ".en", ".text")
 TRANSCRIPTS = "ep-"  # of the corpus europarlmin, beside the minutes of its sessions
 ENGLISH = ".en"  # of a corpus that has a file for each language
@@ -60,7 +62,7 @@ class TextSize:
 
 
 def holds_text(source: Path) -> bool:
-    """Whether a source is a text file, or a folder with text files and no images."""
+    """Whether a source is a text file, or a folder with text files and no images or tables."""
     try:
         if source.is_file():
             return _is_text(source)
@@ -68,7 +70,7 @@ def holds_text(source: Path) -> bool:
     except OSError as error:
         raise ConfigurationError(f"cannot read {source}: {error.strerror}") from error
     return any(map(_is_text, names)) and not any(
-        path.suffix.casefold() in FORMATS for path in names
+        path.suffix.casefold() in NO_TEXT for path in names
     )
 
 

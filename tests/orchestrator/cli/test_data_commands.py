@@ -42,12 +42,18 @@ def test_a_set_of_ones_own_is_prepared_kept_and_prepared_again(semcom, tmp_path)
     [
         (("Mine", "--from", "from"), "data set 'Mine' is no name"),
         (("../x", "--from", "from"), "data set '../x' is no name"),
-        (("mine",), "one of your own is made of images with '--from DIR'"),
-        (("mine", "--keep"), "one of your own is made of images with '--from DIR'"),
-        (("cifar10", "--size", "32"), "--size, --test-share: of your own images, not of cifar10"),
-        (("shapes10", "--test-share", "0.1"), "of your own images, not of shapes10"),
+        (("mine",), "one of your own is made of images or sentences with '--from DIR'"),
+        (("mine", "--keep"), "one of your own is made of images or sentences with '--from DIR'"),
+        (
+            ("cifar10", "--size", "32"),
+            "--size, --test-share, --words, --sentences: of your own items, not of cifar10",
+        ),
+        (("shapes10", "--test-share", "0.1"), "of your own items, not of shapes10"),
         (("mine", "--from", "from", "--size", "4"), "images have 8 to 1,024 pixels"),
-        (("mine", "--size", "32"), "one of your own is made of images with '--from DIR'"),
+        (
+            ("mine", "--size", "32"),
+            "one of your own is made of images or sentences with '--from DIR'",
+        ),
     ],
 )
 def test_what_cannot_be_is_one_line_and_exit_code_2(semcom, tmp_path: Path, words, told):

@@ -187,3 +187,22 @@ def test_prepare_command_tells_text_from_images(tmp_path, monkeypatch, capsys):
     assert _run(["data", "prepare", "mine", "--keep"]) == 0
     assert _run(["data", "prepare", "other", "--from", "none.txt"]) == 2
     assert "Traceback" not in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("names", "is_text"),
+    [
+        (("a.txt",), True),
+        (("part/a.en", "part/b.txt.gz", ".hidden.png"), True),
+        (("cat/1.png", "cat/notes.txt"), False),
+        (("cat/1.JPG", "README.txt"), False),
+        (("data/train.parquet", "README.txt"), False),
+        (("cat/1.png",), False),
+    ],
+)
+def test_text_beside_images_or_tables_is_a_note(tmp_path, names, is_text):
+    for name in names:
+        path = tmp_path / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text("a sentence of some words\n")
+    assert holds_text(tmp_path) is is_text
