@@ -31,7 +31,7 @@ from orchestrator.training.ranks import (
 )
 from orchestrator.training.settings import JobSettings
 from orchestrator.training.stop import SAVING, StoppedError
-from orchestrator.training.torchrun import end_all_ranks, run_ranks
+from orchestrator.training.torchrun import end_all_ranks, run_ranks, say_unless_told
 from orchestrator.training.trained_families import FAMILIES, AnyPipeline
 from semcom.checkpoints import Checkpoint
 from semcom.children import is_rank, leave_cluster
@@ -46,7 +46,7 @@ console = Terminal(stderr=True)
 
 def main(argv: list[str] | None = None) -> int:
     """Run a job; returns the exit code."""
-    return run_process(lambda: _main(sys.argv[1:] if argv is None else argv))
+    return run_process(lambda: _main(sys.argv[1:] if argv is None else argv), say=say_unless_told)
 
 
 def _main(words: list[str]) -> int:

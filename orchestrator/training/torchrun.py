@@ -25,6 +25,7 @@ from torch.distributed.run import main as torchrun
 from orchestrator.training.meeting import register_rendezvous
 from semcom.children import VERDICT, python_module
 from semcom.errors import ConfigurationError, ProcessFailedError, SemcomError
+from semcom.stop_signals import to_stderr
 
 MAX_RESTARTS = 3
 # They tell at length of every signal; of a rank that died they tell as an error.
@@ -47,6 +48,12 @@ def end_all_ranks(exit_code: int, tell: Callable[[], None]) -> None:
         pass
     tell()
     os.kill(os.getppid(), signal.SIGTERM)
+
+
+def say_unless_told(text: str) -> None:
+    """Write a line to stderr, unless another rank has told why the job ends on this host."""
+    if not Path(os.environ.get(VERDICT, "")).is_symlink():
+        to_stderr(text)
 
 
 def run_ranks(arguments: argparse.Namespace, name: str) -> int:

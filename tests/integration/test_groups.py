@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import signal
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -21,13 +21,13 @@ from tests.integration.harness import (
     write_scenario,
 )
 from tests.integration.pages import metric
+from tests.integration.pair_family import make_pair
 from tests.semcom.families.semnoma_codec import make_codec
 
 pytestmark = [pytest.mark.processes, pytest.mark.timeout(900)]
 
 FRAMES = 4 * 20  # of a link
 PAIR = {
-    "engine": "torch",
     "links": {name: {"dataset": "shapes10", "codec": "pair"} for name in ("east", "west")},
     "groups": {"cell": {"links": ["west", "east"], "powers": {"east": 0.6, "west": 0.4}}},
     "snr_db": [0, 10],
@@ -36,12 +36,14 @@ PAIR = {
 
 
 @pytest.fixture(scope="module")
-def place(workplace: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with drawn images, and a codec of two users with random weights."""
+def place(workplace: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """A folder with drawn images, and a codec for two links whose family is installed."""
     folder = tmp_path_factory.mktemp("pair")
     (folder / "data").symlink_to(workplace / "data")
-    make_codec(folder / "codecs" / "pair", item=(32, 32, 3))
-    return folder
+    make_pair(folder / "codecs" / "pair", folder / "site")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("PYTHONPATH", str(folder / "site"))
+        yield folder
 
 
 @pytest.fixture(scope="module")
@@ -136,7 +138,6 @@ def test_link_that_stands_still_holds_up_its_group_visibly(
         ({"groups": {"east": PAIR["groups"]["cell"]}}, "group east has the name of a link"),
         ({"groups": {"cell": {"links": ["east", "north"]}}}, "north is not a link"),
         ({"groups": {"cell": {"links": ["east", "east"]}}}, "holds a name twice"),
-        ({"receiver_engine": "onnxruntime"}, "set receiver_engine: torch"),
     ],
 )  # fmt: skip
 def test_groups_that_cannot_be_meant_are_one_line(
@@ -156,3 +157,21 @@ def test_codec_of_one_link_serves_no_group(workplace: Path, tmp_path: Path) -> N
     assert code == 2, printed
     assert "serves a link by itself, it is in a group of 2" in printed
     shutil.rmtree(tmp_path / "run", ignore_errors=True)
+
+
+def test_codec_of_semnoma_serves_a_group_in_processes_and_in_one(
+    workplace: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "data").symlink_to(workplace / "data")
+    make_codec(tmp_path / "codecs" / "pair", item=(32, 32, 3))
+    small = {**PAIR, "engine": "torch", "channels": [{"model": "rayleigh"}], "snr_db": [5]}
+    scenario = write_scenario(tmp_path / "s.yaml", **{**small, "images": 40})
+    start_sweep(scenario, tmp_path / "run", workplace=tmp_path).finish()
+    words = ("evaluate", "--scenario", scenario, "--out", tmp_path / "evaluated")
+    code, printed = command(*words, cwd=tmp_path)
+    assert code == 0, printed
+    assert results_digest(tmp_path / "evaluated") == results_digest(tmp_path / "run")
+    edge = write_scenario(tmp_path / "edge.yaml", **{**small, "receiver_engine": "onnxruntime"})
+    code, printed = command("sweep", edge, "--out", tmp_path / "edge", cwd=tmp_path)
+    assert code == 2, printed
+    assert "set receiver_engine: torch" in printed

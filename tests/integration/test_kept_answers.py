@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -13,8 +14,8 @@ from semcom.errors import AccountingError, ConfigurationError
 from semcom.kept_answers import FOLDER, answer_path
 from semcom.tasks.reconstruction import mean_squared_errors, psnr_db
 from tests.integration.harness import command, start_held_sweep, write_scenario
+from tests.integration.pair_family import make_pair
 from tests.integration.test_groups import PAIR
-from tests.semcom.families.semnoma_codec import make_codec
 
 pytestmark = [pytest.mark.processes, pytest.mark.timeout(900)]
 
@@ -22,11 +23,13 @@ KEPT = {**PAIR, "keep_answers": True, "snr_db": [5]}
 
 
 @pytest.fixture(scope="module")
-def place(workplace: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def place(workplace: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     folder = tmp_path_factory.mktemp("kept")
     (folder / "data").symlink_to(workplace / "data")
-    make_codec(folder / "codecs" / "pair", item=(32, 32, 3))
-    return folder
+    make_pair(folder / "codecs" / "pair", folder / "site")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("PYTHONPATH", str(folder / "site"))
+        yield folder
 
 
 @pytest.fixture(scope="module")

@@ -12,6 +12,7 @@ import pytest
 
 from orchestrator.training import __main__ as command
 from orchestrator.training import ranks
+from orchestrator.training.torchrun import say_unless_told
 from semcom.children import VERDICT
 from semcom.stop_signals import Stopped
 from tests.orchestrator.training.harness import start_training
@@ -101,3 +102,15 @@ def test_a_meeting_point_that_is_none_is_one_line(
     words = ("shapes10", "--preset", "smoke", "--data", str(data_dir), "--work", str(tmp_path))
     assert command.main([*words, "--nnodes", "2", "--rendezvous", meeting]) == 2
     assert f"error: --rendezvous {meeting}: must be HOST:PORT" in capsys.readouterr().err
+
+
+def test_rank_that_is_stopped_because_another_has_told_why_says_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    verdict = tmp_path / "exit-code"
+    monkeypatch.setenv(VERDICT, str(verdict))
+    say_unless_told("SIGTERM: stopped")
+    assert capfd.readouterr().err == "SIGTERM: stopped\n"
+    verdict.symlink_to("2")
+    say_unless_told("SIGTERM: stopped")
+    assert capfd.readouterr().err == ""

@@ -1,0 +1,135 @@
+"""A family of codecs for slots that needs no torch, so that its processes start soon.
+
+Each of U users sends a thumbnail of its image on every U-th symbol. `make_pair` writes a codec, and
+a folder for PYTHONPATH in which the family is installed.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from pydantic import BaseModel, ConfigDict
+
+from semcom.checkpoints import Checkpoint, weight_files, write_codec
+from semcom.codec_manifest import FamilyManifest
+from semcom.families import Family
+from semcom.tasks.reconstruction import Reconstruction
+
+USERS, SIDE, BLOCK = 2, 32, 4
+SMALL = SIDE // BLOCK
+OWN_SYMBOLS = 3 * SMALL * SMALL // 2
+AMPLITUDE = 0.25  # of the pixels around their middle, whatever the image
+REPO = Path(__file__).resolve().parents[2]
+
+
+class PairArchitecture(BaseModel):
+    """A codec of this family has no settings."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Transmitter:
+    """Pools, centres, scales to unit power on the user's symbols."""
+
+    def __init__(self, user: int | None = None) -> None:
+        self._user = user
+
+    def as_user(self, user: int) -> Transmitter:
+        """Return what one of the users sends with."""
+        return Transmitter(user)
+
+    def encode(self, items: Any, *, snr_db: float) -> Any:
+        """Encode uint8 (N, S, S, 3) -> complex64 (N, K)."""
+        del snr_db
+        count = len(items)
+        blocks = items.astype(np.float32).reshape(count, SMALL, BLOCK, SMALL, BLOCK, 3)
+        reals = (blocks.mean(axis=(2, 4)).reshape(count, -1) / np.float32(255) - 0.5) / AMPLITUDE
+        reals /= np.maximum(1.0, np.sqrt(2 * np.square(reals).mean(axis=1, keepdims=True)))
+        symbols = np.zeros((count, USERS * OWN_SYMBOLS), dtype=np.complex64)
+        own = np.ascontiguousarray(reals, dtype=np.float32).view(np.complex64)
+        symbols[:, 0 if self._user is None else self._user :: USERS] = own
+        return symbols
+
+
+class Receiver:
+    """Takes each user's symbols, undoes its gain, repeats the pixels."""
+
+    def decode(self, received_NK: Any, csi_NM: Any, *, snr_db_N: Any, equalizer: str) -> Any:
+        """Decode a plain frame; only what loads a codec asks for that."""
+        del equalizer
+        return self.decode_users(received_NK, None, snr_db_N=snr_db_N)[0]
+
+    def decode_users(self, received_NK: Any, csi_NU: Any, *, snr_db_N: Any) -> Any:
+        """Decode slots: complex64 (N, K) -> float32 (U, N, S, S, 3)."""
+        del snr_db_N
+        images = []
+        for user in range(USERS):
+            own = received_NK[:, user::USERS]
+            if csi_NU is not None:
+                own = own / csi_NU[:, user : user + 1]
+            reals = np.ascontiguousarray(own, dtype=np.complex64).view(np.float32)
+            small = (reals * np.float32(AMPLITUDE) + 0.5).reshape(-1, SMALL, SMALL, 3)
+            images.append(small.repeat(BLOCK, axis=1).repeat(BLOCK, axis=2))
+        return np.stack(images).astype(np.float32)
+
+
+def load_transmitter(checkpoint: Checkpoint, engine: str, threads: int) -> Transmitter:
+    """Load the transmitting half."""
+    del checkpoint, engine, threads
+    return Transmitter()
+
+
+def load_receiver(checkpoint: Checkpoint, engine: str, device: str, threads: int) -> Receiver:
+    """Load the receiving half."""
+    del checkpoint, engine, device, threads
+    return Receiver()
+
+
+PAIR = Family(
+    name="pair",
+    title="Pair",
+    architecture=PairArchitecture,
+    files={"transmitter": "transmitter.json", "receiver": "receiver.json"},
+    transmitter="pair_family:load_transmitter",
+    receiver="pair_family:load_receiver",
+)
+
+
+def write_pair(folder: Path) -> None:
+    """Write a codec for two links that meet."""
+    contents = {"transmitter": b"{}", "receiver": b"{}"}
+    manifest = FamilyManifest(
+        family="pair",
+        name=folder.name,
+        system="pair",
+        dataset="own",
+        task=Reconstruction(shape=(SIDE, SIDE, 3)),
+        symbols=USERS * OWN_SYMBOLS,
+        links=USERS,
+        architecture={},
+        weights=weight_files(contents),
+    )
+    write_codec(folder, manifest, contents)
+
+
+def make_pair(codec: Path, site: Path) -> None:
+    """Write a codec, and `site`, which in PYTHONPATH is an installed package with the family."""
+    info = site / "pair_family-0.dist-info"
+    info.mkdir(parents=True)
+    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: pair-family\nVersion: 0\n")
+    (info / "entry_points.txt").write_text("[rkd_sc.families]\npair = pair_family:PAIR\n")
+    (site / "pair_family.py").write_text(Path(__file__).read_text())
+    subprocess.run(
+        [sys.executable, str(site / "pair_family.py"), str(codec)],
+        check=True,
+        env={**os.environ, "PYTHONPATH": os.pathsep.join([str(REPO), str(site)])},
+    )
+
+
+if __name__ == "__main__":
+    write_pair(Path(sys.argv[1]))
