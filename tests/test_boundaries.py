@@ -6,207 +6,21 @@ import ast
 import json
 import subprocess
 import sys
-from dataclasses import dataclass
-from functools import cache
-from pathlib import Path
 
 import pytest
 
-REPO = Path(__file__).resolve().parents[1]
-ROOMS = ("semcom", "transmitters", "channel_sim", "receiver", "orchestrator")
-
-MODEL_MODULES = (
-    "semcom.onnx.blocks",
-    "semcom.onnx.graph",
-    "semcom.onnx.session",
-    "semcom.onnx.weight_table",
-    "transmitters.codec",
-    "transmitters.conv_encoder",
-    "transmitters.encoder",
-    "transmitters.channel_encoder",
-    "transmitters.engine",
-    "transmitters.exported",
-    "transmitters.kd_semcom.codec",
-    "transmitters.kd_semcom.encoder",
-    "transmitters.onnx_encoders",
-    "transmitters.onnx_engine",
-    "transmitters.onnx_model",
-    "transmitters.onnx_resize",
-    "transmitters.semnoma",
-    "transmitters.timm_encoder",
-    "receiver.codec",
-    "receiver.channel_decoder",
-    "receiver.engine",
-    "receiver.exported",
-    "receiver.heads",
-    "receiver.kd_semcom.codec",
-    "receiver.kd_semcom.decoder",
-    "receiver.equalizer",
-    "receiver.numpy_equalizer",
-    "receiver.onnx_decoder",
-    "receiver.semnoma",
-    "channel_sim.channels",
-    "channel_sim.compiled_noise",
-    "channel_sim.noise",
-    "channel_sim.noise_engine",
-    "channel_sim.passing",
-    "channel_sim.superposition",
+from tests.room_table import (
+    ALSO,
+    FAMILY_FOLDERS,
+    MODEL_MODULES,
+    NETWORK_FILES,
+    RULES,
+    SOCKET_MODULES,
+    WITH_TORCH,
+    room_of,
+    under,
 )
-# Where a network may be defined; a service never does.
-NETWORK_FILES = (
-    "semcom.nn",
-    "transmitters.encoder",
-    "transmitters.conv_encoder",
-    "transmitters.channel_encoder",
-    "transmitters.semnoma.encoder",
-    "receiver.channel_decoder",
-    "receiver.heads",
-    "transmitters.kd_semcom.encoder",
-    "receiver.kd_semcom.decoder",
-    "receiver.semnoma.decoder",
-    "orchestrator.training",
-)
-DYNAMIC_IMPORTS = ("import_module", "__import__")
-SOCKET_MODULES = (
-    "zmq", "semcom.sockets", "semcom.part_reader", "semcom.authenticator", "semcom.service",
-    "semcom.worker", "semcom.health",
-)  # fmt: skip
-
-
-@dataclass(frozen=True)
-class Rule:
-    """Dotted prefixes a room may import beside the standard library, less those taken out."""
-
-    allowed: tuple[str, ...]
-    forbidden: tuple[str, ...] = ()
-
-
-RULES = {
-    "semcom": Rule(
-        (
-            "semcom", "numpy", "msgpack", "pydantic", "pydantic_core", "prometheus_client", "yaml",
-        ),
-        ("semcom.nn", "semcom.onnx"),
-    ),
-    "semcom.nn": Rule(("semcom", "torch", "numpy"), ("torch.optim", *SOCKET_MODULES)),
-    "semcom.onnx": Rule(("semcom", "numpy"), ("semcom.nn", *SOCKET_MODULES)),
-    "transmitters": Rule(
-        ("transmitters", "semcom", "torch", "numpy", "pydantic"), ("torch.optim",)
-    ),
-    "channel_sim": Rule(
-        ("channel_sim", "semcom", "numpy", "pydantic"), ("semcom.nn", "semcom.onnx")
-    ),
-    "receiver": Rule(("receiver", "semcom", "torch", "numpy", "pydantic"), ("torch.optim",)),
-    "orchestrator": Rule(
-        (
-            "orchestrator", "semcom", "numpy", "pydantic", "yaml", "typer", "rich", "matplotlib",
-            "PIL", "psutil",
-        ),
-        ("semcom.nn", "semcom.onnx", "orchestrator.training"),
-    ),
-    "orchestrator.training": Rule(
-        (
-            "orchestrator.training", "orchestrator.cli.terminal", "semcom", "torch", "torchvision",
-            "timm", "numpy", "pydantic", "yaml", "safetensors", "rich", "matplotlib", "tensorboard",
-            *MODEL_MODULES,
-        ),
-        SOCKET_MODULES,
-    ),
-}  # fmt: skip
-# What one module of a room may import and its neighbours may not.
-ALSO = {
-    "channel_sim.compiled_noise": ("numba", "llvmlite"),
-    "semcom.sockets": ("zmq",),
-    "semcom.authenticator": ("zmq",),
-    "semcom.part_reader": ("zmq",),
-    "semcom.checkpoints": ("safetensors",),
-    "semcom.codec_arrays": ("safetensors",),
-    "semcom.plugins": ("module",),  # what a name of a plug-in stands for
-    "orchestrator.bench.raw": ("zmq",),  # the wall that the system is measured against
-    "orchestrator.datasets.parquet_files": ("pyarrow",),
-    "semcom.onnx.session": ("onnxruntime",),
-    "semcom.onnx.graph": ("onnx",),
-    "transmitters.timm_encoder": ("timm",),
-}
-# The only modules of both ends that know torch; a device with ONNX Runtime has none.
-WITH_TORCH = (
-    "receiver.channel_decoder",
-    "receiver.codec",
-    "receiver.engine",
-    "receiver.equalizer",
-    "receiver.exported",
-    "receiver.heads",
-    "receiver.kd_semcom.codec",
-    "receiver.kd_semcom.decoder",
-    "receiver.semnoma.codec",
-    "receiver.semnoma.decoder",
-    "receiver.semnoma.gains",
-    "transmitters.channel_encoder",
-    "transmitters.codec",
-    "transmitters.conv_encoder",
-    "transmitters.encoder",
-    "transmitters.engine",
-    "transmitters.exported",
-    "transmitters.kd_semcom.codec",
-    "transmitters.kd_semcom.encoder",
-    "transmitters.semnoma.codec",
-    "transmitters.semnoma.encoder",
-    "transmitters.timm_encoder",
-)
-# Folders of families: each knows its room and semcom, and no other family's folder.
-FAMILY_FOLDERS = [
-    f"{room}.{family}"
-    for room in ("transmitters", "receiver", "orchestrator.training")
-    for family in ("kd_semcom", "semnoma")
-]
-
-
-def under(name: str, prefixes: tuple[str, ...]) -> bool:
-    return any(name == prefix or name.startswith(f"{prefix}.") for prefix in prefixes)
-
-
-def room_of(module: str) -> str:
-    return max((room for room in RULES if under(module, (room,))), key=len)
-
-
-@cache
-def modules() -> dict[str, ast.Module]:
-    found = {}
-    for room in ROOMS:
-        for path in sorted((REPO / room).rglob("*.py")):
-            name = ".".join(path.relative_to(REPO).with_suffix("").parts).removesuffix(".__init__")
-            found[name] = ast.parse(path.read_text(encoding="utf-8"))
-    return found
-
-
-def imported(tree: ast.Module) -> list[tuple[str, ...]]:
-    """Every import, also inside functions: each as the names that it may stand for."""
-    found: list[tuple[str, ...]] = []
-    for node in ast.walk(tree):
-        if isinstance(node, ast.Import):
-            found += [(alias.name,) for alias in node.names]
-        elif isinstance(node, ast.ImportFrom):
-            module = "." * node.level + (node.module or "")
-            found += [(module, f"{module}.{alias.name}") for alias in node.names]
-        elif isinstance(node, ast.Call) and ast.unparse(node.func).endswith(DYNAMIC_IMPORTS):
-            found.append((ast.unparse(node.args[0]).strip("'\""),))
-    return found
-
-
-def reached_by_attribute(tree: ast.Module) -> set[str]:
-    """`torch.optim` where `import torch` stands above it."""
-    bound = {
-        (alias.asname or alias.name).split(".")[0]: alias.name
-        for node in ast.walk(tree)
-        if isinstance(node, ast.Import)
-        for alias in node.names
-    }
-    chains = {ast.unparse(node) for node in ast.walk(tree) if isinstance(node, ast.Attribute)}
-    return {
-        ".".join([bound[root] if "." not in bound[root] else root, *rest])
-        for root, *rest in (chain.split(".") for chain in chains)
-        if root in bound
-    }
+from tests.sources import REPO, closure, defined_networks, imported, modules, reached_by_attribute
 
 
 def breaches(module: str, tree: ast.Module) -> list[str]:
@@ -222,30 +36,6 @@ def breaches(module: str, tree: ast.Module) -> list[str]:
         )
     ]
     return found + sorted(n for n in reached_by_attribute(tree) if under(n, rule.forbidden))
-
-
-def defined_networks(tree: ast.Module) -> list[str]:
-    return [
-        node.name
-        for node in ast.walk(tree)
-        if isinstance(node, ast.ClassDef)
-        and any(ast.unparse(base).split(".")[-1] == "Module" for base in node.bases)
-    ]
-
-
-def closure(start: str) -> set[str]:
-    """Everything that comes along with a module, inside the project and one step beyond."""
-    reached: set[str] = set()
-    waiting = [start]
-    while waiting:
-        name = waiting.pop()
-        if name in reached:
-            continue
-        reached.add(name)
-        if name in modules():
-            parents = [".".join(name.split(".")[:depth]) for depth in range(1, name.count(".") + 1)]
-            waiting += [n for names in imported(modules()[name]) for n in names] + parents
-    return reached
 
 
 def test_every_room_is_looked_at():

@@ -6,7 +6,7 @@ import ast
 
 import pytest
 
-from tests.test_boundaries import REPO, modules
+from tests.sources import REPO, modules
 
 STARTING = (
     "subprocess.Popen", "subprocess.run", "subprocess.call", "subprocess.check_call",

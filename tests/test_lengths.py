@@ -6,7 +6,8 @@ import ast
 
 import pytest
 
-from tests.test_boundaries import REPO, ROOMS, modules
+from tests.room_table import ROOMS
+from tests.sources import REPO, modules
 
 MAX_LINES = 400
 MAX_CLASS_LINES = 200

@@ -3,7 +3,7 @@
     python -m orchestrator.bench.raw forward UPLINK DOWNLINK
     python -m orchestrator.bench.raw exchange UPLINK DOWNLINK --images B --symbols K
 
-These are the walls that the channel process is measured against. `exchange` is both ends of a
+These are what the channel process is measured against. `exchange` is both ends of a
 link on one thread; it reads "stream FRAMES WINDOW" and answers with the seconds that the frames
 took to the receiver, and their results back, or "single FRAMES PAUSE_S" and answers with every
 round trip. All messages are made beforehand, so that what is measured lies between the ends.
