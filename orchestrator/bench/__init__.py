@@ -1,1 +1,1 @@
-"""Benchmarks: what being distributed costs, each measured beside its lower bound in the same run."""
+"""Benchmarks: what being distributed costs, each beside its lower bound from the same run."""

@@ -1,13 +1,11 @@
 """A family of codecs for slots that needs no torch, so that its processes start soon.
 
-Each of U users sends a thumbnail of its image on every U-th symbol. `make_pair` writes a codec, and
-a folder for PYTHONPATH in which the family is installed.
+Each of U users sends a thumbnail of its image on every U-th symbol. `pair_place.py` installs it; as a
+program this writes a codec into the folder that is named.
 """
 
 from __future__ import annotations
 
-import os
-import subprocess
 import sys
 from pathlib import Path
 from typing import Any
@@ -24,7 +22,6 @@ USERS, SIDE, BLOCK = 2, 32, 4
 SMALL = SIDE // BLOCK
 OWN_SYMBOLS = 3 * SMALL * SMALL // 2
 AMPLITUDE = 0.25  # of the pixels around their middle, whatever the image
-REPO = Path(__file__).resolve().parents[2]
 
 
 class PairArchitecture(BaseModel):
@@ -115,20 +112,6 @@ def write_pair(folder: Path) -> None:
         weights=weight_files(contents),
     )
     write_codec(folder, manifest, contents)
-
-
-def make_pair(codec: Path, site: Path) -> None:
-    """Write a codec, and `site`, which in PYTHONPATH is an installed package with the family."""
-    info = site / "pair_family-0.dist-info"
-    info.mkdir(parents=True)
-    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: pair-family\nVersion: 0\n")
-    (info / "entry_points.txt").write_text("[rkd_sc.families]\npair = pair_family:PAIR\n")
-    (site / "pair_family.py").write_text(Path(__file__).read_text())
-    subprocess.run(
-        [sys.executable, str(site / "pair_family.py"), str(codec)],
-        check=True,
-        env={**os.environ, "PYTHONPATH": os.pathsep.join([str(REPO), str(site)])},
-    )
 
 
 if __name__ == "__main__":

@@ -21,7 +21,7 @@ from tests.integration.harness import (
     write_scenario,
 )
 from tests.integration.pages import metric
-from tests.integration.pair_family import make_pair
+from tests.integration.pair_place import place_of_pair
 from tests.semcom.families.semnoma_codec import make_codec
 
 pytestmark = [pytest.mark.processes, pytest.mark.timeout(900)]
@@ -38,11 +38,7 @@ PAIR = {
 @pytest.fixture(scope="module")
 def place(workplace: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     """A folder with drawn images, and a codec for two links whose family is installed."""
-    folder = tmp_path_factory.mktemp("pair")
-    (folder / "data").symlink_to(workplace / "data")
-    make_pair(folder / "codecs" / "pair", folder / "site")
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("PYTHONPATH", str(folder / "site"))
+    with place_of_pair(tmp_path_factory.mktemp("pair"), workplace) as folder:
         yield folder
 
 

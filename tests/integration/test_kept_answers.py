@@ -14,7 +14,7 @@ from semcom.errors import AccountingError, ConfigurationError
 from semcom.kept_answers import FOLDER, answer_path
 from semcom.tasks.reconstruction import mean_squared_errors, psnr_db
 from tests.integration.harness import command, start_held_sweep, write_scenario
-from tests.integration.pair_family import make_pair
+from tests.integration.pair_place import place_of_pair
 from tests.integration.test_groups import PAIR
 
 pytestmark = [pytest.mark.processes, pytest.mark.timeout(900)]
@@ -24,11 +24,7 @@ KEPT = {**PAIR, "keep_answers": True, "snr_db": [5]}
 
 @pytest.fixture(scope="module")
 def place(workplace: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    folder = tmp_path_factory.mktemp("kept")
-    (folder / "data").symlink_to(workplace / "data")
-    make_pair(folder / "codecs" / "pair", folder / "site")
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("PYTHONPATH", str(folder / "site"))
+    with place_of_pair(tmp_path_factory.mktemp("kept"), workplace) as folder:
         yield folder
 
 
