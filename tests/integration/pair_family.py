@@ -1,7 +1,7 @@
 """A family of codecs for slots that needs no torch, so that its processes start soon.
 
-Each of U users sends a thumbnail of its image on every U-th symbol. `pair_place.py` installs it; run
-as a program, this writes a codec into the folder that is named.
+Each of U users sends a thumbnail of its image on every U-th symbol. `pair_place.py` installs it.
+Run as a program, this writes a codec into the folder that is named.
 """
 
 from __future__ import annotations
