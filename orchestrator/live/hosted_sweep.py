@@ -56,6 +56,10 @@ def check_fits(scenario: Scenario, settings: SystemSettings, links: list[str]) -
             raise ConfigurationError(
                 f"the sweep asks for {name} {wanted}, the running processes have {here}"
             )
+    if scenario.groups and settings.shards > 1:
+        raise ConfigurationError(
+            "groups: the running links are spread over several shards, and those that meet need one"
+        )
     if scenario.keep_answers:
         raise ConfigurationError(
             "keep_answers: has no effect in a live system, whose processes run already; "

@@ -34,6 +34,7 @@ def test_takes_a_sweep_that_asks_for_what_runs():
         ({"threads": {"transmitter": 2}}, "asks for threads"),
         ({"links": {"c": LINKS["a"]}}, "no transmitter for link c"),
         ({"receivers": 2}, "receivers: has no effect in a live system"),
+        ({"keep_answers": True}, "keep_answers: has no effect in a live system"),
         ({"shards": 2, "links": {**LINKS, "b": LINKS["a"]}}, "shards: has no effect"),
         ({"noise_engine": "numba"}, "noise_engine: has no effect"),
         ({"ports": {"control": 5550}}, "ports: has no effect"),
@@ -46,3 +47,13 @@ def test_refuses_a_sweep_whose_answers_could_differ_or_whose_settings_do_nothing
 ):
     with pytest.raises(ConfigurationError, match=complaint):
         check_fits(scenario(**changes), SystemSettings(name="live"), ["a", "b"])
+
+
+def test_links_that_meet_need_one_shard():
+    both = scenario(
+        links={name: {"dataset": "tiny", "codec": "tiny"} for name in ("a", "b")},
+        groups={"cell": {"links": ["a", "b"]}},
+    )
+    check_fits(both, SystemSettings(name="live"), ["a", "b"])
+    with pytest.raises(ConfigurationError, match="several shards"):
+        check_fits(both, SystemSettings(name="live", shards=2), ["a", "b"])
