@@ -13,8 +13,9 @@ from collections.abc import Callable, Sequence
 
 from channel_sim.known_points import KnownPoints
 from channel_sim.noise import Normals, complex_normals_of
-from channel_sim.passage import Arrived, Passage, Send, name_of
+from channel_sim.passage import Passage
 from channel_sim.receivers import Receiver, Receivers, Rest
+from channel_sim.sends import Arrived, Send, name_of
 from semcom.errors import ProtocolError
 from semcom.messages import (
     Hello,

@@ -6,7 +6,7 @@ from collections import OrderedDict
 from collections.abc import Mapping
 
 from semcom.groups import Group
-from semcom.messages import PointTable
+from semcom.messages import FrameKey, PointTable
 from semcom.points import PointSpec
 
 RUNS_REMEMBERED = 4
@@ -59,6 +59,13 @@ class KnownPoints:
         """Return the first point of a run that is still needed."""
         return self._lowest.get(run, 0)
 
-    def group(self, run: str, link: str) -> Group | None:
-        """Return the group that a link is a member of; None where it is in none."""
-        return self._groups.get(run, {}).get(link)
+    def group(self, key: FrameKey) -> Group | None:
+        """Return the group in which a frame meets others; None where it meets none.
+
+        A link whose point has no interferers meets none, whatever its group.
+        """
+        group = self._groups.get(key.run, {}).get(key.link)
+        if group is None or group.kind == "superposition":
+            return group
+        point = self.of(key.run).get(key.point)
+        return None if point is None or point.interference is None else group

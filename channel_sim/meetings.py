@@ -19,12 +19,14 @@ class Meetings:
 
     def group(self, key: FrameKey) -> Group | None:
         """Return the group in which a frame meets others."""
-        return self._points.group(key.run, key.link)
+        return self._points.group(key)
 
     def answers_to(self, key: FrameKey) -> FrameKey:
         """Return the key of the frame that a receiver was sent for this one."""
         group = self.group(key)
-        return key if group is None else key.model_copy(update={"link": group.links[0]})
+        if group is None or group.kind == "interference":
+            return key
+        return key.model_copy(update={"link": group.links[0]})
 
     def take(self, group: Group, frame: Held) -> Slot | None:
         """Return the slot of a frame if it is complete; None where it is held.

@@ -77,8 +77,7 @@ def complex_normals_of(parts: Sequence[Items], *, per_item: int) -> ComplexArray
 
     The same numbers as range by range, at a fraction of the cost where ranges are short.
     """
-    blocks = -(-per_item // WORDS_PER_BLOCK)
-    words = _words(parts, blocks).reshape(-1, blocks * WORDS_PER_BLOCK)[:, :per_item]
+    words = words_of(parts, per_item=per_item)
     samples = np.empty(words.shape, dtype=np.complex64)
     step = max(1, WORDS_AT_A_TIME // max(1, per_item))
     for first in range(0, len(words), step):
@@ -86,8 +85,9 @@ def complex_normals_of(parts: Sequence[Items], *, per_item: int) -> ComplexArray
     return samples
 
 
-def _words(parts: Sequence[Items], blocks: int) -> npt.NDArray[np.uint64]:
-    """The raw words of all parts, each item `blocks` blocks."""
+def words_of(parts: Sequence[Items], *, per_item: int) -> npt.NDArray[np.uint64]:
+    """Return the words that samples are made of: uint64 (all items, per_item)."""
+    blocks = -(-per_item // WORDS_PER_BLOCK)
     philox = np.random.Philox(key=0)
     state = philox.state
     counter, key = state["state"]["counter"], state["state"]["key"]
@@ -97,7 +97,13 @@ def _words(parts: Sequence[Items], blocks: int) -> npt.NDArray[np.uint64]:
         key[:] = part.key
         philox.state = state  # a tenth of what a new generator costs
         found.append(philox.random_raw(part.number * blocks * WORDS_PER_BLOCK))
-    return found[0] if len(found) == 1 else np.concatenate(found)
+    words = found[0] if len(found) == 1 else np.concatenate(found)
+    return words.reshape(-1, blocks * WORDS_PER_BLOCK)[:, :per_item]
+
+
+def uniform_of(words: npt.NDArray[np.uint64]) -> npt.NDArray[np.float64]:
+    """Return a number in [0, 1) for each word, by its upper 53 bits."""
+    return (words >> np.uint64(11)).astype(np.float64) * 2.0**-53
 
 
 def _box_muller(words: npt.NDArray[np.uint64]) -> ComplexArray:

@@ -9,7 +9,8 @@ from collections.abc import Sequence
 
 from channel_sim.broker import Broker
 from channel_sim.noise_engine import load_normals
-from channel_sim.passage import Arrived, Send, batches
+from channel_sim.passage import batches
+from channel_sim.sends import Arrived, Send
 from channel_sim.settings import BrokerSettings
 from semcom.errors import ProtocolError
 from semcom.heartbeats import DEAD_AFTER_S, Attention, Heartbeats

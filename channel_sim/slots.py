@@ -52,13 +52,14 @@ class Held(NamedTuple):
 
 @dataclass
 class Slot:
-    """One slot: the frames that are there, by link, and who has been answered."""
+    """One slot: the frames that are there, by link; whose were sent on; who has been answered."""
 
     run: str
     position: Position
     touched_s: float
     asked_s: float  # when frames that it lacks were asked for last
     frames: dict[str, Held] = field(default_factory=dict)
+    sent_on: set[str] = field(default_factory=set)
     answered: set[str] = field(default_factory=set)
 
     @property

@@ -15,6 +15,7 @@ from channel_sim.models.trace import TraceChannel
 from channel_sim.settings import BrokerSettings
 from orchestrator.jobs.settings import JobsSettings
 from orchestrator.live.live_scenario import LiveLink, LiveScenario
+from orchestrator.plan.interference_points import InterferenceSettings
 from orchestrator.plan.scenario import LinkSettings, Ports, Scenario, Threads
 from orchestrator.plan.snr_points import SnrRange
 from orchestrator.training.semnoma.settings import LossSettings, SemnomaSettings
@@ -52,6 +53,7 @@ NAMED = {
     "DistillationSettings": "distillation",
     "EncoderArchitecture": "encoder of kind student",
     "InputSpec": "input of an encoder",
+    "InterferenceSettings": "interference",
     "LinkSettings": "link of a sweep",
     "LiveLink": "link of a live system",
     "LossSettings": "losses of semnoma",
@@ -76,6 +78,7 @@ MODELS: dict[str, type[BaseModel]] = {
     "clipping": ClippingChannel,
     "trace": TraceChannel,
     "range": SnrRange,
+    "interference": InterferenceSettings,
     "threads": Threads,
     "ports": Ports,
     "live": LiveScenario,

@@ -21,17 +21,21 @@ MAX_WINDOW = 1024
 POWER_SUM_TOLERANCE = 1e-9
 
 Power = Annotated[float, Field(gt=0, le=1, allow_inf_nan=False)]
-Kind = Literal["superposition"]
+Kind = Literal["superposition", "interference"]
 
 
 class Group(BaseModel):
-    """Links whose frames are superposed: y = sum of sqrt(p_u) h_u x_u, plus noise.
+    """Links whose frames meet.
+
+    Superposed, they are one sum for one receiver: y = sum of sqrt(p_u) h_u x_u, plus noise.
+    Interfering, each is wanted by a receiver of its own, and meets the others as its point says.
 
     Attributes:
-        name: keys the noise in place of a link's name.
+        name: keys the noise of superposed frames in place of a link's name.
         kind: how frames meet.
         links: members in ascending order.
-        powers: p_u, the share of each member in the total power 1, in the order of `links`.
+        powers: p_u, the share of each superposed member in the total power 1, in the order of
+            `links`; of interfering ones none.
         window: frames in flight of each member.
     """
 
@@ -40,13 +44,17 @@ class Group(BaseModel):
     name: Name
     kind: Kind = "superposition"
     links: list[Name] = Field(min_length=2, max_length=MAX_MEMBERS)
-    powers: list[Power] = Field(min_length=2, max_length=MAX_MEMBERS)
+    powers: list[Power] = Field(default=[], max_length=MAX_MEMBERS)
     window: Annotated[int, Field(ge=1, le=MAX_WINDOW)]
 
     @model_validator(mode="after")
     def _adds_up(self) -> Self:
         if self.links != sorted(set(self.links)):
             raise ValueError("links must be in ascending order, each once")
+        if self.kind == "interference":
+            if self.powers:
+                raise ValueError("powers are those of superposed links")
+            return self
         if len(self.powers) != len(self.links):
             raise ValueError(f"{len(self.powers)} powers for {len(self.links)} links")
         if abs(math.fsum(self.powers) - 1.0) > POWER_SUM_TOLERANCE:

@@ -12,6 +12,7 @@ from typing import Annotated, Any, Literal, Self, get_args
 
 from pydantic import BaseModel, ConfigDict, Field, JsonValue, model_validator
 
+from semcom.interference import Interference
 from semcom.names import Name
 
 SNR_MIN_DB, SNR_MAX_DB = -30.0, 60.0
@@ -125,13 +126,20 @@ AnyChannel = ChannelSettings | PluginChannel
 
 
 class PointSpec(BaseModel):
-    """Channel, SNR and seed: all that determines the random numbers of a point."""
+    """Channel, SNR, seed and interference: all that determines the random numbers of a point."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
 
     channel: AnyChannel = Field(default=ChannelSettings(), union_mode="left_to_right")
     snr_db: SnrDb
     seed: Seed = 0
+    interference: Interference | None = None
+
+    @property
+    def label(self) -> str:
+        """Short name of channel and interference for tables; SNR and seed have columns."""
+        met = [] if self.interference is None else [self.interference.label]
+        return " ".join([self.channel.label, *met])
 
     @property
     def noise_power(self) -> float:

@@ -42,6 +42,7 @@ MODEL_MODULES = (
     "channel_sim.noise_engine",
     "channel_sim.passing",
     "channel_sim.superposition",
+    "channel_sim.interference",
 )
 # Where a network may be defined; a service never does.
 NETWORK_FILES = (

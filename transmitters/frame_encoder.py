@@ -94,9 +94,9 @@ class FrameEncoder:
         return Judged(task.judge(answers, references), task.kept(answer))
 
     def _half(self, assignment: PointWork) -> TransmitterHalf:
-        """What encodes the frames of an assignment; users of a slot may differ in it."""
+        """What encodes the frames of an assignment; superposed links may differ in it."""
         codec = self._codec(assignment)
-        if assignment.user is None:
+        if assignment.user is None or self._manifests[assignment.codec_digest].links == 1:
             return codec
         return cast(JointTransmitterHalf, codec).as_user(assignment.user)
 

@@ -15,14 +15,18 @@ from semcom.settings import Settings
 
 
 class GroupSettings(Settings):
-    """Links that send at once over one channel: their frames are superposed."""
+    """Links that send at once over one channel: superposed, or as interferers of each other."""
 
-    kind: Kind = Field(default="superposition", description="how frames meet: they are added up")
+    kind: Kind = Field(
+        default="superposition",
+        description="added up for one receiver; or each wanted by one, the others interfering",
+    )
     links: list[Name] = Field(
         min_length=2, max_length=MAX_MEMBERS, description="of the scenario; each is in one group"
     )
     powers: dict[Name, Power] = Field(
-        default={}, description="share of each link in the total power 1; equal ones if left out"
+        default={},
+        description="share of each superposed link in the total power 1; equal if left out",
     )
 
     @model_validator(mode="after")
@@ -31,6 +35,8 @@ class GroupSettings(Settings):
             raise ValueError("links holds a name twice")
         if not self.powers:
             return self
+        if self.kind == "interference":
+            raise ValueError("powers are those of superposed links; here interference has sir_db")
         if set(self.powers) != set(self.links):
             raise ValueError(f"powers must name exactly the links {', '.join(self.links)}")
         total = math.fsum(self.powers.values())
@@ -40,11 +46,16 @@ class GroupSettings(Settings):
 
 
 class PlannedGroup(Settings):
-    """A group with nothing left open: members in ascending order, and the power of each."""
+    """A group with nothing left open: members in ascending order, and powers of superposed ones."""
 
     kind: Kind
     links: list[Name]
     powers: list[float]
+
+    @property
+    def received_together(self) -> int:
+        """How many links one receiver decodes at once."""
+        return len(self.links) if self.kind == "superposition" else 1
 
     def as_told(self, name: str, *, window: int) -> Group:
         """Return what the channel is told of it."""
@@ -55,11 +66,9 @@ def plan_group(settings: GroupSettings) -> PlannedGroup:
     """Put the links of a group in order, and give each its power."""
     links = sorted(settings.links)
     equal = 1.0 / len(links)
-    return PlannedGroup(
-        kind=settings.kind,
-        links=links,
-        powers=[settings.powers.get(link, equal) for link in links],
-    )
+    powers = [settings.powers.get(link, equal) for link in links]
+    superposed = settings.kind == "superposition"
+    return PlannedGroup(kind=settings.kind, links=links, powers=powers if superposed else [])
 
 
 def check_groups(groups: Mapping[str, GroupSettings], links: Mapping[str, object]) -> None:

@@ -12,6 +12,7 @@ from pydantic import Field
 
 from orchestrator.plan.catalog import Catalog
 from orchestrator.plan.groups import PlannedGroup, check_codec_links, plan_group
+from orchestrator.plan.interference_points import interference_points
 from orchestrator.plan.scenario import Scenario, Threads, arithmetic_of
 from semcom.class_names import check_classes
 from semcom.codec_manifest import AnyManifest
@@ -143,11 +144,11 @@ def make_plan(scenario: Scenario, *, run: str, data_dir: Path, catalog: Catalog)
     }
     groups = {name: plan_group(group) for name, group in scenario.groups.items()}
     links |= _offset_links(groups, links)
-    meeting = {link: len(group.links) for group in groups.values() for link in group.links}
+    together = {link: it.received_together for it in groups.values() for link in it.links}
     for name, link in links.items():
         for codec in link.codecs:
             manifest = catalog.verified(codec.name).manifest
-            wanted = meeting.get(name, 1)
+            wanted = together.get(name, 1)
             check_codec_links(name, codec.name, wanted=wanted, served=manifest.links)
             for setting in ("engine", "receiver_engine"):
                 engine = getattr(scenario, setting)
@@ -157,10 +158,14 @@ def make_plan(scenario: Scenario, *, run: str, data_dir: Path, catalog: Catalog)
         raise ConfigurationError(f"{len(digests)} codecs in one run, at most {MAX_ITEMS}")
     variants = max(len(link.codecs) for link in links.values())
     points = [
-        PlannedPoint(variant=variant, spec=PointSpec(channel=channel, snr_db=snr_db, seed=seed))
+        PlannedPoint(
+            variant=variant,
+            spec=PointSpec(channel=channel, snr_db=snr_db, seed=seed, interference=interference),
+        )
         for variant in range(variants)
         for seed in scenario.seeds
         for channel in scenario.channels
+        for interference in interference_points(scenario.interference)
         for snr_db in scenario.snr_points_db
     ]
     return Plan(

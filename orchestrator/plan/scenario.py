@@ -10,6 +10,11 @@ from typing import Annotated, Literal, Self
 from pydantic import Field, model_validator
 
 from orchestrator.plan.groups import GroupSettings, check_groups
+from orchestrator.plan.interference_points import (
+    InterferenceSettings,
+    check_interference,
+    interference_points,
+)
 from orchestrator.plan.snr_points import MAX_POINTS, SnrPoints, values_of
 from semcom.channel_choice import Channel
 from semcom.errors import ConfigurationError
@@ -162,6 +167,9 @@ class Scenario(SystemSettings):
     groups: dict[Name, GroupSettings] = Field(
         default={}, max_length=MAX_GROUPS, description="links whose frames meet in the channel"
     )
+    interference: InterferenceSettings | None = Field(
+        default=None, description="of the links of groups whose kind is interference"
+    )
     channels: list[Channel] = Field(
         default=[ChannelSettings()], min_length=1, description="all are swept"
     )
@@ -193,7 +201,8 @@ class Scenario(SystemSettings):
 
     @model_validator(mode="after")
     def _bounded(self) -> Self:
-        points = len(self.channels) * len(self.snr_points_db) * len(self.seeds)
+        met = len(interference_points(self.interference))
+        points = len(self.channels) * met * len(self.snr_points_db) * len(self.seeds)
         if points > MAX_POINTS:
             raise ValueError(f"{points:,} points, at most {MAX_POINTS:,}")
         labels = [channel.label for channel in self.channels]
@@ -214,6 +223,7 @@ class Scenario(SystemSettings):
     @model_validator(mode="after")
     def _grouped(self) -> Self:
         check_groups(self.groups, self.links)
+        check_interference(self.interference, self.groups, self.links, self.channels)
         for name, group in self.groups.items():
             codecs = {tuple(self.links[link].all_codecs) for link in group.links}
             if len(codecs) > 1:

@@ -118,7 +118,7 @@ def _cells(summary: Summary, metric: Metric) -> dict[tuple[Series, float], str]:
     for link in plan.links:
         for point in plan.points_of(link):
             spec, codec = plan.points[point].spec, plan.codec_at(link, point).name
-            series = Series(link, codec, spec.channel.label, spec.seed)
+            series = Series(link, codec, spec.label, spec.seed)
             if metric in summary.task_of(link, point).METRICS:
                 cells[series, spec.snr_db] = INCOMPLETE
     for done in summary.points:

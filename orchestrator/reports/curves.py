@@ -123,7 +123,7 @@ def metric_curves(runs: Sequence[StoredRun], metric: Metric) -> list[Curve]:
         for link, index, _, _ in run.summary.incomplete:
             series = names[run.name, link, plan.codec_at(link, index).name]
             spec, task = plan.points[index].spec, run.summary.task_of(link, index).kind
-            gaps_db[task, plan.links[link].dataset, series, spec.channel.label].add(spec.snr_db)
+            gaps_db[task, plan.links[link].dataset, series, spec.label].add(spec.snr_db)
     return [_pooled(key, points, gaps_db[key], metric) for key, points in done.items()]
 
 

@@ -201,7 +201,7 @@ def _facts_of(run: StoredRun) -> dict[str, str]:
         "engine": plan.engine,
         "receiver engine": plan.receiver_engine,
         "threads": f"{threads.transmitter} per transmitter, {threads.receiver} per receiver",
-        "channels": ", ".join(dict.fromkeys(p.spec.channel.label for p in plan.points)),
+        "channels": ", ".join(dict.fromkeys(p.spec.label for p in plan.points)),
         "seeds": ", ".join(dict.fromkeys(str(p.spec.seed) for p in plan.points)),
     }
     left_out = {"run", "plan_digest", "results_digest", "versions"}

@@ -21,6 +21,7 @@ from orchestrator.results.frame_rows import FrameRow
 from orchestrator.results.ledger import Ledger
 from semcom.errors import StorageError
 from semcom.files import write_atomically
+from semcom.interference import Interference
 from semcom.statistics import percentile
 from semcom.tasks.columns import EARLIEST, TASK, cells, columns
 from semcom.tasks.metric import Metric
@@ -28,6 +29,7 @@ from semcom.tasks.score import Score, merged
 from semcom.tasks.task import Task
 
 PLACE = "link", "dataset", "system", "channel", "snr_db", "seed", "images"  # columns of a point
+MET = "interferers", "sir_db"  # where points have interference
 EFFORT = (
     "round_trip_p50_ms", "round_trip_p99_ms", "encode_ms", "channel_ms", "decode_ms",
     "retransmissions", "codec",
@@ -50,6 +52,7 @@ class PointSummary:
     channel: str
     snr_db: float
     seed: int
+    interference: Interference | None
     images: int
     task: Task
     score: Score
@@ -60,6 +63,16 @@ class PointSummary:
     decode_ms: float | None
     retransmissions: int | None
     codec: str
+
+    @property
+    def interferers(self) -> int:
+        """How many other links met this one."""
+        return 0 if self.interference is None else self.interference.interferers
+
+    @property
+    def sir_db(self) -> float | None:
+        """How much stronger than each of them this link was; None where there was none."""
+        return None if self.interference is None else self.interference.sir_db
 
 
 class IncompletePoint(NamedTuple):
@@ -179,16 +192,18 @@ def format_results_csv(summary: Summary) -> bytes:
     have several tasks, cells of columns that are of another task are empty.
     """
     tasks = {task.kind: task for task in summary.tasks.values()}
+    meet = any(point.spec.interference is not None for point in summary.plan.points)
+    place = (*PLACE, *MET) if meet else PLACE
     told = (TASK,) if tasks.keys() - {EARLIEST} else ()
     judged = list(dict.fromkeys(name for task in tasks.values() for name in columns(task)))
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
-    writer.writerow([*PLACE, *told, *judged, *EFFORT])
+    writer.writerow([*place, *told, *judged, *EFFORT])
     for point in summary.points:
         found = cells(point.task, point.score) | {TASK: point.task.kind}
         writer.writerow(
             [
-                *(_cell(column, getattr(point, column)) for column in PLACE),
+                *(_cell(column, getattr(point, column)) for column in place),
                 *(found.get(column, "") for column in (*told, *judged)),
                 *(_cell(column, getattr(point, column)) for column in EFFORT),
             ]
@@ -212,7 +227,7 @@ def _cell(column: str, value: object) -> str:
     """Fixed numbers of digits, so that the last bit of a float never shows."""
     if value is None:
         return ""
-    if column == "snr_db":
+    if column in ("snr_db", "sir_db"):
         return f"{value:.10g}"
     if column.endswith("_ms"):
         return f"{value:.3f}"
@@ -245,9 +260,10 @@ def _point_summary(
         link=link,
         dataset=plan.links[link].dataset,
         system=codec.system,
-        channel=spec.channel.label,
+        channel=spec.label,
         snr_db=spec.snr_db,
         seed=spec.seed,
+        interference=spec.interference,
         images=sum(frame.images for frame in frames),
         task=task,
         score=score,

@@ -165,7 +165,7 @@ def _check_complete(summary: Summary, folder: Path) -> None:
     spec = plan.points[first.point].spec
     raise AccountingError(
         f"{missing} of {plan.total_frames} frames are missing, first on link {first.link} at "
-        f"point {first.point} ({spec.channel.label}, {spec.snr_db:g} dB, seed {spec.seed}): "
+        f"point {first.point} ({spec.label}, {spec.snr_db:g} dB, seed {spec.seed}): "
         f"{finish_hint(folder, read_run_manifest(folder) or {})}"
     )
 

@@ -40,7 +40,7 @@ class SweepCurves:
         spec = self._sweep.plan.points[point].spec
         task = self._ledger.task(self._sweep.plan.codec_at(link, point).digest)
         metric = task.METRICS[0]
-        place = (link, spec.channel.label, f"{spec.snr_db:g}", metric.name)
+        place = (link, spec.label, f"{spec.snr_db:g}", metric.name)
         kind, before = self._totals.get(place, (task.kind, None))
         # Scores of two tasks are never added, whatever their metrics are called.
         if kind != task.kind or (before is None and len(self._totals) >= MAX_CURVE_SERIES):

@@ -12,7 +12,7 @@ from collections.abc import Iterator
 
 from pydantic import ValidationError
 
-from orchestrator.training.task_evaluation import GroupEvaluation, TaskEvaluation
+from orchestrator.training.task_evaluation import evaluation_of
 from semcom.entry import run_process
 from semcom.errors import INTERRUPTED, ConfigurationError, SemcomError
 from semcom.evaluation_messages import (
@@ -29,9 +29,8 @@ def run_job(job: EvaluationJob) -> Iterator[EvaluationLine]:
     Raises:
         SemcomError: a codec or a data set is not the one that was planned, or is damaged.
     """
-    for number, task in enumerate(job.tasks):
-        kind = TaskEvaluation if task.group is None else GroupEvaluation
-        yield from kind(job, number).lines()
+    for number in range(len(job.tasks)):
+        yield from evaluation_of(job, number).lines()
 
 
 def main() -> int:

@@ -16,12 +16,12 @@ import numpy as np
 import numpy.typing as npt
 
 from channel_sim.channels import Codewords
-from channel_sim.passing import pass_frame
+from channel_sim.passing import Passed, pass_frame
 from semcom.checkpoints import Checkpoint
 from semcom.codec_manifest import AnyManifest
 from semcom.errors import CheckpointError
 from semcom.families import ReceiverHalf, TransmitterHalf, used_of
-from semcom.points import EqualizerMethod, PointSpec
+from semcom.points import PointSpec
 from semcom.probe import is_finite
 from semcom.shards import Span
 from semcom.tasks.score import Score
@@ -32,6 +32,7 @@ from semcom.used_symbols import parse_used
 NOISE_FREE_SNR_DB = 30.0  # the upper end of the decoder's SNR code
 
 Symbols = npt.NDArray[np.complex64]
+Outputs = npt.NDArray[np.float32]  # (N, ...), as the codec's receiving half gives them
 Answers = npt.NDArray[Any]  # (N, ...), as the codec's task has them
 
 
@@ -146,8 +147,6 @@ def decode_frames(
     first_image = 0
     for frame in frames:
         outputs = _receive(codec, frame, point, link=link, first_image=first_image)
-        if not is_finite(outputs):  # as the receiver's process
-            raise CheckpointError("the codec decodes a frame to NaN or Inf")
         answers.append(task.answers(outputs))
         first_image += len(frame.symbols_NK)
     return answers
@@ -160,20 +159,30 @@ def _receive(
     *,
     link: str,
     first_image: int,
-) -> npt.NDArray[np.float32]:
+) -> Outputs:
     symbols_NK, used = frame
-    images, symbols = symbols_NK.shape
-    received_NK, csi_NM, snr_db = symbols_NK, None, NOISE_FREE_SNR_DB
-    equalizer: EqualizerMethod = "zero_forcing"
-    if point is not None:
-        passed = pass_frame(Codewords(point, link, first_image, images, used), symbols_NK)
-        received_NK, csi_NM = passed.received_BK, passed.csi_BM
-        equalizer, snr_db = passed.equalizer, point.snr_db
+    if point is None:
+        clean = Passed(symbols_NK, None, "zero_forcing", None)
+        return decode_passed(codec, clean, used, snr_db=NOISE_FREE_SNR_DB)
+    codewords = Codewords(point, link, first_image, len(symbols_NK), used)
+    return decode_passed(codec, pass_frame(codewords, symbols_NK), used, snr_db=point.snr_db)
+
+
+def decode_passed(codec: ReceiverHalf, passed: Passed, used: bytes, *, snr_db: float) -> Outputs:
+    """Decode a frame as it leaves the channel, in one forward pass: float32 (N, ...).
+
+    Raises:
+        CheckpointError: the codec makes NaN or Inf of it.
+    """
+    images, symbols = passed.received_BK.shape
     told = {"used_N": parse_used(used, rows=images, symbols=symbols)} if used else {}
-    return codec.decode(
-        received_NK,
-        csi_NM,
+    outputs = codec.decode(
+        passed.received_BK,
+        passed.csi_BM,
         snr_db_N=np.full(images, snr_db, dtype=np.float32),
-        equalizer=equalizer,
+        equalizer=passed.equalizer,
         **told,
     )
+    if not is_finite(outputs):  # as the receiver's process
+        raise CheckpointError("the codec decodes a frame to NaN or Inf")
+    return outputs

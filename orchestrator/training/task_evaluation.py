@@ -8,14 +8,22 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
-from typing import cast
+from typing import assert_never, cast
 
 import numpy as np
 import torch
 
 from channel_sim.channels import Codewords
+from channel_sim.interference import Sent, interfere
 from channel_sim.superposition import superpose
-from orchestrator.training.reference import Answers, SentFrame, decode_frames, encode_frames
+from orchestrator.training.reference import (
+    Answers,
+    Outputs,
+    SentFrame,
+    decode_frames,
+    decode_passed,
+    encode_frames,
+)
 from receiver.engine import codec_loader as decoder_loader
 from semcom.checkpoints import open_checkpoint
 from semcom.errors import CheckpointError, ConfigurationError
@@ -28,7 +36,12 @@ from semcom.evaluation_messages import (
     EvaluationPoint,
     EvaluationTask,
 )
-from semcom.families import JointReceiverHalf, JointTransmitterHalf
+from semcom.families import (
+    JointReceiverHalf,
+    JointTransmitterHalf,
+    TransmitterHalf,
+    used_of,
+)
 from semcom.groups import Group, offsets_of
 from semcom.kept_answers import keep_answer
 from semcom.points import PointSpec
@@ -137,28 +150,37 @@ class TaskEvaluation(AnyTaskEvaluation):
 
 
 class GroupEvaluation(AnyTaskEvaluation):
-    """Links whose frames are superposed: every slot is decoded for all of them at once."""
+    """Links whose frames meet: each begins with an image of its own."""
 
     def __init__(self, job: EvaluationJob, number: int) -> None:
         super().__init__(job, number)
         assert self._task.group is not None
         self._group: Group = self._task.group
         self._offsets = offsets_of(self._group.links, images=self._task.images)
-        self._joint_transmitter = cast(JointTransmitterHalf, self._transmitter)
-        self._joint_receiver = cast(JointReceiverHalf, self._receiver)
+
+    @abstractmethod
+    def _half(self, user: int) -> TransmitterHalf:
+        """Return what the link of that place encodes with."""
+
+    @abstractmethod
+    def _slot_outputs(
+        self, members: list[Codewords], slot: tuple[SentFrame, ...], point: PointSpec
+    ) -> Iterator[Outputs]:
+        """Return what is decoded of a slot, for each link in the order of the group."""
 
     def _encode(self, frames: Frames, snr_db: float) -> Iterator[EncodedImages]:
         torch.set_num_threads(self._job.encoder_threads)
         total, step = self._task.images, self._job.frame_images
         done = 0
         for user, link in enumerate(self._group.links):
-            half = self._joint_transmitter.as_user(user)
+            half = self._half(user)
             own = frames[link] = []
             for first in range(0, total, step):
                 number = min(step, total - first)
                 items = Span(first + self._offsets[link], number, of=total)
-                sent = half.encode(items.cut(self._shard.items), snr_db=snr_db)
-                own.append(SentFrame(sent))
+                cut = items.cut(self._shard.items)
+                used = used_of(half, self._manifest, cut)
+                own.append(SentFrame(half.encode(cut, snr_db=snr_db), used))
                 done += number
                 yield self._encoded(done // len(self._group.links))
 
@@ -167,17 +189,12 @@ class GroupEvaluation(AnyTaskEvaluation):
         answers: dict[str, list[Answers]] = {link: [] for link in links}
         first = 0
         for slot in zip(*(frames[link] for link in links), strict=True):
-            symbols_U = [frame.symbols_NK for frame in slot]
-            number = len(symbols_U[0])
-            members = [Codewords(point, link, first, number) for link in links]
-            passed = superpose(self._group, members, symbols_U)
-            outputs_U = self._joint_receiver.decode_users(
-                passed.received_BK,
-                passed.csi_BM,
-                snr_db_N=np.full(number, point.snr_db, dtype=np.float32),
-            )
-            if not is_finite(outputs_U):  # as the receiver's process
-                raise CheckpointError("the codec decodes a frame to NaN or Inf")
+            number = len(slot[0].symbols_NK)
+            members = [
+                Codewords(point, link, first, number, frame.used)
+                for link, frame in zip(links, slot, strict=True)
+            ]
+            outputs_U = self._slot_outputs(members, slot, point)
             for link, outputs in zip(links, outputs_U, strict=True):
                 answers[link].append(self._codec_task.answers(outputs))
             first += number
@@ -185,6 +202,60 @@ class GroupEvaluation(AnyTaskEvaluation):
 
     def _offset(self, link: str) -> int:
         return self._offsets[link]
+
+
+class SuperposedEvaluation(GroupEvaluation):
+    """Links whose frames are superposed: every slot is decoded for all of them at once."""
+
+    def _half(self, user: int) -> TransmitterHalf:
+        return cast(JointTransmitterHalf, self._transmitter).as_user(user)
+
+    def _slot_outputs(
+        self, members: list[Codewords], slot: tuple[SentFrame, ...], point: PointSpec
+    ) -> Iterator[Outputs]:
+        passed = superpose(self._group, members, [frame.symbols_NK for frame in slot])
+        outputs_U = cast(JointReceiverHalf, self._receiver).decode_users(
+            passed.received_BK,
+            passed.csi_BM,
+            snr_db_N=np.full(members[0].images, point.snr_db, dtype=np.float32),
+        )
+        if not is_finite(outputs_U):  # as the receiver's process
+            raise CheckpointError("the codec decodes a frame to NaN or Inf")
+        yield from outputs_U
+
+
+class InterferingEvaluation(GroupEvaluation):
+    """Links that disturb each other: every frame is decoded by itself."""
+
+    def _half(self, user: int) -> TransmitterHalf:
+        del user
+        return self._transmitter
+
+    def _slot_outputs(
+        self, members: list[Codewords], slot: tuple[SentFrame, ...], point: PointSpec
+    ) -> Iterator[Outputs]:
+        sent = [
+            Sent(codewords, frame.symbols_NK)
+            for codewords, frame in zip(members, slot, strict=True)
+        ]
+        for place, wanted in enumerate(sent):
+            passed = interfere(self._group, wanted, [*sent[:place], *sent[place + 1 :]])
+            used = wanted.codewords.used
+            yield decode_passed(self._receiver, passed, used, snr_db=point.snr_db)
+
+
+def evaluation_of(job: EvaluationJob, number: int) -> AnyTaskEvaluation:
+    """Return what evaluates a task of a job."""
+    group = job.tasks[number].group
+    if group is None:
+        return TaskEvaluation(job, number)
+    match group.kind:
+        case "superposition":
+            return SuperposedEvaluation(job, number)
+        case "interference":
+            return InterferingEvaluation(job, number)
+        case _:
+            assert_never(group.kind)
 
 
 def _planned_shard(task: EvaluationTask) -> AnyShard:

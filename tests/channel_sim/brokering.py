@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from channel_sim.broker import Broker
-from channel_sim.passage import Arrived, Send
+from channel_sim.sends import Arrived, Send
 from semcom.messages import (
     FrameKey,
     Hello,

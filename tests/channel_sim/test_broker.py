@@ -10,7 +10,7 @@ import pytest
 from channel_sim.broker import Broker, refusal
 from channel_sim.channels import draw_channel, measured_snr_db, pass_through
 from channel_sim.known_points import RUNS_REMEMBERED
-from channel_sim.passage import Arrived, Send
+from channel_sim.sends import Arrived, Send
 from semcom import wire
 from semcom.errors import ProtocolError
 from semcom.messages import (

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from channel_sim.passage import Send
+from channel_sim.sends import Send
 from semcom.errors import ProtocolError
 from semcom.messages import (
     Hello,

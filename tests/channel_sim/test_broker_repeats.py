@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from channel_sim.broker import MAX_LINKS
-from channel_sim.passage import Arrived
 from channel_sim.receivers import REPEAT_AFTER_S
+from channel_sim.sends import Arrived
 from semcom.errors import ProtocolError
 from semcom.messages import Hello
 from tests.channel_sim.brokering import (

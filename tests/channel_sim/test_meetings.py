@@ -7,9 +7,11 @@ import pytest
 
 from channel_sim.broker import Broker
 from channel_sim.channels import Codewords
-from channel_sim.passage import Send
+from channel_sim.interference import Sent, interfere
+from channel_sim.sends import Send
 from channel_sim.slots import WANTED_EVERY_S
 from channel_sim.superposition import superpose
+from semcom.interference import Interference
 from semcom.messages import (
     PointTable,
     ReceivedFrame,
@@ -17,7 +19,8 @@ from semcom.messages import (
     TaskResult,
     Wanted,
 )
-from tests.channel_sim.brokering import CODEC, POINTS, RX, broker_of, held
+from semcom.points import PointSpec
+from tests.channel_sim.brokering import CODEC, POINTS, RX, broker_of, greet, held
 from tests.channel_sim.meeting import group_of, held_of, symbols_of
 
 GROUP = group_of("a", "b")
@@ -133,3 +136,69 @@ def test_slots_of_forgotten_runs_and_finished_points_are_dropped():
     )
     assert broker.wanted(0.0) == []
     assert broker.waiting_for() == {"a": 0, "b": 0}
+
+
+INTERFERING = group_of("a", "b", "c", powers=[], kind="interference")
+MET = PointSpec(
+    channel=POINTS[RAYLEIGH].channel,
+    snr_db=10.0,
+    interference=Interference(interferers=1, sir_db=3),
+)
+ALONE = PointSpec(channel=MET.channel, snr_db=10.0)
+
+
+def interfering_broker(*receivers: bytes, **options) -> Broker:
+    broker = broker_of(*receivers, **options)
+    points = [ALONE, MET]
+    broker.points.learn(
+        PointTable(run="demo", total=2, first=0, points=points, groups=[INTERFERING])
+    )
+    return broker
+
+
+def interfering(broker: Broker, *links: str, at_s: float = 0.0) -> list[Send]:
+    return [
+        send for link in links for send in broker.transmit([held_of(link, 0, point=1, at_s=at_s)])
+    ]
+
+
+def test_complete_slot_of_interfering_links_is_a_frame_for_each_with_the_others_in_it():
+    broker = interfering_broker(RX)
+    assert interfering(broker, "c", "a") == []
+    sends = interfering(broker, "b")
+    assert [send.message.key.link for send in sends] == ["a", "b", "c"]
+    frames = {
+        link: Sent(Codewords(MET, link, 0, 2), symbols_of(link, 0)) for link in INTERFERING.links
+    }
+    for send in sends:
+        link = send.message.key.link
+        others = [frame for other, frame in frames.items() if other != link]
+        expected = interfere(INTERFERING, frames[link], others)
+        assert np.array_equal(send.payload, expected.payload)
+        assert send.message.links == []
+    assert held(broker) == {RX: 3}
+
+
+def test_frame_of_a_point_without_interferers_waits_for_nobody():
+    broker = interfering_broker(RX)
+    (sent,) = broker.transmit([held_of("b", 0, point=0)])
+    assert sent.message.key.link == "b"
+    assert broker.waiting_for() == {}
+
+
+def test_repeat_of_an_interfering_link_is_made_again_for_it_alone():
+    broker = interfering_broker(RX)
+    first = {send.message.key.link: send for send in interfering(broker, "a", "b", "c")}
+    (again,) = interfering(broker, "b", at_s=2.0)
+    assert again.message.key.link == "b"
+    assert again.payload.tobytes() == first["b"].payload.tobytes()
+
+
+def test_interfering_frames_that_nobody_can_take_are_refused_to_each_sender_and_may_come_again():
+    broker = interfering_broker()
+    refusals = interfering(broker, "a", "b", "c")
+    assert {(send.to, send.message.reason) for send in refusals} == {
+        (f"tx-{link}".encode(), "no_receiver") for link in "abc"
+    }
+    greet(broker, RX)
+    assert {send.message.key.link for send in interfering(broker, "c", at_s=1.0)} == {*"abc"}

@@ -13,8 +13,8 @@ from channel_sim import passing
 from channel_sim.channels import Codewords, draw_channel, pass_through
 from channel_sim.models.model import ChannelModel, Streams
 from channel_sim.noise import complex_normals_of
-from channel_sim.passage import Arrived
 from channel_sim.passing import Passed, pass_frame, pass_frames
+from channel_sim.sends import Arrived
 from semcom.channel_models import channel_of
 from semcom.errors import ProtocolError
 from semcom.messages import PointTable, ReceivedFrame, Refusal

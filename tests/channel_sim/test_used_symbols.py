@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 from channel_sim.channels import Codewords
-from channel_sim.passage import Arrived
 from channel_sim.passing import Passed, pass_frame, pass_frames
+from channel_sim.sends import Arrived
 from channel_sim.slots import Slots
 from channel_sim.superposition import superpose
 from semcom.channel_models import channel_of

@@ -49,7 +49,7 @@ class Transmitter:
         reals /= np.maximum(1.0, np.sqrt(2 * np.square(reals).mean(axis=1, keepdims=True)))
         symbols = np.zeros((count, USERS * OWN_SYMBOLS), dtype=np.complex64)
         own = np.ascontiguousarray(reals, dtype=np.float32).view(np.complex64)
-        symbols[:, 0 if self._user is None else self._user :: USERS] = own
+        symbols[:, self._user or 0 :: USERS] = own
         return symbols
 
 
@@ -57,9 +57,10 @@ class Receiver:
     """Takes each user's symbols, undoes its gain, repeats the pixels."""
 
     def decode(self, received_NK: Any, csi_NM: Any, *, snr_db_N: Any, equalizer: str) -> Any:
-        """Decode a plain frame; only what loads a codec asks for that."""
+        """Decode a plain frame, sent as by the first user."""
         del equalizer
-        return self.decode_users(received_NK, None, snr_db_N=snr_db_N)[0]
+        gains_NU = None if csi_NM is None else csi_NM.repeat(USERS, axis=1)
+        return self.decode_users(received_NK, gains_NU, snr_db_N=snr_db_N)[0]
 
     def decode_users(self, received_NK: Any, csi_NU: Any, *, snr_db_N: Any) -> Any:
         """Decode slots: complex64 (N, K) -> float32 (U, N, S, S, 3)."""
@@ -97,8 +98,8 @@ PAIR = Family(
 )
 
 
-def write_pair(folder: Path) -> None:
-    """Write a codec for two links that meet."""
+def write_pair(folder: Path, *, links: int = USERS) -> None:
+    """Write a codec for two superposed links, or for one by itself."""
     contents = {"transmitter": b"{}", "receiver": b"{}"}
     manifest = FamilyManifest(
         family="pair",
@@ -107,7 +108,7 @@ def write_pair(folder: Path) -> None:
         dataset="own",
         task=Reconstruction(shape=(SIDE, SIDE, 3)),
         symbols=USERS * OWN_SYMBOLS,
-        links=USERS,
+        links=links,
         architecture={},
         weights=weight_files(contents),
     )
@@ -115,4 +116,4 @@ def write_pair(folder: Path) -> None:
 
 
 if __name__ == "__main__":
-    write_pair(Path(sys.argv[1]))
+    write_pair(Path(sys.argv[1]), links=int(sys.argv[2]))
