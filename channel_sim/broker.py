@@ -17,16 +17,8 @@ from channel_sim.passage import Passage
 from channel_sim.receivers import Receiver, Receivers, Rest
 from channel_sim.sends import Arrived, Send, name_of
 from semcom.errors import ProtocolError
-from semcom.messages import (
-    Hello,
-    Message,
-    ReceivedFrame,
-    Refusal,
-    Role,
-    TaskResult,
-    Wanted,
-    Welcome,
-)
+from semcom.frame_messages import ReceivedFrame, TaskResult
+from semcom.messages import Hello, Message, Refusal, Role, Wanted, Welcome
 from semcom.wire import refusal
 
 MAX_LINKS = 4096  # whose transmitters are remembered at a time

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections import OrderedDict
 from collections.abc import Mapping
 
+from semcom.frame_messages import FrameKey
 from semcom.groups import Group
-from semcom.messages import FrameKey, PointTable
+from semcom.messages import PointTable
 from semcom.points import PointSpec
 
 RUNS_REMEMBERED = 4

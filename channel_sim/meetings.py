@@ -6,8 +6,8 @@ from collections.abc import Iterator
 
 from channel_sim.known_points import KnownPoints
 from channel_sim.slots import Held, Slot, Slots
+from semcom.frame_messages import FrameKey
 from semcom.groups import Group
-from semcom.messages import FrameKey
 
 
 class Meetings:
@@ -26,7 +26,7 @@ class Meetings:
         group = self.group(key)
         if group is None or group.kind == "interference":
             return key
-        return key.model_copy(update={"link": group.links[0]})
+        return key.of_link(group.links[0])
 
     def take(self, group: Group, frame: Held) -> Slot | None:
         """Return the slot of a frame if it is complete; None where it is held.

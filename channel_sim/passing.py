@@ -28,7 +28,7 @@ from channel_sim.models.model import Streams
 from channel_sim.noise import ComplexArray, Normals, complex_normals_of
 from semcom.channel_models import loaded
 from semcom.errors import ProtocolError, SemcomError, one_line
-from semcom.messages import MAX_CSI_COLUMNS
+from semcom.frame_messages import MAX_CSI_COLUMNS
 from semcom.points import ChannelSettings, EqualizerMethod, PluginChannel
 from semcom.wire import Powers, fits, mean_power
 

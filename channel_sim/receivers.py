@@ -129,9 +129,10 @@ class Receivers:
         able = [item for item in self.here.items() if codec in item[1].codecs]
         if not able:
             raise ProtocolError("no_receiver", f"no receiver has codec {codec[:12]} loaded")
-        # Where nobody is welcome, as a lone receiver that has refused, there is no better one.
-        welcome = [item for item in able if item[1].welcome(now_s)]
-        identity, receiver = min(welcome or able, key=lambda item: len(item[1].held))
+        identity, receiver = able[0]
+        if len(able) > 1:  # where nobody is welcome there is no better one
+            welcome = [item for item in able if item[1].welcome(now_s)]
+            identity, receiver = min(welcome or able, key=lambda item: len(item[1].held))
         held = receiver.held.get(frame)
         if held is not None and now_s - held.sent_s < REPEAT_AFTER_S:
             return None

@@ -12,7 +12,8 @@ from channel_sim.known_points import KnownPoints
 from channel_sim.passing import Passed
 from channel_sim.receivers import FrameName
 from channel_sim.slots import Held
-from semcom.messages import FrameKey, Message, ReceivedFrame, SymbolFrame
+from semcom.frame_messages import FrameKey, ReceivedFrame, SymbolFrame
+from semcom.messages import Message
 from semcom.used_symbols import parse_used
 from semcom.wire import EMPTY, Powers, Symbols, power_while_sent
 
@@ -39,8 +40,10 @@ class Placed(NamedTuple):
     sender: bytes
     to: bytes
 
-    def received(self, passed: Passed, channel_ms: float) -> ReceivedFrame:
-        """Return what the receiver is told."""
+    def received(
+        self, passed: Passed, channel_ms: float, links: Sequence[str] = ()
+    ) -> ReceivedFrame:
+        """Return what the receiver is told; `links`: all of those that were superposed."""
         message = self.message
         return ReceivedFrame(
             key=message.key,
@@ -55,6 +58,7 @@ class Placed(NamedTuple):
             first_image=message.first_image,
             seed=self.codewords.point.seed,
             used=message.used,
+            links=list(links),
         )
 
 

@@ -13,17 +13,10 @@ from channel_sim.passage import batches
 from channel_sim.sends import Arrived, Send
 from channel_sim.settings import BrokerSettings
 from semcom.errors import ProtocolError
+from semcom.frame_messages import ReceivedFrame, SymbolFrame, TaskResult
 from semcom.heartbeats import DEAD_AFTER_S, Attention, Heartbeats
 from semcom.log_limit import KindLimit, LogLimit
-from semcom.messages import (
-    Hello,
-    PointTable,
-    ReceivedFrame,
-    Refusal,
-    SymbolFrame,
-    TaskResult,
-    Welcome,
-)
+from semcom.messages import Hello, PointTable, Refusal, Welcome
 from semcom.security import Security
 from semcom.service import HEARTBEAT_S, new_instance
 from semcom.sockets import Endpoint, Received

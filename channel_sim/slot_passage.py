@@ -128,6 +128,5 @@ class SlotPassage:
             self._receivers.here[identity].release(name_of(message.key))
             raise
         placed = Placed(message, members[0], frames[0].sender, identity)
-        received = placed.received(passed, 1e3 * (self._clock() - started_s))
-        named = received.model_copy(update={"links": group.links})
-        return [Send("downlink", identity, named, passed.payload)]
+        received = placed.received(passed, 1e3 * (self._clock() - started_s), group.links)
+        return [Send("downlink", identity, received, passed.payload)]

@@ -20,8 +20,8 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from semcom.errors import ProtocolError
+from semcom.frame_messages import FrameKey, SymbolFrame
 from semcom.groups import Group
-from semcom.messages import FrameKey, SymbolFrame
 from semcom.wire import Symbols
 
 COMPLETE_KEPT = 64  # slots of a group whose answers have not all come

@@ -11,7 +11,7 @@ from collections import deque
 from dataclasses import dataclass
 
 from semcom.errors import ProtocolError
-from semcom.messages import FrameKey, ReceivedFrame
+from semcom.frame_messages import FrameKey, ReceivedFrame
 from semcom.wire import Symbols
 
 HEADER_BYTES = 2048  # of a frame without its payload, at most
@@ -35,7 +35,7 @@ class Waiting:
     def answer_keys(self) -> list[FrameKey]:
         """Keys of the answers: one, or one for each of the links that were superposed."""
         key = self.frame.key
-        return [key.model_copy(update={"link": link}) for link in self.frame.links] or [key]
+        return [key.of_link(link) for link in self.frame.links] or [key]
 
     @property
     def kind(self) -> tuple[str, str, int, int]:

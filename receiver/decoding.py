@@ -16,7 +16,8 @@ from semcom.checkpoints import open_checkpoint
 from semcom.codec_manifest import AnyManifest
 from semcom.errors import CheckpointError, ProtocolError
 from semcom.families import JointReceiverHalf, ReceiverHalf
-from semcom.messages import MAX_ITEMS, FrameKey, ReceivedFrame, Refusal, TaskResult
+from semcom.frame_messages import FrameKey, ReceivedFrame, TaskResult
+from semcom.messages import MAX_ITEMS, Refusal
 from semcom.probe import is_finite
 from semcom.used_symbols import Used, parse_used
 from semcom.wire import MAX_PAYLOAD_BYTES

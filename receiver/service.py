@@ -12,17 +12,9 @@ from receiver.batcher import Batcher, Waiting
 from receiver.decoding import Decoded, FrameDecoder
 from receiver.settings import ReceiverSettings
 from semcom.errors import ProtocolError, SemcomError
+from semcom.frame_messages import ReceivedFrame
 from semcom.heartbeats import Heartbeats
-from semcom.messages import (
-    MAX_ITEMS,
-    Arithmetic,
-    CodecReport,
-    Hello,
-    LoadCodec,
-    ReceivedFrame,
-    Refusal,
-    Welcome,
-)
+from semcom.messages import MAX_ITEMS, Arithmetic, CodecReport, Hello, LoadCodec, Refusal, Welcome
 from semcom.security import Security
 from semcom.service import HEARTBEAT_S, new_instance
 from semcom.sockets import Endpoint, Received

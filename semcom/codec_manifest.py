@@ -18,9 +18,9 @@ from semcom.architecture import CodecArchitecture
 from semcom.codec_arrays import End
 from semcom.families.family import Family
 from semcom.families.registry import family_of
+from semcom.frame_messages import MAX_SYMBOLS
 from semcom.groups import MAX_MEMBERS
 from semcom.identity import codec_digest, family_codec_digest
-from semcom.messages import MAX_SYMBOLS
 from semcom.names import NAME_PATTERN
 from semcom.tasks.classification import Classification
 from semcom.tasks.registry import AnyTask

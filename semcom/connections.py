@@ -19,7 +19,7 @@ import struct
 import sys
 import termios
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
@@ -194,26 +194,34 @@ class Connections:
             self._of[peer] = known
         return known
 
+    def on_wire(self, parts: Sequence[bytes]) -> int:
+        """Return how many bytes a message is on the wire."""
+        total, extra = 0, self._extra
+        for size in map(len, parts):
+            total += size + SHORT_OVERHEAD
+            if size + extra > SHORT_BYTES:
+                total += LONG_OVERHEAD - SHORT_OVERHEAD
+        return total + extra * len(parts)
+
     def took(self, peer: bytes, parts: Sequence[bytes], *, fd: Callable[[], int]) -> None:
         """A message of a peer was read; `fd` is asked for the first one's connection."""
         connection = self._of.get(peer) or self.opened(fd(), peer=peer)
         if connection is not None:
-            connection.taken += self._wire_bytes(parts)
+            connection.taken += self.on_wire(parts)
 
     def took_too_many(self, peer: bytes, part: bytes, *, hang_up: bool) -> None:
         """A part was read that is one too many for its message."""
         connection = self._of.get(peer)
         if connection is not None:
-            connection.taken += self._wire_bytes((part,))
+            connection.taken += self.on_wire((part,))
             if hang_up and not connection.ended:
                 self._hang_up(connection, "a message of very many parts", time.monotonic())
 
-    def room_for(self, peer: bytes, parts: Sequence[bytes]) -> bool:
-        """Whether a message may wait to leave to a peer."""
+    def room_for(self, peer: bytes, size: int) -> bool:
+        """Whether a message of so many bytes on the wire may wait to leave to a peer."""
         connection = self._of.get(peer)
         if connection is None:
             return True
-        size, bounds = self._wire_bytes(parts), self._bounds
         if self._fits(connection, size):
             return True
         counts = self._read(connection.fd)
@@ -222,15 +230,14 @@ class Connections:
         self._unsent -= connection.unsent
         connection.update(counts)
         self._unsent += connection.unsent
-        if self._unsent + size > bounds.all_sent_bytes:
+        if self._unsent + size > self._bounds.all_sent_bytes:
             self._refresh()
         return self._fits(connection, size)
 
-    def put(self, peer: bytes, parts: Sequence[bytes]) -> None:
-        """A message waits to leave to a peer."""
+    def put(self, peer: bytes, size: int) -> None:
+        """A message of so many bytes on the wire waits to leave to a peer."""
         connection = self._of.get(peer)
         if connection is not None:
-            size = self._wire_bytes(parts)
             connection.put += size
             self._unsent += size
 
@@ -248,13 +255,6 @@ class Connections:
             connection.unsent + size <= self._bounds.sent_bytes
             and self._unsent + size <= self._bounds.all_sent_bytes
         )
-
-    def _wire_bytes(self, parts: Iterable[bytes]) -> int:
-        total = 0
-        for part in parts:
-            size = len(part) + self._extra
-            total += size + (SHORT_OVERHEAD if size <= SHORT_BYTES else LONG_OVERHEAD)
-        return total
 
     def _refresh(self) -> None:
         for fd, connection in list(self._open.items()):

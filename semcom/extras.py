@@ -16,7 +16,7 @@ from contextlib import contextmanager
 from semcom.errors import INTERRUPTED, ConfigurationError
 
 # As pyproject.toml has them, by the names that pip knows; a test compares.
-BASE = ("msgpack", "numpy", "prometheus-client", "pydantic", "pyyaml", "pyzmq")
+BASE = ("msgpack", "msgspec", "numpy", "prometheus-client", "pydantic", "pyyaml", "pyzmq")
 ORCHESTRATOR = ("matplotlib", "pillow", "psutil", "rich", "safetensors", "typer")
 EXTRAS: dict[str, tuple[str, ...]] = {
     "channel": (),

@@ -19,18 +19,23 @@ from typing import Annotated, ClassVar, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from semcom.frame_messages import (
+    MAX_FRAME_IMAGES,
+    FrameKey,
+    FrameMessage,
+    ReceivedFrame,
+    SymbolFrame,
+    TaskResult,
+)
 from semcom.groups import MAX_GROUPS, MAX_MEMBERS, Group
 from semcom.names import Name
-from semcom.points import EqualizerMethod, PointSpec, Seed, SnrDb
+from semcom.points import PointSpec
 from semcom.settings import Decoding, Engine
 from semcom.tasks.score import MAX_SUM
 from semcom.tasks.task import MAX_KEPT_BYTES
 
 PROTOCOL_VERSION = 3
 MAX_ITEMS = 64  # of any list or map in a header
-MAX_FRAME_IMAGES = 4096
-MAX_SYMBOLS = 4096
-MAX_CSI_COLUMNS = 4096
 
 Role = Literal["transmitter", "channel", "receiver", "orchestrator"]
 RefusalReason = Literal[
@@ -62,16 +67,12 @@ Arrivals = Literal["fixed", "poisson"]
 Span = Annotated[tuple[Index, Index], Field(strict=False)]
 
 
-class Message(BaseModel):
-    """Base of all messages: exact types, unknown keys refused, never changed."""
+class PlainMessage(BaseModel):
+    """Base of messages that are few: exact types, unknown keys refused, never changed."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
 
     TYPE: ClassVar[int]
-
-    def header(self) -> dict[str, object]:
-        """Return the fields as they are sent."""
-        return self.model_dump()
 
 
 class Part(BaseModel):
@@ -107,7 +108,7 @@ class Arithmetic(Part):
         return " ".join([*told, f"on {self.threads} thread{'s' * (self.threads > 1)}"])
 
 
-class Hello(Message):
+class Hello(PlainMessage):
     """I am here. Sent first and then every second; silence for three seconds is death."""
 
     TYPE: ClassVar[int] = 1
@@ -116,91 +117,22 @@ class Hello(Message):
     instance: Instance
     run: Name | None = None
     points: Index = 0  # channel: how many points of `run` it knows
-    busy: list[Index] = Field(default=[], max_length=MAX_ITEMS)  # transmitter: points at work
-    codecs: list[Digest] = Field(default=[], max_length=MAX_ITEMS)  # receiver: loaded
+    busy: list[Index] = Field(
+        default_factory=list, max_length=MAX_ITEMS
+    )  # transmitter: points at work
+    codecs: list[Digest] = Field(default_factory=list, max_length=MAX_ITEMS)  # receiver: loaded
     stream: StreamState | None = None  # transmitter: what it streams
     arithmetic: Arithmetic | None = None  # transmitter, receiver
 
 
-class Welcome(Message):
+class Welcome(PlainMessage):
     """Answer to every Hello; a new `instance` tells that the other end was restarted."""
 
     TYPE: ClassVar[int] = 2
     instance: Instance
 
 
-class FrameKey(Part):
-    """What a frame is called, all along its way."""
-
-    run: Name
-    point: Index
-    link: Name
-    frame: Index
-
-
-class CodewordFrame(Message):
-    """Base of the messages that carry codewords.
-
-    `used`, a u16 per codeword, says how many of its symbols are sent; empty: all of all.
-    """
-
-    used: Annotated[bytes, Field(max_length=2 * MAX_FRAME_IMAGES)] = b""
-
-    def header(self) -> dict[str, object]:
-        """Leave `used` out where all symbols are: such frames are as they were without it."""
-        return self.model_dump(exclude=None if self.used else {"used"})
-
-
-class SymbolFrame(CodewordFrame):
-    """Codewords of one frame. Payload: complex64 (images, symbols)."""
-
-    TYPE: ClassVar[int] = 10
-    key: FrameKey
-    first_image: Index
-    images: Count
-    symbols: Annotated[int, Field(ge=1, le=MAX_SYMBOLS)]
-    codec: Digest
-
-
-class ReceivedFrame(CodewordFrame):
-    """What the channel made of a frame. Payload: complex64 (images, csi_columns + symbols).
-
-    The first columns hold the channel state of each codeword: one gain, one per symbol, or others.
-    Where frames of several links were superposed, `links` names them all, that of `key` first; each
-    is answered by a TaskResult of its own, and the channel state is a gain of each link in turn.
-    """
-
-    TYPE: ClassVar[int] = 11
-    key: FrameKey
-    images: Count
-    symbols: Annotated[int, Field(ge=1, le=MAX_SYMBOLS)]
-    codec: Digest
-    csi_columns: Annotated[int, Field(ge=0, le=MAX_CSI_COLUMNS)]
-    snr_db: SnrDb
-    equalizer: EqualizerMethod
-    channel_ms: Milliseconds
-    snr_measured_db: MeasuredDb = None  # power of the faded symbols over that of the noise
-    links: list[Name] = Field(default=[], max_length=MAX_MEMBERS)  # in ascending order
-    first_image: Index = 0  # with `seed`, keys what a receiver draws
-    seed: Seed = 0
-
-
-class TaskResult(Message):
-    """The receiver's answer and the frame's acknowledgement.
-
-    Payload: the answers as bytes, in the form that the codec's task states.
-    """
-
-    TYPE: ClassVar[int] = 12
-    key: FrameKey
-    codec: Digest
-    channel_ms: Milliseconds
-    batch_wait_ms: Milliseconds
-    decode_ms: Milliseconds
-    snr_measured_db: MeasuredDb = None
-
-
-class Refusal(Message):
+class Refusal(PlainMessage):
     """A message was not taken; `key` where it could be read."""
 
     TYPE: ClassVar[int] = 13
@@ -209,7 +141,7 @@ class Refusal(Message):
     key: FrameKey | None = None
 
 
-class Wanted(Message):
+class Wanted(PlainMessage):
     """Channel to transmitter: a slot lacks this frame of yours; send it again, or for once more.
 
     Nothing comes of it where the frame is on its way, or its work is not known any more.
@@ -219,7 +151,7 @@ class Wanted(Message):
     key: FrameKey
 
 
-class PointTable(Message):
+class PointTable(PlainMessage):
     """Orchestrator to channel: points `first` ... of a run; `total` in all.
 
     Points below `lowest` are needed no more: the channel forgets them. Frames of the links of a
@@ -232,10 +164,10 @@ class PointTable(Message):
     first: Index
     points: list[PointSpec] = Field(max_length=MAX_ITEMS)
     lowest: Index = 0
-    groups: list[Group] = Field(default=[], max_length=MAX_GROUPS)
+    groups: list[Group] = Field(default_factory=list, max_length=MAX_GROUPS)
 
 
-class LoadCodec(Message):
+class LoadCodec(PlainMessage):
     """Orchestrator to receiver: load this codec; those already loaded go on serving."""
 
     TYPE: ClassVar[int] = 21
@@ -243,7 +175,7 @@ class LoadCodec(Message):
     digest: Digest
 
 
-class CodecReport(Message):
+class CodecReport(PlainMessage):
     """Receiver to orchestrator: a codec was loaded, or refused with a reason."""
 
     TYPE: ClassVar[int] = 22
@@ -253,7 +185,7 @@ class CodecReport(Message):
     detail: Annotated[str, Field(max_length=300)] = ""
 
 
-class PointWork(Message):
+class PointWork(PlainMessage):
     """What a transmitter must know to make the frames of a point."""
 
     run: Name
@@ -326,7 +258,7 @@ class FrameResult(Part):
     snr_measured_db: MeasuredDb = None
 
 
-class Results(Message):
+class Results(PlainMessage):
     """Transmitter to orchestrator: finished frames; sent again until recorded."""
 
     TYPE: ClassVar[int] = 24
@@ -336,7 +268,7 @@ class Results(Message):
     results: list[FrameResult] = Field(min_length=1, max_length=MAX_ITEMS)
 
 
-class Recorded(Message):
+class Recorded(PlainMessage):
     """Orchestrator to transmitter: these (point, frame) are committed to the ledger."""
 
     TYPE: ClassVar[int] = 25
@@ -344,7 +276,7 @@ class Recorded(Message):
     frames: list[Span] = Field(max_length=MAX_ITEMS)
 
 
-class Failure(Message):
+class Failure(PlainMessage):
     """A process tells the orchestrator that it cannot do its part, and why."""
 
     TYPE: ClassVar[int] = 26
@@ -355,6 +287,7 @@ class Failure(Message):
     detail: Annotated[str, Field(max_length=300)]
 
 
+Message = PlainMessage | FrameMessage
 MESSAGE_TYPES: dict[int, type[Message]] = {
     message.TYPE: message
     for message in (

@@ -10,6 +10,7 @@ import zmq
 from semcom.connections import Connections
 from semcom.wire import PARTS
 
+DO_NOT_WAIT = int(zmq.NOBLOCK)  # a flag as an enum is converted at each call
 MANY_PARTS = 4096  # of a message that is dropped, at a time
 
 
@@ -40,7 +41,7 @@ class PartReader:
         if not self._drop_rest():
             return None
         try:
-            first = self._socket.recv(zmq.NOBLOCK, copy=False)
+            first = self._socket.recv(DO_NOT_WAIT, copy=False)
         except zmq.Again:
             return None
         sender = first.bytes if self._router else b""

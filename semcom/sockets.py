@@ -32,6 +32,8 @@ __all__ = [
     "Authenticator", "Endpoint", "Poller", "Received", "Wakeup", "curve_keypair", "free_ports",
     "shutdown",
 ]  # fmt: skip
+DO_NOT_WAIT = int(zmq.NOBLOCK)  # a flag as an enum is converted at each call
+MORE_TO_COME = int(zmq.NOBLOCK | zmq.SNDMORE)
 MAX_EVENTS = 4096  # of a monitor that are taken at a time
 ROLES: dict[str, Role] = {role: role for role in get_args(Role)}
 MONITOR_EVENT = struct.Struct("=Hi")  # event, value
@@ -158,15 +160,20 @@ class Endpoint:
 
     def send_parts(self, parts: Sequence[bytes], *, to: bytes = b"") -> bool:
         """The same for a message that was encoded before, such as one that is passed on."""
-        if not self.connections.room_for(to, parts):
+        size = self.connections.on_wire(parts)
+        if not self.connections.room_for(to, size):
             return False
+        *early, last = [to, *parts] if self._router else parts
+        send = self.socket.send
         try:
-            self.socket.send_multipart([to, *parts] if self._router else parts, zmq.NOBLOCK)
+            for part in early:
+                send(part, MORE_TO_COME)
+            send(last, DO_NOT_WAIT)
         except zmq.ZMQError as error:
             if error.errno in (zmq.EAGAIN, zmq.EHOSTUNREACH):
                 return False
             raise
-        self.connections.put(to, parts)
+        self.connections.put(to, size)
         return True
 
     def receive(self) -> Received | None:

@@ -4,18 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from semcom.messages import (
-    CodecReport,
-    Failure,
-    FrameKey,
-    Hello,
-    Message,
-    Refusal,
-    Results,
-    Role,
-    SymbolFrame,
-    TaskResult,
-)
+from semcom.frame_messages import FrameKey, SymbolFrame, TaskResult
+from semcom.messages import CodecReport, Failure, Hello, Message, Refusal, Results, Role
 
 
 @dataclass(frozen=True)

@@ -24,7 +24,7 @@ from prometheus_client import (
 
 from semcom.errors import StorageError
 from semcom.files import open_to_write
-from semcom.messages import TaskResult
+from semcom.frame_messages import TaskResult
 from semcom.metric_table import MAX_LINKS, METRICS, OTHER_LINK, SECONDS_BUCKETS
 from semcom.stop_signals import to_stderr
 
@@ -183,7 +183,7 @@ def log_file(path: Path) -> Iterator[None]:
 def frame_event(logger: logging.Logger, text: str, result: TaskResult, answer: bytes) -> None:
     """Log a frame with a digest of its answer, for an audit of the run."""
     answer_digest = hashlib.sha256(answer).hexdigest()[:16]
-    event(logger, text, **result.key.model_dump(), answer=answer_digest)
+    event(logger, text, **result.key.fields(), answer=answer_digest)
 
 
 def event(logger: logging.Logger, text: str, **fields: object) -> None:

@@ -23,17 +23,16 @@ import numpy.typing as npt
 from pydantic import ValidationError
 
 from semcom.errors import ProtocolError, one_line
-from semcom.messages import (
-    MAX_ITEMS,
-    MESSAGE_TYPES,
-    PROTOCOL_VERSION,
+from semcom.frame_messages import (
     FrameKey,
-    Message,
+    FrameMessage,
     ReceivedFrame,
-    Refusal,
     SymbolFrame,
     TaskResult,
+    read_header,
+    write_header,
 )
+from semcom.messages import MAX_ITEMS, MESSAGE_TYPES, PROTOCOL_VERSION, Message, Refusal
 from semcom.tasks.task import MAX_KEPT_BYTES
 from semcom.used_symbols import Used, check_used
 
@@ -56,10 +55,18 @@ EMPTY: Symbols = np.empty((0, 0), dtype=np.complex64)
 
 def encode(message: Message, payload: Payload = EMPTY) -> list[bytes]:
     """Message and payload -> the three parts."""
-    header = msgpack.packb(message.header())
+    header = header_bytes(message)
     body = np.ascontiguousarray(payload, dtype=_dtype(message)).tobytes()
     fields = FIELDS.pack(MAGIC, PROTOCOL_VERSION, message.TYPE, len(header), len(body))
     return [fields + CRC.pack(_crc(fields, header, body)), header, body]
+
+
+def header_bytes(message: Message) -> bytes:
+    """Return a message's header."""
+    if isinstance(message, FrameMessage):
+        return write_header(message)
+    packed: bytes = msgpack.packb(message.model_dump())
+    return packed
 
 
 def decode(parts: Sequence[bytes]) -> tuple[Message, Payload]:
@@ -176,24 +183,37 @@ def _unique(pairs: list[tuple[Any, Any]]) -> dict[Any, Any]:
 
 def _parse_header(message_type: type[Message], header: bytes) -> Message:
     try:
-        fields = msgpack.unpackb(
-            header,
-            object_pairs_hook=_unique,
-            use_list=True,
-            max_str_len=2048,
-            max_bin_len=MAX_KEPT_BYTES,
-            max_array_len=MAX_ITEMS,
-            max_map_len=MAX_ITEMS,
-            max_ext_len=0,
-        )
-        return message_type.model_validate(fields)
+        if not issubclass(message_type, FrameMessage):
+            return message_type.model_validate(_unpack(header))
+        message = read_header(message_type, header)
+        if write_header(message) != header:  # as others write it; perhaps with a key twice
+            _unpack(header)
+        return message
     except ValidationError as error:
         first = error.errors(include_url=False, include_input=False)[0]
         where = ".".join(str(part) for part in first["loc"]) or "header"
         detail = one_line(f"{where}: {first['msg']}")  # a key may be any text
         raise ProtocolError("header", detail) from error
     except (ValueError, TypeError, RecursionError, msgpack.UnpackException) as error:
-        raise ProtocolError("header", one_line(f"not a msgpack map: {error}")) from error
+        raise ProtocolError("header", one_line(f"not a header: {error}")) from error
+
+
+def _unpack(header: bytes) -> Any:
+    """Read a map of msgpack within its bounds.
+
+    Raises:
+        ValueError: it is none, or has a key twice; so do the other errors of msgpack.
+    """
+    return msgpack.unpackb(
+        header,
+        object_pairs_hook=_unique,
+        use_list=True,
+        max_str_len=2048,
+        max_bin_len=MAX_KEPT_BYTES,
+        max_array_len=MAX_ITEMS,
+        max_map_len=MAX_ITEMS,
+        max_ext_len=0,
+    )
 
 
 def _parse_payload(message: Message, body: bytes) -> Payload:

@@ -75,7 +75,8 @@ class Rule:
 RULES = {
     "semcom": Rule(
         (
-            "semcom", "numpy", "msgpack", "pydantic", "pydantic_core", "prometheus_client", "yaml",
+            "semcom", "numpy", "msgpack", "msgspec", "pydantic", "pydantic_core",
+            "prometheus_client", "yaml",
         ),
         ("semcom.nn", "semcom.onnx"),
     ),

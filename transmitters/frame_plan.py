@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from semcom.messages import FrameKey, PointWork, SymbolFrame
+from semcom.frame_messages import FrameKey, SymbolFrame
+from semcom.messages import PointWork
 from semcom.shards import Span
 from semcom.wire import Symbols
 from transmitters.reports import Key

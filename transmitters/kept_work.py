@@ -9,7 +9,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from semcom.messages import FrameKey, PointWork
+from semcom.frame_messages import FrameKey
+from semcom.messages import PointWork
 from transmitters.frame_plan import FramePlan
 from transmitters.reports import Key
 

@@ -21,17 +21,8 @@ from semcom.errors import (
     ProtocolError,
     SemcomError,
 )
-from semcom.messages import (
-    RETRIABLE,
-    Assignment,
-    FrameKey,
-    FrameResult,
-    PointWork,
-    Recorded,
-    Refusal,
-    SymbolFrame,
-    TaskResult,
-)
+from semcom.frame_messages import FrameKey, SymbolFrame, TaskResult
+from semcom.messages import RETRIABLE, Assignment, FrameResult, PointWork, Recorded, Refusal
 from semcom.tasks.score import Score
 from semcom.wire import Symbols
 from transmitters.answers import Answers

@@ -6,9 +6,10 @@ import logging
 import time
 
 from semcom.errors import ProtocolError
+from semcom.frame_messages import TaskResult
 from semcom.heartbeats import Heartbeats
 from semcom.kept_answers import keep_answer
-from semcom.messages import PointWork, Refusal, TaskResult, Wanted, Welcome
+from semcom.messages import PointWork, Refusal, Wanted, Welcome
 from semcom.sockets import Endpoint, Received
 from semcom.telemetry import Telemetry, event, frame_event
 from transmitters.frame_encoder import FrameEncoder

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from semcom.messages import MAX_SYMBOLS, PointWork
+from semcom.frame_messages import MAX_SYMBOLS
+from semcom.messages import PointWork
 
 
 class Window:

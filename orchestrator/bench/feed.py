@@ -19,7 +19,8 @@ import numpy as np
 
 from semcom import wire
 from semcom.errors import SemcomError
-from semcom.messages import FrameKey, Hello, ReceivedFrame, TaskResult, Welcome
+from semcom.frame_messages import FrameKey, ReceivedFrame, TaskResult
+from semcom.messages import Hello, Welcome
 from semcom.service import new_instance
 from semcom.sockets import Endpoint
 

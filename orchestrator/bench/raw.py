@@ -23,15 +23,8 @@ import numpy as np
 import zmq
 
 from semcom import wire
-from semcom.messages import (
-    FrameKey,
-    Hello,
-    Message,
-    ReceivedFrame,
-    Refusal,
-    SymbolFrame,
-    TaskResult,
-)
+from semcom.frame_messages import FrameKey, ReceivedFrame, SymbolFrame, TaskResult
+from semcom.messages import Hello, Message, Refusal
 from semcom.service import HEARTBEAT_S, new_instance
 
 RUN, LINK = "bench", "bench"

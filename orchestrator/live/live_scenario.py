@@ -14,7 +14,8 @@ from orchestrator.plan.plan import PlannedLink, plan_link
 from orchestrator.plan.scenario import LIVE, Scenario, SystemSettings, read_scenario
 from semcom.channel_choice import Channel
 from semcom.errors import ConfigurationError
-from semcom.messages import MAX_FRAME_IMAGES, Arrivals
+from semcom.frame_messages import MAX_FRAME_IMAGES
+from semcom.messages import Arrivals
 from semcom.names import Name
 from semcom.plain_text import command
 from semcom.points import ChannelSettings

@@ -18,8 +18,9 @@ from orchestrator.plan.interference_points import (
 from orchestrator.plan.snr_points import MAX_POINTS, SnrPoints, values_of
 from semcom.channel_choice import Channel
 from semcom.errors import ConfigurationError
+from semcom.frame_messages import MAX_FRAME_IMAGES
 from semcom.groups import MAX_GROUPS
-from semcom.messages import MAX_FRAME_IMAGES, Arithmetic, Role
+from semcom.messages import Arithmetic, Role
 from semcom.names import Name
 from semcom.plain_text import command
 from semcom.points import ChannelSettings

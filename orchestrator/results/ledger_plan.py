@@ -12,7 +12,7 @@ from pathlib import Path
 
 from orchestrator.plan.plan import Plan
 from semcom.errors import AccountingError, ConfigurationError, StorageError, one_line
-from semcom.messages import MAX_FRAME_IMAGES
+from semcom.frame_messages import MAX_FRAME_IMAGES
 from semcom.settings import validate
 from semcom.tasks.classification import Classification
 from semcom.tasks.registry import task_of

@@ -8,15 +8,8 @@ import numpy as np
 
 from channel_sim.broker import Broker
 from channel_sim.sends import Arrived, Send
-from semcom.messages import (
-    FrameKey,
-    Hello,
-    PointTable,
-    Refusal,
-    SymbolFrame,
-    TaskResult,
-    Welcome,
-)
+from semcom.frame_messages import FrameKey, SymbolFrame, TaskResult
+from semcom.messages import Hello, PointTable, Refusal, Welcome
 from semcom.points import ChannelSettings, PointSpec
 
 INSTANCE = "0123456789abcdef"

@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 
 from channel_sim.slots import Held, Slots
+from semcom.frame_messages import FrameKey, SymbolFrame
 from semcom.groups import Group
-from semcom.messages import FrameKey, SymbolFrame
 from semcom.wire import Symbols
 
 CODEC = "ab" * 32

@@ -13,16 +13,8 @@ from channel_sim.known_points import RUNS_REMEMBERED
 from channel_sim.sends import Arrived, Send
 from semcom import wire
 from semcom.errors import ProtocolError
-from semcom.messages import (
-    RETRIABLE,
-    Hello,
-    LoadCodec,
-    PointTable,
-    ReceivedFrame,
-    Refusal,
-    RefusalReason,
-    Welcome,
-)
+from semcom.frame_messages import ReceivedFrame
+from semcom.messages import RETRIABLE, Hello, LoadCodec, PointTable, Refusal, RefusalReason, Welcome
 from semcom.wire import mean_power
 from tests.channel_sim.brokering import (
     CODEC,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from msgspec.structs import replace
 
 from channel_sim.broker import MAX_LINKS
 from channel_sim.receivers import REPEAT_AFTER_S
@@ -46,7 +47,7 @@ def test_receiver_that_does_not_answer_holds_bounded_bytes(images):
     broker, payload = broker_of(RX, queue_frames=10**6, queue_bytes=10_000), 0
     symbols = np.ones((images, 3), dtype=np.complex64)
     for number in range(1000):
-        frame = frame_of(number).model_copy(update={"images": images})
+        frame = replace(frame_of(number), images=images)
         sent = send(broker, frame, symbols)
         if sent.side == "downlink":
             payload += sent.payload.nbytes

@@ -19,7 +19,8 @@ from channel_sim.receivers import (
     Receivers,
 )
 from semcom.errors import ProtocolError
-from semcom.messages import Hello, ReceivedFrame, Refusal
+from semcom.frame_messages import ReceivedFrame
+from semcom.messages import Hello, Refusal
 from tests.channel_sim.brokering import (
     CODEC,
     INSTANCE,

@@ -11,14 +11,9 @@ from channel_sim.interference import Sent, interfere
 from channel_sim.sends import Send
 from channel_sim.slots import WANTED_EVERY_S
 from channel_sim.superposition import superpose
+from semcom.frame_messages import ReceivedFrame, TaskResult
 from semcom.interference import Interference
-from semcom.messages import (
-    PointTable,
-    ReceivedFrame,
-    Refusal,
-    TaskResult,
-    Wanted,
-)
+from semcom.messages import PointTable, Refusal, Wanted
 from semcom.points import PointSpec
 from tests.channel_sim.brokering import CODEC, POINTS, RX, broker_of, greet, held
 from tests.channel_sim.meeting import group_of, held_of, symbols_of

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from channel_sim import passing
 from channel_sim.channels import Codewords, draw_channel, pass_through
@@ -17,7 +18,8 @@ from channel_sim.passing import Passed, pass_frame, pass_frames
 from channel_sim.sends import Arrived
 from semcom.channel_models import channel_of
 from semcom.errors import ProtocolError
-from semcom.messages import PointTable, ReceivedFrame, Refusal
+from semcom.frame_messages import ReceivedFrame
+from semcom.messages import PointTable, Refusal
 from semcom.points import ChannelSettings, PluginChannel, PointSpec
 from semcom.wire import mean_power
 from tests.channel_sim.brokering import RX, TX, broker_of, frame_of, held
@@ -234,7 +236,7 @@ def test_broker_sends_on_what_a_model_made_with_its_columns_and_equalizer():
     channel = channel_of("tdl", {"equalizer": "mmse", "profile": "tdl-a"})
     broker, point = broker_at(channel)
     symbols = symbols_of(2)
-    frame = frame_of(run="mine").model_copy(update={"symbols": SYMBOLS})
+    frame = replace(frame_of(run="mine"), symbols=SYMBOLS)
     (sent,) = broker.transmit([Arrived(TX, frame, symbols, 0.0)])
     assert isinstance(sent.message, ReceivedFrame)
     assert (sent.message.csi_columns, sent.message.equalizer) == (SYMBOLS, "mmse")

@@ -14,7 +14,7 @@ from channel_sim.slots import Slots
 from channel_sim.superposition import superpose
 from semcom.channel_models import channel_of
 from semcom.errors import ProtocolError
-from semcom.messages import ReceivedFrame, SymbolFrame
+from semcom.frame_messages import ReceivedFrame, SymbolFrame
 from semcom.points import ChannelSettings, PointSpec
 from semcom.used_symbols import format_used
 from semcom.wire import check_power, mean_power, power_while_sent

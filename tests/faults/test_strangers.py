@@ -13,6 +13,7 @@ import zmq
 
 from orchestrator.results.ledger import FrameRow
 from semcom import wire
+from semcom.messages import Refusal
 from tests.faults.plant import Plant, let_go
 from tests.integration.harness import DEADLINE_S
 
@@ -69,7 +70,8 @@ class Stranger:
         assert self.line.poll(1000 * DEADLINE_S), "no answer"
         message, _ = wire.decode(self.line.recv_multipart())
         self.line.close()
-        return str(message.model_dump()["reason"])
+        assert isinstance(message, Refusal)
+        return message.reason
 
 
 def test_strangers_at_every_port_are_refused_and_disturb_nothing(

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from receiver.batcher import Batcher, Waiting
 from semcom.errors import ProtocolError
-from semcom.messages import FrameKey, ReceivedFrame
+from semcom.frame_messages import FrameKey, ReceivedFrame
 
 fuzz = settings(max_examples=100, derandomize=True, deadline=None, database=None)
 

@@ -11,7 +11,7 @@ from receiver.batcher import Waiting
 from receiver.decoding import FrameDecoder
 from receiver.settings import ReceiverSettings
 from semcom.errors import ProtocolError
-from semcom.messages import FrameKey, ReceivedFrame, TaskResult
+from semcom.frame_messages import FrameKey, ReceivedFrame, TaskResult
 from semcom.used_symbols import format_used
 from tests.semcom.families.text_codecs import architecture, some_sentences, written
 from tests.semcom.small_codec import write_small_codec

@@ -11,27 +11,24 @@ import pytest
 
 from semcom import wire
 from semcom.errors import ProtocolError
+from semcom.frame_messages import FrameKey, ReceivedFrame, SymbolFrame, TaskResult
 from semcom.messages import (
     PROTOCOL_VERSION,
     Arithmetic,
     Assignment,
     CodecReport,
     Failure,
-    FrameKey,
     FrameResult,
     Hello,
     LoadCodec,
     Message,
     PointTable,
-    ReceivedFrame,
     Recorded,
     Refusal,
     RefusalReason,
     Results,
     StreamAssignment,
     StreamState,
-    SymbolFrame,
-    TaskResult,
     Wanted,
     Welcome,
 )
@@ -177,4 +174,4 @@ def reason(parts: list[bytes]) -> str:
 
 def header_of(message: Message, **changed: Any) -> bytes:
     """The message's header with some fields changed."""
-    return msgpack.packb({**message.model_dump(), **changed})
+    return msgpack.packb({**msgpack.unpackb(wire.header_bytes(message)), **changed})

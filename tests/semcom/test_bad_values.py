@@ -14,7 +14,8 @@ from torch import nn
 from semcom import wire
 from semcom.architecture import EncoderArchitecture, InputSpec
 from semcom.errors import CheckpointError, ConfigurationError, ProtocolError
-from semcom.messages import RETRIABLE, FrameKey, SymbolFrame
+from semcom.frame_messages import FrameKey, SymbolFrame
+from semcom.messages import RETRIABLE
 from semcom.nn.weights import load_arrays, to_arrays
 from semcom.settings import ProcessSettings, read_yaml, validate
 from semcom.shards import Shard, read_manifest, write_dataset

@@ -13,7 +13,8 @@ import pytest
 
 from semcom import bounds, wire
 from semcom.connections import hang_up, resident_bytes
-from semcom.messages import TaskResult, Welcome
+from semcom.frame_messages import TaskResult
+from semcom.messages import Welcome
 from semcom.ports import free_ports
 from semcom.sockets import Endpoint, Poller, Received
 from semcom.wakeup import Wakeup

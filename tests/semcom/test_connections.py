@@ -68,7 +68,7 @@ def test_bytes_of_a_message_are_those_on_the_wire(machine, keyed):
     parts = [b"", b"x" * 222, b"y" * 223, b"z" * 255, b"a" * 256]
     connections = machine.connections(keyed=keyed)
     on_wire = len(message([part + b"e" * (33 if keyed else 0) for part in parts]))
-    assert connections._wire_bytes(parts) == on_wire
+    assert connections.on_wire(parts) == on_wire
 
 
 def test_peer_whose_message_never_ends_is_hung_up_on(machine):
@@ -144,14 +144,16 @@ def test_nothing_more_is_sent_to_a_peer_that_does_not_acknowledge(machine):
     machine.connect(5)
     connections.took(b"peer", [b"hello"], fd=lambda: 5)
     sent = 0
-    while connections.room_for(b"peer", parts):
-        connections.put(b"peer", parts)
+    while connections.room_for(b"peer", connections.on_wire(parts)):
+        connections.put(b"peer", connections.on_wire(parts))
         sent += len(message(parts))
     assert BOUNDS.sent_bytes - 1009 < sent <= BOUNDS.sent_bytes
     machine.connect(5, acknowledged=1009)
-    assert connections.room_for(b"peer", parts), "room is looked for before it is refused"
-    connections.put(b"peer", parts)
-    assert not connections.room_for(b"peer", parts)
+    assert connections.room_for(b"peer", connections.on_wire(parts)), (
+        "room is looked for before it is refused"
+    )
+    connections.put(b"peer", connections.on_wire(parts))
+    assert not connections.room_for(b"peer", connections.on_wire(parts))
 
 
 def test_all_peers_together_have_a_bound_too(machine):
@@ -160,12 +162,12 @@ def test_all_peers_together_have_a_bound_too(machine):
     for fd in range(3, 10):
         machine.connect(fd)
         connections.took(b"%d" % fd, [b"hello"], fd=lambda fd=fd: fd)
-        while connections.room_for(b"%d" % fd, parts):
-            connections.put(b"%d" % fd, parts)
+        while connections.room_for(b"%d" % fd, connections.on_wire(parts)):
+            connections.put(b"%d" % fd, connections.on_wire(parts))
             sent += 1000
     assert sent == BOUNDS.all_sent_bytes
     machine.connect(3, acknowledged=5000)
-    assert connections.room_for(b"9", parts)
+    assert connections.room_for(b"9", connections.on_wire(parts))
 
 
 def test_connection_that_is_gone_is_forgotten_and_a_descriptor_used_again_is_another(machine):
@@ -181,7 +183,9 @@ def test_connection_that_is_gone_is_forgotten_and_a_descriptor_used_again_is_ano
     del machine.counts[5]
     connections.check(2.0)
     assert len(connections) == 0
-    assert connections.room_for(b"old", [b"x" * 10**6]), "the socket itself says that it is gone"
+    assert connections.room_for(b"old", connections.on_wire([b"x" * 10**6])), (
+        "the socket itself says that it is gone"
+    )
     assert connections._of == {}
 
 
@@ -203,8 +207,8 @@ def test_of_too_many_connections_those_that_said_nothing_go(machine):
 def test_without_counts_nothing_is_bounded_here(machine):
     connections = machine.connections()
     connections.took(b"peer", [b"x"], fd=lambda: -1)
-    connections.put(b"peer", [b"x"])
-    assert connections.room_for(b"peer", [b"x" * 10**6])
+    connections.put(b"peer", connections.on_wire([b"x"]))
+    assert connections.room_for(b"peer", connections.on_wire([b"x" * 10**6]))
     assert len(connections) == 0
 
 

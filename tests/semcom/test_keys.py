@@ -9,19 +9,9 @@ from zmq.utils import z85 as reference
 
 from semcom import zap
 from semcom.errors import AuthenticationError, ConfigurationError
+from semcom.frame_messages import FrameKey, SymbolFrame, TaskResult
 from semcom.keys import KeyFolder
-from semcom.messages import (
-    CodecReport,
-    Failure,
-    FrameKey,
-    FrameResult,
-    Hello,
-    Refusal,
-    Results,
-    SymbolFrame,
-    TaskResult,
-    Welcome,
-)
+from semcom.messages import CodecReport, Failure, FrameResult, Hello, Refusal, Results, Welcome
 from semcom.speakers import Speaker, objection
 from semcom.z85 import is_key, z85
 from tests.semcom.keyring import LINK, OTHER_LINK, RECEIVER, key_folder

@@ -11,7 +11,8 @@ import zmq
 
 from orchestrator.control.key_sets import make_keys, revoke
 from semcom.errors import AuthenticationError
-from semcom.messages import FrameKey, Hello, Refusal, SymbolFrame
+from semcom.frame_messages import FrameKey, SymbolFrame
+from semcom.messages import Hello, Refusal
 from semcom.sockets import Endpoint, Poller, Received, free_ports
 from semcom.speakers import Speaker
 from semcom.wakeup import Wakeup

@@ -11,7 +11,8 @@ import zmq
 
 from semcom import sockets, wire
 from semcom.errors import ConfigurationError, PortInUseError
-from semcom.messages import FrameKey, SymbolFrame, Welcome
+from semcom.frame_messages import FrameKey, SymbolFrame
+from semcom.messages import Welcome
 from semcom.sockets import Endpoint, Poller, Received, free_ports
 from semcom.wakeup import Wakeup
 from tests.integration.harness import eventually

@@ -7,10 +7,11 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from semcom import wire
 from semcom.errors import ProtocolError
-from semcom.messages import MAX_FRAME_IMAGES, ReceivedFrame, SymbolFrame
+from semcom.frame_messages import MAX_FRAME_IMAGES, ReceivedFrame, SymbolFrame
 from semcom.used_symbols import format_used, parse_used, used_mask
 from tests.semcom.samples import DIGEST, KEY
 
@@ -85,7 +86,7 @@ def test_channel_state_is_no_symbol_of_a_codeword():
 
 
 def test_used_beyond_its_bound_is_no_header():
-    message = frame(b"").model_copy(update={"used": bytes(2 * MAX_FRAME_IMAGES + 2)})
+    message = replace(frame(b""), used=bytes(2 * MAX_FRAME_IMAGES + 2))
     with pytest.raises(ProtocolError) as raised:
         wire.decode(wire.encode(message, codewords(5, 5)))
     assert raised.value.reason == "header"

@@ -9,17 +9,17 @@ import zlib
 import msgpack
 import numpy as np
 import pytest
+from msgspec.structs import replace
 
 from semcom import wire
 from semcom.errors import ProtocolError
+from semcom.frame_messages import SymbolFrame, TaskResult
 from semcom.messages import (
     MAX_ITEMS,
     MESSAGE_TYPES,
     PROTOCOL_VERSION,
     PointTable,
     Recorded,
-    SymbolFrame,
-    TaskResult,
     Welcome,
 )
 from tests.semcom.samples import DIGEST, INSTANCE, KEY, SAMPLES, by_name, header_of, reason, sealed
@@ -138,9 +138,9 @@ def test_refuses_header_that_is_not_the_schema(header):
         (3, {"first_image": -1}),
         (3, {"first_image": 2**31}),
         (3, {"codec": "AB" * 32}),
-        (3, {"key": {**KEY.model_dump(), "run": "../etc"}}),
-        (3, {"key": {**KEY.model_dump(), "extra": 1}}),
-        (3, {"key": {**KEY.model_dump(), "frame": "7"}}),
+        (3, {"key": {**KEY.fields(), "run": "../etc"}}),
+        (3, {"key": {**KEY.fields(), "extra": 1}}),
+        (3, {"key": {**KEY.fields(), "frame": "7"}}),
         (3, {"key": None}),
         (4, {"csi_columns": True}),
         (4, {"snr_db": float("nan")}),
@@ -265,7 +265,7 @@ def test_refuses_frame_without_its_column_of_channel_state():
 
 @pytest.mark.parametrize("columns", [0, 1, 3, 70])
 def test_channel_state_has_any_number_of_columns(columns):
-    message = SAMPLES[4][0].model_copy(update={"csi_columns": columns})
+    message = replace(SAMPLES[4][0], csi_columns=columns)
     shape = message.images, columns + message.symbols
     payload = np.arange(np.prod(shape), dtype=np.complex64).reshape(shape)
     found, symbols = wire.decode(wire.encode(message, payload))

@@ -6,12 +6,8 @@ from typing import Any
 
 import numpy as np
 
-from semcom.messages import (
-    Assignment,
-    FrameKey,
-    Refusal,
-    TaskResult,
-)
+from semcom.frame_messages import FrameKey, TaskResult
+from semcom.messages import Assignment, Refusal
 from semcom.points import PointSpec
 from transmitters.frame_plan import Encoded, FramePlan
 from transmitters.sender import RESULTS_BYTES, InFlight, Judged, Sender

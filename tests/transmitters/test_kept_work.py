@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from semcom.messages import FrameKey, Recorded
+from semcom.frame_messages import FrameKey
+from semcom.messages import Recorded
 from tests.transmitters.sending import LINK, assignment, encode, finish, fly, resent, sender_of
 from transmitters.kept_work import MAX_WORKS
 from transmitters.sender import Sender

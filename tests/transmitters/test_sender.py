@@ -7,11 +7,8 @@ import pytest
 
 from semcom import wire
 from semcom.errors import AccountingError, CheckpointError
-from semcom.messages import (
-    FrameKey,
-    Recorded,
-    SymbolFrame,
-)
+from semcom.frame_messages import FrameKey, SymbolFrame
+from semcom.messages import Recorded
 from tests.transmitters.sending import (
     CODEC,
     FRAME_BYTES,

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from semcom.messages import MAX_SYMBOLS
+from semcom.frame_messages import MAX_SYMBOLS
 from tests.transmitters.sending import assignment
 from transmitters.timeouts import (
     FIRST_TIMEOUT_S,

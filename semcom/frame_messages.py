@@ -1,0 +1,156 @@
+"""The messages of a frame's way. They are many, so they are read and written by msgspec.
+
+Fields are checked where a message is read from bytes; who makes one is trusted. What is read and
+written is the same as by `semcom.messages`, whose other messages are pydantic's.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, ClassVar
+
+import msgspec
+from msgspec import Meta, Struct
+from pydantic_core import core_schema
+
+from semcom.groups import MAX_MEMBERS
+from semcom.names import NAME_PATTERN
+from semcom.points import SNR_MAX_DB, SNR_MIN_DB, EqualizerMethod
+
+MAX_FRAME_IMAGES = 4096
+MAX_SYMBOLS = 4096
+MAX_CSI_COLUMNS = 4096
+MAX_MS = 1e9
+MAX_MEASURED_DB = 400.0
+
+NameText = Annotated[str, Meta(pattern=NAME_PATTERN.removesuffix("$") + r"\Z")]
+DigestText = Annotated[str, Meta(pattern=r"^[0-9a-f]{64}\Z")]
+FrameIndex = Annotated[int, Meta(ge=0, lt=2**31)]
+Images = Annotated[int, Meta(ge=1, le=MAX_FRAME_IMAGES)]
+SymbolCount = Annotated[int, Meta(ge=1, le=MAX_SYMBOLS)]
+CsiColumns = Annotated[int, Meta(ge=0, le=MAX_CSI_COLUMNS)]
+Ms = Annotated[float, Meta(ge=0, le=MAX_MS)]
+SetDb = Annotated[float, Meta(ge=SNR_MIN_DB, le=SNR_MAX_DB)]
+FoundDb = Annotated[float, Meta(ge=-MAX_MEASURED_DB, le=MAX_MEASURED_DB)] | None
+UsedBytes = Annotated[bytes, Meta(max_length=2 * MAX_FRAME_IMAGES)]
+LinkNames = Annotated[list[NameText], Meta(max_length=MAX_MEMBERS)]
+SeedNumber = Annotated[int, Meta(ge=0, le=2**63 - 1)]
+
+
+def _sent(default: Any) -> Any:
+    """Return a field that is sent even with its default, where `omit_defaults` leaves others out.
+
+    What is made anew for each message is not compared with it.
+    """
+    return msgspec.field(default_factory=lambda: default)
+
+
+class FrameKey(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """What a frame is called, all along its way."""
+
+    run: NameText
+    point: FrameIndex
+    link: NameText
+    frame: FrameIndex
+
+    def of_link(self, link: str) -> FrameKey:
+        """Return the key of the same frame of another link."""
+        return FrameKey(run=self.run, point=self.point, link=link, frame=self.frame)
+
+    def fields(self) -> dict[str, str | int]:
+        """Return its parts by their names."""
+        return msgspec.structs.asdict(self)
+
+    @classmethod
+    def __get_pydantic_core_schema__(cls, source: Any, handler: Any) -> core_schema.CoreSchema:
+        """Let messages that are pydantic's hold one."""
+        del source, handler
+        return core_schema.no_info_plain_validator_function(
+            _as_key,
+            serialization=core_schema.plain_serializer_function_ser_schema(cls.fields),
+        )
+
+
+class FrameMessage(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """Base of the messages of a frame's way."""
+
+    TYPE: ClassVar[int]
+
+    key: FrameKey
+
+
+class SymbolFrame(
+    FrameMessage, frozen=True, forbid_unknown_fields=True, kw_only=True, omit_defaults=True
+):
+    """Codewords of one frame. Payload: complex64 (images, symbols).
+
+    `used`, a u16 per codeword, says how many of its symbols are sent; empty: all of all. Then it is
+    left out, so such frames are as they were before there was the field.
+    """
+
+    TYPE: ClassVar[int] = 10
+    first_image: FrameIndex
+    images: Images
+    symbols: SymbolCount
+    codec: DigestText
+    used: UsedBytes = b""
+
+
+class ReceivedFrame(
+    FrameMessage, frozen=True, forbid_unknown_fields=True, kw_only=True, omit_defaults=True
+):
+    """What the channel made of a frame. Payload: complex64 (images, csi_columns + symbols).
+
+    The first columns hold the channel state of each codeword: one gain, one per symbol, or others.
+    Where frames of several links were superposed, `links` names them all, that of `key` first; each
+    is answered by a TaskResult of its own, and the channel state is a gain of each link in turn.
+    `first_image` and `seed` key what a receiver draws; `snr_measured_db` is the power of the faded
+    symbols over that of the noise.
+    """
+
+    TYPE: ClassVar[int] = 11
+    images: Images
+    symbols: SymbolCount
+    codec: DigestText
+    csi_columns: CsiColumns
+    snr_db: SetDb
+    equalizer: EqualizerMethod
+    channel_ms: Ms
+    snr_measured_db: FoundDb = _sent(None)
+    links: LinkNames = _sent([])
+    first_image: FrameIndex = _sent(0)
+    seed: SeedNumber = _sent(0)
+    used: UsedBytes = b""
+
+
+class TaskResult(FrameMessage, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """The receiver's answer and the frame's acknowledgement.
+
+    Payload: the answers as bytes, in the form that the codec's task states.
+    """
+
+    TYPE: ClassVar[int] = 12
+    codec: DigestText
+    channel_ms: Ms
+    batch_wait_ms: Ms
+    decode_ms: Ms
+    snr_measured_db: FoundDb = None
+
+
+write_header = msgspec.msgpack.Encoder().encode
+_READERS: dict[type[FrameMessage], msgspec.msgpack.Decoder[Any]] = {
+    each: msgspec.msgpack.Decoder(each) for each in (SymbolFrame, ReceivedFrame, TaskResult)
+}
+
+
+def read_header(message_type: type[FrameMessage], header: bytes) -> FrameMessage:
+    """Read a header; a key that is there twice is not seen.
+
+    Raises:
+        ValueError: it is none.
+    """
+    message: FrameMessage = _READERS[message_type].decode(header)
+    return message
+
+
+def _as_key(value: Any) -> FrameKey:
+    return value if isinstance(value, FrameKey) else msgspec.convert(value, FrameKey, strict=True)
