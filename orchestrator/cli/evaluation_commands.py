@@ -61,7 +61,8 @@ class EvaluationBar:
 
 def evaluate(  # noqa: PLR0913 - the options of a command
     codecs: Annotated[
-        list[str] | None, typer.Argument(help="Codecs; with --scenario instead of its own.")
+        list[str] | None,
+        typer.Argument(metavar="CODEC", help="Codecs; with --scenario in place of its own."),
     ] = None,
     *,
     scenario: Annotated[
@@ -83,9 +84,10 @@ def evaluate(  # noqa: PLR0913 - the options of a command
     codec_dir: CodecDir = CODECS,
     runs: RunsDir = RUNS,
 ) -> None:
-    """Evaluate codecs in one process: the answers of a sweep without its processes.
+    """Evaluate codecs in one process, without links.
 
-    The same command goes on where it stopped.
+    The answers are those of a sweep over the same points. The same command resumes an interrupted
+    evaluation.
     """
     require("semcom evaluate", "training")
     catalog = Catalog(codec_dir)
@@ -114,7 +116,7 @@ def evaluate(  # noqa: PLR0913 - the options of a command
 
 
 def footprint(
-    codecs: Annotated[list[str] | None, typer.Argument(help="Codecs.")] = None,
+    codecs: Annotated[list[str] | None, typer.Argument(metavar="CODEC", help="Codecs.")] = None,
     paper: Annotated[
         list[str] | None,
         typer.Option(help="Also Table I at 224x224 for cifar10, cifar100 or tiny-imagenet."),
@@ -125,7 +127,10 @@ def footprint(
     codec_dir: CodecDir = CODECS,
     runs: RunsDir = RUNS,
 ) -> None:
-    """Measure codecs: parameters, FLOPs, encoder latency (Table II). Keep the machine quiet."""
+    """Measure parameters, FLOPs and latency of encoders (Table II).
+
+    Keep the machine quiet.
+    """
     require("semcom footprint", "training")
     folder = out or runs / "footprint"
     if not (codecs or paper):
@@ -151,7 +156,10 @@ def footprint(
 
 def report(
     folders: Annotated[
-        list[Path], typer.Argument(help="Folders of runs, evaluations, searches, footprints.")
+        list[Path],
+        typer.Argument(
+            metavar="FOLDER", help="Folders of runs, evaluations, searches, footprints."
+        ),
     ],
     out: Annotated[
         Path | None,
@@ -164,7 +172,7 @@ def report(
         float, typer.Option("--ratio-snr-db", help="SNR at which compression ratios are compared.")
     ] = RATIO_SNR_DB,
 ) -> None:
-    """Tables and plots of runs, evaluations, searches and footprints, side by side."""
+    """Draw and print runs, evaluations, searches, footprints."""
     if markdown:
         console.print(markdown_report(folders, ratio_snr_db=ratio_snr_db))
         return

@@ -10,6 +10,7 @@ from typing import Annotated
 
 import typer
 
+from orchestrator.cli.command_order import examples
 from orchestrator.cli.options import new_app
 from orchestrator.cli.terminal import console
 from orchestrator.jobs import instance, queue_view
@@ -32,19 +33,31 @@ OURS = (
     "--work", "--out", "--progress", "--nproc", "--name", "--data", "--preset", "--system",
 )  # fmt: skip
 
-jobs_app = new_app("Training jobs, queued and watched.")
+jobs_app = new_app(
+    "Queue and watch training jobs.",
+    "semcom jobs submit cifar10 --set stages.stage1.epochs=30",
+    "semcom jobs watch",
+)
 
 WorkDir = Annotated[Path, typer.Option("--work", help="Folder of training artefacts.")]
-JobId = Annotated[int, typer.Argument(help="A job, by the number that `list` shows.")]
+JobId = Annotated[
+    int, typer.Argument(metavar="ID", help="A job, by its number in `semcom jobs list`.")
+]
 Parallel = Annotated[
     int | None, typer.Option(min=1, max=64, help="Jobs at a time, for a supervisor started now.")
 ]
 
 
-@jobs_app.command(context_settings={"allow_extra_args": True, "ignore_unknown_options": True})
+@jobs_app.command(
+    context_settings={"allow_extra_args": True, "ignore_unknown_options": True},
+    epilog=examples(
+        "semcom jobs submit cifar10 --priority 1 --set stages.stage1.epochs=30",
+        "semcom jobs submit shapes10 --preset smoke --foreground",
+    ),
+)
 def submit(  # noqa: PLR0913 - the options of a command
     context: typer.Context,
-    dataset: Annotated[str, typer.Argument(help="A prepared data set.")],
+    dataset: Annotated[str, typer.Argument(metavar="DATASET", help="A prepared data set.")],
     *,
     preset: Annotated[str, typer.Option(help="See `semcom train --help`.")] = "compact",
     system: Annotated[str, typer.Option(help="See `semcom train --help`.")] = "rkd-sc",
@@ -61,7 +74,10 @@ def submit(  # noqa: PLR0913 - the options of a command
     codecs: Annotated[Path, typer.Option(help="Folder of codecs.")] = Path("codecs"),
     work: WorkDir = WORK,
 ) -> None:
-    """Queue a training job; further options, as --set KEY=VALUE, go to the training as they are."""
+    """Queue a training job.
+
+    Options of `semcom train`, such as --set KEY=VALUE, go to the training as they are.
+    """
     require("semcom jobs submit", "training")
     name = name or default_name(dataset, preset, system)
     for what, value in (("data set", dataset), ("name", name)):
@@ -101,9 +117,9 @@ def submit(  # noqa: PLR0913 - the options of a command
         _note("a supervisor runs already; it keeps its own --parallel")
 
 
-@jobs_app.command("list")
+@jobs_app.command("list", epilog=examples("semcom jobs list"))
 def list_jobs(work: WorkDir = WORK) -> None:
-    """All jobs: state, progress, codec, and why one failed."""
+    """List all jobs with state, progress and codec."""
     folder = JobsFolder(work)
     with _store(folder) as store:
         jobs = store.jobs()
@@ -118,12 +134,12 @@ def list_jobs(work: WorkDir = WORK) -> None:
         _note(f"no supervisor runs; start one with: {serve_command(work)}")
 
 
-@jobs_app.command()
+@jobs_app.command(epilog=examples("semcom jobs watch 1"))
 def watch(
-    job_id: Annotated[int | None, typer.Argument(metavar="[ID]", help="All if none.")] = None,
+    job_id: Annotated[int | None, typer.Argument(metavar="ID", help="All if none.")] = None,
     work: WorkDir = WORK,
 ) -> None:
-    """Show jobs while they run, and end with them, with the job's exit code."""
+    """Show jobs while they run; end with their exit code."""
     folder = JobsFolder(work)
     with _store(folder) as store:
         jobs = store.active() if job_id is None else [store.job(job_id)]
@@ -134,9 +150,12 @@ def watch(
         raise typer.Exit(queue_view.watch(store, folder, jobs, console, poll_s=POLL_S))
 
 
-@jobs_app.command()
+@jobs_app.command(epilog=examples("semcom jobs cancel 1"))
 def cancel(job_id: JobId, work: WorkDir = WORK) -> None:
-    """Take a job out of the queue, or ask it to save and end; `restart` goes on from there."""
+    """Remove a job from the queue, or ask it to save and end.
+
+    `semcom jobs restart` resumes it.
+    """
     folder = JobsFolder(work)
     with _store(folder) as store:
         job = store.cancel(job_id, time.time())
@@ -147,9 +166,12 @@ def cancel(job_id: JobId, work: WorkDir = WORK) -> None:
         _note(f"job {job_id} is cancelled")
 
 
-@jobs_app.command()
+@jobs_app.command(epilog=examples("semcom jobs restart 1"))
 def restart(job_id: JobId, work: WorkDir = WORK) -> None:
-    """Queue a failed or cancelled job again; it goes on from its last checkpoint."""
+    """Queue a failed or cancelled job again.
+
+    It resumes from its last checkpoint.
+    """
     folder = JobsFolder(work)
     with _store(folder) as store:
         store.restart(job_id)
@@ -157,13 +179,13 @@ def restart(job_id: JobId, work: WorkDir = WORK) -> None:
     _note(f"job {job_id} is queued")
 
 
-@jobs_app.command()
+@jobs_app.command(epilog=examples("semcom jobs logs 1 --follow"))
 def logs(
     job_id: JobId,
     follow: Annotated[bool, typer.Option("--follow", help="Until the job ends.")] = False,
     work: WorkDir = WORK,
 ) -> None:
-    """What a job has printed."""
+    """Print the output of a job."""
     folder = JobsFolder(work)
     with _store(folder) as store:
         store.job(job_id)
@@ -176,12 +198,15 @@ def logs(
             console.write_bytes(part)
 
 
-@jobs_app.command()
+@jobs_app.command(epilog=examples("semcom jobs serve --parallel 2"))
 def serve(
     parallel: Annotated[int | None, typer.Option(min=1, max=64, help="Jobs at a time.")] = None,
     work: WorkDir = WORK,
 ) -> None:
-    """Run the supervisor here, for a service or a container; Ctrl-C queues its jobs again."""
+    """Run the supervisor in the foreground.
+
+    That is for a service or a container; Ctrl-C queues its running jobs again.
+    """
     _serve(JobsFolder(work), parallel=parallel, idle_s=float("inf"))
 
 

@@ -1,4 +1,4 @@
-"""`semcom up`, `status`, `channel`, `codec`, `down`: a live system and what is done with it."""
+"""`semcom up`, `status`, `channel`, `codec`, `down`: start, watch, change and end a live system."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from typing import Annotated, Any
 import typer
 from rich.live import Live
 
+from orchestrator.cli.command_order import examples
 from orchestrator.cli.options import (
     SCENARIOS,
     CodecDir,
@@ -39,18 +40,30 @@ LIVE_SCENARIO = SCENARIOS / "live.yaml"
 POLL_S = 0.5
 
 Name = Annotated[
-    str | None, typer.Option("--name", help="Name or URL of a live system, if there are several.")
+    str | None,
+    typer.Option("--name", help="Which live system, by name or URL, if there are several."),
 ]
-Link = Annotated[str, typer.Argument(help="A link of the live system.")]
+Link = Annotated[str, typer.Argument(metavar="LINK", help="A link of the live system.")]
 
-channel_app = new_app("The channel of a live system.")
-codec_app = new_app("The codecs of a live system.")
+channel_app = new_app(
+    "Change the channel of a live system.", "semcom channel set shapes10 --snr-db -4"
+)
+codec_app = new_app("Change the codecs of a live system.", "semcom codec set shapes10 my-codec")
 
 
 def up(  # noqa: PLR0913 - the options of a command
-    scenario: Annotated[Path, typer.Argument(help="A live scenario in YAML.")] = LIVE_SCENARIO,
+    scenario: Annotated[
+        Path,
+        typer.Argument(
+            metavar="SCENARIO",
+            help="A live scenario in YAML.",
+            show_default="the shipped live.yaml",
+        ),
+    ] = LIVE_SCENARIO,
     *,
-    name: Annotated[str | None, typer.Option(help="Of the system (the scenario's).")] = None,
+    name: Annotated[
+        str | None, typer.Option(help="Name of the live system (the scenario's).")
+    ] = None,
     attach: Annotated[
         bool, typer.Option("--attach", help="Wait for processes that are started elsewhere.")
     ] = False,
@@ -62,7 +75,7 @@ def up(  # noqa: PLR0913 - the options of a command
     runs: RunsDir = RUNS,
     work: Annotated[Path, typer.Option("--work", help="Folder of training artefacts.")] = WORK,
 ) -> None:
-    """Start a live system: links stream until it is stopped."""
+    """Start a live system; its links stream until it is stopped."""
     wanted = read_live_scenario(scenario)
     for note in trace_notes(wanted):
         console.print(note)
@@ -84,7 +97,10 @@ def status(
     name: Name = None,
     runs: RunsDir = RUNS,
 ) -> None:
-    """Links of a live system: SNR, metrics, latency, throughput; sweep and training jobs."""
+    """Show the links of a live system.
+
+    Each has its SNR, metrics, latency and throughput; sweeps and training jobs are shown too.
+    """
     system = find_system(runs, name)
     current = read_status(system)
     if as_json:
@@ -106,13 +122,20 @@ def status(
 
 
 def down(name: Name = None, runs: RunsDir = RUNS) -> None:
-    """End a live system: what is on its way is finished."""
+    """End a live system after its frames in flight."""
     system = find_system(runs, name)
     end(system)
     console.print(f"{system.name} is down")
 
 
-@channel_app.command("set")
+@channel_app.command(
+    "set",
+    epilog=examples(
+        "semcom channel set shapes10 --snr-db -5 --model rayleigh",
+        "semcom channel set shapes10 --model tdl --set profile=tdl-c",
+        "semcom channel set shapes10 --follow",
+    ),
+)
 def channel_set(
     link: Link,
     snr_db: Annotated[float | None, typer.Option(help="Hold this SNR, Es/N0 in dB.")] = None,
@@ -148,14 +171,17 @@ def _setting(text: str) -> tuple[str, Any]:
     return key.strip(), parse_yaml(value, where=f"--set {text}")
 
 
-@codec_app.command("set")
+@codec_app.command("set", epilog=examples("semcom codec set shapes10 my-codec"))
 def codec_set(
     link: Link,
-    codec: Annotated[str, typer.Argument(help="A codec of the catalogue.")],
+    codec: Annotated[str, typer.Argument(metavar="CODEC", help="A codec of the live system.")],
     name: Name = None,
     runs: RunsDir = RUNS,
 ) -> None:
-    """Change the codec of a link while it streams; a refused one leaves the old one serving."""
+    """Change the codec of a link while it streams.
+
+    If the new codec is refused, the old one goes on serving.
+    """
     serving = change(find_system(runs, name), "/api/codec", {"link": link, "codec": codec})
     console.print(f"{link} serves {serving['codec']}, digest {serving['digest'][:12]}")
 
@@ -186,7 +212,7 @@ def sweep_live(
                 break
             time.sleep(POLL_S)
     if found["state"] == "failed":
-        options = [*option("--name", name), *option("--runs", runs, RUNS)]
+        options = [*option("--live-name", name), *option("--runs", runs, RUNS)]
         options += [] if report else ["--no-report"]
         again = command("semcom", "sweep", path, "--live", "--resume", *options)
         raise ProcessFailedError(f"{found['error']}; go on with: {again}", found["exit_code"])

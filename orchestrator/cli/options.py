@@ -6,16 +6,19 @@ import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
+from orchestrator.cli.command_order import examples
 from orchestrator.cli.terminal import console
 from semcom.shipped import shipped
 from semcom.waits import logger as waits
 
 DataDir = Annotated[Path, typer.Option("--data", help="Folder of data sets.")]
-CodecDir = Annotated[Path, typer.Option("--codecs", help="Folder of codecs.")]
+CodecDir = Annotated[
+    Path, typer.Option("--codecs", help="Folder of your codecs (codecs).", show_default=False)
+]
 RunsDir = Annotated[Path, typer.Option("--runs", help="Folder of runs.")]
 
 SCENARIOS = shipped("scenarios")
@@ -40,12 +43,20 @@ def waits_on_console() -> Iterator[None]:
         waits.removeHandler(lines)
 
 
-def new_app(about: str) -> typer.Typer:
-    """Return a group of commands; help and errors are plain text, whole in a pipe too."""
+def new_app(about: str, *shown: str, **settings: Any) -> typer.Typer:
+    """Return a group of commands; help and errors are plain text, whole in a pipe too.
+
+    Args:
+        about: the first line of its help.
+        shown: examples, a command each.
+        settings: further ones of Typer.
+    """
     return typer.Typer(
         help=about,
+        epilog=examples(*shown),
         no_args_is_help=True,
-        add_completion=False,
         pretty_exceptions_enable=False,
         rich_markup_mode=None,
+        context_settings={"help_option_names": ["-h", "--help"]},
+        **{"add_completion": False, **settings},
     )

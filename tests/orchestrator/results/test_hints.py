@@ -151,7 +151,7 @@ class TestSweep:
         path, params = taken(text)
         assert path == "semcom sweep"
         assert Path(params["scenario"]) == Path(place / "s.yaml")
-        assert (Path(params["runs"]), params["name"]) == (place, "live")
+        assert (Path(params["runs"]), params["live_name"]) == (place, "live")
         assert (params["live"], params["resume"], params["report"]) == (True, True, False)
 
 
