@@ -15,7 +15,10 @@ from orchestrator.cli.main import app
 from orchestrator.live.live_scenario import read_any_scenario
 
 REPO = Path(__file__).resolve().parents[1]
-PAGES = [REPO / "README.md", REPO / "CHANGELOG.md", *sorted((REPO / "docs").glob("*.md"))]
+PAGES = [
+    *(REPO / name for name in ("README.md", "CHANGELOG.md", "CONTRIBUTING.md")),
+    *sorted((REPO / "docs").glob("*.md")),
+]
 PAGE = pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
 
 
