@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -45,6 +46,17 @@ MAX_QUOTED = 300  # characters of what a file says, in an error
 def default_root() -> Path:
     """The codecs of the folder where a command is given, else those that ship with the project."""
     return CODECS_HERE if CODECS_HERE.is_dir() else CODECS_SHIPPED
+
+
+def find_codec(root: Path, name: str) -> Path:
+    """Return the folder of a codec: `root`/`name`, else that of the shipped codec of this name.
+
+    It need not be there. What lies at `root`/`name` wins even if it is damaged, so that no other
+    codec takes its place unnoticed.
+    """
+    own, shipped_one = root / name, CODECS_SHIPPED / name
+    missing = not os.path.lexists(own) and (shipped_one / MANIFEST).exists()
+    return shipped_one if missing else own
 
 
 def codec_folder(named: Path) -> Path:

@@ -14,7 +14,6 @@ from orchestrator.plan.catalog import Catalog
 from orchestrator.plan.codec_probe import run_networks
 from orchestrator.plan.folders import CODECS, DATA
 from orchestrator.reports.metric_texts import stated_text
-from semcom.checkpoints import CODECS_SHIPPED
 from semcom.errors import CheckpointError
 
 checkpoints_app = new_app("List, check and copy codecs.", "semcom checkpoints list")
@@ -22,12 +21,24 @@ checkpoints_app = new_app("List, check and copy codecs.", "semcom checkpoints li
 
 @checkpoints_app.command("list", epilog=examples("semcom checkpoints list"))
 def checkpoints_list(codecs: CodecDir = CODECS) -> None:
-    """List the codecs with task, symbols, size and digest."""
+    """List your codecs and the shipped ones.
+
+    A shipped codec is used where --codecs has none of its name.
+    """
     table = new_table(
-        "codec", "data set", "family", "system", "task", "symbols", "noise-free", "MB", "digest"
+        "codec",
+        "data set",
+        "family",
+        "system",
+        "task",
+        "symbols",
+        "noise-free",
+        "MB",
+        "digest",
+        "from",
     )
     catalog = Catalog(codecs)
-    for name in catalog.names():
+    for name in catalog.all_names():
         manifest = catalog.open(name).manifest
         metric = manifest.task.METRICS[0]
         table.add_row(
@@ -40,6 +51,7 @@ def checkpoints_list(codecs: CodecDir = CODECS) -> None:
             stated_text(metric, manifest.results.get(f"noise_free_{metric.name}")),
             f"{sum(file.bytes for file in manifest.weights.values()) / 1e6:.1f}",
             manifest.digest[:12],
+            "shipped" if catalog.is_shipped(name) else str(codecs),
         )
     console.print(table)
 
@@ -79,7 +91,7 @@ def checkpoints_classes(
 
     A codec's digest does not change.
     """
-    catalog = Catalog(codecs)
+    catalog = Catalog(codecs, own_only=True)
     for name in names or catalog.names():
         classes = catalog.name_classes(name, data).manifest.classes
         assert classes is not None
@@ -95,7 +107,4 @@ def checkpoints_export(
     codecs: CodecDir = CODECS,
 ) -> None:
     """Copy a verified codec into another folder."""
-    catalog, shipped = Catalog(codecs), Catalog(CODECS_SHIPPED)
-    if codecs == CODECS and name not in catalog.names() and name in shipped.names():
-        catalog = shipped
-    console.print(f"exported to {catalog.export(name, target)}")
+    console.print(f"exported to {Catalog(codecs).export(name, target)}")

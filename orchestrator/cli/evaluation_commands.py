@@ -9,7 +9,7 @@ from typing import Annotated, Any
 import typer
 from rich.progress import Progress
 
-from orchestrator.cli.options import CodecDir, DataDir, RunsDir
+from orchestrator.cli.options import CodecDir, DataDir, RunsDir, say_origins
 from orchestrator.cli.outcome_lines import print_outcome
 from orchestrator.cli.terminal import console, progress_bar
 from orchestrator.datasets.prepare import draw_missing
@@ -136,8 +136,10 @@ def footprint(
     if not (codecs or paper):
         raise ConfigurationError("name at least one codec, or a data set with --paper")
     words = ["--out", str(folder), "--threads", str(threads), "--repeats", str(repeats)]
-    for codec in checked_codecs(codecs or [], Catalog(codec_dir)):
-        words += ["--codec", str(codec_dir / codec)]
+    catalog = Catalog(codec_dir)
+    say_origins(codecs or [], codec_dir)
+    for codec in checked_codecs(codecs or [], catalog):
+        words += ["--codec", str(catalog.folder(codec))]
     for dataset in paper or []:
         if dataset not in PAPER_DATASETS:
             raise ConfigurationError(
@@ -194,6 +196,7 @@ def _points(
 
 
 def _evaluate(scenario: Scenario, folder: Path, folders: Folders, words: Sequence[str]) -> None:
+    say_origins((c for link in scenario.links.values() for c in link.all_codecs), folders.codecs)
     draw_missing((link.dataset for link in scenario.links.values()), folders.data)
     try:
         with progress_bar() as progress:

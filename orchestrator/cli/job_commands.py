@@ -12,11 +12,12 @@ import typer
 
 from orchestrator.cli.command_order import examples
 from orchestrator.cli.options import new_app
-from orchestrator.cli.terminal import console
+from orchestrator.cli.terminal import Terminal, console
 from orchestrator.jobs import instance, queue_view
 from orchestrator.jobs.logs import read_along
 from orchestrator.jobs.service import supervise
 from orchestrator.jobs.settings import JobsFolder, read_settings
+from orchestrator.jobs.settings_check import TRAINING, check_arguments
 from orchestrator.jobs.store import JobStore, Submission
 from orchestrator.plan.folders import DATA, WORK
 from semcom.checkpoints import default_name
@@ -28,6 +29,7 @@ from semcom.shards import read_manifest
 from semcom.telemetry import log_json
 
 POLL_S = 0.5
+beside = Terminal(stderr=True)  # standard output holds the number of the job alone
 # What the queue itself tells a training job.
 OURS = (
     "--work", "--out", "--progress", "--nproc", "--name", "--data", "--preset", "--system",
@@ -101,10 +103,13 @@ def submit(  # noqa: PLR0913 - the options of a command
         cwd=str(Path.cwd()),
     )
     folder = JobsFolder(work)
-    read_settings(folder, parallel=parallel)  # a mistake in them is better found before
+    # A mistake is better found before anything is queued.
+    if read_settings(folder, parallel=parallel).module == TRAINING:
+        check_arguments(arguments)
     with _store(folder, create=True) as store:
         job_id = store.submit(wanted, time.time())
     console.print(str(job_id))
+    beside.print(f"job {job_id} is queued: {name}, trained on {dataset} with preset {preset}")
     if foreground:
         stopped_by = _serve(folder, parallel=parallel, idle_s=0.0)
         with _store(folder) as store:

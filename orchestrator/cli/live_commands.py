@@ -17,6 +17,7 @@ from orchestrator.cli.options import (
     DataDir,
     RunsDir,
     new_app,
+    say_origins,
     waits_on_console,
 )
 from orchestrator.cli.outcome_lines import print_results, print_undrawn
@@ -34,6 +35,7 @@ from orchestrator.plan.scenario import Scenario
 from semcom.errors import ConfigurationError, ProcessFailedError, SemcomError
 from semcom.names import check_name
 from semcom.plain_text import command, option
+from semcom.points import SNR_MAX_DB, SNR_MIN_DB
 from semcom.settings import parse_yaml, validate
 
 LIVE_SCENARIO = SCENARIOS / "live.yaml"
@@ -86,6 +88,7 @@ def up(  # noqa: PLR0913 - the options of a command
             options += [f"--{option}", str(value)]
         _detach(home, [str(scenario), "--name", home.name, *options])
         return
+    say_origins((link.codec for link in wanted.links.values()), codecs)
     draw_missing((link.dataset for link in wanted.links.values()), data)
     folders = Folders(data=data, codecs=codecs, runs=runs)
     _stream(wanted, home, folders, work, launch=not attach)
@@ -138,7 +141,10 @@ def down(name: Name = None, runs: RunsDir = RUNS) -> None:
 )
 def channel_set(
     link: Link,
-    snr_db: Annotated[float | None, typer.Option(help="Hold this SNR, Es/N0 in dB.")] = None,
+    snr_db: Annotated[
+        float | None,
+        typer.Option(min=SNR_MIN_DB, max=SNR_MAX_DB, help="Hold this SNR, Es/N0 in dB."),
+    ] = None,
     model: Annotated[
         str | None, typer.Option(help="awgn, rayleigh, rician or an installed model.")
     ] = None,
@@ -151,12 +157,23 @@ def channel_set(
     runs: RunsDir = RUNS,
 ) -> None:
     """Change the channel of a link while it streams."""
+    if snr_db is None and model is None and not (settings or follow):
+        raise ConfigurationError("nothing to change: give --snr-db, --model, --set or --follow")
+    if snr_db is not None and follow:
+        raise ConfigurationError("give --snr-db or --follow, not both")
     wanted: dict[str, Any] = {"link": link, "snr_db": snr_db, "model": model}
     wanted["settings"] = dict(_setting(each) for each in settings or [])
     if follow:
         wanted["course"] = "resume"
     validate(ChannelRequest, wanted, where="channel set")  # before a system is looked for
     change(find_system(runs, name), "/api/channel", wanted)
+    changes = [
+        "follows its course" if follow else "",
+        f"holds {snr_db:g} dB" if snr_db is not None else "",
+        f"channel model {model}" if model is not None else "",
+        *(settings or []),
+    ]
+    console.print(f"{link}: {', '.join(filter(None, changes))}")
 
 
 def _setting(text: str) -> tuple[str, Any]:

@@ -26,6 +26,7 @@ from orchestrator.cli.options import (
     DataDir,
     RunsDir,
     new_app,
+    say_origins,
     waits_on_console,
 )
 from orchestrator.cli.outcome_lines import print_outcome
@@ -245,6 +246,7 @@ def verify(
 
 
 def _sweep(scenario: Scenario, folder: Path, folders: Folders, options: RunOptions) -> RunOutcome:
+    say_origins((c for link in scenario.links.values() for c in link.all_codecs), folders.codecs)
     try:
         with progress_bar() as progress, waits_on_console():
             return run_sweep(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated, Any
@@ -12,6 +12,8 @@ import typer
 
 from orchestrator.cli.command_order import examples
 from orchestrator.cli.terminal import console
+from orchestrator.plan.catalog import Catalog
+from semcom.checkpoints import CODECS_SHIPPED
 from semcom.shipped import shipped
 from semcom.waits import logger as waits
 
@@ -41,6 +43,25 @@ def waits_on_console() -> Iterator[None]:
         yield
     finally:
         waits.removeHandler(lines)
+
+
+def say_origins(names: Iterable[str], codecs: Path) -> None:
+    """Say of each codec that has a shipped namesake, or is one, which of the two is used.
+
+    Nothing is said where the folder is that of the shipped codecs itself, or holds a copy.
+    """
+    if codecs.resolve() == CODECS_SHIPPED.resolve():
+        return
+    catalog, shipped = Catalog(codecs), Catalog(CODECS_SHIPPED, own_only=True)
+    for name in dict.fromkeys(names):
+        if catalog.is_shipped(name):
+            console.print(f"codec {name}: the shipped one; {codecs} has no codec of this name")
+        elif (
+            name in shipped.names()
+            and name in catalog.names()
+            and catalog.open(name).digest != shipped.open(name).digest
+        ):
+            console.print(f"codec {name}: the one in {codecs}, not the shipped one")
 
 
 def new_app(about: str, *shown: str, **settings: Any) -> typer.Typer:

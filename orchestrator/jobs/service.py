@@ -143,7 +143,9 @@ class JobService:
         digest = None
         try:
             if job.makes_codec:
-                digest = Catalog(Path(job.cwd) / job.codecs).verified(job.name).digest
+                digest = (
+                    Catalog(Path(job.cwd) / job.codecs, own_only=True).verified(job.name).digest
+                )
         except CheckpointError as error:
             code, text = error.exit_code, f"ended well, but its codec cannot be used: {error}"
             self._store.finish(job.id, "failed", now_s=time.time(), exit_code=code, error=text)
