@@ -257,10 +257,9 @@ class TestOthers:
         path, params = taken(f"go on with: {serve_command(place / 'work')}")
         assert (path, Path(params["work"])) == ("semcom jobs serve", place / "work")
 
-    def test_codecs(self, place):
-        path, params = taken(refusal(Catalog(place / "codecs").open, "shapes10"))
-        assert path == "semcom checkpoints export"
-        assert (params["name"], Path(params["target"])) == ("shapes10", place / "codecs")
+    def test_codecs_that_ship_need_no_hint(self, place):
+        assert Catalog(place / "codecs").is_shipped("shapes10")
+        assert "go on with" not in refusal(Catalog(place / "codecs").open, "nobody")
 
     def test_data_sets(self, place):
         path, params = taken(refusal(read_manifest, place / "data" / "cifar10"))
