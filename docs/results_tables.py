@@ -37,7 +37,7 @@ TABLES = {
     "frames": "one row per frame, see below",
     "classes": "number of classes of each codec (earlier versions)",
     "tasks": "task of each codec, JSON",
-    "doubts": "why answers of this ledger may be wrong; such a run cannot go on",
+    "doubts": "why answers of this ledger may be wrong; such a run cannot be resumed",
     "seals": "digests that are written when the run is complete",
 }
 RESULTS = {

@@ -44,7 +44,7 @@ def train(
     out: Path | str | None = None,
     data: Path | str = DATA,
 ) -> Codec:
-    """Train a codec in a process of its own, as `semcom train`; a stopped training goes on.
+    """Train a codec in a separate process, as `semcom train`; a stopped training resumes.
 
     Args:
         dataset: a prepared data set.

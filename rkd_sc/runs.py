@@ -75,17 +75,17 @@ class Run:
 
     @property
     def folder(self) -> Path:
-        """Where it lies: ledger, results.csv, manifest, report, logs."""
+        """Return the folder with ledger, results.csv, manifest, report and logs."""
         return self._stored.folder
 
     @property
     def complete(self) -> bool:
-        """Whether every planned frame is recorded."""
+        """Return whether every planned frame is recorded."""
         return not self._stored.summary.incomplete
 
     @property
     def plan(self) -> Plan:
-        """What was to be sent, in full."""
+        """Return the plan: every point, link and digest."""
         return self._stored.summary.plan
 
     @property
@@ -175,7 +175,7 @@ class _Silent:
         """Frames were recorded."""
 
     def waiting(self, roles: list[str]) -> None:
-        """Somebody is missing."""
+        """Note that processes are missing."""
 
     def encoding(self, codec: str, images: int, total: int) -> None:
         """Images have been encoded."""

@@ -73,7 +73,7 @@ def codec_folder(named: Path) -> Path:
 
 
 def default_name(dataset: str, preset: str, system: str) -> str:
-    """What a codec is called that nobody named: DATASET-PRESET[-SYSTEM]."""
+    """Return the default name of a codec: DATASET-PRESET[-SYSTEM]."""
     name = f"{dataset}-{preset.replace('_', '-')}"
     return name if system == "rkd-sc" else f"{name}-{system}"
 
@@ -92,7 +92,7 @@ class Checkpoint:
 
     @property
     def architecture(self) -> CodecArchitecture:
-        """What a codec of the paper's families is made of.
+        """Return the architecture of a codec of the paper's families.
 
         Raises:
             CheckpointError: it is of another family.
@@ -143,7 +143,7 @@ class Checkpoint:
             self.read_half(end)
 
     def path(self, end: End) -> Path:
-        """Where an end's file lies."""
+        """Return the path of an end's file."""
         return self.folder / self.manifest.family.files[end]
 
     def load_transmitter(self, *, engine: Engine = "torch", threads: int = 1) -> TransmitterHalf:
@@ -277,5 +277,5 @@ def _reason(error: ValidationError) -> str:
 
 
 def _line(text: object) -> str:
-    """What a file says, fit for an error of one line."""
+    """Return a text from a file as part of an error of one line."""
     return " ".join(str(text).split())[:MAX_QUOTED]

@@ -92,6 +92,6 @@ class ProcessFailedError(SemcomError):
 
 
 def one_line(text: str, most: int = 200) -> str:
-    """Return a text that somebody else wrote as one printable line of at most so many letters."""
+    """Return a text of other origin as one printable line of at most `most` characters."""
     line = "".join(letter if letter.isprintable() else "?" for letter in text[:most])
     return line + "..." * (len(text) > most)

@@ -81,7 +81,7 @@ class Part(BaseModel):
 
 
 class StreamState(Part):
-    """How a transmitter streams; the counts begin anew with every epoch."""
+    """State of a transmitter's stream; the counts begin anew with every epoch."""
 
     run: Name
     epoch: Index
@@ -96,7 +96,7 @@ class StreamState(Part):
 
 
 class Arithmetic(Part):
-    """How a process rounds, its device aside: answers depend on it."""
+    """Settings that decide how a process rounds, except its device; answers depend on them."""
 
     threads: Annotated[int, Field(ge=1, le=256)]
     engine: Engine | None = None  # of a receiver, None is torch
@@ -130,7 +130,7 @@ class Welcome(Message):
 
 
 class FrameKey(Part):
-    """What a frame is called, all along its way."""
+    """Name of a frame on its whole way."""
 
     run: Name
     point: Index
@@ -163,7 +163,7 @@ class SymbolFrame(CodewordFrame):
 
 
 class ReceivedFrame(CodewordFrame):
-    """What the channel made of a frame. Payload: complex64 (images, csi_columns + symbols).
+    """A frame after the channel. Payload: complex64 (images, csi_columns + symbols).
 
     The first columns hold the channel state of each codeword: one gain, one per symbol, or others.
     Where frames of several links were superposed, `links` names them all, that of `key` first; each
@@ -236,7 +236,7 @@ class PointTable(Message):
 
 
 class LoadCodec(Message):
-    """Orchestrator to receiver: load this codec; those already loaded go on serving."""
+    """Orchestrator to receiver: load this codec; those already loaded continue to serve."""
 
     TYPE: ClassVar[int] = 21
     codec: Name
@@ -254,7 +254,7 @@ class CodecReport(Message):
 
 
 class PointWork(Message):
-    """What a transmitter must know to make the frames of a point."""
+    """Everything that a transmitter needs to make the frames of a point."""
 
     run: Name
     point: Index

@@ -197,7 +197,7 @@ def codec_set(
 ) -> None:
     """Change the codec of a link while it streams.
 
-    If the new codec is refused, the old one goes on serving.
+    If the new codec is refused, the old one continues to serve.
     """
     serving = change(find_system(runs, name), "/api/codec", {"link": link, "codec": codec})
     console.print(f"{link} serves {serving['codec']}, digest {serving['digest'][:12]}")

@@ -1,4 +1,4 @@
-"""What several commands share: options, and where they look by default."""
+"""Options and defaults that several commands share."""
 
 from __future__ import annotations
 

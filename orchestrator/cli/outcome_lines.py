@@ -1,4 +1,4 @@
-"""What commands print at the end of a run or an evaluation."""
+"""Print the end of a run or an evaluation."""
 
 from __future__ import annotations
 

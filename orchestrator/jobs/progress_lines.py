@@ -49,7 +49,7 @@ class ProgressLine(BaseModel):
 
     @property
     def ratio(self) -> float:
-        """How much of the stage is done, 0..1."""
+        """Return how much of the stage is done, 0..1."""
         return self.steps_done / self.steps_in_all
 
     @property

@@ -27,7 +27,7 @@ TERMINATED = 128 + signal.SIGTERM
 
 
 def exit_file(folder: Path, attempt: int) -> Path:
-    """Where the exit code of an attempt stands."""
+    """Return where the exit code of an attempt stands."""
     return folder / f"exit-{attempt}"
 
 

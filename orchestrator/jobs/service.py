@@ -84,12 +84,12 @@ class JobService:
 
     @property
     def draining(self) -> bool:
-        """Whether it was asked to end."""
+        """Return whether it was asked to end."""
         return self._supervisor.draining
 
     @property
     def done(self) -> bool:
-        """Whether this process may end."""
+        """Return whether this process may end."""
         return self._supervisor.done(time.monotonic())
 
     def _on_end(self, job: Job, code: int | None) -> None:

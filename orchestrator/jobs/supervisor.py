@@ -90,7 +90,7 @@ class Supervisor:
         self.draining = True
 
     def done(self, now_s: float) -> bool:
-        """Whether the supervisor itself may end."""
+        """Return whether the supervisor itself may end."""
         return self._idle and (self.draining or now_s - self._busy_s >= self._settings.idle_s)
 
     def ended(self, job: Job, code: int | None, now_s: float) -> Instruction:
@@ -109,7 +109,7 @@ class Supervisor:
         return Settle(job.id, "failed", code)
 
     def decide(self, jobs: Sequence[Job], now_s: float) -> list[Instruction]:
-        """What the queued and running jobs ask for."""
+        """Return what the queued and running jobs ask for."""
         running = [job for job in jobs if job.state == "running"]
         queued = [job for job in jobs if job.state == "queued"]
         if running or (queued and not self.draining):

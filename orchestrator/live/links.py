@@ -126,7 +126,7 @@ class Link:
 
     @property
     def _channel_settings(self) -> dict[str, Any]:
-        """What was set of the model; what is left out is as by default."""
+        """Return what was set of the model; what is left out is as by default."""
         if isinstance(self.channel, ChannelSettings):
             return self.channel.model_dump(mode="json", exclude={"model"})
         return dict(self.channel.settings)

@@ -33,7 +33,7 @@ def view(status: Status) -> Group:
 
 
 def sweep_line(sweep: Status) -> str:
-    """How far a sweep has come."""
+    """Return how far a sweep has come."""
     text = f"sweep {sweep['name']}: {sweep['state']}"
     if sweep["state"] in ("running", "reporting"):
         text += f", {sweep['recorded']} of {sweep['planned']} frames"
@@ -84,7 +84,7 @@ def _links(status: Status) -> Table:
 
 
 def _notes(link: Status) -> list[Text]:
-    """What is out of the ordinary with a link."""
+    """Return what is out of the ordinary with a link."""
     counts = {
         "sent again": link["window"]["retransmissions"],
         "shed": link["shed"],

@@ -77,7 +77,7 @@ class Stream:
 
     @property
     def paused(self) -> bool:
-        """Whether nothing new is offered."""
+        """Return whether nothing new is offered."""
         return self._assignments.paused
 
     @property
@@ -89,7 +89,7 @@ class Stream:
         )
 
     def hello(self, hello: Hello) -> list[Message]:
-        """What the peer that says hello lacks.
+        """Return what the peer that says hello lacks.
 
         Raises:
             ConfigurationError: a transmitter of a link that is not of this system.

@@ -37,7 +37,7 @@ class StreamPoints:
         return len(self._points)
 
     def is_known(self, point: int) -> bool:
-        """Whether the channel knows a point."""
+        """Return whether the channel knows a point."""
         return point < self._known
 
     def lacking(self, hello: Hello) -> list[Message]:

@@ -42,7 +42,7 @@ class StreamWork:
 
     @property
     def arithmetic(self) -> Mapping[Role, Arithmetic]:
-        """How the scenario's processes compute."""
+        """Return how the scenario's processes compute."""
         return self._stream.arithmetic
 
     @property
@@ -51,7 +51,7 @@ class StreamWork:
         return self._ending and self._stream.drained
 
     def drain(self, *, launched: bool) -> Sequence[Order]:
-        """What is on its way is finished; transmitters of other machines stay, and pause."""
+        """Finish frames in flight; transmitters of other machines stay, and pause."""
         if launched:
             self.interrupted = True
             return []
@@ -125,7 +125,7 @@ class StreamWork:
         return [] if self.interrupted else self._stream.tick(now_s)
 
     def wait_s(self, now_s: float) -> float:
-        """How long until courses or histories go on."""
+        """Return how long until courses or histories go on."""
         return max(0.0, self._stream.next_s - now_s)
 
     def housekeep(self, absent: Sequence[str]) -> None:

@@ -69,7 +69,7 @@ class Ports(Settings):
         pattern=r"^([A-Za-z0-9.\-]+|\*)$",
         description="an address or interface of this host; `*`: all",
     )
-    control: Port = Field(default=0, description="of the orchestrator, for everybody")
+    control: Port = Field(default=0, description="of the orchestrator, for all processes")
     uplink: Port = Field(default=0, description="of the channel, for transmitters")
     downlink: Port = Field(default=0, description="of the channel, for receivers")
     metrics: Port = Field(default=0, description="of the orchestrator's metrics and live page")

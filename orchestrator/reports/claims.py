@@ -188,7 +188,7 @@ class _Counted(NamedTuple):
 
 
 def evidence_of(runs: Sequence[StoredRun], searches: Sequence[SearchRecord] = ()) -> list[Evidence]:
-    """What runs, evaluations and searches tell of each data set.
+    """Return what runs, evaluations and searches tell of each data set.
 
     A system with two codecs on a data set speaks for neither.
     """

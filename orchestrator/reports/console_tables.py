@@ -96,7 +96,7 @@ def _system_table(dataset: str, curves: Sequence[SystemCurve], width: int | None
 
 
 def _room(width: int, names: Sequence[Sequence[str]]) -> int:
-    """What columns of names leave of a width."""
+    """Return what columns of names leave of a width."""
     return width - EDGES - sum(max(map(len, column)) + 1 for column in names)
 
 

@@ -160,7 +160,7 @@ def channel_title(label: str) -> str:
 
 
 def _series_names(runs: Sequence[StoredRun]) -> dict[tuple[str, str, str], str]:
-    """What a series is called, by (run, link, codec)."""
+    """Return what a series is called, by (run, link, codec)."""
     planned = [
         (run.name, name, link.dataset, codec)
         for run in runs
@@ -186,7 +186,7 @@ def _joined(*parts: str) -> str:
 
 
 def _ambiguous(pairs: Iterable[tuple[tuple[str, ...], str]]) -> bool:
-    """Whether some key stands for more than one value."""
+    """Return whether some key stands for more than one value."""
     first: dict[tuple[str, ...], str] = {}
     return any(first.setdefault(key, value) != value for key, value in pairs)
 

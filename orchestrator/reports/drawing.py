@@ -102,7 +102,7 @@ def plain(name: str, width: int = MAX_NAME) -> str:
 
 @cache
 def _letters() -> frozenset[int]:
-    """What matplotlib's own font can draw."""
+    """Return what matplotlib's own font can draw."""
     return frozenset(get_font(findfont("DejaVu Sans")).get_charmap())
 
 
