@@ -41,7 +41,17 @@ WORDS = {
 }
 UNFIT = re.compile(rf"\b({'|'.join(WORDS)})\b", re.I)
 # Rooms whose docstrings begin with a verb; the others follow.
-ROOMS = ("orchestrator/cli", "rkd_sc", "semcom")
+ROOMS = (
+    "rkd_sc",
+    "semcom",
+    *(
+        f"orchestrator/{room}"
+        for room in (
+            "bench", "cli", "control", "dashboards", "datasets", "jobs", "live", "plan", "reports",
+            "soak", "sweep",
+        )
+    ),
+)  # fmt: skip
 RIDDLE = re.compile(r"(What|Whoever|Who|How|Where|Whether|Why)\b")
 
 

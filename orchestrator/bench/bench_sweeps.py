@@ -44,7 +44,7 @@ class WatchedSweep:
         self.recorded.append((time.monotonic(), recorded))
 
     def waiting(self, roles: list[str]) -> None:
-        """Whoever is missing: the first frames wait for all."""
+        """Ignore missing processes: the first frames wait for all."""
 
     @property
     def images_per_second(self) -> float:

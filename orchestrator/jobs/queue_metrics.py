@@ -58,7 +58,7 @@ class TrainingMetrics:
             self._last[job.id] = line
 
     def taken_over(self, job: Job, lines: Sequence[ProgressLine]) -> None:
-        """What a job told before this process looked: the last line stands, none is counted."""
+        """Return a job's earlier progress: the last line is shown, none is counted."""
         self.progress(job, lines[-1:])
 
     def ages(self, jobs: Sequence[Job], now_unix_s: float) -> None:

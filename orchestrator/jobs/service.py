@@ -181,7 +181,7 @@ def supervise(folder: JobsFolder, settings: JobsSettings) -> int | None:
 
     Raises:
         PortInUseError: the address of the metrics is taken.
-        StorageError: the disk refuses; running jobs go on and are found again.
+        StorageError: the disk refuses; running jobs continue and are found again.
     """
     store = JobStore(folder.database, create=True)
     lock = FileLock(folder.lock, folder=folder.root)
@@ -203,7 +203,7 @@ def supervise(folder: JobsFolder, settings: JobsSettings) -> int | None:
 
 
 class Ending(NamedTuple):
-    """Whether the supervisor is asked to end, and what wakes it then."""
+    """State of a request to end the supervisor, and its wake-up."""
 
     stop: StopRequest
     wakeup: Wakeup

@@ -1,4 +1,4 @@
-"""Where the queue of a work folder lies, and how its supervisor behaves."""
+"""Files of the queue of a work folder, and settings of its supervisor."""
 
 from __future__ import annotations
 

@@ -2,10 +2,10 @@
 
     queued -> running -> done | failed | cancelled
        ^         |                  |        |
-       +---------+ died, goes on    |        |
+       +---------+ died, restarted  |        |
        +----------------------------+--------+ restarted by hand
 
-Commands write what is wanted (a new job, `cancel_asked`); the supervisor writes what became of it.
+Commands write requests (a new job, `cancel_asked`); the supervisor writes their results.
 """
 
 from __future__ import annotations
@@ -219,7 +219,7 @@ class JobStore:
         return job
 
     def restart(self, job_id: int) -> Job:
-        """A failed or cancelled job is queued again; it goes on from its last checkpoint.
+        """Queue a failed or cancelled job again; it resumes from its last checkpoint.
 
         Raises:
             ConfigurationError: no such job, or it is queued, running or done.

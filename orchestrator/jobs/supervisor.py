@@ -1,4 +1,4 @@
-"""What to do with jobs: events in, instructions out; no process, clock or disk.
+"""Decide what to do with jobs: events in, instructions out; no process, clock or disk.
 
 The store says what is wanted and what is so; `decide` compares the two. What it remembers beside
 that may be lost with the process: whom it has asked to end, and until when it backs off.
@@ -65,7 +65,7 @@ Instruction = Start | Terminate | Kill | Requeue | Register | Settle
 
 
 def died(code: int) -> bool:
-    """Whether an exit code says that starting again may help: a signal, or an internal error.
+    """Return whether a restart may help after an exit code: a signal, or an internal error.
 
     Negative codes and those above 128 are signals; a training that was asked to end saves and
     leaves with 143.

@@ -1,4 +1,4 @@
-"""What the transmitters of a stream should do now, compared with what they say they do."""
+"""Compare what the transmitters of a stream should do with what they report."""
 
 from __future__ import annotations
 

@@ -161,7 +161,7 @@ class HostedSweep:
         self.error, self.state = error, "failed"
 
     def answer(self, outcome: Answer | Exception) -> None:
-        """Tell whoever asked for the sweep that it has begun, or why it does not; once."""
+        """Answer the request for the sweep once: it has begun, or why it does not."""
         asked, self.asked = self.asked, None
         if asked is None:
             return

@@ -1,4 +1,4 @@
-"""What is due again and again."""
+"""Intervals: work that is due repeatedly."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a link can be changed to, for the status."""
+"""Choices for a link's channel and codec, for the status."""
 
 from __future__ import annotations
 

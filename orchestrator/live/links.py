@@ -71,7 +71,7 @@ class Link:
         return PointSpec(channel=self.channel, snr_db=snr_db, seed=seed)
 
     def move(self, at_s: float) -> None:
-        """Go on along the course, to a time since the start."""
+        """Move along the course, to a time since the start."""
         self._course_db = snr_at(self.settings.course, at_s, seed=self.settings.seed)
 
     def begin_epoch(self, instance: str) -> int:

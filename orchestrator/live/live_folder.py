@@ -1,4 +1,4 @@
-"""Where a live system can be found: RUNS/live/NAME with its address, its token and its logs."""
+"""The folder of a live system, RUNS/live/NAME: its address, its token and its logs."""
 
 from __future__ import annotations
 

@@ -102,7 +102,7 @@ class LiveSystem:
         self._active.handle(endpoint, received)
 
     def tick(self, now_s: float) -> float:
-        """Serve whoever is in charge, and those who ask."""
+        """Serve the current work, and pending requests."""
         for asked in self._desk.take():
             self._serve(asked, now_s)
         for outcome in self._worker.outcomes():

@@ -1,4 +1,4 @@
-"""What may be asked of a live system from outside, and how the asking thread hands it over."""
+"""Requests to a live system, and how the asking thread passes them on."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ Answer = dict[str, Any]
 
 
 class StatusRequest(Settings):
-    """How it goes."""
+    """Ask for the status."""
 
 
 class ChannelRequest(Settings):

@@ -15,7 +15,7 @@ Status = Mapping[str, Any]
 
 
 def view(status: Status) -> Group:
-    """Links as a table, then whoever is missing, the sweep and the training jobs."""
+    """Return links as a table, then missing processes, the sweep and the training jobs."""
     lines: list[RenderableType] = [_headline(status), _links(status)]
     away = [f"{each['role']} {each['peer']}" for each in status["processes"] if not each["up"]]
     if away:

@@ -57,7 +57,7 @@ class PlannedPoint(Settings):
 
 
 class Plan(Settings):
-    """What is to be sent, in full."""
+    """A plan: every point, link and digest of a run."""
 
     run: Name
     frame_images: int
@@ -81,7 +81,7 @@ class Plan(Settings):
 
     @property
     def arithmetic(self) -> dict[Role, Arithmetic]:
-        """How transmitters and receivers must compute."""
+        """Return how transmitters and receivers must compute."""
         return arithmetic_of(
             self.threads,
             engine=self.engine,

@@ -62,7 +62,7 @@ class LinkSettings(Settings):
 
 
 class Ports(Settings):
-    """Where channel and orchestrator listen; 0 takes any free port, which others cannot know."""
+    """Ports of channel and orchestrator; 0 takes any free port, unknown to other hosts."""
 
     host: str = Field(
         default="127.0.0.1",
@@ -87,7 +87,7 @@ class Threads(Settings):
 def arithmetic_of(
     threads: Threads, *, engine: Engine, receiver_engine: Engine, decoding: Decoding
 ) -> dict[Role, Arithmetic]:
-    """How the processes of each role must compute for a plan's answers."""
+    """Return how the processes of each role must compute for a plan's answers."""
     return {
         "transmitter": Arithmetic(threads=threads.transmitter, engine=engine),
         "receiver": Arithmetic(threads=threads.receiver, engine=receiver_engine, decoding=decoding),
@@ -95,7 +95,7 @@ def arithmetic_of(
 
 
 class SystemSettings(Settings):
-    """What a scenario says of the processes, whether they sweep or stream."""
+    """Settings of the processes, for sweeps and for live systems."""
 
     name: str = Field(pattern="^[a-z0-9][a-z0-9._-]{0,47}$", description="of the run's folder")
     window: int = Field(default=8, ge=1, le=1024, description="frames in flight per link")
@@ -122,7 +122,7 @@ class SystemSettings(Settings):
 
     @property
     def receiver_names(self) -> list[str]:
-        """What the receivers are called that are started; those of a shard come together."""
+        """Return the names of the receivers to start, shard by shard."""
         return [f"receiver-{number}" for number in range(1, self.shards * self.receivers + 1)]
 
     @property
@@ -132,7 +132,7 @@ class SystemSettings(Settings):
 
     @property
     def arithmetic(self) -> dict[Role, Arithmetic]:
-        """How transmitters and receivers compute."""
+        """Return how transmitters and receivers compute."""
         return arithmetic_of(
             self.threads,
             engine=self.engine,

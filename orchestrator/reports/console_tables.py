@@ -112,7 +112,7 @@ def _shown(
 
 
 def _cells(summary: Summary, metric: Metric) -> dict[tuple[Series, float], str]:
-    """What stands at every planned series and SNR that has a metric, in the order of the plan."""
+    """Return the cell of each planned series and SNR with a metric, in the order of the plan."""
     plan = summary.plan
     cells: dict[tuple[Series, float], str] = {}
     for link in plan.links:

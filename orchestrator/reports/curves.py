@@ -1,4 +1,4 @@
-"""What the report shows: curves of a metric with all seeds together, and a latency bar per link."""
+"""Data of a report: curves of a metric over all seeds, and a latency bar per link."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ CurveKey = tuple[str, str, str, str]  # task, data set, series, channel
 
 @dataclass(frozen=True, kw_only=True)
 class CurvePoint:
-    """What was found at one SNR: the sums over the images of all seeds."""
+    """Result at one SNR: the sums over the images of all seeds."""
 
     snr_db: float
     score: Score
@@ -56,7 +56,7 @@ class Curve:
 
 @dataclass(frozen=True, kw_only=True)
 class LatencyBar:
-    """Where the time of a link's frames goes, and how the bar is called."""
+    """The time of a link's frames by stage, and the name of the bar."""
 
     name: str
     latency: LinkLatency

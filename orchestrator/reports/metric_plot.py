@@ -50,7 +50,7 @@ class _Panel:
 
 @dataclass(frozen=True, kw_only=True)
 class _Key:
-    """How lines are told apart: series by colour and channels by form, as far as that goes.
+    """Distinguish lines: series by colour and channels by form, as far as possible.
 
     `apart`: each channel has its own panels, so that a series may take colour and form.
     """

@@ -1,4 +1,4 @@
-"""What the report's page tells of runs: digests, metrics, latency, settings, every point."""
+"""Sections of the report page: digests, metrics, latency, settings, every point."""
 
 from __future__ import annotations
 
