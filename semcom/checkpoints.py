@@ -55,7 +55,7 @@ def find_codec(root: Path, name: str) -> Path:
     codec takes its place unnoticed.
     """
     own, shipped_one = root / name, CODECS_SHIPPED / name
-    missing = not os.path.lexists(own) and (shipped_one / MANIFEST).exists()
+    missing = not os.path.lexists(own) and os.path.exists(shipped_one / MANIFEST)  # noqa: PTH110
     return shipped_one if missing else own
 
 

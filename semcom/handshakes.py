@@ -37,9 +37,9 @@ def refusal_reason(event: Event, value: int) -> tuple[SecurityReason, str] | Non
     """Return why a server's handshake failed, where that is not the authenticator's own doing."""
     if event == "protocol":
         if value == MECHANISM_MISMATCH:
-            return "no_key", "somebody dialled without a key"
+            return "no_key", "a peer dialled without a key"
         if value in (CRYPTOGRAPHIC, KEY_EXCHANGE):
-            return "wrong_server_key", "somebody dialled with another server's key"
+            return "wrong_server_key", "a peer dialled with another server's key"
         return "malformed", f"a handshake that is none (libzmq's {value:#x})"
     if event == "no_detail":
         if value == errno.EFAULT:

@@ -208,7 +208,7 @@ def _evaluate(scenario: Scenario, folder: Path, folders: Folders, words: Sequenc
                 command=words,
             )
     except InterruptedRunError as error:
-        text = f"{error}; go on with: {going_on(words, folder)}"
+        text = f"{error}; resume with: {going_on(words, folder)}"
         raise InterruptedRunError(text, error.exit_code) from error
     _print_results([folder])
     print_outcome(outcome)

@@ -115,7 +115,7 @@ def submit(  # noqa: PLR0913 - the options of a command
         with _store(folder) as store:
             job = store.job(job_id)
         if stopped_by and not job.ended:
-            _note(f"job {job_id} is {job.state}; go on with: {serve_command(work)}")
+            _note(f"job {job_id} is {job.state}; resume with: {serve_command(work)}")
             raise typer.Exit(128 + stopped_by)
         raise typer.Exit(queue_view.exit_status(job))
     if not instance.ensure(folder, parallel) and parallel is not None:

@@ -232,7 +232,7 @@ def sweep_live(
         options = [*option("--live-name", name), *option("--runs", runs, RUNS)]
         options += [] if report else ["--no-report"]
         again = command("semcom", "sweep", path, "--live", "--resume", *options)
-        raise ProcessFailedError(f"{found['error']}; go on with: {again}", found["exit_code"])
+        raise ProcessFailedError(f"{found['error']}; resume with: {again}", found["exit_code"])
     print_results(found["results_digest"], found["seconds"])
     if found["report"] is not None:
         console.print(f"report: {found['report']}")

@@ -258,9 +258,9 @@ def _sweep(scenario: Scenario, folder: Path, folders: Folders, options: RunOptio
             )
     except InterruptedRunError as error:
         again = going_on(options.command, folder)
-        raise InterruptedRunError(f"{error}; go on with: {again}", error.exit_code) from error
+        raise InterruptedRunError(f"{error}; resume with: {again}", error.exit_code) from error
     except Stopped as stopped:
-        text = f"{stopped}; go on with: {going_on(options.command, folder)}"
+        text = f"{stopped}; resume with: {going_on(options.command, folder)}"
         raise InterruptedRunError(text, stopped.exit_code) from stopped
 
 

@@ -65,8 +65,8 @@ class CodecRequests:
                 waiting.append((change, answer))
             elif change.outcome:
                 error = CheckpointError(
-                    f"codec {change.codec.name} was refused, {change.before.name} goes on "
-                    f"serving: {change.outcome}"
+                    f"codec {change.codec.name} was refused, {change.before.name} continues "
+                    f"to serve: {change.outcome}"
                 )
                 answer.set_exception(error)
             else:

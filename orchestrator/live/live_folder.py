@@ -114,8 +114,8 @@ class Home:
         """
         if not self._lock.in_place:
             raise StorageError(
-                f"{self.folder} was deleted, moved or replaced while its system was up: nobody can "
-                f"find it any more, so it ends"
+                f"{self.folder} was deleted, moved or replaced while its system was up: it "
+                f"cannot be found any more, so it ends"
             )
 
     def move_out(self) -> None:

@@ -131,5 +131,8 @@ def no_codec(name: str, catalog: Catalog) -> str:
 
 
 def _names_in(root: Path) -> list[str]:
-    found = (path.parent.name for path in root.glob(f"*/{MANIFEST}"))
+    try:
+        found = [path.parent.name for path in root.glob(f"*/{MANIFEST}")]
+    except OSError:  # what cannot be read cannot be used
+        return []
     return sorted(name for name in found if is_name(name))

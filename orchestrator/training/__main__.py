@@ -70,7 +70,7 @@ def _main(words: list[str]) -> int:
         return error.exit_code
     except StoppedError as stopped:
         again = os.environ.get(COMMAND) or command("semcom", *as_typed(words))
-        tell = partial(console.print, f"{stopped}; go on with: {again}")
+        tell = partial(console.print, f"{stopped}; resume with: {again}")
         if spans_hosts() and not stopped.request.signal:  # another host's ranks were asked to
             end_all_ranks(stopped.exit_code, tell)
         else:

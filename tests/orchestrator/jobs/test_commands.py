@@ -128,7 +128,7 @@ def test_ctrl_c_of_a_queue_in_the_foreground_says_how_to_go_on(queue, tmp_path):
     shown.send_signal(signal.SIGINT)
     text, _ = shown.communicate(timeout=DEADLINE_S)
     assert shown.returncode == 130, text
-    assert "job 1 is queued; go on with: semcom jobs serve --work training" in text
+    assert "job 1 is queued; resume with: semcom jobs serve --work training" in text
     assert queue.store.job(1).state == "queued"
 
 

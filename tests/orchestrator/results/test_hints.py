@@ -254,12 +254,12 @@ class TestOthers:
         path, params = taken(refusal(store.job, 7))
         store.close()
         assert (path, Path(params["work"])) == ("semcom jobs list", place / "work")
-        path, params = taken(f"go on with: {serve_command(place / 'work')}")
+        path, params = taken(f"resume with: {serve_command(place / 'work')}")
         assert (path, Path(params["work"])) == ("semcom jobs serve", place / "work")
 
     def test_codecs_that_ship_need_no_hint(self, place):
         assert Catalog(place / "codecs").is_shipped("shapes10")
-        assert "go on with" not in refusal(Catalog(place / "codecs").open, "nobody")
+        assert "resume with" not in refusal(Catalog(place / "codecs").open, "nobody")
 
     def test_data_sets(self, place):
         path, params = taken(refusal(read_manifest, place / "data" / "cifar10"))
