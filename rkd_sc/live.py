@@ -79,7 +79,7 @@ def live(
         scenario: a `LiveScenario`, its content as a map, or a file in YAML.
         name: of the system; default the scenario's.
         data: folder of data sets.
-        codecs: folder of codecs; default `codecs` here, else the shipped ones.
+        codecs: folder of your codecs (`codecs`); the shipped ones are found beside them.
         runs: folder of runs.
 
     Raises:

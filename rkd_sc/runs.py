@@ -198,7 +198,7 @@ def sweep(
         resume: finish what is missing of a run that is there.
         report: draw the report.
         data: folder of data sets; drawn ones are drawn where they are missing.
-        codecs: folder of codecs; default `codecs` here, else the shipped ones.
+        codecs: folder of your codecs (`codecs`); the shipped ones are found beside them.
 
     Raises:
         SemcomError: as the command, with its exit code as `exit_code`.
