@@ -8,7 +8,7 @@ INSTALL = $(BIN)/python -m pip install --quiet --disable-pip-version-check -c co
 
 COMPOSE ?= $(shell docker compose version >/dev/null 2>&1 && echo docker compose || echo docker-compose)
 
-.PHONY: demo test lint types unit faults performance monitoring check-monitoring screenshots wheel test-compose compose-up clean
+.PHONY: demo docs test lint types unit faults performance monitoring check-monitoring screenshots wheel test-compose compose-up clean
 
 demo: $(VENV)/.all
 	$(BIN)/semcom demo
@@ -64,6 +64,10 @@ check-monitoring:
 	docker/grafana/check
 	promtool check config docker/prometheus/prometheus.yml
 	promtool test rules docker/prometheus/rules_test.yml
+
+# The documentation site, in build/site; a warning is an error.
+docs: $(VENV)/.dev
+	NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --strict
 
 # The pictures of the live page; needs Chromium.
 screenshots: $(VENV)/.dev

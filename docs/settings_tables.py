@@ -15,6 +15,7 @@ from channel_sim.models.trace import TraceChannel
 from channel_sim.settings import BrokerSettings
 from orchestrator.jobs.settings import JobsSettings
 from orchestrator.live.live_scenario import LiveLink, LiveScenario
+from orchestrator.plan.groups import GroupSettings
 from orchestrator.plan.interference_points import InterferenceSettings
 from orchestrator.plan.scenario import LinkSettings, Ports, Scenario, Threads
 from orchestrator.plan.snr_points import SnrRange
@@ -38,6 +39,7 @@ from semcom.architecture import (
 )
 from semcom.channel_choice import AwgnChannel, RayleighChannel, RicianChannel
 from semcom.families.semnoma import SemnomaArchitecture
+from semcom.settings import SecuritySettings
 from transmitters.settings import TransmitterSettings
 
 HEAD = ("key", "default", "allowed", "means")
@@ -51,6 +53,7 @@ NAMED = {
     "CodecArchitecture": "codec",
     "ConvEncoderArchitecture": "encoder of kind conv",
     "DistillationSettings": "distillation",
+    "GroupSettings": "group of links",
     "EncoderArchitecture": "encoder of kind student",
     "InputSpec": "input of an encoder",
     "InterferenceSettings": "interference",
@@ -69,6 +72,7 @@ NAMED = {
 MODELS: dict[str, type[BaseModel]] = {
     "scenario": Scenario,
     "link": LinkSettings,
+    "group": GroupSettings,
     "awgn": AwgnChannel,
     "rayleigh": RayleighChannel,
     "rician": RicianChannel,
@@ -182,7 +186,7 @@ def _one_of(kinds: list[dict[str, Any]]) -> str:
 
 def _reference(reference: str) -> str:
     name = reference.rpartition("/")[2]
-    return f"see {NAMED[name]}" if name in NAMED else "`{keys: DIR}`"
+    return "`{keys: DIR}`" if name == SecuritySettings.__name__ else f"see {NAMED[name]}"
 
 
 def _bounds(field: dict[str, Any], kind: str) -> str:

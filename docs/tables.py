@@ -11,6 +11,9 @@ from collections.abc import Callable, Iterable
 from functools import partial
 from pathlib import Path
 
+from docs.command_pages import commands_by_section
+from docs.requirements import NEEDS, read_requirements
+from docs.results_tables import frame_columns, ledger_tables, result_columns, task_columns
 from docs.settings_tables import HEAD, MODELS, settings_rows
 from orchestrator.bench.figures import read_figures, target_table
 from orchestrator.dashboards.metric_panels import shown_metrics
@@ -54,14 +57,14 @@ BLOCK = re.compile(r"(<!-- table: ([a-z0-9-]+) -->\n).*?(<!-- end of table -->)"
 
 def exit_codes() -> str:
     """Every exit code and the error behind it."""
-    by_code: dict[int, str] = {errors.EXIT_OK: "Good."}
+    by_code: dict[int, str] = {errors.EXIT_OK: "Success."}
     for kind in errors.SemcomError.__subclasses__():
         if kind.__module__ == errors.__name__:
             by_code[kind.exit_code] = _summary(kind)
-    by_code[errors.SemcomError.exit_code] = (
-        "An error that should not be; the log has its traceback."
+    by_code[errors.SemcomError.exit_code] = "Internal error (a bug); the log has its traceback."
+    by_code[errors.INTERRUPTED] = (
+        "Ctrl-C (SIGINT): frames in flight are finished and saved; the message says how to resume."
     )
-    by_code[errors.INTERRUPTED] = "Ctrl-C (SIGINT): drained, saved; the message says how to go on."
     by_code[errors.TERMINATED] = "SIGTERM: the same."
     return _table(("exit code", "means"), ((str(code), by_code[code]) for code in sorted(by_code)))
 
@@ -181,7 +184,24 @@ def _searches_in(folder: Path) -> list[SearchRecord]:
     return [record for path in sorted(folder.glob("search-*")) if (record := read_search(path))]
 
 
+def commands() -> str:
+    """Every command with its first line of help, in the order in which one uses them."""
+    return _table(("command", "purpose", "what it does"), commands_by_section())
+
+
+def requirements(name: str) -> str:
+    """What was measured of disk space or memory."""
+    found = read_requirements()
+    return f"{_table(found[name].head, found[name].rows)}\n{found[name].note}\n"
+
+
 TABLES: dict[str, Callable[[], str]] = {
+    "commands": commands,
+    "result-columns": lambda: _table(("column", "meaning"), result_columns()),
+    "task-columns": lambda: _table(("task", "columns"), task_columns()),
+    "ledger-tables": lambda: _table(("table", "columns", "holds"), ledger_tables()),
+    "frame-columns": lambda: _table(("column", "type", "meaning"), frame_columns()),
+    **{f"requirements-{name}": partial(requirements, name) for name in NEEDS},
     "exit-codes": exit_codes,
     "extras": extras,
     "metrics": metrics,

@@ -12,7 +12,7 @@ import numpy as np
 from receiver.batcher import Waiting
 from receiver.engine import codec_loader
 from receiver.settings import ReceiverSettings
-from semcom.checkpoints import open_checkpoint
+from semcom.checkpoints import find_codec, open_checkpoint
 from semcom.codec_manifest import AnyManifest
 from semcom.errors import CheckpointError, ProtocolError
 from semcom.families import JointReceiverHalf, ReceiverHalf
@@ -52,7 +52,7 @@ class FrameDecoder:
         Raises:
             CheckpointError: missing, damaged, another one than expected, or not fitting.
         """
-        folder = self._settings.codec_dir / name
+        folder = find_codec(self._settings.codec_dir, name)
         checkpoint = open_checkpoint(folder, expected_digest=expected_digest)
         if checkpoint.digest not in self._codecs:
             if len(self._codecs) >= MAX_ITEMS:

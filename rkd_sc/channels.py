@@ -21,7 +21,7 @@ Symbols = npt.NDArray[np.complex64]
 
 @dataclass(frozen=True)
 class Received:
-    """What a receiver gets of codewords.
+    """Codewords as a receiver gets them.
 
     Attributes:
         symbols: as received, complex64 (N, K), not equalised.

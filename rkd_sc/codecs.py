@@ -18,8 +18,11 @@ __all__ = ["Codec", "codecs", "load_codec", "train"]
 
 
 def codecs(folder: Path | str | None = None) -> dict[str, Codec]:
-    """Return the codecs of a folder (`codecs` here, else the shipped ones) by their names."""
-    catalog = Catalog(default_root() if folder is None else Path(folder))
+    """Return codecs by their names: those of `codecs` here and the shipped ones, or of a folder."""
+    if folder is None:
+        catalog = Catalog(default_root())
+        return {name: catalog.open(name) for name in catalog.all_names()}
+    catalog = Catalog(Path(folder), own_only=True)
     return {name: catalog.open(name) for name in catalog.names()}
 
 
@@ -41,7 +44,7 @@ def train(
     out: Path | str | None = None,
     data: Path | str = DATA,
 ) -> Codec:
-    """Train a codec in a process of its own, as `semcom train`; a stopped training goes on.
+    """Train a codec in a separate process, as `semcom train`; a stopped training resumes.
 
     Args:
         dataset: a prepared data set.

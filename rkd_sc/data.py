@@ -1,4 +1,4 @@
-"""Data sets: published, drawn, or of one's own."""
+"""Data sets: published, drawn, or your own."""
 
 from __future__ import annotations
 
@@ -26,10 +26,10 @@ def prepare(
     """Write the shards of a data set, as `semcom data prepare`.
 
     Args:
-        name: a published or drawn set, or any name for images or sentences of one's own.
+        name: a published or drawn set, or any name for your own images or sentences.
         source: a folder, archive, parquet or text files; None downloads or draws a known set.
-        size: of images of one's own: pixels a side.
-        test_share: of images of one's own without a test folder.
+        size: of your own images: pixels per side.
+        test_share: of your own images without a test folder: the share held out.
         keep: leave it if it is there and whole.
         data: folder of data sets.
 

@@ -78,7 +78,9 @@ def live(
     Args:
         scenario: a `LiveScenario`, its content as a map, or a file in YAML.
         name: of the system; default the scenario's.
-        data, codecs, runs: folders, as of the command `semcom up`.
+        data: folder of data sets.
+        codecs: folder of your codecs (`codecs`); the shipped ones are found beside them.
+        runs: folder of runs.
 
     Raises:
         SemcomError: it cannot start, or a link does not stream; the logs say why.

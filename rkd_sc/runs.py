@@ -75,17 +75,17 @@ class Run:
 
     @property
     def folder(self) -> Path:
-        """Where it lies: ledger, results.csv, manifest, report, logs."""
+        """Return the folder with ledger, results.csv, manifest, report and logs."""
         return self._stored.folder
 
     @property
     def complete(self) -> bool:
-        """Whether every planned frame is recorded."""
+        """Return whether every planned frame is recorded."""
         return not self._stored.summary.incomplete
 
     @property
     def plan(self) -> Plan:
-        """What was to be sent, in full."""
+        """Return the plan: every point, link and digest."""
         return self._stored.summary.plan
 
     @property
@@ -175,7 +175,7 @@ class _Silent:
         """Frames were recorded."""
 
     def waiting(self, roles: list[str]) -> None:
-        """Somebody is missing."""
+        """Note that processes are missing."""
 
     def encoding(self, codec: str, images: int, total: int) -> None:
         """Images have been encoded."""
@@ -198,7 +198,7 @@ def sweep(
         resume: finish what is missing of a run that is there.
         report: draw the report.
         data: folder of data sets; drawn ones are drawn where they are missing.
-        codecs: folder of codecs; default `codecs` here, else the shipped ones.
+        codecs: folder of your codecs (`codecs`); the shipped ones are found beside them.
 
     Raises:
         SemcomError: as the command, with its exit code as `exit_code`.

@@ -1,4 +1,4 @@
-"""What a codec is made of: the shapes that both ends of a link must agree on (no torch)."""
+"""Architecture of a codec: the shapes that both ends of a link share (no torch)."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ class Architecture(BaseModel):
 
 
 class InputSpec(Architecture):
-    """How an image becomes the encoder's input: resize to `size`, scale to 0..1, normalise."""
+    """Preparation of the encoder's input: resize to `size`, scale to 0..1, normalise."""
 
     size: int = Field(ge=16, le=1024, description="side in pixels; others are resized, bicubic")
     mean: tuple[Mean, Mean, Mean] = Field(default=CLIP_MEAN, description="by channel, CLIP's")

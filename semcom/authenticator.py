@@ -1,4 +1,4 @@
-"""Who is let in by CURVE: the answers to libzmq's questions (ZAP)."""
+"""Authenticate CURVE peers: answers to libzmq's questions (ZAP)."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ class Authenticator:
         """Answer a question.
 
         Raises:
-            AuthenticationError: it cannot; nobody would be let in any more.
+            AuthenticationError: it cannot; no peer would be accepted any more.
         """
         try:
             parts = self.socket.recv_multipart(zmq.NOBLOCK)

@@ -1,4 +1,4 @@
-"""How much the queues of a socket may hold.
+"""Bounds of the queues of a socket.
 
 ZeroMQ bounds a queue in messages, of any number of parts, and counts none before it is complete.
 So each socket has bounds in messages, which the library keeps, and in bytes, which

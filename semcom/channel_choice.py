@@ -52,7 +52,7 @@ class AwgnChannel(Settings):
 
 
 class FadingChannel(Settings):
-    """What both fading models have."""
+    """Settings that both fading models have."""
 
     model: Literal["rayleigh", "rician"]
     coherence: Coherence = Field(default=1, description="codewords per fading draw")

@@ -96,7 +96,7 @@ def _entries() -> dict[str, EntryPoint]:
 
 
 def _lacks(found: Any) -> str:
-    """What keeps an object from being a model; nothing if it is one."""
+    """Return what keeps an object from being a model; nothing if it is one."""
     if not (isinstance(found, type) and issubclass(found, BaseModel)):
         return "is no pydantic model"
     missing = [name for name in METHODS if not callable(getattr(found, name, None))]

@@ -15,7 +15,7 @@ TIMEOUT_S = 3.0
 
 
 def check(url: str, *, timeout_s: float = TIMEOUT_S) -> str | None:
-    """What is wrong with the process behind a page; None if it answers 200."""
+    """Return what is wrong with the process behind a page; None if it answers 200."""
     if urlsplit(url).scheme != "http":
         return f"{url}: not an http address"
     try:

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -47,6 +48,17 @@ def default_root() -> Path:
     return CODECS_HERE if CODECS_HERE.is_dir() else CODECS_SHIPPED
 
 
+def find_codec(root: Path, name: str) -> Path:
+    """Return the folder of a codec: `root`/`name`, else that of the shipped codec of this name.
+
+    It need not be there. What lies at `root`/`name` wins even if it is damaged, so that no other
+    codec takes its place unnoticed.
+    """
+    own, shipped_one = root / name, CODECS_SHIPPED / name
+    missing = not os.path.lexists(own) and os.path.exists(shipped_one / MANIFEST)  # noqa: PTH110
+    return shipped_one if missing else own
+
+
 def codec_folder(named: Path) -> Path:
     """A codec's folder, named itself or by the codec's name: one of those here, else a shipped one.
 
@@ -61,7 +73,7 @@ def codec_folder(named: Path) -> Path:
 
 
 def default_name(dataset: str, preset: str, system: str) -> str:
-    """What a codec is called that nobody named: DATASET-PRESET[-SYSTEM]."""
+    """Return the default name of a codec: DATASET-PRESET[-SYSTEM]."""
     name = f"{dataset}-{preset.replace('_', '-')}"
     return name if system == "rkd-sc" else f"{name}-{system}"
 
@@ -80,7 +92,7 @@ class Checkpoint:
 
     @property
     def architecture(self) -> CodecArchitecture:
-        """What a codec of the paper's families is made of.
+        """Return the architecture of a codec of the paper's families.
 
         Raises:
             CheckpointError: it is of another family.
@@ -131,7 +143,7 @@ class Checkpoint:
             self.read_half(end)
 
     def path(self, end: End) -> Path:
-        """Where an end's file lies."""
+        """Return the path of an end's file."""
         return self.folder / self.manifest.family.files[end]
 
     def load_transmitter(self, *, engine: Engine = "torch", threads: int = 1) -> TransmitterHalf:
@@ -265,5 +277,5 @@ def _reason(error: ValidationError) -> str:
 
 
 def _line(text: object) -> str:
-    """What a file says, fit for an error of one line."""
+    """Return a text from a file as part of an error of one line."""
     return " ".join(str(text).split())[:MAX_QUOTED]

@@ -82,7 +82,7 @@ def rank_variables(environment: Mapping[str, str]) -> list[str]:
 
 
 def is_rank(environment: Mapping[str, str] = os.environ) -> bool:
-    """Whether this process is a rank that our own launcher started."""
+    """Return whether this process is a rank that our own launcher started."""
     return VERDICT in environment and "RANK" in environment
 
 

@@ -146,7 +146,7 @@ def _misfit(text: str) -> CheckpointError:
 
 
 def _kind(name: str) -> Kind:
-    """What an array of a model of timm is, by torch's names of a batch norm's state."""
+    """Return what an array of a model of timm is, by torch's names of a batch norm's state."""
     if name.endswith("num_batches_tracked"):
         return "count"
     return "variance" if name.endswith("running_var") else "weight"

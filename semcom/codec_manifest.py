@@ -1,4 +1,4 @@
-"""What `manifest.json` of a codec holds, in its two formats, and what is read off either.
+"""The manifest of a codec, `manifest.json`, in its two formats.
 
     format 1   codecs of the paper: architecture and weights are the identity
     format 2   codecs of any family: family, task, symbols, architecture and files are the identity
@@ -41,7 +41,7 @@ class WeightFile(BaseModel):
 
 
 class _Manifest(BaseModel):
-    """What both formats have; each has its fields in the order in which they are written.
+    """Fields of both formats; each lists its fields in the order in which they are written.
 
     `classes` are the names of the classes in label order; None where there are none, and in codecs
     from before they had any. `training` and `results` are record, and no part of the identity.
@@ -107,12 +107,12 @@ class CodecManifest(_Manifest):
 
     @property
     def system(self) -> str:
-        """What its curves are called."""
+        """Return the name of its curves."""
         return self.architecture.channel.system
 
     @property
     def task(self) -> Task:
-        """What its answers are."""
+        """Return the task of its answers."""
         return Classification(classes=self.architecture.classes)
 
     @property
@@ -122,17 +122,17 @@ class CodecManifest(_Manifest):
 
     @property
     def needs_snr(self) -> bool:
-        """Whether codewords depend on the SNR, so that no point shares them."""
+        """Return whether codewords depend on the SNR, so that no point shares them."""
         return self.architecture.channel.tx_csi
 
     @property
     def links(self) -> int:
-        """How many links meet in a slot; 1: none meets another."""
+        """Return the number of links that meet in a slot; 1: none meets another."""
         return 1
 
     @property
     def variable_length(self) -> bool:
-        """Whether codewords differ in how many of their symbols are sent."""
+        """Return whether codewords differ in how many of their symbols are sent."""
         return False
 
 

@@ -46,7 +46,7 @@ Remote = tuple[object, ...]  # the other end of a connection, and this one
 
 
 class Counts(NamedTuple):
-    """What the kernel says of a connection."""
+    """The kernel's counts of a connection."""
 
     remote: Remote
     received: int  # and read from the kernel
@@ -115,8 +115,8 @@ def resident_bytes() -> int:
 def hang_up(fd: int, remote: Remote) -> None:
     """End the connection with `remote` where `fd` is still that; its number may be another's.
 
-    It is dissolved, with a reset: after a mere shutdown the library would go on reading from a
-    peer that goes on sending.
+    It is dissolved, with a reset: after a mere shutdown the library would continue to read from a
+    peer that continues to send.
     """
     try:
         with socket.socket(fileno=os.dup(fd)) as same:
@@ -136,7 +136,7 @@ def give_back_memory() -> None:
 
 
 class Kernel(NamedTuple):
-    """What is asked of the system."""
+    """Queries to the operating system."""
 
     read: Callable[[int], Counts | None]
     end: Callable[[int, Remote], None]
@@ -218,7 +218,7 @@ class Connections:
                 self._hang_up(connection, "a message of very many parts", time.monotonic())
 
     def room_for(self, peer: bytes, size: int) -> bool:
-        """Whether a message of so many bytes on the wire may wait to leave to a peer."""
+        """Return whether a message of so many bytes on the wire may wait to leave to a peer."""
         connection = self._of.get(peer)
         if connection is None:
             return True
@@ -295,11 +295,11 @@ class Connections:
             self._hang_up(each, "too many connections", now_s)
 
     def _excess_memory(self, waiting: int, now_s: float) -> float:
-        """How many of the bytes that wait must go, where they take more memory than may wait.
+        """Return how many waiting bytes must be dropped to keep memory within its bound.
 
         Memory is taken to be spread as the bytes are; half of what is allowed may stay. What the
         process takes anyway is what it had when hardly anything waited. That is measured only
-        once the connections that were hung up on have given theirs back: else who dials again
+        once closed connections have released theirs: else who dials again
         and again would raise it each time.
         """
         if self._memory is None or now_s < self._settled_s:

@@ -1,4 +1,4 @@
-"""How a process of ours begins and ends: its environment, stop signals, its exit code."""
+"""Start and end a process: its environment, stop signals and exit code."""
 
 from __future__ import annotations
 

@@ -32,7 +32,7 @@ class ConfigurationError(SemcomError):
 
 
 class PortInUseError(SemcomError):
-    """An address is taken by another process."""
+    """An address is in use by another process."""
 
     exit_code = 3
 
@@ -44,7 +44,7 @@ class AuthenticationError(SemcomError):
 
 
 class ProtocolError(SemcomError):
-    """Bytes that are no message of this protocol.
+    """A message that violates the protocol.
 
     `reason` comes from the closed set of `semcom.messages.RefusalReason`.
     """
@@ -59,25 +59,25 @@ class ProtocolError(SemcomError):
 
 
 class CheckpointError(SemcomError):
-    """A codec that is damaged, untrusted or of the wrong shape."""
+    """A codec is damaged, untrusted or of the wrong shape."""
 
     exit_code = 6
 
 
 class StorageError(SemcomError):
-    """The disk is full or refuses."""
+    """The disk is full or cannot be written."""
 
     exit_code = 7
 
 
 class AccountingError(SemcomError):
-    """Images missing, duplicated or answered in two ways."""
+    """Images are missing, duplicated or have two different answers."""
 
     exit_code = 8
 
 
 class ReportError(SemcomError):
-    """A report cannot be drawn; what it was to show is as it was."""
+    """A report cannot be drawn; the results are unchanged."""
 
     exit_code = 9
 
@@ -92,6 +92,6 @@ class ProcessFailedError(SemcomError):
 
 
 def one_line(text: str, most: int = 200) -> str:
-    """Return a text that somebody else wrote as one printable line of at most so many letters."""
+    """Return a text of other origin as one printable line of at most `most` characters."""
     line = "".join(letter if letter.isprintable() else "?" for letter in text[:most])
     return line + "..." * (len(text) > most)

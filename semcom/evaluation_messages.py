@@ -1,9 +1,9 @@
-"""What the orchestrator asks of an evaluating process, and what it answers, as lines of JSON.
+"""Messages between orchestrator and evaluating process, as lines of JSON.
 
     orchestrator -> stdin of the process    one EvaluationJob
     its stdout   -> orchestrator            EncodedImages, EvaluatedPoint ..., EvaluationError
 
-The job holds nothing but points that are missing, so it is also how an evaluation goes on.
+The job holds nothing but points that are missing, so it is also how an evaluation resumes.
 """
 
 from __future__ import annotations

@@ -2,7 +2,7 @@
 
 Frame f of a point of all members is one *slot*. Members are in ascending order of their names, and
 everything that adds up over members is added in that order, so that sums are the same to the last
-bit whoever came first.
+bit in any order of arrival.
 """
 
 from __future__ import annotations

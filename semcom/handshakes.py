@@ -1,4 +1,4 @@
-"""What a handshake that failed means. libzmq tells it to socket monitors alone; no sockets here.
+"""Interpret failed handshakes, which libzmq reports to socket monitors (no sockets here).
 
 What each end sees, tried with libzmq 4.3.5:
 
@@ -7,9 +7,9 @@ What each end sees, tried with libzmq 4.3.5:
 | key refused by ZAP   | (authenticator knows)    | AUTH 400                | gives up |
 | client without a key | PROTOCOL mismatch, or    | PROTOCOL mismatch       | gives up |
 |                      | NO_DETAIL if that one saw it first |               |          |
-| wrong server key     | PROTOCOL cryptographic   | NO_DETAIL, hung up      | dials on |
-| nobody answers ZAP   | NO_DETAIL EFAULT         | NO_DETAIL, hung up      | dials on |
-| server was killed    |                          | NO_DETAIL, hung up      | dials on |
+| wrong server key     | PROTOCOL cryptographic   | NO_DETAIL, closed       | dials on |
+| no answer to ZAP     | NO_DETAIL EFAULT         | NO_DETAIL, closed       | dials on |
+| server was killed    |                          | NO_DETAIL, closed       | dials on |
 | server stands still  |                          | NO_DETAIL EAGAIN        | dials on |
 """
 
@@ -34,12 +34,12 @@ PROBE_TIMEOUT_S = 1.0
 
 
 def refusal_reason(event: Event, value: int) -> tuple[SecurityReason, str] | None:
-    """Why a server's handshake failed, where that is not the authenticator's own doing."""
+    """Return why a server's handshake failed, where that is not the authenticator's own doing."""
     if event == "protocol":
         if value == MECHANISM_MISMATCH:
-            return "no_key", "somebody dialled without a key"
+            return "no_key", "a peer dialled without a key"
         if value in (CRYPTOGRAPHIC, KEY_EXCHANGE):
-            return "wrong_server_key", "somebody dialled with another server's key"
+            return "wrong_server_key", "a peer dialled with another server's key"
         return "malformed", f"a handshake that is none (libzmq's {value:#x})"
     if event == "no_detail":
         if value == errno.EFAULT:
@@ -98,7 +98,7 @@ class HandshakeWatch:
 
 
 def greets_with_curve(address: str) -> bool:
-    """Whether a ZeroMQ server with CURVE answers at `tcp://host:port`; waits a second a time."""
+    """Return whether a ZeroMQ server with CURVE answers at `tcp://host:port`; waits up to 1 s."""
     host, _, port = address.removeprefix("tcp://").rpartition(":")
     heard = b""
     try:

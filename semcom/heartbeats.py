@@ -14,7 +14,7 @@ DEAD_AFTER_S = 3.0
 
 
 class Attention:
-    """Whether this end has listened: who was busy or stopped has messages that it has not read."""
+    """Tracks whether this end has listened; after a pause it has unread messages."""
 
     def __init__(self, every_s: float) -> None:
         """Expect `listened` to be called every so many seconds."""
@@ -22,7 +22,7 @@ class Attention:
         self._last_s = -math.inf
 
     def listened(self, now_s: float) -> bool:
-        """Whether silence since the last call is the peers' own, and not this end's pause."""
+        """Return whether silence since the last call is the peers', not a pause of this end."""
         last_s, self._last_s = self._last_s, now_s
         return now_s - last_s <= 2 * self._every_s
 
@@ -46,7 +46,7 @@ class Heartbeats:
         self._telemetry.count("semcom_heartbeats_total", 1, role)
 
     def fresh(self, role: Role) -> bool:
-        """Whether a peer of this role was heard of in the last `DEAD_AFTER_S`."""
+        """Return whether a peer of this role was heard of in the last `DEAD_AFTER_S`."""
         return role in self._heard_s and self.age_s(role) <= DEAD_AFTER_S
 
     def age_s(self, role: str) -> float:

@@ -36,7 +36,7 @@ BUSY = b"too many connections, try again\n"
 
 @dataclass(frozen=True)
 class Request:
-    """What a browser or a program asks; header names are in lower case."""
+    """An HTTP request; header names are in lower case."""
 
     method: str
     path: str
@@ -47,7 +47,7 @@ class Request:
 
 @dataclass(frozen=True)
 class Response:
-    """What it is answered."""
+    """The response to an HTTP request."""
 
     status: int
     body: bytes
@@ -68,7 +68,7 @@ Refuse = Callable[[int, str, str], Response]  # status, text, path
 
 
 class Limits:
-    """How long and how much one connection may take to say what it wants."""
+    """Limits of time and size for the request of one connection."""
 
     def __init__(self) -> None:
         self.deadline_s = time.monotonic() + READ_DEADLINE_S
@@ -121,7 +121,7 @@ class Handler(BaseHTTPRequestHandler):
         self.rfile = io.BufferedReader(LimitedReader(self.connection, self._limits))
 
     def handle(self) -> None:
-        """Serve the one request; what a peer breaks off is nobody's event."""
+        """Serve the one request; an aborted connection is not an event."""
         try:
             try:
                 response = self._response()
@@ -139,7 +139,7 @@ class Handler(BaseHTTPRequestHandler):
         """Scrapes are no events."""
 
     def send_error(self, code: int, message: str | None = None, explain: str | None = None) -> None:
-        """What the base class finds wrong with a request is refused as everything else.
+        """Refuse what the base class finds wrong with a request, like any other error.
 
         Raises:
             RefusedError: always.
@@ -257,7 +257,7 @@ class HttpServer(ThreadingHTTPServer):
             self._free.release()
 
     def handle_error(self, request: Any, client_address: Any) -> None:
-        """Log what should not be; nothing is printed."""
+        """Log an internal error; nothing is printed."""
         del request, client_address
         logger.exception("internal error; please report it with this log")
 

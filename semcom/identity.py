@@ -1,4 +1,4 @@
-"""What plans, codecs and training stages are called: digests of what decides their answers.
+"""Digests that name plans, codecs and training stages by what decides their answers.
 
 A digest is the SHA-256 of JSON with sorted keys. Which fields of a settings model are in that JSON
 is stated here and never changes for what exists:

@@ -1,4 +1,4 @@
-"""What a key file holds, and how one is read without ever saying what is in it.
+"""Key files: their content, and how to read one without ever showing it.
 
 An error over a key file names the file, the field and what is expected there. It never quotes
 the file: what looks like a broken line may be a secret key. Nor does it carry an error that
@@ -119,7 +119,7 @@ def check_file(state: os.stat_result, path: Path, *, secret: bool) -> None:
 
 
 def check_folder(path: Path) -> None:
-    """Check that nobody but its owner can add or replace files of a folder of keys.
+    """Check that only its owner can add or replace files of a folder of keys.
 
     Raises:
         AuthenticationError: others can; the text says how to mend it.
@@ -138,7 +138,7 @@ def check_folder(path: Path) -> None:
 
 
 def _check_owner(state: os.stat_result, what: str) -> None:
-    """A file is for its owner to change: that may be this user or root, and anybody for root."""
+    """A file is for its owner to change: that may be this user or root, and any user for root."""
     user = os.geteuid()
     if user not in (0, state.st_uid) and state.st_uid != 0:
         raise AuthenticationError(

@@ -1,4 +1,4 @@
-"""Keys for processes that are started in any number: each takes one that nobody holds.
+"""Keys for processes that are started in any number: each takes a free one.
 
 A key is held by a lock on its file in `secret/`. The kernel drops the lock when its holder ends,
 however it ends, so the next process finds the key free; a process that stands still keeps it.
@@ -20,7 +20,7 @@ _held: list[int] = []
 
 
 def is_pattern(name: str) -> bool:
-    """Whether a name asks for any key of a pool, as `receiver-*` does."""
+    """Return whether a name asks for any key of a pool, as `receiver-*` does."""
     return name.endswith("*")
 
 

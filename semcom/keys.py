@@ -32,7 +32,7 @@ logger = logging.getLogger("semcom.keys")
 
 @dataclass(frozen=True)
 class Verdict:
-    """What comes of a key: a speaker, or the reason why it is nobody's."""
+    """The result of judging a key: a speaker, or the reason why it belongs to no peer."""
 
     speaker: Speaker | None
     reason: SecurityReason
@@ -75,7 +75,7 @@ class KeyFolder:
         )
 
     def check_permissions(self) -> None:
-        """Check that nobody but the owner of the keys can add or replace any.
+        """Check that only the owner of the keys can add or replace any.
 
         Raises:
             AuthenticationError: others can.
@@ -84,11 +84,11 @@ class KeyFolder:
             check_folder(folder)
 
     def listed(self, which: str) -> list[PublicKey]:
-        """All keys of `authorized/` or `revoked/`; a file that cannot be read lets nobody in."""
+        """All keys of `authorized/` or `revoked/`; a file that cannot be read is not accepted."""
         return [key for key in map(self._public_key, self._paths(which)) if key is not None]
 
     def judge(self, public_key: str) -> Verdict:
-        """Whether a key is let in. Revoked wins; a key that two peers share is nobody's."""
+        """Judge a key. Revoked wins; a key that two peers share belongs to neither."""
         for key in self.listed(REVOKED):
             if key.public_key == public_key:
                 return Verdict(None, "revoked_key", f"revoked key {public_key} of {key.speaker}")

@@ -47,7 +47,7 @@ class HeldError(ConfigurationError):
 
 @dataclass(frozen=True)
 class Holder:
-    """Who holds a lock; a holder that could not name itself has no `pid`."""
+    """The holder of a lock; one that could not name itself has no `pid`."""
 
     pid: int | None = None
     host: str = ""
@@ -113,11 +113,11 @@ class FileLock:
 
     @property
     def in_place(self) -> bool:
-        """Whether the file that is held is the one that others find: not deleted, not replaced."""
+        """Return whether the held file is still in its place: not deleted, not replaced."""
         return self._file is not None and self._is_current(self._file)
 
     def holder(self) -> Holder:
-        """Who holds the lock, as the file says and as far as that process lives."""
+        """Return who holds the lock, as the file says and as far as that process lives."""
         end_s = time.monotonic() + _NAMING_S
         while (found := self._read()) is None and time.monotonic() < end_s:
             time.sleep(_NAMING_S / 10)
@@ -205,10 +205,10 @@ def exclusive(
         what: that is held, for messages, such as "data set cifar10".
         folder: that is held, if it is one: made if absent, and removed if nothing came into it.
         waiting: told whom this process waits for, at once and then every WAITING_S; it may raise
-            to give up. Without it nobody waits.
+            to give up. Without it the call does not wait.
 
     Raises:
-        HeldError: another process holds it, and nobody is `waiting`.
+        HeldError: another process holds it, and `waiting` is not given.
         StorageError: the folder cannot be written, or its file system has no locks.
     """
     lock = FileLock(path, folder=folder)

@@ -1,4 +1,4 @@
-"""How many lines peers may cause in a log."""
+"""Limit the lines that peers can cause in a log."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ class KindLimit:
         self._next_s: dict[str, float] = {}
 
     def due(self, kind: str, now_s: float) -> bool:
-        """Whether the last line of this kind is long enough ago."""
+        """Return whether the last line of this kind is long enough ago."""
         if now_s < self._next_s.get(kind, now_s):
             return False
         if len(self._next_s) >= MAX_KINDS:

@@ -82,7 +82,7 @@ class Part(BaseModel):
 
 
 class StreamState(Part):
-    """How a transmitter streams; the counts begin anew with every epoch."""
+    """State of a transmitter's stream; the counts begin anew with every epoch."""
 
     run: Name
     epoch: Index
@@ -97,7 +97,7 @@ class StreamState(Part):
 
 
 class Arithmetic(Part):
-    """How a process rounds, its device aside: answers depend on it."""
+    """Settings that decide how a process rounds, except its device; answers depend on them."""
 
     threads: Annotated[int, Field(ge=1, le=256)]
     engine: Engine | None = None  # of a receiver, None is torch
@@ -168,7 +168,7 @@ class PointTable(PlainMessage):
 
 
 class LoadCodec(PlainMessage):
-    """Orchestrator to receiver: load this codec; those already loaded go on serving."""
+    """Orchestrator to receiver: load this codec; those already loaded continue to serve."""
 
     TYPE: ClassVar[int] = 21
     codec: Name
@@ -186,7 +186,7 @@ class CodecReport(PlainMessage):
 
 
 class PointWork(PlainMessage):
-    """What a transmitter must know to make the frames of a point."""
+    """Everything that a transmitter needs to make the frames of a point."""
 
     run: Name
     point: Index

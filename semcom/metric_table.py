@@ -173,7 +173,7 @@ METRICS: dict[str, Exported] = {
         "counter", "Times that a receiver began to be asked less", (CH,)
     ),
     "semcom_connections_hung_up": Exported(
-        "gauge", "Connections hung up since the start, for too much waited there", SPEAKERS
+        "gauge", "Connections closed since the start, because too much waited there", SPEAKERS
     ),
     # Sweeps.
     "semcom_sweep_frames_planned": Exported("gauge", "Frames that the sweep plans", (ORC,)),

@@ -1,4 +1,4 @@
-"""What peers, links, codecs, data sets and runs may be called; a name is never a path."""
+"""Valid names of peers, links, codecs, data sets and runs; a name is never a path."""
 
 from __future__ import annotations
 

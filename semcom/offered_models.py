@@ -1,4 +1,4 @@
-"""What may be set of each installed channel model, as a page of forms needs it."""
+"""Settings of each installed channel model, as a page of forms needs them."""
 
 from __future__ import annotations
 

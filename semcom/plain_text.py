@@ -88,7 +88,7 @@ def _quoted(word: str) -> str:
 
 
 def _is_encoded(word: str) -> bool:
-    """Whether standard output has all its letters; a file name that is no text has others."""
+    """Return whether standard output has all its characters."""
     try:
         word.encode(getattr(sys.stdout, "encoding", None) or "utf-8")
     except UnicodeEncodeError:

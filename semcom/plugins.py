@@ -1,4 +1,4 @@
-"""What installed packages add: objects by entry-point group and name, imported when first used."""
+"""Objects of installed packages by entry-point group and name, imported when first used."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from semcom.errors import ConfigurationError
 
 
 def plugin(group: str, name: str, ours: Mapping[str, str]) -> Any | None:
-    """Return what a name stands for; None where nobody knows it.
+    """Return the object of a name; None if it is unknown.
 
     Args:
         group: of entry points, such as `rkd_sc.families`.
         name: what a manifest or a scenario says.
-        ours: our own, as `module:attribute`; nobody else can take their names.
+        ours: our own, as `module:attribute`; no package can take their names.
 
     Raises:
         ConfigurationError: the package that gives the name cannot be imported.

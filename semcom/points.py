@@ -68,7 +68,7 @@ class ChannelSettings(BaseModel):
 
     @property
     def draw_text(self) -> str:
-        """What the fading is drawn by."""
+        """Return the text that keys the fading."""
         fading = f"{self.model}:k={self.rician_k!r}" if self.model == "rician" else self.model
         return f"{fading}:coherence={self.coherence}"
 
@@ -117,7 +117,7 @@ class PluginChannel(BaseModel):
 
     @property
     def draw_text(self) -> str:
-        """What the channel is drawn by."""
+        """Return the text that keys the channel."""
         drawn = {key: value for key, value in self.settings.items() if key not in RECEIVERS}
         return f"{self.model}:{_json(drawn)}"
 

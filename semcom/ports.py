@@ -11,7 +11,7 @@ FREE_PORTS = range(15_000, 32_000)
 
 
 def free_ports(count: int, host: str = "127.0.0.1") -> list[int]:
-    """Distinct TCP ports of `host` that nobody listens on right now.
+    """Return distinct TCP ports of `host` on which no process listens right now.
 
     They are taken from below the range from which systems number outgoing connections, so that
     no connection made before they are bound can sit on one of them.

@@ -1,4 +1,4 @@
-"""What jobs leave behind for reports: `search.json` and `footprint.json`."""
+"""Records of jobs for reports: `search.json` and `footprint.json`."""
 
 from __future__ import annotations
 
@@ -101,7 +101,7 @@ class Footprint(Record):
 
 
 class FootprintRecord(Record):
-    """What `footprint.json` holds: footprints, and the machine they were measured on."""
+    """Content of `footprint.json`: footprints, and the machine they were measured on."""
 
     torch: str
     processor: str

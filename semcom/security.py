@@ -1,4 +1,4 @@
-"""What a process needs to speak with keys: its own, the servers', and who may come in."""
+"""Keys of a process: its own, the servers', and those of accepted peers."""
 
 from __future__ import annotations
 

@@ -39,7 +39,7 @@ BURST, BURST_S = 64, 0.05
 
 
 class Service(Protocol):
-    """What a process does; the loop owns when."""
+    """The work of a process; the loop decides when."""
 
     @property
     def endpoints(self) -> Sequence[Endpoint]:
@@ -48,12 +48,12 @@ class Service(Protocol):
 
     @property
     def ready(self) -> bool:
-        """Whether the process can do its work."""
+        """Return whether the process can do its work."""
         ...
 
     @property
     def done(self) -> bool:
-        """Whether the process has nothing left to do and may end."""
+        """Return whether the process has nothing left to do and may end."""
         ...
 
     def handle(self, endpoint: Endpoint, received: Received) -> None:
@@ -99,7 +99,7 @@ def serve(service: Service, wakeup: Wakeup, stopped: Callable[[], bool]) -> None
 
 
 def _orphaned(settings: ProcessSettings) -> bool:
-    """Whether the process that started this one, and must not be outlived, is gone."""
+    """Return whether the process that started this one, and must not be outlived, is gone."""
     return settings.parent_pid is not None and os.getppid() != settings.parent_pid
 
 

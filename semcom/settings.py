@@ -67,7 +67,7 @@ class SecuritySettings(Settings):
 
 
 class ProcessSettings(Settings):
-    """What every process is told."""
+    """Settings of every process."""
 
     control: Address | None = Field(default=None, description="the orchestrator's address")
     metrics_host: str = Field(default="127.0.0.1", description="where /metrics listens")

@@ -1,6 +1,6 @@
-"""Says what is wrong with settings: the key as it was written, the value, and what is allowed.
+"""Describe errors in settings: the key as it was written, the value, and what is allowed.
 
-pydantic's own words name its types and the members of its unions, which nobody has written. Here
+pydantic's own words name its types and the members of its unions, which no user has written. Here
 an error's location is followed through the models, beside the content that was given.
 """
 
@@ -23,7 +23,7 @@ KEY = "[key]"  # how pydantic marks that a map's key is wrong, not its value
 
 
 class Place:
-    """Where an error is: the path as the user wrote it, and what is expected there."""
+    """Place of an error: the path as the user wrote it, and what is expected there."""
 
     def __init__(self, model: type[BaseModel], location: Sequence[int | str], content: Any) -> None:
         self.shown: list[str] = []
@@ -55,7 +55,7 @@ class Place:
         self.spot = None if inner is None else inner.of(self.content)
 
     def _inside(self, spot: Spot, part: int | str) -> Spot | None:
-        """What is expected at a key or index of this place."""
+        """Return what is expected at a key or index of this place."""
         if spot.model is not None:
             field = spot.model.model_fields.get(str(part))
             if field is None:
@@ -176,7 +176,7 @@ def _no_member(place: Place, given: Any) -> str:
 
 
 def _allowed(place: Place) -> str:
-    """What a value of this place must be."""
+    """Return what a value of this place must be."""
     return (
         bounded(words_of(place.spot), MAX_ALLOWED) if place.spot is not None else "something else"
     )

@@ -80,7 +80,7 @@ class SplitManifest(BaseModel):
 
 
 class SentenceForm(BaseModel):
-    """What the rows of a set of sentences hold: words of a vocabulary, without START and END.
+    """Rows of a set of sentences: words of a vocabulary, without START and END.
 
     vocabulary: how many token ids there are; longest: words of the longest sentence.
     """
@@ -93,7 +93,7 @@ class SentenceForm(BaseModel):
 
 
 class DatasetManifest(BaseModel):
-    """What `dataset.json` holds; format 2 is that of images without classes, 3 of sentences."""
+    """Content of `dataset.json`; format 2 is for images without classes, 3 for sentences."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -107,7 +107,7 @@ class DatasetManifest(BaseModel):
 
     @property
     def summary(self) -> str:
-        """How much it holds, in words."""
+        """Return its size in words."""
         sizes = ", ".join(f"{each.images} {split}" for split, each in self.splits.items())
         if self.sentences is not None:
             return f"{self.sentences.vocabulary} tokens, {sizes} sentences"
@@ -159,7 +159,7 @@ class Shard:
 
     @property
     def items(self) -> ImageArray:
-        """What a transmitter sends: the images."""
+        """Return the items that a transmitter sends: the images."""
         return self.images_NHWC
 
     def references(self, task: Task, items: Span) -> Any:

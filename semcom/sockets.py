@@ -120,7 +120,7 @@ class Endpoint:
         cls, address: str, *, name: str, security: Security | None = None,
         sent_bytes: int | None = None,
     ) -> Endpoint:  # fmt: skip
-        """A DEALER to `address`, as `bind`; while nobody is there, sends are dropped.
+        """Return a DEALER to `address`, as `bind`; while no peer is there, sends are dropped.
 
         Raises:
             ConfigurationError: no address, or the server's key is not known.
@@ -155,7 +155,7 @@ class Endpoint:
     def send(
         self, message: Message, payload: wire.Payload = wire.EMPTY, *, to: bytes = b""
     ) -> bool:
-        """Send without blocking; False where nobody is there to take it."""
+        """Send without blocking; return False if no peer can take it."""
         return self.send_parts(wire.encode(message, payload), to=to)
 
     def send_parts(self, parts: Sequence[bytes], *, to: bytes = b"") -> bool:
@@ -205,7 +205,7 @@ class Endpoint:
         """Look at what became of handshakes.
 
         Raises:
-            AuthenticationError: this process is not let in, or can let in nobody.
+            AuthenticationError: this process is not accepted, or cannot accept any peer.
         """
         assert self.monitor is not None
         for _ in range(MAX_EVENTS):
@@ -237,7 +237,7 @@ class Endpoint:
             self.authenticator = None
 
     def _let_in(self, security: Security) -> None:
-        """Be a server that asks the authenticator; without an answer nobody comes in."""
+        """Be a server that asks the authenticator; without its answer no peer is accepted."""
         self.authenticator = Authenticator.shared(security)
         self._use_key(security)
         self.socket.setsockopt(zmq.CURVE_SERVER, 1)
@@ -332,7 +332,7 @@ class Poller:
         """Endpoints with something to read, within `timeout_s`; looks at what waits unread.
 
         Raises:
-            AuthenticationError: this process is not let in, or can let in nobody.
+            AuthenticationError: this process is not accepted, or cannot accept any peer.
         """
         end_s = time.monotonic() + timeout_s
         while True:
@@ -350,7 +350,7 @@ class Poller:
                 return found
 
     def _poll(self, timeout_s: float) -> dict[object, int]:
-        """What is readable; questions for keys are answered, handshakes looked at."""
+        """Return the readable sockets; answer questions for keys and look at handshakes."""
         for key, authenticator in self._authenticators.items():
             if key.closed:
                 raise authenticator.dead("its socket is closed")

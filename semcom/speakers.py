@@ -1,4 +1,4 @@
-"""Who may say what: a peer speaks only for itself. Used where connections are made with keys."""
+"""Check senders: with keys, a peer can only send messages in its own name."""
 
 from __future__ import annotations
 
@@ -31,9 +31,9 @@ def claimed(message: Message) -> Speaker | None:
 
 
 def objection(speaker: Speaker, message: Message) -> str | None:
-    """What is wrong with a speaker saying this; None where he may.
+    """Return what is wrong with a speaker saying this; None where he may.
 
-    A receiver answers frames of every link, a Refusal may come from everybody.
+    A receiver answers frames of every link, a Refusal may come from any peer.
     """
     claim = claimed(message)
     if claim is not None and claim != speaker:
@@ -44,7 +44,7 @@ def objection(speaker: Speaker, message: Message) -> str | None:
 
 
 def is_refused_hello(own: Speaker, refusal: Refusal) -> bool:
-    """Whether a server refuses this process's hello, and so will refuse every one of them."""
+    """Return whether a server refuses this process's hello, and so will refuse all of them."""
     return refusal.reason == "unexpected" and refusal.detail.startswith(
         f"{Hello.__name__} of {own} with the key of "
     )

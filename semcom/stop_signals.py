@@ -1,12 +1,12 @@
-"""How a process answers SIGINT and SIGTERM; no other module handles a signal.
+"""Handle SIGINT and SIGTERM; no other module handles a signal.
 
     stopping_at_once    a signal raises `Stopped`: commands that have nothing to finish
     stop_requests       a signal asks; the work ends where it may, a later signal raises `Stopped`
     stopping_in_waits   a signal ends the process even while a library waits and runs no Python
 
 Each signal is answered by a line. The exit code is that of the first one that asked, as a shell
-counts it: 130 for SIGINT, 143 for SIGTERM. Whoever sends a signal to a process and then to its
-group (`timeout` does) sends it twice: what follows within `AGAIN_AFTER_S` is the same request.
+counts it: 130 for SIGINT, 143 for SIGTERM. A program that sends a signal to a process and then to
+its group (`timeout` does) sends it twice: what follows within `AGAIN_AFTER_S` is the same request.
 
 A shell starts what runs in the background of a script with SIGINT ignored. All of these answer it
 nevertheless: a process that says "Ctrl-C ends it" can be ended so wherever it was started.
@@ -33,7 +33,7 @@ Answer = Callable[[int], None]
 
 
 class Stopped(BaseException):
-    """A signal ends what runs here. No `Exception`: nobody takes it for an error."""
+    """A signal ends what runs here. No `Exception`, so that it is not handled as an error."""
 
     def __init__(self, number: int) -> None:
         super().__init__(f"stopped by {signal.Signals(number).name}")
@@ -46,7 +46,7 @@ def _nothing() -> None:
 
 @dataclass
 class StopRequest:
-    """Whether, and by which signal, this process was asked to end."""
+    """State of a stop request: whether and by which signal this process was asked to end."""
 
     signal: int = 0
     doing: str = ""  # what a line says that is done before the end
@@ -55,7 +55,7 @@ class StopRequest:
 
     @property
     def asked(self) -> bool:
-        """Whether it was asked."""
+        """Return whether it was asked."""
         return self.signal != 0
 
     @property

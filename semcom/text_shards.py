@@ -76,7 +76,7 @@ class TextShard:
 
     @property
     def items(self) -> Tokens:
-        """What a transmitter sends: the sentences."""
+        """Return the items that a transmitter sends: the sentences."""
         return self.tokens_NL
 
     def references(self, task: Task, items: Span) -> Sentences:
@@ -154,7 +154,7 @@ def text_digest(tokens_NL: Tokens, vocabulary: Vocabulary) -> str:
 
 
 def sentence_key(text: str) -> bytes:
-    """What puts sentences into canonical order: the SHA-256 of a text."""
+    """Return the sort key of the canonical order: the SHA-256 of a text."""
     return hashlib.sha256(text.encode("ascii")).digest()
 
 

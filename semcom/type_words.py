@@ -175,7 +175,7 @@ def _text(spot: Spot) -> str:
 
 
 def _size(spot: Spot, of: str = "") -> str:
-    """How many entries or characters it has."""
+    """Return the bounds of its number of entries or characters."""
     fewest = next((m.min_length for m in spot.metadata if hasattr(m, "min_length")), 0)
     most = next((m.max_length for m in spot.metadata if hasattr(m, "max_length")), None)
     if most is None:
@@ -184,12 +184,12 @@ def _size(spot: Spot, of: str = "") -> str:
 
 
 def _flat(metadata: Any) -> tuple[Any, ...]:
-    """What is said of a type, one by one; `Field(...)` says several things."""
+    """Return the constraints of a type, one by one; `Field(...)` has several."""
     return tuple(metadata.metadata) if isinstance(metadata, FieldInfo) else (metadata,)
 
 
 def _tag(member: Spot) -> str:
-    """What pydantic calls a member of a union in a location."""
+    """Return what pydantic calls a member of a union in a location."""
     for each in member.metadata:
         if isinstance(each, Tag):
             return each.tag

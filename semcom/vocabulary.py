@@ -51,7 +51,7 @@ class Vocabulary:
 
     @cached_property
     def sha256(self) -> str:
-        """What a data set and the codecs for it call this vocabulary."""
+        """Return the SHA-256 by which data sets and codecs name this vocabulary."""
         return hashlib.sha256(self.format()).hexdigest()
 
     @cached_property

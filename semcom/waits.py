@@ -1,7 +1,7 @@
-"""What a process waits for is said: every few seconds at first, then more and more seldom.
+"""Report what a process waits for: every few seconds at first, then less and less often.
 
 Channel and orchestrator may start last and may be gone for a while, so waiting for them is no
-error. But a name that does not resolve or a port where nobody listens looks the same from here.
+error. But a name that does not resolve or a port without a listener looks the same from here.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ class Reminder:
         self._pauses = pauses()
 
     def due(self, awaited: bool, now_s: float) -> bool:
-        """Whether to say it now. What comes and goes at short intervals is said no oftener."""
+        """Return whether to report now; what comes and goes at short intervals is limited, too."""
         if not awaited:
             self._waits = False
             return False
@@ -58,13 +58,13 @@ class Reminder:
 
 
 class Contact:
-    """What a process knows of a server that it dials."""
+    """State of a server that a process dials."""
 
     def __init__(self, name: str, address: str, own: Speaker | None) -> None:
         """Begin with silence; `own` is whom the key of this process lets speak.
 
         Raises:
-            ConfigurationError: nobody can be dialled there.
+            ConfigurationError: no server can be dialled there.
         """
         host, _, port = address.removeprefix("tcp://").rpartition(":")
         if host == "*" or not port.strip("0"):
@@ -112,7 +112,7 @@ class Contact:
 
     @property
     def answer(self) -> str:
-        """How the server has answered so far; empty: not at all."""
+        """Return how the server has answered so far; empty: not at all."""
         if not self.state:
             return ""
         return f"{self.state}, {self._trouble or 'but no word of welcome'}"

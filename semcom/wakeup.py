@@ -1,4 +1,4 @@
-"""How one thread wakes another one that polls."""
+"""Wake a thread that polls from another one."""
 
 from __future__ import annotations
 

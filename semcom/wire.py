@@ -94,14 +94,14 @@ def fits(images: int, symbols: int, *, csi_columns: int) -> bool:
 
 
 def refusal(error: ProtocolError, key: FrameKey | None = None) -> Refusal:
-    """A protocol error as the answer to whoever caused it."""
+    """Return a protocol error as the answer to its sender."""
     known = key or (error.key if isinstance(error.key, FrameKey) else None)
     content = {"reason": error.reason, "detail": error.detail[:300], "key": known}
     return Refusal.model_validate(content)
 
 
 def is_refusal(parts: Sequence[bytes]) -> bool:
-    """Whether parts say that they are a Refusal, readable or not, of any version.
+    """Return whether parts say that they are a Refusal, readable or not, of any version.
 
     A Refusal is never answered, or two ends that do not understand each other would never stop.
     """

@@ -17,7 +17,7 @@ T = TypeVar("T")
 
 @dataclass(frozen=True)
 class Outcome(Generic[T]):
-    """What a piece of work came to: a value, or the exception it raised."""
+    """Result of a piece of work: a value, or the exception it raised."""
 
     value: T | None
     error: Exception | None

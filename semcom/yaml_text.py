@@ -63,7 +63,7 @@ class YamlError(ValueError):
 
 
 class Anchored(NamedTuple):
-    """What an anchor names, and how many values that is."""
+    """Value of an anchor, and the number of values in it."""
 
     value: Any
     size: int

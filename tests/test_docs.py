@@ -15,7 +15,10 @@ from orchestrator.cli.main import app
 from orchestrator.live.live_scenario import read_any_scenario
 
 REPO = Path(__file__).resolve().parents[1]
-PAGES = [REPO / "README.md", REPO / "CHANGELOG.md", *sorted((REPO / "docs").glob("*.md"))]
+PAGES = [
+    *(REPO / name for name in ("README.md", "CHANGELOG.md", "CONTRIBUTING.md")),
+    *sorted((REPO / "docs").glob("*.md")),
+]
 PAGE = pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
 
 
@@ -96,3 +99,21 @@ def test_every_command_has_help() -> None:
             check(child)
 
     check(typer.main.get_command(app))
+
+
+@PAGE
+def test_page_that_speaks_of_the_paper_links_to_its_source(page: Path) -> None:
+    text = page.read_text()
+    own = page.name in ("CHANGELOG.md", "sources.md", "settings.md")
+    if re.search(r"\bthe paper\b(?!\])", text, flags=re.I) and not own:
+        assert "sources.md" in text, f"{page.name}: link the paper to docs/sources.md"
+
+
+@PAGE
+def test_scenarios_in_pages_are_valid(page: Path, tmp_path: Path) -> None:
+    blocks = re.findall(r"```yaml\n(.*?)```", page.read_text(), flags=re.S)
+    for number, block in enumerate(blocks):
+        if re.search(r"^links:", block, flags=re.M):
+            path = tmp_path / f"{number}.yaml"
+            path.write_text(block)
+            assert read_any_scenario(path).links

@@ -8,7 +8,7 @@ from collections import OrderedDict
 from dataclasses import replace
 from typing import cast
 
-from semcom.checkpoints import open_checkpoint
+from semcom.checkpoints import find_codec, open_checkpoint
 from semcom.codec_manifest import AnyManifest
 from semcom.errors import CheckpointError, ProtocolError
 from semcom.families import JointTransmitterHalf, TransmitterHalf, used_of
@@ -103,7 +103,7 @@ class FrameEncoder:
     def _codec(self, assignment: PointWork) -> TransmitterHalf:
         codec = self._codecs.get(assignment.codec_digest)
         if codec is None:
-            folder = self._settings.codec_dir / assignment.codec
+            folder = find_codec(self._settings.codec_dir, assignment.codec)
             checkpoint = open_checkpoint(folder, expected_digest=assignment.codec_digest)
             codec = self._codecs[assignment.codec_digest] = self._load(checkpoint)
             self._manifests[assignment.codec_digest] = checkpoint.manifest

@@ -86,7 +86,7 @@ def served(package: str, sections: dict[str, Any], folder: Path, peer: str) -> I
 
 
 def addresses(count: int) -> list[str]:
-    """Addresses on loopback that nobody uses."""
+    """Return addresses on loopback that are free."""
     return [f"tcp://127.0.0.1:{port}" for port in free_ports(count)]
 
 

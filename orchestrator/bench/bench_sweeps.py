@@ -44,7 +44,7 @@ class WatchedSweep:
         self.recorded.append((time.monotonic(), recorded))
 
     def waiting(self, roles: list[str]) -> None:
-        """Whoever is missing: the first frames wait for all."""
+        """Ignore missing processes: the first frames wait for all."""
 
     @property
     def images_per_second(self) -> float:
@@ -87,7 +87,7 @@ def swept(scenario: Scenario, folders: Folders) -> WatchedSweep:
         del plan
         return watched
 
-    with tempfile.TemporaryDirectory() as name, _weighed(watched.peak_mib):
+    with tempfile.TemporaryDirectory() as name, weighed(watched.peak_mib):
         folder = Path(name) / scenario.name
         options = RunOptions(report=None)
         codecs = _with_drawn_classes(folders, Path(name) / "codecs")
@@ -111,7 +111,7 @@ def _with_drawn_classes(folders: Folders, root: Path) -> Path:
 
 
 @contextmanager
-def _weighed(peak_mib: dict[str, float]) -> Iterator[None]:
+def weighed(peak_mib: dict[str, float]) -> Iterator[None]:
     """Note the memory of this process's children, by their names, until the block ends."""
     over = threading.Event()
 

@@ -56,7 +56,7 @@ def bench_encoder(rounds: int, folders: Folders) -> Figures:
 
 
 def _agreement(found: dict[str, Any]) -> str:
-    """How far the answers and features of the engines differ."""
+    """Return how far the answers and features of the engines differ."""
     return (
         f"{found['answers_that_differ']} of {found['images']} answers differ, features by at most "
         f"{found['largest_feature_difference']:.1e} (the largest is {found['largest_feature']:.3g})"

@@ -1,4 +1,4 @@
-"""What a benchmark measured: rounds, and the targets that they are held against.
+"""Results of a benchmark: rounds, and the targets that they are compared with.
 
 A round measures both sides, one after the other; its ratios are made from its own two sides, for
 the machine is shared and changes its pace. What counts is the median of the rounds.
@@ -36,7 +36,7 @@ class Target:
     at_least: bool = True
 
     def met(self, median: float) -> bool:
-        """Whether a median keeps the promise."""
+        """Return whether a median keeps the promise."""
         return median >= self.bound if self.at_least else median <= self.bound
 
 
@@ -128,7 +128,7 @@ def target_table(found: list[Figures]) -> ReportTable:
 
 
 def machine() -> dict[str, str]:
-    """What the figures depend on, in words."""
+    """Return what the figures depend on, in words."""
     return {
         "processor": processor(),
         "cores": str(len(os.sched_getaffinity(0))),

@@ -52,6 +52,6 @@ def write_plot(found: list[Figures], folder: Path) -> Path:
 
 
 def _reached(target: Target, value: float) -> float:
-    """How often a value is what was asked; above 0, for the axis is logarithmic."""
+    """Return how often a value is what was asked; above 0, for the axis is logarithmic."""
     over, under = (value, target.bound) if target.at_least else (target.bound, value)
     return max(over, LEAST) / max(under, LEAST)

@@ -64,7 +64,7 @@ class Exchange:
         """Say hello until something comes back at both ends: a welcome, or the other's hello.
 
         Raises:
-            TimeoutError: nobody is there.
+            TimeoutError: no process answers.
         """
         heard: set[Socket] = set()
         for _ in range(SILENCE_MS // GREET_MS):
@@ -94,7 +94,7 @@ class Exchange:
     def round_trips_s(self, frames: int, *, pause_s: float) -> list[float]:
         """Seconds of every round trip of one frame at a time, with a pause before each.
 
-        Whoever has had nothing to do meanwhile sleeps deeper and has cold caches.
+        A process that has had nothing to do meanwhile sleeps deeper and has cold caches.
         """
         self.greet()
         found = []

@@ -78,7 +78,7 @@ def _demo_s(folders: Folders) -> float:
 
 
 def _has_frames(run: Path) -> bool:
-    """Whether a frame is recorded; only looks, while the demo writes."""
+    """Return whether a frame is recorded; only looks, while the demo writes."""
     try:
         with closing(sqlite3.connect(f"file:{run / LEDGER}?mode=ro", uri=True)) as database:
             return database.execute("SELECT 1 FROM frames LIMIT 1").fetchone() is not None

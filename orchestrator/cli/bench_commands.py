@@ -1,4 +1,4 @@
-"""`semcom bench`: what being distributed costs, measured beside what it replaces."""
+"""`semcom bench`: benchmarks of the processes beside what they replace."""
 
 from __future__ import annotations
 
@@ -17,6 +17,7 @@ from orchestrator.bench.pipeline_bench import bench_latency, bench_pipeline
 from orchestrator.bench.receiver_bench import bench_receiver
 from orchestrator.bench.start import bench_start
 from orchestrator.bench.training_bench import bench_training
+from orchestrator.cli.command_order import examples
 from orchestrator.cli.options import CodecDir, DataDir, new_app
 from orchestrator.cli.terminal import console
 from orchestrator.cli.training_commands import HANDED_ON
@@ -41,24 +42,32 @@ BENCHES: dict[str, Bench] = {
 # The extras that a benchmark needs; all others need those of a training.
 EXTRAS = {"channel": ["compiled"], "encoder": ["training", "edge"], "start": ["receiver", "edge"]}
 
-bench_app = new_app("Benchmarks: ratios measured side by side. Keep the machine quiet.")
+bench_app = new_app(
+    "Run benchmarks side by side. Keep the machine quiet.",
+    "semcom bench run channel latency --rounds 5 --out runs/bench",
+    "semcom bench report runs/bench",
+)
 
 
 @bench_app.command("training", **HANDED_ON)
 def bench_training_alone(context: typer.Context) -> None:
-    """The training loop beside a straightforward PyTorch one: images per second."""
+    """Compare the training loop with a plain PyTorch one."""
     become_module("orchestrator.training.loop_timing", *context.args)
 
 
-@bench_app.command("run")
+@bench_app.command(
+    "run", epilog=examples("semcom bench run all", "semcom bench run channel --rounds 3")
+)
 def bench_run(
-    names: Annotated[list[str], typer.Argument(help=f"all, or some of: {', '.join(BENCHES)}.")],
+    names: Annotated[
+        list[str], typer.Argument(metavar="NAME", help=f"all, or some of: {', '.join(BENCHES)}.")
+    ],
     rounds: Annotated[int, typer.Option(min=1, max=1000, help="How often.")] = 5,
     out: Annotated[Path, typer.Option(help="Folder of CSV and JSON.")] = Path("runs/bench"),
     data: DataDir = DATA,
     codecs: CodecDir = CODECS,
 ) -> None:
-    """Measure the processes beside what they replace; see docs/performance.md."""
+    """Run benchmarks: the processes beside what they replace."""
     chosen = list(BENCHES) if names == ["all"] else names
     unknown = [name for name in chosen if name not in BENCHES]
     if unknown:
@@ -75,11 +84,13 @@ def bench_run(
         console.print(f"wrote {figures.write(out)}")
 
 
-@bench_app.command("report")
+@bench_app.command("report", epilog=examples("semcom bench report runs/bench"))
 def bench_report(
-    folder: Annotated[Path, typer.Argument(help="Folder of CSV and JSON.")] = Path("runs/bench"),
+    folder: Annotated[
+        Path, typer.Argument(metavar="FOLDER", help="Folder of CSV and JSON.")
+    ] = Path("runs/bench"),
 ) -> None:
-    """Every target beside what was measured, and a picture of them."""
+    """Print every target beside its measurement and draw them."""
     from orchestrator.bench.plot import write_plot  # noqa: PLC0415 - draws
 
     found = read_figures(folder)

@@ -9,7 +9,7 @@ from typing import Annotated, Any
 import typer
 from rich.progress import Progress
 
-from orchestrator.cli.options import CodecDir, DataDir, RunsDir
+from orchestrator.cli.options import CodecDir, DataDir, RunsDir, say_origins
 from orchestrator.cli.outcome_lines import print_outcome
 from orchestrator.cli.terminal import console, progress_bar
 from orchestrator.datasets.prepare import draw_missing
@@ -61,7 +61,8 @@ class EvaluationBar:
 
 def evaluate(  # noqa: PLR0913 - the options of a command
     codecs: Annotated[
-        list[str] | None, typer.Argument(help="Codecs; with --scenario instead of its own.")
+        list[str] | None,
+        typer.Argument(metavar="CODEC", help="Codecs; with --scenario in place of its own."),
     ] = None,
     *,
     scenario: Annotated[
@@ -83,9 +84,10 @@ def evaluate(  # noqa: PLR0913 - the options of a command
     codec_dir: CodecDir = CODECS,
     runs: RunsDir = RUNS,
 ) -> None:
-    """Evaluate codecs in one process: the answers of a sweep without its processes.
+    """Evaluate codecs in one process, without links.
 
-    The same command goes on where it stopped.
+    The answers are those of a sweep over the same points. The same command resumes an interrupted
+    evaluation.
     """
     require("semcom evaluate", "training")
     catalog = Catalog(codec_dir)
@@ -114,7 +116,7 @@ def evaluate(  # noqa: PLR0913 - the options of a command
 
 
 def footprint(
-    codecs: Annotated[list[str] | None, typer.Argument(help="Codecs.")] = None,
+    codecs: Annotated[list[str] | None, typer.Argument(metavar="CODEC", help="Codecs.")] = None,
     paper: Annotated[
         list[str] | None,
         typer.Option(help="Also Table I at 224x224 for cifar10, cifar100 or tiny-imagenet."),
@@ -125,14 +127,19 @@ def footprint(
     codec_dir: CodecDir = CODECS,
     runs: RunsDir = RUNS,
 ) -> None:
-    """Measure codecs: parameters, FLOPs, encoder latency (Table II). Keep the machine quiet."""
+    """Measure parameters, FLOPs and latency of encoders (Table II).
+
+    Keep the machine quiet.
+    """
     require("semcom footprint", "training")
     folder = out or runs / "footprint"
     if not (codecs or paper):
         raise ConfigurationError("name at least one codec, or a data set with --paper")
     words = ["--out", str(folder), "--threads", str(threads), "--repeats", str(repeats)]
-    for codec in checked_codecs(codecs or [], Catalog(codec_dir)):
-        words += ["--codec", str(codec_dir / codec)]
+    catalog = Catalog(codec_dir)
+    say_origins(codecs or [], codec_dir)
+    for codec in checked_codecs(codecs or [], catalog):
+        words += ["--codec", str(catalog.folder(codec))]
     for dataset in paper or []:
         if dataset not in PAPER_DATASETS:
             raise ConfigurationError(
@@ -151,7 +158,10 @@ def footprint(
 
 def report(
     folders: Annotated[
-        list[Path], typer.Argument(help="Folders of runs, evaluations, searches, footprints.")
+        list[Path],
+        typer.Argument(
+            metavar="FOLDER", help="Folders of runs, evaluations, searches, footprints."
+        ),
     ],
     out: Annotated[
         Path | None,
@@ -164,7 +174,7 @@ def report(
         float, typer.Option("--ratio-snr-db", help="SNR at which compression ratios are compared.")
     ] = RATIO_SNR_DB,
 ) -> None:
-    """Tables and plots of runs, evaluations, searches and footprints, side by side."""
+    """Draw and print runs, evaluations, searches, footprints."""
     if markdown:
         console.print(markdown_report(folders, ratio_snr_db=ratio_snr_db))
         return
@@ -186,6 +196,7 @@ def _points(
 
 
 def _evaluate(scenario: Scenario, folder: Path, folders: Folders, words: Sequence[str]) -> None:
+    say_origins((c for link in scenario.links.values() for c in link.all_codecs), folders.codecs)
     draw_missing((link.dataset for link in scenario.links.values()), folders.data)
     try:
         with progress_bar() as progress:
@@ -197,7 +208,7 @@ def _evaluate(scenario: Scenario, folder: Path, folders: Folders, words: Sequenc
                 command=words,
             )
     except InterruptedRunError as error:
-        text = f"{error}; go on with: {going_on(words, folder)}"
+        text = f"{error}; resume with: {going_on(words, folder)}"
         raise InterruptedRunError(text, error.exit_code) from error
     _print_results([folder])
     print_outcome(outcome)

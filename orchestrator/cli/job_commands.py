@@ -10,12 +10,14 @@ from typing import Annotated
 
 import typer
 
+from orchestrator.cli.command_order import examples
 from orchestrator.cli.options import new_app
-from orchestrator.cli.terminal import console
+from orchestrator.cli.terminal import Terminal, console
 from orchestrator.jobs import instance, queue_view
 from orchestrator.jobs.logs import read_along
 from orchestrator.jobs.service import supervise
 from orchestrator.jobs.settings import JobsFolder, read_settings
+from orchestrator.jobs.settings_check import TRAINING, check_arguments
 from orchestrator.jobs.store import JobStore, Submission
 from orchestrator.plan.folders import DATA, WORK
 from semcom.checkpoints import default_name
@@ -27,24 +29,37 @@ from semcom.shards import read_manifest
 from semcom.telemetry import log_json
 
 POLL_S = 0.5
+beside = Terminal(stderr=True)  # standard output holds the number of the job alone
 # What the queue itself tells a training job.
 OURS = (
     "--work", "--out", "--progress", "--nproc", "--name", "--data", "--preset", "--system",
 )  # fmt: skip
 
-jobs_app = new_app("Training jobs, queued and watched.")
+jobs_app = new_app(
+    "Queue and watch training jobs.",
+    "semcom jobs submit cifar10 --set stages.stage1.epochs=30",
+    "semcom jobs watch",
+)
 
 WorkDir = Annotated[Path, typer.Option("--work", help="Folder of training artefacts.")]
-JobId = Annotated[int, typer.Argument(help="A job, by the number that `list` shows.")]
+JobId = Annotated[
+    int, typer.Argument(metavar="ID", help="A job, by its number in `semcom jobs list`.")
+]
 Parallel = Annotated[
     int | None, typer.Option(min=1, max=64, help="Jobs at a time, for a supervisor started now.")
 ]
 
 
-@jobs_app.command(context_settings={"allow_extra_args": True, "ignore_unknown_options": True})
+@jobs_app.command(
+    context_settings={"allow_extra_args": True, "ignore_unknown_options": True},
+    epilog=examples(
+        "semcom jobs submit cifar10 --priority 1 --set stages.stage1.epochs=30",
+        "semcom jobs submit shapes10 --preset smoke --foreground",
+    ),
+)
 def submit(  # noqa: PLR0913 - the options of a command
     context: typer.Context,
-    dataset: Annotated[str, typer.Argument(help="A prepared data set.")],
+    dataset: Annotated[str, typer.Argument(metavar="DATASET", help="A prepared data set.")],
     *,
     preset: Annotated[str, typer.Option(help="See `semcom train --help`.")] = "compact",
     system: Annotated[str, typer.Option(help="See `semcom train --help`.")] = "rkd-sc",
@@ -61,7 +76,10 @@ def submit(  # noqa: PLR0913 - the options of a command
     codecs: Annotated[Path, typer.Option(help="Folder of codecs.")] = Path("codecs"),
     work: WorkDir = WORK,
 ) -> None:
-    """Queue a training job; further options, as --set KEY=VALUE, go to the training as they are."""
+    """Queue a training job.
+
+    Options of `semcom train`, such as --set KEY=VALUE, go to the training as they are.
+    """
     require("semcom jobs submit", "training")
     name = name or default_name(dataset, preset, system)
     for what, value in (("data set", dataset), ("name", name)):
@@ -85,25 +103,28 @@ def submit(  # noqa: PLR0913 - the options of a command
         cwd=str(Path.cwd()),
     )
     folder = JobsFolder(work)
-    read_settings(folder, parallel=parallel)  # a mistake in them is better found before
+    # A mistake is better found before anything is queued.
+    if read_settings(folder, parallel=parallel).module == TRAINING:
+        check_arguments(arguments)
     with _store(folder, create=True) as store:
         job_id = store.submit(wanted, time.time())
     console.print(str(job_id))
+    beside.print(f"job {job_id} is queued: {name}, trained on {dataset} with preset {preset}")
     if foreground:
         stopped_by = _serve(folder, parallel=parallel, idle_s=0.0)
         with _store(folder) as store:
             job = store.job(job_id)
         if stopped_by and not job.ended:
-            _note(f"job {job_id} is {job.state}; go on with: {serve_command(work)}")
+            _note(f"job {job_id} is {job.state}; resume with: {serve_command(work)}")
             raise typer.Exit(128 + stopped_by)
         raise typer.Exit(queue_view.exit_status(job))
     if not instance.ensure(folder, parallel) and parallel is not None:
         _note("a supervisor runs already; it keeps its own --parallel")
 
 
-@jobs_app.command("list")
+@jobs_app.command("list", epilog=examples("semcom jobs list"))
 def list_jobs(work: WorkDir = WORK) -> None:
-    """All jobs: state, progress, codec, and why one failed."""
+    """List all jobs with state, progress and codec."""
     folder = JobsFolder(work)
     with _store(folder) as store:
         jobs = store.jobs()
@@ -118,12 +139,12 @@ def list_jobs(work: WorkDir = WORK) -> None:
         _note(f"no supervisor runs; start one with: {serve_command(work)}")
 
 
-@jobs_app.command()
+@jobs_app.command(epilog=examples("semcom jobs watch 1"))
 def watch(
-    job_id: Annotated[int | None, typer.Argument(metavar="[ID]", help="All if none.")] = None,
+    job_id: Annotated[int | None, typer.Argument(metavar="ID", help="All if none.")] = None,
     work: WorkDir = WORK,
 ) -> None:
-    """Show jobs while they run, and end with them, with the job's exit code."""
+    """Show jobs while they run; end with their exit code."""
     folder = JobsFolder(work)
     with _store(folder) as store:
         jobs = store.active() if job_id is None else [store.job(job_id)]
@@ -134,9 +155,12 @@ def watch(
         raise typer.Exit(queue_view.watch(store, folder, jobs, console, poll_s=POLL_S))
 
 
-@jobs_app.command()
+@jobs_app.command(epilog=examples("semcom jobs cancel 1"))
 def cancel(job_id: JobId, work: WorkDir = WORK) -> None:
-    """Take a job out of the queue, or ask it to save and end; `restart` goes on from there."""
+    """Remove a job from the queue, or ask it to save and end.
+
+    `semcom jobs restart` resumes it.
+    """
     folder = JobsFolder(work)
     with _store(folder) as store:
         job = store.cancel(job_id, time.time())
@@ -147,9 +171,12 @@ def cancel(job_id: JobId, work: WorkDir = WORK) -> None:
         _note(f"job {job_id} is cancelled")
 
 
-@jobs_app.command()
+@jobs_app.command(epilog=examples("semcom jobs restart 1"))
 def restart(job_id: JobId, work: WorkDir = WORK) -> None:
-    """Queue a failed or cancelled job again; it goes on from its last checkpoint."""
+    """Queue a failed or cancelled job again.
+
+    It resumes from its last checkpoint.
+    """
     folder = JobsFolder(work)
     with _store(folder) as store:
         store.restart(job_id)
@@ -157,13 +184,13 @@ def restart(job_id: JobId, work: WorkDir = WORK) -> None:
     _note(f"job {job_id} is queued")
 
 
-@jobs_app.command()
+@jobs_app.command(epilog=examples("semcom jobs logs 1 --follow"))
 def logs(
     job_id: JobId,
     follow: Annotated[bool, typer.Option("--follow", help="Until the job ends.")] = False,
     work: WorkDir = WORK,
 ) -> None:
-    """What a job has printed."""
+    """Print the output of a job."""
     folder = JobsFolder(work)
     with _store(folder) as store:
         store.job(job_id)
@@ -176,12 +203,15 @@ def logs(
             console.write_bytes(part)
 
 
-@jobs_app.command()
+@jobs_app.command(epilog=examples("semcom jobs serve --parallel 2"))
 def serve(
     parallel: Annotated[int | None, typer.Option(min=1, max=64, help="Jobs at a time.")] = None,
     work: WorkDir = WORK,
 ) -> None:
-    """Run the supervisor here, for a service or a container; Ctrl-C queues its jobs again."""
+    """Run the supervisor in the foreground.
+
+    That is for a service or a container; Ctrl-C queues its running jobs again.
+    """
     _serve(JobsFolder(work), parallel=parallel, idle_s=float("inf"))
 
 

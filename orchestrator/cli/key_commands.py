@@ -31,7 +31,10 @@ def keys(
         typer.Option("--hand-out", metavar="TARGET", help="Copy what the named peers need."),
     ] = None,
 ) -> None:
-    """Make keys for the processes, add a peer's, hand them out, or revoke one; overwrites none."""
+    """Make, hand out and revoke keys of processes.
+
+    No key that exists is changed or overwritten.
+    """
     if revoked and (peer or scenario is not None or target is not None):
         raise ConfigurationError("--revoke goes alone")
     if revoked:

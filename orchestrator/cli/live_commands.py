@@ -1,4 +1,4 @@
-"""`semcom up`, `status`, `channel`, `codec`, `down`: a live system and what is done with it."""
+"""`semcom up`, `status`, `channel`, `codec`, `down`: start, watch, change and end a live system."""
 
 from __future__ import annotations
 
@@ -10,12 +10,14 @@ from typing import Annotated, Any
 import typer
 from rich.live import Live
 
+from orchestrator.cli.command_order import examples
 from orchestrator.cli.options import (
     SCENARIOS,
     CodecDir,
     DataDir,
     RunsDir,
     new_app,
+    say_origins,
     waits_on_console,
 )
 from orchestrator.cli.outcome_lines import print_results, print_undrawn
@@ -33,24 +35,37 @@ from orchestrator.plan.scenario import Scenario
 from semcom.errors import ConfigurationError, ProcessFailedError, SemcomError
 from semcom.names import check_name
 from semcom.plain_text import command, option
+from semcom.points import SNR_MAX_DB, SNR_MIN_DB
 from semcom.settings import parse_yaml, validate
 
 LIVE_SCENARIO = SCENARIOS / "live.yaml"
 POLL_S = 0.5
 
 Name = Annotated[
-    str | None, typer.Option("--name", help="Name or URL of a live system, if there are several.")
+    str | None,
+    typer.Option("--name", help="Which live system, by name or URL, if there are several."),
 ]
-Link = Annotated[str, typer.Argument(help="A link of the live system.")]
+Link = Annotated[str, typer.Argument(metavar="LINK", help="A link of the live system.")]
 
-channel_app = new_app("The channel of a live system.")
-codec_app = new_app("The codecs of a live system.")
+channel_app = new_app(
+    "Change the channel of a live system.", "semcom channel set shapes10 --snr-db -4"
+)
+codec_app = new_app("Change the codecs of a live system.", "semcom codec set shapes10 my-codec")
 
 
 def up(  # noqa: PLR0913 - the options of a command
-    scenario: Annotated[Path, typer.Argument(help="A live scenario in YAML.")] = LIVE_SCENARIO,
+    scenario: Annotated[
+        Path,
+        typer.Argument(
+            metavar="SCENARIO",
+            help="A live scenario in YAML.",
+            show_default="the shipped live.yaml",
+        ),
+    ] = LIVE_SCENARIO,
     *,
-    name: Annotated[str | None, typer.Option(help="Of the system (the scenario's).")] = None,
+    name: Annotated[
+        str | None, typer.Option(help="Name of the live system (the scenario's).")
+    ] = None,
     attach: Annotated[
         bool, typer.Option("--attach", help="Wait for processes that are started elsewhere.")
     ] = False,
@@ -62,7 +77,7 @@ def up(  # noqa: PLR0913 - the options of a command
     runs: RunsDir = RUNS,
     work: Annotated[Path, typer.Option("--work", help="Folder of training artefacts.")] = WORK,
 ) -> None:
-    """Start a live system: links stream until it is stopped."""
+    """Start a live system; its links stream until it is stopped."""
     wanted = read_live_scenario(scenario)
     for note in trace_notes(wanted):
         console.print(note)
@@ -73,6 +88,7 @@ def up(  # noqa: PLR0913 - the options of a command
             options += [f"--{option}", str(value)]
         _detach(home, [str(scenario), "--name", home.name, *options])
         return
+    say_origins((link.codec for link in wanted.links.values()), codecs)
     draw_missing((link.dataset for link in wanted.links.values()), data)
     folders = Folders(data=data, codecs=codecs, runs=runs)
     _stream(wanted, home, folders, work, launch=not attach)
@@ -84,7 +100,10 @@ def status(
     name: Name = None,
     runs: RunsDir = RUNS,
 ) -> None:
-    """Links of a live system: SNR, metrics, latency, throughput; sweep and training jobs."""
+    """Show the links of a live system.
+
+    Each has its SNR, metrics, latency and throughput; sweeps and training jobs are shown too.
+    """
     system = find_system(runs, name)
     current = read_status(system)
     if as_json:
@@ -106,16 +125,26 @@ def status(
 
 
 def down(name: Name = None, runs: RunsDir = RUNS) -> None:
-    """End a live system: what is on its way is finished."""
+    """End a live system after its frames in flight."""
     system = find_system(runs, name)
     end(system)
     console.print(f"{system.name} is down")
 
 
-@channel_app.command("set")
+@channel_app.command(
+    "set",
+    epilog=examples(
+        "semcom channel set shapes10 --snr-db -5 --model rayleigh",
+        "semcom channel set shapes10 --model tdl --set profile=tdl-c",
+        "semcom channel set shapes10 --follow",
+    ),
+)
 def channel_set(
     link: Link,
-    snr_db: Annotated[float | None, typer.Option(help="Hold this SNR, Es/N0 in dB.")] = None,
+    snr_db: Annotated[
+        float | None,
+        typer.Option(min=SNR_MIN_DB, max=SNR_MAX_DB, help="Hold this SNR, Es/N0 in dB."),
+    ] = None,
     model: Annotated[
         str | None, typer.Option(help="awgn, rayleigh, rician or an installed model.")
     ] = None,
@@ -128,12 +157,23 @@ def channel_set(
     runs: RunsDir = RUNS,
 ) -> None:
     """Change the channel of a link while it streams."""
+    if snr_db is None and model is None and not (settings or follow):
+        raise ConfigurationError("nothing to change: give --snr-db, --model, --set or --follow")
+    if snr_db is not None and follow:
+        raise ConfigurationError("give --snr-db or --follow, not both")
     wanted: dict[str, Any] = {"link": link, "snr_db": snr_db, "model": model}
     wanted["settings"] = dict(_setting(each) for each in settings or [])
     if follow:
         wanted["course"] = "resume"
     validate(ChannelRequest, wanted, where="channel set")  # before a system is looked for
     change(find_system(runs, name), "/api/channel", wanted)
+    changes = [
+        "follows its course" if follow else "",
+        f"holds {snr_db:g} dB" if snr_db is not None else "",
+        f"channel model {model}" if model is not None else "",
+        *(settings or []),
+    ]
+    console.print(f"{link}: {', '.join(filter(None, changes))}")
 
 
 def _setting(text: str) -> tuple[str, Any]:
@@ -148,14 +188,17 @@ def _setting(text: str) -> tuple[str, Any]:
     return key.strip(), parse_yaml(value, where=f"--set {text}")
 
 
-@codec_app.command("set")
+@codec_app.command("set", epilog=examples("semcom codec set shapes10 my-codec"))
 def codec_set(
     link: Link,
-    codec: Annotated[str, typer.Argument(help="A codec of the catalogue.")],
+    codec: Annotated[str, typer.Argument(metavar="CODEC", help="A codec of the live system.")],
     name: Name = None,
     runs: RunsDir = RUNS,
 ) -> None:
-    """Change the codec of a link while it streams; a refused one leaves the old one serving."""
+    """Change the codec of a link while it streams.
+
+    If the new codec is refused, the old one continues to serve.
+    """
     serving = change(find_system(runs, name), "/api/codec", {"link": link, "codec": codec})
     console.print(f"{link} serves {serving['codec']}, digest {serving['digest'][:12]}")
 
@@ -186,10 +229,10 @@ def sweep_live(
                 break
             time.sleep(POLL_S)
     if found["state"] == "failed":
-        options = [*option("--name", name), *option("--runs", runs, RUNS)]
+        options = [*option("--live-name", name), *option("--runs", runs, RUNS)]
         options += [] if report else ["--no-report"]
         again = command("semcom", "sweep", path, "--live", "--resume", *options)
-        raise ProcessFailedError(f"{found['error']}; go on with: {again}", found["exit_code"])
+        raise ProcessFailedError(f"{found['error']}; resume with: {again}", found["exit_code"])
     print_results(found["results_digest"], found["seconds"])
     if found["report"] is not None:
         console.print(f"report: {found['report']}")

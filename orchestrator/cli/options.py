@@ -1,21 +1,26 @@
-"""What several commands share: options, and where they look by default."""
+"""Options and defaults that several commands share."""
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
+from orchestrator.cli.command_order import examples
 from orchestrator.cli.terminal import console
+from orchestrator.plan.catalog import Catalog
+from semcom.checkpoints import CODECS_SHIPPED
 from semcom.shipped import shipped
 from semcom.waits import logger as waits
 
 DataDir = Annotated[Path, typer.Option("--data", help="Folder of data sets.")]
-CodecDir = Annotated[Path, typer.Option("--codecs", help="Folder of codecs.")]
+CodecDir = Annotated[
+    Path, typer.Option("--codecs", help="Folder of your codecs (codecs).", show_default=False)
+]
 RunsDir = Annotated[Path, typer.Option("--runs", help="Folder of runs.")]
 
 SCENARIOS = shipped("scenarios")
@@ -40,12 +45,39 @@ def waits_on_console() -> Iterator[None]:
         waits.removeHandler(lines)
 
 
-def new_app(about: str) -> typer.Typer:
-    """Return a group of commands; help and errors are plain text, whole in a pipe too."""
+def say_origins(names: Iterable[str], codecs: Path) -> None:
+    """Say of each codec that has a shipped namesake, or is one, which of the two is used.
+
+    Nothing is said where the folder is that of the shipped codecs itself, or holds a copy.
+    """
+    if codecs.resolve() == CODECS_SHIPPED.resolve():
+        return
+    catalog, shipped = Catalog(codecs), Catalog(CODECS_SHIPPED, own_only=True)
+    for name in dict.fromkeys(names):
+        if catalog.is_shipped(name):
+            console.print(f"codec {name}: the shipped one; {codecs} has no codec of this name")
+        elif (
+            name in shipped.names()
+            and name in catalog.names()
+            and catalog.open(name).digest != shipped.open(name).digest
+        ):
+            console.print(f"codec {name}: the one in {codecs}, not the shipped one")
+
+
+def new_app(about: str, *shown: str, **settings: Any) -> typer.Typer:
+    """Return a group of commands; help and errors are plain text, whole in a pipe too.
+
+    Args:
+        about: the first line of its help.
+        shown: examples, a command each.
+        settings: further ones of Typer.
+    """
     return typer.Typer(
         help=about,
+        epilog=examples(*shown),
         no_args_is_help=True,
-        add_completion=False,
         pretty_exceptions_enable=False,
         rich_markup_mode=None,
+        context_settings={"help_option_names": ["-h", "--help"]},
+        **{"add_completion": False, **settings},
     )

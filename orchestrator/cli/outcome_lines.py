@@ -1,10 +1,11 @@
-"""What commands print at the end of a run or an evaluation."""
+"""Print the end of a run or an evaluation."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
 from orchestrator.cli.terminal import console
+from orchestrator.results.run_folder import RESULTS_CSV
 from orchestrator.sweep.run import RunOutcome
 from semcom.plain_text import command, one_line
 
@@ -12,6 +13,7 @@ from semcom.plain_text import command, one_line
 def print_outcome(outcome: RunOutcome) -> None:
     """Print the digest of the results, and where their report is or why there is none."""
     print_results(outcome.results_digest, outcome.seconds)
+    console.print(f"results: {outcome.folder / RESULTS_CSV}")
     if outcome.report is not None:
         console.print(f"report: {outcome.report}")
     if outcome.undrawn is not None:

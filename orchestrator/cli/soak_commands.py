@@ -17,6 +17,8 @@ from orchestrator.results.run_lock import alone_in, claim_folder
 from orchestrator.soak.disturbance import check_length, run_soak
 from semcom.errors import AccountingError
 
+SOAK_SCENARIO = SCENARIOS / "soak.yaml"
+
 
 def soak(  # noqa: PLR0913, PLR0917 - the options of a command
     minutes: Annotated[float, typer.Option(min=0.01, max=10_000, help="How long.")] = 10.0,
@@ -24,14 +26,19 @@ def soak(  # noqa: PLR0913, PLR0917 - the options of a command
     memory: Annotated[
         bool, typer.Option("--memory/--no-memory", help="Judge memory: from 10 minutes on.")
     ] = True,
-    scenario: Annotated[Path, typer.Option(help="What is swept, again and again.")] = SCENARIOS
-    / "soak.yaml",
+    scenario: Annotated[
+        Path,
+        typer.Option(help="What is swept repeatedly.", show_default="the shipped soak.yaml"),
+    ] = SOAK_SCENARIO,
     out: Annotated[Path | None, typer.Option(help="The folder of all rounds.")] = None,
     data: DataDir = DATA,
     codecs: CodecDir = CODECS,
     runs: RunsDir = RUNS,
 ) -> None:
-    """Kill and stop processes of a live system that sweeps; every frame must be accounted for."""
+    """Kill and stop processes at random and audit every frame.
+
+    A live system sweeps meanwhile; every frame must be accounted for.
+    """
     check_length(minutes, judge_memory=memory)
     wanted = read_scenario(scenario)
     draw_missing((link.dataset for link in wanted.links.values()), data)

@@ -1,4 +1,4 @@
-"""What commands print goes through here: lines, tables and progress bars.
+"""Print lines, tables and progress bars of commands.
 
 Nothing that is printed is taken for markup, and control characters are shown, not sent. On a
 terminal tables keep to its width; elsewhere nothing is cut or broken, whatever COLUMNS says.
@@ -40,7 +40,7 @@ class Terminal(Console):
 
     @property
     def at_terminal(self) -> bool:
-        """Whether somebody looks at it: `is_terminal` only says whether colours are wanted."""
+        """Return whether it is a terminal; `is_terminal` only says whether colours are wanted."""
         try:
             return bool(self.file.isatty())
         except (AttributeError, ValueError):  # it is closed
@@ -48,7 +48,7 @@ class Terminal(Console):
 
     @property
     def table_width(self) -> int | None:
-        """How many columns a table may have; None where it may have any number."""
+        """Return how many columns a table may have; None where it may have any number."""
         return self.width if self.at_terminal else None
 
     @property
@@ -79,7 +79,7 @@ class Terminal(Console):
             raise StorageError(f"cannot write to standard output: {error.strerror}") from error
 
     def write_bytes(self, content: bytes) -> None:
-        """Write what is no text of ours, as a log, unless nobody reads any more.
+        """Write bytes of other origin, such as a log, unless the reader has exited.
 
         Raises:
             StorageError: standard output goes to a disk that refuses.
@@ -100,7 +100,7 @@ class Terminal(Console):
             view = view[os.write(self.file.fileno(), view) :]
 
     def on_broken_pipe(self) -> None:
-        """Print nothing more: what the command does goes on."""
+        """Print nothing more; the command itself continues."""
         self.quiet = True
         nowhere = os.open(os.devnull, os.O_WRONLY)
         os.dup2(nowhere, self.file.fileno())

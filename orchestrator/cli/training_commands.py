@@ -19,17 +19,17 @@ HANDED_ON: dict[str, Any] = {
 
 
 def train(context: typer.Context) -> None:
-    """Train a codec: the stages of a system, export, evaluation (see `semcom train --help`)."""
+    """Train a codec, export and evaluate it."""
     require("semcom train", "training")
     _draw_missing(context.args)
     become_module("orchestrator.training", *context.args, keep_memory=True)
 
 
 def search(context: typer.Context) -> None:
-    """Search the depths of the encoder: KDL-DARTS, or DARTS with --set search.method=darts."""
+    """Search the depths of the encoder (KDL-DARTS or DARTS)."""
     require("semcom search", "training")
     _draw_missing(context.args)
-    words = (*context.args, "--until", "search")
+    words = (*context.args, "--command", "search")
     become_module("orchestrator.training", *words, keep_memory=True)
 
 

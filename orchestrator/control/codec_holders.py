@@ -8,7 +8,7 @@ from semcom.messages import CodecReport, Hello, LoadCodec
 
 
 class CodecHolders:
-    """What receivers said of codecs, each for itself: what one refuses another may take."""
+    """Reports of receivers about codecs; what one refuses, another may load."""
 
     def __init__(self) -> None:
         self._instances: dict[str, str] = {}  # receiver -> its life
@@ -29,7 +29,7 @@ class CodecHolders:
             self._refusals.setdefault(report.digest, {})[peer] = report.detail
 
     def gone(self, peer: str) -> None:
-        """A receiver has been silent for too long: what it held serves nobody."""
+        """Forget a receiver that was silent for too long, with its codecs."""
         self._drop(peer)
 
     def forget_refusals(self, digest: str) -> None:
@@ -52,16 +52,16 @@ class CodecHolders:
         return [*self._held]
 
     def loaded(self, digest: str) -> bool:
-        """Whether a receiver has it."""
+        """Return whether a receiver has it."""
         return any(digest in held for held in self._held.values())
 
     def decided(self, digest: str) -> bool:
-        """Whether every receiver there is has either loaded or refused it."""
+        """Return whether every receiver there is has either loaded or refused it."""
         refused = self._refusals.get(digest, {})
         return all(digest in held or peer in refused for peer, held in self._held.items())
 
     def why_refused(self, digest: str) -> str:
-        """What the receivers that refused it said; empty if none did."""
+        """Return what the receivers that refused it said; empty if none did."""
         return "; ".join(sorted(set(self._refusals.get(digest, {}).values())))
 
     @property

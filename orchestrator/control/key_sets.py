@@ -89,7 +89,7 @@ def hand_out(folder: Path, target: Path, peers: Sequence[Speaker]) -> None:
     holds: no other secret ever lies in `target`. One that would be lost is left alone.
 
     Raises:
-        ConfigurationError: nobody is named, or `target` is the folder itself, lies in it, or
+        ConfigurationError: no peer is named, or `target` is the folder itself, lies in it, or
             holds a secret that `folder` does not.
         AuthenticationError: others can add or replace files in `target`.
         StorageError: the disk refuses.
@@ -144,7 +144,7 @@ def _read(path: Path) -> bytes:
 
 
 def _is_there(folder: Path, peer: Speaker) -> bool:
-    """Whether a peer has its key already.
+    """Return whether a peer has its key already.
 
     Raises:
         ConfigurationError: it has one that must not be used, or replaced without being asked.

@@ -79,7 +79,7 @@ class Launcher:
         """Start again what has died; returns the roles that were started again.
 
         Raises:
-            ProcessFailedError: a process ended for good, or dies again and again.
+            ProcessFailedError: a process ended permanently, or dies repeatedly.
             StorageError: as `start`.
         """
         restarted: list[str] = []
@@ -121,7 +121,7 @@ class Launcher:
                 child.process.send_signal(signal.SIGCONT)  # a stopped process could not end
 
     def running(self, role: LaunchedRole) -> int:
-        """How many processes of a role run."""
+        """Return how many processes of a role run."""
         return sum(
             1
             for child in self.children

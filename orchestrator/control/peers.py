@@ -1,4 +1,4 @@
-"""Who spoke to the orchestrator, when last, and who computes differently; both are bounded."""
+"""Peers of the orchestrator: when they last spoke, and which compute differently; bounded."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class Peers:
         self._objected: dict[PeerName, tuple[str, float]] = {}  # why, and heard when
 
     def make_room(self, hello: Hello, now_s: float) -> None:
-        """Forget whoever has been silent for longest where this peer would be one too many.
+        """Forget the longest silent peer where this one would exceed the bound.
 
         Raises:
             ProtocolError: `overloaded`, all of them are there.
@@ -95,7 +95,7 @@ class Peers:
         return [why for why, at_s in self._objected.values() if now_s - at_s <= DEAD_AFTER_S]
 
     def rows(self, now_s: float) -> list[dict[str, Any]]:
-        """Return who was heard of, and when last."""
+        """Return the known peers, and when each last spoke."""
         return [
             {
                 "role": role,

@@ -1,4 +1,4 @@
-"""Results that came in: recorded for good first, then acknowledged to their senders."""
+"""Results that came in: recorded durably first, then acknowledged to their senders."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ class Receipts:
 
     @property
     def waiting(self) -> bool:
-        """Whether results are not recorded yet."""
+        """Return whether results are not recorded yet."""
         return bool(self._unrecorded)
 
     def take(self, sender: bytes, message: Results) -> None:

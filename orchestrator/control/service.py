@@ -1,4 +1,4 @@
-"""What the orchestrator says to its processes whatever they work at: a sweep, or a live stream.
+"""The control socket, independent of the work: a sweep, or a live stream.
 
 Greetings are answered with what the peer lacks, results are recorded before they are
 acknowledged, and processes that die are started again.
@@ -85,12 +85,12 @@ class ControlService:
 
     @property
     def ready(self) -> bool:
-        """Whether every role has been heard of."""
+        """Return whether every role has been heard of."""
         return not self._peers.absent(self._work.links, time.monotonic())
 
     @property
     def done(self) -> bool:
-        """Whether the run has come to its end, good or bad."""
+        """Return whether the run has come to its end, good or bad."""
         if self.failure is not None or self._work.complete:
             return True
         self.failure = self._work.stuck
@@ -113,7 +113,7 @@ class ControlService:
             endpoint.send(Refusal(reason="unexpected", detail=detail), to=received.sender)
 
     def tick(self, now_s: float) -> float:
-        """Record what came in; watch the processes; let the work go on."""
+        """Record what came in; watch the processes; continue the work."""
         self._record()
         if now_s >= self._next_tick_s:
             self._next_tick_s = now_s + HEARTBEAT_S / 2
@@ -139,7 +139,7 @@ class ControlService:
         self._control.close()
 
     def processes(self, now_s: float) -> list[dict[str, Any]]:
-        """Who was heard of, and when last."""
+        """Return the known peers, and when each last spoke."""
         return self._peers.rows(now_s)
 
     def heard(self, now_s: float) -> list[str]:
@@ -147,7 +147,7 @@ class ControlService:
         return self._peers.heard(now_s)
 
     def objections(self, now_s: float) -> list[str]:
-        """Why processes that were heard of lately are no peers: they compute differently."""
+        """Return why processes that were heard of lately are no peers: they compute differently."""
         return self._peers.objections(now_s)
 
     @property
@@ -210,7 +210,7 @@ class ControlService:
         return []
 
     def _answers_to_hello(self, sender: bytes, hello: Hello) -> Sequence[Message]:
-        """Welcome, and what the peer lacks; whoever computes differently is no peer."""
+        """Return Welcome, and what the peer lacks; one that computes differently is no peer."""
         now_s = time.monotonic()
         self._peers.make_room(hello, now_s)
         self._telemetry.count("semcom_heartbeats_total", 1, hello.role)
@@ -249,7 +249,7 @@ class ControlService:
 
 
 def _objection(work: Work, hello: Hello, bystanders: Collection[str]) -> str | None:
-    """Why a process of this run would give other answers than were planned, if it would."""
+    """Return why a process of this run would give other answers than were planned, if it would."""
     wanted, here = work.arithmetic.get(hello.role), hello.arithmetic
     stranger = hello.role == "transmitter" and (
         hello.peer not in work.links or hello.peer in bystanders

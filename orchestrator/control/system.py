@@ -88,7 +88,7 @@ class ProcessSystem:
 
 
 def check_places(settings: SystemSettings, *, launch: bool) -> None:
-    """Whether processes that are started elsewhere can find this one.
+    """Return whether processes that are started elsewhere can find this one.
 
     Raises:
         ConfigurationError: they could not know where to dial.
@@ -146,7 +146,7 @@ def open_system(
 
 
 class ShardPlaces(NamedTuple):
-    """Where the processes of a shard that are started here find each other."""
+    """Addresses at which the processes of a shard that are started here find each other."""
 
     host: str
     control: int

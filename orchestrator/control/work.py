@@ -1,4 +1,4 @@
-"""What the orchestrator's processes work at, as the control socket needs it: a sweep, a stream."""
+"""The work of the orchestrator's processes, as the control socket needs it: a sweep, a stream."""
 
 from __future__ import annotations
 
@@ -36,31 +36,31 @@ class Work(Protocol):
 
     @property
     def arithmetic(self) -> Mapping[Role, Arithmetic]:
-        """How processes have to compute."""
+        """Return how processes have to compute."""
         ...
 
     @property
     def forget_after_s(self) -> float:
-        """How long a receiver may be silent before its name is forgotten."""
+        """Return how long a receiver may be silent before its name is forgotten."""
         ...
 
     @property
     def interrupted(self) -> bool:
-        """Whether peers are given nothing more to do."""
+        """Return whether peers are given nothing more to do."""
         ...
 
     @property
     def complete(self) -> bool:
-        """Whether nothing is left to do."""
+        """Return whether nothing is left to do."""
         ...
 
     @property
     def stuck(self) -> Exception | None:
-        """Why the work cannot be completed; None where it can."""
+        """Return why the work cannot be completed; None where it can."""
         ...
 
     def drain(self, *, launched: bool) -> Sequence[Order]:
-        """Begin nothing new; `launched` transmitters are ended by whoever started them."""
+        """Begin nothing new; `launched` transmitters are ended by their launcher."""
         ...
 
     def lacks(self, hello: Hello) -> Sequence[Message]:
@@ -96,7 +96,7 @@ class Work(Protocol):
         ...
 
     def commit(self, batch: Sequence[Results]) -> list[int]:
-        """Record results for good; how many frames of each message were new.
+        """Record results durably; return how many frames of each message were new.
 
         Raises:
             AccountingError: they contradict what was planned or recorded.

@@ -121,7 +121,7 @@ _FRAMES = Row(
         ),
         Panel(
             title="In flight and open",
-            description="Frames on the air (the window bounds them), and (dashed) those taken up "
+            description="Frames in flight (the window bounds them), and (dashed) those taken up "
             "and not yet recorded.",
             unit="none",
             minimum=0,

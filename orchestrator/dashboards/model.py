@@ -1,4 +1,4 @@
-"""What a dashboard is made of, and the JSON that Grafana makes it from.
+"""Parts of a dashboard, and the JSON that Grafana reads.
 
 A dashboard is a list of rows of panels that flow from left to right, 24 units wide. All panels
 share one look: a link has the same colour everywhere; dashed is what another line is compared with.

@@ -103,7 +103,7 @@ _TIME = Row(
     (
         Panel(
             title="Stages at the receiver",
-            description="Mean time a frame waits at the socket, for its turn or company, and is "
+            description="Mean time a frame waits at the socket, for its turn or its batch, and is "
             "decoded.",
             unit="s",
             minimum=0,

@@ -210,7 +210,7 @@ def _no_archive(archive: Path, start: bytes, *, compressed: bool) -> str:
 
 
 class _Bounded(io.RawIOBase):
-    """A file of which nobody reads much at once: headers of archives say how much to read."""
+    """A file with bounded reads: headers of archives say how much to read."""
 
     def __init__(self, archive: Path, file: Any) -> None:
         self._archive = archive
@@ -229,7 +229,7 @@ class _Bounded(io.RawIOBase):
         return self._file.seek(place, whence)
 
     def tell(self) -> int:
-        """Where the next byte is read."""
+        """Return where the next byte is read."""
         return self._file.tell()
 
     def seekable(self) -> bool:

@@ -54,7 +54,7 @@ class CifarLayout:
     label_bytes: int = 0  # binary only: bytes before the pixels; the last is the label
 
     def holds(self, folder: Path) -> bool:
-        """Whether the folder is in this layout."""
+        """Return whether the folder is in this layout."""
         names = (self.names_file, *self.files["test"])
         return all((folder / name).is_file() for name in names)
 

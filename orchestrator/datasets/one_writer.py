@@ -39,7 +39,7 @@ def _unpacked(root: Path) -> str:
 
 
 def _remove_left_overs(root: Path) -> None:
-    """Remove what processes left behind that were killed; nobody else writes here now."""
+    """Remove what processes left behind that were killed; no other process writes here now."""
     try:
         folders = [path for path in (root, *(root / split for split in SPLITS)) if path.is_dir()]
         temporary = [path for folder in folders for of in TEMPORARY for path in folder.glob(of)]

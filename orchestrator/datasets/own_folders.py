@@ -37,7 +37,7 @@ NO_IMAGE = "not images by their names"
 
 @dataclass(frozen=True)
 class OwnSource:
-    """What a source holds: class names in label order, and images per split, not read yet.
+    """Content of a source: class names in label order, and images per split, not read yet.
 
     No classes: images without labels. No split `test`: some are to be held out.
     """

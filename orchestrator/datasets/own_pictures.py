@@ -62,7 +62,7 @@ class Pictures:
 
 @dataclass
 class LeftOut:
-    """What is not used, by its reason, with the first of each kind."""
+    """Unused files by reason, with the first of each kind."""
 
     counts: Counter[str] = field(default_factory=Counter)
     first: dict[str, str] = field(default_factory=dict)
@@ -197,7 +197,7 @@ def check_bytes(size: int) -> None:
 
 
 def _lies_down(image: Image.Image) -> bool:
-    """Whether EXIF swaps width and height."""
+    """Return whether EXIF swaps width and height."""
     return is_turned(image) and image.getexif().get(0x0112) in range(5, 9)
 
 

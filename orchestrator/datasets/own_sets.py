@@ -164,7 +164,7 @@ def _part(pictures: Pictures, chosen_N: np.ndarray) -> Pictures:
 
 
 def _notes(classes: Sequence[str], read: dict[Split, Pictures]) -> tuple[str, ...]:
-    """What a user would want to know of the labels before a codec is trained on them."""
+    """Return what a user would want to know of the labels before a codec is trained on them."""
     notes: list[str] = []
     labels: dict[bytes, set[int]] = {}
     for pictures in read.values():

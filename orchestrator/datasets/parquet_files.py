@@ -35,7 +35,7 @@ NO_IMAGE = "rows without an image"
 
 @dataclass(frozen=True)
 class _Table:
-    """Where images and labels are: columns, and the names of the labels if they have any."""
+    """Columns of images and labels, and the names of the labels if they have any."""
 
     image: str
     label: str | None
@@ -164,7 +164,7 @@ def _table(path: Path) -> _Table:
 
 
 def _features(metadata: dict[bytes, bytes]) -> dict[str, dict[str, Any]]:
-    """What `datasets` says of the columns; nothing if somebody else wrote the file."""
+    """Return what `datasets` says of the columns; nothing if another program wrote the file."""
     try:
         features = json.loads(metadata[b"huggingface"])["info"]["features"]
         return {name: of for name, of in features.items() if isinstance(of, dict)}

@@ -178,7 +178,7 @@ def _as_rgb(image: Image.Image, *, deep: bool, notes: Notes) -> ImageArray:
 
 
 def _kinds(image: Image.Image, *, deep: bool) -> Iterable[str]:
-    """What must be done to the image whatever its pixels are."""
+    """Return what must be done to the image whatever its pixels are."""
     if deep:
         yield "image{} converted from 16 bit to 8 bit"
     if image.mode in _GREY_MODES:

@@ -1,4 +1,4 @@
-"""Where shapes lie in their images, and which pixels they cover."""
+"""Position of shapes in their images, and the pixels that they cover."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def cosine_sine(turns_N: Doubles) -> tuple[Doubles, Doubles]:
 
 @dataclass(frozen=True)
 class Pose:
-    """Where shapes lie: matrix_N22 takes pixel offsets from centre_N2 (x, y) to shape units."""
+    """Position of shapes: matrix_N22 takes pixel offsets from centre_N2 (x, y) to shape units."""
 
     centre_N2: Doubles
     radius_N: Doubles
@@ -68,6 +68,6 @@ def depth_inside(kind_N: Kinds, pose: Pose, x_NhW: FloatArray, y_NHw: FloatArray
 
 
 def coverage(depth_NHW: FloatArray) -> FloatArray:
-    """How much of each pixel a shape covers, 0 to 1."""
+    """Return how much of each pixel a shape covers, 0 to 1."""
     share_NHW: FloatArray = np.clip(depth_NHW + np.float32(0.5), np.float32(0), np.float32(1))
     return share_NHW

@@ -51,7 +51,7 @@ class DrawnSet:
         return [head + tail + shape for tail in tails for head in heads for shape in OUTLINES]
 
     def contents(self, labels_N: LabelArray) -> Contents:
-        """What the labels say; the shape varies fastest."""
+        """Return what the labels say; the shape varies fastest."""
         rest_N, shape_N = np.divmod(labels_N.astype(np.int64), len(OUTLINES))
         textures = [list(PATTERNS).index(name) for name in self.textures] or [0]
         rest_N, texture_N = np.divmod(rest_N, len(textures))
@@ -154,7 +154,7 @@ def drawing_source(seed: int) -> str:
 
 
 def is_drawing(source: str) -> bool:
-    """Whether a manifest's `source` text says that the set was drawn, by whatever version."""
+    """Return whether a manifest's `source` text says that the set was drawn, by any version."""
     return source.startswith(_DRAWN)
 
 

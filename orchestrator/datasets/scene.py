@@ -22,7 +22,7 @@ _LATTICE = 5  # points of the background's clouds, each way
 
 @dataclass(frozen=True, kw_only=True)
 class Style:
-    """How hard the scenes of a set are. Lengths are fractions of the image's side."""
+    """Difficulty of the scenes of a set. Lengths are fractions of the image's side."""
 
     image_size: int
     radius: tuple[float, float]  # of the shape, at its least and largest
@@ -40,7 +40,7 @@ class Style:
 
 @dataclass(frozen=True)
 class Contents:
-    """What the labels say of N images: indices into OUTLINES and PATTERNS, hue of the shape.
+    """Content of N images by their labels: indices into OUTLINES and PATTERNS, hue of the shape.
 
     hue_N is in turns; NaN leaves it to chance.
     """

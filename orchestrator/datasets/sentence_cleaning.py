@@ -28,7 +28,7 @@ def cleaned(line: str) -> str:
 
 
 def is_sentence(text: str) -> bool:
-    """Whether a cleaned line has as many words as a sentence may have."""
+    """Return whether a cleaned line has as many words as a sentence may have."""
     return MIN_WORDS <= text.count(" ") + 1 <= MAX_WORDS
 
 

@@ -14,7 +14,7 @@ from semcom.errors import ConfigurationError
 
 @dataclass(frozen=True)
 class Layout:
-    """How to recognise and how to read one arrangement of files."""
+    """A layout of files: how to recognise and how to read it."""
 
     name: str
     holds: Callable[[Path], bool]
@@ -76,7 +76,7 @@ def check_apart(source: Path, output: Path) -> None:
 
 
 def _overlap(source: Path, output: Path) -> bool:
-    """Whether shards would come to lie among the images."""
+    """Return whether shards would come to lie among the images."""
     if not output.is_relative_to(source):
         return source.is_relative_to(output)
     below = output.relative_to(source).parts
@@ -102,7 +102,7 @@ def _chosen(folder: Path, usual_names: tuple[str, ...]) -> tuple[Path, Layout]:
 
 
 def _missing_half(folder: Path) -> str:
-    """What is said of a folder that has one of the two splits."""
+    """Return what is said of a folder that has one of the two splits."""
     halves = [split for split in ("train", "test") if (folder / split).is_dir()]
     if len(halves) != 1:
         return ""

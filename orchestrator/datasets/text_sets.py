@@ -42,7 +42,7 @@ MAX_LINE = 1 << 20  # characters
 
 @dataclass(frozen=True)
 class TextSize:
-    """How much of a text is taken: words of the vocabulary, sentences to train on."""
+    """Bounds of a text data set: words of the vocabulary, sentences to train on."""
 
     words: int = WORDS
     train: int = TRAIN
@@ -62,7 +62,7 @@ class TextSize:
 
 
 def holds_text(source: Path) -> bool:
-    """Whether a source is a text file, or a folder with text files and no images or tables."""
+    """Return whether a source is a text file, or a folder with text files only."""
     try:
         if source.is_file():
             return _is_text(source)

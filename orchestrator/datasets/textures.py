@@ -17,7 +17,7 @@ from orchestrator.datasets.shapes import FloatArray
 
 @dataclass(frozen=True)
 class Surface:
-    """Where a pattern is evaluated, for N images at once.
+    """Points at which a pattern is evaluated, for N images at once.
 
     along_NHW, across_NHW: pixels from the shape's centre, along the pattern's own two axes;
     depth_NHW: pixels inside the outline (negative outside); period_N11: pattern period in pixels;

@@ -33,6 +33,7 @@ from orchestrator.results.run_folder import (
 from orchestrator.results.run_lock import alone_in
 from orchestrator.results.run_manifest import write_run_manifest
 from orchestrator.sweep.run import WRITING, InterruptedRunError, RunOutcome, draw
+from semcom.checkpoints import find_codec
 from semcom.children import start_module
 from semcom.errors import (
     ProcessFailedError,
@@ -202,7 +203,7 @@ def missing_tasks(
                         group=group,
                         dataset_dir=folders.data / link.dataset,
                         dataset_digest=link.dataset_digest,
-                        codec_dir=folders.codecs / codec.name,
+                        codec_dir=find_codec(folders.codecs, codec.name),
                         codec_digest=codec.digest,
                         images=link.images,
                         points=points,

@@ -125,7 +125,7 @@ def checked_codecs(codecs: Sequence[str], catalog: Catalog) -> list[str]:
     Raises:
         ConfigurationError: one is not in the catalogue.
     """
-    names = catalog.names()
+    names = catalog.all_names()
     for codec in codecs:
         if codec not in names:
             raise ConfigurationError(no_codec(codec, catalog))

@@ -36,7 +36,7 @@ def command_of(job: Job, module: str) -> list[str]:
 
 
 def is_process(pid: int | None, started_s: float | None) -> bool:
-    """Whether a process still is the one that was started then."""
+    """Return whether a process still is the one that was started then."""
     if pid is None or started_s is None:
         return False
     try:

@@ -1,4 +1,4 @@
-"""What jobs print: the line that says why one failed, and reading along."""
+"""Logs of jobs: find the line that says why one failed, and follow a log."""
 
 from __future__ import annotations
 

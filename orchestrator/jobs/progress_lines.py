@@ -1,4 +1,4 @@
-"""What a training job tells of its progress: JSON lines that are read while they are written.
+"""Progress of a training job: JSON lines that are read while they are written.
 
     {"time": 1790000000.0, "stage": "stage1", "epoch": 3, "epochs": 13, "step": 120, "steps": 390,
      "images_per_s": 283.1, "lr": 0.001, "losses": {"kd": 0.31}, "checkpoint_s": 1789999990.0}
@@ -49,7 +49,7 @@ class ProgressLine(BaseModel):
 
     @property
     def ratio(self) -> float:
-        """How much of the stage is done, 0..1."""
+        """Return how much of the stage is done, 0..1."""
         return self.steps_done / self.steps_in_all
 
     @property

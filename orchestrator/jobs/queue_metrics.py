@@ -42,7 +42,7 @@ class TrainingMetrics:
             self._zero(dataset)
 
     def states(self, counts: Mapping[State, int]) -> None:
-        """How many jobs there are in every state."""
+        """Return how many jobs there are in every state."""
         for state, count in counts.items():
             self._telemetry.set("semcom_jobs", count, state)
 
@@ -52,17 +52,17 @@ class TrainingMetrics:
         self._last.pop(job.id, None)  # the time until it goes on is no step
 
     def progress(self, job: Job, lines: Sequence[ProgressLine]) -> None:
-        """What a job has told since the last time."""
+        """Return what a job has told since the last time."""
         for line in lines:
             self._step(job, line)
             self._last[job.id] = line
 
     def taken_over(self, job: Job, lines: Sequence[ProgressLine]) -> None:
-        """What a job told before this process looked: the last line stands, none is counted."""
+        """Return a job's earlier progress: the last line is shown, none is counted."""
         self.progress(job, lines[-1:])
 
     def ages(self, jobs: Sequence[Job], now_unix_s: float) -> None:
-        """How old the last checkpoints of the running jobs are."""
+        """Return how old the last checkpoints of the running jobs are."""
         for job in jobs:
             last = self._last.get(job.id)
             if last is not None and last.checkpoint_s is not None:

@@ -1,9 +1,9 @@
 """`python -m orchestrator.jobs.runner FOLDER ATTEMPT -- COMMAND...`: one attempt of a job.
 
-It stands between the supervisor and the training so that the exit code is on disk whoever dies:
-a supervisor that was killed and started again is not the parent of its jobs any more, and the
-code of a process is told to its parent only. It leads the job's session, and its lock sees to it
-that no two attempts of a job run at once.
+It runs between the supervisor and the training, so that the exit code is on disk whichever process
+dies: a restarted supervisor is not the parent of its jobs any more, and only the parent of a
+process gets its code. It leads the job's session, and its lock ensures that no two attempts of a
+job run at once.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ TERMINATED = 128 + signal.SIGTERM
 
 
 def exit_file(folder: Path, attempt: int) -> Path:
-    """Where the exit code of an attempt stands."""
+    """Return where the exit code of an attempt stands."""
     return folder / f"exit-{attempt}"
 
 

@@ -84,12 +84,12 @@ class JobService:
 
     @property
     def draining(self) -> bool:
-        """Whether it was asked to end."""
+        """Return whether it was asked to end."""
         return self._supervisor.draining
 
     @property
     def done(self) -> bool:
-        """Whether this process may end."""
+        """Return whether this process may end."""
         return self._supervisor.done(time.monotonic())
 
     def _on_end(self, job: Job, code: int | None) -> None:
@@ -143,7 +143,9 @@ class JobService:
         digest = None
         try:
             if job.makes_codec:
-                digest = Catalog(Path(job.cwd) / job.codecs).verified(job.name).digest
+                digest = (
+                    Catalog(Path(job.cwd) / job.codecs, own_only=True).verified(job.name).digest
+                )
         except CheckpointError as error:
             code, text = error.exit_code, f"ended well, but its codec cannot be used: {error}"
             self._store.finish(job.id, "failed", now_s=time.time(), exit_code=code, error=text)
@@ -179,7 +181,7 @@ def supervise(folder: JobsFolder, settings: JobsSettings) -> int | None:
 
     Raises:
         PortInUseError: the address of the metrics is taken.
-        StorageError: the disk refuses; running jobs go on and are found again.
+        StorageError: the disk refuses; running jobs continue and are found again.
     """
     store = JobStore(folder.database, create=True)
     lock = FileLock(folder.lock, folder=folder.root)
@@ -201,7 +203,7 @@ def supervise(folder: JobsFolder, settings: JobsSettings) -> int | None:
 
 
 class Ending(NamedTuple):
-    """Whether the supervisor is asked to end, and what wakes it then."""
+    """State of a request to end the supervisor, and its wake-up."""
 
     stop: StopRequest
     wakeup: Wakeup

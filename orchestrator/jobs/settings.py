@@ -1,4 +1,4 @@
-"""Where the queue of a work folder lies, and how its supervisor behaves."""
+"""Files of the queue of a work folder, and settings of its supervisor."""
 
 from __future__ import annotations
 
@@ -71,11 +71,11 @@ class JobsFolder:
         return self.root / str(job_id)
 
     def job_log(self, job_id: int) -> Path:
-        """What a job prints."""
+        """Return the file of a job's output."""
         return self.job(job_id) / "log.txt"
 
     def progress(self, job_id: int) -> Path:
-        """What a job tells of its progress, JSON lines."""
+        """Return the file of a job's progress, JSON lines."""
         return self.job(job_id) / "progress.jsonl"
 
 

@@ -2,10 +2,10 @@
 
     queued -> running -> done | failed | cancelled
        ^         |                  |        |
-       +---------+ died, goes on    |        |
+       +---------+ died, restarted  |        |
        +----------------------------+--------+ restarted by hand
 
-Commands write what is wanted (a new job, `cancel_asked`); the supervisor writes what became of it.
+Commands write requests (a new job, `cancel_asked`); the supervisor writes their results.
 """
 
 from __future__ import annotations
@@ -76,17 +76,17 @@ class Job(Submission):
 
     @property
     def makes_codec(self) -> bool:
-        """Whether its end is a codec: `--until STAGE` ends before the export."""
+        """Return whether its end is a codec: `--until STAGE` ends before the export."""
         return not any(word.partition("=")[0] == "--until" for word in self.arguments)
 
     @property
     def turn(self) -> tuple[int, int]:
-        """What the queue is ordered by."""
+        """Return what the queue is ordered by."""
         return -self.priority, self.id
 
     @property
     def ended(self) -> bool:
-        """Whether nothing more happens to it by itself."""
+        """Return whether nothing more happens to it by itself."""
         return self.state not in ("queued", "running")
 
 
@@ -156,7 +156,7 @@ class JobStore:
         return self._select("WHERE state IN ('queued', 'running') ORDER BY id")
 
     def counts(self) -> dict[State, int]:
-        """How many jobs there are in every state."""
+        """Return how many jobs there are in every state."""
         with self._storage_errors():
             rows = self._database.execute("SELECT state, COUNT(*) FROM jobs GROUP BY state")
             found = dict(rows.fetchall())
@@ -219,7 +219,7 @@ class JobStore:
         return job
 
     def restart(self, job_id: int) -> Job:
-        """A failed or cancelled job is queued again; it goes on from its last checkpoint.
+        """Queue a failed or cancelled job again; it resumes from its last checkpoint.
 
         Raises:
             ConfigurationError: no such job, or it is queued, running or done.

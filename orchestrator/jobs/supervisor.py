@@ -1,4 +1,4 @@
-"""What to do with jobs: events in, instructions out; no process, clock or disk.
+"""Decide what to do with jobs: events in, instructions out; no process, clock or disk.
 
 The store says what is wanted and what is so; `decide` compares the two. What it remembers beside
 that may be lost with the process: whom it has asked to end, and until when it backs off.
@@ -65,7 +65,7 @@ Instruction = Start | Terminate | Kill | Requeue | Register | Settle
 
 
 def died(code: int) -> bool:
-    """Whether an exit code says that starting again may help: a signal, or an internal error.
+    """Return whether a restart may help after an exit code: a signal, or an internal error.
 
     Negative codes and those above 128 are signals; a training that was asked to end saves and
     leaves with 143.
@@ -90,7 +90,7 @@ class Supervisor:
         self.draining = True
 
     def done(self, now_s: float) -> bool:
-        """Whether the supervisor itself may end."""
+        """Return whether the supervisor itself may end."""
         return self._idle and (self.draining or now_s - self._busy_s >= self._settings.idle_s)
 
     def ended(self, job: Job, code: int | None, now_s: float) -> Instruction:
@@ -109,7 +109,7 @@ class Supervisor:
         return Settle(job.id, "failed", code)
 
     def decide(self, jobs: Sequence[Job], now_s: float) -> list[Instruction]:
-        """What the queued and running jobs ask for."""
+        """Return what the queued and running jobs ask for."""
         running = [job for job in jobs if job.state == "running"]
         queued = [job for job in jobs if job.state == "queued"]
         if running or (queued and not self.draining):

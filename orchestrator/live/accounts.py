@@ -1,4 +1,4 @@
-"""What became of a link's frames: offered = recorded + shed + lost + open, always. Pure.
+"""Accounts of a link's frames: offered = recorded + shed + lost + open, always. Pure.
 
 Frames are numbered from 0 in every epoch of a stream, so that each is counted once, whatever
 comes twice, in little memory: a low-water mark, and the numbers above it that have come early.
@@ -90,7 +90,7 @@ class Account:
         self.duplicates += 1
 
     def report(self, *, offered: int, shed: int, unrecorded: int) -> None:
-        """What the transmitter says of this epoch; reports that are overtaken change nothing."""
+        """Take the transmitter's report of this epoch; outdated reports change nothing."""
         epoch = self._epoch
         if offered < epoch.offered or shed < epoch.shed:
             return

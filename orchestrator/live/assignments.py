@@ -1,4 +1,4 @@
-"""What the transmitters of a stream should do now, compared with what they say they do."""
+"""Compare what the transmitters of a stream should do with what they report."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class StreamAssignments:
         self._holders = holders
 
     def of(self, link: Link) -> StreamAssignment | None:
-        """What a link should do now; None before channel and receivers are ready for it."""
+        """Return what a link should do now; None before channel and receivers are ready for it."""
         if link.point is None or link.epoch is None or link.spec is None:
             return None
         if not self._points.is_known(link.point) or not self._holders.loaded(link.codec.digest):

@@ -50,10 +50,10 @@ def start(home: Home, words: Sequence[str]) -> Found:
 
 
 def end(system: Found) -> None:
-    """End a live system and wait for it; what is on its way is finished.
+    """End a live system and wait for it; frames in flight are finished.
 
     Raises:
-        ConfigurationError: nobody answers there.
+        ConfigurationError: no system answers there.
         SemcomError: it does not end.
     """
     change(system, "/api/stop", {})

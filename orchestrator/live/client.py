@@ -19,20 +19,20 @@ INTERNAL = 500  # and above: the system failed, not the request
 
 
 def read_status(system: Found) -> dict[str, Any]:
-    """The status of a live system.
+    """Return the status of a live system.
 
     Raises:
-        ConfigurationError: nobody answers there.
+        ConfigurationError: no system answers there.
         ProcessFailedError: it does not tell.
     """
     return _ask(system, urllib.request.Request(system.url + STATUS))
 
 
 def change(system: Found, path: str, content: dict[str, Any]) -> dict[str, Any]:
-    """Ask for a change; what it came to.
+    """Ask for a change; return its result.
 
     Raises:
-        ConfigurationError: nobody answers there.
+        ConfigurationError: no system answers there.
         ProcessFailedError: it was refused, with the reason.
     """
     headers = {"Content-Type": "application/json"}

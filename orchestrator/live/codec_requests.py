@@ -21,7 +21,7 @@ logger = logging.getLogger("orchestrator.live")
 
 
 class CodecRequests:
-    """Changes of codecs that somebody waits for."""
+    """Pending changes of codecs, whose requests wait for an answer."""
 
     def __init__(self, stream: Stream, scenario: LiveScenario, folders: Folders) -> None:
         self._stream = stream
@@ -65,8 +65,8 @@ class CodecRequests:
                 waiting.append((change, answer))
             elif change.outcome:
                 error = CheckpointError(
-                    f"codec {change.codec.name} was refused, {change.before.name} goes on "
-                    f"serving: {change.outcome}"
+                    f"codec {change.codec.name} was refused, {change.before.name} continues "
+                    f"to serve: {change.outcome}"
                 )
                 answer.set_exception(error)
             else:
@@ -75,6 +75,6 @@ class CodecRequests:
         self._changes = waiting
 
     def take_waiting(self) -> list[Future[Answer]]:
-        """Return the answers that are not given yet, which somebody else gives now."""
+        """Return the answers that are not given yet, for the caller to give."""
         waiting, self._changes = [answer for _, answer in self._changes], []
         return waiting

@@ -151,7 +151,7 @@ def snr_at(course: Course, at_s: float, *, seed: int) -> float:
 
 @lru_cache(maxsize=256)
 def _walked(seed: int, step_db: float, block: int) -> np.ndarray:
-    """Where the steps of a block lead, from where it begins, dB."""
+    """Return where the steps of a block lead, from where it begins, dB."""
     dice = np.random.Generator(np.random.Philox(key=[seed, block]))
     walked: np.ndarray = np.cumsum(dice.normal(0.0, step_db, WALK_BLOCK))
     return walked
@@ -162,7 +162,7 @@ _LAST_WALKED: dict[tuple[int, float], tuple[int, float]] = {}  # (block, dB befo
 
 @lru_cache(maxsize=256)
 def _walked_before(seed: int, step_db: float, block: int) -> float:
-    """How far all blocks before this one lead, dB; from where an earlier call came to."""
+    """Return how far all blocks before this one lead, dB; from where an earlier call came to."""
     known, total = _LAST_WALKED.get((seed, step_db), (0, 0.0))
     if known > block:
         known, total = 0, 0.0

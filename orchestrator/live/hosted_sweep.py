@@ -103,7 +103,7 @@ class HostedSweep:
 
     @property
     def over(self) -> bool:
-        """Whether nothing more happens."""
+        """Return whether nothing more happens."""
         return self.state in ("done", "failed")
 
     def planned(self, plan: Plan) -> None:
@@ -161,7 +161,7 @@ class HostedSweep:
         self.error, self.state = error, "failed"
 
     def answer(self, outcome: Answer | Exception) -> None:
-        """Tell whoever asked for the sweep that it has begun, or why it does not; once."""
+        """Answer the request for the sweep once: it has begun, or why it does not."""
         asked, self.asked = self.asked, None
         if asked is None:
             return
@@ -179,7 +179,7 @@ class HostedSweep:
         self.missing_roles = roles
 
     def status(self) -> dict[str, Any]:
-        """How far it has come."""
+        """Return how far it has come."""
         error, outcome = self.error, self._outcome
         return {
             "name": self._request.scenario.name,

@@ -1,4 +1,4 @@
-"""What is due again and again."""
+"""Intervals: work that is due repeatedly."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ class Interval:
         self._every_s = every_s
 
     def due(self, now_s: float) -> bool:
-        """Whether it is due now; then the next turn is set."""
+        """Return whether it is due now; then the next turn is set."""
         if now_s < self.next_s:
             return False
         self.next_s = max(now_s, self.next_s + self._every_s)

@@ -1,4 +1,4 @@
-"""What a link can be changed to, for the status."""
+"""Choices for a link's channel and codec, for the status."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from semcom.points import SNR_MAX_DB, SNR_MIN_DB
 def choices(catalog: Catalog) -> dict[str, Any]:
     """Channel models and their settings, bounds of the SNR, and codecs whose manifest is read."""
     codecs = []
-    for name in catalog.names():
+    for name in catalog.all_names():
         try:
             manifest = catalog.open(name).manifest
         except CheckpointError:

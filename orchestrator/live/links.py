@@ -71,7 +71,7 @@ class Link:
         return PointSpec(channel=self.channel, snr_db=snr_db, seed=seed)
 
     def move(self, at_s: float) -> None:
-        """Go on along the course, to a time since the start."""
+        """Move along the course, to a time since the start."""
         self._course_db = snr_at(self.settings.course, at_s, seed=self.settings.seed)
 
     def begin_epoch(self, instance: str) -> int:
@@ -126,7 +126,7 @@ class Link:
 
     @property
     def _channel_settings(self) -> dict[str, Any]:
-        """What was set of the model; what is left out is as by default."""
+        """Return what was set of the model; what is left out is as by default."""
         if isinstance(self.channel, ChannelSettings):
             return self.channel.model_dump(mode="json", exclude={"model"})
         return dict(self.channel.settings)

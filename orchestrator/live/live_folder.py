@@ -1,4 +1,4 @@
-"""Where a live system can be found: RUNS/live/NAME with its address, its token and its logs."""
+"""The folder of a live system, RUNS/live/NAME: its address, its token and its logs."""
 
 from __future__ import annotations
 
@@ -114,8 +114,8 @@ class Home:
         """
         if not self._lock.in_place:
             raise StorageError(
-                f"{self.folder} was deleted, moved or replaced while its system was up: nobody can "
-                f"find it any more, so it ends"
+                f"{self.folder} was deleted, moved or replaced while its system was up: it "
+                f"cannot be found any more, so it ends"
             )
 
     def move_out(self) -> None:

@@ -82,17 +82,17 @@ class LiveSystem:
 
     @property
     def ready(self) -> bool:
-        """Whether every role has been heard of."""
+        """Return whether every role has been heard of."""
         return self._active.ready
 
     @property
     def failure(self) -> Exception | None:
-        """What ended the stream."""
+        """Return what ended the stream."""
         return self._streaming.failure
 
     @property
     def done(self) -> bool:
-        """Whether all has come to its end."""
+        """Return whether all has come to its end."""
         if self.failure is not None or time.monotonic() >= self._stop_by_s:
             return True
         return self._stopping and self._active.done
@@ -102,7 +102,7 @@ class LiveSystem:
         self._active.handle(endpoint, received)
 
     def tick(self, now_s: float) -> float:
-        """Serve whoever is in charge, and those who ask."""
+        """Serve the current work, and pending requests."""
         for asked in self._desk.take():
             self._serve(asked, now_s)
         for outcome in self._worker.outcomes():

@@ -1,4 +1,4 @@
-"""What may be asked of a live system from outside, and how the asking thread hands it over."""
+"""Requests to a live system, and how the asking thread passes them on."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ Answer = dict[str, Any]
 
 
 class StatusRequest(Settings):
-    """How it goes."""
+    """Ask for the status."""
 
 
 class ChannelRequest(Settings):
@@ -47,9 +47,9 @@ class ChannelRequest(Settings):
     def _changes_something(self) -> Self:
         stays = self.snr_db is None and self.model is None and self.course is None
         if stays and not self.settings:
-            raise ValueError("nothing is to be changed: give an SNR, a model, or follow the course")
+            raise ValueError("nothing to change: give snr_db, model, settings or course")
         if self.snr_db is not None and self.course is not None:
-            raise ValueError("an SNR cannot be held while the course is followed; give one of them")
+            raise ValueError("give snr_db or course, not both")
         return self
 
 

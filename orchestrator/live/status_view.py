@@ -15,7 +15,7 @@ Status = Mapping[str, Any]
 
 
 def view(status: Status) -> Group:
-    """Links as a table, then whoever is missing, the sweep and the training jobs."""
+    """Return links as a table, then missing processes, the sweep and the training jobs."""
     lines: list[RenderableType] = [_headline(status), _links(status)]
     away = [f"{each['role']} {each['peer']}" for each in status["processes"] if not each["up"]]
     if away:
@@ -33,7 +33,7 @@ def view(status: Status) -> Group:
 
 
 def sweep_line(sweep: Status) -> str:
-    """How far a sweep has come."""
+    """Return how far a sweep has come."""
     text = f"sweep {sweep['name']}: {sweep['state']}"
     if sweep["state"] in ("running", "reporting"):
         text += f", {sweep['recorded']} of {sweep['planned']} frames"
@@ -84,7 +84,7 @@ def _links(status: Status) -> Table:
 
 
 def _notes(link: Status) -> list[Text]:
-    """What is out of the ordinary with a link."""
+    """Return what is out of the ordinary with a link."""
     counts = {
         "sent again": link["window"]["retransmissions"],
         "shed": link["shed"],

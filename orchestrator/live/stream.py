@@ -2,7 +2,7 @@
 
 Every channel condition of a link is a point. When its course or a user changes the SNR, the link
 gets a new point: first the channel learns it, then the transmitter is moved to it. Points that no
-frame needs any more are forgotten at both ends, so that a stream can go on for ever.
+frame needs any more are forgotten at both ends, so that a stream can continue forever.
 """
 
 from __future__ import annotations
@@ -72,12 +72,12 @@ class Stream:
 
     @property
     def next_s(self) -> float:
-        """When courses or histories go on."""
+        """Return when courses or histories are due."""
         return min(self._courses.next_s, self._samples.next_s)
 
     @property
     def paused(self) -> bool:
-        """Whether nothing new is offered."""
+        """Return whether nothing new is offered."""
         return self._assignments.paused
 
     @property
@@ -89,7 +89,7 @@ class Stream:
         )
 
     def hello(self, hello: Hello) -> list[Message]:
-        """What the peer that says hello lacks.
+        """Return what the peer that says hello lacks.
 
         Raises:
             ConfigurationError: a transmitter of a link that is not of this system.
@@ -104,7 +104,7 @@ class Stream:
         return []
 
     def tick(self, now_s: float) -> list[Order]:
-        """Move links along their courses; tell everybody who has to know."""
+        """Move links along their courses; tell all processes that need to know."""
         for link in self.links.values():
             link.codecs.go_on(self._holders)
         if self._courses.due(now_s):
@@ -194,7 +194,7 @@ class Stream:
         return self._assignments.orders(self.links.values())
 
     def resume(self) -> None:
-        """Go on, in new epochs: transmitters may have done other work meanwhile."""
+        """Resume in new epochs: transmitters may have done other work meanwhile."""
         self._assignments.paused = False
         for link in self.links.values():
             if link.epoch is not None:

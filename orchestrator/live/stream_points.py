@@ -37,7 +37,7 @@ class StreamPoints:
         return len(self._points)
 
     def is_known(self, point: int) -> bool:
-        """Whether the channel knows a point."""
+        """Return whether the channel knows a point."""
         return point < self._known
 
     def lacking(self, hello: Hello) -> list[Message]:
@@ -63,7 +63,7 @@ class StreamPoints:
         self.total += 1
 
     def forget(self, links: Collection[Link]) -> None:
-        """Points below the oldest one needed are forgotten; nobody may need too old a one."""
+        """Forget points below the oldest one needed; no link may need one that is too old."""
         for link in links:
             oldest = link.oldest
             if oldest is not None and self.total - oldest > MAX_POINTS:

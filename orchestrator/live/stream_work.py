@@ -18,7 +18,7 @@ FORGOTTEN_AFTER_S = 60.0
 
 
 class StreamWork:
-    """What the processes of a live system are told until it is interrupted; `Work`."""
+    """The work of a live system until it is interrupted; `Work`."""
 
     forget_after_s = FORGOTTEN_AFTER_S  # receivers come and go, under new names too
     interrupted = False
@@ -42,16 +42,16 @@ class StreamWork:
 
     @property
     def arithmetic(self) -> Mapping[Role, Arithmetic]:
-        """How the scenario's processes compute."""
+        """Return how the scenario's processes compute."""
         return self._stream.arithmetic
 
     @property
     def complete(self) -> bool:
-        """Whether transmitters of other machines have paused, as they were told at the end."""
+        """Return whether transmitters of other machines have paused, as requested at the end."""
         return self._ending and self._stream.drained
 
     def drain(self, *, launched: bool) -> Sequence[Order]:
-        """What is on its way is finished; transmitters of other machines stay, and pause."""
+        """Finish frames in flight; transmitters of other machines stay, and pause."""
         if launched:
             self.interrupted = True
             return []
@@ -88,7 +88,7 @@ class StreamWork:
         self._stream.transmitter_gone(peer)
 
     def failed(self, message: Failure, text: str) -> None:
-        """Its link stands still and says why; the others go on."""
+        """Stop its link with the reason; other links continue."""
         event(logger, "failed", peer=message.peer, detail=message.detail)
         if message.role == "transmitter":
             self._stream.failed(message.peer, text)
@@ -125,7 +125,7 @@ class StreamWork:
         return [] if self.interrupted else self._stream.tick(now_s)
 
     def wait_s(self, now_s: float) -> float:
-        """How long until courses or histories go on."""
+        """Return how long until courses or histories are due."""
         return max(0.0, self._stream.next_s - now_s)
 
     def housekeep(self, absent: Sequence[str]) -> None:

@@ -91,7 +91,7 @@ def _parsed(text: str) -> TraceData:
 
 
 def _separator(line: str) -> str:
-    """What separates the columns: the first of the three that is not within a number."""
+    """Return what separates the columns: the first of the three that is not within a number."""
     return next((each for each in (";", "\t") if each in line), ",")
 
 

@@ -50,7 +50,7 @@ def run_live(
         watcher: told the status every second.
 
     Raises:
-        SemcomError: it cannot start, or a process ended for good.
+        SemcomError: it cannot start, or a process ended permanently.
     """
     folders = folders.absolute()
     catalog = Catalog(folders.codecs)

@@ -1,1 +1,1 @@
-"""What is to be sent: the scenario of a user, and the plan with nothing left open."""
+"""The scenario of a user, and the plan made of it."""

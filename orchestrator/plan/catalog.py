@@ -9,6 +9,7 @@ from semcom.checkpoints import (
     MANIFEST,
     MAX_MANIFEST_BYTES,
     Checkpoint,
+    find_codec,
     name_classes,
     open_checkpoint,
 )
@@ -17,21 +18,33 @@ from semcom.codec_manifest import MAX_WEIGHT_BYTES
 from semcom.errors import CheckpointError, ConfigurationError, StorageError
 from semcom.files import is_there, read_file, write_atomically
 from semcom.names import MAX_QUOTED, NAME_PATTERN, is_name
-from semcom.plain_text import command
 from semcom.shards import read_manifest
 from semcom.tasks.classification import Classification
 
 
 class Catalog:
-    """All codecs below one folder."""
+    """The codecs of a folder, and the shipped ones that have no namesake there."""
 
-    def __init__(self, root: Path) -> None:
+    def __init__(self, root: Path, *, own_only: bool = False) -> None:
+        """Take the codecs below `root`; with `own_only` without the shipped ones."""
         self.root = root
+        self._own_only = own_only
 
     def names(self) -> list[str]:
-        """Names of the codecs, in order."""
-        found = (path.parent.name for path in self.root.glob(f"*/{MANIFEST}"))
-        return sorted(name for name in found if is_name(name))
+        """Return the names of the codecs in the folder, in order."""
+        return _names_in(self.root)
+
+    def all_names(self) -> list[str]:
+        """Return the names of all codecs, in order."""
+        return sorted({*self.names(), *([] if self._own_only else _names_in(CODECS_SHIPPED))})
+
+    def folder(self, name: str) -> Path:
+        """Return the folder of a codec; it need not be there."""
+        return self.root / name if self._own_only else find_codec(self.root, name)
+
+    def is_shipped(self, name: str) -> bool:
+        """Return whether a codec is a shipped one."""
+        return self.folder(name).parent.resolve() == CODECS_SHIPPED.resolve()
 
     def open(self, name: str) -> Checkpoint:
         """Read a codec's manifest.
@@ -41,9 +54,10 @@ class Catalog:
         """
         if not is_name(name):
             raise CheckpointError(f"codec {name[:MAX_QUOTED]!r}: a name matches {NAME_PATTERN}")
-        if not is_there(self.root / name / MANIFEST):
+        folder = self.folder(name)
+        if not is_there(folder / MANIFEST):
             raise CheckpointError(no_codec(name, self))
-        return open_checkpoint(self.root / name)
+        return open_checkpoint(folder)
 
     def verified(self, name: str) -> Checkpoint:
         """Read a codec and check all its weights.
@@ -109,10 +123,16 @@ class Catalog:
 
 
 def no_codec(name: str, catalog: Catalog) -> str:
-    """What is said of a codec that a catalogue does not have."""
+    """Return the error for a codec that a catalogue does not have."""
     there = ", ".join(catalog.names()) or "none"
-    text = f"no codec '{name}' in {catalog.root}; there are: {there}"
-    if (CODECS_SHIPPED / name / MANIFEST).exists():
-        copies = command("semcom", "checkpoints", "export", name, catalog.root)
-        text += f"; copy the shipped one with: {copies}"
-    return text
+    beside = [other for other in catalog.all_names() if other not in catalog.names()]
+    shipped = f"; shipped: {', '.join(beside)}" if beside else ""
+    return f"no codec '{name}' in {catalog.root}; there are: {there}{shipped}"
+
+
+def _names_in(root: Path) -> list[str]:
+    try:
+        found = [path.parent.name for path in root.glob(f"*/{MANIFEST}")]
+    except OSError:  # what cannot be read cannot be used
+        return []
+    return sorted(name for name in found if is_name(name))

@@ -1,4 +1,4 @@
-"""What reports tell of a codec, read from its manifest and the shapes of its weights (no torch)."""
+"""Facts about a codec for reports, from its manifest and the shapes of its weights (no torch)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Where things lie on this machine."""
+"""Folders of data sets, codecs and runs on this machine."""
 
 from __future__ import annotations
 

@@ -15,7 +15,7 @@ from semcom.interference import Delay, Interference, Occurrence, Per
 from semcom.points import OWN_MODELS, ChannelSettings
 from semcom.settings import Settings
 
-Number = Annotated[int, Field(ge=0, lt=MAX_MEMBERS)]
+Number = Annotated[int, Field(ge=0, le=MAX_MEMBERS - 1)]
 
 
 class InterferenceSettings(Settings):

@@ -58,7 +58,7 @@ class PlannedPoint(Settings):
 
 
 class Plan(Settings):
-    """What is to be sent, in full."""
+    """A plan: every point, link and digest of a run."""
 
     run: Name
     frame_images: int
@@ -82,7 +82,7 @@ class Plan(Settings):
 
     @property
     def arithmetic(self) -> dict[Role, Arithmetic]:
-        """How transmitters and receivers must compute."""
+        """Return how transmitters and receivers must compute."""
         return arithmetic_of(
             self.threads,
             engine=self.engine,

@@ -68,14 +68,14 @@ class LinkSettings(Settings):
 
 
 class Ports(Settings):
-    """Where channel and orchestrator listen; 0 takes any free port, which others cannot know."""
+    """Ports of channel and orchestrator; 0 takes any free port, unknown to other hosts."""
 
     host: str = Field(
         default="127.0.0.1",
         pattern=r"^([A-Za-z0-9.\-]+|\*)$",
         description="an address or interface of this host; `*`: all",
     )
-    control: Port = Field(default=0, description="of the orchestrator, for everybody")
+    control: Port = Field(default=0, description="of the orchestrator, for all processes")
     uplink: Port = Field(default=0, description="of the channel, for transmitters")
     downlink: Port = Field(default=0, description="of the channel, for receivers")
     metrics: Port = Field(default=0, description="of the orchestrator's metrics and live page")
@@ -93,7 +93,7 @@ class Threads(Settings):
 def arithmetic_of(
     threads: Threads, *, engine: Engine, receiver_engine: Engine, decoding: Decoding
 ) -> dict[Role, Arithmetic]:
-    """How the processes of each role must compute for a plan's answers."""
+    """Return how the processes of each role must compute for a plan's answers."""
     return {
         "transmitter": Arithmetic(threads=threads.transmitter, engine=engine),
         "receiver": Arithmetic(threads=threads.receiver, engine=receiver_engine, decoding=decoding),
@@ -101,7 +101,7 @@ def arithmetic_of(
 
 
 class SystemSettings(Settings):
-    """What a scenario says of the processes, whether they sweep or stream."""
+    """Settings of the processes, for sweeps and for live systems."""
 
     name: str = Field(pattern="^[a-z0-9][a-z0-9._-]{0,47}$", description="of the run's folder")
     window: int = Field(default=8, ge=1, le=1024, description="frames in flight per link")
@@ -128,7 +128,7 @@ class SystemSettings(Settings):
 
     @property
     def receiver_names(self) -> list[str]:
-        """What the receivers are called that are started; those of a shard come together."""
+        """Return the names of the receivers to start, shard by shard."""
         return [f"receiver-{number}" for number in range(1, self.shards * self.receivers + 1)]
 
     @property
@@ -138,7 +138,7 @@ class SystemSettings(Settings):
 
     @property
     def arithmetic(self) -> dict[Role, Arithmetic]:
-        """How transmitters and receivers compute."""
+        """Return how transmitters and receivers compute."""
         return arithmetic_of(
             self.threads,
             engine=self.engine,

@@ -31,7 +31,7 @@ Accuracies = Mapping[float, float]  # by Es/N0 in dB, 0..1
 
 @dataclass(frozen=True, kw_only=True)
 class Evidence:
-    """What was measured on one data set; what is missing leaves its claims out.
+    """Measurements on one data set; a missing one leaves its claims out.
 
     `accuracies` are those of each system over AWGN, from at least `images` images each;
     `parameters` those of the transmitter and of its teacher; `searched` the parameters that the
@@ -52,7 +52,7 @@ class Evidence:
 
 @dataclass(frozen=True, kw_only=True)
 class Claim:
-    """What the paper says, percent by data set, and how it is measured, as a share.
+    """A claim of the paper in percent by data set, and its measurement as a share.
 
     Less than the paper's number is 'partly' if it is above 0 and at least `partly` of it.
     """
@@ -188,7 +188,7 @@ class _Counted(NamedTuple):
 
 
 def evidence_of(runs: Sequence[StoredRun], searches: Sequence[SearchRecord] = ()) -> list[Evidence]:
-    """What runs, evaluations and searches tell of each data set.
+    """Return what runs, evaluations and searches tell of each data set.
 
     A system with two codecs on a data set speaks for neither.
     """

@@ -25,7 +25,7 @@ SYSTEMS = tuple(TITLES)
 
 
 class Draw(NamedTuple):
-    """What decides the answers of a point."""
+    """The settings that decide the answers of a point."""
 
     dataset_digest: str
     link: str
@@ -92,7 +92,7 @@ def system_curves(runs: Sequence[StoredRun], metric: Metric) -> list[SystemCurve
 
 
 def facts_of(runs: Sequence[StoredRun]) -> dict[str, CodecFacts]:
-    """What the manifests of runs and evaluations tell of codecs, by digest; older ones nothing."""
+    """Return the facts about codecs from manifests, by digest; older ones state none."""
     facts: dict[str, CodecFacts] = {}
     for run in runs:
         codecs = run.manifest.get("codecs")

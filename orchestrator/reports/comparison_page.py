@@ -89,7 +89,7 @@ def _number(value: float | None) -> str:
 
 
 def codec_tables(runs: Sequence[StoredRun]) -> list[ReportTable]:
-    """What the compared codecs are; nothing where no manifest tells."""
+    """Return what the compared codecs are; nothing where no manifest tells."""
     facts = facts_of(runs).values()
     if not facts:
         return []

@@ -119,7 +119,7 @@ def _systems(named: Iterable[str]) -> list[str]:
 
 
 def _system_strokes(curves: Sequence[SystemCurve], theme: Theme) -> dict[tuple[str, int], Stroke]:
-    """How the codecs of systems are drawn, by system and rank.
+    """Return how the codecs of systems are drawn, by system and rank.
 
     A system has a colour and a marker, and its codecs shades of it; codecs that are more than
     there are colours have colours and forms of their own.
@@ -205,7 +205,7 @@ def _ratio_name(curve: RatioCurve) -> str:
 
 
 def _drawn(metric: Metric, points: Sequence[CurvePoint]) -> list[_Drawn]:
-    """Where points and their intervals lie, in the unit of the axis."""
+    """Return where points and their intervals lie, in the unit of the axis."""
     return [
         _Drawn(*(metric.scale * at for at in (metric.value(p.score), *metric.interval(p.score))))
         for p in points

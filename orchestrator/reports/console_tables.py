@@ -96,7 +96,7 @@ def _system_table(dataset: str, curves: Sequence[SystemCurve], width: int | None
 
 
 def _room(width: int, names: Sequence[Sequence[str]]) -> int:
-    """What columns of names leave of a width."""
+    """Return what columns of names leave of a width."""
     return width - EDGES - sum(max(map(len, column)) + 1 for column in names)
 
 
@@ -112,7 +112,7 @@ def _shown(
 
 
 def _cells(summary: Summary, metric: Metric) -> dict[tuple[Series, float], str]:
-    """What stands at every planned series and SNR that has a metric, in the order of the plan."""
+    """Return the cell of each planned series and SNR with a metric, in the order of the plan."""
     plan = summary.plan
     cells: dict[tuple[Series, float], str] = {}
     for link in plan.links:

@@ -1,4 +1,4 @@
-"""What the report shows: curves of a metric with all seeds together, and a latency bar per link."""
+"""Data of a report: curves of a metric over all seeds, and a latency bar per link."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ CurveKey = tuple[str, str, str, str]  # task, data set, series, channel
 
 @dataclass(frozen=True, kw_only=True)
 class CurvePoint:
-    """What was found at one SNR: the sums over the images of all seeds."""
+    """Result at one SNR: the sums over the images of all seeds."""
 
     snr_db: float
     score: Score
@@ -56,7 +56,7 @@ class Curve:
 
 @dataclass(frozen=True, kw_only=True)
 class LatencyBar:
-    """Where the time of a link's frames goes, and how the bar is called."""
+    """The time of a link's frames by stage, and the name of the bar."""
 
     name: str
     latency: LinkLatency
@@ -160,7 +160,7 @@ def channel_title(label: str) -> str:
 
 
 def _series_names(runs: Sequence[StoredRun]) -> dict[tuple[str, str, str], str]:
-    """What a series is called, by (run, link, codec)."""
+    """Return what a series is called, by (run, link, codec)."""
     planned = [
         (run.name, name, link.dataset, codec)
         for run in runs
@@ -186,7 +186,7 @@ def _joined(*parts: str) -> str:
 
 
 def _ambiguous(pairs: Iterable[tuple[tuple[str, ...], str]]) -> bool:
-    """Whether some key stands for more than one value."""
+    """Return whether some key stands for more than one value."""
     first: dict[tuple[str, ...], str] = {}
     return any(first.setdefault(key, value) != value for key, value in pairs)
 

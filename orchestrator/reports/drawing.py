@@ -1,4 +1,4 @@
-"""What all figures are drawn with: a canvas of their own, legends that fit, text as it is.
+"""Tools of all figures: a separate canvas, legends that fit, uninterpreted text.
 
 Drawn with matplotlib's objects on its Agg canvas, without its global state. Equal results give
 equal files.
@@ -102,7 +102,7 @@ def plain(name: str, width: int = MAX_NAME) -> str:
 
 @cache
 def _letters() -> frozenset[int]:
-    """What matplotlib's own font can draw."""
+    """Return what matplotlib's own font can draw."""
     return frozenset(get_font(findfont("DejaVu Sans")).get_charmap())
 
 

@@ -50,7 +50,7 @@ class _Panel:
 
 @dataclass(frozen=True, kw_only=True)
 class _Key:
-    """How lines are told apart: series by colour and channels by form, as far as that goes.
+    """Distinguish lines: series by colour and channels by form, as far as possible.
 
     `apart`: each channel has its own panels, so that a series may take colour and form.
     """
@@ -61,11 +61,11 @@ class _Key:
     apart: bool
 
     def line(self, curve: Curve) -> Stroke:
-        """How a curve is drawn."""
+        """Return how a curve is drawn."""
         return self.of(self.series.index(curve.series), self.channels.index(curve.channel))
 
     def of(self, series: int, channel: int) -> Stroke:
-        """How a series is drawn over a channel, both by number."""
+        """Return how a series is drawn over a channel, both by number."""
         if self.apart:
             return series_stroke(series, self.theme)
         colours = self.theme.series
@@ -127,7 +127,7 @@ def metric_png(curves: Sequence[Curve], theme: Theme = LIGHT) -> bytes:
 
 
 def _most_lines(curves: Sequence[Curve]) -> int:
-    """How many lines the fullest panel would have with all channels in it."""
+    """Return how many lines the fullest panel would have with all channels in it."""
     datasets = [curve.dataset for curve in curves]
     return max(map(datasets.count, set(datasets)))
 

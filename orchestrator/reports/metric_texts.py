@@ -1,4 +1,4 @@
-"""How a metric is written and placed: headings, axes, intervals, limits of panels."""
+"""Format a metric: headings, axes, intervals, limits of panels."""
 
 from __future__ import annotations
 

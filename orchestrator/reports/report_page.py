@@ -1,4 +1,4 @@
-"""What the report's page tells of runs: digests, metrics, latency, settings, every point."""
+"""Sections of the report page: digests, metrics, latency, settings, every point."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ def overview(runs: Sequence[StoredRun]) -> str:
 
 
 def warnings(runs: Sequence[StoredRun]) -> list[str]:
-    """What is missing."""
+    """Return what is missing."""
     found: list[str] = []
     for run in runs:
         incomplete = run.summary.incomplete
@@ -84,7 +84,7 @@ def metric_section(curves: Sequence[Curve], name: str, picture: Picture) -> list
 
 
 def caption(curves: Sequence[Curve], marks: str, where: str = "") -> str:
-    """What a figure of curves shows; `marks` are what its intervals are drawn as."""
+    """Return what a figure of curves shows; `marks` are what its intervals are drawn as."""
     metric, seeds = curves[0].metric, max(curve.seeds for curve in curves)
     pooled = f", images of {seeds} channel seeds counted together" if seeds > 1 else ""
     return (
@@ -130,7 +130,7 @@ def _value(point: CurvePoint | None, metric: Metric, values: Sequence[float]) ->
 
 
 def latency(bars: Sequence[LatencyBar], picture: Picture) -> list[str]:
-    """Where the time of a frame goes."""
+    """Return where the time of a frame goes."""
     caption = (
         "Medians over all frames. The round trip starts when a frame is first sent; what its "
         "stages do not explain is the network and the queues, which grow with the frames in "

@@ -1,4 +1,4 @@
-"""What a report is made from: folders of runs, evaluations, searches and footprints."""
+"""Sources of a report: folders of runs, evaluations, searches and footprints."""
 
 from __future__ import annotations
 

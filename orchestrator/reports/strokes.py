@@ -1,4 +1,4 @@
-"""How lines are told apart: colour, dashes and marker, together different for every line.
+"""Strokes of lines: colour, dashes and marker, whose combination differs for every line.
 
 A line has a colour of the theme and a form, which is its dashes with its marker. There are 8
 colours and 32 forms; neighbours differ in both where that is possible.

@@ -1,4 +1,4 @@
-"""How all figures look: colours for light and dark pages, and matplotlib's settings."""
+"""Theme of all figures: colours for light and dark pages, and matplotlib's settings."""
 
 from __future__ import annotations
 

@@ -110,7 +110,7 @@ def open_finished(folder: Path, plan: Plan) -> str:
             raise ConfigurationError(f"{folder} belongs to another plan than the scenario's")
     if not complete:
         raise StorageError(
-            f"{folder} cannot be written, so its run cannot go on: copy it, and resume the copy"
+            f"{folder} cannot be written, so its run cannot be resumed: resume a copy"
         )
     return digests.results
 
@@ -163,7 +163,7 @@ def check_folder(folder: Path, *, resume: bool, evaluation: bool = False) -> Non
     """
     there = is_there(folder / LEDGER)
     if there and not resume:
-        raise ConfigurationError(f"{folder} holds a run; add --resume to go on, or choose --out")
+        raise ConfigurationError(f"{folder} holds a run; add --resume, or choose another --out")
     if resume and not there and not evaluation:
         raise ConfigurationError(f"{folder} holds no run to resume")
     others = [name for name in (RESULTS_CSV, RUN_MANIFEST) if is_there(folder / name)]

@@ -1,4 +1,4 @@
-"""What became of every frame: the ledger against the plan and against the processes' own logs.
+"""Audit every frame: the ledger against the plan and against the processes' own logs.
 
 Pure: rows and log records in, findings out. With `log_frames` in the scenario, transmitters and
 receivers log each answer before it leaves them; then nothing may be in the ledger that no receiver
@@ -33,7 +33,7 @@ class Audit:
 
     @property
     def clean(self) -> bool:
-        """Whether nothing was found."""
+        """Return whether nothing was found."""
         return not any(getattr(self, field.name) for field in fields(self))
 
     def __str__(self) -> str:

@@ -1,9 +1,9 @@
-"""Runs the shipped live system and sweeps inside it, and disturbs both at random.
+"""Run the shipped live system and sweeps inside it, and disturb both at random.
 
 Victims are the system's processes and the orchestrator itself, chosen by a seed: killed, or
 stopped for some seconds. A killed orchestrator is started again and its sweep resumed. Towards the
-end nobody is disturbed any more: the system goes on sweeping, and whether it grows can be told. At
-the end every sweep is audited against its plan, the processes' logs and an undisturbed sweep.
+end no process is disturbed any more: the system keeps sweeping, and its growth is measured. At the
+end every sweep is audited against its plan, the processes' logs and an undisturbed sweep.
 """
 
 from __future__ import annotations
@@ -158,7 +158,7 @@ class Disturbance:
             self._system.start_again()
 
     def _watch(self) -> None:
-        """What is due now: a sample, a fault, the end of a stop; a tenth of a second."""
+        """Do what is due now: a sample, a fault, the end of a stop; a tenth of a second."""
         now_s = time.monotonic()
         if now_s >= self._next_sample_s:
             self._next_sample_s = now_s + SAMPLE_S

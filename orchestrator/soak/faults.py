@@ -51,7 +51,7 @@ class Faults:
         self._calm_s = calm_s
 
     def end(self) -> None:
-        """Disturb nobody any more; whoever is stopped goes on."""
+        """Stop disturbing; resume stopped processes."""
         self._calm_s = 0.0
         self.resume_all()
 
@@ -62,7 +62,7 @@ class Faults:
         victims: Callable[[], Mapping[str, Victim]],
         before_kill: Callable[[str], None],
     ) -> None:
-        """Resume whoever was stopped for long enough, and disturb somebody if that is due."""
+        """Resume processes that were stopped for long enough, and disturb one if that is due."""
         for each in [each for each in self._stopped if each[0] <= now_s]:
             _resume(each[1])
             self._stopped.remove(each)
@@ -71,7 +71,7 @@ class Faults:
             self._disturb(now_s, victims(), before_kill)
 
     def resume_all(self) -> None:
-        """Resume whoever is stopped."""
+        """Resume all stopped processes."""
         for _, stopped in self._stopped:
             _resume(stopped)
         self._stopped.clear()
@@ -79,7 +79,7 @@ class Faults:
     def _disturb(
         self, now_s: float, victims: Mapping[str, Victim], before_kill: Callable[[str], None]
     ) -> None:
-        """Kill or stop somebody; whoever has just ended by itself does not count."""
+        """Kill or stop a process; one that has just ended by itself does not count."""
         kills, seconds = self._dice.random() < 0.5, self._dice.uniform(*STOPPED_S)
         if not victims:
             return

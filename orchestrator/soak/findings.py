@@ -1,4 +1,4 @@
-"""What a soak found: every frame of every round, and how the processes grew. Pure."""
+"""Findings of a soak: every frame of every round, and the growth of processes. Pure."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ class Sample:
 
 @dataclass(frozen=True)
 class Growth:
-    """How a process that lived long enough changed, once it had settled."""
+    """Growth of a process that lived long enough, after it had settled."""
 
     process: str
     seconds: float
@@ -53,7 +53,7 @@ class Growth:
 
     @property
     def bounded(self) -> bool:
-        """Whether it would stay as it is for ever, as far as can be told."""
+        """Return whether its memory stays bounded, as far as can be told."""
         long = self.seconds >= LONG_S
         allowed = LONG_GROWTH_MIB_PER_MINUTE if long else GROWTH_MIB_PER_MINUTE
         return self.mib_per_minute < allowed and self.descriptors <= GROWTH_DESCRIPTORS
@@ -69,7 +69,7 @@ class Growth:
 
 @dataclass
 class Soak:
-    """What was done, and what was found."""
+    """A soak: what was done, and what was found."""
 
     rounds: int = 0
     faults: Counter[str] = field(default_factory=Counter)
@@ -83,7 +83,7 @@ class Soak:
 
     @property
     def clean(self) -> bool:
-        """Whether every frame is accounted for, and nobody grows, as far as that was asked."""
+        """Return whether every frame is accounted for and, if judged, no process grows."""
         return (
             self.digests_equal
             and not self.unaccounted

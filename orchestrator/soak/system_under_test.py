@@ -55,7 +55,7 @@ class SystemUnderTest:
 
     @property
     def up(self) -> bool:
-        """Whether its orchestrator runs."""
+        """Return whether its orchestrator runs."""
         return self._system.poll() is None
 
     def ended_within(self, seconds: float) -> bool:

@@ -52,7 +52,7 @@ class InterruptedRunError(SemcomError):
 
 @dataclass(frozen=True)
 class RunOutcome:
-    """Where a finished run lies, and what it came to."""
+    """A finished run: its folder and its results."""
 
     folder: Path
     results_digest: str
@@ -75,7 +75,7 @@ class BegunRun:
 
     @property
     def plan(self) -> Plan:
-        """What is to be sent, as the ledger holds it."""
+        """Return the plan, as the ledger holds it."""
         return self.sweep.plan
 
     def interrupted(self, exit_code: int = INTERRUPTED) -> InterruptedRunError:
@@ -87,11 +87,11 @@ class BegunRun:
 
 @dataclass(frozen=True, kw_only=True)
 class RunOptions:
-    """How a sweep is run.
+    """Options of a sweep.
 
-    `resume`: go on with a run that is there. `launch`: start the processes here; else they are
+    `resume`: continue a run that is there. `launch`: start the processes here; else they are
     started elsewhere and dial in. `report`: draws the report, if one is wanted. `command`: the
-    words that go on with it, see `orchestrator.results.resumption`.
+    words that resume it, see `orchestrator.results.resumption`.
     """
 
     resume: bool = False

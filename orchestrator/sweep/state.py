@@ -29,7 +29,7 @@ GROUP_POINTS_AHEAD = 4  # a link learns only with its next message that others h
 
 @dataclass
 class _Link:
-    """How far a link has come."""
+    """The progress of a link."""
 
     missing: dict[int, set[int]]  # point -> frames not recorded
     assigned: set[int] = field(default_factory=set)
@@ -64,7 +64,7 @@ class Sweep:
 
     @property
     def complete(self) -> bool:
-        """Whether every planned frame is recorded."""
+        """Return whether every planned frame is recorded."""
         return not any(link.missing for link in self._links.values())
 
     @property
@@ -74,7 +74,7 @@ class Sweep:
 
     @property
     def stuck(self) -> bool:
-        """Whether all that is missing needs a codec that no receiver takes."""
+        """Return whether all that is missing needs a codec that no receiver takes."""
         if self.complete or not self.refused:
             return False
         blocked = self._blocked
@@ -85,7 +85,7 @@ class Sweep:
         )
 
     def is_complete(self, link: str, point: int) -> bool:
-        """Whether every frame of a point is recorded for a link."""
+        """Return whether every frame of a point is recorded for a link."""
         return point not in self._links[link].missing
 
     @property
@@ -94,7 +94,7 @@ class Sweep:
         return sum(len(left) for link in self._links.values() for left in link.missing.values())
 
     def hello(self, hello: Hello) -> list[Message]:
-        """What the peer that says hello lacks.
+        """Return what the peer that says hello lacks.
 
         Raises:
             ConfigurationError: a transmitter of a link that is not in the plan.

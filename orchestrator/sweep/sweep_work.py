@@ -17,7 +17,7 @@ from semcom.telemetry import Telemetry
 
 
 class Watcher(Protocol):
-    """Who wants to know how a sweep gets on."""
+    """An observer of a sweep's progress."""
 
     def progress(self, recorded: int) -> None:
         """Frames were recorded."""
@@ -29,7 +29,7 @@ class Watcher(Protocol):
 
 
 class SweepWork:
-    """What the processes of a run are told until every frame is recorded; `Work`."""
+    """The work of a run until every frame is recorded; `Work`."""
 
     forget_after_s = math.inf  # who took part stays in sight
     interrupted = False
@@ -58,12 +58,12 @@ class SweepWork:
 
     @property
     def arithmetic(self) -> Mapping[Role, Arithmetic]:
-        """How the plan's processes compute."""
+        """Return how the plan's processes compute."""
         return self._sweep.plan.arithmetic
 
     @property
     def complete(self) -> bool:
-        """Whether every planned frame is recorded."""
+        """Return whether every planned frame is recorded."""
         return self._sweep.complete
 
     @property
@@ -85,12 +85,12 @@ class SweepWork:
         return self._sweep.hello(hello)
 
     def moves(self, hello: Hello) -> Sequence[Order]:
-        """Nobody waits for another's greeting."""
+        """Return no moves: no process waits for another's Hello."""
         del hello
         return []
 
     def other_arithmetic(self, hello: Hello, text: str) -> Exception | None:
-        """It ends the run, for good if a receiver may have answered before its hello was read."""
+        """End the run, permanently if a receiver may have answered before its Hello was read."""
         if hello.role == "receiver":
             text += "; it may have answered, so this run cannot be resumed"
             with suppress(StorageError):  # a full disk does not hide why the run ends

@@ -18,7 +18,7 @@ import torch
 from rich.progress import Progress
 
 from orchestrator.cli.terminal import Terminal
-from orchestrator.training.arguments import folder_to_write, parse, settings_of
+from orchestrator.training.arguments import as_typed, folder_to_write, parse, settings_of
 from orchestrator.training.artefacts import Artefact
 from orchestrator.training.data import Rank
 from orchestrator.training.loop import Run
@@ -60,7 +60,7 @@ def _main(words: list[str]) -> int:
         )
     try:
         if not is_rank() and (arguments.nproc > 1 or arguments.rendezvous):
-            os.environ[COMMAND] = command("semcom", "train", *words)
+            os.environ[COMMAND] = command("semcom", *as_typed(words))
             settings = settings_of(arguments)  # what is wrong is said once, before the ranks start
             return run_ranks(arguments, settings.name)
         _run(arguments)
@@ -69,8 +69,8 @@ def _main(words: list[str]) -> int:
         end_all_ranks(error.exit_code, lambda: tell_error(text))
         return error.exit_code
     except StoppedError as stopped:
-        again = os.environ.get(COMMAND) or command("semcom", "train", *words)
-        tell = partial(console.print, f"{stopped}; go on with: {again}")
+        again = os.environ.get(COMMAND) or command("semcom", *as_typed(words))
+        tell = partial(console.print, f"{stopped}; resume with: {again}")
         if spans_hosts() and not stopped.request.signal:  # another host's ranks were asked to
             end_all_ranks(stopped.exit_code, tell)
         else:

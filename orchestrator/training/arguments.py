@@ -17,31 +17,62 @@ from semcom.shards import DatasetManifest, read_manifest
 
 MAX_RANKS = 256
 ALL_SYSTEMS = [system for family in FAMILIES.values() for system in family.systems]
+TRAIN, SEARCH = "train", "search"
+ABOUT = {
+    TRAIN: (
+        "Train a codec: the stages of a system, then export and evaluation. The same command\n"
+        "resumes an interrupted training.",
+        "  semcom train shapes10 --preset smoke\n"
+        "  semcom train cifar10 --name mine --set stages.stage1.epochs=30",
+    ),
+    SEARCH: (
+        "Search the depths of the encoder's stages by KDL-DARTS, or by DARTS with\n"
+        "--set search.method=darts. The same command resumes an interrupted search.",
+        "  semcom search cifar10\n"
+        "  semcom search cifar10 --set search.method=darts --set search.seed=1",
+    ),
+}
 ALL_STAGES = dict.fromkeys(stage for family in FAMILIES.values() for stage in family.stages)
 
 
 def parse(argv: list[str]) -> argparse.Namespace:
-    """The arguments of a job.
+    """Return the arguments of a job.
 
     `words` are those that every rank is given, `settings_words` those of them that decide what is
     trained.
     """
-    ranks = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
-    ranks.add_argument("--nproc", type=_count, default=1, help="ranks on this host")
-    ranks.add_argument("--nnodes", type=_count, default=1, help="hosts")
-    ranks.add_argument("--rendezvous", metavar="HOST:PORT", help="where several hosts meet")
-    ranks.add_argument(
-        "--local-addr",
-        metavar="HOST",
-        help="this host as the others reach it; the one named in the rendezvous keeps the store",
+    placed, words = _ranks_parser().parse_known_args(argv)
+    parser = parser_of(as_typed(words)[0])
+    arguments = parser.parse_args(words, placed)
+    arguments.words = words
+    if arguments.command == SEARCH:
+        arguments.until = SEARCH
+    family = arguments.family or next(
+        (name for name, each in FAMILIES.items() if arguments.system in each.systems), "rkd"
     )
-    placed, words = ranks.parse_known_args(argv)
+    systems = FAMILIES[family].systems
+    arguments.system = arguments.system or systems[0]
+    if arguments.system not in systems:
+        parser.error(f"--system {arguments.system}: family {family} has {', '.join(systems)}")
+    arguments.family = family
+    lines = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
+    lines.add_argument("--progress")
+    _, arguments.settings_words = lines.parse_known_args(words)
+    return arguments
+
+
+def parser_of(command: str) -> argparse.ArgumentParser:
+    """Return the parser of `semcom train` or `semcom search`."""
+    about, example = ABOUT[command]
     parser = argparse.ArgumentParser(
-        prog="semcom train",
-        description="Train a codec: the stages of a system, then export and evaluation.",
-        parents=[ranks],
+        prog=f"semcom {command}",
+        description=about,
+        epilog=f"Examples:\n{example}",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        parents=[_ranks_parser()],
         allow_abbrev=False,
     )
+    parser.add_argument("--command", choices=ABOUT, default=TRAIN, help=argparse.SUPPRESS)
     parser.add_argument(
         "dataset",
         nargs="?",
@@ -61,22 +92,31 @@ def parse(argv: list[str]) -> argparse.Namespace:
     parser.add_argument(
         "--set", action="append", default=[], metavar="KEY=VALUE", help="any setting, by its path"
     )
-    parser.add_argument("--until", choices=ALL_STAGES, help="end after this stage")
+    stages = argparse.SUPPRESS if command == SEARCH else "end after this stage"
+    parser.add_argument("--until", choices=ALL_STAGES, help=stages)
     parser.add_argument("--progress", type=Path, help="file of JSON lines (WORK/NAME/...)")
-    arguments = parser.parse_args(words, placed)
-    arguments.words = words
-    family = arguments.family or next(
-        (name for name, each in FAMILIES.items() if arguments.system in each.systems), "rkd"
+    return parser
+
+
+def as_typed(words: list[str]) -> list[str]:
+    """Return the words of `semcom` that a user types for a job: the command and its arguments."""
+    named = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
+    named.add_argument("--command", choices=ABOUT, default=TRAIN)
+    found, rest = named.parse_known_args(words)
+    return [found.command, *rest]
+
+
+def _ranks_parser() -> argparse.ArgumentParser:
+    ranks = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
+    ranks.add_argument("--nproc", type=_count, default=1, help="ranks on this host")
+    ranks.add_argument("--nnodes", type=_count, default=1, help="hosts")
+    ranks.add_argument("--rendezvous", metavar="HOST:PORT", help="where several hosts meet")
+    ranks.add_argument(
+        "--local-addr",
+        metavar="HOST",
+        help="this host as the others reach it; the one named in the rendezvous keeps the store",
     )
-    systems = FAMILIES[family].systems
-    arguments.system = arguments.system or systems[0]
-    if arguments.system not in systems:
-        parser.error(f"--system {arguments.system}: family {family} has {', '.join(systems)}")
-    arguments.family = family
-    lines = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
-    lines.add_argument("--progress")
-    _, arguments.settings_words = lines.parse_known_args(words)
-    return arguments
+    return ranks
 
 
 def _presets_text() -> str:

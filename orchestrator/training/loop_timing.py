@@ -238,15 +238,25 @@ def bench(arguments: argparse.Namespace) -> list[dict[str, float]]:
     ]
 
 
+def parser() -> argparse.ArgumentParser:
+    """Return the parser of the command line."""
+    made = argparse.ArgumentParser(
+        prog="semcom bench training",
+        description=__doc__,
+        epilog="Example:\n  semcom bench training shapes10 --rounds 3",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    made.add_argument("dataset", nargs="?", default="shapes10", help="a data set (shapes10)")
+    made.add_argument("--data", type=Path, default=Path("data"), help="folder of data sets")
+    made.add_argument("--steps", type=int, default=64, help="steps of 128 images per round")
+    made.add_argument("--rounds", type=int, default=5, help="how often")
+    made.add_argument("--out", type=Path, help="a CSV file")
+    return made
+
+
 def main() -> int:
     """Run the benchmark; returns the exit code."""
-    parser = argparse.ArgumentParser(prog="semcom bench training", description=__doc__)
-    parser.add_argument("dataset", nargs="?", default="shapes10")
-    parser.add_argument("--data", type=Path, default=Path("data"), help="folder of data sets")
-    parser.add_argument("--steps", type=int, default=64, help="steps of 128 images per round")
-    parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--out", type=Path, help="a CSV file")
-    arguments = parser.parse_args()
+    arguments = parser().parse_args()
     try:
         rows = bench(arguments)
     except SemcomError as error:

@@ -107,7 +107,7 @@ def _torchrun(command: list[str]) -> int:
     except RendezvousError as error:
         raise ProcessFailedError(
             f"the other hosts have left or did not come: {error}; the same command on all of them "
-            "goes on from the last save",
+            "resumes from the last save",
             SemcomError.exit_code,
         ) from error
     except SignalException as asked:

@@ -82,7 +82,7 @@ def _of_classes(asked: Asked) -> settings.TrainingSettings:
     for codec in given_codecs(made).values():
         if codec.folder.resolve() == asked.out.resolve():
             raise ConfigurationError(
-                f"--name, --out: {asked.out} is the codec that the training is to go on from"
+                f"--name, --out: {asked.out} is the codec that the training starts from"
             )
     return made
 

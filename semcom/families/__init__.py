@@ -1,12 +1,12 @@
-"""Codec families: which there are, and what the running system must know of each (no torch).
+"""Codec families and what the running system needs of each (no torch).
 
     rkd           the paper's system: semantic encoder, channel-aware transformer, task head
     jscc          its baselines, which send the feature itself
     kd_semcom     sentences by a transformer codec, eight symbols a token
     semnoma       images, of several users at once over one channel, or over a plain link
-    torch-export  two programs of `torch.export`: any two modules of one's own
+    torch-export  two programs of `torch.export`: any two modules of yours
 
-A family of one's own is a `Family` that an installed package names under the entry-point group
+Your own family is a `Family` that an installed package names under the entry-point group
 `rkd_sc.families`. A manifest can only name a family; it never names code.
 """
 

@@ -5,7 +5,7 @@
 
 Real and imaginary parts take turns in the reals. Outputs are logits (N, T) of a classification, or
 images (N, C, H, W) of 0..1 of a reconstruction. A program holds operators and arrays alone, which
-`semcom.families.program_check` sees to: loading it runs no code of whoever exported it.
+`semcom.families.program_check` sees to: loading it runs no code of its author.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ if TYPE_CHECKING:  # checkpoints know families
 
 
 class ExportedArchitecture(BaseModel):
-    """What both programs take, and how large they are."""
+    """Input of both programs, and their sizes."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 

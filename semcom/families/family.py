@@ -130,7 +130,7 @@ LoadReceiver = Callable[["Checkpoint", Engine, str, int], ReceiverHalf]
 
 @dataclass(frozen=True, kw_only=True)
 class Family:
-    """What the running system knows of a family.
+    """A family as the running system uses it.
 
     Code is named as `module:attribute`, so that each process imports only the half it runs.
 

@@ -24,7 +24,7 @@ Width = Annotated[int, Field(ge=8, le=1024, multiple_of=2)]
 
 
 class SemnomaArchitecture(BaseModel):
-    """What both ends are made of.
+    """Architecture of both ends.
 
     `csi: aligned` turns what is received by the phase of the user's own gain, and tells a decoder
     every gain of the slot. `csi: own` is as published: what is received stays as it is, a decoder

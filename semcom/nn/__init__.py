@@ -1,1 +1,1 @@
-"""What both ends of a link need of torch: blocks, symbols, weights. No whole model, no loss."""
+"""Building blocks of both ends in torch: blocks, symbols, weights. No whole model, no loss."""

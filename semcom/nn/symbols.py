@@ -15,8 +15,8 @@ from torch import Tensor
 def normalize_power(codeword_Bc: Tensor, used_B: Tensor | None = None) -> Tensor:
     """Scale each row to mean square 1/2 per real, that is mean |z|^2 = 1 per complex symbol.
 
-    Per image, never per batch: a neighbour changes nobody's SNR. A zero row stays zero. `used_B`:
-    how many reals of each row are sent, where the others are zero.
+    Per image, never per batch: a neighbour changes no other row's SNR. A zero row stays zero.
+    `used_B`: how many reals of each row are sent, where the others are zero.
     """
     mean_square_B1 = codeword_Bc.square().mean(dim=1, keepdim=True)
     if used_B is not None:

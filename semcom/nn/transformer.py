@@ -26,7 +26,7 @@ class Attention(nn.Module):
         self.output = nn.Linear(width, width)
 
     def keys(self, memory_BSD: Tensor) -> Keys:
-        """What is attended to."""
+        """Return the keys and values of the attention."""
         return self._split(self.key(memory_BSD)), self._split(self.value(memory_BSD))
 
     def forward(self, x_BTD: Tensor, keys: Keys, mask: Tensor | None) -> Tensor:

@@ -4,7 +4,7 @@
     reconstruction   an image per image; PSNR, mean squared error, SSIM
     text             a sentence per sentence; BLEU, word, character and bit error rates
 
-A task of one's own is a subclass of `Task` that an installed package names under the entry-point
+Your own task is a subclass of `Task` that an installed package names under the entry-point
 group `rkd_sc.tasks`.
 """
 

@@ -71,7 +71,7 @@ class Metric:
 
     @property
     def scale(self) -> float:
-        """What a value is multiplied by where it is printed."""
+        """Return the factor between a value and its printed number."""
         return 100.0 if self.unit == "%" else 1.0
 
     def number(self, value: float, *, short: bool = False) -> str:

@@ -37,7 +37,7 @@ Tokens = npt.NDArray[np.uint16]
 
 @dataclass(frozen=True)
 class Sentences:
-    """What answers are judged by: tokens_NL uint16, filled up with PAD, and what they mean."""
+    """References of answers: tokens_NL uint16, filled up with PAD, and their vocabulary."""
 
     tokens_NL: Tokens
     vocabulary: Vocabulary

@@ -100,7 +100,7 @@ def test_a_second_sigterm_while_the_report_is_drawn_ends_at_once_and_says_how_to
     printed, _ = process.communicate()
     assert process.returncode == 143, printed
     assert "SIGTERM again: ends at once" in printed
-    assert "go on with: semcom sweep" in printed
+    assert "resume with: semcom sweep" in printed
     assert not (run / "report.html").exists()
     code, printed = command("sweep", scenario, "--out", run, "--resume", cwd=workplace)
     assert code == 0, printed
@@ -121,4 +121,4 @@ def test_a_command_that_waits_is_ended_though_the_shell_ignores_sigint(
     printed, _ = process.communicate()
     assert process.returncode == 128 + number, printed
     assert f"{number.name}: finishing" in printed
-    assert "interrupted with 120 of 120 frames to go; go on with: semcom sweep" in printed
+    assert "interrupted with 120 of 120 frames to go; resume with: semcom sweep" in printed

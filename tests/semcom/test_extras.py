@@ -32,7 +32,7 @@ def packages(requirements: list[str]) -> set[str]:
 
 def test_table_is_that_of_pyproject() -> None:
     assert set(BASE) == packages(PROJECT["dependencies"])
-    assert set(EXTRAS) == set(OPTIONAL) - {"all", "dev"}
+    assert set(EXTRAS) == set(OPTIONAL) - {"all", "dev", "docs"}
     for extra, names in EXTRAS.items():
         assert set(names) == packages(OPTIONAL[extra]), extra
     assert packages(OPTIONAL["all"]) == {name for names in EXTRAS.values() for name in names}

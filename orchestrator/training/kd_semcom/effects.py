@@ -44,7 +44,7 @@ def _idle(settings: SentenceTrainingSettings, until: str | None) -> Reasons:
             if name not in runs:
                 yield f"{group}.{name}", f"the command does not run stage {name}"
     if "student" not in runs:
-        yield "distillation", f"{system} follows nobody here"
+        yield "distillation", f"{system} follows no teacher here"
     if "teacher" not in runs:
         yield "teacher", f"{system} has no teacher"
         yield "sentences", f"{system} learns from `transfer` sentences"

@@ -92,7 +92,10 @@ def semcom(place, monkeypatch, capsys):
         (["evaluate", "cat", "--images", "1000"], "data set tiny has 60"),
         (["evaluate", "--scenario", "nowhere.yaml"], "no such file"),
         (["evaluate", "--scenario", "scenario.yaml", "--seeds", "1"], "says all points"),
-        (["sweep", "scenario.yaml", "--name", "x"], "--name is that of a live system"),
+        (
+            ["sweep", "scenario.yaml", "--live-name", "x"],
+            "--live-name has an effect only with --live",
+        ),
         (["sweep", "scenario.yaml", "--live", "--no-launch"], "no effect with --live"),
         (["footprint"], "name at least one codec"),
         (["footprint", "nobody"], "no codec 'nobody'"),

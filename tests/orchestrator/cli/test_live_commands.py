@@ -39,7 +39,8 @@ def test_settings_of_a_model_are_read_as_yaml(sent):
         ({"settings": ["=1"]}, "--set =1: expected KEY=VALUE"),
         ({"settings": ["a=[1"]}, "--set a="),
         ({"model": "magic"}, "no channel model 'magic' is installed"),
-        ({}, "nothing is to be changed"),
+        ({}, "nothing to change: give --snr-db, --model, --set or --follow"),
+        ({"snr_db": 3.0, "follow": True}, "give --snr-db or --follow, not both"),
     ],
 )
 def test_wrong_setting_is_one_line_and_nothing_is_sent(sent, options, expected):

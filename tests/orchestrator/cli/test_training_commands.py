@@ -53,7 +53,7 @@ def drawn(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, Path]]:
         ),
         (["train", "--data=d", "--help"], ["--data=d", "--help"], []),
         (["train", "my-own-set"], ["my-own-set"], []),
-        (["search", "cifar100"], ["cifar100", "--until", "search"], []),
+        (["search", "cifar100"], ["cifar100", "--command", "search"], []),
     ],
 )
 def test_words_are_handed_on_and_drawn_sets_drawn(

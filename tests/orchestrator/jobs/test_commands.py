@@ -77,7 +77,8 @@ def here(queue, monkeypatch, capsys):
 def test_job_is_submitted_watched_cancelled_restarted_and_listed(queue, here, tmp_path):
     gate = tmp_path / "gate"
     code, text = jobs(queue, "submit", "shapes10", "--name", "mine", "--gate", gate, "--nproc", 2)
-    assert (code, text.strip()) == (0, "1")
+    said = "job 1 is queued: mine, trained on shapes10 with preset compact"
+    assert (code, text.splitlines()) == (0, ["1", said])
     job = queue.store.job(1)
     assert job.arguments == (
         "shapes10", "--preset", "compact", "--system", "rkd-sc", "--gate", str(gate),
@@ -107,7 +108,7 @@ def test_failed_job_is_listed_with_its_error_and_foreground_ends_with_its_code(q
     options = ["--fail", "5", "--system", "jscc-student", "--preset", "paper_literal"]
     code, text = jobs(queue, "submit", "shapes10", *options, "--foreground")
     assert code == 5
-    assert text.startswith("1\n")
+    assert text.startswith("1\njob 1 is queued: ")
     assert instance.find(queue.folder) is None
     text = here("list")[1]
     assert "job 1 shapes10-paper-literal-jscc-student: exit code 5: no data set of" in text
@@ -127,7 +128,7 @@ def test_ctrl_c_of_a_queue_in_the_foreground_says_how_to_go_on(queue, tmp_path):
     shown.send_signal(signal.SIGINT)
     text, _ = shown.communicate(timeout=DEADLINE_S)
     assert shown.returncode == 130, text
-    assert "job 1 is queued; go on with: semcom jobs serve --work training" in text
+    assert "job 1 is queued; resume with: semcom jobs serve --work training" in text
     assert queue.store.job(1).state == "queued"
 
 

@@ -83,10 +83,11 @@ def test_a_sweep_is_finished_and_says_why_there_is_no_report(undrawable, tmp_pat
     assert manifest["results_digest"] == outcome.results_digest
     print_outcome(outcome)
     lines = capsys.readouterr().out.splitlines()
-    assert len(lines) == 2
+    assert len(lines) == 3
+    assert lines[1] == f"results: {tmp_path / 'results.csv'}"
     assert lines[0].startswith(f"results digest {outcome.results_digest}")
-    assert lines[1].startswith("no report: cannot draw ")
-    assert lines[1].endswith(f"; draw it with: semcom report {tmp_path}")
+    assert lines[2].startswith("no report: cannot draw ")
+    assert lines[2].endswith(f"; draw it with: semcom report {tmp_path}")
 
 
 @pytest.mark.parametrize("undrawable", FAILURES, indirect=True, ids=lambda e: type(e).__name__)

@@ -151,7 +151,7 @@ class TestSweep:
         path, params = taken(text)
         assert path == "semcom sweep"
         assert Path(params["scenario"]) == Path(place / "s.yaml")
-        assert (Path(params["runs"]), params["name"]) == (place, "live")
+        assert (Path(params["runs"]), params["live_name"]) == (place, "live")
         assert (params["live"], params["resume"], params["report"]) == (True, True, False)
 
 
@@ -254,13 +254,12 @@ class TestOthers:
         path, params = taken(refusal(store.job, 7))
         store.close()
         assert (path, Path(params["work"])) == ("semcom jobs list", place / "work")
-        path, params = taken(f"go on with: {serve_command(place / 'work')}")
+        path, params = taken(f"resume with: {serve_command(place / 'work')}")
         assert (path, Path(params["work"])) == ("semcom jobs serve", place / "work")
 
-    def test_codecs(self, place):
-        path, params = taken(refusal(Catalog(place / "codecs").open, "shapes10"))
-        assert path == "semcom checkpoints export"
-        assert (params["name"], Path(params["target"])) == ("shapes10", place / "codecs")
+    def test_codecs_that_ship_need_no_hint(self, place):
+        assert Catalog(place / "codecs").is_shipped("shapes10")
+        assert "resume with" not in refusal(Catalog(place / "codecs").open, "nobody")
 
     def test_data_sets(self, place):
         path, params = taken(refusal(read_manifest, place / "data" / "cifar10"))

@@ -307,7 +307,7 @@ class TestReadOnly:
 
     def test_one_that_is_not_complete_says_that_it_cannot_go_on(self, begun, shared):
         plan = plan_of(begun)
-        with pytest.raises(StorageError, match="cannot be written, so its run cannot go on"):
+        with pytest.raises(StorageError, match="cannot be written, so its run cannot be resumed"):
             open_finished(begun, plan)
 
 

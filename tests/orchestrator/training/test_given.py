@@ -214,7 +214,7 @@ def test_the_codec_that_was_opened_is_recorded_whatever_its_folder_holds_later(
             2,
             "only as",
         ),
-        (["init_from=OUT", "depths=preset"], 2, "OUT is the codec that the training is to go on"),
+        (["init_from=OUT", "depths=preset"], 2, "OUT is the codec that the training starts from"),
     ],
 )
 def test_a_codec_that_does_not_fit_is_one_line(

@@ -271,7 +271,7 @@ def test_presets_have_the_networks_of_table_i(data_dir, tmp_path):
     ("words", "complaint"),
     [
         (["--set", "stages.baseline.lr=0.1"], "does not run stage baseline"),
-        (["--system", "deepsc", "--set", "distillation.x=0"], "deepsc follows nobody here"),
+        (["--system", "deepsc", "--set", "distillation.x=0"], "deepsc follows no teacher here"),
         (["--set", "channels.student.delay=3"], "channels.student.interferers is 0"),
         (["--set", "distillation.x=0.9"], "above 1 in total"),
         (["--set", "architecture.width=24"], "differ in one of|over 4 heads|width"),

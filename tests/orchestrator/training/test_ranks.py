@@ -141,7 +141,7 @@ def test_sigterm_saves_and_the_resumed_run_has_the_same_bits(
     stopped.send_signal(signal.SIGTERM)
     output = finish(stopped)
     assert stopped.returncode == 143, output
-    assert "go on with: semcom train" in output
+    assert "resume with: semcom train" in output
     assert not list((tmp_path / "stopped").glob("work/artefacts/*/*/weights.safetensors"))
 
     resumed = start_training(data_dir, tmp_path / "stopped", *LONG[1])
@@ -223,7 +223,7 @@ def test_sigterm_on_one_host_saves_and_ends_all_and_they_go_on_to_the_same_bits(
     hosts[1].send_signal(signal.SIGTERM)
     outputs = [finish(host) for host in hosts]
     assert [host.returncode for host in hosts] == [143, 143], outputs
-    assert all("go on with: semcom train" in output for output in outputs), outputs
+    assert all("resume with: semcom train" in output for output in outputs), outputs
     assert not list(tmp_path.glob("work/artefacts/*/*/weights.safetensors"))
 
     resumed = start()
