@@ -103,10 +103,13 @@ class Broker:
             raise ProtocolError("unexpected", "an answer from a receiver that never said hello")
         if message.key is None:
             return []
-        sent = name_of(self._passage.meetings.answers_to(message.key))
+        meetings = self._passage.meetings
+        group = meetings.group(message.key)
+        sent = name_of(message.key if group is None else meetings.received_as(group, message.key))
         if isinstance(message, TaskResult):
             self._receivers.answered(sender, sent, now_s)
-            self._passage.meetings.answered(message.key)
+            if group is not None:
+                meetings.answered(group, message.key)
         else:
             self._receivers.refused(sender, sent, _words(message), now_s)
         transmitter = self.transmitters.get(message.key.link)

@@ -21,12 +21,10 @@ class Meetings:
         """Return the group in which a frame meets others."""
         return self._points.group(key)
 
-    def answers_to(self, key: FrameKey) -> FrameKey:
-        """Return the key of the frame that a receiver was sent for this one."""
-        group = self.group(key)
-        if group is None or group.kind == "interference":
-            return key
-        return key.of_link(group.links[0])
+    @staticmethod
+    def received_as(group: Group, key: FrameKey) -> FrameKey:
+        """Return the key of the frame that a receiver was sent for a member's."""
+        return key.of_link(group.links[0]) if group.kind == "superposition" else key
 
     def take(self, group: Group, frame: Held) -> Slot | None:
         """Return the slot of a frame if it is complete; None where it is held.
@@ -36,11 +34,9 @@ class Meetings:
         """
         return self._slots_of(frame.message.key.run, group).take(frame)
 
-    def answered(self, key: FrameKey) -> None:
+    def answered(self, group: Group, key: FrameKey) -> None:
         """An answer has passed."""
-        group = self.group(key)
-        if group is not None:
-            self._slots_of(key.run, group).answered(key)
+        self._slots_of(key.run, group).answered(key)
 
     def wanted(self, now_s: float) -> Iterator[FrameKey]:
         """Return frames that slots lack, each once a second; forget what nobody needs."""

@@ -203,11 +203,13 @@ class Connections:
                 total += LONG_OVERHEAD - SHORT_OVERHEAD
         return total + extra * len(parts)
 
-    def took(self, peer: bytes, parts: Sequence[bytes], *, fd: Callable[[], int]) -> None:
-        """A message of a peer was read; `fd` is asked for the first one's connection."""
-        connection = self._of.get(peer) or self.opened(fd(), peer=peer)
-        if connection is not None:
-            connection.taken += self.on_wire(parts)
+    def took(self, peer: bytes, parts: Sequence[bytes]) -> bool:
+        """A message of a peer was read; False where its connection is not known."""
+        connection = self._of.get(peer)
+        if connection is None:
+            return False
+        connection.taken += self.on_wire(parts)
+        return True
 
     def took_too_many(self, peer: bytes, part: bytes, *, hang_up: bool) -> None:
         """A part was read that is one too many for its message."""

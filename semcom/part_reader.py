@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from functools import partial
 from typing import NamedTuple
 
 import zmq
@@ -10,7 +9,7 @@ import zmq
 from semcom.connections import Connections
 from semcom.wire import PARTS
 
-DO_NOT_WAIT = int(zmq.NOBLOCK)  # a flag as an enum is converted at each call
+WAIT, DO_NOT_WAIT = 0, int(zmq.NOBLOCK)  # a flag as an enum is converted at each call
 MANY_PARTS = 4096  # of a message that is dropped, at a time
 
 
@@ -38,7 +37,7 @@ class PartReader:
 
         What is beyond that is dropped in the next calls.
         """
-        if not self._drop_rest():
+        if self._dropping is not None and not self._drop_rest():
             return None
         try:
             first = self._socket.recv(DO_NOT_WAIT, copy=False)
@@ -46,10 +45,14 @@ class PartReader:
             return None
         sender = first.bytes if self._router else b""
         parts, last = [] if self._router else [first.bytes], first
+        recv = self._socket.recv
         while last.more and len(parts) <= PARTS:
-            last = self._socket.recv(copy=False)
+            last = recv(WAIT, copy=False)
             parts.append(last.bytes)
-        self._connections.took(sender, parts, fd=partial(_descriptor, first))
+        connections = self._connections
+        if not connections.took(sender, parts):
+            connections.opened(_descriptor(first), peer=sender)
+            connections.took(sender, parts)
         self._dropping = sender if last.more else None
         return ReadParts(sender, parts, last)
 

@@ -20,7 +20,7 @@ from semcom.authenticator import Authenticator
 from semcom.bounds import BOUND, DIALLED, Bounds
 from semcom.connections import CURVE_OVERHEAD, Connections
 from semcom.errors import AuthenticationError, ConfigurationError, PortInUseError, ProtocolError
-from semcom.messages import Message, Role
+from semcom.messages import Message, Refusal, Role
 from semcom.part_reader import PartReader
 from semcom.ports import free_ports
 from semcom.security import Security
@@ -188,7 +188,6 @@ class Endpoint:
             return None
         sender, parts = read.sender, read.parts
         speaker = None if self._security is None else _speaker(read.last)
-        answerable = not wire.is_refusal(parts)
         try:
             message, payload = wire.decode(parts)
             if self._security is not None and self._router:
@@ -196,10 +195,10 @@ class Endpoint:
         except ProtocolError as error:
             if self.contact is not None:
                 self.contact.misread(error)
-            return Received(sender, None, wire.EMPTY, error, answerable)
+            return Received(sender, None, wire.EMPTY, error, not wire.is_refusal(parts))
         if self.contact is not None:
             self.contact.hear(message)
-        return Received(sender, message, payload, None, answerable, parts)
+        return Received(sender, message, payload, None, not isinstance(message, Refusal), parts)
 
     def take_events(self) -> None:
         """Look at what became of handshakes.

@@ -46,6 +46,13 @@ class Machine:
         return Connections("uplink", bounds, keyed=keyed, bound=True, kernel=kernel)
 
 
+def take(connections: Connections, peer: bytes, parts: list[bytes], *, fd: int) -> None:
+    """A message is read, as the reader of a socket does."""
+    if not connections.took(peer, parts):
+        connections.opened(fd, peer=peer)
+        connections.took(peer, parts)
+
+
 @pytest.fixture
 def machine() -> Machine:
     return Machine()
@@ -57,7 +64,7 @@ def test_what_was_read_waits_no_more(machine):
     connections.opened(5)
     for number in range(1, 100):
         machine.connect(5, received=number * len(message(parts)))
-        connections.took(b"peer", parts, fd=lambda: 5)
+        take(connections, b"peer", parts, fd=5)
         connections.check(float(number))
     assert machine.ended == []
     assert connections.hung_up == 0
@@ -142,7 +149,7 @@ def test_check_is_due_more_often_while_much_waits(machine):
 def test_nothing_more_is_sent_to_a_peer_that_does_not_acknowledge(machine):
     connections, parts = machine.connections(), [b"x" * 1000]
     machine.connect(5)
-    connections.took(b"peer", [b"hello"], fd=lambda: 5)
+    take(connections, b"peer", [b"hello"], fd=5)
     sent = 0
     while connections.room_for(b"peer", connections.on_wire(parts)):
         connections.put(b"peer", connections.on_wire(parts))
@@ -161,7 +168,7 @@ def test_all_peers_together_have_a_bound_too(machine):
     sent = 0
     for fd in range(3, 10):
         machine.connect(fd)
-        connections.took(b"%d" % fd, [b"hello"], fd=lambda fd=fd: fd)
+        take(connections, b"%d" % fd, [b"hello"], fd=fd)
         while connections.room_for(b"%d" % fd, connections.on_wire(parts)):
             connections.put(b"%d" % fd, connections.on_wire(parts))
             sent += 1000
@@ -173,7 +180,7 @@ def test_all_peers_together_have_a_bound_too(machine):
 def test_connection_that_is_gone_is_forgotten_and_a_descriptor_used_again_is_another(machine):
     connections = machine.connections()
     machine.connect(5, received=9000, port=1)
-    connections.took(b"old", [b"x"], fd=lambda: 5)
+    take(connections, b"old", [b"x"], fd=5)
     machine.connect(5, received=10, port=2)
     connections.opened(5)
     machine.connect(5, received=9000, port=2)
@@ -195,18 +202,18 @@ def test_of_too_many_connections_those_that_said_nothing_go(machine):
         machine.connect(fd, received=7)
         connections.opened(fd)
         if fd != 17:
-            connections.took(b"%d" % fd, [b"hello"], fd=lambda fd=fd: fd)
+            take(connections, b"%d" % fd, [b"hello"], fd=fd)
     for fd in (5001, 5002):
         machine.connect(fd, received=7)
         connections.opened(fd)
-        connections.took(b"%d" % fd, [b"hello"], fd=lambda fd=fd: fd)
+        take(connections, b"%d" % fd, [b"hello"], fd=fd)
     connections.check(1.0)
     assert machine.ended == [17, 5002]
 
 
 def test_without_counts_nothing_is_bounded_here(machine):
     connections = machine.connections()
-    connections.took(b"peer", [b"x"], fd=lambda: -1)
+    take(connections, b"peer", [b"x"], fd=-1)
     connections.put(b"peer", connections.on_wire([b"x"]))
     assert connections.room_for(b"peer", connections.on_wire([b"x" * 10**6]))
     assert len(connections) == 0
