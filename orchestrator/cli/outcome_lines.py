@@ -5,6 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 from orchestrator.cli.terminal import console
+from orchestrator.evaluation.part_choice import Part
+from orchestrator.results.resumption import merge_hint
 from orchestrator.sweep.run import RunOutcome
 from semcom.plain_text import command, one_line
 
@@ -16,6 +18,14 @@ def print_outcome(outcome: RunOutcome) -> None:
         console.print(f"report: {outcome.report}")
     if outcome.undrawn is not None:
         print_undrawn(outcome.folder, outcome.undrawn)
+
+
+def print_part(outcome: RunOutcome, part: Part) -> None:
+    """Print that a part is there, and what puts all of them together."""
+    parts = outcome.folder.parent
+    merged = merge_hint(parts.with_name(f"{parts.name}-merged"), [parts])
+    console.print(f"part {part} is in {outcome.folder}, in {outcome.seconds:.0f} s")
+    console.print(f"when all parts are there: {merged}")
 
 
 def print_results(digest: str, seconds: float) -> None:

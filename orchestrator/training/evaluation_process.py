@@ -12,7 +12,8 @@ from collections.abc import Iterator
 
 from pydantic import ValidationError
 
-from orchestrator.training.task_evaluation import GroupEvaluation, TaskEvaluation
+from orchestrator.training.evaluator import evaluator_of
+from orchestrator.training.task_evaluation import GroupEvaluation, LastCodec, TaskEvaluation
 from semcom.entry import run_process
 from semcom.errors import INTERRUPTED, ConfigurationError, SemcomError
 from semcom.evaluation_messages import (
@@ -23,15 +24,21 @@ from semcom.evaluation_messages import (
 from semcom.stop_signals import in_silence
 
 
-def run_job(job: EvaluationJob) -> Iterator[EvaluationLine]:
-    """Work through all tasks, each codec by itself.
+def run_job(job: EvaluationJob, codecs: LastCodec | None = None) -> Iterator[EvaluationLine]:
+    """Say who computes, then work through all tasks, each codec by itself.
+
+    Args:
+        job: what is asked for.
+        codecs: what keeps the last codec, where several jobs follow one another.
 
     Raises:
         SemcomError: a codec or a data set is not the one that was planned, or is damaged.
     """
+    codecs = LastCodec() if codecs is None else codecs
+    yield evaluator_of(job)
     for number, task in enumerate(job.tasks):
         kind = TaskEvaluation if task.group is None else GroupEvaluation
-        yield from kind(job, number).lines()
+        yield from kind(job, number, codecs).lines()
 
 
 def main() -> int:
