@@ -13,6 +13,7 @@ import typer
 from rich.progress import Progress
 
 from orchestrator.cli.bench_commands import bench_app
+from orchestrator.cli.cluster_commands import merge
 from orchestrator.cli.evaluation_commands import evaluate, footprint, report
 from orchestrator.cli.job_commands import jobs_app
 from orchestrator.cli.key_commands import keys
@@ -72,7 +73,7 @@ app.add_typer(codec_app, name="codec")
 app.add_typer(jobs_app, name="jobs")
 app.add_typer(bench_app, name="bench")
 
-for command in (up, status, down, evaluate, footprint, keys, report, soak):
+for command in (up, status, down, evaluate, merge, footprint, keys, report, soak):
     app.command()(command)
 for training in (train, search):
     app.command(**HANDED_ON)(training)
