@@ -10,7 +10,7 @@ import typer
 from rich.progress import Progress
 
 from orchestrator.cli.options import CodecDir, DataDir, RunsDir
-from orchestrator.cli.outcome_lines import print_outcome, print_part
+from orchestrator.cli.outcome_lines import print_outcome, print_part, print_slurm_script
 from orchestrator.cli.terminal import console, progress_bar
 from orchestrator.datasets.prepare import draw_missing
 from orchestrator.evaluation.one_process import run_evaluation
@@ -90,6 +90,10 @@ def evaluate(  # noqa: PLR0913 - the options of a command
         str | None,
         typer.Option(help="Only a part, as 3/10, auto/10 or auto in an array; see semcom merge."),
     ] = None,
+    slurm_script: Annotated[
+        Path | None,
+        typer.Option("--slurm-script", help="Write a batch script for --part auto/N, and no more."),
+    ] = None,
     out: Annotated[
         Path | None,
         typer.Option(help="The evaluation's folder (RUNS/NAME-evaluation), or that of all parts."),
@@ -126,10 +130,14 @@ def evaluate(  # noqa: PLR0913 - the options of a command
     given["--scenario"] = scenario
     words = [EVALUATE, *codecs, *folder_words(folders)]
     words += [str(word) for name, value in given.items() for word in option(name, value)]
+    parts = out or runs / f"{name}-parts"
+    if slurm_script is not None:
+        print_slurm_script(wanted, words, part=part, out=parts, script=slurm_script)
+        return
     if part is None:
         _evaluate(wanted, out or runs / name, folders, words)
         return
-    chosen, parts = parse_part(part), out or runs / f"{name}-parts"
+    chosen = parse_part(part)
     words = part_words(words, str(chosen))
     _evaluate(wanted, parts / chosen.folder, folders, words, part=chosen)
 
