@@ -1,8 +1,8 @@
 """What the orchestrator asks of an evaluating process, and what it answers, as lines of JSON.
 
-    orchestrator -> stdin of the process    one EvaluationJob
-    its stdout   -> orchestrator            Evaluator, EncodedImages, EvaluatedPoint ...,
-                                            EvaluationError
+    orchestrator -> stdin of the process    EvaluationJob, one after the other
+    its stdout   -> orchestrator            of each job: Evaluator, EncodedImages,
+                                            EvaluatedPoint ..., Finished or EvaluationError
 
 The job holds nothing but points that are missing, so it is also how an evaluation goes on.
 """
@@ -107,6 +107,12 @@ class EvaluatedPoint(Line):
     frames: list[EvaluatedFrame]
 
 
+class Finished(Line):
+    """All of a job has been answered; the last line of it."""
+
+    event: Literal["finished"] = "finished"
+
+
 class EvaluationError(Line):
     """The process gives up; the last line it writes."""
 
@@ -115,7 +121,7 @@ class EvaluationError(Line):
     detail: str
 
 
-EvaluationLine = Evaluator | EncodedImages | EvaluatedPoint | EvaluationError
+EvaluationLine = Evaluator | Finished | EncodedImages | EvaluatedPoint | EvaluationError
 _LINE: TypeAdapter[EvaluationLine] = TypeAdapter(
     Annotated[EvaluationLine, Field(discriminator="event")]
 )

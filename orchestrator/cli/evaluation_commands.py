@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -13,6 +14,7 @@ from orchestrator.cli.options import CodecDir, DataDir, RunsDir
 from orchestrator.cli.outcome_lines import print_outcome, print_part, print_slurm_script
 from orchestrator.cli.terminal import console, progress_bar
 from orchestrator.datasets.prepare import draw_missing
+from orchestrator.evaluation.on_cluster import run_on_cluster
 from orchestrator.evaluation.one_process import run_evaluation
 from orchestrator.evaluation.part_choice import Part, parse_part
 from orchestrator.evaluation.scenario_of_codecs import (
@@ -35,11 +37,11 @@ from orchestrator.reports.ratios import RATIO_SNR_DB
 from orchestrator.reports.report import markdown_report, source_tables, write_report
 from orchestrator.reports.report_sources import read_sources
 from orchestrator.results.resumption import EVALUATE, folder_words, going_on, part_words
-from orchestrator.sweep.run import InterruptedRunError
+from orchestrator.sweep.run import InterruptedRunError, RunOutcome
 from semcom.architecture import TABLE_III_DEPTHS
 from semcom.children import run_module
 from semcom.errors import ConfigurationError
-from semcom.extras import require
+from semcom.extras import needed_by, require
 from semcom.plain_text import command, option
 
 PAPER_DATASETS = tuple(dict.fromkeys(dataset for _, dataset in TABLE_III_DEPTHS))
@@ -90,6 +92,10 @@ def evaluate(  # noqa: PLR0913 - the options of a command
         str | None,
         typer.Option(help="Only a part, as 3/10, auto/10 or auto in an array; see semcom merge."),
     ] = None,
+    on: Annotated[
+        str | None,
+        typer.Option(help="On a Ray cluster: ray for one here, ray://HOST, auto or HOST:PORT."),
+    ] = None,
     slurm_script: Annotated[
         Path | None,
         typer.Option("--slurm-script", help="Write a batch script for --part auto/N, and no more."),
@@ -130,6 +136,11 @@ def evaluate(  # noqa: PLR0913 - the options of a command
     given["--scenario"] = scenario
     words = [EVALUATE, *codecs, *folder_words(folders)]
     words += [str(word) for name, value in given.items() for word in option(name, value)]
+    if on is not None:
+        if part is not None or slurm_script is not None:
+            raise ConfigurationError("--on computes all parts: leave out --part and --slurm-script")
+        _evaluate(wanted, out or runs / name, folders, [*words, "--on", on], on=on)
+        return
     parts = out or runs / f"{name}-parts"
     if slurm_script is not None:
         print_slurm_script(wanted, words, part=part, out=parts, script=slurm_script)
@@ -221,17 +232,18 @@ def _evaluate(
     words: Sequence[str],
     *,
     part: Part | None = None,
+    on: str | None = None,
 ) -> None:
     draw_missing((link.dataset for link in scenario.links.values()), folders.data)
+    run = partial(run_evaluation, part=part) if on is None else on_ray(on)
     try:
         with progress_bar() as progress:
-            outcome = run_evaluation(
+            outcome = run(
                 scenario,
                 folder,
                 folders=folders,
                 watcher=lambda plan: EvaluationBar(progress, plan, part),
                 command=words,
-                part=part,
             )
     except InterruptedRunError as error:
         text = f"{error}; go on with: {going_on(words, folder)}"
@@ -241,6 +253,18 @@ def _evaluate(
         return
     print_folders([folder])
     print_outcome(outcome)
+
+
+def on_ray(address: str) -> Callable[..., RunOutcome]:
+    """Return what evaluates on a Ray cluster.
+
+    Raises:
+        ConfigurationError: Ray is not installed.
+    """
+    with needed_by("semcom evaluate --on", "ray"):
+        from orchestrator.evaluation.on_ray import connected  # noqa: PLC0415 - few have it
+
+    return partial(run_on_cluster, cluster=partial(connected, address))
 
 
 def print_folders(folders: Sequence[Path]) -> None:

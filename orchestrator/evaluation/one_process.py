@@ -8,14 +8,14 @@ of their own (`orchestrator/training/evaluation_process.py`); this one plans and
 from __future__ import annotations
 
 import secrets
-import subprocess
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
 
 from orchestrator.evaluation.begun_evaluation import BegunEvaluation, open_evaluation
 from orchestrator.evaluation.evaluation_jobs import job_of
+from orchestrator.evaluation.job_process import PROCESS, JobProcess
 from orchestrator.evaluation.part_choice import Part
 from orchestrator.evaluation.recorder import EvaluationWatcher, Recorder
 from orchestrator.evaluation.sibling_parts import notice_of_siblings
@@ -35,13 +35,9 @@ from orchestrator.results.run_folder import (
 )
 from orchestrator.results.run_lock import alone_in
 from orchestrator.sweep.run import InterruptedRunError, RunOutcome
-from semcom.children import start_module
-from semcom.errors import SemcomError
-from semcom.evaluation_messages import EvaluationJob, EvaluationLine, Evaluator, parse_line
+from semcom.evaluation_messages import EvaluationJob, EvaluationLine, Evaluator
 from semcom.files import is_there
 from semcom.stop_signals import Stopped, stopping_at_once
-
-PROCESS = "orchestrator.training.evaluation_process"
 
 
 def run_evaluation(
@@ -130,29 +126,8 @@ def evaluating_process(job: EvaluationJob) -> Iterator[Iterator[EvaluationLine]]
     Raises:
         InterruptedRunError: Ctrl-C or SIGTERM inside the block.
     """
-    process = start_module(PROCESS, keep_memory=True, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
     try:
-        with stopping_at_once():
-            yield _lines(process, job)
+        with JobProcess(PROCESS) as process, stopping_at_once():
+            yield process.lines(job)
     except Stopped as stopped:
         raise InterruptedRunError("interrupted", stopped.exit_code) from stopped
-    finally:
-        process.terminate()
-        if process.stdout is not None:
-            process.stdout.close()
-        process.wait()
-
-
-def _lines(process: subprocess.Popen[bytes], job: EvaluationJob) -> Iterator[EvaluationLine]:
-    assert process.stdin is not None
-    assert process.stdout is not None
-    # A process that ended at once reads nothing: its exit code tells more.
-    with suppress(BrokenPipeError), process.stdin as pipe:
-        pipe.write(job.model_dump_json().encode())
-    for line in process.stdout:
-        try:
-            yield parse_line(line)
-        except ValueError as error:
-            raise SemcomError(f"the evaluating process wrote what is no answer: {error}") from error
-    if process.wait() != 0:
-        raise SemcomError(f"the evaluating process ended with exit code {process.returncode}")

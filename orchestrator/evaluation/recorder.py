@@ -17,6 +17,7 @@ from semcom.evaluation_messages import (
     EvaluationLine,
     EvaluationTask,
     Evaluator,
+    Finished,
 )
 from semcom.fingerprint import Origin, differences
 from semcom.messages import FrameResult
@@ -55,6 +56,7 @@ class Recorder:
         self._recorded = recorded
         self._part = part
         self._begun: Origin | None = None
+        self._told: set[str] = set()  # fingerprints of which something was said
         watcher.progress(recorded)
 
     def take(self, line: EvaluationLine, job: EvaluationJob) -> None:
@@ -75,6 +77,8 @@ class Recorder:
                 self._watcher.encoding(task.codec_dir.name, line.images, total)
             case EvaluatedPoint():
                 self._record(line, job.tasks[line.task])
+            case Finished():
+                pass
             case EvaluationError():
                 raise ProcessFailedError(line.detail, line.exit_code)
 
@@ -84,7 +88,10 @@ class Recorder:
         if begun == self._begun:
             return
         self._begun = begun
-        for other in self._ledger.origins.all().values():
+        own = begun.fingerprint.digest
+        others = [] if own in self._told else self._ledger.origins.all().values()
+        self._told.add(own)
+        for other in others:
             if differing := differences(begun.fingerprint, other.fingerprint):
                 self._watcher.notice(rounds_otherwise(begun, other, differing))
                 break

@@ -1,8 +1,8 @@
 """`python -m orchestrator.training.evaluation_process`: an evaluation; `semcom evaluate` starts it.
 
-The job is read from stdin, answers are written to stdout point by point, see
-`semcom/evaluation_messages.py`. Nothing is kept here: the orchestrator's ledger holds what was
-answered.
+Jobs are read from stdin, answers are written to stdout point by point, see
+`semcom/evaluation_messages.py`; it ends with its stdin. Nothing is kept here: the orchestrator's
+ledger holds what was answered.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ from semcom.evaluation_messages import (
     EvaluationError,
     EvaluationJob,
     EvaluationLine,
+    Finished,
 )
 from semcom.stop_signals import in_silence
 
@@ -42,11 +43,13 @@ def run_job(job: EvaluationJob, codecs: LastCodec | None = None) -> Iterator[Eva
 
 
 def main() -> int:
-    """Read a job, write its answers; returns the exit code."""
+    """Read jobs, a line each, and write their answers; returns the exit code."""
+    codecs = LastCodec()
     try:
-        job = EvaluationJob.model_validate_json(sys.stdin.buffer.read())
-        for line in run_job(job):
-            _write(line)
+        for text in sys.stdin.buffer:
+            for line in run_job(EvaluationJob.model_validate_json(text), codecs):
+                _write(line)
+            _write(Finished())
     except ValidationError as error:
         detail = f"stdin holds no evaluation job: {error.errors()[0]['msg']}"
         _write(EvaluationError(exit_code=ConfigurationError.exit_code, detail=detail))
