@@ -16,7 +16,7 @@ from typing import Any
 import ray
 from ray.exceptions import RayError
 
-from orchestrator.evaluation.unit_worker import UnitLostError, compute_unit
+from orchestrator.evaluation.unit_worker import compute_unit
 from semcom.errors import ConfigurationError, SemcomError
 from semcom.evaluation_messages import EvaluationJob, EvaluationLine, parse_line
 
@@ -26,6 +26,10 @@ CLIENT_PORT = 10001  # where a cluster takes drivers from elsewhere
 ATTEMPTS = 5  # of a unit, on whichever nodes
 AHEAD = 2  # units at a worker, so that it need not wait for the driver
 POLL_S = 1.0
+
+
+class UnitLostError(SemcomError):
+    """A unit was not computed, however often it was tried."""
 
 
 class RayCluster:

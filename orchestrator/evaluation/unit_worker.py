@@ -30,7 +30,3 @@ def compute_unit(job: str) -> list[str]:
     else:
         _kept.append(process)
     return [line.model_dump_json() for line in lines]
-
-
-class UnitLostError(SemcomError):
-    """A unit was not computed, however often it was tried."""

@@ -56,7 +56,7 @@ def cluster_of(nodes: int) -> Iterator[Any]:
     os.environ["RAY_USAGE_STATS_ENABLED"] = "0"
     cluster = Cluster(
         initialize_head=True,
-        head_node_args={"num_cpus": 1, "include_dashboard": False, "node_ip_address": "127.0.0.1"},
+        head_node_args={"num_cpus": 1, "include_dashboard": False},
     )
     try:
         for _ in range(nodes - 1):
@@ -99,9 +99,12 @@ def recorded(folder: Path) -> int:
         return 0
 
 
-def begun(folder: Path) -> int:
+def begun(folder: Path, process: subprocess.Popen[str]) -> int:
     """Wait for the first answers; returns how many there are."""
-    eventually(lambda: recorded(folder) > 0, "the first answers")
+    eventually(
+        lambda: recorded(folder) > 0 or process.poll() is not None, "the first answers", 120.0
+    )
+    assert process.poll() is None, process.communicate()[0]
     return recorded(folder)
 
 
@@ -113,7 +116,7 @@ def test_a_node_that_is_removed_changes_no_answer(
         lost = made.add_node(num_cpus=1)
         made.wait_for_nodes()
         with driver(scenario, folder, made.address, workplace) as process:
-            assert begun(folder) < FRAMES * POINTS
+            assert begun(folder, process) < FRAMES * POINTS
             made.remove_node(lost, allow_graceful=False)
             printed, _ = process.communicate(timeout=400)
     assert process.returncode == 0, printed
@@ -125,7 +128,7 @@ def test_a_driver_that_is_killed_goes_on_with_the_same_command(
 ) -> None:
     folder = tmp_path / "run"
     with driver(scenario, folder, cluster.address, workplace) as process:
-        begun(folder)
+        begun(folder, process)
         process.kill()
         process.communicate()
     held = recorded(folder)
@@ -143,7 +146,7 @@ def test_ctrl_c_cancels_and_says_how_to_go_on(
 ) -> None:
     folder = tmp_path / "run"
     with driver(scenario, folder, cluster.address, workplace) as process:
-        begun(folder)
+        begun(folder, process)
         process.send_signal(signal.SIGINT)
         printed, _ = process.communicate(timeout=60)
     assert process.returncode == 130, printed
