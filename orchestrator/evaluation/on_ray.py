@@ -8,7 +8,7 @@ node took along is tried again elsewhere.
 from __future__ import annotations
 
 import os
-import secrets
+import socket
 from collections.abc import Generator, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
@@ -26,6 +26,7 @@ CLIENT_PORT = 10001  # where a cluster takes drivers from elsewhere
 ATTEMPTS = 5  # of a unit, on whichever nodes
 AHEAD = 2  # units at a worker, so that it need not wait for the driver
 POLL_S = 1.0
+CONNECT_S = 10.0
 
 
 class UnitLostError(SemcomError):
@@ -51,7 +52,8 @@ class RayCluster:
     ) -> Generator[tuple[EvaluationJob, list[EvaluationLine]]]:
         """Yield each job with its lines, in the order in which they are finished.
 
-        What is under way when the iterator is closed is cancelled.
+        Ray ends what is under way when this process leaves the cluster. Tasks are not cancelled one
+        by one: Ray 2.60 aborts the process where one is finished at that moment.
 
         Raises:
             UnitLostError: a unit was lost time and again.
@@ -68,9 +70,6 @@ class RayCluster:
                     yield under_way.pop(each), _lines(each)
         except RayError as error:
             raise UnitLostError(f"the cluster does not answer: {_first(error)}") from error
-        finally:
-            for each in under_way:
-                ray.cancel(each, force=True)
 
 
 @contextmanager
@@ -95,16 +94,26 @@ def connected(address: str, threads: int) -> Iterator[RayCluster]:
         options["address"] = address if ":" in host else f"{address}:{CLIENT_PORT}"
     else:
         options["address"] = address
-    if address != LOCAL:
-        options["namespace"] = f"semcom-{secrets.token_hex(4)}"
     try:
+        _check_answers(options["address"].removeprefix(CLIENT))
         ray.init(**options)
-    except (ConnectionError, RuntimeError, ValueError, RayError) as error:
+    except (OSError, RuntimeError, ValueError, RayError) as error:
         raise ConfigurationError(f"--on {address}: no cluster answers ({_first(error)})") from error
     try:
         yield RayCluster(threads=threads)
     finally:
         ray.shutdown()
+
+
+def _check_answers(place: str) -> None:
+    """See that somebody listens at HOST:PORT: Ray itself would try for minutes.
+
+    Raises:
+        OSError: nobody does.
+    """
+    host, _, port = place.rpartition(":")
+    if host and port.isdecimal():
+        socket.create_connection((host, int(port)), timeout=CONNECT_S).close()
 
 
 def _lines(reference: Any) -> list[EvaluationLine]:

@@ -6,7 +6,6 @@ The process holds torch and the codec of the last unit, so that neither is loade
 from __future__ import annotations
 
 from orchestrator.evaluation.job_process import JobProcess
-from semcom.errors import SemcomError
 from semcom.evaluation_messages import EncodedImages, EvaluationError, EvaluationJob
 
 _kept: list[JobProcess] = []  # at most one; an engine's worker computes one unit at a time

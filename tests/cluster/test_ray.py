@@ -87,7 +87,9 @@ def driver(scenario: Path, folder: Path, address: str, cwd: Path) -> Iterator[An
         yield process
     finally:
         process.kill()
-        process.communicate()
+        process.wait()
+        if process.stdout is not None:
+            process.stdout.close()
 
 
 def recorded(folder: Path) -> int:
@@ -130,7 +132,7 @@ def test_a_driver_that_is_killed_goes_on_with_the_same_command(
     with driver(scenario, folder, cluster.address, workplace) as process:
         begun(folder, process)
         process.kill()
-        process.communicate()
+        process.wait()
     held = recorded(folder)
     assert 0 < held < FRAMES * POINTS
     with driver(scenario, folder, cluster.address, workplace) as process:
