@@ -8,7 +8,7 @@ INSTALL = $(BIN)/python -m pip install --quiet --disable-pip-version-check -c co
 
 COMPOSE ?= $(shell docker compose version >/dev/null 2>&1 && echo docker compose || echo docker-compose)
 
-.PHONY: demo docs test lint types unit faults performance monitoring check-monitoring screenshots wheel test-compose compose-up clean
+.PHONY: demo docs test lint types unit faults performance monitoring check-monitoring screenshots wheel test-compose test-cluster compose-up clean
 
 demo: $(VENV)/.all
 	$(BIN)/semcom demo
@@ -81,6 +81,12 @@ wheel: $(VENV)/.dev
 # Builds and starts docker/compose.yaml on a Docker engine, and tries it; skipped where there is none.
 test-compose: $(VENV)/.dev
 	$(BIN)/python -m pytest -m compose -v tests/compose
+
+# Evaluations on clusters of two nodes on this machine, with nodes and drivers that are lost: Ray's, and
+# Slurm's where Debian's slurm-wlm is installed.
+test-cluster: $(VENV)/.dev
+	$(INSTALL) -e '.[ray]'
+	$(BIN)/python -m pytest -m cluster -v tests/cluster
 
 compose-up:
 	$(COMPOSE) -f docker/compose.yaml up -d --build

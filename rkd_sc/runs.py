@@ -180,6 +180,9 @@ class _Silent:
     def encoding(self, codec: str, images: int, total: int) -> None:
         """Images have been encoded."""
 
+    def notice(self, text: str) -> None:
+        """Nothing that ends it."""
+
 
 def sweep(
     scenario: AnyScenario,

@@ -1,7 +1,8 @@
 """Messages between orchestrator and evaluating process, as lines of JSON.
 
-    orchestrator -> stdin of the process    one EvaluationJob
-    its stdout   -> orchestrator            EncodedImages, EvaluatedPoint ..., EvaluationError
+    orchestrator -> stdin of the process    EvaluationJob, one after the other
+    its stdout   -> orchestrator            of each job: Evaluator, EncodedImages,
+                                            EvaluatedPoint ..., Finished or EvaluationError
 
 The job holds nothing but points that are missing, so it is also how an evaluation resumes.
 """
@@ -13,6 +14,7 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
 
+from semcom.fingerprint import Origin
 from semcom.groups import Group
 from semcom.messages import Digest
 from semcom.names import Name
@@ -36,10 +38,12 @@ class EvaluationPoint(Line):
 
 
 class EvaluationTask(Line):
-    """One link with one of its codecs, over all points that are missing.
+    """A unit of work: frames of one link with one of its codecs, over all points that are missing.
 
-    Where its frames meet those of others, `group` says with whom; then the task is all of theirs,
-    `link` is the first of them, and every point is answered once for each.
+    It names data set and codec by their digests and everything else in full, so any process that
+    finds these can compute it. Where its frames meet those of others, `group` says with whom; then
+    the task is all of theirs, `link` is the first of them, and every point is answered once for
+    each. Its frames are `first` to `stop` - 1 of those that `images` images come to.
     """
 
     link: Name
@@ -49,6 +53,8 @@ class EvaluationTask(Line):
     codec_dir: Path
     codec_digest: Digest
     images: int = Field(ge=1)
+    first: int = Field(ge=0)
+    stop: int = Field(ge=1)
     points: list[EvaluationPoint] = Field(min_length=1)
 
 
@@ -62,6 +68,18 @@ class EvaluationJob(Line):
     receiver_engine: Engine = "torch"
     answers_dir: Path | None = None  # where each answer is kept as a file
     tasks: list[EvaluationTask] = Field(min_length=1)
+
+    def images_of(self, task: EvaluationTask) -> range:
+        """Return which of the images of its link a task is about."""
+        end = min(task.stop * self.frame_images, task.images)
+        return range(task.first * self.frame_images, end)
+
+
+class Evaluator(Line):
+    """Who evaluates, and how it rounds; the first line."""
+
+    event: Literal["evaluator"] = "evaluator"
+    origin: Origin
 
 
 class EncodedImages(Line):
@@ -80,13 +98,19 @@ class EvaluatedFrame(Line):
 
 
 class EvaluatedPoint(Line):
-    """All answers to a link of a task at one point, by frame."""
+    """All answers to a link of a task at one point: its frames from the task's first one on."""
 
     event: Literal["point"] = "point"
     task: int = Field(ge=0)
     link: Name
     point: int = Field(ge=0)
     frames: list[EvaluatedFrame]
+
+
+class Finished(Line):
+    """All of a job has been answered; the last line of it."""
+
+    event: Literal["finished"] = "finished"
 
 
 class EvaluationError(Line):
@@ -97,7 +121,7 @@ class EvaluationError(Line):
     detail: str
 
 
-EvaluationLine = EncodedImages | EvaluatedPoint | EvaluationError
+EvaluationLine = Evaluator | Finished | EncodedImages | EvaluatedPoint | EvaluationError
 _LINE: TypeAdapter[EvaluationLine] = TypeAdapter(
     Annotated[EvaluationLine, Field(discriminator="event")]
 )

@@ -26,7 +26,9 @@ EXTRAS: dict[str, tuple[str, ...]] = {
     "edge": ("onnx", "onnxruntime", "safetensors"),
     "orchestrator": ORCHESTRATOR,
     "training": (*ORCHESTRATOR, "tensorboard", "timm", "torch", "torchvision"),
+    "ray": ("ray",),
 }
+APART = ("ray",)  # extras that `all` does not bring
 # What some trainings need and others do not: whoever imports it says so.
 LATE = ("tensorboard", "timm", "torchvision")
 IMPORTED_AS = {

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import HealthCheck, settings
 
 from orchestrator.datasets.prepare import prepare
-from tests.left_out import COMPOSED, left_out
+from tests.left_out import CLUSTERED, COMPOSED, left_out
 from tests.surroundings import answer_ctrl_c, settle
 
 REPO = Path(__file__).resolve().parents[1]
@@ -25,7 +25,7 @@ def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> Non
     """Say what was left out, and how to have it."""
     lines = left_out(terminalreporter.stats.get("skipped", []))
     if not config.option.file_or_dir and "not compose" in config.option.markexpr:
-        lines.append(COMPOSED)
+        lines += [COMPOSED, CLUSTERED]
     if lines:
         terminalreporter.section("left out here")
         for line in lines:

@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from typing import Any
 
 COMPOSED = "the composed stack in containers: make test-compose, with a Docker engine"
+CLUSTERED = "evaluations on a Ray cluster of two nodes: make test-cluster"
 
 
 def left_out(skipped: Iterable[Any]) -> list[str]:

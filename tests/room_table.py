@@ -116,6 +116,7 @@ ALSO = {
     "semcom.plugins": ("module",),  # what a name of a plug-in stands for
     "orchestrator.bench.raw": ("zmq",),  # what the system is measured against
     "orchestrator.datasets.parquet_files": ("pyarrow",),
+    "orchestrator.evaluation.on_ray": ("ray",),
     "semcom.onnx.session": ("onnxruntime",),
     "semcom.onnx.graph": ("onnx",),
     "transmitters.timm_encoder": ("timm",),

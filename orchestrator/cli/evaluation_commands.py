@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -10,15 +11,18 @@ import typer
 from rich.progress import Progress
 
 from orchestrator.cli.options import CodecDir, DataDir, RunsDir, say_origins
-from orchestrator.cli.outcome_lines import print_outcome
+from orchestrator.cli.outcome_lines import print_outcome, print_part, print_slurm_script
 from orchestrator.cli.terminal import console, progress_bar
 from orchestrator.datasets.prepare import draw_missing
+from orchestrator.evaluation.on_cluster import run_on_cluster
 from orchestrator.evaluation.one_process import run_evaluation
+from orchestrator.evaluation.part_choice import Part, parse_part
 from orchestrator.evaluation.scenario_of_codecs import (
     checked_codecs,
     parse_channels,
     parse_seeds,
     parse_snr_db,
+    scenario_first,
     scenario_for,
     with_codecs,
 )
@@ -26,17 +30,18 @@ from orchestrator.plan.catalog import Catalog
 from orchestrator.plan.folders import CODECS, DATA, RUNS, Folders
 from orchestrator.plan.plan import Plan
 from orchestrator.plan.scenario import Scenario, read_scenario
+from orchestrator.plan.units import units_of_part
 from orchestrator.reports.console_tables import run_tables, system_tables
 from orchestrator.reports.footprints import footprint_tables, read_footprints
 from orchestrator.reports.ratios import RATIO_SNR_DB
 from orchestrator.reports.report import markdown_report, source_tables, write_report
 from orchestrator.reports.report_sources import read_sources
-from orchestrator.results.resumption import EVALUATE, folder_words, going_on
-from orchestrator.sweep.run import InterruptedRunError
+from orchestrator.results.resumption import EVALUATE, folder_words, going_on, part_words
+from orchestrator.sweep.run import InterruptedRunError, RunOutcome
 from semcom.architecture import TABLE_III_DEPTHS
 from semcom.children import run_module
 from semcom.errors import ConfigurationError
-from semcom.extras import require
+from semcom.extras import needed_by, require
 from semcom.plain_text import command, option
 
 PAPER_DATASETS = tuple(dict.fromkeys(dataset for _, dataset in TABLE_III_DEPTHS))
@@ -46,9 +51,11 @@ CHANNELS, SNR_DB, SEEDS = "awgn,rayleigh", "-10:25:2.5", "0,1,2"
 class EvaluationBar:
     """A progress bar of frames, with a note while images are encoded."""
 
-    def __init__(self, progress: Progress, plan: Plan) -> None:
+    def __init__(self, progress: Progress, plan: Plan, part: Part | None = None) -> None:
         self._progress = progress
-        self._bar = progress.add_task(plan.name, total=plan.total_frames, note="starting")
+        units = [] if part is None else units_of_part(plan, part.number, part.of)
+        total = plan.total_frames if part is None else sum(unit.frames for unit in units)
+        self._bar = progress.add_task(plan.name, total=total, note="starting")
 
     def progress(self, recorded: int) -> None:
         """Frames were recorded."""
@@ -58,11 +65,18 @@ class EvaluationBar:
         """Images were encoded."""
         self._progress.update(self._bar, note=f"{codec}: {images} of {total} images encoded")
 
+    def notice(self, text: str) -> None:
+        """Print a line above the bar."""
+        console.print(f"note: {text}")
+
 
 def evaluate(  # noqa: PLR0913 - the options of a command
     codecs: Annotated[
         list[str] | None,
-        typer.Argument(metavar="CODEC", help="Codecs; with --scenario in place of its own."),
+        typer.Argument(
+            metavar="CODEC",
+            help="Codecs, or a scenario in YAML; with a scenario instead of its own.",
+        ),
     ] = None,
     *,
     scenario: Annotated[
@@ -77,8 +91,21 @@ def evaluate(  # noqa: PLR0913 - the options of a command
     ] = None,
     seeds: Annotated[str | None, typer.Option(help=f"Channel seeds; {SEEDS} if left out.")] = None,
     images: Annotated[int | None, typer.Option(help="Test images; all if left out.")] = None,
+    part: Annotated[
+        str | None,
+        typer.Option(help="Only a part, as 3/10, auto/10 or auto in an array; see semcom merge."),
+    ] = None,
+    on: Annotated[
+        str | None,
+        typer.Option(help="On a Ray cluster: ray for one here, ray://HOST, auto or HOST:PORT."),
+    ] = None,
+    slurm_script: Annotated[
+        Path | None,
+        typer.Option("--slurm-script", help="Write a batch script for --part auto/N, and no more."),
+    ] = None,
     out: Annotated[
-        Path | None, typer.Option(help="The evaluation's folder (RUNS/NAME-evaluation).")
+        Path | None,
+        typer.Option(help="The evaluation's folder (RUNS/NAME-evaluation), or that of all parts."),
     ] = None,
     data: DataDir = DATA,
     codec_dir: CodecDir = CODECS,
@@ -90,6 +117,7 @@ def evaluate(  # noqa: PLR0913 - the options of a command
     evaluation.
     """
     require("semcom evaluate", "training")
+    scenario, codecs = scenario_first(scenario, codecs or [])
     catalog = Catalog(codec_dir)
     given: dict[str, object] = {
         "--channels": channels,
@@ -99,20 +127,34 @@ def evaluate(  # noqa: PLR0913 - the options of a command
     }
     if scenario is None:
         points = _points(channels=channels, snr_db=snr_db, seeds=seeds, images=images)
-        wanted = scenario_for(codecs or [], catalog, points=points)
-        folder = out or runs / wanted.name
+        wanted = scenario_for(codecs, catalog, points=points)
+        name = wanted.name
     else:
         if any(value is not None for value in given.values()):
             raise ConfigurationError(
                 "--scenario says all points: leave out --channels, --snr-db, --seeds and --images"
             )
-        wanted = with_codecs(read_scenario(scenario), codecs or [], catalog)
-        folder = out or runs / f"{wanted.name}-evaluation"
+        wanted = with_codecs(read_scenario(scenario), codecs, catalog)
+        name = f"{wanted.name}-evaluation"
     folders = Folders(data=data, codecs=codec_dir, runs=runs)
     given["--scenario"] = scenario
-    words = [EVALUATE, *(codecs or []), *folder_words(folders)]
+    words = [EVALUATE, *codecs, *folder_words(folders)]
     words += [str(word) for name, value in given.items() for word in option(name, value)]
-    _evaluate(wanted, folder, folders, words)
+    if on is not None:
+        if part is not None or slurm_script is not None:
+            raise ConfigurationError("--on computes all parts: leave out --part and --slurm-script")
+        _evaluate(wanted, out or runs / name, folders, [*words, "--on", on], on=on)
+        return
+    parts = out or runs / f"{name}-parts"
+    if slurm_script is not None:
+        print_slurm_script(wanted, words, part=part, out=parts, script=slurm_script)
+        return
+    if part is None:
+        _evaluate(wanted, out or runs / name, folders, words)
+        return
+    chosen = parse_part(part)
+    words = part_words(words, str(chosen))
+    _evaluate(wanted, parts / chosen.folder, folders, words, part=chosen)
 
 
 def footprint(
@@ -178,7 +220,7 @@ def report(
     if markdown:
         console.print(markdown_report(folders, ratio_snr_db=ratio_snr_db))
         return
-    _print_results(folders)
+    print_folders(folders)
     folder = folders[0] if len(folders) == 1 else folders[0].parent / "comparison"
     path = write_report(out or folder, folders, ratio_snr_db=ratio_snr_db)
     console.print(f"report: {path}")
@@ -195,26 +237,50 @@ def _points(
     }
 
 
-def _evaluate(scenario: Scenario, folder: Path, folders: Folders, words: Sequence[str]) -> None:
+def _evaluate(
+    scenario: Scenario,
+    folder: Path,
+    folders: Folders,
+    words: Sequence[str],
+    *,
+    part: Part | None = None,
+    on: str | None = None,
+) -> None:
     say_origins((c for link in scenario.links.values() for c in link.all_codecs), folders.codecs)
     draw_missing((link.dataset for link in scenario.links.values()), folders.data)
+    run = partial(run_evaluation, part=part) if on is None else on_ray(on)
     try:
         with progress_bar() as progress:
-            outcome = run_evaluation(
+            outcome = run(
                 scenario,
                 folder,
                 folders=folders,
-                watcher=lambda plan: EvaluationBar(progress, plan),
+                watcher=lambda plan: EvaluationBar(progress, plan, part),
                 command=words,
             )
     except InterruptedRunError as error:
         text = f"{error}; resume with: {going_on(words, folder)}"
         raise InterruptedRunError(text, error.exit_code) from error
-    _print_results([folder])
+    if part is not None:
+        print_part(outcome, part)
+        return
+    print_folders([folder])
     print_outcome(outcome)
 
 
-def _print_results(folders: Sequence[Path]) -> None:
+def on_ray(address: str) -> Callable[..., RunOutcome]:
+    """Return what evaluates on a Ray cluster.
+
+    Raises:
+        ConfigurationError: Ray is not installed.
+    """
+    with needed_by("semcom evaluate --on", "ray"):
+        from orchestrator.evaluation.on_ray import connected  # noqa: PLC0415 - few have it
+
+    return partial(run_on_cluster, cluster=partial(connected, address))
+
+
+def print_folders(folders: Sequence[Path]) -> None:
     """Runs by themselves, evaluations together, then searches and footprints."""
     found = read_sources(folders)
     width = console.table_width

@@ -14,6 +14,7 @@ from rich.progress import Progress
 
 from orchestrator.cli.bench_commands import bench_app
 from orchestrator.cli.checkpoint_commands import checkpoints_app
+from orchestrator.cli.cluster_commands import merge
 from orchestrator.cli.command_order import OrderedCommands, examples
 from orchestrator.cli.dataset_commands import data_app
 from orchestrator.cli.evaluation_commands import evaluate, footprint, report
@@ -79,6 +80,7 @@ EXAMPLES: dict[Callable[..., None], tuple[str, ...]] = {
         "semcom evaluate shapes10 --channels awgn --snr-db -10:10:5",
         "semcom evaluate --scenario demo",
     ),
+    merge: ("semcom merge runs/whole runs/parts/part-*",),
     footprint: ("semcom footprint cifar10 --paper cifar10",),
     keys: (
         "semcom keys keys --scenario scenario.yaml",

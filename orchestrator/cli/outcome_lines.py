@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 from orchestrator.cli.terminal import console
+from orchestrator.evaluation.part_choice import Part
+from orchestrator.evaluation.slurm_script import parts_of_script, slurm_script, write_script
+from orchestrator.plan.scenario import Scenario
+from orchestrator.results.resumption import merge_hint
 from orchestrator.results.run_folder import RESULTS_CSV
 from orchestrator.sweep.run import RunOutcome
 from semcom.plain_text import command, one_line
@@ -18,6 +23,24 @@ def print_outcome(outcome: RunOutcome) -> None:
         console.print(f"report: {outcome.report}")
     if outcome.undrawn is not None:
         print_undrawn(outcome.folder, outcome.undrawn)
+
+
+def print_part(outcome: RunOutcome, part: Part) -> None:
+    """Print that a part is there, and what puts all of them together."""
+    parts = outcome.folder.parent
+    merged = merge_hint(parts.with_name(f"{parts.name}-merged"), [parts])
+    console.print(f"part {part} is in {outcome.folder}, in {outcome.seconds:.0f} s")
+    console.print(f"when all parts are there: {merged}")
+
+
+def print_slurm_script(
+    scenario: Scenario, words: Sequence[str], *, part: str | None, out: Path, script: Path
+) -> None:
+    """Write the batch script of an evaluation in parts, and print what submits it."""
+    parts, folder = parts_of_script(part), Path.cwd()
+    text = slurm_script(scenario, words, parts=parts, out=out, script=script, folder=folder)
+    write_script(script, text)
+    console.print(f"wrote {script}: read it, change it, then: {command('sbatch', script)}")
 
 
 def print_results(digest: str, seconds: float) -> None:

@@ -7,6 +7,7 @@ one width the same noise.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 from orchestrator.plan.catalog import Catalog, no_codec
@@ -18,6 +19,13 @@ from semcom.points import OWN_MODELS
 from semcom.settings import parse_yaml, validate
 
 NAME = "evaluation"
+
+
+def scenario_first(scenario: Path | None, named: list[str]) -> tuple[Path | None, list[str]]:
+    """Return the scenario and the codecs of a command; the first word may be a file in YAML."""
+    if scenario is None and named and named[0].endswith((".yaml", ".yml")):
+        return Path(named[0]), named[1:]
+    return scenario, named
 
 
 def scenario_for(codecs: Sequence[str], catalog: Catalog, *, points: dict[str, Any]) -> Scenario:

@@ -68,6 +68,16 @@ class FrameTable:
             row.attempts, *row.durations_ms,
         ]  # fmt: skip
 
+    def find(self, database: sqlite3.Connection, key: tuple[int, str, int]) -> FrameRow | None:
+        """Return the frame of a key (point, link, frame), if it is there.
+
+        Raises:
+            AccountingError: a value is not of its column's type.
+        """
+        query = f"{self.select} WHERE point=? AND link=? AND frame=?"
+        values = database.execute(query, key).fetchone()
+        return None if values is None else self.row(values)
+
     def row(self, values: Iterable[object]) -> FrameRow:
         """Return a frame from the values that a database gave.
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import hashlib
 from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import reduce
 from pathlib import Path
@@ -26,6 +26,7 @@ from orchestrator.results.ledger_file import (
     storage_errors,
 )
 from orchestrator.results.ledger_plan import check_tables, hold_plan, hold_tasks, small_table
+from orchestrator.results.origins import Origins
 from semcom.errors import AccountingError, ConfigurationError, StorageError, one_line
 from semcom.files import is_there
 from semcom.messages import FrameResult
@@ -43,6 +44,14 @@ OUT_OF_PLACE = (
     "was deleted, moved or replaced while its run went on; what it held may be lost: run again "
     "into another --out"
 )
+
+
+class TwoAnswersError(AccountingError):
+    """A frame was recorded before with another answer, or another judgement; `row` is the later."""
+
+    def __init__(self, text: str, row: FrameRow) -> None:
+        super().__init__(text)
+        self.row = row
 
 
 class Ledger:
@@ -88,6 +97,7 @@ class Ledger:
         except BaseException:
             self._opened.close()
             raise
+        self.origins = Origins(self._database, path)
         self.place = place_of(path)
 
     @contextmanager
@@ -122,19 +132,23 @@ class Ledger:
             raise StorageError(f"{self.path.parent} {OUT_OF_PLACE}")
 
     def record(self, link: str, codec: str, results: Sequence[FrameResult]) -> int:
-        """Commit finished frames together; returns how many were new.
+        """Commit finished frames of a link together, as `record_rows`."""
+        return self.record_rows(_row(link, codec, result) for result in results)
+
+    def record_rows(self, rows: Iterable[FrameRow]) -> int:
+        """Commit frames together; returns how many were new.
 
         Raises:
-            AccountingError: a frame that was not planned, or that differs from its first record.
+            AccountingError: a frame that was not planned.
+            TwoAnswersError: a frame that differs from its first record.
             StorageError: the disk refuses; nothing of the batch is recorded then.
         """
         new = 0
         with self.transaction():
-            for result in results:
-                row = _row(link, codec, result)
+            for row in rows:
                 if wrong := objection(self.plan, row, self.tasks):
                     raise AccountingError(f"{row} {wrong}")
-                before = self._recorded(row)
+                before = self._table.find(self._database, row.key)
                 if before is None:
                     self._database.execute(self._table.insert, self._table.values(row))
                     new += 1
@@ -236,12 +250,6 @@ class Ledger:
         self._opened.close()
         self.place = {file: found for file, found in self.place.items() if file == self.path}
 
-    def _recorded(self, row: FrameRow) -> FrameRow | None:
-        values = self._database.execute(
-            f"{self._table.select} WHERE point=? AND link=? AND frame=?", row.key
-        ).fetchone()
-        return None if values is None else self._table.row(values)
-
     def _in_place(self) -> bool:
         now = place_of(self.path)
         return all(now.get(file) == found for file, found in self.place.items())
@@ -259,7 +267,8 @@ def _open(path: Path, *, writes: bool) -> Opened:
 def _check_equal(before: FrameRow, row: FrameRow) -> None:
     if (before.answer, before.score) != (row.answer, row.score):
         how = "judged" if before.answer == row.answer else "answered"
-        raise AccountingError(f"{row} was {how} in two ways: the run is not deterministic")
+        text = f"{row} was {how} in two ways: the run is not deterministic"
+        raise TwoAnswersError(text, row)
 
 
 def _row(link: str, codec: str, result: FrameResult) -> FrameRow:

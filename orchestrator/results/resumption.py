@@ -7,9 +7,11 @@ from pathlib import Path
 from typing import Any
 
 from orchestrator.plan.folders import CODECS, DATA, Folders
+from semcom.errors import one_line
 from semcom.plain_text import command, option
 
-SWEEP, EVALUATE = "sweep", "evaluate"
+SWEEP, EVALUATE, MERGE = "sweep", "evaluate", "merge"
+PART_OPTION = "--part"
 COMMAND = "command"  # the manifest's key: words without the run's own folder, which may be moved
 
 
@@ -36,9 +38,43 @@ def folder_words(folders: Folders) -> list[str]:
 
 
 def going_on(words: Sequence[str], folder: Path) -> str:
-    """Return the command that finishes what lies in `folder`, to be pasted into a shell."""
+    """Return the command that finishes what lies in `folder`, to be pasted into a shell.
+
+    A part names the folder of all parts, which its own one lies in.
+    """
     resume = ["--resume"] if words[0] == SWEEP else []
-    return command("semcom", *words, "--out", folder, *resume)
+    out = folder.parent if PART_OPTION in words else folder
+    return command("semcom", *words, "--out", out, *resume)
+
+
+def part_words(words: Sequence[str], part: str) -> list[str]:
+    """Return the words of an evaluation, or of a part of it, for a part such as `3/10`."""
+    return [*whole_words(words), PART_OPTION, part]
+
+
+def whole_words(words: Sequence[str]) -> list[str]:
+    """Return the words of a part's whole evaluation."""
+    found = list(words)
+    if PART_OPTION in found:
+        place = found.index(PART_OPTION)
+        del found[place : place + 2]
+    return found
+
+
+def stated_words(manifest: Mapping[str, Any]) -> list[str]:
+    """Return the words of the command that a manifest holds; none where it holds no such words.
+
+    A manifest may be anybody's: the words are nothing but a sweep or an evaluation.
+    """
+    words = manifest.get(COMMAND)
+    if not isinstance(words, list) or not all(isinstance(word, str) for word in words):
+        return []
+    return words if words and words[0] in (SWEEP, EVALUATE) else []
+
+
+def merge_hint(out: Path, folders: Sequence[Path], *words: str) -> str:
+    """Return the command that puts parts together."""
+    return command("semcom", MERGE, out, *folders, *words)
 
 
 def from_anywhere(words: Sequence[str]) -> list[str]:
@@ -52,17 +88,14 @@ def from_anywhere(words: Sequence[str]) -> list[str]:
 
 
 def finish_hint(folder: Path, manifest: Mapping[str, Any]) -> str:
-    """Return how to finish a run: its command, or words where an older manifest holds none.
-
-    A manifest may be anybody's: its words are quoted, and nothing but a sweep or an evaluation.
-    """
-    words = manifest.get(COMMAND)
-    if (
-        isinstance(words, list)
-        and words
-        and all(isinstance(word, str) for word in words)
-        and words[0] in (SWEEP, EVALUATE)
-    ):
+    """Return how to finish a run: its command, or words where an older manifest holds none."""
+    stated = manifest.get("part")
+    if manifest.get("kind") == "part" and isinstance(stated, dict):
+        parts = folder.parent
+        merged = merge_hint(parts.with_name(f"{parts.name}-merged"), [parts])
+        number, of = (one_line(str(stated.get(name)), 9) for name in ("number", "of"))
+        return f"it is part {number} of {of}; put all together with: {merged}"
+    if words := stated_words(manifest):
         return f"finish with: {going_on(words, folder)}"
     if manifest.get("kind") == "evaluation":
         return "finish it with the same semcom evaluate command"

@@ -15,6 +15,7 @@ from orchestrator.plan.codec_facts import CodecFacts
 from orchestrator.plan.scenario import Scenario
 from orchestrator.results.ledger import Ledger
 from orchestrator.results.manifest_check import check_manifest
+from orchestrator.results.origins import stated_origins
 from orchestrator.results.resumption import finish_hint
 from orchestrator.results.run_folder import (
     RESULTS_CSV,
@@ -63,16 +64,52 @@ def write_results(
     ledger.check_place()
     if read_if_there(folder / RESULTS_CSV) != format_results_csv(summary):
         write_results_csv(folder / RESULTS_CSV, summary)
-    if not _manifest_is_sealed(ledger, folder):
-        check_manifest(folder, ledger.plan, digests, ledger.seals)  # a changed one is not hidden
-        stated = {f"{name}_digest": digest for name, digest in digests._asdict().items()}
-        results = {**(more or {}), **stated, "seconds": round(seconds, 1)}
-        written = write_run_manifest(
-            folder, scenario, ledger.plan, codecs=codecs, command=command, results=results
-        )
-        seal(ledger, digests, manifest_sha256=written)
+    results = {**(more or {}), "seconds": round(seconds, 1)}
+    _seal(ledger, digests, scenario, codecs, command=command, results=results)
     ledger.check_place()
     return digests
+
+
+def seal_part(
+    ledger: Ledger,
+    scenario: Scenario,
+    codecs: Sequence[CodecFacts],
+    *,
+    command: Sequence[str] = (),
+    more: dict[str, Any],
+) -> Digests:
+    """Write the manifest of a part that is complete, and seal its ledger; returns its digests.
+
+    Arguments and errors are those of `write_results`. A part has no `results.csv`.
+    """
+    digests = digests_of(ledger)
+    check_seals(ledger, digests)
+    ledger.check_place()
+    _seal(ledger, digests, scenario, codecs, command=command, results=more)
+    ledger.check_place()
+    return digests
+
+
+def _seal(
+    ledger: Ledger,
+    digests: Digests,
+    scenario: Scenario,
+    codecs: Sequence[CodecFacts],
+    *,
+    command: Sequence[str],
+    results: dict[str, Any],
+) -> None:
+    """Write the manifest with the digests, unless the sealed one is there, and seal the ledger."""
+    folder = ledger.path.parent
+    if _manifest_is_sealed(ledger, folder):
+        return
+    check_manifest(folder, ledger.plan, digests, ledger.seals)  # a changed one is not hidden
+    stated = {f"{name}_digest": digest for name, digest in digests._asdict().items()}
+    told = {**results, **stated, **stated_origins(ledger.origins, ledger.plan)}
+    written = write_run_manifest(
+        folder, scenario, ledger.plan, codecs=codecs, command=command, results=told
+    )
+    seal(ledger, digests, manifest_sha256=written)
 
 
 def _manifest_is_sealed(ledger: Ledger, folder: Path) -> bool:

@@ -25,7 +25,14 @@ LEDGER = "ledger.sqlite"
 RUN_MANIFEST = "manifest.json"
 RESULTS_CSV = "results.csv"
 MAX_FILE_BYTES = 64 << 20
-EVALUATION = "evaluation"  # what a manifest's `kind` says of a ledger that one process filled
+# What a manifest's `kind` says; that of a run through processes has none.
+EVALUATION = "evaluation"  # of a ledger that was filled without links
+PART = "part"  # of one that holds a part of an evaluation
+KINDS = {
+    None: "a run through processes",
+    EVALUATION: "an evaluation",
+    PART: "a part of an evaluation",
+}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -40,8 +47,8 @@ class StoredRun:
 
     @property
     def is_evaluation(self) -> bool:
-        """Whether one process made it, without links."""
-        return self.manifest.get("kind") == EVALUATION
+        """Whether it was made without links, all of it or a part."""
+        return self.manifest.get("kind") in (EVALUATION, PART)
 
 
 def read_run(folder: Path) -> StoredRun:
@@ -139,23 +146,24 @@ def parse_manifest(content: bytes, path: Path) -> dict[str, Any]:
     return manifest
 
 
-def is_evaluation(folder: Path) -> bool:
-    """Whether a folder's ledger was filled by one process (`semcom evaluate`), not by a run.
+def kind_of(folder: Path) -> str | None:
+    """What a folder's ledger was filled as: EVALUATION, PART, or None as a run through processes.
 
     Raises:
         ConfigurationError: the folder's manifest is not a map in JSON.
         StorageError: it cannot be read.
     """
-    return (read_run_manifest(folder) or {}).get("kind") == EVALUATION
+    kind = (read_run_manifest(folder) or {}).get("kind")
+    return kind if kind in (EVALUATION, PART) else None
 
 
-def check_folder(folder: Path, *, resume: bool, evaluation: bool = False) -> None:
+def check_folder(folder: Path, *, resume: bool, kind: str | None = None) -> None:
     """See that a folder holds what is to be gone on with, or nothing.
 
     Args:
         folder: to write into.
         resume: go on with what is there, if anything is; a run that is resumed must be there.
-        evaluation: whether one process is to fill it, as `semcom evaluate` does.
+        kind: as what it is to be filled, see `kind_of`.
 
     Raises:
         ConfigurationError: it holds something else.
@@ -164,18 +172,18 @@ def check_folder(folder: Path, *, resume: bool, evaluation: bool = False) -> Non
     there = is_there(folder / LEDGER)
     if there and not resume:
         raise ConfigurationError(f"{folder} holds a run; add --resume, or choose another --out")
-    if resume and not there and not evaluation:
+    if resume and not there and kind is None:
         raise ConfigurationError(f"{folder} holds no run to resume")
     others = [name for name in (RESULTS_CSV, RUN_MANIFEST) if is_there(folder / name)]
     if others and not there:
         raise ConfigurationError(
             f"{folder} has {others[0]} of something else; choose another --out"
         )
-    if there and is_evaluation(folder) != evaluation:
-        what = "a run through processes, not an evaluation"
-        if not evaluation:
-            what = "an evaluation, not a run"
-        raise ConfigurationError(f"{folder} holds {what}; choose another --out")
+    if there and (found := kind_of(folder)) != kind:
+        wanted = "a run" if kind is None else KINDS[kind]
+        raise ConfigurationError(
+            f"{folder} holds {KINDS[found]}, not {wanted}; choose another --out"
+        )
 
 
 def parse_json(content: bytes, path: Path) -> Any:

@@ -25,7 +25,8 @@ class Digests(NamedTuple):
     Attributes:
         results: every answer. Equal digests mean equal answers for every image.
         scores: the plan, every answer and how it was judged. Two runs of one plan have one.
-        ledger: every value that the ledger holds, durations and the name of the run among them.
+        ledger: every value that the ledger holds, durations, the name of the run, and who computed
+            the answers among them.
     """
 
     results: str
@@ -42,7 +43,8 @@ def digests_of(ledger: Ledger) -> Digests:
     """
     results, everything = hashlib.sha256(), hashlib.sha256(b"semcom ledger 1\n")
     scores = hashlib.sha256(f"semcom scores 1\n{ledger.plan.digest}\n".encode())
-    held = json.dumps([ledger.plan_text, _tasks(ledger)], default=repr)
+    # Ledgers that do not say who computed keep the digest that they have.
+    held = json.dumps([ledger.plan_text, _tasks(ledger), *ledger.origins.as_held()], default=repr)
     everything.update(held.encode())
     for row in ledger.rows():
         results.update(row.named_answer)

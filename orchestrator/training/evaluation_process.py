@@ -1,8 +1,8 @@
 """`python -m orchestrator.training.evaluation_process`: an evaluation; `semcom evaluate` starts it.
 
-The job is read from stdin, answers are written to stdout point by point, see
-`semcom/evaluation_messages.py`. Nothing is kept here: the orchestrator's ledger holds what was
-answered.
+Jobs are read from stdin, answers are written to stdout point by point, see
+`semcom/evaluation_messages.py`; it ends with its stdin. Nothing is kept here: the orchestrator's
+ledger holds what was answered.
 """
 
 from __future__ import annotations
@@ -12,33 +12,43 @@ from collections.abc import Iterator
 
 from pydantic import ValidationError
 
-from orchestrator.training.task_evaluation import evaluation_of
+from orchestrator.training.evaluator import evaluator_of
+from orchestrator.training.task_evaluation import LastCodec, evaluation_of
 from semcom.entry import run_process
 from semcom.errors import INTERRUPTED, ConfigurationError, SemcomError
 from semcom.evaluation_messages import (
     EvaluationError,
     EvaluationJob,
     EvaluationLine,
+    Finished,
 )
 from semcom.stop_signals import in_silence
 
 
-def run_job(job: EvaluationJob) -> Iterator[EvaluationLine]:
-    """Work through all tasks, each codec by itself.
+def run_job(job: EvaluationJob, codecs: LastCodec | None = None) -> Iterator[EvaluationLine]:
+    """Say who computes, then work through all tasks, each codec by itself.
+
+    Args:
+        job: what is asked for.
+        codecs: what keeps the last codec, where several jobs follow one another.
 
     Raises:
         SemcomError: a codec or a data set is not the one that was planned, or is damaged.
     """
+    codecs = LastCodec() if codecs is None else codecs
+    yield evaluator_of(job)
     for number in range(len(job.tasks)):
-        yield from evaluation_of(job, number).lines()
+        yield from evaluation_of(job, number, codecs).lines()
 
 
 def main() -> int:
-    """Read a job, write its answers; returns the exit code."""
+    """Read jobs, a line each, and write their answers; returns the exit code."""
+    codecs = LastCodec()
     try:
-        job = EvaluationJob.model_validate_json(sys.stdin.buffer.read())
-        for line in run_job(job):
-            _write(line)
+        for text in sys.stdin.buffer:
+            for line in run_job(EvaluationJob.model_validate_json(text), codecs):
+                _write(line)
+            _write(Finished())
     except ValidationError as error:
         detail = f"stdin holds no evaluation job: {error.errors()[0]['msg']}"
         _write(EvaluationError(exit_code=ConfigurationError.exit_code, detail=detail))

@@ -52,7 +52,7 @@ class OfflineLink:
             self._transmitter,
             self._manifest,
             self._shard,
-            images=self._images,
+            images=range(self._images),
             frame_images=self._frame_images,
             snr_db=POINT.snr_db,
         )

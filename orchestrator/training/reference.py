@@ -100,7 +100,7 @@ def evaluate_points(
                 codec,
                 checkpoint.manifest,
                 shard,
-                images=total,
+                images=range(total),
                 frame_images=frame_images,
                 snr_db=snr_db,
             )
@@ -115,17 +115,17 @@ def encode_frames(
     manifest: AnyManifest,
     shard: AnyShard,
     *,
-    images: int,
+    images: range,
     frame_images: int,
     snr_db: float,
 ) -> Iterator[SentFrame]:
-    """Codewords of each frame, encoded when it is asked for.
+    """Codewords of each frame of `images`, encoded when it is asked for.
 
     They depend on `snr_db` only where the codec has `tx_csi`: elsewhere one encoding serves all
     points.
     """
-    for first in range(0, images, frame_images):
-        end = min(first + frame_images, images)
+    for first in images[::frame_images]:
+        end = min(first + frame_images, images.stop)
         items = shard.items[first:end]
         yield SentFrame(codec.encode(items, snr_db=snr_db), used_of(codec, manifest, items))
 
@@ -137,14 +137,16 @@ def decode_frames(
     point: PointSpec | None,
     *,
     link: str,
+    first_image: int = 0,
 ) -> list[Answers]:
     """Each frame through its own draw of the channel and one forward pass: answers (N, ...).
+
+    The frames follow one another from `first_image` of the link on.
 
     Raises:
         CheckpointError: the codec makes NaN or Inf of a frame.
     """
     answers: list[Answers] = []
-    first_image = 0
     for frame in frames:
         outputs = _receive(codec, frame, point, link=link, first_image=first_image)
         answers.append(task.answers(outputs))

@@ -1,6 +1,7 @@
 """The tasks of an evaluation: a link with one of its codecs, or links whose frames meet.
 
-Everything is as the processes do it in exact mode: frames, channel draws and forward passes.
+Everything is as the processes do it in exact mode: frames, channel draws and forward passes. What a
+frame is answered depends on its own number alone, so any range of frames gives the same answers.
 Shape legend: N images of a frame, U links of a group.
 """
 
@@ -8,6 +9,8 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
 from typing import assert_never, cast
 
 import numpy as np
@@ -26,6 +29,7 @@ from orchestrator.training.reference import (
 )
 from receiver.engine import codec_loader as decoder_loader
 from semcom.checkpoints import open_checkpoint
+from semcom.codec_manifest import AnyManifest
 from semcom.errors import CheckpointError, ConfigurationError
 from semcom.evaluation_messages import (
     EncodedImages,
@@ -39,6 +43,7 @@ from semcom.evaluation_messages import (
 from semcom.families import (
     JointReceiverHalf,
     JointTransmitterHalf,
+    ReceiverHalf,
     TransmitterHalf,
     used_of,
 )
@@ -53,22 +58,56 @@ from transmitters.engine import codec_loader as encoder_loader
 Frames = dict[str, list[SentFrame]]  # by link
 
 
+@dataclass(frozen=True)
+class LoadedCodec:
+    """Both halves of a codec, ready for service."""
+
+    manifest: AnyManifest
+    transmitter: TransmitterHalf
+    receiver: ReceiverHalf
+
+
+class LastCodec:
+    """Loads codecs for a job and keeps the last: tasks of one codec follow one another."""
+
+    def __init__(self) -> None:
+        self._key: tuple[object, ...] = ()
+        self._loaded: LoadedCodec | None = None
+
+    def load(self, job: EvaluationJob, folder: Path, digest: str) -> LoadedCodec:
+        """Return a codec as the job wants it computed.
+
+        Raises:
+            CheckpointError: it is not the one that was planned, or cannot be trusted.
+            ConfigurationError: the packages of an engine are not installed.
+        """
+        threads = job.encoder_threads, job.decoder_threads
+        key = (folder, digest, job.engine, job.receiver_engine, threads)
+        if self._loaded is None or self._key != key:
+            self._loaded = None  # never two at once
+            checkpoint = open_checkpoint(folder, expected_digest=digest)
+            encode = encoder_loader(job.engine, threads=job.encoder_threads)
+            transmitter = encode(checkpoint)
+            decode = decoder_loader(job.receiver_engine, device="cpu", threads=job.decoder_threads)
+            self._loaded = LoadedCodec(checkpoint.manifest, transmitter, decode(checkpoint))
+            self._key = key
+        return self._loaded
+
+
 class AnyTaskEvaluation(ABC):
-    """One codec: every image is encoded once, then sent at every point.
+    """One codec: every image of some frames is encoded once, then sent at every point.
 
     A codec that needs the SNR encodes anew for every SNR, whose points come one after the other.
     """
 
-    def __init__(self, job: EvaluationJob, number: int) -> None:
+    def __init__(self, job: EvaluationJob, number: int, codecs: LastCodec) -> None:
         self._job = job
         self._number = number
         self._task = job.tasks[number]
-        checkpoint = open_checkpoint(self._task.codec_dir, expected_digest=self._task.codec_digest)
-        encode = encoder_loader(job.engine, threads=job.encoder_threads)
-        self._transmitter = encode(checkpoint)
-        decode = decoder_loader(job.receiver_engine, device="cpu", threads=job.decoder_threads)
-        self._receiver = decode(checkpoint)
-        self._manifest = checkpoint.manifest
+        self._images = job.images_of(self._task)
+        loaded = codecs.load(job, self._task.codec_dir, self._task.codec_digest)
+        self._transmitter, self._receiver = loaded.transmitter, loaded.receiver
+        self._manifest = loaded.manifest
         self._codec_task = self._manifest.task
         self._shard = _planned_shard(self._task)
 
@@ -86,7 +125,7 @@ class AnyTaskEvaluation(ABC):
 
     @abstractmethod
     def _encode(self, frames: Frames, snr_db: float) -> Iterator[EncodedImages]:
-        """Encode all images into `frames`."""
+        """Encode the images of the task into `frames`."""
 
     @abstractmethod
     def _answers(self, frames: Frames, point: PointSpec) -> dict[str, list[Answers]]:
@@ -100,9 +139,9 @@ class AnyTaskEvaluation(ABC):
         return EncodedImages(task=self._number, images=images)
 
     def _judged(self, point: EvaluationPoint, link: str, answers: list[Answers]) -> EvaluatedPoint:
-        first = self._offset(link)
+        first = self._offset(link) + self._images.start
         frames: list[EvaluatedFrame] = []
-        for frame, answers_N in enumerate(answers):
+        for frame, answers_N in enumerate(answers, start=self._task.first):
             items = Span(first, len(answers_N), of=self._task.images)
             frames.append(self._judged_frame(answers_N, items))
             first += len(answers_N)
@@ -131,7 +170,7 @@ class TaskEvaluation(AnyTaskEvaluation):
             self._transmitter,
             self._manifest,
             self._shard,
-            images=self._task.images,
+            images=self._images,
             frame_images=self._job.frame_images,
             snr_db=snr_db,
         ):
@@ -141,7 +180,14 @@ class TaskEvaluation(AnyTaskEvaluation):
 
     def _answers(self, frames: Frames, point: PointSpec) -> dict[str, list[Answers]]:
         link = self._task.link
-        answers = decode_frames(self._receiver, self._codec_task, frames[link], point, link=link)
+        answers = decode_frames(
+            self._receiver,
+            self._codec_task,
+            frames[link],
+            point,
+            link=link,
+            first_image=self._images.start,
+        )
         return {link: answers}
 
     def _offset(self, link: str) -> int:
@@ -152,8 +198,8 @@ class TaskEvaluation(AnyTaskEvaluation):
 class GroupEvaluation(AnyTaskEvaluation):
     """Links whose frames meet: each begins with an image of its own."""
 
-    def __init__(self, job: EvaluationJob, number: int) -> None:
-        super().__init__(job, number)
+    def __init__(self, job: EvaluationJob, number: int, codecs: LastCodec) -> None:
+        super().__init__(job, number, codecs)
         assert self._task.group is not None
         self._group: Group = self._task.group
         self._offsets = offsets_of(self._group.links, images=self._task.images)
@@ -175,8 +221,8 @@ class GroupEvaluation(AnyTaskEvaluation):
         for user, link in enumerate(self._group.links):
             half = self._half(user)
             own = frames[link] = []
-            for first in range(0, total, step):
-                number = min(step, total - first)
+            for first in self._images[::step]:
+                number = min(step, self._images.stop - first)
                 items = Span(first + self._offsets[link], number, of=total)
                 cut = items.cut(self._shard.items)
                 used = used_of(half, self._manifest, cut)
@@ -187,7 +233,7 @@ class GroupEvaluation(AnyTaskEvaluation):
     def _answers(self, frames: Frames, point: PointSpec) -> dict[str, list[Answers]]:
         links = self._group.links
         answers: dict[str, list[Answers]] = {link: [] for link in links}
-        first = 0
+        first = self._images.start
         for slot in zip(*(frames[link] for link in links), strict=True):
             number = len(slot[0].symbols_NK)
             members = [
@@ -244,16 +290,16 @@ class InterferingEvaluation(GroupEvaluation):
             yield decode_passed(self._receiver, passed, used, snr_db=point.snr_db)
 
 
-def evaluation_of(job: EvaluationJob, number: int) -> AnyTaskEvaluation:
+def evaluation_of(job: EvaluationJob, number: int, codecs: LastCodec) -> AnyTaskEvaluation:
     """Return what evaluates a task of a job."""
     group = job.tasks[number].group
     if group is None:
-        return TaskEvaluation(job, number)
+        return TaskEvaluation(job, number, codecs)
     match group.kind:
         case "superposition":
-            return SuperposedEvaluation(job, number)
+            return SuperposedEvaluation(job, number, codecs)
         case "interference":
-            return InterferingEvaluation(job, number)
+            return InterferingEvaluation(job, number, codecs)
         case _:
             assert_never(group.kind)
 

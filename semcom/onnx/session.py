@@ -20,3 +20,8 @@ def make_session(model: bytes, *, threads: int) -> Any:
     # Threads that have nothing to do wait instead of spinning: the cores are shared.
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
     return onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
+
+
+def version() -> str:
+    """Return the version of ONNX Runtime."""
+    return str(onnxruntime.__version__)

@@ -12,10 +12,11 @@ from pathlib import Path
 import pytest
 
 from semcom.errors import ConfigurationError
-from semcom.extras import BASE, EXTRAS, IMPORTED_AS, LATE, imports_for, needed_by, require
+from semcom.extras import APART, BASE, EXTRAS, IMPORTED_AS, LATE, imports_for, needed_by, require
 
 PROJECT = tomllib.loads((Path(__file__).parents[2] / "pyproject.toml").read_text())["project"]
 OPTIONAL: dict[str, list[str]] = PROJECT["optional-dependencies"]
+TOGETHER = {extra: names for extra, names in EXTRAS.items() if extra not in APART}
 
 
 def packages(requirements: list[str]) -> set[str]:
@@ -35,16 +36,16 @@ def test_table_is_that_of_pyproject() -> None:
     assert set(EXTRAS) == set(OPTIONAL) - {"all", "dev", "docs"}
     for extra, names in EXTRAS.items():
         assert set(names) == packages(OPTIONAL[extra]), extra
-    assert packages(OPTIONAL["all"]) == {name for names in EXTRAS.values() for name in names}
+    assert packages(OPTIONAL["all"]) == {name for names in TOGETHER.values() for name in names}
     assert set(LATE) <= set(EXTRAS["training"])
 
 
-@pytest.mark.parametrize("name", sorted({*BASE, *(n for names in EXTRAS.values() for n in names)}))
+@pytest.mark.parametrize("name", sorted({*BASE, *(n for each in TOGETHER.values() for n in each)}))
 def test_packages_are_imported_as_the_table_says(name: str) -> None:
     assert importlib.util.find_spec(IMPORTED_AS.get(name, name)) is not None
 
 
-@pytest.mark.parametrize("extra", sorted(EXTRAS))
+@pytest.mark.parametrize("extra", sorted(TOGETHER))
 def test_what_is_installed_is_not_asked_for(extra: str) -> None:
     require("x", extra)
 

@@ -83,9 +83,9 @@ def test_a_folder_whose_name_is_no_text_is_read(run, tmp_path):
 @pytest.mark.parametrize("name", ["results.csv", "manifest.json"])
 def test_results_of_somebody_else_are_not_overwritten(tmp_path, name):
     (tmp_path / name).write_text("precious")
-    for resume, evaluation in ((False, False), (True, True)):
+    for resume, kind in ((False, None), (True, "evaluation"), (True, "part")):
         with pytest.raises(ConfigurationError, match=f"{name} of something else"):
-            check_folder(tmp_path, resume=resume, evaluation=evaluation)
+            check_folder(tmp_path, resume=resume, kind=kind)
     assert (tmp_path / name).read_text() == "precious"
 
 

@@ -1,0 +1,42 @@
+"""`semcom merge`: parts that were computed anywhere become one evaluation."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from orchestrator.cli.evaluation_commands import print_folders
+from orchestrator.cli.options import RunsDir
+from orchestrator.cli.outcome_lines import print_outcome
+from orchestrator.cli.terminal import console
+from orchestrator.evaluation.merging import MissingFramesError, merge_parts
+from orchestrator.plan.folders import RUNS
+
+
+def merge(
+    out: Annotated[Path, typer.Argument(help="Folder of the merged evaluation.")],
+    parts: Annotated[
+        list[Path], typer.Argument(help="Folders of parts, or folders that hold parts.")
+    ],
+    *,
+    mixed: Annotated[
+        bool, typer.Option("--mixed", help="Take parts of hosts that round differently, too.")
+    ] = False,
+    runs: RunsDir = RUNS,
+) -> None:
+    """Put parts of an evaluation together: every frame once, the digest of a single machine.
+
+    What is missing is listed with the commands that compute it. A frame with two answers ends it
+    with exit code 8.
+    """
+    try:
+        outcome = merge_parts(out, parts, runs=runs, mixed=mixed)
+    except MissingFramesError as error:
+        for gap in error.gaps:
+            for line in gap.lines(error.plan):
+                console.print(line)
+        raise
+    print_folders([out])
+    print_outcome(outcome)

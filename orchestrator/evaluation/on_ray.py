@@ -1,0 +1,131 @@
+"""`semcom evaluate --on ray`: the units of an evaluation as tasks of a Ray cluster.
+
+The only module that knows Ray. The driver's ledger is the only state: a unit is recorded as soon as
+it comes back, so the same command goes on after whatever ended the driver, and a task that a lost
+node took along is tried again elsewhere.
+"""
+
+from __future__ import annotations
+
+import os
+import socket
+from collections.abc import Generator, Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+import ray
+from ray.exceptions import RayError
+
+from orchestrator.evaluation.unit_worker import compute_unit
+from semcom.errors import ConfigurationError, SemcomError
+from semcom.evaluation_messages import EvaluationJob, EvaluationLine, parse_line
+
+LOCAL = "ray"
+CLIENT = "ray://"
+CLIENT_PORT = 10001  # where a cluster takes drivers from elsewhere
+ATTEMPTS = 5  # of a unit, on whichever nodes
+AHEAD = 2  # units at a worker, so that it need not wait for the driver
+POLL_S = 1.0
+CONNECT_S = 10.0
+
+
+class UnitLostError(SemcomError):
+    """A unit was not computed, however often it was tried."""
+
+
+class RayCluster:
+    """A cluster that is connected to."""
+
+    def __init__(self, *, threads: int) -> None:
+        """Take how many threads a unit computes with."""
+        self._threads = threads
+        options = {"num_cpus": threads, "max_retries": ATTEMPTS - 1, "retry_exceptions": True}
+        self._compute = ray.remote(**options)(compute_unit)
+
+    @property
+    def workers(self) -> int:
+        """Return how many units are computed at once."""
+        return max(1, int(ray.cluster_resources().get("CPU", 1)) // self._threads)
+
+    def compute(
+        self, jobs: Sequence[EvaluationJob]
+    ) -> Generator[tuple[EvaluationJob, list[EvaluationLine]]]:
+        """Yield each job with its lines, in the order in which they are finished.
+
+        Ray ends what is under way when this process leaves the cluster. Tasks are not cancelled one
+        by one: Ray 2.60 aborts the process where one is finished at that moment.
+
+        Raises:
+            UnitLostError: a unit was lost time and again.
+        """
+        waiting = list(reversed(jobs))
+        under_way: dict[Any, EvaluationJob] = {}
+        try:
+            while waiting or under_way:
+                while waiting and len(under_way) < AHEAD * self.workers:
+                    job = waiting.pop()
+                    under_way[self._compute.remote(job.model_dump_json())] = job
+                done, _ = ray.wait(list(under_way), timeout=POLL_S)
+                for each in done:
+                    yield under_way.pop(each), _lines(each)
+        except RayError as error:
+            raise UnitLostError(f"the cluster does not answer: {_first(error)}") from error
+
+
+@contextmanager
+def connected(address: str, threads: int) -> Iterator[RayCluster]:
+    """Connect to the cluster at an address, or start one here; left at the end.
+
+    Args:
+        address: `ray` for one that is started here, `ray://HOST[:PORT]`, or the address of one that
+            this machine is a node of, as `auto` or HOST:PORT.
+        threads: a unit computes with.
+
+    Raises:
+        ConfigurationError: there is no cluster.
+    """
+    os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
+    os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
+    options: dict[str, Any] = {"log_to_driver": False, "logging_level": "error"}
+    if address == LOCAL:
+        options |= {"address": "local", "include_dashboard": False}
+    elif address.startswith(CLIENT):
+        host = address.removeprefix(CLIENT)
+        options["address"] = address if ":" in host else f"{address}:{CLIENT_PORT}"
+    else:
+        options["address"] = address
+    try:
+        _check_answers(options["address"].removeprefix(CLIENT))
+        ray.init(**options)
+    except (OSError, RuntimeError, ValueError, RayError) as error:
+        raise ConfigurationError(f"--on {address}: no cluster answers ({_first(error)})") from error
+    try:
+        yield RayCluster(threads=threads)
+    finally:
+        ray.shutdown()
+
+
+def _check_answers(place: str) -> None:
+    """See that somebody listens at HOST:PORT: Ray itself would try for minutes.
+
+    Raises:
+        OSError: nobody does.
+    """
+    host, _, port = place.rpartition(":")
+    if host and port.isdecimal():
+        socket.create_connection((host, int(port)), timeout=CONNECT_S).close()
+
+
+def _lines(reference: Any) -> list[EvaluationLine]:
+    try:
+        return [parse_line(text.encode()) for text in ray.get(reference)]
+    except RayError as error:
+        raise UnitLostError(f"a unit was lost {ATTEMPTS} times: {_first(error)}") from error
+    except ValueError as error:
+        raise SemcomError(f"a worker wrote what is no answer: {_first(error)}") from error
+
+
+def _first(error: Exception) -> str:
+    """Return the first line of what Ray says at length."""
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    return (lines or [type(error).__name__])[-1][:200]

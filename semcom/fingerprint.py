@@ -1,0 +1,107 @@
+"""The fingerprint of the arithmetic: what decides how a process rounds, and who it was.
+
+Two hosts that run the same networks may round differently: another instruction set, another
+library, another accelerator. Logits then differ in their last bits, and an image on the border of
+two classes may be answered differently. So whoever computes answers says how: by the names of what
+computes, and by `rounding`, digests over the results of known operations. Hosts with equal
+fingerprints round alike as far as those operations tell.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from semcom.errors import one_line
+
+MAX_TEXT = 200
+Text = Annotated[str, Field(max_length=MAX_TEXT)]
+Words = Annotated[dict[Text, Text], Field(max_length=64)]
+SHOWN_DIGEST = 12  # letters of a digest in a message
+
+
+class Fingerprint(BaseModel):
+    """How a process rounds. Format 1: these fields, all of which the digest covers.
+
+    Attributes:
+        format: of this record.
+        machine: the processor's architecture, as `x86_64`.
+        device: `cpu`, or the accelerator by its name.
+        kernels: the instruction set in use, by engine.
+        threads: of the networks, by role.
+        versions: of the libraries that compute.
+        rounding: SHA-256 over the results of known operations, by engine.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    format: Literal[1] = 1
+    machine: Text
+    device: Text
+    kernels: Words
+    threads: Annotated[dict[Text, int], Field(max_length=8)]
+    versions: Words
+    rounding: Words
+
+    @property
+    def digest(self) -> str:
+        """Return the SHA-256 that names it, hexadecimal."""
+        return hashlib.sha256(json.dumps(self.model_dump(), sort_keys=True).encode()).hexdigest()
+
+
+class Origin(BaseModel):
+    """Who computed answers, and how it rounds. Format 1.
+
+    Attributes:
+        format: of this record.
+        host: its name in the network.
+        processor: its name as the system tells it; it decides nothing by itself.
+        part: which part of an evaluation it was to compute, as `3/10`; None where all of it.
+        fingerprint: how it rounds.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    format: Literal[1] = 1
+    host: Text
+    processor: Text
+    part: Text | None = None
+    fingerprint: Fingerprint
+
+    @property
+    def words(self) -> str:
+        """Return who it was in a few words."""
+        part = "" if self.part is None else f"part {self.part}, "
+        return one_line(f"{part}host {self.host}", MAX_TEXT)
+
+
+def differences(one: Fingerprint, other: Fingerprint) -> str:
+    """Return in a few words what differs from `other` in `one`; nothing where they are equal."""
+    found: list[str] = []
+    for name in ("machine", "device"):
+        here, there = getattr(one, name), getattr(other, name)
+        if here != there:
+            found.append(f"{name} {here}, not {there}")
+    for name, told in (("kernels", "kernels"), ("threads", "threads of"), ("versions", "")):
+        found += _of_words(getattr(one, name), getattr(other, name), told)
+    if not found and one.rounding != other.rounding:
+        found += _of_words(one.rounding, other.rounding, "results of known operations by")
+    return one_line("; ".join(found), 400)
+
+
+def _of_words(here: Mapping[str, object], there: Mapping[str, object], told: str) -> list[str]:
+    names = dict.fromkeys([*here, *there])
+    return [
+        f"{told} {name} {_shown(here.get(name))}, not {_shown(there.get(name))}".strip()
+        for name in names
+        if here.get(name) != there.get(name)
+    ]
+
+
+def _shown(value: object) -> str:
+    text = "none" if value is None else str(value)
+    return text[:SHOWN_DIGEST] if len(text) == hashlib.sha256().digest_size * 2 else text
