@@ -76,7 +76,7 @@ class EvaluationJob(Line):
 
 
 class Evaluator(Line):
-    """Who evaluates, and how it rounds; the first line."""
+    """The host that evaluates, and its rounding; the first line."""
 
     event: Literal["evaluator"] = "evaluator"
     origin: Origin

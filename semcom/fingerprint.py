@@ -1,9 +1,9 @@
-"""The fingerprint of the arithmetic: what decides how a process rounds, and who it was.
+"""The fingerprint of the arithmetic: what decides the rounding of a process, and its host.
 
 Two hosts that run the same networks may round differently: another instruction set, another
 library, another accelerator. Logits then differ in their last bits, and an image on the border of
-two classes may be answered differently. So whoever computes answers says how: by the names of what
-computes, and by `rounding`, digests over the results of known operations. Hosts with equal
+two classes may be answered differently. So a process that computes answers states how: the names of
+what computes, and `rounding`, digests over the results of known operations. Hosts with equal
 fingerprints round alike as far as those operations tell.
 """
 
@@ -25,7 +25,7 @@ SHOWN_DIGEST = 12  # letters of a digest in a message
 
 
 class Fingerprint(BaseModel):
-    """How a process rounds. Format 1: these fields, all of which the digest covers.
+    """Rounding of a process. Format 1: these fields, all of which the digest covers.
 
     Attributes:
         format: of this record.
@@ -54,7 +54,7 @@ class Fingerprint(BaseModel):
 
 
 class Origin(BaseModel):
-    """Who computed answers, and how it rounds. Format 1.
+    """Host that computed answers, and its rounding. Format 1.
 
     Attributes:
         format: of this record.

@@ -45,7 +45,7 @@ def _sent(default: Any) -> Any:
 
 
 class FrameKey(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """What a frame is called, all along its way."""
+    """Name of a frame on its whole way."""
 
     run: NameText
     point: FrameIndex
@@ -98,7 +98,7 @@ class SymbolFrame(
 class ReceivedFrame(
     FrameMessage, frozen=True, forbid_unknown_fields=True, kw_only=True, omit_defaults=True
 ):
-    """What the channel made of a frame. Payload: complex64 (images, csi_columns + symbols).
+    """A frame after the channel. Payload: complex64 (images, csi_columns + symbols).
 
     The first columns hold the channel state of each codeword: one gain, one per symbol, or others.
     Where frames of several links were superposed, `links` names them all, that of `key` first; each

@@ -163,12 +163,8 @@ class Endpoint:
         size = self.connections.on_wire(parts)
         if not self.connections.room_for(to, size):
             return False
-        *early, last = [to, *parts] if self._router else parts
-        send = self.socket.send
         try:
-            for part in early:
-                send(part, MORE_TO_COME)
-            send(last, DO_NOT_WAIT)
+            _send_all(self.socket, [to, *parts] if self._router else parts)
         except zmq.ZMQError as error:
             if error.errno in (zmq.EAGAIN, zmq.EHOSTUNREACH):
                 return False
@@ -186,8 +182,8 @@ class Endpoint:
         read = self._reader.read()
         if read is None:
             return None
-        sender, parts = read.sender, read.parts
-        speaker = None if self._security is None else _speaker(read.last)
+        sender, parts, last = read
+        speaker = None if self._security is None else _speaker(last)
         try:
             message, payload = wire.decode(parts)
             if self._security is not None and self._router:
@@ -273,6 +269,13 @@ def _open_socket(kind: int, bounds: Bounds, *, keyed: bool) -> zmq.Socket[bytes]
     socket.setsockopt(zmq.MAXMSGSIZE, bounds.part_bytes + (CURVE_OVERHEAD if keyed else 0))
     socket.setsockopt(zmq.HANDSHAKE_IVL, 5000)
     return socket
+
+
+def _send_all(socket: zmq.Socket[bytes], parts: Sequence[bytes]) -> None:
+    """Send the parts of a message; what the library would do, at less cost."""
+    for part in parts[:-1]:
+        socket.send(part, MORE_TO_COME)
+    socket.send(parts[-1], DO_NOT_WAIT)
 
 
 def _check_pair(security: Security | None) -> None:

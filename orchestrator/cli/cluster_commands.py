@@ -26,10 +26,11 @@ def merge(
     ] = False,
     runs: RunsDir = RUNS,
 ) -> None:
-    """Put parts of an evaluation together: every frame once, the digest of a single machine.
+    """Merge the parts of an evaluation.
 
-    What is missing is listed with the commands that compute it. A frame with two answers ends it
-    with exit code 8.
+    Every frame counts once, and the results digest is that of a single machine. Missing frames are
+    listed with the commands that compute them. A frame with two answers ends the merge with exit
+    code 8.
     """
     try:
         outcome = merge_parts(out, parts, runs=runs, mixed=mixed)

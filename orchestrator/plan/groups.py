@@ -54,7 +54,7 @@ class PlannedGroup(Settings):
 
     @property
     def received_together(self) -> int:
-        """How many links one receiver decodes at once."""
+        """Links that one receiver decodes at once."""
         return len(self.links) if self.kind == "superposition" else 1
 
     def as_told(self, name: str, *, window: int) -> Group:

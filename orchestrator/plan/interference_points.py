@@ -19,7 +19,7 @@ Number = Annotated[int, Field(ge=0, le=MAX_MEMBERS - 1)]
 
 
 class InterferenceSettings(Settings):
-    """What links of interference groups meet: all numbers of interferers at all SIRs."""
+    """Interference of the links of a group: all numbers of interferers at all SIRs."""
 
     sir_db: SnrPoints = Field(
         description="SIR of each interferer, as a list or a range like snr_db"

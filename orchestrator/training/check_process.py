@@ -8,6 +8,7 @@ from __future__ import annotations
 import sys
 
 from orchestrator.training.arguments import parse, settings_of
+from semcom.entry import run_process
 from semcom.errors import SemcomError
 from semcom.plain_text import take_every_character, tell_error
 
@@ -24,4 +25,4 @@ def main(words: list[str]) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    sys.exit(run_process(lambda: main(sys.argv[1:])))

@@ -1,4 +1,4 @@
-"""How torch rounds on this machine: the instruction set that it uses, and known operations."""
+"""Rounding of torch on this machine: the instruction set that it uses, and known operations."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How ONNX Runtime rounds on this machine: known operations, as `semcom/nn/rounding.py` has them.
+"""Rounding of ONNX Runtime on this machine: known operations, as `semcom/nn/rounding.py` has them.
 
 It does not tell which instruction set it uses; what the processor offers stands for it.
 """

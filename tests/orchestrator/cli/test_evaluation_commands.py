@@ -32,6 +32,8 @@ class Codecs:
     def names(self):
         return sorted(self.datasets)
 
+    all_names = names
+
     def open(self, name):
         class Manifest:
             dataset = self.datasets[name]
