@@ -46,7 +46,13 @@ class Interference(BaseModel):
     @property
     def label(self) -> str:
         """Short name for tables: number and SIR, and whatever differs from the defaults."""
-        parts = [f"interferers={self.interferers}", f"sir={self.sir_db:g}"]
+        parts = [f"interferers={self.interferers}", f"sir={self.sir_db:g}", self.kind_label]
+        return " ".join(part for part in parts if part)
+
+    @property
+    def kind_label(self) -> str:
+        """Short name of what differs from the defaults, number and SIR aside."""
+        parts: list[str] = []
         if self.occurrence != 0.9:
             parts.append(f"occurrence={self.occurrence:g}")
         if self.per != "symbol":

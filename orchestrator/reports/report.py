@@ -16,6 +16,7 @@ from orchestrator.reports.comparison_page import (
 )
 from orchestrator.reports.curves import latency_bars, metric_curves, metrics_of
 from orchestrator.reports.footprints import footprint_section, footprint_tables
+from orchestrator.reports.interference_tables import interference_section, interference_tables
 from orchestrator.reports.markdown import markdown_tables
 from orchestrator.reports.markup import Picture, document
 from orchestrator.reports.metric_texts import picture_names
@@ -84,6 +85,7 @@ def markdown_report(sources: Sequence[Path], *, ratio_snr_db: float = RATIO_SNR_
         tables = [markdown_tables(run.summary) for run in found.runs]
     else:
         tables = [table.markdown() for table in metric_markdown(found.runs)]
+    tables += [table.markdown() for table in interference_tables(found.runs)]
     for metric in metrics_of(found.runs):
         curves = ratio_curves(found.runs, metric, snr_db=ratio_snr_db)
         tables += [table.markdown() for table in ratio_tables(curves, ratio_snr_db)]
@@ -139,6 +141,7 @@ def _sections(found: Sources, ratio_snr_db: float) -> tuple[list[str], dict[str,
     bars = latency_bars(found.timed)
     parts += _added(pictures, _metric_sections(found.timed))
     parts += _added(pictures, systems_section(found.runs))
+    parts += interference_section(found.runs)
     parts += _added(pictures, ratio_sections(found.runs, snr_db=ratio_snr_db))
     parts += _added(pictures, search_section(found.searches))
     parts += footprint_section(found.footprints)
