@@ -16,7 +16,16 @@ from contextlib import contextmanager
 from semcom.errors import INTERRUPTED, ConfigurationError
 
 # As pyproject.toml has them, by the names that pip knows; a test compares.
-BASE = ("msgpack", "msgspec", "numpy", "prometheus-client", "pydantic", "pyyaml", "pyzmq")
+BASE = (
+    "msgpack",
+    "msgspec",
+    "numpy",
+    "prometheus-client",
+    "pydantic",
+    "pyyaml",
+    "pyzmq",
+    "zlib-ng",
+)
 ORCHESTRATOR = ("matplotlib", "pillow", "psutil", "rich", "safetensors", "typer")
 EXTRAS: dict[str, tuple[str, ...]] = {
     "channel": (),
@@ -34,6 +43,7 @@ LATE = ("tensorboard", "timm", "torchvision")
 IMPORTED_AS = {
     "pillow": "PIL",
     "prometheus-client": "prometheus_client",
+    "zlib-ng": "zlib_ng",
     "pyyaml": "yaml",
     "pyzmq": "zmq",
 }

@@ -13,7 +13,6 @@ Checks run cheapest first; whatever fails is a ProtocolError with a reason of th
 from __future__ import annotations
 
 import struct
-import zlib
 from collections.abc import Sequence
 from typing import Any
 
@@ -21,6 +20,7 @@ import msgpack
 import numpy as np
 import numpy.typing as npt
 from pydantic import ValidationError
+from zlib_ng.zlib_ng import crc32
 
 from semcom.errors import ProtocolError, one_line
 from semcom.frame_messages import (
@@ -171,7 +171,7 @@ def _check_prefix(prefix: bytes, header: bytes, body: bytes) -> type[Message]:
 
 
 def _crc(fields: bytes, header: bytes, body: bytes) -> int:
-    return zlib.crc32(body, zlib.crc32(header, zlib.crc32(fields)))
+    return crc32(body, crc32(header, crc32(fields)))
 
 
 def _unique(pairs: list[tuple[Any, Any]]) -> dict[Any, Any]:

@@ -76,7 +76,7 @@ RULES = {
     "semcom": Rule(
         (
             "semcom", "numpy", "msgpack", "msgspec", "pydantic", "pydantic_core",
-            "prometheus_client", "yaml",
+            "prometheus_client", "yaml", "zlib_ng",
         ),
         ("semcom.nn", "semcom.onnx"),
     ),

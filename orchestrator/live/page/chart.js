@@ -3,7 +3,7 @@
 import { STEPS } from "/page/axes.js";
 import { element, NONE, setAttribute, setText, svg } from "/page/dom.js";
 
-const MARGIN = { left: 46, right: 46, top: 10, bottom: 22 };
+const MARGIN = { left: 56, right: 46, top: 10, bottom: 22 };
 const charts = new Set();
 let cursor = null; // share of the width that the pointer is at
 
