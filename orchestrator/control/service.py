@@ -31,6 +31,7 @@ from semcom.messages import (
     Message,
     Refusal,
     Results,
+    Role,
     Welcome,
 )
 from semcom.service import HEARTBEAT_S, new_instance
@@ -182,13 +183,17 @@ class ControlService:
 
     def _note_silence(self, now_s: float) -> None:
         for role, peer in self._peers.silent(now_s, longer_than_s=DEAD_AFTER_S):
-            if role == "receiver":
-                self._work.receiver_gone(peer)
-            elif role == "transmitter":
-                self._work.transmitter_gone(peer)
+            self._gone(role, peer)
         for role, peer in self._peers.silent(now_s, longer_than_s=self._work.forget_after_s):
             if role == "receiver":
                 self._peers.forget(role, peer)
+
+    def _gone(self, role: Role, peer: str) -> None:
+        """Tell the work that a peer has been silent for too long."""
+        if role == "receiver":
+            self._work.receiver_gone(peer)
+        elif role == "transmitter":
+            self._work.transmitter_gone(peer)
 
     def _answers(self, sender: bytes, message: Message) -> Sequence[Message]:
         match message:
@@ -212,7 +217,8 @@ class ControlService:
     def _answers_to_hello(self, sender: bytes, hello: Hello) -> Sequence[Message]:
         """Welcome, and what the peer lacks; whoever computes differently is no peer."""
         now_s = time.monotonic()
-        self._peers.make_room(hello, now_s)
+        if (forgotten := self._peers.make_room(hello, now_s)) is not None:
+            self._gone(*forgotten)  # now: the next look at who is silent does not find it
         self._telemetry.count("semcom_heartbeats_total", 1, hello.role)
         welcome = Welcome(instance=self.instance)
         objection = _objection(self._work, hello, self.bystanders)
