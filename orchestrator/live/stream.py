@@ -154,8 +154,7 @@ class Stream:
 
     def transmitter_gone(self, link: str) -> None:
         """A transmitter has been silent for too long: its link needs no new points."""
-        if link in self.links:  # else it is only called a transmitter
-            self._away.add(link)
+        self._away.add(link)
 
     def failed(self, link: str, detail: str) -> None:
         """A transmitter cannot do its part; a codec that it was changing to is taken back."""
