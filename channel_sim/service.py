@@ -15,7 +15,7 @@ from channel_sim.settings import BrokerSettings
 from semcom.errors import ProtocolError
 from semcom.frame_messages import ReceivedFrame, SymbolFrame, TaskResult
 from semcom.heartbeats import DEAD_AFTER_S, Attention, Heartbeats
-from semcom.log_limit import KindLimit, LogLimit
+from semcom.log_limit import KindLimit
 from semcom.messages import Hello, PointTable, Refusal, Welcome
 from semcom.security import Security
 from semcom.service import HEARTBEAT_S, new_instance
@@ -72,7 +72,6 @@ class ChannelService:
         self._arrived: list[Arrived] = []  # in one burst: drawn together at the next tick
         self._arrived_bytes = 0
         self._log_limit = KindLimit(every_s=REST_LOGGED_EVERY_S)
-        self._lines = LogLimit()  # of receivers that went silent
 
     @property
     def endpoints(self) -> Sequence[Endpoint]:
@@ -104,7 +103,7 @@ class ChannelService:
             self._next_hello_s = now_s + HEARTBEAT_S
             listened = self._attention.listened(now_s)
             for receiver in self._broker.forget_silent(now_s) if listened else ():
-                if self._log_limit.due(f"silent {receiver.peer}", now_s) and self._lines.take():
+                if self._log_limit.due(f"silent {receiver.peer}", now_s):
                     event(logger, "receiver silent", peer=receiver.peer, held=len(receiver.held))
             self._telemetry.set("semcom_peers", len(self._broker.receivers), "receiver")
             self._telemetry.set("semcom_peers", len(self._broker.transmitters), "transmitter")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import time
 from typing import ClassVar
 
 import zmq
@@ -9,6 +11,10 @@ import zmq
 from semcom import zap
 from semcom.errors import AuthenticationError
 from semcom.security import Security
+
+SERVE_S = 0.02  # on questions, before messages are looked at
+RETRY_S = 0.001
+NO_DESCRIPTOR = (errno.EMFILE, errno.ENFILE)
 
 
 class Authenticator:
@@ -42,19 +48,30 @@ class Authenticator:
             self.socket.close(linger=0)
 
     def serve(self) -> None:
-        """Answer a question.
+        """Answer all questions that wait, or those of some time; the folder is read once for them.
+
+        A question that waits takes memory even when its connection is gone, and keeps those
+        behind it waiting: they must be answered faster than connections can be made.
 
         Raises:
             AuthenticationError: it cannot; no peer would be accepted any more.
         """
+        end_s = time.monotonic() + SERVE_S
         try:
-            parts = self.socket.recv_multipart(zmq.NOBLOCK)
-            reply, verdict = zap.answer(parts, self.security.keys)
-            self.socket.send_multipart(reply, zmq.NOBLOCK)
+            keys = self.security.keys.read()
+            while time.monotonic() < end_s:
+                parts = self.socket.recv_multipart(zmq.NOBLOCK)
+                reply, verdict = zap.answer(parts, keys)
+                self.socket.send_multipart(reply, zmq.NOBLOCK)
+                if verdict.speaker is None:
+                    self.security.refused(verdict.reason, verdict.detail)
+        except zmq.Again:
+            return
         except (zmq.ZMQError, OSError) as error:
+            if error.errno in NO_DESCRIPTOR:  # for now: the questions wait, nobody is let in
+                time.sleep(RETRY_S)
+                return
             raise self.dead(str(error)) from error
-        if verdict.speaker is None:
-            self.security.refused(verdict.reason, verdict.detail)
 
     def dead(self, why: str) -> AuthenticationError:
         """Count its death; the error to end the process with."""

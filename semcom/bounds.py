@@ -15,12 +15,20 @@ from dataclasses import dataclass, replace
 from semcom import wire
 
 MIB = 1 << 20
+DESCRIPTORS = 8192  # enough for the most connections of two sockets, and twice that
 
 
 def max_connections() -> int:
-    """Connections of one bound socket: two of them leave descriptors for all else."""
-    descriptors = resource.getrlimit(resource.RLIMIT_NOFILE)[0]
-    return 1024 if descriptors < 0 else max(64, min(1024, descriptors // 3))
+    """Connections of one bound socket, as the descriptors allow; first asks for enough of them.
+
+    Two sockets leave half of the descriptors for connections that are yet to be closed, and for
+    all else.
+    """
+    descriptors, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if 0 <= descriptors < DESCRIPTORS:
+        descriptors = DESCRIPTORS if most < 0 else max(descriptors, min(DESCRIPTORS, most))
+        resource.setrlimit(resource.RLIMIT_NOFILE, (descriptors, most))
+    return 1024 if descriptors < 0 else max(64, min(1024, descriptors // 4))
 
 
 MAX_CONNECTIONS = max_connections()

@@ -9,7 +9,9 @@ counts, as on systems other than Linux, the bounds in messages remain.
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
+import errno
 import fcntl
 import logging
 import math
@@ -19,7 +21,7 @@ import struct
 import sys
 import termios
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
@@ -88,10 +90,32 @@ def _ends(line: socket.socket) -> Remote:
     return (*line.getpeername(), *line.getsockname())
 
 
+@contextlib.contextmanager
+def _same(fd: int) -> Iterator[socket.socket]:
+    """Give the socket of a descriptor, which stays its owner's.
+
+    It is looked at by another descriptor, so that it cannot become another connection meanwhile;
+    where the process has none left, connections must all the more be counted and closed.
+    """
+    try:
+        own = os.dup(fd)
+    except OSError as error:
+        if error.errno != errno.EMFILE:
+            raise
+        same = socket.socket(fileno=fd)
+        try:
+            yield same
+        finally:
+            same.detach()
+    else:
+        with socket.socket(fileno=own) as same:
+            yield same
+
+
 def tcp_counts(fd: int) -> Counts | None:
     """The counts of a connection; None where there is none, or none that are counted."""
     try:
-        with socket.socket(fileno=os.dup(fd)) as same:
+        with _same(fd) as same:
             remote = _ends(same)
             info = same.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, 256)
             # First what came, then what of it is still the kernel's: what is here is never less.
@@ -119,7 +143,7 @@ def hang_up(fd: int, remote: Remote) -> None:
     peer that continues to send.
     """
     try:
-        with socket.socket(fileno=os.dup(fd)) as same:
+        with _same(fd) as same:
             if _ends(same) == remote:
                 nowhere = ctypes.create_string_buffer(struct.pack("=H", socket.AF_UNSPEC), 16)
                 if ctypes.CDLL(None).connect(same.fileno(), nowhere, 16) != 0:

@@ -10,6 +10,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -37,6 +38,30 @@ class Verdict:
     speaker: Speaker | None
     reason: SecurityReason
     detail: str
+
+
+@dataclass(frozen=True)
+class KeyList:
+    """The keys of a folder at one moment."""
+
+    authorized: Mapping[str, Sequence[PublicKey]]  # by the public key
+    revoked: Mapping[str, PublicKey]
+    unread: Collection[str]  # names whose file of `revoked/` cannot be read: it revokes them
+
+    def judge(self, public_key: str) -> Verdict:
+        """Judge a key. Revoked wins; a key that two peers share belongs to neither."""
+        revoked = self.revoked.get(public_key)
+        if revoked is not None:
+            return Verdict(None, "revoked_key", f"revoked key {public_key} of {revoked.speaker}")
+        holders = self.authorized.get(public_key, ())
+        for key in holders:
+            if key.name in self.unread:
+                detail = f"key {public_key} of {key.speaker}, whose revocation cannot be read"
+                return Verdict(None, "revoked_key", detail)
+        if len(holders) != 1:
+            several = f", which {len(holders)} files list" if holders else ""
+            return Verdict(None, "unknown_key", f"unknown key {public_key}{several}")
+        return Verdict(holders[0].speaker, "unknown_key", "")
 
 
 class KeyFolder:
@@ -88,21 +113,24 @@ class KeyFolder:
         return [key for key in map(self._public_key, self._paths(which)) if key is not None]
 
     def judge(self, public_key: str) -> Verdict:
-        """Judge a key. Revoked wins; a key that two peers share belongs to neither."""
-        for key in self.listed(REVOKED):
-            if key.public_key == public_key:
-                return Verdict(None, "revoked_key", f"revoked key {public_key} of {key.speaker}")
-        # A file of `revoked/` that cannot be read revokes whoever it is named after.
-        unread = {path.stem for path in self._paths(REVOKED) if self._public_key(path) is None}
-        holders = [key for key in self.listed(AUTHORIZED) if key.public_key == public_key]
-        for key in holders:
-            if key.name in unread:
-                detail = f"key {public_key} of {key.speaker}, whose revocation cannot be read"
-                return Verdict(None, "revoked_key", detail)
-        if len(holders) != 1:
-            several = f", which {len(holders)} files list" if holders else ""
-            return Verdict(None, "unknown_key", f"unknown key {public_key}{several}")
-        return Verdict(holders[0].speaker, "unknown_key", "")
+        """Judge a key by what the folder holds now."""
+        return self.read().judge(public_key)
+
+    def read(self) -> KeyList:
+        """Return what the folder holds now, for all who ask at this moment.
+
+        Raises:
+            OSError: it cannot be read.
+        """
+        revoked = {path: self._public_key(path) for path in self._paths(REVOKED)}
+        authorized: dict[str, list[PublicKey]] = {}
+        for key in self.listed(AUTHORIZED):
+            authorized.setdefault(key.public_key, []).append(key)
+        return KeyList(
+            authorized,
+            {key.public_key: key for key in revoked.values() if key is not None},
+            {path.stem for path, key in revoked.items() if key is None},
+        )
 
     def speaker(self, name: str) -> Speaker | None:
         """The peer that is authorised under a name."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable
 
@@ -40,15 +41,22 @@ class LogLimit:
 
 
 class KindLimit:
-    """Says whether a line of a kind is due; lines in between are dropped."""
+    """Says whether a line of a kind is due; lines in between are dropped.
+
+    Peers may name kinds, and come with a new name each time: all kinds together get no more
+    lines in a second than a `LogLimit` lets through.
+    """
 
     def __init__(self, *, every_s: float) -> None:
         self._every_s = every_s
         self._next_s: dict[str, float] = {}
+        self._now_s = -math.inf
+        self._all_kinds = LogLimit(clock=lambda: self._now_s)
 
     def due(self, kind: str, now_s: float) -> bool:
         """Return whether the last line of this kind is long enough ago."""
-        if now_s < self._next_s.get(kind, now_s):
+        self._now_s = now_s
+        if now_s < self._next_s.get(kind, now_s) or not self._all_kinds.take():
             return False
         if len(self._next_s) >= MAX_KINDS:
             self._next_s.clear()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from semcom.keys import KeyFolder, Verdict
+from semcom.keys import KeyList, Verdict
 from semcom.z85 import z85
 
 ENDPOINT = "inproc://zeromq.zap.01"  # where libzmq asks
@@ -14,7 +14,7 @@ PARTS = 7  # version, request, domain, address, routing id, mechanism, the clien
 KEY_BYTES = 32
 
 
-def answer(parts: Sequence[bytes], keys: KeyFolder) -> tuple[list[bytes], Verdict]:
+def answer(parts: Sequence[bytes], keys: KeyList) -> tuple[list[bytes], Verdict]:
     """The parts of the answer, and what was decided.
 
     Only CURVE, only our domain, only keys that the folder names: all else is 400. The user id is
@@ -28,7 +28,7 @@ def answer(parts: Sequence[bytes], keys: KeyFolder) -> tuple[list[bytes], Verdic
     return [VERSION, request, b"200", b"OK", user, b""], verdict
 
 
-def _judge(parts: Sequence[bytes], keys: KeyFolder) -> Verdict:
+def _judge(parts: Sequence[bytes], keys: KeyList) -> Verdict:
     if len(parts) < 6 or parts[0] != VERSION or parts[2] != DOMAIN:
         return Verdict(None, "malformed", "not a question of this authenticator")
     address = parts[3].decode(errors="replace")

@@ -24,15 +24,15 @@ class Peers:
         self._here: dict[PeerName, tuple[bytes, float]] = {}  # connection, and heard when
         self._objected: dict[PeerName, tuple[str, float]] = {}  # why, and heard when
 
-    def make_room(self, hello: Hello, now_s: float) -> None:
-        """Forget the longest silent peer where this one would exceed the bound.
+    def make_room(self, hello: Hello, now_s: float) -> PeerName | None:
+        """Forget and return the longest silent peer where this one would exceed the bound.
 
         Raises:
             ProtocolError: `overloaded`, all of them are there.
         """
         name = (hello.role, hello.peer)
-        _make_room(self._here, name, now_s)
         _make_room(self._objected, name, now_s)
+        return _make_room(self._here, name, now_s)
 
     def take(self, hello: Hello, sender: bytes, now_s: float) -> None:
         """Remember a peer of this run."""
@@ -115,11 +115,14 @@ class Peers:
             telemetry.set("semcom_heartbeat_age_seconds", age_s, role)
 
 
-def _make_room(known: dict[PeerName, tuple[T, float]], name: PeerName, now_s: float) -> None:
-    """Forget the one that was heard of first, unless it is there."""
+def _make_room(
+    known: dict[PeerName, tuple[T, float]], name: PeerName, now_s: float
+) -> PeerName | None:
+    """Forget the one that was heard of first, unless it is there; return which that was."""
     if name in known or len(known) < MAX_PEERS:
-        return
+        return None
     oldest = min(known, key=lambda peer: known[peer][1])
     if now_s - known[oldest][1] <= DEAD_AFTER_S:
         raise ProtocolError("overloaded", f"{MAX_PEERS} processes are known here already")
     del known[oldest]
+    return oldest

@@ -31,6 +31,7 @@ from semcom.messages import (
     Message,
     Refusal,
     Results,
+    Role,
     Welcome,
 )
 from semcom.service import HEARTBEAT_S, new_instance
@@ -182,10 +183,7 @@ class ControlService:
 
     def _note_silence(self, now_s: float) -> None:
         for role, peer in self._peers.silent(now_s, longer_than_s=DEAD_AFTER_S):
-            if role == "receiver":
-                self._work.receiver_gone(peer)
-            elif role == "transmitter":
-                self._work.transmitter_gone(peer)
+            _tell_gone(self._work, role, peer)
         for role, peer in self._peers.silent(now_s, longer_than_s=self._work.forget_after_s):
             if role == "receiver":
                 self._peers.forget(role, peer)
@@ -212,7 +210,8 @@ class ControlService:
     def _answers_to_hello(self, sender: bytes, hello: Hello) -> Sequence[Message]:
         """Return Welcome, and what the peer lacks; one that computes differently is no peer."""
         now_s = time.monotonic()
-        self._peers.make_room(hello, now_s)
+        if (forgotten := self._peers.make_room(hello, now_s)) is not None:
+            _tell_gone(self._work, *forgotten)  # the next look at the silent does not find it
         self._telemetry.count("semcom_heartbeats_total", 1, hello.role)
         welcome = Welcome(instance=self.instance)
         objection = _objection(self._work, hello, self.bystanders)
@@ -246,6 +245,14 @@ class ControlService:
             return
         for sender, message in told:
             self._control.send(message, to=sender)
+
+
+def _tell_gone(work: Work, role: Role, peer: str) -> None:
+    """Tell the work that a peer has been silent for too long; it may only call itself a link's."""
+    if role == "receiver":
+        work.receiver_gone(peer)
+    elif role == "transmitter" and peer in work.links:
+        work.transmitter_gone(peer)
 
 
 def _objection(work: Work, hello: Hello, bystanders: Collection[str]) -> str | None:

@@ -9,12 +9,14 @@ from collections.abc import Collection, Mapping, Sequence
 from orchestrator.control.work import Order
 from orchestrator.live.stream import Stream
 from semcom.errors import ProtocolError
+from semcom.log_limit import KindLimit
 from semcom.messages import Arithmetic, CodecReport, Failure, Hello, Message, Results, Role
 from semcom.telemetry import Telemetry, event
 
 logger = logging.getLogger("orchestrator.live")
 
 FORGOTTEN_AFTER_S = 60.0
+LOGGED_EVERY_S = 1.0  # what one peer has logged
 
 
 class StreamWork:
@@ -28,6 +30,7 @@ class StreamWork:
         self._stream = stream
         self._telemetry = telemetry
         self._ending = False
+        self._log_limit = KindLimit(every_s=LOGGED_EVERY_S)
         self._lost: dict[str, int] = {}  # as counted so far
 
     @property
@@ -68,7 +71,8 @@ class StreamWork:
 
     def other_arithmetic(self, hello: Hello, text: str) -> None:
         """Its link stands still and says why; of a receiver the log tells."""
-        event(logger, "other arithmetic", peer=hello.peer, detail=text)
+        if self._log_limit.due(f"arithmetic of {hello.peer}", time.monotonic()):
+            event(logger, "other arithmetic", peer=hello.peer, detail=text)
         if hello.role == "transmitter":
             self._stream.failed(hello.peer, text)
             self._stream.transmitter_gone(hello.peer)
@@ -89,7 +93,8 @@ class StreamWork:
 
     def failed(self, message: Failure, text: str) -> None:
         """Stop its link with the reason; other links continue."""
-        event(logger, "failed", peer=message.peer, detail=message.detail)
+        if self._log_limit.due(f"failure of {message.peer}", time.monotonic()):
+            event(logger, "failed", peer=message.peer, detail=message.detail)
         if message.role == "transmitter":
             self._stream.failed(message.peer, text)
 

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import resource
+import socket
+import sys
 from dataclasses import dataclass, field
 
 import pytest
 
+from semcom import bounds
 from semcom.bounds import BOUND, DIALLED, MAX_CONNECTIONS, Bounds
 from semcom.connections import (
     CHECK_EVERY_S,
@@ -15,6 +19,8 @@ from semcom.connections import (
     Counts,
     Kernel,
     Remote,
+    hang_up,
+    tcp_counts,
 )
 from semcom.wire import MAX_HEADER_BYTES, MAX_PAYLOAD_BYTES, PREFIX_BYTES
 from tests.semcom.raw_peer import message
@@ -236,3 +242,52 @@ def test_largest_frame_and_largest_answer_pass_both_ways_beside_another(name, ta
     bounds = table[name]
     assert bounds.part_bytes == MAX_PAYLOAD_BYTES
     assert bounds.sent_bytes >= 2 * (PREFIX_BYTES + MAX_HEADER_BYTES + MAX_PAYLOAD_BYTES)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="needs the counts of Linux")
+def test_connection_is_counted_and_hung_up_on_without_a_free_descriptor():
+    """Else strangers who use up all of them would never be hung up on again."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    with (
+        socket.create_server(("127.0.0.1", 0)) as server,
+        socket.create_connection(server.getsockname()) as client,
+        server.accept()[0] as here,
+    ):
+        client.sendall(b"x" * 10)
+        here.settimeout(10.0)
+        assert here.recv(10) == b"x" * 10
+        resource.setrlimit(resource.RLIMIT_NOFILE, (1, hard))
+        try:
+            counts = tcp_counts(here.fileno())
+            assert counts is not None
+            hang_up(here.fileno(), counts.remote)
+        finally:
+            resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+        assert counts.received == 10
+        assert here.fileno() >= 0, "it is still its owner's"
+        with pytest.raises(ConnectionResetError):
+            client.recv(1)
+
+
+@pytest.mark.parametrize(
+    ("limits", "asked", "connections"),
+    [
+        ((1024, 524288), bounds.DESCRIPTORS, 1024),
+        ((1024, -1), bounds.DESCRIPTORS, 1024),
+        ((1024, 1024), 1024, 256),
+        ((100, 100), 100, 64),
+        ((20000, 20000), None, 1024),
+        ((-1, -1), None, 1024),
+    ],
+)
+def test_connections_leave_half_of_the_descriptors_that_can_be_had(
+    monkeypatch: pytest.MonkeyPatch,
+    limits: tuple[int, int],
+    asked: int | None,
+    connections: int,
+):
+    wanted: list[tuple[int, int]] = []
+    monkeypatch.setattr(bounds.resource, "getrlimit", lambda _: limits)
+    monkeypatch.setattr(bounds.resource, "setrlimit", lambda _, pair: wanted.append(pair))
+    assert bounds.max_connections() == connections
+    assert wanted == ([] if asked is None else [(asked, limits[1])])

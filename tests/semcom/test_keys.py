@@ -51,7 +51,7 @@ def test_text_of_a_key_is_told_from_others():
 
 
 def test_authorised_key_is_let_in_under_its_role_and_name(folder):
-    reply, verdict = zap.answer(question(folder), KeyFolder(folder))
+    reply, verdict = zap.answer(question(folder), KeyFolder(folder).read())
     assert reply == [b"1.0", b"7", b"200", b"OK", b"transmitter/shapes10", b""]
     assert verdict.speaker == LINK
 
@@ -69,20 +69,20 @@ def test_authorised_key_is_let_in_under_its_role_and_name(folder):
     ],
 )
 def test_everything_else_is_refused_with_a_reason(folder, changes, reason):
-    reply, verdict = zap.answer(question(folder, **changes), KeyFolder(folder))
+    reply, verdict = zap.answer(question(folder, **changes), KeyFolder(folder).read())
     assert reply[2] == b"400"
     assert reply[4] == b"", "nobody has no name"
     assert (verdict.speaker, verdict.reason) == (None, reason)
 
 
 def test_question_without_parts_is_answered_all_the_same(folder):
-    reply, verdict = zap.answer([], KeyFolder(folder))
+    reply, verdict = zap.answer([], KeyFolder(folder).read())
     assert reply[2] == b"400"
     assert verdict.reason == "malformed"
 
 
 def judged(keys, folder):
-    return zap.answer(question(folder), keys)[1]
+    return zap.answer(question(folder), keys.read())[1]
 
 
 def test_key_is_let_in_from_the_moment_its_file_is_there_and_no_longer(folder):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -10,6 +11,7 @@ import pytest
 import zmq
 
 from orchestrator.control.key_sets import make_keys, revoke
+from semcom import authenticator, zap
 from semcom.errors import AuthenticationError
 from semcom.frame_messages import FrameKey, SymbolFrame
 from semcom.messages import Hello, Refusal
@@ -177,10 +179,10 @@ def test_closed_authenticator_is_noticed_before_anybody_dials(net: Net) -> None:
 def test_authenticator_that_cannot_read_its_keys_lets_nobody_in(
     net: Net, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def fail(_: str) -> None:
+    def fail() -> None:
         raise OSError("disk gone")
 
-    monkeypatch.setattr(net.server.security.keys, "judge", fail)
+    monkeypatch.setattr(net.server.security.keys, "read", fail)
     net.dial(LINK)
     with pytest.raises(AuthenticationError, match="disk gone"):
         net.until(lambda: False)
@@ -198,3 +200,68 @@ def test_server_without_keys_is_refused_by_a_peer_with_them(
             net.until(lambda: False)
     finally:
         plain.close()
+
+
+class Questions:
+    """Connections' questions to the authenticator, as libzmq asks them."""
+
+    def __init__(self, context: zmq.Context[zmq.Socket[bytes]], count: int) -> None:
+        self.socket = context.socket(zmq.DEALER)
+        self.socket.connect(zap.ENDPOINT)
+        for number in range(count):
+            key = number.to_bytes(32, "big")
+            asked = [zap.VERSION, b"1", zap.DOMAIN, b"127.0.0.1", b"", b"CURVE", key]
+            self.socket.send_multipart([b"", *asked])
+
+    def answered(self) -> int:
+        """How many have an answer."""
+        count = 0
+        while self.socket.poll(50):
+            assert self.socket.recv_multipart()[3] == b"400"
+            count += 1
+        return count
+
+
+def test_questions_for_keys_do_not_pile_up(
+    net: Net, zmq_context: zmq.Context[zmq.Socket[bytes]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each takes memory, even of a peer that is gone: all are answered, the folder is read once."""
+    monkeypatch.setattr(authenticator, "SERVE_S", DEADLINE_S)
+    shared = net.uplink.authenticator
+    assert shared is not None
+    keys, reads = net.server.security.keys, []
+    read = keys.read
+    monkeypatch.setattr(keys, "read", lambda: (reads.append(1), read())[1])
+    questions = Questions(zmq_context, 300)
+    try:
+        assert shared.socket.poll(1000)
+        shared.serve()
+        assert questions.answered() == 300
+    finally:
+        questions.socket.close(linger=0)
+    assert len(reads) == 1
+    assert net.server.refused() == {"unknown_key": 300}
+
+
+def test_questions_wait_while_the_process_has_no_descriptor_left(
+    net: Net, zmq_context: zmq.Context[zmq.Socket[bytes]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Strangers who open very many connections end no process, and nobody is let in unseen."""
+    shared = net.uplink.authenticator
+    assert shared is not None
+
+    def fail() -> None:
+        raise OSError(errno.EMFILE, "Too many open files")
+
+    questions = Questions(zmq_context, 1)
+    try:
+        assert shared.socket.poll(1000)
+        with monkeypatch.context() as patch:
+            patch.setattr(net.server.security.keys, "read", fail)
+            shared.serve()
+            assert questions.answered() == 0
+        shared.serve()
+        assert questions.answered() == 1
+    finally:
+        questions.socket.close(linger=0)
+    assert net.server.refused() == {"unknown_key": 1}

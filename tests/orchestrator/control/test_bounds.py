@@ -97,3 +97,39 @@ def test_what_a_peer_says_again_and_again_is_logged_once_in_a_while(
     logged = [record.getMessage() for record in caplog.records]
     assert 4 <= logged.count("refused") <= 6
     assert 4 <= logged.count("failure elsewhere") <= 6
+
+
+def test_failures_under_names_that_are_new_each_time_fill_no_log(
+    system: System, clock: list[float], caplog: pytest.LogCaptureFixture
+):
+    other = Arithmetic(threads=7, decoding="exact")
+    with caplog.at_level(logging.INFO):
+        for number in range(2000):
+            clock[0] += 0.001
+            says(system, Failure(role="transmitter", peer=f"t{number}", exit_code=5, detail="x"))
+            says(system, Failure(role="receiver", peer=f"r{number}", exit_code=5, detail="x"))
+            says(system, hello("r", arithmetic=other if number % 2 else None))
+    logged = [record.getMessage() for record in caplog.records]
+    assert set(logged) >= {"failure elsewhere", "failed", "other arithmetic"}
+    assert len(logged) < 40
+
+
+def test_receiver_that_gives_way_to_another_name_holds_no_codec_any_more(
+    system: System, clock: list[float]
+):
+    """Names that come faster than the silent ones are looked for fill no memory."""
+    holders = system.service._work._stream._holders  # type: ignore[attr-defined]
+    for number in range(3 * MAX_PEERS):
+        clock[0] += DEAD_AFTER_S / MAX_PEERS * 1.01
+        says(system, hello(f"r{number}").model_copy(update={"codecs": [CODEC]}))
+    assert len(holders.peers) <= MAX_PEERS
+    assert len(holders._instances) <= MAX_PEERS
+
+
+def test_transmitters_of_no_link_are_not_remembered_when_they_go(
+    system: System, clock: list[float]
+):
+    for number in range(2 * MAX_PEERS):
+        clock[0] += DEAD_AFTER_S / MAX_PEERS * 1.01
+        says(system, hello(f"t{number}", "transmitter"))
+    assert system.service._work._stream._away <= {LINK}  # type: ignore[attr-defined]
