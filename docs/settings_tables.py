@@ -11,6 +11,7 @@ from channel_sim.models.clipping import ClippingChannel
 from channel_sim.models.jakes import JakesChannel
 from channel_sim.models.oscillator import OscillatorChannel
 from channel_sim.models.tdl import TdlChannel
+from channel_sim.models.tr38901 import SionnaChannel
 from channel_sim.models.trace import TraceChannel
 from channel_sim.settings import BrokerSettings
 from orchestrator.jobs.settings import JobsSettings
@@ -80,6 +81,7 @@ MODELS: dict[str, type[BaseModel]] = {
     "jakes": JakesChannel,
     "oscillator": OscillatorChannel,
     "clipping": ClippingChannel,
+    "sionna": SionnaChannel,
     "trace": TraceChannel,
     "range": SnrRange,
     "interference": InterferenceSettings,

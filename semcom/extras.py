@@ -35,9 +35,10 @@ EXTRAS: dict[str, tuple[str, ...]] = {
     "edge": ("onnx", "onnxruntime", "safetensors"),
     "orchestrator": ORCHESTRATOR,
     "training": (*ORCHESTRATOR, "tensorboard", "timm", "torch", "torchvision"),
+    "sionna": ("sionna-no-rt",),
     "ray": ("ray",),
 }
-APART = ("ray",)  # extras that `all` does not bring
+APART = ("ray", "sionna")  # extras that `all` does not bring
 # What some trainings need and others do not: whoever imports it says so.
 LATE = ("tensorboard", "timm", "torchvision")
 IMPORTED_AS = {
@@ -46,6 +47,7 @@ IMPORTED_AS = {
     "zlib-ng": "zlib_ng",
     "pyyaml": "yaml",
     "pyzmq": "zmq",
+    "sionna-no-rt": "sionna",
 }
 INSTALLED_AS = {module: package for package, module in IMPORTED_AS.items()}
 KNOWN = {IMPORTED_AS.get(name, name) for names in (BASE, *EXTRAS.values()) for name in names}

@@ -108,6 +108,7 @@ RULES = {
 # What one module of a room may import and its neighbours may not.
 ALSO = {
     "channel_sim.compiled_noise": ("numba", "llvmlite"),
+    "channel_sim.models.tr38901": ("sionna",),  # when the first codeword is drawn
     "semcom.sockets": ("zmq",),
     "semcom.authenticator": ("zmq",),
     "semcom.part_reader": ("zmq",),
