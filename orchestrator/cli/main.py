@@ -163,7 +163,7 @@ def sweep(  # noqa: PLR0913 - the options of a command
     live_name: Annotated[
         str | None,
         typer.Option(
-            "--live-name", help="Which live system, by name or URL, if there are several."
+            "--live-name", "--name", help="Which live system, by name or URL, if there are several."
         ),
     ] = None,
     report: Annotated[

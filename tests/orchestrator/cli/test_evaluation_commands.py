@@ -98,6 +98,10 @@ def semcom(place, monkeypatch, capsys):
             ["sweep", "scenario.yaml", "--live-name", "x"],
             "--live-name has an effect only with --live",
         ),
+        (
+            ["sweep", "scenario.yaml", "--name", "x"],
+            "--live-name has an effect only with --live",
+        ),
         (["sweep", "scenario.yaml", "--live", "--no-launch"], "no effect with --live"),
         (["footprint"], "name at least one codec"),
         (["footprint", "nobody"], "no codec 'nobody'"),
