@@ -223,7 +223,7 @@ TABLES: dict[str, Callable[[], str]] = {
 
 
 def rewritten(text: str) -> str:
-    """A page with its tables made anew."""
+    """Return a page with its tables made again."""
     return BLOCK.sub(lambda block: f"{block[1]}{TABLES[block[2]]()}{block[3]}", text)
 
 

@@ -1,7 +1,7 @@
 """The memory allocator of processes that train or evaluate with large arrays.
 
 glibc gives memory back to the system as soon as large arrays are freed, and the next step has every
-page mapped and zeroed anew: 25,000 of them in each step of the compact student, while threads wait
+page mapped and zeroed again: 25,000 of them in each step of the compact student, while threads wait
 for each other. Told so, it keeps what it has, in huge pages. Its lists of small pieces are off, for
 every large array that is freed had it go through them. Results are the same.
 """

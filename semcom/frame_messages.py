@@ -39,7 +39,7 @@ SeedNumber = Annotated[int, Meta(ge=0, le=2**63 - 1)]
 def _sent(default: Any) -> Any:
     """Return a field that is sent even with its default, where `omit_defaults` leaves others out.
 
-    What is made anew for each message is not compared with it.
+    A default that is made for each message is not compared.
     """
     return msgspec.field(default_factory=lambda: default)
 

@@ -65,7 +65,7 @@ class KeyList:
 
 
 class KeyFolder:
-    """Reads a folder of keys, anew each time: what changes in it counts from then on."""
+    """Reads a folder of keys each time: changes in it count from then on."""
 
     def __init__(self, path: Path) -> None:
         self.path = path

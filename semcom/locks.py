@@ -103,7 +103,7 @@ class FileLock:
         if self._file is None:
             return
         with contextlib.suppress(OSError):
-            if remove and self.in_place:  # a folder that was made anew has another's
+            if remove and self.in_place:  # a folder that was made again has another's
                 self._path.unlink(missing_ok=True)
             else:
                 os.ftruncate(self._file, 0)

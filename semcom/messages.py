@@ -82,7 +82,7 @@ class Part(BaseModel):
 
 
 class StreamState(Part):
-    """State of a transmitter's stream; the counts begin anew with every epoch."""
+    """State of a transmitter's stream; the counts start again with every epoch."""
 
     run: Name
     epoch: Index

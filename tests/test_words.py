@@ -37,6 +37,7 @@ WORDS = {
     "goes on|go on|going on": "continues; resumes",
     "one's own": "your own; a user's",
     "for good": "permanently",
+    "anew": "again",
     "should not be": "internal error (a bug)",
 }
 UNFIT = re.compile(rf"\b({'|'.join(WORDS)})\b", re.I)

@@ -3,7 +3,7 @@
     H[s, k] = sum_p h_p(s) exp(-j 2 pi f_k tau_p),   f_k = k spacing,   Y = H X
 
 Symbol i of a codeword is on subcarrier i mod N of OFDM symbol i div N; the cyclic prefix is longer
-than the delays. Sionna draws h and tau from a generator of its own, which is set anew for every
+than the delays. Sionna draws h and tau from its own generator, which is seeded for every
 codeword by a key of (seed, link, point, item). So answers do not depend on order or batching; they
 are the same for one version of Sionna and torch.
 
@@ -33,7 +33,7 @@ Paths = Callable[[int, int], tuple[npt.NDArray[np.complex128], npt.NDArray[np.fl
 
 
 class SionnaChannel(ChannelModel):
-    """A channel of TR 38.901 between single antennas, drawn anew for every codeword."""
+    """A channel of TR 38.901 between single antennas, drawn for every codeword."""
 
     profile: Profile = Field(default="cdl-c", description="tables 7.7.1 (CDL) and 7.7.2 (TDL)")
     delay_spread_ns: float = Field(default=300.0, gt=0, le=1e5, description="rms, nanoseconds")

@@ -33,7 +33,7 @@ class CodecHolders:
         self._drop(peer)
 
     def forget_refusals(self, digest: str) -> None:
-        """It is asked for anew."""
+        """Ask for it again."""
         self._asked.add(digest)
         self._refusals.pop(digest, None)
 

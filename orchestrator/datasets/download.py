@@ -50,7 +50,7 @@ def download(archive: Archive, folder: Path) -> Path:
     """Fetch an archive into `folder` unless it lies there already; returns the file.
 
     The file appears under its name only when it is whole and its checksum fits. After a failure
-    the next call begins anew.
+    the next call starts again.
 
     Raises:
         ConfigurationError: the network or the server failed, or the checksum is wrong.

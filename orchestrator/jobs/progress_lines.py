@@ -70,7 +70,7 @@ class Tail:
 
     def read(self) -> list[ProgressLine]:
         """New lines; what is no valid line is passed over."""
-        added = self._added()  # first: it may find that the file begins anew
+        added = self._added()  # first: it may find that the file starts again
         *lines, self._rest = (self._rest + added).split(b"\n")
         if lines and self._skips:
             del lines[0]
@@ -106,7 +106,7 @@ class Pace:
         self._points: deque[tuple[float, int]] = deque(maxlen=PACE_LINES)
 
     def add(self, line: ProgressLine) -> None:
-        """One more line; a new stage, or one that went back, begins anew."""
+        """One more line; a new stage, or one that went back, starts again."""
         last = self.last
         if last is not None and (
             last.stage != line.stage or line.steps_done < last.steps_done or line.time < last.time

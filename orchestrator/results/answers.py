@@ -74,7 +74,7 @@ def read_answers(run: Path, *, link: str, point: int) -> npt.NDArray[Any]:
         kept = KeptAnswers(run, ledger.tasks)
         if not kept.there:
             raise ConfigurationError(
-                f"{run} kept no answers: set keep_answers: true in its scenario and run it anew"
+                f"{run} kept no answers: set keep_answers: true in its scenario and run it again"
             )
         rows = [row for row in ledger.rows() if (row.link, row.point) == (link, point)]
         planned = ledger.plan.frames(link) if link in ledger.plan.links else 0

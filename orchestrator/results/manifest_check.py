@@ -47,7 +47,7 @@ def check_manifest(folder: Path, plan: Plan, digests: Digests, seals: Mapping[st
     if seal is not None and hashlib.sha256(content).hexdigest() != seal:
         raise AccountingError(
             f"{path} is not the file that the run wrote: it was altered; delete it, then "
-            f"--resume writes it anew"
+            f"--resume writes it again"
         )
     return bool(found)
 

@@ -86,7 +86,7 @@ def open_ledger(folder: Path) -> Iterator[Ledger]:
         try:
             if ledger.doubt is not None:
                 raise AccountingError(
-                    f"answers of {folder} are in doubt: {ledger.doubt}; run it anew"
+                    f"answers of {folder} are in doubt: {ledger.doubt}; run it again"
                 )
             yield ledger
         finally:

@@ -1,7 +1,7 @@
 """Digests over what a ledger holds, and the seals that a complete run leaves in it.
 
 A seal tells whether the ledger or the manifest beside it was changed since the run was complete.
-Whoever changes both and makes the seals anew is found out by judging the answers again
+A change of both, with new seals, is found by judging the answers again
 (`orchestrator/results/judging.py`), not here.
 """
 

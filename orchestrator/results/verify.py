@@ -181,6 +181,6 @@ def _results_csv_agrees(folder: Path, summary: Summary) -> bool:
         if found != expected:
             raise AccountingError(
                 f"{path} line {number} is not what the ledger gives: delete it to have it "
-                f"written anew, and {finish_hint(folder, read_run_manifest(folder) or {})}"
+                f"written again, and {finish_hint(folder, read_run_manifest(folder) or {})}"
             )
     return True

@@ -97,7 +97,7 @@ class LastCodec:
 class AnyTaskEvaluation(ABC):
     """One codec: every image of some frames is encoded once, then sent at every point.
 
-    A codec that needs the SNR encodes anew for every SNR, whose points come one after the other.
+    A codec that needs the SNR encodes again for every SNR, whose points come one after the other.
     """
 
     def __init__(self, job: EvaluationJob, number: int, codecs: LastCodec) -> None:

@@ -1,5 +1,5 @@
 // What the page knows of the last ten minutes: asked for once, then only what is new. A link whose
-// metric changes begins anew, as it does in the system.
+// metric changes starts again, as it does in the system.
 
 export const KEPT_S = 600;
 const MIN_RATE_S = 3;

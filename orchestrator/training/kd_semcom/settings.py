@@ -31,7 +31,7 @@ TABLE_I: dict[SentenceSystem, tuple[int, Channel]] = {
 
 
 class TextChannelSettings(Settings):
-    """Channel and interference that a stage trains through, drawn anew for every sentence."""
+    """Channel and interference that a stage trains through, drawn for every sentence."""
 
     fading: Literal["rayleigh", "awgn"] = Field(
         default="rayleigh", description="of the link and of every interferer"
