@@ -39,7 +39,7 @@ class Meetings:
         self._slots_of(key.run, group).answered(key)
 
     def wanted(self, now_s: float) -> Iterator[FrameKey]:
-        """Return frames that slots lack, each once a second; forget what nobody needs."""
+        """Return frames that slots lack, each once a second; forget those that are not needed."""
         for (run, name), slots in list(self._slots.items()):
             if run not in self._points.runs:
                 del self._slots[run, name]

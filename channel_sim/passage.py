@@ -64,8 +64,8 @@ class Passage:
     def transmit(self, batch: Sequence[Arrived]) -> list[Send]:
         """Take frames of `batches` through their channels: first refusals, then what was received.
 
-        Frames that are drawn together are cheap even if they are small; no number depends on the
-        company.
+        Frames that are drawn together are cheap even if they are small. Results do not depend on
+        batching.
         """
         started_s = self._clock()
         known, sends = self._known(batch)
@@ -118,7 +118,7 @@ class Passage:
         """Where a frame goes, and through which channel; None where it has just gone there.
 
         Raises:
-            ProtocolError: the power is too high, or nobody can take it.
+            ProtocolError: the power is too high, or no receiver can take it.
         """
         message, key = arrived.message, arrived.message.key
         check_power(worst_power)

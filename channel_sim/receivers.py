@@ -97,7 +97,7 @@ class Receivers:
 
     def __init__(self, *, queue_frames: int, queue_bytes: int) -> None:
         self.here: dict[bytes, Receiver] = {}
-        self.rests: list[Rest] = []  # that began, for whoever tells of them
+        self.rests: list[Rest] = []  # that began, until they are told
         self._queue_frames = queue_frames
         self._queue_bytes = queue_bytes
         self._conducts: OrderedDict[str, Conduct] = OrderedDict()
@@ -130,7 +130,7 @@ class Receivers:
         if not able:
             raise ProtocolError("no_receiver", f"no receiver has codec {codec[:12]} loaded")
         identity, receiver = able[0]
-        if len(able) > 1:  # where nobody is welcome there is no better one
+        if len(able) > 1:  # where none is welcome there is no better one
             welcome = [item for item in able if item[1].welcome(now_s)]
             identity, receiver = min(welcome or able, key=lambda item: len(item[1].held))
         held = receiver.held.get(frame)
@@ -147,7 +147,7 @@ class Receivers:
         return identity
 
     def answered(self, identity: bytes, frame: FrameName, now_s: float) -> None:
-        """A frame was answered: nobody holds it any more, and who left it to another rests."""
+        """Take a frame as answered: no receiver holds it; one that left it to another rests."""
         self.here[identity].heard_s = now_s
         if self.here[identity].release(frame) is not None:
             self.here[identity].conduct.answer()

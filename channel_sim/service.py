@@ -146,7 +146,7 @@ class ChannelService:
             if isinstance(message, PointTable):
                 self._broker.points.learn(message)
                 if self._broker.points.count(message.run) >= message.total:
-                    self._greet()  # at once: whoever waits for these points may use them now
+                    self._greet()  # at once: what waits for these points may use them now
             elif isinstance(message, Welcome):
                 self._heartbeats.heard("orchestrator")
             return

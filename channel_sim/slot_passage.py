@@ -82,7 +82,7 @@ class SlotPassage:
         """Send one member's frame on.
 
         Raises:
-            ProtocolError: nobody can take it, or its channel model fails.
+            ProtocolError: no receiver can take it, or its channel model fails.
         """
         started_s = self._clock()
         held = slot.frames[link]
@@ -110,7 +110,7 @@ class SlotPassage:
         """Superpose the frames of a slot for one receiver, which answers each member.
 
         Raises:
-            ProtocolError: nobody can take it, or its channel model fails.
+            ProtocolError: no receiver can take it, or its channel model fails.
         """
         started_s = self._clock()
         frames = slot.in_order(group)

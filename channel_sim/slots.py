@@ -158,7 +158,7 @@ class Slots:
         return keys
 
     def forget(self, *, below_point: int = 0, stale_at_s: float | None = None) -> None:
-        """Forget slots of points that are needed no more, or whose frames nobody repeats."""
+        """Forget slots of points that are needed no more, or whose frames are not repeated."""
         for slots in (self._held, self._complete):
             for position, slot in list(slots.items()):
                 stale = stale_at_s is not None and stale_at_s - slot.touched_s > STALE_S

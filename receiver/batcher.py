@@ -2,7 +2,7 @@
 
 exact        one frame is one forward pass: a frame's answer cannot depend on its neighbours
 throughput   waiting frames of one codec and kind are merged, at most `max_images` of them, and
-             none waits longer than `max_delay_s` for company
+             none waits longer than `max_delay_s` for others
 """
 
 from __future__ import annotations

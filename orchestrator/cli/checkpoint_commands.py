@@ -19,6 +19,11 @@ from semcom.errors import CheckpointError
 checkpoints_app = new_app("List, check and copy codecs.", "semcom checkpoints list")
 
 
+Names = Annotated[
+    list[str] | None, typer.Argument(metavar="NAME", help="Codecs; all if none is named.")
+]
+
+
 @checkpoints_app.command("list", epilog=examples("semcom checkpoints list"))
 def checkpoints_list(codecs: CodecDir = CODECS) -> None:
     """List your codecs and the shipped ones.
@@ -58,9 +63,7 @@ def checkpoints_list(codecs: CodecDir = CODECS) -> None:
 
 @checkpoints_app.command("verify", epilog=examples("semcom checkpoints verify cifar10"))
 def checkpoints_verify(
-    names: Annotated[
-        list[str] | None, typer.Argument(metavar="NAME", help="Codecs; all if none is named.")
-    ] = None,
+    names: Names = None,
     codecs: CodecDir = CODECS,
 ) -> None:
     """Check codecs and run their networks once.
@@ -81,9 +84,7 @@ def checkpoints_verify(
 
 @checkpoints_app.command("classes", epilog=examples("semcom checkpoints classes my-codec"))
 def checkpoints_classes(
-    names: Annotated[
-        list[str] | None, typer.Argument(metavar="NAME", help="Codecs; all if none is named.")
-    ] = None,
+    names: Names = None,
     codecs: CodecDir = CODECS,
     data: DataDir = DATA,
 ) -> None:
