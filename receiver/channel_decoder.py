@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from semcom.architecture import ChannelCodecArchitecture
 from semcom.nn.blocks import OneTokenTransformerBlock, SnrCode
-from semcom.nn.symbols import symbols_to_reals
+from semcom.nn.symbols import come_increments, symbols_to_reals
 
 
 class ChannelDecoder(nn.Module):
@@ -18,26 +18,34 @@ class ChannelDecoder(nn.Module):
 
     concat(z~ (B, c), g0(SNR)) -> block -> linear D -> c
     concat(   (B, c), g1(SNR)) -> block -> linear D -> D -> h~ (B, D)
+
+    Of an ordered codeword the codes know which increments have come; the symbols after them are 0.
     """
 
     def __init__(self, architecture: ChannelCodecArchitecture) -> None:
         super().__init__()
         self.codeword_dim = architecture.codeword_dim
         dim = architecture.feature_dim
+        self.lengths = architecture.lengths
         code_width = dim - self.codeword_dim
-        self.snr_code0 = SnrCode(code_width)
+        increments = len(architecture.increments or ())
+        self.snr_code0 = SnrCode(code_width, increments=increments)
         self.block0 = OneTokenTransformerBlock(dim=dim, ffn_dim=architecture.ffn_dim)
         self.reduce = nn.Linear(dim, self.codeword_dim)
-        self.snr_code1 = SnrCode(code_width)
+        self.snr_code1 = SnrCode(code_width, increments=increments)
         self.block1 = OneTokenTransformerBlock(dim=dim, ffn_dim=architecture.ffn_dim)
         self.output = nn.Linear(dim, dim)
 
-    def forward(self, symbols_BK: Tensor, snr_db_B: Tensor) -> Tensor:
-        """Equalised symbols (B, K) complex64, SNR (B,) in dB -> features (B, D)."""
+    def forward(self, symbols_BK: Tensor, snr_db_B: Tensor, used_B: Tensor | None = None) -> Tensor:
+        """Equalised symbols (B, K) complex64, SNR (B,) in dB -> features (B, D).
+
+        `used_B`: how many symbols of an ordered codeword have come.
+        """
+        come_BI = None if used_B is None else come_increments(used_B, self.lengths)
         codeword_Bc = symbols_to_reals(symbols_BK, self.codeword_dim)
-        x_BD = self.block0(torch.cat([codeword_Bc, self.snr_code0(snr_db_B)], dim=1))
+        x_BD = self.block0(torch.cat([codeword_Bc, self.snr_code0(snr_db_B, come_BI)], dim=1))
         x_Bc = self.reduce(x_BD)
-        x_BD = self.block1(torch.cat([x_Bc, self.snr_code1(snr_db_B)], dim=1))
+        x_BD = self.block1(torch.cat([x_Bc, self.snr_code1(snr_db_B, come_BI)], dim=1))
         features_BD: Tensor = self.output(x_BD)
         return features_BD
 
@@ -49,9 +57,9 @@ class DirectChannelDecoder(nn.Module):
         super().__init__()
         self.codeword_dim = architecture.codeword_dim
 
-    def forward(self, symbols_BK: Tensor, snr_db_B: Tensor) -> Tensor:
+    def forward(self, symbols_BK: Tensor, snr_db_B: Tensor, used_B: Tensor | None = None) -> Tensor:
         """Equalised symbols (B, K) complex64 -> features (B, D); the SNR is not used."""
-        del snr_db_B
+        del snr_db_B, used_B
         return symbols_to_reals(symbols_BK, self.codeword_dim)
 
 

@@ -21,6 +21,7 @@ from semcom.checkpoints import Checkpoint
 from semcom.nn.weights import load_arrays
 from semcom.points import EqualizerMethod
 from semcom.probe import probe_receiver
+from semcom.used_symbols import Used, all_used
 
 
 class ReceiverCodec:
@@ -59,9 +60,14 @@ class ReceiverCodec:
         )
         return codec
 
-    def forward(self, equalized_NK: Tensor, snr_db_N: Tensor) -> tuple[Tensor, Tensor]:
-        """Equalised symbols -> recovered features h~ (N, D) and logits (N, T)."""
-        features_ND: Tensor = self.decoder(equalized_NK, snr_db_N)
+    def forward(
+        self, equalized_NK: Tensor, snr_db_N: Tensor, used_N: Tensor | None = None
+    ) -> tuple[Tensor, Tensor]:
+        """Equalised symbols -> recovered features h~ (N, D) and logits (N, T).
+
+        `used_N`: how many symbols of an ordered codeword have come.
+        """
+        features_ND: Tensor = self.decoder(equalized_NK, snr_db_N, used_N)
         logits_NT: Tensor = self.head(features_ND)
         return features_ND, logits_NT
 
@@ -72,11 +78,20 @@ class ReceiverCodec:
         *,
         snr_db_N: npt.NDArray[np.float32],
         equalizer: EqualizerMethod,
+        used_N: Used | None = None,
     ) -> npt.NDArray[np.float32]:
-        """Decode one forward pass: received complex64 (N, K) -> logits float32 (N, T)."""
+        """Decode one forward pass: received complex64 (N, K) -> logits float32 (N, T).
+
+        `used_N`: symbols that were sent of each codeword, of a codec of several lengths; None: all.
+        """
+        channel = self.architecture.channel
         with torch.inference_mode():
             snr_db = torch.from_numpy(snr_db_N).to(self.device)
             equalized = equalize_arrays(received_NK, csi_NM, snr_db_N=snr_db, method=equalizer)
-            _, logits_NT = self.forward(equalized, snr_db)
+            used = None
+            if channel.increments is not None:
+                used_N = all_used(len(received_NK), channel.symbols) if used_N is None else used_N
+                used = torch.from_numpy(used_N.astype(np.int64)).to(self.device)
+            _, logits_NT = self.forward(equalized, snr_db, used)
         logits: npt.NDArray[np.float32] = logits_NT.cpu().numpy()
         return logits

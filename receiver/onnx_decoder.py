@@ -24,8 +24,9 @@ from semcom.onnx.session import make_session
 from semcom.onnx.weight_table import WeightTable
 from semcom.points import EqualizerMethod
 from semcom.probe import probe_receiver
+from semcom.used_symbols import Used, all_used
 
-CODEWORD, SNR_DB, LOGITS = "codeword", "snr_db", "logits"
+CODEWORD, SNR_DB, COME, LOGITS = "codeword", "snr_db", "come", "logits"
 
 
 class OnnxDecoder:
@@ -60,8 +61,12 @@ class OnnxDecoder:
         *,
         snr_db_N: npt.NDArray[np.float32],
         equalizer: EqualizerMethod,
+        used_N: Used | None = None,
     ) -> npt.NDArray[np.float32]:
-        """Decode one forward pass: received complex64 (N, K) -> logits float32 (N, T)."""
+        """Decode one forward pass: received complex64 (N, K) -> logits float32 (N, T).
+
+        `used_N`: symbols that were sent of each codeword, of a codec of several lengths; None: all.
+        """
         snr_db_N1 = snr_db_N[:, None]
         noise_power_N1 = np.power(np.float32(10.0), -snr_db_N1 / np.float32(10.0))
         with np.errstate(all="ignore"):  # NaN and Inf are seen by who asks, as torch's are
@@ -73,12 +78,17 @@ class OnnxDecoder:
         inputs = {CODEWORD: np.ascontiguousarray(reals_N2K[:, : channel.codeword_dim])}
         if not channel.is_direct:
             inputs[SNR_DB] = snr_db_N1
+        if channel.increments is not None:
+            used_N = all_used(len(received_NK), channel.symbols) if used_N is None else used_N
+            inputs[COME] = (used_N[:, None] >= np.array(channel.lengths)).astype(np.float32)
         logits_NT: npt.NDArray[np.float32] = self._session.run([LOGITS], inputs)[0]
         return logits_NT
 
 
 def build_model(architecture: CodecArchitecture, arrays: Arrays) -> bytes:
     """A codec's receiver, serialized; `snr_db` (N, 1) is no input of a direct link.
+
+    `come` (N, I), which increments have come, is an input for ordered codewords alone.
 
     Raises:
         CheckpointError: arrays that do not fit the architecture.
@@ -90,6 +100,8 @@ def build_model(architecture: CodecArchitecture, arrays: Arrays) -> bytes:
     features = CODEWORD
     if not channel.is_direct:
         inputs[SNR_DB] = ["images", 1]
+        if channel.increments is not None:
+            inputs[COME] = ["images", len(channel.increments)]
         features = _add_channel_decoder(graph, channel)
     logits = graph.linear(
         features, "head.linear", inputs=channel.feature_dim, outputs=architecture.classes
@@ -101,8 +113,15 @@ def build_model(architecture: CodecArchitecture, arrays: Arrays) -> bytes:
 def _add_channel_decoder(graph: Graph, channel: ChannelCodecArchitecture) -> str:
     """`ChannelDecoder`: codeword (N, c) and SNR (N, 1) -> features (N, D)."""
     x, dim, codeword_dim = CODEWORD, channel.feature_dim, channel.codeword_dim
+    increments = channel.increments
     for number, (name, outputs) in enumerate((("reduce", codeword_dim), ("output", dim))):
-        code = add_snr_code(graph, SNR_DB, f"decoder.snr_code{number}", width=dim - codeword_dim)
+        code = add_snr_code(
+            graph,
+            SNR_DB,
+            f"decoder.snr_code{number}",
+            width=dim - codeword_dim,
+            come=None if increments is None else (COME, len(increments)),
+        )
         x = graph.add("Concat", x, code, axis=1)
         x = add_one_token_block(
             graph, x, f"decoder.block{number}", dim=dim, ffn_dim=channel.ffn_dim

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import math
+from itertools import accumulate
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag, model_validator
+
+from semcom.frame_messages import MAX_SYMBOLS
 
 STAGE_PLANES = (16, 32, 64, 128)
 STAGE_STRIDES = (1, 2, 2, 2)
@@ -16,6 +19,7 @@ MAX_DEPTH = 5
 System = Literal["rkd-sc", "jscc-student", "jscc-teacher"]
 Depth = Annotated[int, Field(ge=1, le=MAX_DEPTH)]
 Width = Annotated[int, Field(ge=1, le=8192)]
+Increment = Annotated[int, Field(ge=1, le=MAX_SYMBOLS)]
 Depths = tuple[Depth, Depth, Depth, Depth]
 Triple = tuple[float, float, float]
 # Of pixels in 0..1; what is beyond divides by nothing or leaves nothing of an image.
@@ -204,6 +208,13 @@ class ChannelCodecArchitecture(Architecture):
         default=0.8, ge=0, lt=1, description="c = floor(D (1 - ratio)) numbers are sent"
     )
     tx_csi: bool = Field(default=False, description="tell CAT's encoder the SNR, too")
+    increments: tuple[Increment, ...] | None = Field(
+        default=None,
+        min_length=2,
+        max_length=16,
+        description="complex symbols of each increment of an ordered codeword, in place of "
+        "compression_ratio: the first ones alone are a codeword, too. None: one length",
+    )
 
     @property
     def is_direct(self) -> bool:
@@ -212,9 +223,11 @@ class ChannelCodecArchitecture(Architecture):
 
     @property
     def codeword_dim(self) -> int:
-        """c = floor(D (1 - ratio)), eq. (22); D for a direct link."""
+        """c = floor(D (1 - ratio)), eq. (22), or that of all increments; D for a direct link."""
         if self.is_direct:
             return self.feature_dim
+        if self.increments is not None:
+            return 2 * sum(self.increments)
         return math.floor(round(self.feature_dim * (1.0 - self.compression_ratio), 6))
 
     @property
@@ -227,13 +240,29 @@ class ChannelCodecArchitecture(Architecture):
         """Share of the 2 K reals of a codeword that are sent: the padding of an odd c is zero."""
         return self.codeword_dim / (2 * self.symbols)
 
+    @property
+    def lengths(self) -> tuple[int, ...]:
+        """Symbols of one increment, of two, ...: the lengths of a codeword, K the last."""
+        return tuple(accumulate(self.increments or (self.symbols,)))
+
     @model_validator(mode="after")
     def _fits(self) -> Self:
+        if self.increments is not None:
+            self._check_increments()
         if not 2 <= self.codeword_dim <= self.feature_dim:
             raise ValueError(f"compression_ratio {self.compression_ratio} leaves no codeword")
         if not self.is_direct and self.codeword_dim == self.feature_dim:
             raise ValueError("compression_ratio must leave room for the SNR code: raise it above 0")
         return self
+
+    def _check_increments(self) -> None:
+        if self.is_direct:
+            raise ValueError("increments: of rkd-sc alone; a baseline sends the feature itself")
+        if self.codeword_dim >= self.feature_dim:
+            raise ValueError(
+                f"increments: {self.symbols} symbols leave no room for the SNR code beside a "
+                f"feature of {self.feature_dim} numbers"
+            )
 
 
 class CodecArchitecture(Architecture):

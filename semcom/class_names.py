@@ -17,7 +17,7 @@ from semcom.codec_manifest import AnyManifest
 from semcom.errors import ConfigurationError
 from semcom.known_classes import known_classes
 from semcom.shards import DatasetManifest
-from semcom.tasks.classification import Classification
+from semcom.tasks.classification import OfClasses
 
 logger = logging.getLogger("semcom.class_names")
 
@@ -102,7 +102,7 @@ def check_classes(where: str, codec: str, manifest: AnyManifest, dataset: Datase
         ConfigurationError: another number of classes, or a class that differs; the first is named.
     """
     task, theirs = manifest.task, dataset.classes
-    if not isinstance(task, Classification):
+    if not isinstance(task, OfClasses):
         return
     count = task.classes
     if not theirs:

@@ -228,7 +228,8 @@ def _channel_decoder(channel: ChannelCodecArchitecture) -> Specs:
         return
     dim, codeword = channel.feature_dim, channel.codeword_dim
     for number, (name, outputs) in enumerate((("reduce", codeword), ("output", dim))):
-        yield from _linear(f"decoder.snr_code{number}.linear", 1, dim - codeword)
+        inputs = 1 + len(channel.increments or ())
+        yield from _linear(f"decoder.snr_code{number}.linear", inputs, dim - codeword)
         yield from _block(f"decoder.block{number}", channel)
         yield from _linear(f"decoder.{name}", dim, outputs)
 

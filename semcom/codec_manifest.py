@@ -22,7 +22,8 @@ from semcom.frame_messages import MAX_SYMBOLS
 from semcom.groups import MAX_MEMBERS
 from semcom.identity import codec_digest, family_codec_digest
 from semcom.names import NAME_PATTERN
-from semcom.tasks.classification import Classification
+from semcom.tasks.classification import Classification, OfClasses
+from semcom.tasks.ordered_classification import OrderedClassification
 from semcom.tasks.registry import AnyTask
 from semcom.tasks.task import Task
 
@@ -113,7 +114,10 @@ class CodecManifest(_Manifest):
     @property
     def task(self) -> Task:
         """Return the task of its answers."""
-        return Classification(classes=self.architecture.classes)
+        classes, channel = self.architecture.classes, self.architecture.channel
+        if channel.increments is None:
+            return Classification(classes=classes)
+        return OrderedClassification(classes=classes, lengths=channel.lengths)
 
     @property
     def symbols(self) -> int:
@@ -133,7 +137,7 @@ class CodecManifest(_Manifest):
     @property
     def variable_length(self) -> bool:
         """Return whether codewords differ in how many of their symbols are sent."""
-        return False
+        return self.architecture.channel.increments is not None
 
 
 class FamilyManifest(_Manifest):
@@ -162,7 +166,7 @@ class FamilyManifest(_Manifest):
     @model_validator(mode="after")
     def _fits(self) -> Self:
         task = self.task
-        self._check_classes(task.classes if isinstance(task, Classification) else None)
+        self._check_classes(task.classes if isinstance(task, OfClasses) else None)
         if self.variable_length and self.links > 1:
             raise ValueError("variable_length: codewords that are superposed have one length")
         self.family.architecture.model_validate(self.architecture)

@@ -12,6 +12,7 @@ from typing import Annotated, Any, Literal, Self, get_args
 
 from pydantic import BaseModel, ConfigDict, Field, JsonValue, model_validator
 
+from semcom.increments import Rate
 from semcom.interference import Interference
 from semcom.names import Name
 
@@ -126,7 +127,10 @@ AnyChannel = ChannelSettings | PluginChannel
 
 
 class PointSpec(BaseModel):
-    """Channel, SNR, seed and interference: all that determines the random numbers of a point."""
+    """All that determines the random numbers of a point, and the rate, which changes none.
+
+    `rate`: how much of ordered codewords is sent; None: all.
+    """
 
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
 
@@ -134,12 +138,13 @@ class PointSpec(BaseModel):
     snr_db: SnrDb
     seed: Seed = 0
     interference: Interference | None = None
+    rate: Rate | None = None
 
     @property
     def label(self) -> str:
-        """Short name of channel and interference for tables; SNR and seed have columns."""
-        met = [] if self.interference is None else [self.interference.label]
-        return " ".join([self.channel.label, *met])
+        """Short name of channel, interference and rate for tables; SNR and seed have columns."""
+        more = [each.label for each in (self.interference, self.rate) if each is not None]
+        return " ".join([self.channel.label, *more])
 
     @property
     def noise_power(self) -> float:

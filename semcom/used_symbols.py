@@ -28,8 +28,13 @@ def format_used(used_B: Used, symbols: int) -> bytes:
 def parse_used(used: bytes, *, rows: int, symbols: int) -> Used:
     """Return how many symbols of each row are used: what a frame states that was checked."""
     if not used:
-        return np.full(rows, symbols, dtype=np.uint16)
+        return all_used(rows, symbols)
     return np.frombuffer(used, dtype="<u2").astype(np.uint16)
+
+
+def all_used(rows: int, symbols: int) -> Used:
+    """Return the counts of rows that use all symbols."""
+    return np.full(rows, symbols, dtype=np.uint16)
 
 
 def used_mask(used_B: Used, symbols: int) -> Mask:

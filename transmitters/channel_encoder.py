@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from semcom.architecture import ChannelCodecArchitecture
 from semcom.nn.blocks import OneTokenTransformerBlock, SnrCode
-from semcom.nn.symbols import normalize_power, reals_to_symbols
+from semcom.nn.symbols import normalize_increments, normalize_power, reals_to_symbols
 
 
 class ChannelEncoder(nn.Module):
@@ -19,6 +19,7 @@ class ChannelEncoder(nn.Module):
         h (B, D) -> transformer block -> linear D -> c -> power normalisation -> z (B, K)
 
     With `tx_csi` the code of the SNR is added to the feature first (off in the paper as written).
+    With `increments` each of them has unit mean power by itself: the first ones are a codeword.
     """
 
     def __init__(self, architecture: ChannelCodecArchitecture) -> None:
@@ -27,15 +28,18 @@ class ChannelEncoder(nn.Module):
         self.block = OneTokenTransformerBlock(dim=dim, ffn_dim=architecture.ffn_dim)
         self.reduce = nn.Linear(dim, architecture.codeword_dim)
         self.snr_code = SnrCode(dim) if architecture.tx_csi else None
+        self.increments = architecture.increments
 
     def forward(self, features_BD: Tensor, snr_db_B: Tensor | None = None) -> Tensor:
         """Features (B, D) -> symbols (B, K) complex64; `snr_db_B` only with `tx_csi`."""
         if self.snr_code is not None:
             assert snr_db_B is not None, "this codec's transmitter needs the SNR (tx_csi)"
             features_BD = features_BD + self.snr_code(snr_db_B)
-        codeword_Bc = self.reduce(self.block(features_BD))
         # Power is a promise to the channel: kept in float32 also under autocast.
-        return reals_to_symbols(normalize_power(codeword_Bc.to(torch.float32)))
+        codeword_Bc = self.reduce(self.block(features_BD)).to(torch.float32)
+        if self.increments is not None:
+            return reals_to_symbols(normalize_increments(codeword_Bc, self.increments))
+        return reals_to_symbols(normalize_power(codeword_Bc))
 
 
 class DirectChannelEncoder(nn.Module):

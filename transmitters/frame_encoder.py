@@ -6,19 +6,23 @@ import logging
 import time
 from collections import OrderedDict
 from dataclasses import replace
-from typing import cast
+from typing import Any, cast
+
+import numpy.typing as npt
 
 from semcom.checkpoints import find_codec, open_checkpoint
 from semcom.codec_manifest import AnyManifest
 from semcom.errors import CheckpointError, ProtocolError
 from semcom.families import JointTransmitterHalf, TransmitterHalf, used_of
+from semcom.increments import as_kept, first_counts, further_counts
 from semcom.messages import PointWork
 from semcom.probe import is_finite
 from semcom.shards import Span
+from semcom.tasks.ordered_classification import OrderedClassification
 from semcom.tasks.task import Task
 from semcom.telemetry import event
 from transmitters.engine import codec_loader
-from transmitters.frame_plan import Encoded, FramePlan
+from transmitters.frame_plan import Encoded, FramePlan, Ordered
 from transmitters.images import FrameSource
 from transmitters.sender import Judged
 from transmitters.settings import TransmitterSettings
@@ -52,7 +56,7 @@ class FrameEncoder:
         manifest = self._manifests[assignment.codec_digest]
         cacheable = assignment.encode_once and not manifest.needs_snr
         if cacheable and key in self._cache:
-            return replace(self._cache[key], plan=plan)
+            return self._sent(replace(self._cache[key], plan=plan))
         images = self.source(assignment).images(plan.items)
         started = time.perf_counter()
         symbols_BK = codec.encode(images, snr_db=assignment.spec.snr_db)
@@ -62,7 +66,36 @@ class FrameEncoder:
         encoded = Encoded(plan, symbols_BK, 1e3 * (time.perf_counter() - started), used)
         if cacheable:
             self._keep(key, encoded)
-        return encoded
+        return self._sent(encoded)
+
+    def _sent(self, encoded: Encoded) -> Encoded:
+        """Cut ordered codewords to what the point's rate sends first."""
+        task = self.task(encoded.plan)
+        if not isinstance(task, OrderedClassification):
+            return encoded
+        codewords_BK, rate = encoded.symbols_BK, encoded.plan.assignment.spec.rate
+        counts_B = first_counts(rate, len(codewords_BK), increments=len(task.lengths))
+        return Ordered(codewords_BK, counts_B, task.lengths).sent(encoded)
+
+    def further(self, encoded: Encoded, answer: bytes) -> Encoded | None:
+        """Return the next round of a frame after an answer; None where there is none.
+
+        Raises:
+            ProtocolError: no codec of this task gives such an answer.
+        """
+        if encoded.ordered is None:
+            return None
+        codewords_BK, counts_B, lengths = encoded.ordered
+        more_B = further_counts(
+            encoded.plan.assignment.spec.rate,
+            counts_B,
+            self._parsed(encoded.plan, answer)[:, 1],
+            increments=len(lengths),
+        )
+        if more_B is None:
+            return None
+        again = replace(encoded, plan=replace(encoded.plan, round=encoded.plan.round + 1))
+        return Ordered(codewords_BK, more_B, lengths).sent(again)
 
     def source(self, assignment: PointWork) -> FrameSource:
         """The data set of an assignment, opened once."""
@@ -77,6 +110,13 @@ class FrameEncoder:
         """Return the task of the codec that a frame was encoded with."""
         return self._manifests[plan.assignment.codec_digest].task
 
+    def last_answer(self, encoded: Encoded, answer: bytes) -> bytes:
+        """Return the answer to a frame's last round as it is judged and kept."""
+        if encoded.ordered is None:
+            return answer
+        answers = as_kept(self._parsed(encoded.plan, answer), encoded.ordered.counts_B)
+        return self.task(encoded.plan).form.format(answers)
+
     def judge(self, plan: FramePlan, answer: bytes) -> Judged:
         """Judge the answer to a frame by the task of the codec that it was encoded with.
 
@@ -85,13 +125,18 @@ class FrameEncoder:
                 this one's.
         """
         task = self.task(plan)
+        answers = self._parsed(plan, answer)
+        references = self.source(plan.assignment).references(task, plan.items)
+        return Judged(task.judge(answers, references), task.kept(answer))
+
+    def _parsed(self, plan: FramePlan, answer: bytes) -> npt.NDArray[Any]:
+        task = self.task(plan)
         try:
             answers = task.form.parse(answer, plan.images)
             task.check(answers)
         except ProtocolError as error:
             raise ProtocolError("codec_mismatch", error.detail) from error
-        references = self.source(plan.assignment).references(task, plan.items)
-        return Judged(task.judge(answers, references), task.kept(answer))
+        return answers
 
     def _half(self, assignment: PointWork) -> TransmitterHalf:
         """What encodes the frames of an assignment; superposed links may differ in it."""

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 from semcom.frame_messages import FrameKey, SymbolFrame
+from semcom.increments import MAX_INCREMENTS, Counts, cut
 from semcom.messages import PointWork
 from semcom.shards import Span
 from semcom.wire import Symbols
@@ -19,11 +21,28 @@ class FramePlan:
 
     assignment: PointWork
     frame: int
+    round: int = 0  # of those in which ordered codewords are sent
 
     @property
     def key(self) -> Key:
-        """What the frame is called at this end."""
+        """What the frame is called on its way; each round has a number of its own."""
+        return self.assignment.run, self.assignment.point, self.number
+
+    @property
+    def recorded_key(self) -> Key:
+        """What the frame is called in the ledger, whatever its rounds."""
         return self.assignment.run, self.assignment.point, self.frame
+
+    @property
+    def number(self) -> int:
+        """Number of the frame on its way."""
+        return self.frame * MAX_INCREMENTS + self.round if self.has_rounds else self.frame
+
+    @property
+    def has_rounds(self) -> bool:
+        """Whether the answers decide how much is sent."""
+        rate = self.assignment.spec.rate
+        return rate is not None and rate.confidence is not None
 
     @property
     def first_image(self) -> int:
@@ -53,7 +72,7 @@ class FramePlan:
         """Return what the channel is told of the frame; `used`: symbols of each row, empty: all."""
         work = self.assignment
         return SymbolFrame(
-            key=FrameKey(run=work.run, point=work.point, link=link, frame=self.frame),
+            key=FrameKey(run=work.run, point=work.point, link=link, frame=self.number),
             first_image=self.first_on_air,
             images=self.images,
             symbols=symbols,
@@ -64,6 +83,19 @@ class FramePlan:
     @property
     def _turn_and_frame(self) -> tuple[int, int]:
         return divmod(self.frame, self.assignment.frame_count)
+
+
+class Ordered(NamedTuple):
+    """Whole ordered codewords (B, K), and how many of their increments are sent (B,)."""
+
+    codewords_BK: Symbols
+    counts_B: Counts
+    lengths: tuple[int, ...]
+
+    def sent(self, encoded: Encoded) -> Encoded:
+        """Return what is sent of a frame."""
+        symbols_BK, used = cut(self.codewords_BK, self.counts_B, self.lengths)
+        return replace(encoded, symbols_BK=symbols_BK, used=used, ordered=self)
 
 
 @dataclass(frozen=True)
@@ -77,6 +109,7 @@ class Encoded:
     symbols_BK: Symbols
     encode_ms: float
     used: bytes = b""
+    ordered: Ordered | None = None
 
     def message(self, link: str) -> SymbolFrame:
         """Return what the channel is told of the frame."""

@@ -54,7 +54,7 @@ def build_model(architecture: CodecArchitecture, arrays: Arrays) -> bytes:
         case ConvEncoderArchitecture():
             features = add_conv_encoder(graph, images, encoder)
     codeword = features if channel.is_direct else _add_channel_encoder(graph, channel, features)
-    codeword = _add_power_normalization(graph, codeword)
+    codeword = _add_normalizations(graph, codeword, channel)
     weights.finish()
     size = encoder.input.size
     inputs: dict[str, list[int | str]] = {PIXELS: ["images", 3, size, size]}
@@ -82,6 +82,19 @@ def _add_channel_encoder(graph: Graph, channel: ChannelCodecArchitecture, x: str
         x = graph.add("Add", x, add_snr_code(graph, SNR_DB, "channel_encoder.snr_code", width=dim))
     x = add_one_token_block(graph, x, "channel_encoder.block", dim=dim, ffn_dim=channel.ffn_dim)
     return graph.linear(x, "channel_encoder.reduce", inputs=dim, outputs=channel.codeword_dim)
+
+
+def _add_normalizations(graph: Graph, x_Nc: str, channel: ChannelCodecArchitecture) -> str:
+    """Unit power of the codeword, or of each increment by itself: `normalize_increments`."""
+    if channel.increments is None:
+        return _add_power_normalization(graph, x_Nc)
+    ends = [2 * length for length in channel.lengths]
+    parts = [
+        graph.add("Slice", x_Nc, graph.integers(first), graph.integers(end), graph.integers(1))
+        for first, end in zip([0, *ends], ends, strict=False)
+    ]
+    scaled = [_add_power_normalization(graph, part) for part in parts]
+    return graph.add("Concat", *scaled, axis=1)
 
 
 def _add_power_normalization(graph: Graph, x_Nc: str) -> str:

@@ -24,7 +24,6 @@ from semcom.errors import (
 from semcom.frame_messages import FrameKey, SymbolFrame, TaskResult
 from semcom.messages import RETRIABLE, Assignment, FrameResult, PointWork, Recorded, Refusal
 from semcom.tasks.score import Score
-from semcom.wire import Symbols
 from transmitters.answers import Answers
 from transmitters.frame_plan import Encoded, FramePlan
 from transmitters.kept_work import KeptWork
@@ -49,16 +48,21 @@ class Judged(NamedTuple):
 class InFlight:
     """A frame on its way, with all that is needed to send it again."""
 
-    plan: FramePlan
+    encoded: Encoded
     message: SymbolFrame
-    symbols_BK: Symbols
-    encode_ms: float
+    began_s: float  # of all its rounds
     first_sent_s: float
     last_sent_s: float
     retry_at_s: float
     attempts: int = 1
     refusals: int = 0
     told: bool = False  # to come again, by a refusal or a restart: that is no time-out
+    repeats: int = 0  # of earlier rounds
+
+    @property
+    def plan(self) -> FramePlan:
+        """Which frame it is."""
+        return self.encoded.plan
 
     def come_again(self, now_s: float) -> None:
         """It was lost: it is due now, without having run into a time-out."""
@@ -73,8 +77,8 @@ class InFlight:
             images=self.plan.images,
             score=dict(judged.score),
             answer=judged.kept,
-            attempts=self.attempts,
-            encode_ms=self.encode_ms,
+            attempts=self.attempts + self.repeats,
+            encode_ms=self.encoded.encode_ms,
             channel_ms=result.channel_ms,
             batch_wait_ms=result.batch_wait_ms,
             decode_ms=result.decode_ms,
@@ -170,12 +174,20 @@ class Sender:
 
     def encoded(self, frame: Encoded, *, now_s: float) -> InFlight:
         """A frame was encoded: it is in flight from now on and must be sent."""
-        plan, symbols_BK = frame.plan, frame.symbols_BK
-        self._encoding.discard(plan.key)
-        self._window.encoded(symbols_BK.nbytes)
+        self._encoding.discard(frame.plan.key)
+        self._window.encoded(frame.symbols_BK.nbytes)
+        return self._sent(frame, began_s=now_s, now_s=now_s)
+
+    def further(self, flight: InFlight, frame: Encoded, *, now_s: float) -> InFlight:
+        """An answered frame has another round, which must be sent."""
+        again = self._sent(frame, began_s=flight.began_s, now_s=now_s)
+        again.repeats = flight.repeats + flight.attempts - 1
+        return again
+
+    def _sent(self, frame: Encoded, *, began_s: float, now_s: float) -> InFlight:
         message, due_s = frame.message(self.link), now_s + self._timeout.seconds
-        flight = InFlight(plan, message, symbols_BK, frame.encode_ms, now_s, now_s, due_s)
-        self._in_flight[plan.key] = flight
+        flight = InFlight(frame, message, began_s, now_s, now_s, due_s)
+        self._in_flight[frame.plan.key] = flight
         return flight
 
     def answered(self, result: TaskResult, answer: bytes, *, now_s: float) -> InFlight | None:
@@ -202,8 +214,8 @@ class Sender:
 
     def finished(self, flight: InFlight, result: TaskResult, judged: Judged, now_s: float) -> None:
         """An answered frame was judged: report it until it is recorded."""
-        report = flight.report(result, judged, round_trip_ms=1e3 * (now_s - flight.first_sent_s))
-        self.reports.add(flight.plan.key, report, codec=flight.message.codec)
+        report = flight.report(result, judged, round_trip_ms=1e3 * (now_s - flight.began_s))
+        self.reports.add(flight.plan.recorded_key, report, codec=flight.message.codec)
 
     def refused(self, refusal: Refusal, *, now_s: float) -> None:
         """A frame was not taken: try it again soon, or give up where that cannot help.
@@ -278,7 +290,7 @@ class Sender:
             assignment,
             encoding=len(self._encoding),
             in_flight=len(self._in_flight),
-            held_bytes=sum(flight.symbols_BK.nbytes for flight in self._in_flight.values()),
+            held_bytes=sum(flight.encoded.symbols_BK.nbytes for flight in self._in_flight.values()),
         )
 
 

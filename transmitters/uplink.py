@@ -82,16 +82,22 @@ class Uplink:
             return
         if self._log_frames:
             frame_event(logger, "frame answered", result, answer)
+        further = self._encoder.further(flight.encoded, answer)
+        if further is not None:
+            self._send(self._sender.further(flight, further, now_s=now_s))
+            self._telemetry.count("semcom_frames_sent_total", 1, self._link)
+            return
+        answer = self._encoder.last_answer(flight.encoded, answer)
         judged = self._encoder.judge(flight.plan, answer)
         if self._answers_dir is not None:  # before it is reported: what is recorded is there
-            key = result.key
-            keep_answer(self._answers_dir, answer, link=key.link, point=key.point, frame=key.frame)
+            frame, point = flight.plan.frame, result.key.point
+            keep_answer(self._answers_dir, answer, link=self._link, point=point, frame=frame)
         self._sender.finished(flight, result, judged, now_s)
         self._telemetry.count("semcom_images_evaluated_total", flight.plan.images, self._link)
         task = self._encoder.task(flight.plan).kind
         for name, total in judged.score.items():
             self._telemetry.count("semcom_score_total", max(0, total), self._link, task, name)
-        round_trip_s = now_s - flight.first_sent_s
+        round_trip_s = now_s - flight.began_s
         self._telemetry.observe("semcom_round_trip_seconds", round_trip_s, self._link)
 
     def send(self, encoded: Encoded) -> None:
@@ -117,7 +123,7 @@ class Uplink:
             self._send(flight)
 
     def _send(self, flight: InFlight) -> None:
-        if not self.endpoint.send(flight.message, flight.symbols_BK):
+        if not self.endpoint.send(flight.message, flight.encoded.symbols_BK):
             self._telemetry.count("semcom_frames_unroutable_total", 1, self._link)
 
     def _show_codec(self, work: PointWork) -> None:

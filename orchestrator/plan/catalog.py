@@ -19,7 +19,7 @@ from semcom.errors import CheckpointError, ConfigurationError, StorageError
 from semcom.files import is_there, read_file, write_atomically
 from semcom.names import MAX_QUOTED, NAME_PATTERN, is_name
 from semcom.shards import read_manifest
-from semcom.tasks.classification import Classification
+from semcom.tasks.classification import OfClasses
 
 
 class Catalog:
@@ -107,7 +107,7 @@ class Catalog:
         checkpoint = self.open(name)
         manifest = checkpoint.manifest
         task = manifest.task
-        if manifest.classes is not None or not isinstance(task, Classification):
+        if manifest.classes is not None or not isinstance(task, OfClasses):
             return checkpoint
         classes = canonical_names(manifest.dataset)
         if classes is None or len(classes) != task.classes:

@@ -13,6 +13,7 @@ from pydantic import Field
 from orchestrator.plan.catalog import Catalog
 from orchestrator.plan.groups import PlannedGroup, check_codec_links, plan_group
 from orchestrator.plan.interference_points import interference_points
+from orchestrator.plan.rates import check_codec_rates, rates_of
 from orchestrator.plan.scenario import Scenario, Threads, arithmetic_of
 from semcom.class_names import check_classes
 from semcom.codec_manifest import AnyManifest
@@ -144,12 +145,14 @@ def make_plan(scenario: Scenario, *, run: str, data_dir: Path, catalog: Catalog)
     }
     groups = {name: plan_group(group) for name, group in scenario.groups.items()}
     links |= _offset_links(groups, links)
+    rates = rates_of(scenario.increments)
     together = {link: it.received_together for it in groups.values() for link in it.links}
     for name, link in links.items():
         for codec in link.codecs:
             manifest = catalog.verified(codec.name).manifest
             wanted = together.get(name, 1)
             check_codec_links(name, codec.name, wanted=wanted, served=manifest.links)
+            check_codec_rates(name, codec.name, manifest, rates)
             for setting in ("engine", "receiver_engine"):
                 engine = getattr(scenario, setting)
                 manifest.family.check_engine(codec.name, engine, setting=setting)
@@ -160,12 +163,15 @@ def make_plan(scenario: Scenario, *, run: str, data_dir: Path, catalog: Catalog)
     points = [
         PlannedPoint(
             variant=variant,
-            spec=PointSpec(channel=channel, snr_db=snr_db, seed=seed, interference=interference),
+            spec=PointSpec(
+                channel=channel, snr_db=snr_db, seed=seed, interference=interference, rate=rate
+            ),
         )
         for variant in range(variants)
         for seed in scenario.seeds
         for channel in scenario.channels
         for interference in interference_points(scenario.interference)
+        for rate in rates
         for snr_db in scenario.snr_points_db
     ]
     return Plan(

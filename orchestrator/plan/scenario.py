@@ -15,6 +15,7 @@ from orchestrator.plan.interference_points import (
     check_interference,
     interference_points,
 )
+from orchestrator.plan.rates import Increments, check_rates, rates_of
 from orchestrator.plan.snr_points import MAX_POINTS, SnrPoints, values_of
 from semcom.channel_choice import Channel
 from semcom.errors import ConfigurationError
@@ -174,6 +175,11 @@ class Scenario(SystemSettings):
     channels: list[Channel] = Field(
         default=[ChannelSettings()], min_length=1, description="all are swept"
     )
+    increments: Increments | None = Field(
+        default=None,
+        description="of ordered codewords: numbers that are sent, or {confidence: 0.9}: as many "
+        "as it takes; all are swept. None: whole codewords",
+    )
     snr_db: SnrPoints = Field(description="Es/N0 per complex symbol")
     seeds: list[Annotated[int, Field(ge=0, lt=2**63)]] = Field(
         default=[0], min_length=1, description="of the channel, all are swept"
@@ -203,7 +209,9 @@ class Scenario(SystemSettings):
     @model_validator(mode="after")
     def _bounded(self) -> Self:
         met = len(interference_points(self.interference))
-        points = len(self.channels) * met * len(self.snr_points_db) * len(self.seeds)
+        rates = rates_of(self.increments)
+        check_rates(rates, grouped=self.groups)
+        points = len(self.channels) * met * len(rates) * len(self.snr_points_db) * len(self.seeds)
         if points > MAX_POINTS:
             raise ValueError(f"{points:,} points, at most {MAX_POINTS:,}")
         labels = [channel.label for channel in self.channels]

@@ -11,6 +11,7 @@ from typing import NamedTuple
 
 from orchestrator.results.run_folder import StoredRun
 from orchestrator.results.summary import LinkLatency, PointSummary
+from semcom.increments import Rate
 from semcom.tasks.columns import score_of
 from semcom.tasks.metric import Interval, Metric
 from semcom.tasks.score import Score, merged
@@ -110,6 +111,7 @@ def metric_curves(runs: Sequence[StoredRun], metric: Metric) -> list[Curve]:
 
     A series is called by as little as tells it apart: its system; its codec where a data set
     meets several of one system; its link where several share a codec; its run if there are two.
+    Where ordered codewords are sent at several rates, each rate is a series.
     """
     names = _series_names(runs)
     done: dict[CurveKey, list[PointSummary]] = defaultdict(list)
@@ -118,12 +120,14 @@ def metric_curves(runs: Sequence[StoredRun], metric: Metric) -> list[Curve]:
         plan = run.summary.plan
         for point in run.summary.points:
             series = names[run.name, point.link, point.codec]
+            series, channel = _at_rate(series, point.channel, point.rate)
             if metric in point.task.METRICS:
-                done[point.task.kind, point.dataset, series, point.channel].append(point)
+                done[point.task.kind, point.dataset, series, channel].append(point)
         for link, index, _, _ in run.summary.incomplete:
             series = names[run.name, link, plan.codec_at(link, index).name]
             spec, task = plan.points[index].spec, run.summary.task_of(link, index).kind
-            gaps_db[task, plan.links[link].dataset, series, spec.label].add(spec.snr_db)
+            series, channel = _at_rate(series, spec.label, spec.rate)
+            gaps_db[task, plan.links[link].dataset, series, channel].add(spec.snr_db)
     return [_pooled(key, points, gaps_db[key], metric) for key, points in done.items()]
 
 
@@ -179,6 +183,13 @@ def _series_names(runs: Sequence[StoredRun]) -> dict[tuple[str, str, str], str]:
         )
         for run, link, _, codec in planned
     }
+
+
+def _at_rate(series: str, label: str, rate: Rate | None) -> tuple[str, str]:
+    """Return series and channel of a point: its rate belongs to the series."""
+    if rate is None:
+        return series, label
+    return _joined(series, rate.label), label.removesuffix(rate.label).rstrip()
 
 
 def _joined(*parts: str) -> str:

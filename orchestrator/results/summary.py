@@ -21,6 +21,7 @@ from orchestrator.results.frame_rows import FrameRow
 from orchestrator.results.ledger import Ledger
 from semcom.errors import StorageError
 from semcom.files import write_atomically
+from semcom.increments import Rate
 from semcom.interference import Interference
 from semcom.statistics import percentile
 from semcom.tasks.columns import EARLIEST, TASK, cells, columns
@@ -53,6 +54,7 @@ class PointSummary:
     snr_db: float
     seed: int
     interference: Interference | None
+    rate: Rate | None
     images: int
     task: Task
     score: Score
@@ -264,6 +266,7 @@ def _point_summary(
         snr_db=spec.snr_db,
         seed=spec.seed,
         interference=spec.interference,
+        rate=spec.rate,
         images=sum(frame.images for frame in frames),
         task=task,
         score=score,

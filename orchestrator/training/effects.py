@@ -112,6 +112,8 @@ def _contradicted(settings: TrainingSettings) -> Reasons:
         yield "teacher.identity_init", "the teacher's encoder is of kind timm, not conv"
         if teacher.weights is not None and not teacher.pretrained:
             yield "teacher.pretrained", "the teacher starts from teacher.weights"
+    if settings.architecture.channel.increments is not None:
+        yield "architecture.channel.compression_ratio", "architecture.channel.increments decide"
     if settings.depths != "preset":
         yield "architecture.encoder.depths", f"depths is {settings.depths}; set depths=preset"
 

@@ -8,8 +8,9 @@ Shape legend: N images of a frame, K complex symbols.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -21,9 +22,11 @@ from semcom.checkpoints import Checkpoint
 from semcom.codec_manifest import AnyManifest
 from semcom.errors import CheckpointError
 from semcom.families import ReceiverHalf, TransmitterHalf, used_of
+from semcom.increments import Counts, Rate, as_kept, cut, first_counts, further_counts
 from semcom.points import PointSpec
 from semcom.probe import is_finite
 from semcom.shards import Span
+from semcom.tasks.ordered_classification import OrderedClassification
 from semcom.tasks.score import Score
 from semcom.tasks.task import Task
 from semcom.text_shards import AnyShard
@@ -148,17 +151,37 @@ def decode_frames(
     """
     answers: list[Answers] = []
     for frame in frames:
-        outputs = _receive(codec, frame, point, link=link, first_image=first_image)
-        answers.append(task.answers(outputs))
+        received = partial(_receive, codec, point=point, link=link, first_image=first_image)
+        if isinstance(task, OrderedClassification):
+            rate = None if point is None else point.rate
+            answers.append(_answers_of_ordered(task, frame.symbols_NK, rate, received))
+        else:
+            answers.append(task.answers(received(frame)))
         first_image += len(frame.symbols_NK)
     return answers
+
+
+def _answers_of_ordered(
+    task: OrderedClassification,
+    codewords_NK: Symbols,
+    rate: Rate | None,
+    received: Callable[[SentFrame], Outputs],
+) -> Answers:
+    """Send ordered codewords in as many rounds as the rate takes, as transmitters do."""
+    increments = len(task.lengths)
+    more_N: Counts | None = first_counts(rate, len(codewords_NK), increments=increments)
+    while more_N is not None:
+        counts_N = more_N
+        answers = task.answers(received(SentFrame(*cut(codewords_NK, counts_N, task.lengths))))
+        more_N = further_counts(rate, counts_N, answers[:, 1], increments=increments)
+    return as_kept(answers, counts_N)
 
 
 def _receive(
     codec: ReceiverHalf,
     frame: SentFrame,
-    point: PointSpec | None,
     *,
+    point: PointSpec | None,
     link: str,
     first_image: int,
 ) -> Outputs:

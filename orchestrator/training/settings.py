@@ -124,6 +124,12 @@ class DistillationSettings(Settings):
         default=5.0, ge=-30, le=60, description="each image has an Es/N0 of its own, in dB, from"
     )
     snr_db_high: float = Field(default=20.0, ge=-30, le=60, description="up to, uniformly drawn")
+    snr_skew: float = Field(
+        default=1.0,
+        ge=0.1,
+        le=10,
+        description="SNR = low + (high - low) u^skew, u uniform: above 1 low SNRs come more often",
+    )
     channels: tuple[ChannelModel, ...] = Field(
         default=("awgn", "rayleigh"), min_length=1, description="one of them for every batch"
     )
@@ -131,6 +137,11 @@ class DistillationSettings(Settings):
     kd_weight: float = Field(default=1.0, ge=0, description="lambda of MSE(h_T, h~)")
     re_weight: float = Field(default=1.0, ge=0, description="lambda of MSE(stop-gradient h, h~)")
     task_weight: float = Field(default=1.0, ge=0, description="lambda of the cross entropy")
+    frozen_encoder: bool = Field(
+        default=False,
+        description="stage 2 trains channel codec and head alone, on features that are computed "
+        "once; with init_from",
+    )
     whitening: float | None = Field(
         default=None,
         gt=0,
@@ -261,6 +272,7 @@ class TrainingSettings(JobSettings):
         needed = set(SYSTEM_STAGES[self.system])
         if self.system != "rkd-sc" and (self.init_from or self.teacher.codec):
             raise ValueError("init_from, teacher.codec: of rkd-sc alone, not of a baseline")
+        self._check_frozen()
         if self.init_from is not None and self.depths != "preset":
             raise ValueError("depths: init_from has depths of its own; set depths=preset")
         if self.depths == "search" and "search" not in needed:
@@ -278,3 +290,15 @@ class TrainingSettings(JobSettings):
         if self.teacher.encoder.feature_dim != self.architecture.channel.feature_dim:
             raise ValueError("teacher and student differ in feature_dim")
         return self
+
+    def _check_frozen(self) -> None:
+        """A frozen encoder is a codec's, and teaches itself: its features are those of the link."""
+        if not self.distillation.frozen_encoder:
+            return
+        if self.init_from is None:
+            raise ValueError("distillation.frozen_encoder: needs a codec to start from (init_from)")
+        if self.teacher.codec != self.init_from or self.distillation.whitening is not None:
+            raise ValueError(
+                "distillation.frozen_encoder: the link's own features are followed; leave out "
+                "teacher.codec and distillation.whitening"
+            )

@@ -14,7 +14,7 @@ from orchestrator.training.features import TeacherFeatures
 from orchestrator.training.settings import DistillationSettings, TeacherSettings
 from orchestrator.training.stage import Losses, Prepare, Stage
 from orchestrator.training.teacher import Teacher
-from orchestrator.training.training_link import LinkOutput, TrainingLink
+from orchestrator.training.training_link import Conditions, LinkOutput, TrainingLink
 from semcom.points import ChannelSettings
 
 
@@ -97,19 +97,23 @@ class ThroughChannel(Stage):
 
     def send(self, batch: Batch) -> LinkOutput:
         """The batch through the channel as the step's key draws it."""
+        output: LinkOutput = self.link(self.prepare(batch.images_BSS3), self.conditions(batch))
+        return output
+
+    def conditions(self, batch: Batch) -> Conditions:
+        """Draw what a batch meets."""
         low, high = self._settings.snr_db_low, self._settings.snr_db_high
-        models = self._settings.channels
-        output: LinkOutput = self.link(
-            self.prepare(batch.images_BSS3),
-            snr_db_B=low + (high - low) * batch.uniform("snr"),
+        models, increments = self._settings.channels, self.link.increments
+        return Conditions(
+            snr_db_B=low + (high - low) * batch.uniform("snr") ** self._settings.snr_skew,
             channel=ChannelSettings(
                 model=models[batch.choice(len(models), "model")],
                 rician_k=self._settings.rician_k,
             ),
             key=batch.key,
             first=batch.first,
+            come_B=(batch.uniform("increments") * increments).long() if increments else None,
         )
-        return output
 
 
 class LinkStage(ThroughChannel):
@@ -126,11 +130,23 @@ class LinkStage(ThroughChannel):
     ) -> None:
         super().__init__(prepare, link, settings)
         self._features = features
+        self._is_frozen = settings.frozen_encoder
+        if self._is_frozen:
+            link.transmitter.encoder.requires_grad_(False)
+
+    def start_epoch(self, key: EpochKey) -> None:
+        """A frozen encoder keeps its statistics, too."""
+        super().start_epoch(key)
+        self.link.transmitter.encoder.train(not self._is_frozen)
 
     def forward(self, batch: Batch) -> Losses:
-        """The three terms of eq. (26)."""
-        output = self.send(batch)
-        teacher_BD = _of(self._features, batch, output.recovered_BD)
+        """The three terms of eq. (26); a frozen encoder's own features are the teacher's."""
+        if self._is_frozen:
+            teacher_BD = _of(self._features, batch, next(self.link.receiver.head.parameters()))
+            output = self.link.send(teacher_BD, self.conditions(batch))
+        else:
+            output = self.send(batch)
+            teacher_BD = _of(self._features, batch, output.recovered_BD)
         return losses.joint(output, teacher_BD, self.labels(batch), self._settings)
 
 

@@ -29,6 +29,20 @@ class LinkOutput:
     logits_BT: Tensor
 
 
+@dataclass(frozen=True)
+class Conditions:
+    """What a batch meets: SNRs (B,) in dB, the channel, and what names its draws.
+
+    `come_B`: the number of the last increment of each ordered codeword that is sent, from 0.
+    """
+
+    snr_db_B: Tensor
+    channel: ChannelSettings
+    key: str
+    first: int = 0
+    come_B: Tensor | None = None
+
+
 class TrainingLink(nn.Module):
     """Encoder, channel encoder, channel, equaliser, decoder and head, end to end."""
 
@@ -37,23 +51,22 @@ class TrainingLink(nn.Module):
         self.transmitter = TransmitterCodec(architecture)
         self.receiver = ReceiverCodec(architecture)
         self.parts = nn.ModuleDict({**self.transmitter.modules, **self.receiver.modules})
+        self.increments = len(architecture.channel.increments or ())
+        self._lengths = torch.tensor(architecture.channel.lengths)
 
-    def forward(
-        self,
-        images_B3SS: Tensor,
-        *,
-        snr_db_B: Tensor,
-        channel: ChannelSettings,
-        key: str,
-        first: int = 0,
-    ) -> LinkOutput:
+    def forward(self, images_B3SS: Tensor, conditions: Conditions) -> LinkOutput:
+        """Encode a batch of prepared images and send it."""
+        return self.send(self.transmitter.encoder(images_B3SS), conditions)
+
+    def send(self, features_BD: Tensor, conditions: Conditions) -> LinkOutput:
         """Send a batch through one draw of the channel, perfect CSI, zero forcing, a fade an image.
 
         The images are numbers `first`.. of the draw that `key` names.
         """
-        device = images_B3SS.device
-        snr_db_B = snr_db_B.to(images_B3SS)
-        features_BD, symbols_BK = self.transmitter.forward(images_B3SS, snr_db_B)
+        device = features_BD.device
+        channel, key, first = conditions.channel, conditions.key, conditions.first
+        snr_db_B = conditions.snr_db_B.to(device, torch.float32)
+        symbols_BK = self.transmitter.channel_encoder(features_BD, snr_db_B)
         drawn = unit_draw(symbols_BK.shape, channel=channel, key=key, first=first)
         fading_B1, noise_BK = (value.to(device, non_blocking=True) for value in drawn)
         noise_BK = noise_BK * torch.pow(10.0, -snr_db_B / 20.0).unsqueeze(1)
@@ -61,7 +74,12 @@ class TrainingLink(nn.Module):
         equalized_BK = equalize(
             torch.complex(real, imag), fading_B1, method="zero_forcing", noise_power=0.0
         )
-        recovered_BD, logits_BT = self.receiver.forward(equalized_BK, snr_db_B)
+        come_B = conditions.come_B
+        used_B = None if come_B is None else self._lengths[come_B].to(device)
+        if used_B is not None:
+            sent_BK = torch.arange(equalized_BK.shape[1], device=device) < used_B.unsqueeze(1)
+            equalized_BK = torch.where(sent_BK, equalized_BK, torch.zeros_like(equalized_BK))
+        recovered_BD, logits_BT = self.receiver.forward(equalized_BK, snr_db_B, used_B)
         return LinkOutput(features_BD, recovered_BD, logits_BT)
 
 

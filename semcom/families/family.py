@@ -19,6 +19,7 @@ from semcom.errors import ConfigurationError
 from semcom.plugins import named
 from semcom.points import EqualizerMethod
 from semcom.settings import Engine
+from semcom.tasks.ordered_classification import OrderedClassification
 from semcom.used_symbols import Used, format_used
 
 if TYPE_CHECKING:  # checkpoints know families
@@ -118,8 +119,8 @@ class JointReceiverHalf(ReceiverHalf, Protocol):
 
 def used_of(codec: TransmitterHalf, manifest: AnyManifest, items: npt.NDArray[Any]) -> bytes:
     """Return what the frame of some items states as `used`."""
-    if not manifest.variable_length:
-        return b""
+    if not manifest.variable_length or isinstance(manifest.task, OrderedClassification):
+        return b""  # of ordered codewords the point decides
     used_N = cast(VariableLengthTransmitterHalf, codec).used_symbols(items)
     return format_used(used_N, manifest.symbols)
 

@@ -109,15 +109,21 @@ class OneTokenTransformerBlock(nn.Module):
 
 
 class SnrCode(nn.Module):
-    """SNR -> code: g(s) = sigmoid(Linear(1, width)), s = clip(SNR_dB, -15, 30) / 20."""
+    """SNR -> code: g(s) = sigmoid(Linear(1, width)), s = clip(SNR_dB, -15, 30) / 20.
+
+    Where a codeword has `increments`, the code knows beside s which of them have come: the linear
+    layer has an input for each, 1 or 0.
+    """
 
     LOW_DB, HIGH_DB, SCALE_DB = -15.0, 30.0, 20.0
 
-    def __init__(self, width: int) -> None:
+    def __init__(self, width: int, *, increments: int = 0) -> None:
         super().__init__()
-        self.linear = nn.Linear(1, width)
+        self.linear = nn.Linear(1 + increments, width)
 
-    def forward(self, snr_db_B: Tensor) -> Tensor:
-        """(B,) in dB -> (B, width) in 0..1."""
-        s_B1 = snr_db_B.clamp(self.LOW_DB, self.HIGH_DB).unsqueeze(1) / self.SCALE_DB
-        return torch.sigmoid(self.linear(s_B1))
+    def forward(self, snr_db_B: Tensor, come_BI: Tensor | None = None) -> Tensor:
+        """(B,) in dB, and which of I increments have come, (B, I) -> (B, width) in 0..1."""
+        state = snr_db_B.clamp(self.LOW_DB, self.HIGH_DB).unsqueeze(1) / self.SCALE_DB
+        if come_BI is not None:
+            state = torch.cat([state, come_BI.to(state)], dim=1)
+        return torch.sigmoid(self.linear(state))

@@ -7,6 +7,8 @@ part in the power or in decoding.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor
@@ -22,6 +24,23 @@ def normalize_power(codeword_Bc: Tensor, used_B: Tensor | None = None) -> Tensor
     if used_B is not None:
         mean_square_B1 = mean_square_B1 * (codeword_Bc.shape[1] / used_B.unsqueeze(1))
     return codeword_Bc * torch.rsqrt(2.0 * mean_square_B1.clamp_min(1e-12))
+
+
+def normalize_increments(codeword_Bc: Tensor, increments: Sequence[int]) -> Tensor:
+    """Scale each increment of each row by itself, so that every first ones have unit mean power.
+
+    `increments`: complex symbols of each, c / 2 in all.
+    """
+    parts = torch.split(codeword_Bc, [2 * symbols for symbols in increments], dim=1)
+    return torch.cat([normalize_power(part) for part in parts], dim=1)
+
+
+def come_increments(used_B: Tensor, lengths: Sequence[int]) -> Tensor:
+    """Return which increments are complete: symbols that came (B,), `lengths` (I,) -> bool (B, I).
+
+    `lengths` are the symbols of one increment, of two, ...
+    """
+    return used_B.unsqueeze(1) >= torch.tensor(lengths, device=used_B.device)
 
 
 def reals_to_symbols(codeword_Bc: Tensor) -> Tensor:

@@ -25,9 +25,15 @@ def add_one_token_block(graph: Graph, x_ND: str, name: str, *, dim: int, ffn_dim
     return graph.layer_norm(graph.add("Add", x, y), f"{name}.norm2", dim=dim)
 
 
-def add_snr_code(graph: Graph, snr_db_N1: str, name: str, *, width: int) -> str:
-    """`SnrCode` of that name: (N, 1) in dB -> (N, w)."""
+def add_snr_code(
+    graph: Graph, snr_db_N1: str, name: str, *, width: int, come: tuple[str, int] | None = None
+) -> str:
+    """`SnrCode` of that name: (N, 1) in dB, and `come` with its I columns (N, I) -> (N, w)."""
     low, high = (graph.constant(np.array(value)) for value in (SNR_LOW_DB, SNR_HIGH_DB))
-    clipped = graph.add("Clip", snr_db_N1, low, high)
-    matrix_w1, bias_w = graph.weights.linear(f"{name}.linear", inputs=1, outputs=width)
-    return graph.add("Sigmoid", graph.dense(clipped, matrix_w1 / SNR_SCALE_DB, bias_w))
+    state = graph.add("Clip", snr_db_N1, low, high)
+    inputs = 1
+    if come is not None:
+        state, inputs = graph.add("Concat", state, come[0], axis=1), 1 + come[1]
+    matrix, bias_w = graph.weights.linear(f"{name}.linear", inputs=inputs, outputs=width)
+    scales = np.array([SNR_SCALE_DB, *[1.0] * (inputs - 1)])
+    return graph.add("Sigmoid", graph.dense(state, matrix / scales, bias_w))

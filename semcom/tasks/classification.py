@@ -31,11 +31,9 @@ ACCURACY = Metric(
 )
 
 
-class Classification(Task):
-    """One of `classes` classes for every item; the reference is its label."""
+class OfClasses(Task):
+    """Base of tasks that name one of `classes` classes; the reference is an item's label."""
 
-    METRICS: ClassVar[tuple[Metric, ...]] = (ACCURACY,)
-    SUMS: ClassVar[tuple[str, ...]] = (ITEMS, CORRECT)
     REFERENCE: ClassVar[Reference] = "labels"
     # Tables of results were first made for classification alone.
     COLUMN_NAMES: ClassVar[Mapping[str, str]] = {
@@ -44,18 +42,51 @@ class Classification(Task):
         "accuracy_ci95_high": "ci95_high",
     }
 
-    kind: Literal["classification"] = "classification"
     classes: int = Field(ge=2, le=65536, description="that an answer may name")
-
-    @property
-    def form(self) -> AnswerForm:
-        """A uint16 per item."""
-        return AnswerForm(dtype="uint16", shape=())
 
     @property
     def output_shape(self) -> tuple[int, ...]:
         """A logit per class."""
         return (self.classes,)
+
+    def check_classes(self, classes_N: npt.NDArray[Any]) -> None:
+        """Refuse a class that there is not.
+
+        Raises:
+            ProtocolError: `shape`.
+        """
+        highest = int(classes_N.max(initial=0))
+        if highest >= self.classes:
+            raise ProtocolError(
+                "shape",
+                f"was answered with class {highest}, its codec has {self.classes} classes "
+                f"(0 to {self.classes - 1})",
+            )
+
+    def digest_of_all(self, kept: bytes) -> str:
+        """Return the SHA-256 of an answer that was kept whole, hexadecimal."""
+        return hashlib.sha256(kept).hexdigest()
+
+    def check_score(self, score: Mapping[str, int], items: int) -> str:
+        """Return what is wrong with a score of so many items; empty where nothing is."""
+        wrong = super().check_score(score, items)
+        if not wrong and not 0 <= score[CORRECT] <= items:
+            return f"has {score[CORRECT]} of {items} images correct"
+        return wrong
+
+
+class Classification(OfClasses):
+    """One of `classes` classes for every item."""
+
+    METRICS: ClassVar[tuple[Metric, ...]] = (ACCURACY,)
+    SUMS: ClassVar[tuple[str, ...]] = (ITEMS, CORRECT)
+
+    kind: Literal["classification"] = "classification"
+
+    @property
+    def form(self) -> AnswerForm:
+        """A uint16 per item."""
+        return AnswerForm(dtype="uint16", shape=())
 
     def answers(self, outputs: npt.NDArray[Any]) -> npt.NDArray[Any]:
         """Return the class of the largest logit: float32 (N, T) -> uint16 (N,)."""
@@ -68,13 +99,7 @@ class Classification(Task):
         Raises:
             ProtocolError: `shape`.
         """
-        highest = int(answers.max(initial=0))
-        if highest >= self.classes:
-            raise ProtocolError(
-                "shape",
-                f"was answered with class {highest}, its codec has {self.classes} classes "
-                f"(0 to {self.classes - 1})",
-            )
+        self.check_classes(answers)
 
     def judge(self, answers: npt.NDArray[Any], references: npt.NDArray[Any]) -> Score:
         """Count the answers that are the label: uint16 (N,) against uint16 (N,)."""
@@ -90,7 +115,7 @@ class Classification(Task):
 
     def digest_of_kept(self, kept: bytes) -> str:
         """Return the SHA-256 of an answer, hexadecimal."""
-        return hashlib.sha256(kept).hexdigest()
+        return self.digest_of_all(kept)
 
     def check_kept(self, kept: bytes, items: int) -> None:
         """Refuse another number of answers than items, and classes that there are not.
@@ -105,10 +130,3 @@ class Classification(Task):
     def rejudge(self, kept: bytes, references: npt.NDArray[Any]) -> Score | None:
         """Judge again: all answers were kept."""
         return self.judge(np.frombuffer(kept, dtype="<u2"), references)
-
-    def check_score(self, score: Mapping[str, int], items: int) -> str:
-        """Return what is wrong with a score of so many items; empty where nothing is."""
-        wrong = super().check_score(score, items)
-        if not wrong and not 0 <= score[CORRECT] <= items:
-            return f"has {score[CORRECT]} of {items} images correct"
-        return wrong

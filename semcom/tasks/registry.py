@@ -14,6 +14,7 @@ from semcom.tasks.task import Task
 GROUP = "rkd_sc.tasks"
 OURS = {
     "classification": "semcom.tasks.classification:Classification",
+    "ordered_classification": ("semcom.tasks.ordered_classification:OrderedClassification"),
     "reconstruction": "semcom.tasks.reconstruction:Reconstruction",
     "text": "semcom.tasks.text:Text",
 }

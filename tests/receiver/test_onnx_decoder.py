@@ -34,6 +34,7 @@ CHANNELS = {
     "cat": ChannelCodecArchitecture(feature_dim=DIM, ffn_dim=96, compression_ratio=0.2),
     "odd-codeword": ChannelCodecArchitecture(feature_dim=DIM, ffn_dim=32, compression_ratio=0.6),
     "direct": ChannelCodecArchitecture(system="jscc-student", feature_dim=DIM),
+    "ordered": ChannelCodecArchitecture(feature_dim=DIM, ffn_dim=32, increments=(3, 4, 9)),
 }
 ADDRESS = "tcp://127.0.0.1:1"
 
@@ -95,6 +96,20 @@ def test_graph_computes_what_torch_computes(channel, equalizing):
         assert (found.dtype, found.shape) == (np.float32, (images, CLASSES))
         scale = max(1.0, float(np.abs(expected).max()))
         np.testing.assert_allclose(found, expected, rtol=0, atol=TOLERANCE * scale)
+
+
+def test_both_engines_are_told_how_much_of_an_ordered_codeword_came():
+    codec = random_codec(CHANNELS["ordered"])
+    twin = twin_of(codec)
+    symbols, csi, snrs = received(7, 16, 1)
+    used = np.array([0, 2, 3, 6, 7, 15, 16], dtype=np.uint16)
+    symbols[np.arange(16) >= used[:, None]] = 0
+    given = {"snr_db_N": snrs, "equalizer": "zero_forcing"}
+    expected = codec.decode(symbols, csi, **given, used_N=used)
+    np.testing.assert_allclose(twin.decode(symbols, csi, **given, used_N=used), expected, atol=1e-4)
+    whole = codec.decode(symbols, csi, **given)
+    assert np.array_equal(whole[-1], expected[-1])
+    assert np.abs(whole - expected)[:-1].max(axis=1).min() > 1e-4, "the count has an effect"
 
 
 @pytest.mark.parametrize("name", SHIPPED)

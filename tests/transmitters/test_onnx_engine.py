@@ -54,6 +54,7 @@ CHANNELS = {
     "cat": ChannelCodecArchitecture(feature_dim=DIM, ffn_dim=96, compression_ratio=0.2),
     "tx-csi": ChannelCodecArchitecture(feature_dim=DIM, ffn_dim=32, tx_csi=True),
     "direct": ChannelCodecArchitecture(system="jscc-student", feature_dim=DIM),
+    "ordered": ChannelCodecArchitecture(feature_dim=DIM, ffn_dim=32, increments=(3, 4, 9)),
 }
 
 

@@ -64,9 +64,9 @@ def test_message_says_what_the_frame_is():
         symbols=3,
         codec=CODEC,
     )
-    decoded, symbols = wire.decode(wire.encode(flight.message, flight.symbols_BK))
+    decoded, symbols = wire.decode(wire.encode(flight.message, flight.encoded.symbols_BK))
     assert decoded == flight.message
-    assert np.array_equal(symbols, flight.symbols_BK)
+    assert np.array_equal(symbols, flight.encoded.symbols_BK)
 
 
 def test_window_bounds_frames_encoding_and_in_flight_together():

@@ -32,7 +32,7 @@ from transmitters.streaming import BACKLOG_FRAMES, Streamer
 
 def test_byte_window_holds_from_the_first_frame_on():
     sender = sender_of(assignment(window=9), window_bytes=2 * FRAME_BYTES)
-    held = sum(flight.symbols_BK.nbytes for _ in range(9) for flight in fly(sender))
+    held = sum(flight.encoded.symbols_BK.nbytes for _ in range(9) for flight in fly(sender))
     assert held == 2 * FRAME_BYTES
 
 

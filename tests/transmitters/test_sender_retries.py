@@ -54,7 +54,7 @@ def test_frame_is_sent_again_as_it_was():
     first = fly(sender)[0]
     (again,) = sender.frames_to_resend(2.0)
     assert again.message is first.message
-    assert again.symbols_BK is first.symbols_BK
+    assert again.encoded.symbols_BK is first.encoded.symbols_BK
 
 
 def test_patience_follows_the_round_trip_between_its_bounds():

@@ -10,7 +10,7 @@ from channel_sim.channels import ChannelDraw, pass_through
 from orchestrator.training.loop import learning_rate
 from orchestrator.training.losses import joint
 from orchestrator.training.settings import DistillationSettings, StageSettings
-from orchestrator.training.training_link import TrainingLink, unit_draw
+from orchestrator.training.training_link import Conditions, TrainingLink, unit_draw
 from semcom.architecture import (
     ChannelCodecArchitecture,
     CodecArchitecture,
@@ -52,7 +52,8 @@ def test_training_link_gives_the_logits_of_the_deployed_path(
     snr_db_B = torch.full((16,), snr_db)
     with torch.inference_mode():
         prepared = prepare_images(torch.from_numpy(images), InputSpec(size=32))
-        trained = link(prepared, snr_db_B=snr_db_B, channel=channel, key="test").logits_BT.numpy()
+        output = link(prepared, Conditions(snr_db_B=snr_db_B, channel=channel, key="test"))
+        trained = output.logits_BT.numpy()
 
     symbols_BK = link.transmitter.encode(images, snr_db=snr_db)
     fading, unit_noise = unit_draw(torch.Size(symbols_BK.shape), channel=channel, key="test")
@@ -72,7 +73,7 @@ def test_noise_of_a_sample_follows_its_own_snr() -> None:
     images = torch.randn(1, 3, 32, 32).expand(200, -1, -1, -1)
     snr_db_B = torch.tensor([0.0, 20.0]).repeat(100)
     with torch.no_grad():
-        output = link(images, snr_db_B=snr_db_B, channel=ChannelSettings(), key="k")
+        output = link(images, Conditions(snr_db_B, ChannelSettings(), "k"))
         sent = link.transmitter.forward(images, snr_db_B)[1]
     error = torch.view_as_complex(output.recovered_BD.unflatten(1, (-1, 2))) - sent
     power = error.abs().square().mean(dim=1)
@@ -101,7 +102,7 @@ def test_joint_loss_has_the_three_terms_of_equation_26_and_stops_the_gradient_at
     link = small_link()
     link.train()
     images = torch.randn(8, 3, 32, 32)
-    output = link(images, snr_db_B=torch.full((8,), 10.0), channel=ChannelSettings(), key="k")
+    output = link(images, Conditions(torch.full((8,), 10.0), ChannelSettings(), "k"))
     labels = torch.arange(8)
     settings = DistillationSettings(kd_weight=0.0, re_weight=2.0, task_weight=0.0)
     terms = joint(output, torch.zeros(8, 64), labels, settings)
