@@ -18,6 +18,7 @@ from orchestrator.jobs.settings import JobsSettings
 from orchestrator.live.live_scenario import LiveLink, LiveScenario
 from orchestrator.plan.groups import GroupSettings
 from orchestrator.plan.interference_points import InterferenceSettings
+from orchestrator.plan.rates import ConfidenceSettings
 from orchestrator.plan.scenario import LinkSettings, Ports, Scenario, Threads
 from orchestrator.plan.snr_points import SnrRange
 from orchestrator.training.semnoma.settings import LossSettings, SemnomaSettings
@@ -52,6 +53,7 @@ NAMED = {
     "RayleighChannel": "channel rayleigh",
     "RicianChannel": "channel rician",
     "CodecArchitecture": "codec",
+    "ConfidenceSettings": "rate of ordered codewords",
     "ConvEncoderArchitecture": "encoder of kind conv",
     "DistillationSettings": "distillation",
     "GroupSettings": "group of links",
@@ -85,6 +87,7 @@ MODELS: dict[str, type[BaseModel]] = {
     "trace": TraceChannel,
     "range": SnrRange,
     "interference": InterferenceSettings,
+    "confidence": ConfidenceSettings,
     "threads": Threads,
     "ports": Ports,
     "live": LiveScenario,
