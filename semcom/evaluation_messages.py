@@ -58,6 +58,20 @@ class EvaluationTask(Line):
     points: list[EvaluationPoint] = Field(min_length=1)
 
 
+class Inspection(Line):
+    """Keep single items of a link that all tasks of the job are about.
+
+    Each task leaves a file FIRST-POINT.npz for each point; FIRST is the number of its first item.
+    `items` count from the first image that the link sends. `detail` says how much is kept: the sums
+    of each item's score alone, or its symbols, outputs and features too.
+    """
+
+    link: Name
+    items: list[int] = Field(min_length=1)
+    detail: Literal["scores", "symbols"] = "symbols"
+    folder: Path
+
+
 class EvaluationJob(Line):
     """Tasks, and what the arithmetic depends on: the size of frames, threads, engines."""
 
@@ -67,6 +81,7 @@ class EvaluationJob(Line):
     engine: Engine = "torch"
     receiver_engine: Engine = "torch"
     answers_dir: Path | None = None  # where each answer is kept as a file
+    inspection: Inspection | None = None  # which items are looked at
     tasks: list[EvaluationTask] = Field(min_length=1)
 
     def images_of(self, task: EvaluationTask) -> range:

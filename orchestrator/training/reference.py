@@ -43,6 +43,14 @@ class SentFrame(NamedTuple):
     used: bytes = b""
 
 
+class DecodedFrame(NamedTuple):
+    """A frame as it was sent, as it left the channel, and what the codec computes of it."""
+
+    sent: SentFrame
+    passed: Passed
+    outputs: Outputs
+
+
 @dataclass(frozen=True)
 class Evaluation:
     """The answers to all images, and their score."""
@@ -139,35 +147,40 @@ def decode_frames(
     link: str,
     first_image: int = 0,
 ) -> list[Answers]:
-    """Each frame through its own draw of the channel and one forward pass: answers (N, ...).
+    """Return the answers (N, ...) to each frame of `receive_frames`.
+
+    Raises:
+        CheckpointError: the codec makes NaN or Inf of a frame.
+    """
+    received = receive_frames(codec, frames, point, link=link, first_image=first_image)
+    return [task.answers(frame.outputs) for frame in received]
+
+
+def receive_frames(
+    codec: ReceiverHalf,
+    frames: Sequence[SentFrame],
+    point: PointSpec | None,
+    *,
+    link: str,
+    first_image: int = 0,
+) -> Iterator[DecodedFrame]:
+    """Take each frame through its own draw of the channel and one forward pass.
 
     The frames follow one another from `first_image` of the link on.
 
     Raises:
         CheckpointError: the codec makes NaN or Inf of a frame.
     """
-    answers: list[Answers] = []
     for frame in frames:
-        outputs = _receive(codec, frame, point, link=link, first_image=first_image)
-        answers.append(task.answers(outputs))
-        first_image += len(frame.symbols_NK)
-    return answers
-
-
-def _receive(
-    codec: ReceiverHalf,
-    frame: SentFrame,
-    point: PointSpec | None,
-    *,
-    link: str,
-    first_image: int,
-) -> Outputs:
-    symbols_NK, used = frame
-    if point is None:
-        clean = Passed(symbols_NK, None, "zero_forcing", None)
-        return decode_passed(codec, clean, used, snr_db=NOISE_FREE_SNR_DB)
-    codewords = Codewords(point, link, first_image, len(symbols_NK), used)
-    return decode_passed(codec, pass_frame(codewords, symbols_NK), used, snr_db=point.snr_db)
+        symbols_NK, used = frame
+        if point is None:
+            snr_db, passed = NOISE_FREE_SNR_DB, Passed(symbols_NK, None, "zero_forcing", None)
+        else:
+            codewords = Codewords(point, link, first_image, len(symbols_NK), used)
+            snr_db, passed = point.snr_db, pass_frame(codewords, symbols_NK)
+        outputs = decode_passed(codec, passed, used, snr_db=snr_db)
+        yield DecodedFrame(frame, passed, outputs)
+        first_image += len(symbols_NK)
 
 
 def decode_passed(codec: ReceiverHalf, passed: Passed, used: bytes, *, snr_db: float) -> Outputs:
