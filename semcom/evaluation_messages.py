@@ -21,6 +21,8 @@ from semcom.names import Name
 from semcom.points import PointSpec
 from semcom.settings import Engine
 
+InspectionDetail = Literal["scores", "symbols", "features"]
+
 
 class Line(BaseModel):
     """Base: unknown keys are errors; bytes are base64 in JSON."""
@@ -63,12 +65,12 @@ class Inspection(Line):
 
     Each task leaves a file FIRST-POINT.npz for each point; FIRST is the number of its first item.
     `items` count from the first image that the link sends. `detail` says how much is kept: the sums
-    of each item's score alone, or its symbols, outputs and features too.
+    of each item's score alone, its symbols and outputs too, or also its features.
     """
 
     link: Name
     items: list[int] = Field(min_length=1)
-    detail: Literal["scores", "symbols"] = "symbols"
+    detail: InspectionDetail = "features"
     folder: Path
 
 

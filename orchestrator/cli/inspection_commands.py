@@ -1,4 +1,4 @@
-"""`semcom inspect`: single items of a run, with their symbols."""
+"""`semcom inspect` and `semcom record`: single items of a run, and their symbols as recordings."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ from orchestrator.inspection.item_page import look_page
 from orchestrator.inspection.item_tables import look_tables
 from orchestrator.inspection.ranking import COUNT, Which
 from orchestrator.inspection.run_items import Look, inspect_run
+from orchestrator.inspection.sigmf_recording import files_of, write_recordings
 from orchestrator.plan.folders import CODECS, DATA, RUNS, Folders
 from orchestrator.results.run_folder import open_ledger
 from semcom.errors import AccountingError, ConfigurationError, StorageError
@@ -75,6 +76,47 @@ def inspect(  # noqa: PLR0913 - the options of a command
         console.print(f"page: {html}")
     if look.differing:
         raise AccountingError(look.agreement())
+    console.print(look.agreement())
+
+
+def record(  # noqa: PLR0913 - the options of a command
+    link: Annotated[str, typer.Argument(metavar="LINK", help="One of the run's links.")],
+    *,
+    run: Annotated[Path, typer.Option(help="Folder of a run or evaluation.")],
+    out: Annotated[
+        Path | None, typer.Option(help="Files without their endings; LINK if left out.")
+    ] = None,
+    items: Annotated[int, typer.Option(min=1, help="Record the first so many items.")] = 100,
+    item: Annotated[
+        list[int] | None, typer.Option(help="Number of an item; again for several.")
+    ] = None,
+    codec: CodecName = None,
+    channel: ChannelLabel = None,
+    seed: Seed = None,
+    snr_db: Snrs = None,
+    sample_rate: Annotated[
+        float, typer.Option(min=1e-9, help="Symbols per second, for players and displays.")
+    ] = 1.0,
+    data: DataDir = DATA,
+    codec_dir: CodecDir = CODECS,
+) -> None:
+    """Write the symbols of a link, sent and received, as SigMF.
+
+    Everything is computed once more from the run's plan and compared with its ledger.
+    """
+    require("semcom record", "training")
+    require("semcom record", "sigmf")
+    files_of(out or Path(link))  # before anything is computed
+    look = looked_at(
+        run,
+        Wanted(link=link, codec=codec, channel=channel, seed=seed, snrs_db=parse_snrs(snr_db)),
+        Which(items=item or (), count=items, by="number", among=items, detail="symbols"),
+        folders=Folders(data=data, codecs=codec_dir, runs=RUNS),
+    )
+    if look.differing:
+        raise AccountingError(f"nothing is written: {look.agreement()}")
+    for path in write_recordings(look, out or Path(link), sample_rate_hz=sample_rate):
+        console.print(f"wrote {path}")
     console.print(look.agreement())
 
 

@@ -18,7 +18,7 @@ from orchestrator.cli.cluster_commands import merge
 from orchestrator.cli.command_order import OrderedCommands, examples
 from orchestrator.cli.dataset_commands import data_app
 from orchestrator.cli.evaluation_commands import evaluate, footprint, report
-from orchestrator.cli.inspection_commands import inspect
+from orchestrator.cli.inspection_commands import inspect, record
 from orchestrator.cli.job_commands import jobs_app
 from orchestrator.cli.key_commands import keys
 from orchestrator.cli.live_commands import channel_app, codec_app, down, status, sweep_live, up
@@ -93,6 +93,10 @@ EXAMPLES: dict[Callable[..., None], tuple[str, ...]] = {
         "semcom inspect runs/demo",
         "semcom inspect runs/demo --link shapes100 --channel rayleigh --html items.html",
         "semcom inspect runs/demo --item 17 --snr-db -10,0",
+    ),
+    record: (
+        "semcom record shapes10 --run runs/demo --items 20",
+        "semcom record shapes10 --run runs/demo --channel rayleigh --snr-db 0 --out symbols",
     ),
     soak: ("semcom soak --minutes 10 --seed 1",),
 }

@@ -28,12 +28,14 @@ class Which:
         count: how many.
         by: what they are ranked by.
         among: rank the first so many; None: all where the ledger holds their answers, else 200.
+        detail: whether features are computed, too, which needs torch and the network once more.
     """
 
     items: Sequence[int] = ()
     count: int = COUNT
     by: Order = "worst"
     among: int | None = None
+    detail: Literal["symbols", "features"] = "features"
 
 
 def ranked(values_NP: Values, metric: Metric, by: Order) -> list[int]:

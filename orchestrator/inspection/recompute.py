@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -30,11 +30,11 @@ from semcom.evaluation_messages import (
     EvaluationError,
     EvaluationJob,
     Inspection,
+    InspectionDetail,
 )
 
 Arrays = Mapping[str, npt.NDArray[Any]]
 Recorded = Mapping[tuple[str, int, int], FrameRow]  # by link, point and frame
-Detail = Literal["scores", "symbols"]
 Encoding = Callable[[str, int, int], None]  # codec, images encoded, of how many
 
 
@@ -64,7 +64,7 @@ def recompute(
     *,
     folders: Folders,
     recorded: Recorded,
-    detail: Detail = "symbols",
+    detail: InspectionDetail = "features",
     encoding: Encoding = lambda *_: None,
 ) -> Recomputed:
     """Compute the frames of some items at all points of a curve.
@@ -75,7 +75,7 @@ def recompute(
         items: numbers of the link's items.
         folders: of data sets and codecs, found by name and held against the plan's digests.
         recorded: the frames of the ledger.
-        detail: scores alone, or symbols and features, too.
+        detail: scores alone, symbols too, or features as well.
         encoding: is told how many items are encoded.
 
     Raises:

@@ -129,7 +129,7 @@ def inspect_run(
         items = [
             numbers[row] for row in ranked(values_NP, task.METRICS[0], which.by)[: which.count]
         ]
-    shown = compute(items, detail="symbols")
+    shown = compute(items, detail=which.detail)
     found.append(shown)
     return Look(
         run=folder.resolve().name,

@@ -77,7 +77,7 @@ class ItemRecord:
             "items": np.array([first + row for row in rows], dtype=np.int64),
             "scores": np.array([[each[name] for name in task.SUMS] for each in scores], np.int64),
         }
-        if self._wanted.detail == "symbols":
+        if self._wanted.detail != "scores":
             kept |= {"answers": answers[rows], "outputs": frame.outputs[rows]}
             kept |= self._symbols(frame, rows, span.cut(self._shard.items)[rows])
         self._rows.append(kept)
@@ -114,7 +114,8 @@ class ItemRecord:
         return kept | {"equalized": equalized.numpy(), **self._features(equalized, used_N, items)}
 
     def _features(self, equalized: torch.Tensor, used_N: Used, items: npt.NDArray[Any]) -> Arrays:
-        features, snr_db = self._codec.features, self._point.spec.snr_db
+        wanted = self._wanted.detail == "features"
+        features, snr_db = self._codec.features if wanted else None, self._point.spec.snr_db
         if features is None:
             return {}
         return {
