@@ -88,7 +88,11 @@ EXAMPLES: dict[Callable[..., None], tuple[str, ...]] = {
         "semcom keys keys --peer receiver:receiver-2 --hand-out for-that-host",
         "semcom keys keys --revoke cifar10",
     ),
-    report: ("semcom report runs/demo", "semcom report runs/first runs/second --markdown"),
+    report: (
+        "semcom report runs/demo",
+        "semcom report runs/first runs/second --markdown",
+        "semcom report runs/first runs/second --format pdf --style ieee --label rkd-sc=Proposed",
+    ),
     inspect: (
         "semcom inspect runs/demo",
         "semcom inspect runs/demo --link shapes100 --channel rayleigh --html items.html",
