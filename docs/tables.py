@@ -7,7 +7,7 @@ them against what this module makes of the code.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from functools import partial
 from pathlib import Path
 
@@ -18,6 +18,7 @@ from docs.settings_tables import HEAD, MODELS, settings_rows
 from orchestrator.bench.figures import read_figures, target_table
 from orchestrator.dashboards.metric_panels import shown_metrics
 from orchestrator.dashboards.queries import metric_value
+from orchestrator.inspection.sigmf_recording import FIELDS, NAMESPACE
 from orchestrator.plan.codec_facts import CodecFacts
 from orchestrator.reports.claims import claims_table, evidence_of_results
 from orchestrator.reports.curves import CountedSeries, pooled_results
@@ -52,6 +53,7 @@ FOR_EXTRA = {  # what runs on a host that has the extra
     "orchestrator": "`semcom`: sweeps, live systems, reports, data sets, keys",
     "training": "`semcom train`, `search`, `jobs`, `evaluate`, `footprint`, `bench`",
     "sionna": "the channel model `sionna`, where the channel runs",
+    "sigmf": "`semcom record`",
     "ray": "`semcom evaluate --on`, and each node of its cluster",
 }
 BLOCK = re.compile(r"(<!-- table: ([a-z0-9-]+) -->\n).*?(<!-- end of table -->)", re.S)
@@ -69,6 +71,12 @@ def exit_codes() -> str:
     )
     by_code[errors.TERMINATED] = "SIGTERM: the same."
     return _table(("exit code", "means"), ((str(code), by_code[code]) for code in sorted(by_code)))
+
+
+def sigmf_fields() -> Iterator[tuple[str, str]]:
+    """Return every field that an annotation of a recording has beside those of SigMF."""
+    for name, meaning in FIELDS.items():
+        yield f"`{NAMESPACE}:{name}`", meaning
 
 
 def extras() -> str:
@@ -204,6 +212,7 @@ TABLES: dict[str, Callable[[], str]] = {
     "ledger-tables": lambda: _table(("table", "columns", "holds"), ledger_tables()),
     "frame-columns": lambda: _table(("column", "type", "meaning"), frame_columns()),
     **{f"requirements-{name}": partial(requirements, name) for name in NEEDS},
+    "sigmf-fields": lambda: _table(("field", "holds"), sigmf_fields()),
     "exit-codes": exit_codes,
     "extras": extras,
     "metrics": metrics,

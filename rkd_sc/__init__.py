@@ -13,6 +13,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from orchestrator.inspection.item_page import look_page as item_page
+from orchestrator.inspection.items import Item, ItemAnswer
+from orchestrator.inspection.ranking import Which
+from orchestrator.inspection.run_items import Look
 from orchestrator.live.live_scenario import LiveScenario
 from orchestrator.plan.scenario import Scenario
 from rkd_sc.channels import Channel, Received
@@ -30,9 +34,10 @@ if TYPE_CHECKING:
     from orchestrator.training.module_export import export_codec
 
 __all__ = [
-    "Channel", "Classification", "Codec", "Family", "LiveScenario", "LiveSystem", "Metric",
-    "Received", "Reconstruction", "Result", "Run", "Scenario", "SemcomError", "Task", "codecs",
-    "evaluate", "export_codec", "live", "load_codec", "load_run", "prepare", "sweep", "train",
+    "Channel", "Classification", "Codec", "Family", "Item", "ItemAnswer", "LiveScenario",
+    "LiveSystem", "Look", "Metric", "Received", "Reconstruction", "Result", "Run", "Scenario",
+    "SemcomError", "Task", "Which", "codecs", "evaluate", "export_codec", "item_page", "live",
+    "load_codec", "load_run", "prepare", "sweep", "train",
 ]  # fmt: skip
 
 

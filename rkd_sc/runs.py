@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypedDict, Unpack
 
 from orchestrator.datasets.prepare import draw_missing
 from orchestrator.evaluation.one_process import run_evaluation
+from orchestrator.inspection.choice import Wanted
+from orchestrator.inspection.items import Item
+from orchestrator.inspection.ranking import Which
+from orchestrator.inspection.run_items import WORST, Look, inspect_run
 from orchestrator.plan.folders import DATA, RUNS, Folders
 from orchestrator.plan.plan import Plan
 from orchestrator.plan.scenario import Scenario, read_scenario
@@ -19,7 +23,7 @@ from orchestrator.results.summary import PointSummary
 from orchestrator.results.verify import Verification, verify_run
 from orchestrator.sweep.run import RunOptions, run_sweep
 from semcom.checkpoints import default_root
-from semcom.errors import ConfigurationError
+from semcom.errors import AccountingError, ConfigurationError
 from semcom.settings import validate
 from semcom.tasks import Metric, Score
 
@@ -148,6 +152,53 @@ class Run:
         """
         return read_answers(self.folder, link=link, point=point)
 
+    def inspect(
+        self,
+        which: Which = WORST,
+        *,
+        data: Path | str = DATA,
+        codecs: Path | str | None = None,
+        **curve: Unpack[CurveNames],
+    ) -> Look:
+        """Look at single items of a curve at every SNR, computed once more and compared.
+
+        Args:
+            which: items by their numbers, or how many to choose by what; the 8 worst.
+            data: folder of data sets.
+            codecs: folder of your codecs; the shipped ones are found beside them.
+            curve: `link`, `codec`, `channel`, `seed` and `snrs_db`; the first of each if not named.
+
+        Returns:
+            The items with their symbols as arrays; `differing` says where the ledger disagrees.
+
+        Raises:
+            ConfigurationError: the run has no such curve or item, or its data set is not here.
+            SemcomError: as an evaluation.
+        """
+        catalog = default_root() if codecs is None else Path(codecs)
+        folders = Folders(data=Path(data), codecs=catalog, runs=RUNS)
+        draw_missing((link.dataset for link in self.plan.links.values()), folders.data)
+        return inspect_run(self.folder, Wanted(**curve), folders=folders, which=which)
+
+    def item(
+        self,
+        number: int,
+        *,
+        data: Path | str = DATA,
+        codecs: Path | str | None = None,
+        **curve: Unpack[CurveNames],
+    ) -> Item:
+        """Return one item of a curve with its symbols as arrays; arguments are those of `inspect`.
+
+        Raises:
+            AccountingError: the ledger has another answer than is computed here.
+            SemcomError: as `inspect`.
+        """
+        look = self.inspect(Which(items=[number]), data=data, codecs=codecs, **curve)
+        if look.differing:
+            raise AccountingError(look.agreement())
+        return look.items[0]
+
     def verify(self, data: Path | str | None = None) -> Verification:
         """Check every frame; with a folder of data sets the answers are judged again.
 
@@ -163,6 +214,16 @@ class Run:
     def __repr__(self) -> str:
         state = "complete" if self.complete else "incomplete"
         return f"<Run {self.name}: {state}, results digest {self.results_digest[:12]}>"
+
+
+class CurveNames(TypedDict, total=False):
+    """Name a curve of a run, as the options of `semcom inspect` do."""
+
+    link: str
+    codec: str
+    channel: str
+    seed: int
+    snrs_db: Sequence[float]
 
 
 class _Silent:

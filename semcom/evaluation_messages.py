@@ -21,6 +21,8 @@ from semcom.names import Name
 from semcom.points import PointSpec
 from semcom.settings import Engine
 
+InspectionDetail = Literal["scores", "symbols", "features"]
+
 
 class Line(BaseModel):
     """Base: unknown keys are errors; bytes are base64 in JSON."""
@@ -58,6 +60,20 @@ class EvaluationTask(Line):
     points: list[EvaluationPoint] = Field(min_length=1)
 
 
+class Inspection(Line):
+    """Keep single items of a link that all tasks of the job are about.
+
+    Each task leaves a file FIRST-POINT.npz for each point; FIRST is the number of its first item.
+    `items` count from the first image that the link sends. `detail` says how much is kept: the sums
+    of each item's score alone, its symbols and outputs too, or also its features.
+    """
+
+    link: Name
+    items: list[int] = Field(min_length=1)
+    detail: InspectionDetail = "features"
+    folder: Path
+
+
 class EvaluationJob(Line):
     """Tasks, and what the arithmetic depends on: the size of frames, threads, engines."""
 
@@ -67,6 +83,7 @@ class EvaluationJob(Line):
     engine: Engine = "torch"
     receiver_engine: Engine = "torch"
     answers_dir: Path | None = None  # where each answer is kept as a file
+    inspection: Inspection | None = None  # which items are looked at
     tasks: list[EvaluationTask] = Field(min_length=1)
 
     def images_of(self, task: EvaluationTask) -> range:

@@ -37,8 +37,9 @@ EXTRAS: dict[str, tuple[str, ...]] = {
     "training": (*ORCHESTRATOR, "tensorboard", "timm", "torch", "torchvision"),
     "sionna": ("sionna-no-rt",),
     "ray": ("ray",),
+    "sigmf": ("sigmf",),
 }
-APART = ("ray", "sionna")  # extras that `all` does not bring
+APART = ("ray", "sigmf", "sionna")  # extras that `all` does not bring
 # What some trainings need and others do not: whoever imports it says so.
 LATE = ("tensorboard", "timm", "torchvision")
 IMPORTED_AS = {

@@ -118,6 +118,7 @@ ALSO = {
     "orchestrator.bench.raw": ("zmq",),  # what the system is measured against
     "orchestrator.datasets.parquet_files": ("pyarrow",),
     "orchestrator.evaluation.on_ray": ("ray",),
+    "orchestrator.inspection.sigmf_recording": ("sigmf",),
     "semcom.onnx.session": ("onnxruntime",),
     "semcom.onnx.graph": ("onnx",),
     "transmitters.timm_encoder": ("timm",),

@@ -48,8 +48,8 @@ ROOMS = (
     *(
         f"orchestrator/{room}"
         for room in (
-            "bench", "cli", "control", "dashboards", "datasets", "jobs", "live", "plan", "reports",
-            "soak", "sweep",
+            "bench", "cli", "control", "dashboards", "datasets", "inspection", "jobs", "live",
+            "plan", "reports", "soak", "sweep",
         )
     ),
 )  # fmt: skip

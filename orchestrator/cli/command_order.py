@@ -8,7 +8,16 @@ from typer.core import TyperGroup
 
 # In the order in which one uses them; a test compares them with the commands that there are.
 SECTIONS: dict[str, tuple[str, ...]] = {
-    "Run and check": ("demo", "sweep", "evaluate", "merge", "verify", "report"),
+    "Run and check": (
+        "demo",
+        "sweep",
+        "evaluate",
+        "merge",
+        "verify",
+        "report",
+        "inspect",
+        "record",
+    ),
     "Data sets and codecs": ("data", "checkpoints", "footprint"),
     "Train": ("train", "search", "jobs"),
     "Stream": ("up", "status", "channel", "codec", "down"),

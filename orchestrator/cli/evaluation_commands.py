@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Annotated, Any
@@ -33,9 +33,11 @@ from orchestrator.plan.scenario import Scenario, read_scenario
 from orchestrator.plan.units import units_of_part
 from orchestrator.reports.console_tables import run_tables, system_tables
 from orchestrator.reports.footprints import footprint_tables, read_footprints
+from orchestrator.reports.paper import FOLDER as FIGURES
+from orchestrator.reports.paper import write_figures
 from orchestrator.reports.ratios import RATIO_SNR_DB
 from orchestrator.reports.report import markdown_report, source_tables, write_report
-from orchestrator.reports.report_sources import read_sources
+from orchestrator.reports.report_sources import parse_labels, read_sources
 from orchestrator.results.resumption import EVALUATE, folder_words, going_on, part_words
 from orchestrator.sweep.run import InterruptedRunError, RunOutcome
 from semcom.architecture import TABLE_III_DEPTHS
@@ -215,14 +217,38 @@ def report(
     ratio_snr_db: Annotated[
         float, typer.Option("--ratio-snr-db", help="SNR at which compression ratios are compared.")
     ] = RATIO_SNR_DB,
+    formats: Annotated[
+        str | None,
+        typer.Option("--format", help="Figures for a paper instead, a file each: pdf,svg,png."),
+    ] = None,
+    style: Annotated[
+        str | None,
+        typer.Option(help="Of those figures: ieee, ieee-wide, or matplotlib's style sheet."),
+    ] = None,
+    label: Annotated[
+        list[str] | None,
+        typer.Option(metavar="NAME=TEXT", help="Call a system or codec so; again for several."),
+    ] = None,
 ) -> None:
     """Draw and print runs, evaluations, searches, footprints."""
+    labels = parse_labels(label or [])
+    if style is not None and formats is None:
+        raise ConfigurationError("--style is of figures for a paper: set --format, as pdf")
     if markdown:
-        console.print(markdown_report(folders, ratio_snr_db=ratio_snr_db))
+        console.print(markdown_report(folders, ratio_snr_db=ratio_snr_db, labels=labels))
         return
-    print_folders(folders)
     folder = folders[0] if len(folders) == 1 else folders[0].parent / "comparison"
-    path = write_report(out or folder, folders, ratio_snr_db=ratio_snr_db)
+    if formats is not None:
+        place = out or folder / FIGURES
+        written = write_figures(
+            place, folders, formats=[each.strip() for each in formats.split(",")], style=style,
+            labels=labels, ratio_snr_db=ratio_snr_db,
+        )  # fmt: skip
+        for path in written:
+            console.print(f"wrote {path}")
+        return
+    print_folders(folders, labels)
+    path = write_report(out or folder, folders, ratio_snr_db=ratio_snr_db, labels=labels)
     console.print(f"report: {path}")
 
 
@@ -280,9 +306,9 @@ def on_ray(address: str) -> Callable[..., RunOutcome]:
     return partial(run_on_cluster, cluster=partial(connected, address))
 
 
-def print_folders(folders: Sequence[Path]) -> None:
+def print_folders(folders: Sequence[Path], labels: Mapping[str, str] | None = None) -> None:
     """Runs by themselves, evaluations together, then searches and footprints."""
-    found = read_sources(folders)
+    found = read_sources(folders, labels)
     width = console.table_width
     for run in found.timed:
         for shown in run_tables(run.summary, width=width):

@@ -18,6 +18,7 @@ from orchestrator.cli.cluster_commands import merge
 from orchestrator.cli.command_order import OrderedCommands, examples
 from orchestrator.cli.dataset_commands import data_app
 from orchestrator.cli.evaluation_commands import evaluate, footprint, report
+from orchestrator.cli.inspection_commands import inspect, record
 from orchestrator.cli.job_commands import jobs_app
 from orchestrator.cli.key_commands import keys
 from orchestrator.cli.live_commands import channel_app, codec_app, down, status, sweep_live, up
@@ -87,7 +88,20 @@ EXAMPLES: dict[Callable[..., None], tuple[str, ...]] = {
         "semcom keys keys --peer receiver:receiver-2 --hand-out for-that-host",
         "semcom keys keys --revoke cifar10",
     ),
-    report: ("semcom report runs/demo", "semcom report runs/first runs/second --markdown"),
+    report: (
+        "semcom report runs/demo",
+        "semcom report runs/first runs/second --markdown",
+        "semcom report runs/first runs/second --format pdf --style ieee --label rkd-sc=Proposed",
+    ),
+    inspect: (
+        "semcom inspect runs/demo",
+        "semcom inspect runs/demo --link shapes100 --channel rayleigh --html items.html",
+        "semcom inspect runs/demo --item 17 --snr-db -10,0",
+    ),
+    record: (
+        "semcom record shapes10 --run runs/demo --items 20",
+        "semcom record shapes10 --run runs/demo --channel rayleigh --snr-db 0 --out symbols",
+    ),
     soak: ("semcom soak --minutes 10 --seed 1",),
 }
 for command, shown in EXAMPLES.items():

@@ -7,7 +7,7 @@ condition and seed) gave the same answers, and is counted once.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -52,6 +52,7 @@ class SystemCurve(Curve):
     """
 
     system: str
+    codec: str = ""
     digest: str
     shade: float
     rank: int
@@ -63,7 +64,7 @@ def system_curves(runs: Sequence[StoredRun], metric: Metric) -> list[SystemCurve
     Codecs whose task lacks the metric have none.
     """
     found = _distinct_points(runs, metric)
-    labels = _labels(found.keys(), facts_of(runs))
+    labels = _labels(found.keys(), facts_of(runs), labels_of(runs))
     curves: list[SystemCurve] = []
     for member in sorted(found, key=lambda member: (_rank(member.system), labels[member][1])):
         by_channel: dict[str, list[PointSummary]] = defaultdict(list)
@@ -81,6 +82,7 @@ def system_curves(runs: Sequence[StoredRun], metric: Metric) -> list[SystemCurve
                 points=pooled_points(points),
                 gaps_db=[],
                 system=member.system,
+                codec=member.codec,
                 digest=member.digest,
                 shade=shade,
                 rank=rank,
@@ -127,8 +129,18 @@ def _distinct_points(
     return found
 
 
+def labels_of(runs: Sequence[StoredRun]) -> dict[str, str]:
+    """Return what a user calls systems and codecs, by the names that they have."""
+    return {name: label for run in runs for name, label in run.labels.items()}
+
+
+def system_title(system: str, labels: Mapping[str, str]) -> str:
+    """Return what a system is called in a report."""
+    return labels.get(system, TITLES.get(system, system))
+
+
 def _labels(
-    members: Iterable[Member], facts: dict[str, CodecFacts]
+    members: Iterable[Member], facts: dict[str, CodecFacts], chosen: Mapping[str, str]
 ) -> dict[Member, tuple[str, float, int]]:
     """Name, shade and rank of each codec: its system, with its ratio or name if there are more."""
     groups: dict[tuple[str, str], list[Member]] = defaultdict(list)
@@ -142,8 +154,10 @@ def _labels(
         if apart:
             group.sort(key=lambda member: ratios[member])
         for index, member in enumerate(group):
-            label = TITLES.get(system, system)
-            if len(group) > 1:
+            label = system_title(system, chosen)
+            if member.codec in chosen:
+                label = chosen[member.codec]
+            elif len(group) > 1:
                 label = f"{label}, ratio {ratios[member]:g}" if apart else _name(member, group)
             shade = 2 * index / (len(group) - 1) - 1 if len(group) > 1 else 0.0
             labels[member] = label, shade, index

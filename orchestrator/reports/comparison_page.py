@@ -6,10 +6,11 @@ from collections.abc import Sequence
 
 from orchestrator.plan.codec_facts import PARTS
 from orchestrator.reports.comparison import (
-    TITLES,
     SystemCurve,
     facts_of,
+    labels_of,
     system_curves,
+    system_title,
 )
 from orchestrator.reports.curves import channel_title, metrics_of
 from orchestrator.reports.markup import NOTHING, Picture, count, figure
@@ -90,12 +91,12 @@ def _number(value: float | None) -> str:
 
 def codec_tables(runs: Sequence[StoredRun]) -> list[ReportTable]:
     """Return what the compared codecs are; nothing where no manifest tells."""
-    facts = facts_of(runs).values()
+    facts, labels = facts_of(runs).values(), labels_of(runs)
     if not facts:
         return []
     rows = [
         [
-            codec.name, codec.dataset, TITLES.get(codec.system, codec.system),
+            codec.name, codec.dataset, system_title(codec.system, labels),
             _number(codec.compression_ratio), _number(codec.codeword_dim), str(codec.symbols),
             *(count(codec.parameters.get(part, 0)) for part in PARTS),
             NOTHING if codec.teacher_parameters is None else count(codec.teacher_parameters),

@@ -12,7 +12,7 @@ from matplotlib.figure import Figure
 from matplotlib.layout_engine import ConstrainedLayoutEngine
 from matplotlib.ticker import MaxNLocator
 
-from orchestrator.reports.comparison import SYSTEMS, TITLES, SystemCurve
+from orchestrator.reports.comparison import SYSTEMS, SystemCurve
 from orchestrator.reports.curves import CurvePoint, channel_title
 from orchestrator.reports.direct_labels import LINE_HEIGHT, EndLabel, label_line_ends
 from orchestrator.reports.drawing import (
@@ -201,7 +201,7 @@ def _draw_ratios(
 
 
 def _ratio_name(curve: RatioCurve) -> str:
-    return f"{TITLES.get(curve.system, curve.system)}, {channel_title(curve.channel)}"
+    return f"{curve.title}, {channel_title(curve.channel)}"
 
 
 def _drawn(metric: Metric, points: Sequence[CurvePoint]) -> list[_Drawn]:

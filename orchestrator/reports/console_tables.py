@@ -14,22 +14,24 @@ from orchestrator.reports.metric_texts import against_snr, value_text
 from orchestrator.results.run_folder import RESULTS_CSV, StoredRun
 from orchestrator.results.summary import Summary
 from semcom.tasks.metric import Metric
+from semcom.tasks.score import Score, merged
 
 INCOMPLETE = "…"
 EDGES = 2  # columns beside a table
 
 
 class Series(NamedTuple):
-    """A line of a run's table."""
+    """A line of a run's table; images of all seeds count together."""
 
     link: str
     codec: str
     channel: str
-    seed: int
 
 
 def run_tables(summary: Summary, *, width: int | None = None) -> list[Table]:
-    """A table of each metric of a run: a line per link, channel and seed; an SNR per column.
+    """A table of each metric of a run: a line per link and channel, an SNR per column.
+
+    Seeds are counted together, as everywhere in a report.
 
     Where `width` columns have no room for all SNRs, every second or third is shown, and the
     caption says so. A point without all of its frames shows as an ellipsis.
@@ -39,27 +41,24 @@ def run_tables(summary: Summary, *, width: int | None = None) -> list[Table]:
 
 def _run_table(summary: Summary, metric: Metric, width: int | None) -> Table:
     cells = _cells(summary, metric)
-    several_seeds = len({series.seed for series, _ in cells}) > 1
+    seeds = len({point.spec.seed for point in summary.plan.points})
     groups = _groups(summary, cells)
     names = ["link", *(part for name in groups for part in name.split("\n"))]
     columns = [names, ["channel", *(channel_title(series.channel) for series, _ in cells)]]
-    if several_seeds:
-        columns.append(["seed", *(str(series.seed) for series, _ in cells)])
     room = None if width is None else _room(width, columns)
     snrs_db, caption = _shown((snr_db for _, snr_db in cells), cells.values(), room)
+    pooled = f"{seeds} channel seeds counted together" if seeds > 1 else None
     incomplete = f"{INCOMPLETE} not complete" if INCOMPLETE in cells.values() else None
     table = new_table(
         *(column[0] for column in columns),
         title=f"{summary.plan.name}: {against_snr(metric)}",
-        caption="; ".join(note for note in (caption, incomplete) if note) or None,
+        caption="; ".join(note for note in (pooled, caption, incomplete) if note) or None,
         dense=True,
     )
     add_number_columns(table, [f"{snr_db:g}" for snr_db in snrs_db])
     # One row of the table per link: its name may take several lines, beside the channels'.
     for name, lines in groups.items():
         texts = [[channel_title(series.channel) for series in lines]]
-        if several_seeds:
-            texts.append([str(series.seed) for series in lines])
         texts += [[cells.get((series, snr_db), "") for series in lines] for snr_db in snrs_db]
         table.add_row(name, *("\n".join(column) for column in texts), end_section=True)
     return table
@@ -112,19 +111,24 @@ def _shown(
 
 
 def _cells(summary: Summary, metric: Metric) -> dict[tuple[Series, float], str]:
-    """Return the cell of each planned series and SNR with a metric, in the order of the plan."""
+    """Return the cell of each planned series and SNR with a metric, in the order of the plan.
+
+    As in figures, a point counts with the seeds that are complete, and has no value without any.
+    """
     plan = summary.plan
+    scores: dict[tuple[Series, float], Score] = {}
+    for done in summary.points:
+        key = Series(done.link, done.codec, done.channel), done.snr_db
+        if metric in done.task.METRICS:
+            scores[key] = merged(scores[key], done.score) if key in scores else done.score
     cells: dict[tuple[Series, float], str] = {}
     for link in plan.links:
         for point in plan.points_of(link):
             spec, codec = plan.points[point].spec, plan.codec_at(link, point).name
-            series = Series(link, codec, spec.label, spec.seed)
+            key = Series(link, codec, spec.label), spec.snr_db
             if metric in summary.task_of(link, point).METRICS:
-                cells[series, spec.snr_db] = INCOMPLETE
-    for done in summary.points:
-        series = Series(done.link, done.codec, done.channel, done.seed)
-        if metric in done.task.METRICS:
-            cells[series, done.snr_db] = value_text(metric, done.score, short=True)
+                score = scores.get(key)
+                cells[key] = INCOMPLETE if score is None else value_text(metric, score, short=True)
     return cells
 
 

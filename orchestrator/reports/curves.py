@@ -5,10 +5,11 @@ from __future__ import annotations
 import csv
 import io
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
+from orchestrator.plan.plan import PlannedCodec
 from orchestrator.results.run_folder import StoredRun
 from orchestrator.results.summary import LinkLatency, PointSummary
 from semcom.increments import Rate
@@ -171,6 +172,7 @@ def _series_names(runs: Sequence[StoredRun]) -> dict[tuple[str, str, str], str]:
         for name, link in run.summary.plan.links.items()
         for codec in link.codecs
     ]
+    labels = {run.name: run.labels for run in runs}
     by_codec = _ambiguous(
         ((run, data, codec.system), codec.name) for run, _, data, codec in planned
     )
@@ -179,7 +181,7 @@ def _series_names(runs: Sequence[StoredRun]) -> dict[tuple[str, str, str], str]:
         (run, link, codec.name): _joined(
             run if len(runs) > 1 else "",
             link if by_link else "",
-            codec.name if by_codec else codec.system,
+            _label(labels[run], codec, by_codec=by_codec),
         )
         for run, link, _, codec in planned
     }
@@ -190,6 +192,12 @@ def _at_rate(series: str, label: str, rate: Rate | None) -> tuple[str, str]:
     if rate is None:
         return series, label
     return _joined(series, rate.label), label.removesuffix(rate.label).rstrip()
+
+
+def _label(labels: Mapping[str, str], codec: PlannedCodec, *, by_codec: bool) -> str:
+    """Return what a user calls a codec or its system, else the name that it has."""
+    name = codec.name if by_codec else codec.system
+    return labels.get(codec.name, labels.get(name, name))
 
 
 def _joined(*parts: str) -> str:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from orchestrator.reports.metric_texts import heading
-from orchestrator.results.summary import PointSummary, Summary
+from orchestrator.results.summary import Summary
 from semcom.tasks.metric import Metric
+from semcom.tasks.score import Score, merged
 
 
 def markdown_tables(summary: Summary) -> str:
@@ -19,24 +20,22 @@ def markdown_tables(summary: Summary) -> str:
 def markdown_table(summary: Summary, metric: Metric) -> str:
     """A metric with its 95 % interval: a row per SNR, a column per series.
 
-    Series are the links, codecs, channels and seeds of the run; incomplete points stay empty.
+    Series are the links, codecs and channels of the run; all complete seeds count together, and
+    points without any stay empty.
     """
-    rows: dict[float, dict[str, str]] = {}
-    names: dict[str, None] = {}
+    scores: dict[tuple[float, str], Score] = {}
     for point in summary.points:
+        key = point.snr_db, _series(summary, point.link, point.codec, point.channel)
         if metric in point.task.METRICS:
-            name = _series(summary, point)
-            names[name] = None
-            rows.setdefault(point.snr_db, {})[name] = metric.printed(point.score)
+            scores[key] = merged(scores[key], point.score) if key in scores else point.score
+    names = list(dict.fromkeys(name for _, name in scores))
+    cells = {key: metric.printed(score) for key, score in scores.items()}
     lines = [["Es/N0 (dB)", *names], ["---:"] * (1 + len(names))]
-    lines += [[f"{snr_db:g}", *(rows[snr_db].get(n, "") for n in names)] for snr_db in sorted(rows)]
+    for snr_db in sorted({snr_db for snr_db, _ in scores}):
+        lines.append([f"{snr_db:g}", *(cells.get((snr_db, name), "") for name in names)])
     return "\n".join(f"| {' | '.join(line)} |" for line in lines)
 
 
-def _series(summary: Summary, point: PointSummary) -> str:
-    parts = [point.link, point.channel]
-    if len(summary.plan.links[point.link].codecs) > 1:
-        parts.insert(1, point.codec)
-    if len({planned.spec.seed for planned in summary.plan.points}) > 1:
-        parts.append(f"seed {point.seed}")
-    return ", ".join(parts)
+def _series(summary: Summary, link: str, codec: str, channel: str) -> str:
+    several = len(summary.plan.links[link].codecs) > 1
+    return ", ".join([link, codec, channel] if several else [link, channel])

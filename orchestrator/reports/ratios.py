@@ -4,11 +4,16 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 from orchestrator.plan.codec_facts import CodecFacts
-from orchestrator.reports.comparison import TITLES, facts_of, system_curves
+from orchestrator.reports.comparison import (
+    TITLES,
+    facts_of,
+    labels_of,
+    system_curves,
+)
 from orchestrator.reports.curves import CurvePoint, channel_title, pooled_results
 from orchestrator.reports.markup import NOTHING
 from orchestrator.reports.metric_texts import heading
@@ -38,6 +43,12 @@ class RatioCurve:
     system: str
     channel: str
     points: list[RatioPoint]
+    label: str = ""
+
+    @property
+    def title(self) -> str:
+        """Name of the system in a report."""
+        return self.label or TITLES.get(self.system, self.system)
 
 
 class _Key(NamedTuple):
@@ -55,7 +66,9 @@ def ratio_curves(runs: Sequence[StoredRun], metric: Metric, *, snr_db: float) ->
         if at_snr and curve.digest in facts:
             point = _ratio_point(facts[curve.digest], at_snr[0])
             found[_Key(curve.dataset, curve.system, curve.channel)].append(point)
-    return _curves(found, metric)
+    labels = labels_of(runs)
+    curves = _curves(found, metric)
+    return [replace(each, label=labels.get(each.system, "")) for each in curves]
 
 
 def ratio_curves_of_results(
@@ -83,7 +96,7 @@ def ratio_tables(curves: Sequence[RatioCurve], snr_db: float) -> list[ReportTabl
         cells: dict[tuple[float, str, str], dict[str, str]] = {}
         for curve in shown:
             for point in curve.points:
-                key = point.ratio, TITLES.get(curve.system, curve.system), point.codec
+                key = point.ratio, curve.title, point.codec
                 cells.setdefault(key, {})[curve.channel] = curve.metric.printed(point.found.score)
         rows = [
             [f"{ratio:g}", system, codec, *(found.get(name, NOTHING) for name in channels)]

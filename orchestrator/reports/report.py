@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -36,7 +36,11 @@ logger = logging.getLogger("orchestrator.reports")
 
 
 def write_report(
-    folder: Path, sources: Sequence[Path], *, ratio_snr_db: float = RATIO_SNR_DB
+    folder: Path,
+    sources: Sequence[Path],
+    *,
+    ratio_snr_db: float = RATIO_SNR_DB,
+    labels: Mapping[str, str] | None = None,
 ) -> Path:
     """Write `report.html` and its plots as PNG; returns the page.
 
@@ -44,6 +48,7 @@ def write_report(
         folder: where to; made if it is not there.
         sources: folders of runs, evaluations, searches and footprints, shown side by side.
         ratio_snr_db: the SNR at which compression ratios are compared (Fig. 8).
+        labels: names for systems and codecs, by the names that they have.
 
     Raises:
         ConfigurationError: a folder holds nothing to report, or none were given.
@@ -52,8 +57,8 @@ def write_report(
         ReportError: it cannot be drawn, as where matplotlib raises anything.
     """
     path = folder / REPORT
-    found = read_sources(sources)
-    with _drawing_errors(path):
+    found = read_sources(sources, labels)
+    with drawing_errors(path):
         parts, pictures = _sections(found, ratio_snr_db)
     names = list(dict.fromkeys(source.resolve().name for source in sources))
     title = f"RKD-SC: {', '.join(names[:MAX_NAMES])}"
@@ -71,7 +76,12 @@ def write_report(
     return path
 
 
-def markdown_report(sources: Sequence[Path], *, ratio_snr_db: float = RATIO_SNR_DB) -> str:
+def markdown_report(
+    sources: Sequence[Path],
+    *,
+    ratio_snr_db: float = RATIO_SNR_DB,
+    labels: Mapping[str, str] | None = None,
+) -> str:
     """Every table of some folders as Markdown.
 
     Runs by themselves are a table each, with their seeds apart; with evaluations among them all
@@ -80,7 +90,7 @@ def markdown_report(sources: Sequence[Path], *, ratio_snr_db: float = RATIO_SNR_
     Raises:
         SemcomError: as `write_report`.
     """
-    found = read_sources(sources)
+    found = read_sources(sources, labels)
     if len(found.timed) == len(found.runs):
         tables = [markdown_tables(run.summary) for run in found.runs]
     else:
@@ -109,8 +119,8 @@ def source_tables(found: Sources) -> list[ReportTable]:
 
 
 @contextmanager
-def _drawing_errors(path: Path) -> Iterator[None]:
-    """Nothing that a drawing library raises is an error of the run that is drawn."""
+def drawing_errors(path: Path) -> Iterator[None]:
+    """Say in one line what cannot be drawn: whatever a library raises, the run is right."""
     try:
         yield
     except SemcomError:

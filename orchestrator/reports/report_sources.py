@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -28,8 +28,10 @@ class Sources:
         return [run for run in self.runs if not run.is_evaluation]
 
 
-def read_sources(folders: Sequence[Path]) -> Sources:
+def read_sources(folders: Sequence[Path], labels: Mapping[str, str] | None = None) -> Sources:
     """Read everything that lies in some folders.
+
+    `labels` are names for systems and codecs, by the names that they have.
 
     Raises:
         ConfigurationError: a folder holds nothing to report, something damaged, or none are named.
@@ -54,7 +56,37 @@ def read_sources(folders: Sequence[Path]) -> Sources:
             searches.append(search)
         if footprint is not None:
             footprints.append(footprint)
+    if labels:
+        _check_labels(labels, runs)
+        runs = [replace(run, labels=labels) for run in runs]
     return Sources(_with_own_names(runs), searches, footprints)
+
+
+def parse_labels(texts: Sequence[str]) -> dict[str, str]:
+    """Return labels that are written as NAME=TEXT.
+
+    Raises:
+        ConfigurationError: one is not.
+    """
+    labels: dict[str, str] = {}
+    for text in texts:
+        name, equals, label = text.partition("=")
+        if not (name and equals and label):
+            raise ConfigurationError(f"--label {text}: expected NAME=TEXT, as rkd-sc=Proposed")
+        labels[name] = label
+    return labels
+
+
+def _check_labels(labels: Mapping[str, str], runs: Sequence[StoredRun]) -> None:
+    codecs = [
+        codec for run in runs for link in run.summary.plan.links.values() for codec in link.codecs
+    ]
+    known = dict.fromkeys([*(codec.system for codec in codecs), *(codec.name for codec in codecs)])
+    for name in labels:
+        if name not in known:
+            raise ConfigurationError(
+                f"--label {name}: no system or codec of these runs; there are: {', '.join(known)}"
+            )
 
 
 def _with_own_names(runs: list[StoredRun]) -> list[StoredRun]:

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -37,13 +37,17 @@ KINDS = {
 
 @dataclass(frozen=True, kw_only=True)
 class StoredRun:
-    """What there is to report of a run; `manifest` is empty where no file was left."""
+    """What there is to report of a run; `manifest` is empty where no file was left.
+
+    `labels` are names of a user for systems and codecs, by the names that they have.
+    """
 
     name: str
     folder: Path
     summary: Summary
     results_digest: str
     manifest: dict[str, Any]
+    labels: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def is_evaluation(self) -> bool:

@@ -13,7 +13,8 @@ from collections.abc import Iterator
 from pydantic import ValidationError
 
 from orchestrator.training.evaluator import evaluator_of
-from orchestrator.training.task_evaluation import LastCodec, evaluation_of
+from orchestrator.training.last_codec import LastCodec
+from orchestrator.training.task_evaluation import evaluation_of
 from semcom.entry import run_process
 from semcom.errors import INTERRUPTED, ConfigurationError, SemcomError
 from semcom.evaluation_messages import (

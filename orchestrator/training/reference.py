@@ -46,6 +46,18 @@ class SentFrame(NamedTuple):
     used: bytes = b""
 
 
+class DecodedFrame(NamedTuple):
+    """A frame as it was sent, as it left the channel, and what is computed of it.
+
+    Of ordered codewords that are sent in rounds it is the last round.
+    """
+
+    sent: SentFrame
+    passed: Passed
+    outputs: Outputs
+    answers: Answers
+
+
 @dataclass(frozen=True)
 class Evaluation:
     """The answers to all images, and their score."""
@@ -142,55 +154,74 @@ def decode_frames(
     link: str,
     first_image: int = 0,
 ) -> list[Answers]:
-    """Each frame through its own draw of the channel and one forward pass: answers (N, ...).
+    """Return the answers (N, ...) to each frame of `receive_frames`.
+
+    Raises:
+        CheckpointError: the codec makes NaN or Inf of a frame.
+    """
+    received = receive_frames(codec, task, frames, point, link=link, first_image=first_image)
+    return [frame.answers for frame in received]
+
+
+def receive_frames(
+    codec: ReceiverHalf,
+    task: Task,
+    frames: Sequence[SentFrame],
+    point: PointSpec | None,
+    *,
+    link: str,
+    first_image: int = 0,
+) -> Iterator[DecodedFrame]:
+    """Take each frame through its own draw of the channel and one forward pass.
 
     The frames follow one another from `first_image` of the link on.
 
     Raises:
         CheckpointError: the codec makes NaN or Inf of a frame.
     """
-    answers: list[Answers] = []
     for frame in frames:
-        received = partial(_receive, codec, point=point, link=link, first_image=first_image)
+        received = partial(_received, codec, task, point=point, link=link, first_image=first_image)
         if isinstance(task, OrderedClassification):
             rate = None if point is None else point.rate
-            answers.append(_answers_of_ordered(task, frame.symbols_NK, rate, received))
+            yield _ordered(task, frame.symbols_NK, rate, received)
         else:
-            answers.append(task.answers(received(frame)))
+            yield received(frame)
         first_image += len(frame.symbols_NK)
-    return answers
 
 
-def _answers_of_ordered(
-    task: OrderedClassification,
-    codewords_NK: Symbols,
-    rate: Rate | None,
-    received: Callable[[SentFrame], Outputs],
-) -> Answers:
-    """Send ordered codewords in as many rounds as the rate takes, as transmitters do."""
-    increments = len(task.lengths)
-    more_N: Counts | None = first_counts(rate, len(codewords_NK), increments=increments)
-    while more_N is not None:
-        counts_N = more_N
-        answers = task.answers(received(SentFrame(*cut(codewords_NK, counts_N, task.lengths))))
-        more_N = further_counts(rate, counts_N, answers[:, 1], increments=increments)
-    return as_kept(answers, counts_N)
-
-
-def _receive(
+def _received(
     codec: ReceiverHalf,
+    task: Task,
     frame: SentFrame,
     *,
     point: PointSpec | None,
     link: str,
     first_image: int,
-) -> Outputs:
+) -> DecodedFrame:
     symbols_NK, used = frame
     if point is None:
-        clean = Passed(symbols_NK, None, "zero_forcing", None)
-        return decode_passed(codec, clean, used, snr_db=NOISE_FREE_SNR_DB)
-    codewords = Codewords(point, link, first_image, len(symbols_NK), used)
-    return decode_passed(codec, pass_frame(codewords, symbols_NK), used, snr_db=point.snr_db)
+        snr_db, passed = NOISE_FREE_SNR_DB, Passed(symbols_NK, None, "zero_forcing", None)
+    else:
+        codewords = Codewords(point, link, first_image, len(symbols_NK), used)
+        snr_db, passed = point.snr_db, pass_frame(codewords, symbols_NK)
+    outputs = decode_passed(codec, passed, used, snr_db=snr_db)
+    return DecodedFrame(frame, passed, outputs, task.answers(outputs))
+
+
+def _ordered(
+    task: OrderedClassification,
+    codewords_NK: Symbols,
+    rate: Rate | None,
+    received: Callable[[SentFrame], DecodedFrame],
+) -> DecodedFrame:
+    """Send ordered codewords in as many rounds as the rate takes, as transmitters do."""
+    increments = len(task.lengths)
+    more_N: Counts | None = first_counts(rate, len(codewords_NK), increments=increments)
+    while more_N is not None:
+        counts_N = more_N
+        last = received(SentFrame(*cut(codewords_NK, counts_N, task.lengths)))
+        more_N = further_counts(rate, counts_N, last.answers[:, 1], increments=increments)
+    return last._replace(answers=as_kept(last.answers, counts_N))
 
 
 def decode_passed(codec: ReceiverHalf, passed: Passed, used: bytes, *, snr_db: float) -> Outputs:

@@ -9,8 +9,6 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
-from dataclasses import dataclass
-from pathlib import Path
 from typing import assert_never, cast
 
 import numpy as np
@@ -19,17 +17,16 @@ import torch
 from channel_sim.channels import Codewords
 from channel_sim.interference import Sent, interfere
 from channel_sim.superposition import superpose
+from orchestrator.training.item_record import ItemRecord
+from orchestrator.training.last_codec import LastCodec
 from orchestrator.training.reference import (
     Answers,
-    Outputs,
+    DecodedFrame,
     SentFrame,
-    decode_frames,
     decode_passed,
     encode_frames,
+    receive_frames,
 )
-from receiver.engine import codec_loader as decoder_loader
-from semcom.checkpoints import open_checkpoint
-from semcom.codec_manifest import AnyManifest
 from semcom.errors import CheckpointError, ConfigurationError
 from semcom.evaluation_messages import (
     EncodedImages,
@@ -43,7 +40,6 @@ from semcom.evaluation_messages import (
 from semcom.families import (
     JointReceiverHalf,
     JointTransmitterHalf,
-    ReceiverHalf,
     TransmitterHalf,
     used_of,
 )
@@ -53,45 +49,8 @@ from semcom.points import PointSpec
 from semcom.probe import is_finite
 from semcom.shards import Span
 from semcom.text_shards import AnyShard, open_shard
-from transmitters.engine import codec_loader as encoder_loader
 
 Frames = dict[str, list[SentFrame]]  # by link
-
-
-@dataclass(frozen=True)
-class LoadedCodec:
-    """Both halves of a codec, ready for service."""
-
-    manifest: AnyManifest
-    transmitter: TransmitterHalf
-    receiver: ReceiverHalf
-
-
-class LastCodec:
-    """Loads codecs for a job and keeps the last: tasks of one codec follow one another."""
-
-    def __init__(self) -> None:
-        self._key: tuple[object, ...] = ()
-        self._loaded: LoadedCodec | None = None
-
-    def load(self, job: EvaluationJob, folder: Path, digest: str) -> LoadedCodec:
-        """Return a codec as the job wants it computed.
-
-        Raises:
-            CheckpointError: it is not the one that was planned, or cannot be trusted.
-            ConfigurationError: the packages of an engine are not installed.
-        """
-        threads = job.encoder_threads, job.decoder_threads
-        key = (folder, digest, job.engine, job.receiver_engine, threads)
-        if self._loaded is None or self._key != key:
-            self._loaded = None  # never two at once
-            checkpoint = open_checkpoint(folder, expected_digest=digest)
-            encode = encoder_loader(job.engine, threads=job.encoder_threads)
-            transmitter = encode(checkpoint)
-            decode = decoder_loader(job.receiver_engine, device="cpu", threads=job.decoder_threads)
-            self._loaded = LoadedCodec(checkpoint.manifest, transmitter, decode(checkpoint))
-            self._key = key
-        return self._loaded
 
 
 class AnyTaskEvaluation(ABC):
@@ -108,6 +67,7 @@ class AnyTaskEvaluation(ABC):
         loaded = codecs.load(job, self._task.codec_dir, self._task.codec_digest)
         self._transmitter, self._receiver = loaded.transmitter, loaded.receiver
         self._manifest = loaded.manifest
+        self._loaded = loaded
         self._codec_task = self._manifest.task
         self._shard = _planned_shard(self._task)
 
@@ -120,16 +80,41 @@ class AnyTaskEvaluation(ABC):
                 encoded_for, frames = point.spec.snr_db, {}
                 yield from self._encode(frames, point.spec.snr_db)
             torch.set_num_threads(self._job.decoder_threads)
-            for link, answers in self._answers(frames, point.spec).items():
+            for link, answers in self._answers(frames, point).items():
                 yield self._judged(point, link, answers)
+
+    def _answers(self, frames: Frames, point: EvaluationPoint) -> dict[str, list[Answers]]:
+        """Return the answers of each link, frame by frame; items that are looked at are kept."""
+        answers: dict[str, list[Answers]] = {link: [] for link in frames}
+        record = self._record(point)
+        for link, frame in self._decoded(frames, point.spec):
+            answers[link].append(frame.answers)
+            if record is not None and link == record.link:
+                record.take(frame, answers[link][-1])
+        if record is not None:
+            record.write()
+        return answers
+
+    def _record(self, point: EvaluationPoint) -> ItemRecord | None:
+        wanted = self._job.inspection
+        if wanted is None:
+            return None
+        return ItemRecord(
+            wanted,
+            self._loaded,
+            point,
+            shard=self._shard,
+            first=self._images.start,
+            cut=(self._offset(wanted.link), self._task.images),
+        )
 
     @abstractmethod
     def _encode(self, frames: Frames, snr_db: float) -> Iterator[EncodedImages]:
         """Encode the images of the task into `frames`."""
 
     @abstractmethod
-    def _answers(self, frames: Frames, point: PointSpec) -> dict[str, list[Answers]]:
-        """Return the answers of each link, frame by frame."""
+    def _decoded(self, frames: Frames, point: PointSpec) -> Iterator[tuple[str, DecodedFrame]]:
+        """Take the frames of each link through the channel and decode them, each link in order."""
 
     @abstractmethod
     def _offset(self, link: str) -> int:
@@ -178,17 +163,17 @@ class TaskEvaluation(AnyTaskEvaluation):
             images += len(frame.symbols_NK)
             yield self._encoded(images)
 
-    def _answers(self, frames: Frames, point: PointSpec) -> dict[str, list[Answers]]:
-        link = self._task.link
-        answers = decode_frames(
+    def _decoded(self, frames: Frames, point: PointSpec) -> Iterator[tuple[str, DecodedFrame]]:
+        link, first = self._task.link, self._images.start
+        for frame in receive_frames(
             self._receiver,
             self._codec_task,
             frames[link],
             point,
             link=link,
-            first_image=self._images.start,
-        )
-        return {link: answers}
+            first_image=first,
+        ):
+            yield link, frame
 
     def _offset(self, link: str) -> int:
         del link
@@ -209,9 +194,9 @@ class GroupEvaluation(AnyTaskEvaluation):
         """Return what the link of that place encodes with."""
 
     @abstractmethod
-    def _slot_outputs(
+    def _slot_frames(
         self, members: list[Codewords], slot: tuple[SentFrame, ...], point: PointSpec
-    ) -> Iterator[Outputs]:
+    ) -> Iterator[DecodedFrame]:
         """Return what is decoded of a slot, for each link in the order of the group."""
 
     def _encode(self, frames: Frames, snr_db: float) -> Iterator[EncodedImages]:
@@ -230,9 +215,8 @@ class GroupEvaluation(AnyTaskEvaluation):
                 done += number
                 yield self._encoded(done // len(self._group.links))
 
-    def _answers(self, frames: Frames, point: PointSpec) -> dict[str, list[Answers]]:
+    def _decoded(self, frames: Frames, point: PointSpec) -> Iterator[tuple[str, DecodedFrame]]:
         links = self._group.links
-        answers: dict[str, list[Answers]] = {link: [] for link in links}
         first = self._images.start
         for slot in zip(*(frames[link] for link in links), strict=True):
             number = len(slot[0].symbols_NK)
@@ -240,11 +224,8 @@ class GroupEvaluation(AnyTaskEvaluation):
                 Codewords(point, link, first, number, frame.used)
                 for link, frame in zip(links, slot, strict=True)
             ]
-            outputs_U = self._slot_outputs(members, slot, point)
-            for link, outputs in zip(links, outputs_U, strict=True):
-                answers[link].append(self._codec_task.answers(outputs))
+            yield from zip(links, self._slot_frames(members, slot, point), strict=True)
             first += number
-        return answers
 
     def _offset(self, link: str) -> int:
         return self._offsets[link]
@@ -256,9 +237,9 @@ class SuperposedEvaluation(GroupEvaluation):
     def _half(self, user: int) -> TransmitterHalf:
         return cast(JointTransmitterHalf, self._transmitter).as_user(user)
 
-    def _slot_outputs(
+    def _slot_frames(
         self, members: list[Codewords], slot: tuple[SentFrame, ...], point: PointSpec
-    ) -> Iterator[Outputs]:
+    ) -> Iterator[DecodedFrame]:
         passed = superpose(self._group, members, [frame.symbols_NK for frame in slot])
         outputs_U = cast(JointReceiverHalf, self._receiver).decode_users(
             passed.received_BK,
@@ -267,7 +248,8 @@ class SuperposedEvaluation(GroupEvaluation):
         )
         if not is_finite(outputs_U):  # as the receiver's process
             raise CheckpointError("the codec decodes a frame to NaN or Inf")
-        yield from outputs_U
+        for sent, outputs in zip(slot, outputs_U, strict=True):
+            yield DecodedFrame(sent, passed, outputs, self._codec_task.answers(outputs))
 
 
 class InterferingEvaluation(GroupEvaluation):
@@ -277,9 +259,9 @@ class InterferingEvaluation(GroupEvaluation):
         del user
         return self._transmitter
 
-    def _slot_outputs(
+    def _slot_frames(
         self, members: list[Codewords], slot: tuple[SentFrame, ...], point: PointSpec
-    ) -> Iterator[Outputs]:
+    ) -> Iterator[DecodedFrame]:
         sent = [
             Sent(codewords, frame.symbols_NK)
             for codewords, frame in zip(members, slot, strict=True)
@@ -287,7 +269,9 @@ class InterferingEvaluation(GroupEvaluation):
         for place, wanted in enumerate(sent):
             passed = interfere(self._group, wanted, [*sent[:place], *sent[place + 1 :]])
             used = wanted.codewords.used
-            yield decode_passed(self._receiver, passed, used, snr_db=point.snr_db)
+            outputs = decode_passed(self._receiver, passed, used, snr_db=point.snr_db)
+            answers = self._codec_task.answers(outputs)
+            yield DecodedFrame(slot[place], passed, outputs, answers)
 
 
 def evaluation_of(job: EvaluationJob, number: int, codecs: LastCodec) -> AnyTaskEvaluation:

@@ -24,7 +24,7 @@ from orchestrator.results.run_folder import open_ledger
 from orchestrator.results.verify import verify_run
 from orchestrator.sweep.run import InterruptedRunError
 from orchestrator.training.evaluation_process import run_job
-from orchestrator.training.task_evaluation import LastCodec
+from orchestrator.training.last_codec import LastCodec
 from semcom.errors import CheckpointError, ConfigurationError, ProcessFailedError
 from semcom.evaluation_messages import EncodedImages, EvaluationError, Evaluator, parse_line
 from tests.orchestrator.codecs import write_codec, write_images

@@ -8,6 +8,7 @@ from rich.console import Console
 from orchestrator.reports.console_tables import run_tables
 from orchestrator.reports.curves import latency_bars, metric_curves, metrics_of
 from orchestrator.reports.latency_plot import latency_png
+from orchestrator.reports.markdown import markdown_tables
 from orchestrator.reports.metric_plot import metric_png
 from orchestrator.reports.report import write_report
 from orchestrator.results.run_folder import read_run
@@ -77,9 +78,16 @@ class TestConsoleTable:
         assert all(len(re.findall(r"\d+\.\d", line)) == 15 for line in lines)
         assert re.search(r"tiny-imagenet +AWGN", text)
 
-    def test_has_a_line_per_seed(self, tmp_path):
-        text = printed(filled(tmp_path, seeds=(3, 4), snr_db=(0.0,)).summary)
-        assert len(re.findall(r"AWGN +3 ", text)) == len(re.findall(r"AWGN +4 ", text)) == 2
+    def test_seeds_are_counted_together_as_in_every_table(self, tmp_path):
+        run = filled(tmp_path, seeds=(3, 4), snr_db=(0.0,))
+        text, markdown = printed(run.summary), markdown_tables(run.summary)
+        assert len(re.findall(r"AWGN", text)) == 2
+        assert "2 channel seeds counted together" in text
+        points = [p for p in run.summary.points if p.link == "shapes10" and p.channel == "awgn"]
+        share = 100 * sum(p.score["correct"] for p in points) / sum(p.images for p in points)
+        assert re.search(rf"shapes10 +AWGN +{share:.1f} ", text)
+        assert f"| {share:.2f} " in markdown
+        assert markdown.splitlines()[0].count("shapes10, awgn") == 1
 
     def test_names_the_codec_where_a_link_has_several(self, tmp_path):
         codecs = fake_codec("thin"), fake_codec("wide")

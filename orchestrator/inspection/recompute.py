@@ -1,0 +1,163 @@
+"""Items of a run computed once more from its plan, and compared frame by frame with its ledger.
+
+The same process computes them as an evaluation's, so that channel draws, forward passes and answers
+are those of the run (`orchestrator/training/evaluation_process.py`).
+"""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import groupby
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from orchestrator.evaluation.evaluation_jobs import job_of
+from orchestrator.evaluation.one_process import evaluating_process
+from orchestrator.inspection.choice import ItemCurve
+from orchestrator.plan.folders import Folders
+from orchestrator.plan.plan import Plan
+from orchestrator.plan.units import Unit
+from orchestrator.results.frame_rows import FrameRow
+from semcom.errors import ConfigurationError, ProcessFailedError
+from semcom.evaluation_messages import (
+    EncodedImages,
+    EvaluatedPoint,
+    EvaluationError,
+    EvaluationJob,
+    Inspection,
+    InspectionDetail,
+)
+
+Arrays = Mapping[str, npt.NDArray[Any]]
+Recorded = Mapping[tuple[str, int, int], FrameRow]  # by link, point and frame
+Encoding = Callable[[str, int, int], None]  # codec, images encoded, of how many
+
+
+@dataclass(frozen=True, kw_only=True)
+class Recomputed:
+    """Arrays of the wanted items, by point, and how they agree with the ledger.
+
+    Attributes:
+        items: numbers in the order asked for.
+        arrays: of each point; every array has a row for each of `items`.
+        compared: how many frames were compared with the ledger.
+        differing: a line for each frame of which the ledger says otherwise.
+        missing: how many of the frames the ledger does not have.
+    """
+
+    items: tuple[int, ...]
+    arrays: Mapping[int, Arrays]
+    compared: int
+    differing: tuple[str, ...]
+    missing: int
+
+
+def recompute(
+    plan: Plan,
+    curve: ItemCurve,
+    items: Sequence[int],
+    *,
+    folders: Folders,
+    recorded: Recorded,
+    detail: InspectionDetail = "features",
+    encoding: Encoding = lambda *_: None,
+) -> Recomputed:
+    """Compute the frames of some items at all points of a curve.
+
+    Args:
+        plan: of the run.
+        curve: which points.
+        items: numbers of the link's items.
+        folders: of data sets and codecs, found by name and held against the plan's digests.
+        recorded: the frames of the ledger.
+        detail: scores alone, symbols too, or features as well.
+        encoding: is told how many items are encoded.
+
+    Raises:
+        ConfigurationError: there is no such item, or the data set is another one.
+        SemcomError: as an evaluation.
+    """
+    planned = plan.links[curve.link].images
+    for item in items:
+        if not 0 <= item < planned:
+            raise ConfigurationError(
+                f"no item {item} of link {curve.link}: it sent items 0 to {planned - 1}"
+            )
+    units = list(_units(plan, curve, items))
+    with tempfile.TemporaryDirectory(prefix="semcom-items-") as place:
+        wanted = Inspection(
+            link=curve.link, items=sorted(set(items)), detail=detail, folder=Path(place)
+        )
+        job = job_of(plan, units, folders).model_copy(update={"inspection": wanted})
+        lines = list(_computed(job, encoding))
+        firsts = [unit.first * plan.frame_images for unit in units]
+        arrays = {
+            point: _joined([Path(place) / f"{first}-{point}.npz" for first in firsts], items)
+            for point in curve.points
+        }
+    compared, differing, missing = _agreement(lines, units, recorded)
+    return Recomputed(
+        items=tuple(items),
+        arrays=arrays,
+        compared=compared,
+        differing=tuple(differing),
+        missing=missing,
+    )
+
+
+def _units(plan: Plan, curve: ItemCurve, items: Iterable[int]) -> Iterable[Unit]:
+    """Return the frames that hold items, each row of neighbours as one unit."""
+    group = plan.group_of(curve.link)
+    links = (curve.link,) if group is None else tuple(group.links)
+    frames = sorted({item // plan.frame_images for item in items})
+    for _, row in groupby(enumerate(frames), key=lambda pair: pair[1] - pair[0]):
+        numbers = [frame for _, frame in row]
+        points = tuple(sorted(curve.points))
+        yield Unit(links, curve.variant, numbers[0], numbers[-1] + 1, points)
+
+
+def _computed(job: EvaluationJob, encoding: Encoding) -> Iterable[EvaluatedPoint]:
+    with evaluating_process(job) as lines:
+        for line in lines:
+            if isinstance(line, EvaluatedPoint):
+                yield line
+            elif isinstance(line, EncodedImages):
+                task = job.tasks[line.task]
+                encoding(task.codec_dir.name, line.images, len(job.images_of(task)))
+            elif isinstance(line, EvaluationError):
+                raise ProcessFailedError(line.detail, line.exit_code)
+
+
+def _joined(paths: Iterable[Path], items: Sequence[int]) -> Arrays:
+    """Return the arrays of several files as one, with their rows in the order of the items."""
+    parts: list[dict[str, npt.NDArray[Any]]] = []
+    for path in paths:
+        with np.load(path, allow_pickle=False) as file:
+            parts.append(dict(file))
+    joined = {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
+    rows = {number: row for row, number in enumerate(joined["items"].tolist())}
+    order = [rows[item] for item in items]
+    return {name: array[order] for name, array in joined.items()}
+
+
+def _agreement(
+    lines: Iterable[EvaluatedPoint], units: Sequence[Unit], recorded: Recorded
+) -> tuple[int, list[str], int]:
+    """Hold every computed frame against the ledger: compared, lines that differ, missing."""
+    compared, missing = 0, 0
+    differing: list[str] = []
+    for line in lines:
+        for frame, computed in enumerate(line.frames, start=units[line.task].first):
+            row = recorded.get((line.link, line.point, frame))
+            if row is None:
+                missing += 1
+                continue
+            compared += 1
+            if (row.answer, dict(row.score)) != (computed.answer, computed.score):
+                differing.append(f"{row}: the ledger has another answer than is computed here")
+    return compared, differing, missing

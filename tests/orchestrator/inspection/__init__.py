@@ -1,0 +1,1 @@
+"""Tests of single items of a run."""
