@@ -18,6 +18,7 @@ from orchestrator.reports.theme import LIGHT, Theme
 PANEL_IN = 3.6, 2.9
 MAX_SNRS = 8  # of a panel, spread over those that there are
 CONFIDENCE_FORM = 1  # dashed, hollow
+ROOM = 0.05  # of a panel, below its lowest value
 
 
 def rate_figure(curves: Sequence[RateCurve], theme: Theme = LIGHT) -> Figure:
@@ -63,8 +64,12 @@ def _draw(axes: Axes, curves: Sequence[RateCurve], snrs_db: Sequence[float], the
                 _draw_line(axes, curve, points, _stroke(colour, adaptive).style(theme))
     metric = curves[0].metric
     known = [metric.interval(point.score) for curve in curves for point in curve.points]
-    axes.set_ylim(limits_of(metric, known))
-    axes.set_xlim(left=0)
+    lowest = metric.scale * min(low for low, _ in known)
+    _, top = limits_of(metric, known)
+    axes.set_ylim(lowest - ROOM * (top - lowest), top)
+    axes.set_xscale("log", base=2)
+    lengths = sorted({round(point.symbols) for curve in curves for point in curve.fixed})
+    axes.set_xticks(lengths, [str(length) for length in lengths])
     axes.set_xlabel("mean complex symbols of an item")
     axes.set_ylabel(axis_label(metric))
 

@@ -20,6 +20,8 @@ from orchestrator.reports.interference_tables import interference_section, inter
 from orchestrator.reports.markdown import markdown_tables
 from orchestrator.reports.markup import Picture, document
 from orchestrator.reports.metric_texts import picture_names
+from orchestrator.reports.rate_page import rate_section
+from orchestrator.reports.rates import rate_curves, rate_tables
 from orchestrator.reports.ratios import RATIO_SNR_DB, ratio_curves, ratio_tables
 from orchestrator.reports.report_sources import Sources, read_sources
 from orchestrator.reports.search_history import group_searches, search_table
@@ -96,6 +98,7 @@ def markdown_report(
     else:
         tables = [table.markdown() for table in metric_markdown(found.runs)]
     tables += [table.markdown() for table in interference_tables(found.runs)]
+    tables += [table.markdown() for table in rate_tables(rate_curves(found.runs))]
     for metric in metrics_of(found.runs):
         curves = ratio_curves(found.runs, metric, snr_db=ratio_snr_db)
         tables += [table.markdown() for table in ratio_tables(curves, ratio_snr_db)]
@@ -152,6 +155,7 @@ def _sections(found: Sources, ratio_snr_db: float) -> tuple[list[str], dict[str,
     parts += _added(pictures, _metric_sections(found.timed))
     parts += _added(pictures, systems_section(found.runs))
     parts += interference_section(found.runs)
+    parts += _added(pictures, rate_section(found.runs))
     parts += _added(pictures, ratio_sections(found.runs, snr_db=ratio_snr_db))
     parts += _added(pictures, search_section(found.searches))
     parts += footprint_section(found.footprints)
