@@ -12,6 +12,7 @@ from functools import partial
 from pathlib import Path
 
 from docs.command_pages import commands_by_section
+from docs.evidence_tables import equalizer_rows
 from docs.requirements import NEEDS, read_requirements
 from docs.results_tables import frame_columns, ledger_tables, result_columns, task_columns
 from docs.settings_tables import HEAD, MODELS, settings_rows
@@ -206,6 +207,7 @@ TABLES: dict[str, Callable[[], str]] = {
     **{f"requirements-{name}": partial(requirements, name) for name in NEEDS},
     "exit-codes": exit_codes,
     "extras": extras,
+    "equalizers": lambda: _table(*equalizer_rows()),
     "metrics": metrics,
     "metric-queries": metric_queries,
     "targets": targets,

@@ -10,7 +10,7 @@ from typing import Annotated, Any
 import typer
 from rich.progress import Progress
 
-from orchestrator.cli.options import CodecDir, DataDir, RunsDir, say_origins
+from orchestrator.cli.options import CodecDir, DataDir, RunsDir, say_equalizers, say_origins
 from orchestrator.cli.outcome_lines import print_outcome, print_part, print_slurm_script
 from orchestrator.cli.terminal import console, progress_bar
 from orchestrator.datasets.prepare import draw_missing
@@ -247,6 +247,7 @@ def _evaluate(
     on: str | None = None,
 ) -> None:
     say_origins((c for link in scenario.links.values() for c in link.all_codecs), folders.codecs)
+    say_equalizers(scenario.channels)
     draw_missing((link.dataset for link in scenario.links.values()), folders.data)
     run = partial(run_evaluation, part=part) if on is None else on_ray(on)
     try:

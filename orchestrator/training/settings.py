@@ -128,6 +128,11 @@ class DistillationSettings(Settings):
         default=("awgn", "rayleigh"), min_length=1, description="one of them for every batch"
     )
     rician_k: float = Field(default=4.0, ge=0, le=1e4, description="where one of them is Rician")
+    equalizer: Literal["zero_forcing", "mmse"] = Field(
+        default="zero_forcing",
+        description="of fading channels; train with mmse what is served with it. The others are "
+        "zero forcing here: training has a gain per codeword",
+    )
     kd_weight: float = Field(default=1.0, ge=0, description="lambda of MSE(h_T, h~)")
     re_weight: float = Field(default=1.0, ge=0, description="lambda of MSE(stop-gradient h, h~)")
     task_weight: float = Field(default=1.0, ge=0, description="lambda of the cross entropy")

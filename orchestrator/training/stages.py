@@ -105,6 +105,7 @@ class ThroughChannel(Stage):
             channel=ChannelSettings(
                 model=models[batch.choice(len(models), "model")],
                 rician_k=self._settings.rician_k,
+                equalizer=self._settings.equalizer,
             ),
             key=batch.key,
             first=batch.first,

@@ -47,19 +47,24 @@ class TrainingLink(nn.Module):
         key: str,
         first: int = 0,
     ) -> LinkOutput:
-        """Send a batch through one draw of the channel, perfect CSI, zero forcing, a fade an image.
+        """Send a batch through one draw of the channel, perfect CSI, a fade an image.
 
-        The images are numbers `first`.. of the draw that `key` names.
+        The images are numbers `first`.. of the draw that `key` names. Fades are undone by the
+        channel's equaliser; without fading there is none.
         """
         device = images_B3SS.device
         snr_db_B = snr_db_B.to(images_B3SS)
         features_BD, symbols_BK = self.transmitter.forward(images_B3SS, snr_db_B)
         drawn = unit_draw(symbols_BK.shape, channel=channel, key=key, first=first)
         fading_B1, noise_BK = (value.to(device, non_blocking=True) for value in drawn)
-        noise_BK = noise_BK * torch.pow(10.0, -snr_db_B / 20.0).unsqueeze(1)
+        amplitude_B1 = torch.pow(10.0, -snr_db_B / 20.0).unsqueeze(1)
+        noise_BK = noise_BK * amplitude_B1
         real, imag = apply_channel(parts(symbols_BK), parts(fading_B1), parts(noise_BK))
         equalized_BK = equalize(
-            torch.complex(real, imag), fading_B1, method="zero_forcing", noise_power=0.0
+            torch.complex(real, imag),
+            fading_B1,
+            method="zero_forcing" if channel.model == "awgn" else channel.equalizer,
+            noise_power=amplitude_B1.square(),
         )
         recovered_BD, logits_BT = self.receiver.forward(equalized_BK, snr_db_B)
         return LinkOutput(features_BD, recovered_BD, logits_BT)
