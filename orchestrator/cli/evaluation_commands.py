@@ -215,14 +215,18 @@ def report(
     ratio_snr_db: Annotated[
         float, typer.Option("--ratio-snr-db", help="SNR at which compression ratios are compared.")
     ] = RATIO_SNR_DB,
+    data: DataDir = DATA,
 ) -> None:
-    """Draw and print runs, evaluations, searches, footprints."""
+    """Draw and print runs, evaluations, searches, footprints.
+
+    Where --data holds the data sets, systems are compared item by item.
+    """
     if markdown:
-        console.print(markdown_report(folders, ratio_snr_db=ratio_snr_db))
+        console.print(markdown_report(folders, ratio_snr_db=ratio_snr_db, data=data))
         return
     print_folders(folders)
     folder = folders[0] if len(folders) == 1 else folders[0].parent / "comparison"
-    path = write_report(out or folder, folders, ratio_snr_db=ratio_snr_db)
+    path = write_report(out or folder, folders, ratio_snr_db=ratio_snr_db, data=data)
     console.print(f"report: {path}")
 
 

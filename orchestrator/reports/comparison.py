@@ -20,7 +20,12 @@ from orchestrator.results.run_folder import StoredRun
 from orchestrator.results.summary import PointSummary
 from semcom.tasks.metric import Metric
 
-TITLES = {"rkd-sc": "RKD-SC", "jscc-student": "JSCC-student", "jscc-teacher": "JSCC-teacher"}
+TITLES = {
+    "rkd-sc": "RKD-SC",
+    "jscc-student": "JSCC-student",
+    "jscc-teacher": "JSCC-teacher",
+    "label": "Label",
+}
 SYSTEMS = tuple(TITLES)
 
 
@@ -62,10 +67,10 @@ def system_curves(runs: Sequence[StoredRun], metric: Metric) -> list[SystemCurve
 
     Codecs whose task lacks the metric have none.
     """
-    found = _distinct_points(runs, metric)
-    labels = _labels(found.keys(), facts_of(runs))
+    found = distinct_points(runs, metric)
+    labels = member_labels(found.keys(), facts_of(runs))
     curves: list[SystemCurve] = []
-    for member in sorted(found, key=lambda member: (_rank(member.system), labels[member][1])):
+    for member in sorted(found, key=lambda member: member_order(member, labels)):
         by_channel: dict[str, list[PointSummary]] = defaultdict(list)
         for point in found[member].values():
             by_channel[point.channel].append(point)
@@ -105,7 +110,7 @@ def facts_of(runs: Sequence[StoredRun]) -> dict[str, CodecFacts]:
     return facts
 
 
-def _distinct_points(
+def distinct_points(
     runs: Sequence[StoredRun], metric: Metric
 ) -> dict[Member, dict[Draw, PointSummary]]:
     """Points that have a metric, by codec; of one that is there twice, what saw more images."""
@@ -127,7 +132,7 @@ def _distinct_points(
     return found
 
 
-def _labels(
+def member_labels(
     members: Iterable[Member], facts: dict[str, CodecFacts]
 ) -> dict[Member, tuple[str, float, int]]:
     """Name, shade and rank of each codec: its system, with its ratio or name if there are more."""
@@ -148,6 +153,11 @@ def _labels(
             shade = 2 * index / (len(group) - 1) - 1 if len(group) > 1 else 0.0
             labels[member] = label, shade, index
     return labels
+
+
+def member_order(member: Member, labels: dict[Member, tuple[str, float, int]]) -> tuple[int, float]:
+    """Return what members are sorted by: the paper's systems first, then by their shades."""
+    return _rank(member.system), labels[member][1]
 
 
 def _name(member: Member, group: Sequence[Member]) -> str:

@@ -6,9 +6,11 @@ import csv
 import io
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import reduce
 from typing import NamedTuple
 
+from orchestrator.reports.clustered import clustered_interval
 from orchestrator.results.run_folder import StoredRun
 from orchestrator.results.summary import LinkLatency, PointSummary
 from semcom.tasks.columns import score_of
@@ -20,10 +22,28 @@ CurveKey = tuple[str, str, str, str]  # task, data set, series, channel
 
 @dataclass(frozen=True, kw_only=True)
 class CurvePoint:
-    """Result at one SNR: the sums over the images of all seeds."""
+    """Result at one SNR: the sums over the images of all seeds.
+
+    `repeats` says in how many points each image was counted; `points` are those whose clusters are
+    known.
+    """
 
     snr_db: float
     score: Score
+    repeats: int = 1
+    points: tuple[PointSummary, ...] = field(default=(), compare=False, repr=False)
+
+    def interval(self, metric: Metric) -> Interval:
+        """Return the 95 % interval of a metric, in which each image counts as one draw."""
+        clusters = [point.clusters for point in self.points]
+        known = [each for each in clusters if each is not None]
+        told = known if len(known) == self.repeats else []
+        return clustered_interval(metric, self.score, self.repeats, told)
+
+    def printed(self, metric: Metric) -> str:
+        """Return the value of a metric with its interval, as a cell of a table."""
+        low, high = map(metric.number, self.interval(metric))
+        return f"{metric.number(metric.value(self.score))} ({low} to {high})"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -46,12 +66,12 @@ class Curve:
     @property
     def intervals(self) -> list[Interval]:
         """The 95 % intervals of all points."""
-        return [self.metric.interval(point.score) for point in self.points]
+        return [point.interval(self.metric) for point in self.points]
 
     @property
     def cells(self) -> dict[float, str]:
         """Values with their intervals, as cells of a table, by SNR."""
-        return {point.snr_db: self.metric.printed(point.score) for point in self.points}
+        return {point.snr_db: point.printed(self.metric) for point in self.points}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -75,11 +95,18 @@ class CountedSeries(NamedTuple):
 
 def pooled_points(points: Iterable[PointSummary | CurvePoint]) -> list[CurvePoint]:
     """A point per SNR, rising, the images of all seeds and links counted together."""
-    scores: dict[float, Score] = {}
+    found: dict[float, list[PointSummary | CurvePoint]] = defaultdict(list)
     for point in points:
-        known = scores.get(point.snr_db)
-        scores[point.snr_db] = point.score if known is None else merged(known, point.score)
-    return [CurvePoint(snr_db=snr_db, score=scores[snr_db]) for snr_db in sorted(scores)]
+        found[point.snr_db].append(point)
+    return [
+        CurvePoint(
+            snr_db=snr_db,
+            score=reduce(merged, (point.score for point in found[snr_db])),
+            repeats=len(found[snr_db]),
+            points=tuple(p for p in found[snr_db] if isinstance(p, PointSummary)),
+        )
+        for snr_db in sorted(found)
+    ]
 
 
 def pooled_results(results_csv: str) -> dict[CountedSeries, list[CurvePoint]]:

@@ -84,7 +84,7 @@ def ratio_tables(curves: Sequence[RatioCurve], snr_db: float) -> list[ReportTabl
         for curve in shown:
             for point in curve.points:
                 key = point.ratio, TITLES.get(curve.system, curve.system), point.codec
-                cells.setdefault(key, {})[curve.channel] = curve.metric.printed(point.found.score)
+                cells.setdefault(key, {})[curve.channel] = point.found.printed(curve.metric)
         rows = [
             [f"{ratio:g}", system, codec, *(found.get(name, NOTHING) for name in channels)]
             for (ratio, system, codec), found in sorted(cells.items())

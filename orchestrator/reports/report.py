@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
+from orchestrator.plan.folders import DATA
 from orchestrator.reports import report_page
 from orchestrator.reports.claims import claims_table, evidence_of
 from orchestrator.reports.comparison_page import (
@@ -15,6 +16,11 @@ from orchestrator.reports.comparison_page import (
     systems_section,
 )
 from orchestrator.reports.curves import latency_bars, metric_curves, metrics_of
+from orchestrator.reports.evidence_page import (
+    energy_sections,
+    evidence_section,
+    evidence_tables,
+)
 from orchestrator.reports.footprints import footprint_section, footprint_tables
 from orchestrator.reports.interference_tables import interference_section, interference_tables
 from orchestrator.reports.markdown import markdown_tables
@@ -36,7 +42,11 @@ logger = logging.getLogger("orchestrator.reports")
 
 
 def write_report(
-    folder: Path, sources: Sequence[Path], *, ratio_snr_db: float = RATIO_SNR_DB
+    folder: Path,
+    sources: Sequence[Path],
+    *,
+    ratio_snr_db: float = RATIO_SNR_DB,
+    data: Path = DATA,
 ) -> Path:
     """Write `report.html` and its plots as PNG; returns the page.
 
@@ -44,6 +54,7 @@ def write_report(
         folder: where to; made if it is not there.
         sources: folders of runs, evaluations, searches and footprints, shown side by side.
         ratio_snr_db: the SNR at which compression ratios are compared (Fig. 8).
+        data: folder of data sets; those that are there take answers apart by item.
 
     Raises:
         ConfigurationError: a folder holds nothing to report, or none were given.
@@ -52,7 +63,7 @@ def write_report(
         ReportError: it cannot be drawn, as where matplotlib raises anything.
     """
     path = folder / REPORT
-    found = read_sources(sources)
+    found = read_sources(sources, data)
     with _drawing_errors(path):
         parts, pictures = _sections(found, ratio_snr_db)
     names = list(dict.fromkeys(source.resolve().name for source in sources))
@@ -71,7 +82,9 @@ def write_report(
     return path
 
 
-def markdown_report(sources: Sequence[Path], *, ratio_snr_db: float = RATIO_SNR_DB) -> str:
+def markdown_report(
+    sources: Sequence[Path], *, ratio_snr_db: float = RATIO_SNR_DB, data: Path = DATA
+) -> str:
     """Every table of some folders as Markdown.
 
     Runs by themselves are a table each, with their seeds apart; with evaluations among them all
@@ -80,7 +93,7 @@ def markdown_report(sources: Sequence[Path], *, ratio_snr_db: float = RATIO_SNR_
     Raises:
         SemcomError: as `write_report`.
     """
-    found = read_sources(sources)
+    found = read_sources(sources, data)
     if len(found.timed) == len(found.runs):
         tables = [markdown_tables(run.summary) for run in found.runs]
     else:
@@ -89,6 +102,7 @@ def markdown_report(sources: Sequence[Path], *, ratio_snr_db: float = RATIO_SNR_
     for metric in metrics_of(found.runs):
         curves = ratio_curves(found.runs, metric, snr_db=ratio_snr_db)
         tables += [table.markdown() for table in ratio_tables(curves, ratio_snr_db)]
+    tables += [table.markdown() for table in evidence_tables(found.runs)]
     tables += [table.markdown() for table in source_tables(found)]
     return "\n\n".join(tables)
 
@@ -141,6 +155,8 @@ def _sections(found: Sources, ratio_snr_db: float) -> tuple[list[str], dict[str,
     bars = latency_bars(found.timed)
     parts += _added(pictures, _metric_sections(found.timed))
     parts += _added(pictures, systems_section(found.runs))
+    parts += _added(pictures, energy_sections(found.runs))
+    parts += evidence_section(found.runs)
     parts += interference_section(found.runs)
     parts += _added(pictures, ratio_sections(found.runs, snr_db=ratio_snr_db))
     parts += _added(pictures, search_section(found.searches))

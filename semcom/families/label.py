@@ -38,6 +38,7 @@ class LabelArchitecture(BaseModel):
     source: CodecArchitecture = Field(description="of the codec that classifies")
     code: LabelCode = Field(default="simplex", description="of the classes")
     symbols: int = Field(ge=1, le=4096, description="K complex symbols of a codeword")
+    item: tuple[int, int, int] = Field(description="height, width, channels that it sees")
     parameters: dict[str, int] = Field(default={}, description="of each part, for tables")
 
 

@@ -59,7 +59,11 @@ def make_label_codec(
             part = "encoder" if name.startswith("encoder.") else "channel_encoder"
             counted[part] += array.size
     stated = LabelArchitecture(
-        source=architecture, code=code, symbols=sent, parameters=counted
+        source=architecture,
+        code=code,
+        symbols=sent,
+        item=architecture.image,
+        parameters=counted,
     ).model_dump(mode="json")
     manifest = FamilyManifest(
         family="label",
