@@ -24,6 +24,7 @@ from orchestrator.training.semnoma.settings import LossSettings, SemnomaSettings
 from orchestrator.training.settings import (
     AugmentationSettings,
     DistillationSettings,
+    JsccTeacherSettings,
     SearchSettings,
     StageSettings,
     TeacherSettings,
@@ -62,6 +63,7 @@ NAMED = {
     "LiveLink": "link of a live system",
     "LossSettings": "losses of semnoma",
     "Ports": "ports",
+    "JsccTeacherSettings": "JSCC-teacher",
     "SearchSettings": "search",
     "SemnomaArchitecture": "codec of semnoma",
     "SnrRange": "range",
@@ -97,6 +99,7 @@ MODELS: dict[str, type[BaseModel]] = {
     "teacher": TeacherSettings,
     "augmentation": AugmentationSettings,
     "distillation": DistillationSettings,
+    "jscc-teacher": JsccTeacherSettings,
     "search": SearchSettings,
     "codec": CodecArchitecture,
     "student": EncoderArchitecture,

@@ -124,7 +124,11 @@ def _provenance(trained: Trained, *, command: str, bf16: bool) -> dict[str, Any]
         }
     if trained.teacher is not None:
         provenance |= _teacher(trained.teacher, trained)
-        provenance["teacher_accuracy"] = teacher_accuracy(trained.teacher, trained)
+        codec = trained.given.get("teacher")
+        if codec is None or codec.manifest.dataset == settings.dataset:
+            provenance["teacher_accuracy"] = teacher_accuracy(trained.teacher, trained)
+    if settings.jscc_teacher.frozen:
+        provenance["jscc_teacher"] = settings.jscc_teacher.model_dump(mode="json")
     return provenance
 
 

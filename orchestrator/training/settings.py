@@ -151,6 +151,16 @@ class DistillationSettings(Settings):
         return self
 
 
+class JsccTeacherSettings(Settings):
+    """The baseline that sends the teacher's feature."""
+
+    frozen: bool = Field(
+        default=False,
+        description="the encoder stays as it is, and the task head alone learns through the "
+        "channel; `teacher.codec` may then be of another data set",
+    )
+
+
 class SearchSettings(Settings):
     """KDL-DARTS of section III-A, Algorithm 1; `darts` leaves teacher and penalty out."""
 
@@ -241,6 +251,9 @@ class TrainingSettings(JobSettings):
     distillation: DistillationSettings = Field(
         default=DistillationSettings(), description="stage 2 and the baselines"
     )
+    jscc_teacher: JsccTeacherSettings = Field(
+        default=JsccTeacherSettings(), description="of the system jscc-teacher"
+    )
     search: SearchSettings = Field(default=SearchSettings(), description="KDL-DARTS and DARTS")
     stages: dict[StageName, StageSettings] = Field(
         description="`teacher`, `search`, `stage1`, `head`, `stage2`, `jscc`"
@@ -264,8 +277,15 @@ class TrainingSettings(JobSettings):
     @model_validator(mode="after")
     def _complete(self) -> Self:
         needed = set(SYSTEM_STAGES[self.system])
-        if self.system != "rkd-sc" and (self.init_from or self.teacher.codec):
-            raise ValueError("init_from, teacher.codec: of rkd-sc alone, not of a baseline")
+        frozen = self.jscc_teacher.frozen
+        if frozen and self.system != "jscc-teacher":
+            raise ValueError(f"jscc_teacher.frozen: of jscc-teacher, not of {self.system}")
+        if self.system != "rkd-sc" and self.init_from:
+            raise ValueError("init_from: of rkd-sc alone, not of a baseline")
+        if self.system != "rkd-sc" and self.teacher.codec and not frozen:
+            raise ValueError(
+                "teacher.codec: of rkd-sc, and of jscc-teacher with jscc_teacher.frozen=true"
+            )
         if self.init_from is not None and self.depths != "preset":
             raise ValueError("depths: init_from has depths of its own; set depths=preset")
         if self.depths == "search" and "search" not in needed:

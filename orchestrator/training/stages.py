@@ -141,6 +141,24 @@ class JsccStage(ThroughChannel):
     name = "jscc"
     uses_views = False
 
+    def __init__(
+        self,
+        prepare: Prepare,
+        link: TrainingLink,
+        settings: DistillationSettings,
+        *,
+        frozen: bool = False,
+    ) -> None:
+        super().__init__(prepare, link, settings)
+        self._frozen = frozen
+        if frozen:
+            link.transmitter.encoder.requires_grad_(False)
+
+    def start_epoch(self, key: EpochKey) -> None:
+        """A frozen encoder keeps its statistics too."""
+        super().start_epoch(key)
+        self.link.transmitter.encoder.train(not self._frozen)
+
     def forward(self, batch: Batch) -> Losses:
         """CE on what was received."""
         return losses.task(self.send(batch).logits_BT, self.labels(batch))
