@@ -12,7 +12,13 @@ from functools import partial
 from pathlib import Path
 
 from docs.command_pages import commands_by_section
-from docs.evidence_tables import bound_rows, energy_rows, equalizer_rows, simulated_rows
+from docs.evidence_tables import (
+    bound_rows,
+    construction_rows,
+    energy_rows,
+    equalizer_rows,
+    simulated_rows,
+)
 from docs.requirements import NEEDS, read_requirements
 from docs.results_tables import frame_columns, ledger_tables, result_columns, task_columns
 from docs.settings_tables import HEAD, MODELS, settings_rows
@@ -208,6 +214,7 @@ TABLES: dict[str, Callable[[], str]] = {
     "exit-codes": exit_codes,
     "extras": extras,
     "energy-cifar10": lambda: _table(*energy_rows("cifar10", "awgn")),
+    "construction": lambda: _table(("part", "is built as"), construction_rows()),
     "label-bounds": lambda: _table(*bound_rows()),
     "label-codec": lambda: _table(*simulated_rows()),
     "equalizers": lambda: _table(*equalizer_rows()),

@@ -20,7 +20,9 @@ from semcom.tasks.task import Task
 PARTS = ("encoder", "channel_encoder", "decoder", "head")
 ENDS: tuple[End, End] = ("transmitter", "receiver")
 # What a manifest tells of a training that a second one with another seed does not share.
-OF_A_RUN = frozenset({"seed", "command", "torch", "python", "teacher_accuracy", "stages", "ranks"})
+OF_A_RUN = frozenset(
+    {"seed", "command", "torch", "python", "teacher_accuracy", "stages", "ranks", "construction"}
+)
 # State that torch stores beside parameters: the running statistics of batch norms.
 STATISTICS = ("running_mean", "running_var", "num_batches_tracked")
 

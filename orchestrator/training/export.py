@@ -17,6 +17,7 @@ from orchestrator.training.settings import StageName
 from orchestrator.training.stage_identity import weights_digest
 from orchestrator.training.teacher import Teacher
 from semcom.checkpoints import Checkpoint, write_checkpoint
+from semcom.construction import construction_of
 from semcom.nn.image_input import prepare_images
 from semcom.nn.weights import to_arrays
 from semcom.points import PointSpec
@@ -114,6 +115,7 @@ def _provenance(trained: Trained, *, command: str, bf16: bool) -> dict[str, Any]
             name: _stage(name, trained) | {"artefact": made.digest[:12]}
             for name, made in trained.stages.items()
         },
+        "construction": construction_of(settings.architecture),
         "torch": torch.__version__,
         "python": platform.python_version(),
     }

@@ -11,6 +11,7 @@ from semcom.architecture import CodecArchitecture
 from semcom.checkpoints import Checkpoint, weight_files, write_codec
 from semcom.codec_arrays import Arrays, End, format_arrays
 from semcom.codec_manifest import FamilyManifest
+from semcom.construction import construction_of
 from semcom.errors import CheckpointError
 from semcom.families.label import CLASSIFIER, CODE, NOISE_FREE_DB, STAGES, LabelArchitecture
 from semcom.families.label_code import LabelCode, dimensions, label_code
@@ -18,6 +19,14 @@ from semcom.files import is_there
 from semcom.tasks.classification import Classification
 
 SYSTEM = "label"
+OWN_CONSTRUCTION = {
+    "classifier": (
+        "head(feature) of the source's decoder on the codeword as it would be sent, without noise: "
+        "per stage x = linear(block([x, code])), code being the SNR code of 30 dB; then linear"
+    ),
+    "code": "what is sent is the row of code.reals of the class, adjacent reals being I and Q",
+    "receiver": "the class m with the largest 2 Re sum conj(h_k c_mk) z_k - sum |h_k c_mk|^2",
+}
 SNR_SCALE_DB = 20.0  # as semcom.nn.blocks.SnrCode
 KEPT = ("test_images", "noise_free_")  # of the source's results, or how their names begin
 
@@ -75,7 +84,11 @@ def make_label_codec(
         symbols=sent,
         architecture=stated,
         weights=weight_files(contents),
-        training={"made_of": source.folder.name, "made_of_digest": source.digest},
+        training={
+            "made_of": source.folder.name,
+            "made_of_digest": source.digest,
+            "construction": {**construction_of(architecture), **OWN_CONSTRUCTION},
+        },
         results=_results(source.manifest.results),
     )
     return write_codec(folder, manifest, contents)
