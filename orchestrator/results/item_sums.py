@@ -7,8 +7,10 @@ right is known only with the data set, as `semcom verify` judges them again.
 from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 
@@ -21,7 +23,15 @@ from semcom.tasks.classification import CORRECT, Classification
 from semcom.tasks.score import ITEMS
 from semcom.text_shards import AnyShard, open_shard
 
-Right = dict[tuple[str, int], list[np.ndarray]]  # of each frame in order, by link and point
+
+class Place(NamedTuple):
+    """A point of a link, as a run's results name it."""
+
+    link: str
+    codec: str
+    channel: str
+    snr_db: float
+    seed: int
 
 
 def with_items(run: StoredRun, data: Path) -> StoredRun:
@@ -39,7 +49,7 @@ def with_items(run: StoredRun, data: Path) -> StoredRun:
     }
     if not shards:
         return run
-    right: Right = defaultdict(list)
+    right: dict[Place, list[np.ndarray]] = defaultdict(list)
     with open_ledger(run.folder) as ledger:
         for row in ledger.rows():
             shard, task = shards.get(row.link), ledger.task(row.codec)
@@ -48,24 +58,26 @@ def with_items(run: StoredRun, data: Path) -> StoredRun:
             labels = shard.references(task, plan.items(row.link, row.frame))
             answers = np.frombuffer(row.answer, dtype="<u2")
             if len(answers) == len(labels):
-                right[row.link, row.point].append(answers == labels)
-    points = [_by_item(run, point, right) for point in run.summary.points]
+                spec, codec = plan.points[row.point].spec, plan.codec_at(row.link, row.point)
+                place = Place(row.link, codec.name, spec.label, spec.snr_db, spec.seed)
+                right[place].append(answers == labels)
+    points = [_by_item(point, right, run) for point in run.summary.points]
     return replace(run, summary=replace(run.summary, points=points))
 
 
-def _by_item(run: StoredRun, point: PointSummary, right: Right) -> PointSummary:
-    plan = run.summary.plan
-    for (link, index), frames in right.items():
-        spec = plan.points[index].spec
-        named = (link, plan.codec_at(link, index).name, spec.label, spec.snr_db, spec.seed)
-        if named == (point.link, point.codec, point.channel, point.snr_db, point.seed):
-            hits = np.concatenate(frames).astype(np.int64)
-            if len(hits) != point.images or int(hits.sum()) != point.score[CORRECT]:
-                return point
-            sums = {ITEMS: np.ones_like(hits), CORRECT: hits}
-            digest = plan.links[link].dataset_digest
-            return replace(point, clusters=ClusterSums(digest, "item", sums))
-    return point
+def _by_item(
+    point: PointSummary, right: Mapping[Place, Sequence[np.ndarray]], run: StoredRun
+) -> PointSummary:
+    place = Place(point.link, point.codec, point.channel, point.snr_db, point.seed)
+    frames = right.get(place)
+    if not frames:
+        return point
+    hits = np.concatenate(frames).astype(np.int64)
+    if len(hits) != point.images or int(hits.sum()) != point.score[CORRECT]:
+        return point
+    digest = run.summary.plan.links[point.link].dataset_digest
+    sums = {ITEMS: np.ones_like(hits), CORRECT: hits}
+    return replace(point, clusters=ClusterSums(digest, "item", sums))
 
 
 def _shard_of(link: PlannedLink, data: Path) -> AnyShard | None:
