@@ -123,8 +123,8 @@ def equal_symbols_tables(
                     "at equal symbols",
                     head=["Es/N0 (dB)", *heads],
                     rows=rows,
-                    note=f"Codecs of several systems whose symbols differ by {ALIKE - 1:.0%} at "
-                    "most.",
+                    note="Codecs of several systems whose symbols differ by "
+                    f"{100 * (ALIKE - 1):.0f} % at most.",
                 )
             )
     return tables
