@@ -57,6 +57,11 @@ class CodecFacts(Settings):
     trained_as: str | None = None
     training_seed: int | None = None
 
+    @property
+    def bandwidth_ratio(self) -> float | None:
+        """Return k/n: complex symbols per number of an item; None where n is not told."""
+        return None if self.source_values is None else self.symbols / self.source_values
+
 
 def transmitter_parameters(parameters: Mapping[str, int]) -> int:
     """Of the parts that a transmitter holds: semantic encoder and channel encoder."""

@@ -96,7 +96,7 @@ def _number(value: float | None) -> str:
 
 def _bandwidth_ratio(codec: CodecFacts) -> str:
     """Return k/n, channel uses per source value."""
-    return NOTHING if codec.source_values is None else f"{codec.symbols / codec.source_values:.4f}"
+    return NOTHING if codec.bandwidth_ratio is None else f"{codec.bandwidth_ratio:.4f}"
 
 
 def codec_tables(runs: Sequence[StoredRun]) -> list[ReportTable]:

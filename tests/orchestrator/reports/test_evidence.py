@@ -13,6 +13,7 @@ from orchestrator.reports.energy import energy_curves, energy_tables, equal_symb
 from orchestrator.reports.label_bounds import bound_tables, label_bounds
 from orchestrator.reports.markup import NOTHING
 from orchestrator.reports.paired import paired_tables
+from orchestrator.reports.ratios import ratio_curves, ratio_tables
 from orchestrator.reports.report import markdown_report, write_report
 from orchestrator.reports.spreads import spread_tables
 from orchestrator.results.item_sums import with_items
@@ -223,3 +224,15 @@ def test_page_has_them_all(tmp_path):
         assert text in page, text
     assert (tmp_path / "out" / "energy.png").read_bytes().startswith(b"\x89PNG")
     assert sha256("cat")[:12] in page
+
+
+def test_ratios_have_k_over_n_beside_them_where_it_is_told(tmp_path):
+    systems = {"a": "rkd-sc", "b": "rkd-sc"}
+    facts = {"a": {"source_values": 3072}, "b": {"compression_ratio": 0.2, "symbols": 205}}
+    run = evaluated(tmp_path, systems, facts=facts)
+    (table,) = ratio_tables(ratio_curves([run], ACCURACY, snr_db=-10.0), -10.0)
+    assert table.head[:4] == ["compression ratio", "k/n", "system", "codec"]
+    assert [row[:2] for row in table.rows] == [["0.2", NOTHING], ["0.8", "0.0166"]]
+    silent = evaluated(tmp_path / "b", systems, facts={"b": facts["b"]})
+    (table,) = ratio_tables(ratio_curves([silent], ACCURACY, snr_db=-10.0), -10.0)
+    assert "k/n" not in table.head
