@@ -25,6 +25,7 @@ from orchestrator.training.semnoma.settings import LossSettings, SemnomaSettings
 from orchestrator.training.settings import (
     AugmentationSettings,
     DistillationSettings,
+    JsccTeacherSettings,
     SearchSettings,
     StageSettings,
     TeacherSettings,
@@ -64,6 +65,7 @@ NAMED = {
     "LiveLink": "link of a live system",
     "LossSettings": "losses of semnoma",
     "Ports": "ports",
+    "JsccTeacherSettings": "JSCC-teacher",
     "SearchSettings": "search",
     "SemnomaArchitecture": "codec of semnoma",
     "SnrRange": "range",
@@ -100,6 +102,7 @@ MODELS: dict[str, type[BaseModel]] = {
     "teacher": TeacherSettings,
     "augmentation": AugmentationSettings,
     "distillation": DistillationSettings,
+    "jscc-teacher": JsccTeacherSettings,
     "search": SearchSettings,
     "codec": CodecArchitecture,
     "student": EncoderArchitecture,

@@ -12,6 +12,13 @@ from functools import partial
 from pathlib import Path
 
 from docs.command_pages import commands_by_section
+from docs.evidence_tables import (
+    bound_rows,
+    construction_rows,
+    energy_rows,
+    equalizer_rows,
+    simulated_rows,
+)
 from docs.requirements import NEEDS, read_requirements
 from docs.results_tables import frame_columns, ledger_tables, result_columns, task_columns
 from docs.settings_tables import HEAD, MODELS, settings_rows
@@ -159,7 +166,7 @@ def depths(folder: Path) -> str:
     for codec in sorted(_codecs_of(folder), key=lambda codec: codec.parameters["encoder"]):
         series = CountedSeries("classification", codec.dataset, codec.system, codec.name, "awgn")
         points = {point.snr_db: point for point in curves[series]}
-        found = (ACCURACY.printed(points[snr_db].score) for snr_db in DEPTHS_SNR_DB)
+        found = (points[snr_db].printed(ACCURACY) for snr_db in DEPTHS_SNR_DB)
         rows.append((codec.name, count(codec.parameters["encoder"]), *found))
     heads = (f"{snr_db:g} dB" for snr_db in DEPTHS_SNR_DB)
     return _table(("codec", "parameters of the encoder", *heads), rows)
@@ -215,6 +222,11 @@ TABLES: dict[str, Callable[[], str]] = {
     "sigmf-fields": lambda: _table(("field", "holds"), sigmf_fields()),
     "exit-codes": exit_codes,
     "extras": extras,
+    "energy-cifar10": lambda: _table(*energy_rows("cifar10", "awgn")),
+    "construction": lambda: _table(("part", "is built as"), construction_rows()),
+    "label-bounds": lambda: _table(*bound_rows()),
+    "label-codec": lambda: _table(*simulated_rows()),
+    "equalizers": lambda: _table(*equalizer_rows()),
     "metrics": metrics,
     "metric-queries": metric_queries,
     "targets": targets,

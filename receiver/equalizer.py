@@ -10,6 +10,8 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
+from receiver import numpy_equalizer
+from receiver.symbol_weights import equalize_weighted, weighing
 from semcom.points import EqualizerMethod
 
 
@@ -27,7 +29,9 @@ def equalize(
         csi_BM: the receiver's estimate of h, complex64 (B, M): one gain per codeword (M = 1) or per
             symbol (M = K). Of any other M only the effective gain is undone. None where the
             receiver knows nothing.
-        method: `zero_forcing` divides by the estimate; `mmse` weighs it against the noise.
+        method: `zero_forcing` divides by the estimate; `mmse` weighs it against the noise, and
+            scales the symbols down with it; the others weigh the symbols of a codeword against
+            each other (`receiver.symbol_weights`), here without a gradient.
         noise_power: N0 per complex symbol, linear; (B, 1) or a number.
 
     Returns:
@@ -37,6 +41,12 @@ def equalize(
         return received_BK
     if csi_BM.shape[1] not in (1, received_BK.shape[1]):
         csi_BM = effective_csi(csi_BM)
+    if weighs := weighing(method, csi_BM.shape[1]):
+        powers = torch.as_tensor(noise_power, dtype=torch.float32).expand(len(csi_BM), 1)
+        given = (each.numpy(force=True) for each in (received_BK, csi_BM, powers))
+        received, csi, noise_power_B1 = given
+        weighted = equalize_weighted(received, csi, method=weighs, noise_power_B1=noise_power_B1)
+        return torch.from_numpy(weighted).to(received_BK.device)
     power_BM = csi_BM.real.square() + csi_BM.imag.square()
     if method == "mmse":
         return received_BK * (csi_BM.conj() / (power_BM + noise_power))
@@ -56,6 +66,12 @@ def equalize_arrays(
     Returns:
         Symbols (N, K) complex64; N0 follows from the SNR (N,) in dB.
     """
+    if weighing(method, 0 if csi_NM is None else csi_NM.shape[1]):  # with the bits of both engines
+        snrs = snr_db_N.numpy(force=True)
+        weighted = numpy_equalizer.equalize(
+            received_NK, csi_NM, method=method, noise_power_B1=numpy_equalizer.noise_power(snrs)
+        )
+        return torch.from_numpy(weighted).to(snr_db_N.device)
     received = torch.from_numpy(received_NK).to(snr_db_N.device)
     csi = None if csi_NM is None else torch.from_numpy(csi_NM).to(snr_db_N.device)
     noise_power = torch.pow(10.0, -snr_db_N / 10.0).unsqueeze(1)

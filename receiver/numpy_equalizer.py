@@ -8,6 +8,7 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
+from receiver.symbol_weights import equalize_weighted, weighing
 from semcom.points import EqualizerMethod
 
 Symbols = npt.NDArray[np.complex64]
@@ -27,6 +28,8 @@ def equalize(
         return received_BK
     if csi_BM.shape[1] not in (1, received_BK.shape[1]):
         csi_BM = effective_csi(csi_BM)
+    if weighs := weighing(method, csi_BM.shape[1]):
+        return equalize_weighted(received_BK, csi_BM, method=weighs, noise_power_B1=noise_power_B1)
     power_BM = _power(csi_BM)
     if method == "mmse":
         weight_BM = csi_BM.conj() / (power_BM + noise_power_B1)
@@ -34,6 +37,12 @@ def equalize(
         weight_BM = csi_BM.conj() / np.maximum(power_BM, SMALLEST_POWER)
     equalized: Symbols = received_BK * weight_BM
     return equalized
+
+
+def noise_power(snr_db_N: Reals) -> Reals:
+    """Return N0 per complex symbol, linear: SNR (N,) in dB -> float32 (N, 1)."""
+    power: Reals = np.power(np.float32(10.0), -snr_db_N[:, None] / np.float32(10.0))
+    return power
 
 
 def effective_csi(csi_BM: Symbols) -> Symbols:

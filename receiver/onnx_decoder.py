@@ -14,7 +14,7 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from receiver.numpy_equalizer import equalize
+from receiver.numpy_equalizer import equalize, noise_power
 from semcom.architecture import ChannelCodecArchitecture, CodecArchitecture
 from semcom.checkpoints import Checkpoint
 from semcom.codec_arrays import Arrays, check_arrays
@@ -68,10 +68,9 @@ class OnnxDecoder:
         `used_N`: symbols that were sent of each codeword, of a codec of several lengths; None: all.
         """
         snr_db_N1 = snr_db_N[:, None]
-        noise_power_N1 = np.power(np.float32(10.0), -snr_db_N1 / np.float32(10.0))
         with np.errstate(all="ignore"):  # NaN and Inf are seen by who asks, as torch's are
             equalized_NK = equalize(
-                received_NK, csi_NM, method=equalizer, noise_power_B1=noise_power_N1
+                received_NK, csi_NM, method=equalizer, noise_power_B1=noise_power(snr_db_N)
             )
         channel = self.architecture.channel
         reals_N2K = np.ascontiguousarray(equalized_NK).view(np.float32)

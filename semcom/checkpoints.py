@@ -19,10 +19,9 @@ from pathlib import Path
 from typing import Any
 
 from pydantic import ValidationError
-from safetensors.numpy import save as format_safetensors
 
 from semcom.architecture import CodecArchitecture
-from semcom.codec_arrays import Arrays, End, parse_arrays
+from semcom.codec_arrays import Arrays, End, format_arrays, parse_arrays
 from semcom.codec_manifest import (
     MANIFESTS,
     MAX_WEIGHT_BYTES,
@@ -200,7 +199,7 @@ def write_checkpoint(  # noqa: PLR0913 - the fields of a manifest
         StorageError: the disk is full or refuses; an older codec there stays readable only if
             its weights were not yet replaced, so export into a new folder.
     """
-    contents = {end: format_safetensors(dict(arrays)) for end, arrays in weights.items()}
+    contents = {end: format_arrays(arrays) for end, arrays in weights.items()}
     manifest = CodecManifest(
         name=name,
         dataset=dataset,

@@ -18,6 +18,7 @@ import numpy as np
 import numpy.typing as npt
 from safetensors import SafetensorError
 from safetensors.numpy import load as parse_safetensors
+from safetensors.numpy import save as format_safetensors
 
 from semcom.architecture import (
     EXPANSION,
@@ -71,6 +72,11 @@ def parse_arrays(content: bytes) -> Arrays:
     except (SafetensorError, ValueError, KeyError, TypeError) as error:
         raise CheckpointError(f"is not safetensors: {_line(str(error))}") from error
     return arrays
+
+
+def format_arrays(arrays: Arrays) -> bytes:
+    """Return arrays as the content of a safetensors file."""
+    return format_safetensors(dict(arrays))
 
 
 def check_content(manifest: Any, end: End, content: bytes) -> None:

@@ -26,7 +26,8 @@ MIN_SETTING, MAX_SETTING = -(2**63), 2**64 - 1  # integers that msgpack has
 MAX_LABEL = 64
 RECEIVERS = frozenset({"csi", "equalizer"})  # settings of a receiver, not of the draw
 Csi = Literal["perfect", "mismatch", "none"]
-EqualizerMethod = Literal["zero_forcing", "mmse"]
+# `mmse` is the biased one of the first version: runs and codecs that have it stay as they are.
+EqualizerMethod = Literal["zero_forcing", "mmse", "unbiased_mmse", "regularized_zero_forcing"]
 SnrDb = Annotated[float, Field(ge=SNR_MIN_DB, le=SNR_MAX_DB, allow_inf_nan=False)]
 RicianK = Annotated[float, Field(ge=0, le=1e4, allow_inf_nan=False)]
 Coherence = Annotated[int, Field(ge=1, le=1_000_000)]
@@ -124,6 +125,16 @@ class PluginChannel(BaseModel):
 
 
 AnyChannel = ChannelSettings | PluginChannel
+
+
+def equalizer_of(channel: AnyChannel) -> str | None:
+    """Return how the receiver undoes a channel; None where it knows nothing of it."""
+    if isinstance(channel, ChannelSettings):
+        undone = channel.model != "awgn" and channel.csi != "none"
+        return channel.equalizer if undone else None
+    if channel.settings.get("csi") == "none":
+        return None
+    return str(channel.settings.get("equalizer", "zero_forcing"))
 
 
 class PointSpec(BaseModel):

@@ -165,12 +165,13 @@ def test_channel_with_its_kin_draws_nothing_at_random_without_a_key():
 
 
 def test_reports_results_and_commands_show_whatever_a_metric_is():
-    """Only what is about the training of classification says accuracy."""
+    """Only what is about the training of classification, or its bound, says accuracy."""
     folders = ("reports", "results", "cli")
     files = [path for name in folders for path in (REPO / "orchestrator" / name).glob("*.py")]
     assert len(files) > 40
     assert {path.name for path in files if "accurac" in path.read_text().lower()} == {
         "claims.py",
+        "label_bounds.py",
         "search_history.py",
     }
 

@@ -14,7 +14,11 @@ from orchestrator.plan.catalog import Catalog
 from orchestrator.plan.codec_probe import run_networks
 from orchestrator.plan.folders import CODECS, DATA
 from orchestrator.reports.metric_texts import stated_text
-from semcom.errors import CheckpointError
+from semcom.errors import CheckpointError, ConfigurationError
+from semcom.families.label_code import LabelCode
+from semcom.families.label_making import make_label_codec
+from semcom.frame_messages import MAX_SYMBOLS
+from semcom.names import NAME_PATTERN, is_name
 
 checkpoints_app = new_app("List, check and copy codecs.", "semcom checkpoints list")
 
@@ -97,6 +101,43 @@ def checkpoints_classes(
         classes = catalog.name_classes(name, data).manifest.classes
         assert classes is not None
         console.print(f"{name}: {len(classes)} classes, from {classes[0]} to {classes[-1]}")
+
+
+@checkpoints_app.command(
+    "label",
+    epilog=examples(
+        "semcom checkpoints label cifar10",
+        "semcom checkpoints label cifar10 --name short --symbols 26",
+    ),
+)
+def checkpoints_label(
+    name: Annotated[str, typer.Argument(metavar="NAME", help="A codec of rkd or jscc.")],
+    *,
+    made: Annotated[
+        str | None, typer.Option("--name", help="Of the new codec (NAME-label).")
+    ] = None,
+    code: Annotated[
+        LabelCode | None,
+        typer.Option(help="Of the classes; simplex where the symbols have room for it."),
+    ] = None,
+    symbols: Annotated[
+        int | None, typer.Option(min=1, max=MAX_SYMBOLS, help="Of a codeword; as NAME sends.")
+    ] = None,
+    codecs: CodecDir = CODECS,
+) -> None:
+    """Make the codec that sends the class alone.
+
+    The transmitter classifies, as NAME does without noise; the receiver tells the codewords of the
+    classes apart. Its curve is the label bound of NAME.
+    """
+    source = Catalog(codecs).verified(name)
+    wanted = f"{name}-label" if made is None else made
+    if not is_name(wanted):
+        raise ConfigurationError(f"--name {wanted[:64]!r}: a name matches {NAME_PATTERN}")
+    codec = make_label_codec(source, codecs / wanted, code=code, symbols=symbols)
+    console.print(
+        f"{wanted}: {codec.manifest.symbols} symbols, digest {codec.digest}, in {codec.folder}"
+    )
 
 
 @checkpoints_app.command(

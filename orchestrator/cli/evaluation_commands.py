@@ -10,7 +10,7 @@ from typing import Annotated, Any
 import typer
 from rich.progress import Progress
 
-from orchestrator.cli.options import CodecDir, DataDir, RunsDir, say_origins
+from orchestrator.cli.options import CodecDir, DataDir, RunsDir, say_equalizers, say_origins
 from orchestrator.cli.outcome_lines import print_outcome, print_part, print_slurm_script
 from orchestrator.cli.terminal import console, progress_bar
 from orchestrator.datasets.prepare import draw_missing
@@ -200,7 +200,7 @@ def footprint(
     console.print(f"wrote {folder}; draw it with: {command('semcom', 'report', folder)}")
 
 
-def report(
+def report(  # noqa: PLR0913, PLR0917 - the options of a command
     folders: Annotated[
         list[Path],
         typer.Argument(
@@ -229,13 +229,17 @@ def report(
         list[str] | None,
         typer.Option(metavar="NAME=TEXT", help="Call a system or codec so; again for several."),
     ] = None,
+    data: DataDir = DATA,
 ) -> None:
-    """Draw and print runs, evaluations, searches, footprints."""
+    """Draw and print runs, evaluations, searches, footprints.
+
+    Where --data holds the data sets, systems are compared item by item.
+    """
     labels = parse_labels(label or [])
     if style is not None and formats is None:
         raise ConfigurationError("--style is of figures for a paper: set --format, as pdf")
     if markdown:
-        console.print(markdown_report(folders, ratio_snr_db=ratio_snr_db, labels=labels))
+        console.print(markdown_report(folders, ratio_snr_db=ratio_snr_db, labels=labels, data=data))
         return
     folder = folders[0] if len(folders) == 1 else folders[0].parent / "comparison"
     if formats is not None:
@@ -248,7 +252,7 @@ def report(
             console.print(f"wrote {path}")
         return
     print_folders(folders, labels)
-    path = write_report(out or folder, folders, ratio_snr_db=ratio_snr_db, labels=labels)
+    path = write_report(out or folder, folders, ratio_snr_db=ratio_snr_db, labels=labels, data=data)
     console.print(f"report: {path}")
 
 
@@ -273,6 +277,7 @@ def _evaluate(
     on: str | None = None,
 ) -> None:
     say_origins((c for link in scenario.links.values() for c in link.all_codecs), folders.codecs)
+    say_equalizers(scenario.channels)
     draw_missing((link.dataset for link in scenario.links.values()), folders.data)
     run = partial(run_evaluation, part=part) if on is None else on_ray(on)
     try:

@@ -28,6 +28,7 @@ from orchestrator.cli.options import (
     DataDir,
     RunsDir,
     new_app,
+    say_equalizers,
     say_origins,
     waits_on_console,
 )
@@ -263,6 +264,7 @@ def verify(
 
 def _sweep(scenario: Scenario, folder: Path, folders: Folders, options: RunOptions) -> RunOutcome:
     say_origins((c for link in scenario.links.values() for c in link.all_codecs), folders.codecs)
+    say_equalizers(scenario.channels)
     try:
         with progress_bar() as progress, waits_on_console():
             return run_sweep(

@@ -14,6 +14,7 @@ from orchestrator.cli.command_order import examples
 from orchestrator.cli.terminal import console
 from orchestrator.plan.catalog import Catalog
 from semcom.checkpoints import CODECS_SHIPPED
+from semcom.points import AnyChannel, equalizer_of
 from semcom.shipped import shipped
 from semcom.waits import logger as waits
 
@@ -62,6 +63,16 @@ def say_origins(names: Iterable[str], codecs: Path) -> None:
             and catalog.open(name).digest != shipped.open(name).digest
         ):
             console.print(f"codec {name}: the one in {codecs}, not the shipped one")
+
+
+def say_equalizers(channels: Iterable[AnyChannel]) -> None:
+    """Say of each channel with the biased equaliser what it does to a codec."""
+    for channel in channels:
+        if equalizer_of(channel) == "mmse":
+            console.print(
+                f"note: {channel.label}: mmse scales what is received, for which codecs must be "
+                "trained; unbiased_mmse does not (docs/channels.md)"
+            )
 
 
 def new_app(about: str, *shown: str, **settings: Any) -> typer.Typer:

@@ -2,19 +2,27 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 from collections.abc import Iterable, Mapping
+from math import isfinite, prod
+from typing import Any
 
 from orchestrator.plan.catalog import Catalog
 from orchestrator.plan.plan import Plan
 from semcom.checkpoints import Checkpoint
 from semcom.codec_arrays import End
-from semcom.codec_manifest import FamilyManifest
+from semcom.codec_manifest import AnyManifest, FamilyManifest
 from semcom.settings import Settings
 from semcom.tasks.registry import AnyTask
 from semcom.tasks.task import Task
 
 PARTS = ("encoder", "channel_encoder", "decoder", "head")
 ENDS: tuple[End, End] = ("transmitter", "receiver")
+# What a manifest tells of a training that a second one with another seed does not share.
+OF_A_RUN = frozenset(
+    {"seed", "command", "torch", "python", "teacher_accuracy", "stages", "ranks", "construction"}
+)
 # State that torch stores beside parameters: the running statistics of batch norms.
 STATISTICS = ("running_mean", "running_var", "num_batches_tracked")
 
@@ -24,7 +32,11 @@ class CodecFacts(Settings):
 
     `compression_ratio` is 0 for a system that sends the feature itself. `parameters` counts each
     part of PARTS by itself. Codecs of other families than the paper's have none of its figures, and
-    parts of their own. `classes`, `family` and `task` are None in manifests of earlier versions.
+    parts of their own. What has a default is None in manifests of earlier versions.
+
+    `source_values` are the numbers of an item that the encoder sees (n of k/n), `noise_free` is the
+    main metric of the task without noise, as the codec's manifest states it, and `trained_as` is a
+    digest of all of its training but the seed.
     """
 
     name: str
@@ -40,6 +52,15 @@ class CodecFacts(Settings):
     teacher_parameters: int | None = None
     classes: int | None = None
     task: AnyTask | None = None
+    source_values: int | None = None
+    noise_free: float | None = None
+    trained_as: str | None = None
+    training_seed: int | None = None
+
+    @property
+    def bandwidth_ratio(self) -> float | None:
+        """Return k/n: complex symbols per number of an item; None where n is not told."""
+        return None if self.source_values is None else self.symbols / self.source_values
 
 
 def transmitter_parameters(parameters: Mapping[str, int]) -> int:
@@ -61,6 +82,9 @@ def codec_facts(checkpoint: Checkpoint) -> CodecFacts:
         "system": manifest.system,
         "symbols": manifest.symbols,
         "task": manifest.task,
+        "source_values": _source_values(manifest),
+        "noise_free": _noise_free(manifest),
+        **_training(manifest),
     }
     if isinstance(manifest, FamilyManifest):
         checkpoint.verify()
@@ -84,6 +108,44 @@ def codec_facts(checkpoint: Checkpoint) -> CodecFacts:
         classes=manifest.architecture.classes,
         **common,
     )
+
+
+def _source_values(manifest: AnyManifest) -> int | None:
+    """Return height x width x channels of an image; None of other items, and where none is told."""
+    if isinstance(manifest, FamilyManifest):
+        item = manifest.architecture.get("item")
+        is_image = isinstance(item, list) and all(type(each) is int for each in item)
+        return prod(item) if is_image and item else None
+    return prod(manifest.architecture.image)
+
+
+def _noise_free(manifest: AnyManifest) -> float | None:
+    stated = manifest.results.get(f"noise_free_{manifest.task.METRICS[0].name}")
+    return float(stated) if isinstance(stated, float | int) and isfinite(stated) else None
+
+
+def _training(manifest: AnyManifest) -> dict[str, str | int]:
+    """Return digest and seed of a training; nothing where the manifest tells no seed."""
+    seed = manifest.training.get("seed")
+    if type(seed) is not int:
+        return {}
+    told = _without_runs(manifest.training)
+    shape = manifest.model_dump(mode="json")["architecture"]
+    text = json.dumps([manifest.system, shape, told], sort_keys=True)
+    return {"trained_as": hashlib.sha256(text.encode()).hexdigest()[:16], "training_seed": seed}
+
+
+def _without_runs(training: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the settings of a training, without what differs from seed to seed."""
+    told = {key: value for key, value in training.items() if key not in OF_A_RUN}
+    stages = training.get("stages")
+    if isinstance(stages, dict):
+        told["stages"] = {
+            name: {key: value for key, value in stage.items() if key != "artefact"}
+            for name, stage in stages.items()
+            if isinstance(stage, dict)
+        }
+    return told
 
 
 def tasks_of(codecs: Iterable[CodecFacts]) -> dict[str, Task]:

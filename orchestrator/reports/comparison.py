@@ -15,12 +15,17 @@ from pydantic import ValidationError
 
 from orchestrator.plan.codec_facts import CodecFacts
 from orchestrator.plan.plan import PlannedCodec
-from orchestrator.reports.curves import Curve, pooled_points
+from orchestrator.reports.curves import Curve, at_rate, joined, pooled_points
 from orchestrator.results.run_folder import StoredRun
 from orchestrator.results.summary import PointSummary
 from semcom.tasks.metric import Metric
 
-TITLES = {"rkd-sc": "RKD-SC", "jscc-student": "JSCC-student", "jscc-teacher": "JSCC-teacher"}
+TITLES = {
+    "rkd-sc": "RKD-SC",
+    "jscc-student": "JSCC-student",
+    "jscc-teacher": "JSCC-teacher",
+    "label": "Label",
+}
 SYSTEMS = tuple(TITLES)
 
 
@@ -35,12 +40,13 @@ class Draw(NamedTuple):
 
 
 class Member(NamedTuple):
-    """A codec on a data set."""
+    """A codec on a data set, at one of its rates."""
 
     dataset: str
     system: str
     codec: str
     digest: str
+    rate: str = ""  # of ordered codewords
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -63,13 +69,13 @@ def system_curves(runs: Sequence[StoredRun], metric: Metric) -> list[SystemCurve
 
     Codecs whose task lacks the metric have none.
     """
-    found = _distinct_points(runs, metric)
-    labels = _labels(found.keys(), facts_of(runs), labels_of(runs))
+    found = distinct_points(runs, metric)
+    labels = member_labels(found.keys(), facts_of(runs), labels_of(runs))
     curves: list[SystemCurve] = []
-    for member in sorted(found, key=lambda member: (_rank(member.system), labels[member][1])):
+    for member in sorted(found, key=lambda member: member_order(member, labels)):
         by_channel: dict[str, list[PointSummary]] = defaultdict(list)
         for point in found[member].values():
-            by_channel[point.channel].append(point)
+            by_channel[at_rate("", point.channel, point.rate)[1]].append(point)
         label, shade, rank = labels[member]
         curves += [
             SystemCurve(
@@ -107,7 +113,7 @@ def facts_of(runs: Sequence[StoredRun]) -> dict[str, CodecFacts]:
     return facts
 
 
-def _distinct_points(
+def distinct_points(
     runs: Sequence[StoredRun], metric: Metric
 ) -> dict[Member, dict[Draw, PointSummary]]:
     """Points that have a metric, by codec; of one that is there twice, what saw more images."""
@@ -121,8 +127,9 @@ def _distinct_points(
             if metric not in point.task.METRICS:
                 continue
             codec, link = codecs[point.link, point.codec], links[point.link]
-            member = Member(point.dataset, point.system, point.codec, codec.digest)
-            draw = Draw(link.dataset_digest, point.link, point.channel, point.snr_db, point.seed)
+            rate, channel = at_rate("", point.channel, point.rate)
+            member = Member(point.dataset, point.system, point.codec, codec.digest, rate)
+            draw = Draw(link.dataset_digest, point.link, channel, point.snr_db, point.seed)
             known = found.setdefault(member, {}).get(draw)
             if known is None or known.images < point.images:
                 found[member][draw] = point
@@ -139,7 +146,7 @@ def system_title(system: str, labels: Mapping[str, str]) -> str:
     return labels.get(system, TITLES.get(system, system))
 
 
-def _labels(
+def member_labels(
     members: Iterable[Member], facts: dict[str, CodecFacts], chosen: Mapping[str, str]
 ) -> dict[Member, tuple[str, float, int]]:
     """Name, shade and rank of each codec: its system, with its ratio or name if there are more."""
@@ -157,17 +164,23 @@ def _labels(
             label = system_title(system, chosen)
             if member.codec in chosen:
                 label = chosen[member.codec]
-            elif len(group) > 1:
+            elif len({each.digest for each in group}) > 1:
                 label = f"{label}, ratio {ratios[member]:g}" if apart else _name(member, group)
+            label = joined(label, member.rate)
             shade = 2 * index / (len(group) - 1) - 1 if len(group) > 1 else 0.0
             labels[member] = label, shade, index
     return labels
 
 
+def member_order(member: Member, labels: dict[Member, tuple[str, float, int]]) -> tuple[int, float]:
+    """Return what members are sorted by: the paper's systems first, then by their shades."""
+    return _rank(member.system), labels[member][1]
+
+
 def _name(member: Member, group: Sequence[Member]) -> str:
     """The codec's name; two codecs of one name are told apart by their digests."""
-    alike = sum(other.codec == member.codec for other in group)
-    return f"{member.codec} {member.digest[:6]}" if alike > 1 else member.codec
+    alike = {other.digest for other in group if other.codec == member.codec}
+    return f"{member.codec} {member.digest[:6]}" if len(alike) > 1 else member.codec
 
 
 def _rank(system: str) -> int:

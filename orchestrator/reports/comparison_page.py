@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from orchestrator.plan.codec_facts import PARTS
+from orchestrator.plan.codec_facts import PARTS, CodecFacts
 from orchestrator.reports.comparison import (
     SystemCurve,
     facts_of,
@@ -13,6 +13,8 @@ from orchestrator.reports.comparison import (
     system_title,
 )
 from orchestrator.reports.curves import channel_title, metrics_of
+from orchestrator.reports.label_bounds import NOTE as BOUND_NOTE
+from orchestrator.reports.label_bounds import label_bounds
 from orchestrator.reports.markup import NOTHING, Picture, count, figure
 from orchestrator.reports.metric_texts import heading, picture_names
 from orchestrator.reports.ratios import ratio_curves, ratio_tables
@@ -39,8 +41,12 @@ def systems_section(runs: Sequence[StoredRun]) -> tuple[list[str], dict[str, Pic
     pictures: dict[str, Picture] = {}
     for metric, name in names.items():
         curves = system_curves(runs, metric)
-        picture = pictures[name] = systems_png(curves, LIGHT), systems_png(curves, DARK)
+        bounds = label_bounds(curves, runs)
+        light, dark = (systems_png(curves, theme, bounds=bounds) for theme in (LIGHT, DARK))
+        picture = pictures[name] = light, dark
         text = caption(curves, "Bands", ", by data set and channel")
+        if bounds:
+            text += f" Dotted: the label bound of the codec of that colour. {BOUND_NOTE}"
         parts += [figure("systems", picture, text), *metric_tables(curves)]
     return [*parts, *(table.html() for table in codec_tables(runs))], pictures
 
@@ -89,6 +95,11 @@ def _number(value: float | None) -> str:
     return NOTHING if value is None else f"{value:g}"
 
 
+def _bandwidth_ratio(codec: CodecFacts) -> str:
+    """Return k/n, channel uses per source value."""
+    return NOTHING if codec.bandwidth_ratio is None else f"{codec.bandwidth_ratio:.4f}"
+
+
 def codec_tables(runs: Sequence[StoredRun]) -> list[ReportTable]:
     """Return what the compared codecs are; nothing where no manifest tells."""
     facts, labels = facts_of(runs).values(), labels_of(runs)
@@ -98,16 +109,20 @@ def codec_tables(runs: Sequence[StoredRun]) -> list[ReportTable]:
         [
             codec.name, codec.dataset, system_title(codec.system, labels),
             _number(codec.compression_ratio), _number(codec.codeword_dim), str(codec.symbols),
+            _bandwidth_ratio(codec),
             *(count(codec.parameters.get(part, 0)) for part in PARTS),
             NOTHING if codec.teacher_parameters is None else count(codec.teacher_parameters),
         ]
         for codec in facts
     ]  # fmt: skip
     head = [
-        "codec", "data set", "system", "compression ratio", "reals sent", "complex symbols",
+        "codec", "data set", "system", "compression ratio", "reals sent", "complex symbols", "k/n",
         "encoder", "channel encoder", "decoder", "head", "its teacher",
     ]  # fmt: skip
-    note = "The columns from encoder on count parameters."
+    note = (
+        "k/n: bandwidth ratio, complex symbols per number of the image that the encoder sees. The "
+        "columns from encoder on count parameters."
+    )
     return [ReportTable(title="Codecs", head=head, rows=rows, note=note)]
 
 

@@ -23,6 +23,7 @@ from orchestrator.reports.drawing import (
     png_bytes,
     widest_in,
 )
+from orchestrator.reports.label_bounds import LabelBound
 from orchestrator.reports.metric_texts import axis_label, limits_of
 from orchestrator.reports.ratios import RatioCurve
 from orchestrator.reports.strokes import Stroke, series_stroke, stroke
@@ -32,6 +33,7 @@ from semcom.tasks.metric import Metric
 PLOT_WIDTH_IN = 3.3  # a panel is wider than this by its longest name
 PANEL_HEIGHT_IN = 2.7
 TITLES_IN = 0.7  # what titles and axis labels take of a panel's height
+ES_N0 = "$E_s/N_0$ (dB)"
 LABEL_SIZE = 8.5
 LABEL_LETTERS, TITLE_LETTERS = 48, 40
 BAND_ALPHA = 0.16
@@ -47,8 +49,18 @@ class _Drawn(NamedTuple):
     high: float
 
 
-def systems_figure(curves: Sequence[SystemCurve], theme: Theme = LIGHT) -> Figure:
-    """A metric against SNR: a row per data set, a column per channel, a line per codec."""
+def systems_figure(
+    curves: Sequence[SystemCurve],
+    theme: Theme = LIGHT,
+    *,
+    bounds: Sequence[LabelBound] = (),
+    x_label: str = ES_N0,
+) -> Figure:
+    """A metric against SNR: a row per data set, a column per channel, a line per codec.
+
+    `bounds` are drawn dotted, each in the colour of its codec; `x_label` says what the SNRs of the
+    curves stand for.
+    """
     datasets = list(dict.fromkeys(curve.dataset for curve in curves))
     channels = list(dict.fromkeys(curve.channel for curve in curves))
     strokes = _system_strokes(curves, theme)
@@ -66,7 +78,12 @@ def systems_figure(curves: Sequence[SystemCurve], theme: Theme = LIGHT) -> Figur
                     continue
                 axes.set_ylim(limits_of(shown[0].metric, known))
                 lines = [strokes[curve.system, curve.rank] for curve in shown]
+                for bound in bounds:
+                    if (bound.dataset, bound.channel) == (dataset, channel):
+                        line = strokes[bound.system, bound.rank]
+                        axes.plot(*bound.drawn, color=line.colour, linestyle=":", linewidth=1.3)
                 _draw_systems(axes, shown, lines, height_in=height_in)
+                axes.set_xlabel(x_label)
                 axes.set_title(plain(f"{dataset}, {channel_title(channel)}", TITLE_LETTERS))
         return figure
 
@@ -92,10 +109,16 @@ def ratio_figure(curves: Sequence[RatioCurve], *, snr_db: float, theme: Theme = 
         return figure
 
 
-def systems_png(curves: Sequence[SystemCurve], theme: Theme = LIGHT) -> bytes:
+def systems_png(
+    curves: Sequence[SystemCurve],
+    theme: Theme = LIGHT,
+    *,
+    bounds: Sequence[LabelBound] = (),
+    x_label: str = ES_N0,
+) -> bytes:
     """`systems_figure` as PNG."""
     with dressed(theme):
-        return png_bytes(systems_figure(curves, theme))
+        return png_bytes(systems_figure(curves, theme, bounds=bounds, x_label=x_label))
 
 
 def ratio_png(curves: Sequence[RatioCurve], *, snr_db: float, theme: Theme = LIGHT) -> bytes:
@@ -171,7 +194,6 @@ def _draw_systems(
     for curve, line in reversed(pairs):  # the first one lies on top
         snrs_db = [point.snr_db for point in curve.points]
         _draw_line(axes, snrs_db, _drawn(curve.metric, curve.points), line, of=len(lines))
-    axes.set_xlabel("$E_s/N_0$ (dB)")
     axes.set_ylabel(axis_label(curves[0].metric))
     axes.xaxis.set_major_locator(MaxNLocator(nbins=8, steps=[1, 2, 5, 10]))
     axes.yaxis.set_major_locator(MaxNLocator(nbins=6, steps=[1, 2, 5, 10]))
@@ -193,7 +215,7 @@ def _draw_ratios(
         _draw_line(axes, ratios, drawn, line, of=len(lines))
         labels.append(_end(ratios[-1], drawn[-1], _ratio_name(curve), line))
     metric = curves[0].metric
-    known = [metric.interval(point.found.score) for curve in curves for point in curve.points]
+    known = [point.found.interval(metric) for curve in curves for point in curve.points]
     axes.set_ylim(limits_of(metric, known, room=RATIO_ROOM))
     axes.set_xlabel("compression ratio $1 - c/D$")
     axes.yaxis.set_major_locator(MaxNLocator(nbins=6, steps=[1, 2, 5, 10]))
@@ -207,7 +229,7 @@ def _ratio_name(curve: RatioCurve) -> str:
 def _drawn(metric: Metric, points: Sequence[CurvePoint]) -> list[_Drawn]:
     """Return where points and their intervals lie, in the unit of the axis."""
     return [
-        _Drawn(*(metric.scale * at for at in (metric.value(p.score), *metric.interval(p.score))))
+        _Drawn(*(metric.scale * at for at in (metric.value(p.score), *p.interval(metric))))
         for p in points
     ]
 

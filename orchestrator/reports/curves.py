@@ -6,10 +6,12 @@ import csv
 import io
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import reduce
 from typing import NamedTuple
 
 from orchestrator.plan.plan import PlannedCodec
+from orchestrator.reports.clustered import clustered_interval
 from orchestrator.results.run_folder import StoredRun
 from orchestrator.results.summary import LinkLatency, PointSummary
 from semcom.increments import Rate
@@ -22,10 +24,28 @@ CurveKey = tuple[str, str, str, str]  # task, data set, series, channel
 
 @dataclass(frozen=True, kw_only=True)
 class CurvePoint:
-    """Result at one SNR: the sums over the images of all seeds."""
+    """Result at one SNR: the sums over the images of all seeds.
+
+    `repeats` says in how many points each image was counted; `points` are those whose clusters are
+    known.
+    """
 
     snr_db: float
     score: Score
+    repeats: int = 1
+    points: tuple[PointSummary, ...] = field(default=(), compare=False, repr=False)
+
+    def interval(self, metric: Metric) -> Interval:
+        """Return the 95 % interval of a metric, in which each image counts as one draw."""
+        clusters = [point.clusters for point in self.points]
+        known = [each for each in clusters if each is not None]
+        told = known if len(known) == self.repeats else []
+        return clustered_interval(metric, self.score, self.repeats, told)
+
+    def printed(self, metric: Metric) -> str:
+        """Return the value of a metric with its interval, as a cell of a table."""
+        low, high = map(metric.number, self.interval(metric))
+        return f"{metric.number(metric.value(self.score))} ({low} to {high})"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -48,12 +68,12 @@ class Curve:
     @property
     def intervals(self) -> list[Interval]:
         """The 95 % intervals of all points."""
-        return [self.metric.interval(point.score) for point in self.points]
+        return [point.interval(self.metric) for point in self.points]
 
     @property
     def cells(self) -> dict[float, str]:
         """Values with their intervals, as cells of a table, by SNR."""
-        return {point.snr_db: self.metric.printed(point.score) for point in self.points}
+        return {point.snr_db: point.printed(self.metric) for point in self.points}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -77,11 +97,18 @@ class CountedSeries(NamedTuple):
 
 def pooled_points(points: Iterable[PointSummary | CurvePoint]) -> list[CurvePoint]:
     """A point per SNR, rising, the images of all seeds and links counted together."""
-    scores: dict[float, Score] = {}
+    found: dict[float, list[PointSummary | CurvePoint]] = defaultdict(list)
     for point in points:
-        known = scores.get(point.snr_db)
-        scores[point.snr_db] = point.score if known is None else merged(known, point.score)
-    return [CurvePoint(snr_db=snr_db, score=scores[snr_db]) for snr_db in sorted(scores)]
+        found[point.snr_db].append(point)
+    return [
+        CurvePoint(
+            snr_db=snr_db,
+            score=reduce(merged, (point.score for point in found[snr_db])),
+            repeats=len(found[snr_db]),
+            points=tuple(p for p in found[snr_db] if isinstance(p, PointSummary)),
+        )
+        for snr_db in sorted(found)
+    ]
 
 
 def pooled_results(results_csv: str) -> dict[CountedSeries, list[CurvePoint]]:
@@ -121,13 +148,13 @@ def metric_curves(runs: Sequence[StoredRun], metric: Metric) -> list[Curve]:
         plan = run.summary.plan
         for point in run.summary.points:
             series = names[run.name, point.link, point.codec]
-            series, channel = _at_rate(series, point.channel, point.rate)
+            series, channel = at_rate(series, point.channel, point.rate)
             if metric in point.task.METRICS:
                 done[point.task.kind, point.dataset, series, channel].append(point)
         for link, index, _, _ in run.summary.incomplete:
             series = names[run.name, link, plan.codec_at(link, index).name]
             spec, task = plan.points[index].spec, run.summary.task_of(link, index).kind
-            series, channel = _at_rate(series, spec.label, spec.rate)
+            series, channel = at_rate(series, spec.label, spec.rate)
             gaps_db[task, plan.links[link].dataset, series, channel].add(spec.snr_db)
     return [_pooled(key, points, gaps_db[key], metric) for key, points in done.items()]
 
@@ -138,7 +165,7 @@ def latency_bars(runs: Sequence[StoredRun]) -> list[LatencyBar]:
     by_codec = any(len(link.codecs) > 1 for plan in plans for link in plan.links.values())
     return [
         LatencyBar(
-            name=_joined(
+            name=joined(
                 run.name if len(runs) > 1 else "", latency.link, latency.codec if by_codec else ""
             ),
             latency=latency,
@@ -178,7 +205,7 @@ def _series_names(runs: Sequence[StoredRun]) -> dict[tuple[str, str, str], str]:
     )
     by_link = _ambiguous(((run, data, codec.name), link) for run, link, data, codec in planned)
     return {
-        (run, link, codec.name): _joined(
+        (run, link, codec.name): joined(
             run if len(runs) > 1 else "",
             link if by_link else "",
             _label(labels[run], codec, by_codec=by_codec),
@@ -187,11 +214,11 @@ def _series_names(runs: Sequence[StoredRun]) -> dict[tuple[str, str, str], str]:
     }
 
 
-def _at_rate(series: str, label: str, rate: Rate | None) -> tuple[str, str]:
+def at_rate(series: str, label: str, rate: Rate | None) -> tuple[str, str]:
     """Return series and channel of a point: its rate belongs to the series."""
     if rate is None:
         return series, label
-    return _joined(series, rate.label), label.removesuffix(rate.label).rstrip()
+    return joined(series, rate.label), label.removesuffix(rate.label).rstrip()
 
 
 def _label(labels: Mapping[str, str], codec: PlannedCodec, *, by_codec: bool) -> str:
@@ -200,7 +227,7 @@ def _label(labels: Mapping[str, str], codec: PlannedCodec, *, by_codec: bool) ->
     return labels.get(codec.name, labels.get(name, name))
 
 
-def _joined(*parts: str) -> str:
+def joined(*parts: str) -> str:
     return " · ".join(part for part in parts if part)
 
 

@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
-from orchestrator.reports.curves import channel_title, metrics_of
+from orchestrator.reports.curves import CurvePoint, channel_title, metrics_of, pooled_points
 from orchestrator.reports.tables import ReportTable
 from orchestrator.results.run_folder import StoredRun
 from orchestrator.results.summary import PointSummary
 from semcom.tasks.metric import Metric
-from semcom.tasks.score import Score, merged
 
 NOTE = (
     "SIR of each interferer, in dB; N come to SIR - 10 log10 N together. Links and seeds of "
-    "a codec count together; in brackets 95 % intervals."
+    "a codec count together; in brackets 95 % intervals, each item being one draw."
 )
 
 
@@ -43,10 +43,10 @@ def interference_tables(runs: Sequence[StoredRun]) -> list[ReportTable]:
 def _tables(runs: Sequence[StoredRun], metric: Metric) -> Iterator[ReportTable]:
     points = [point for run in runs for point in run.summary.points if metric in point.task.METRICS]
     sirs_db = sorted({point.sir_db for point in points if point.sir_db is not None})
-    found: dict[tuple[_Row, float | None], Score] = {}
+    met: dict[tuple[_Row, float | None], list[PointSummary]] = defaultdict(list)
     for point in points:
-        place = _row(point), point.sir_db
-        found[place] = merged(found[place], point.score) if place in found else point.score
+        met[_row(point), point.sir_db].append(point)
+    found = {place: pooled_points(of_place)[0] for place, of_place in met.items()}
     rows = sorted({row for row, _ in found})
     if sirs_db:
         yield ReportTable(
@@ -76,8 +76,8 @@ def _column(row: _Row, sir_db: float) -> float | None:
     return sir_db if row.interferers else None
 
 
-def _cell(metric: Metric, score: Score | None) -> str:
-    return "" if score is None else metric.printed(score)
+def _cell(metric: Metric, point: CurvePoint | None) -> str:
+    return "" if point is None else point.printed(metric)
 
 
 def _sir(sir_db: float) -> str:

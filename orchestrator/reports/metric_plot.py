@@ -159,7 +159,7 @@ def _draw(axes: Axes, panel: _Panel, key: _Key) -> None:
     for curve in panel.curves:
         # The line breaks where a planned point is missing: nothing is known there.
         known = [
-            (point.snr_db, metric.value(point.score), *metric.interval(point.score))
+            (point.snr_db, metric.value(point.score), *point.interval(metric))
             for point in curve.points
         ] + [(snr_db, nan, nan, nan) for snr_db in curve.gaps_db]
         snr_db, value, low, high = np.array(sorted(known)).T

@@ -27,11 +27,15 @@ RATIO_SNR_DB = -10.0
 
 @dataclass(frozen=True, kw_only=True)
 class RatioPoint:
-    """A codec of some compression ratio at the SNR that was asked for."""
+    """A codec of some compression ratio at the SNR that was asked for.
+
+    `bandwidth_ratio` is k/n, complex symbols per number of the image, where that is known.
+    """
 
     ratio: float
     codec: str
     found: CurvePoint
+    bandwidth_ratio: float | None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -93,19 +97,34 @@ def ratio_tables(curves: Sequence[RatioCurve], snr_db: float) -> list[ReportTabl
     for dataset in dict.fromkeys(curve.dataset for curve in curves):
         shown = [curve for curve in curves if curve.dataset == dataset]
         channels = list(dict.fromkeys(curve.channel for curve in shown))
-        cells: dict[tuple[float, str, str], dict[str, str]] = {}
+        cells: dict[tuple[float, str, str, str], dict[str, str]] = {}
         for curve in shown:
             for point in curve.points:
-                key = point.ratio, curve.title, point.codec
-                cells.setdefault(key, {})[curve.channel] = curve.metric.printed(point.found.score)
+                kn = NOTHING if point.bandwidth_ratio is None else f"{point.bandwidth_ratio:.4f}"
+                key = point.ratio, curve.title, point.codec, kn
+                cells.setdefault(key, {})[curve.channel] = point.found.printed(curve.metric)
+        told = any(point.bandwidth_ratio is not None for c in shown for point in c.points)
         rows = [
-            [f"{ratio:g}", system, codec, *(found.get(name, NOTHING) for name in channels)]
-            for (ratio, system, codec), found in sorted(cells.items())
+            [
+                f"{ratio:g}",
+                *([kn] if told else []),
+                system,
+                codec,
+                *(found.get(name, NOTHING) for name in channels),
+            ]
+            for (ratio, system, codec, kn), found in sorted(cells.items())
         ]
+        kn_head = ["k/n"] if told else []
         tables.append(
             ReportTable(
                 title=f"{dataset}: {heading(shown[0].metric, f'at {snr_db:g} dB')}",
-                head=["compression ratio", "system", "codec", *map(channel_title, channels)],
+                head=[
+                    "compression ratio",
+                    *kn_head,
+                    "system",
+                    "codec",
+                    *map(channel_title, channels),
+                ],
                 rows=rows,
             )
         )
@@ -119,7 +138,12 @@ def _has_ratio(codec: CodecFacts) -> bool:
 
 def _ratio_point(codec: CodecFacts, found: CurvePoint) -> RatioPoint:
     assert codec.compression_ratio is not None
-    return RatioPoint(ratio=codec.compression_ratio, codec=codec.name, found=found)
+    return RatioPoint(
+        ratio=codec.compression_ratio,
+        codec=codec.name,
+        found=found,
+        bandwidth_ratio=codec.bandwidth_ratio,
+    )
 
 
 def _curves(found: dict[_Key, list[RatioPoint]], metric: Metric) -> list[RatioCurve]:

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
+from orchestrator.plan.folders import DATA
 from orchestrator.reports import report_page
 from orchestrator.reports.claims import claims_table, evidence_of
 from orchestrator.reports.comparison_page import (
@@ -15,6 +16,11 @@ from orchestrator.reports.comparison_page import (
     systems_section,
 )
 from orchestrator.reports.curves import latency_bars, metric_curves, metrics_of
+from orchestrator.reports.evidence_page import (
+    energy_sections,
+    evidence_section,
+    evidence_tables,
+)
 from orchestrator.reports.footprints import footprint_section, footprint_tables
 from orchestrator.reports.interference_tables import interference_section, interference_tables
 from orchestrator.reports.markdown import markdown_tables
@@ -43,6 +49,7 @@ def write_report(
     *,
     ratio_snr_db: float = RATIO_SNR_DB,
     labels: Mapping[str, str] | None = None,
+    data: Path = DATA,
 ) -> Path:
     """Write `report.html` and its plots as PNG; returns the page.
 
@@ -51,6 +58,7 @@ def write_report(
         sources: folders of runs, evaluations, searches and footprints, shown side by side.
         ratio_snr_db: the SNR at which compression ratios are compared (Fig. 8).
         labels: names for systems and codecs, by the names that they have.
+        data: folder of data sets; those that are there take answers apart by item.
 
     Raises:
         ConfigurationError: a folder holds nothing to report, or none were given.
@@ -59,7 +67,7 @@ def write_report(
         ReportError: it cannot be drawn, as where matplotlib raises anything.
     """
     path = folder / REPORT
-    found = read_sources(sources, labels)
+    found = read_sources(sources, labels, data=data)
     with drawing_errors(path):
         parts, pictures = _sections(found, ratio_snr_db)
     names = list(dict.fromkeys(source.resolve().name for source in sources))
@@ -83,6 +91,7 @@ def markdown_report(
     *,
     ratio_snr_db: float = RATIO_SNR_DB,
     labels: Mapping[str, str] | None = None,
+    data: Path = DATA,
 ) -> str:
     """Every table of some folders as Markdown.
 
@@ -92,7 +101,7 @@ def markdown_report(
     Raises:
         SemcomError: as `write_report`.
     """
-    found = read_sources(sources, labels)
+    found = read_sources(sources, labels, data=data)
     if len(found.timed) == len(found.runs):
         tables = [markdown_tables(run.summary) for run in found.runs]
     else:
@@ -102,6 +111,7 @@ def markdown_report(
     for metric in metrics_of(found.runs):
         curves = ratio_curves(found.runs, metric, snr_db=ratio_snr_db)
         tables += [table.markdown() for table in ratio_tables(curves, ratio_snr_db)]
+    tables += [table.markdown() for table in evidence_tables(found.runs)]
     tables += [table.markdown() for table in source_tables(found)]
     return "\n\n".join(tables)
 
@@ -154,6 +164,8 @@ def _sections(found: Sources, ratio_snr_db: float) -> tuple[list[str], dict[str,
     bars = latency_bars(found.timed)
     parts += _added(pictures, _metric_sections(found.timed))
     parts += _added(pictures, systems_section(found.runs))
+    parts += _added(pictures, energy_sections(found.runs))
+    parts += evidence_section(found.runs)
     parts += interference_section(found.runs)
     parts += _added(pictures, rate_section(found.runs))
     parts += _added(pictures, ratio_sections(found.runs, snr_db=ratio_snr_db))

@@ -86,7 +86,7 @@ def metric_section(curves: Sequence[Curve], name: str, picture: Picture) -> list
 def caption(curves: Sequence[Curve], marks: str, where: str = "") -> str:
     """Return what a figure of curves shows; `marks` are what its intervals are drawn as."""
     metric, seeds = curves[0].metric, max(curve.seeds for curve in curves)
-    pooled = f", images of {seeds} channel seeds counted together" if seeds > 1 else ""
+    pooled = f" over {seeds} channel seeds, each image being one draw" if seeds > 1 else ""
     return (
         f"{metric.title} against Es/N0 per complex symbol{where}; {metric.better} is better. "
         f"{marks}: 95 % intervals{pooled}."
@@ -123,7 +123,7 @@ def _value(point: CurvePoint | None, metric: Metric, values: Sequence[float]) ->
         return NOTHING
     share = shade(metric, metric.value(point.score), values)
     value = value_text(metric, point.score, short=True)
-    interval = interval_text(metric, point.score, short=True)
+    interval = NOTHING.join(metric.number(end, short=True) for end in point.interval(metric))
     return Markup(
         f'<td class="share" style="--share:{share:.3f}">{value}<small>{interval}</small></td>'
     )

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from orchestrator.reports.footprints import read_footprints
 from orchestrator.reports.search_history import read_search
+from orchestrator.results.item_sums import with_items
 from orchestrator.results.run_folder import LEDGER, StoredRun, read_run
 from semcom.errors import ConfigurationError
 from semcom.records import FOOTPRINT_FILE, SEARCH_FILE, FootprintRecord, SearchRecord
@@ -28,10 +29,16 @@ class Sources:
         return [run for run in self.runs if not run.is_evaluation]
 
 
-def read_sources(folders: Sequence[Path], labels: Mapping[str, str] | None = None) -> Sources:
+def read_sources(
+    folders: Sequence[Path],
+    labels: Mapping[str, str] | None = None,
+    *,
+    data: Path | None = None,
+) -> Sources:
     """Read everything that lies in some folders.
 
-    `labels` are names for systems and codecs, by the names that they have.
+    `labels` are names for systems and codecs, by the names that they have. `data` is a folder of
+    data sets, by whose labels answers are taken apart by item.
 
     Raises:
         ConfigurationError: a folder holds nothing to report, something damaged, or none are named.
@@ -46,7 +53,8 @@ def read_sources(folders: Sequence[Path], labels: Mapping[str, str] | None = Non
     for folder in folders:
         search, footprint = read_search(folder), read_footprints(folder)
         if (folder / LEDGER).exists():
-            runs.append(read_run(folder))
+            run = read_run(folder)
+            runs.append(run if data is None else with_items(run, data))
         elif search is None and footprint is None:
             raise ConfigurationError(
                 f"{folder} holds no run, evaluation, search or footprint "

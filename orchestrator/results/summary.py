@@ -10,13 +10,14 @@ import csv
 import io
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import groupby
 from pathlib import Path
 from statistics import median
 from typing import NamedTuple
 
 from orchestrator.plan.plan import Plan
+from orchestrator.results.cluster_sums import ClusterSums, by_frame
 from orchestrator.results.frame_rows import FrameRow
 from orchestrator.results.ledger import Ledger
 from semcom.errors import StorageError
@@ -26,7 +27,7 @@ from semcom.interference import Interference
 from semcom.statistics import percentile
 from semcom.tasks.columns import EARLIEST, TASK, cells, columns
 from semcom.tasks.metric import Metric
-from semcom.tasks.score import Score, merged
+from semcom.tasks.score import Score
 from semcom.tasks.task import Task
 
 PLACE = "link", "dataset", "system", "channel", "snr_db", "seed", "images"  # columns of a point
@@ -44,7 +45,7 @@ class PointSummary:
     The score is the sum over all frames; values come of it by the metrics of the task. Durations
     are per frame and in milliseconds: stage times are medians, the round trip also has its 99th
     percentile. An evaluation in one process sends nothing and waits for nobody: it has none of
-    them.
+    them. `clusters` are the score by frame, or by item.
     """
 
     link: str
@@ -65,6 +66,7 @@ class PointSummary:
     decode_ms: float | None
     retransmissions: int | None
     codec: str
+    clusters: ClusterSums | None = field(default=None, compare=False, repr=False)
 
     @property
     def interferers(self) -> int:
@@ -157,9 +159,10 @@ def summarize(ledger: Ledger) -> Summary:
     plan = ledger.plan
     planned = [(link, point) for link in plan.links for point in plan.points_of(link)]
     found: dict[tuple[str, int], list[_Frame]] = {}
-    scores: dict[tuple[str, int], Score] = {}
+    scores: dict[tuple[str, int], ClusterSums] = {}
     for (point, link), rows in groupby(ledger.rows(), lambda row: (row.point, row.link)):
-        found[link, point], scores[link, point] = _read(rows)
+        digest = plan.links[link].dataset_digest
+        found[link, point], scores[link, point] = _read(rows, digest)
     points: list[PointSummary] = []
     incomplete: list[IncompletePoint] = []
     by_codec: dict[tuple[str, str], list[_Frame]] = defaultdict(list)
@@ -167,8 +170,8 @@ def summarize(ledger: Ledger) -> Summary:
         frames = found.get((link, point), [])
         if len(frames) == plan.frames(link):
             task = ledger.task(plan.codec_at(link, point).digest)
-            score = scores[link, point]
-            points.append(_point_summary(plan, (link, point), frames, task=task, score=score))
+            sums = scores[link, point]
+            points.append(_point_summary(plan, (link, point), frames, task=task, clusters=sums))
             by_codec[link, plan.codec_at(link, point).name] += frames
         else:
             incomplete.append(IncompletePoint(link, point, len(frames), plan.frames(link)))
@@ -236,10 +239,10 @@ def _cell(column: str, value: object) -> str:
     return str(value)
 
 
-def _read(rows: Iterable[FrameRow]) -> tuple[list[_Frame], Score]:
-    """Return the frames of a point, at least one, and the sum of their scores."""
+def _read(rows: Iterable[FrameRow], dataset_digest: str) -> tuple[list[_Frame], ClusterSums]:
+    """Return the frames of a point, at least one, and their scores."""
     frames: list[_Frame] = []
-    score: Score | None = None
+    scores: list[Score] = []
     for row in rows:
         frames.append(
             _Frame(
@@ -247,13 +250,12 @@ def _read(rows: Iterable[FrameRow]) -> tuple[list[_Frame], Score]:
                 row.decode_ms, row.round_trip_ms,
             )
         )  # fmt: skip
-        score = row.score if score is None else merged(score, row.score)
-    assert score is not None
-    return frames, score
+        scores.append(row.score)
+    return frames, by_frame(dataset_digest, scores)
 
 
 def _point_summary(
-    plan: Plan, place: tuple[str, int], frames: list[_Frame], *, task: Task, score: Score
+    plan: Plan, place: tuple[str, int], frames: list[_Frame], *, task: Task, clusters: ClusterSums
 ) -> PointSummary:
     link, point = place
     spec, codec = plan.points[point].spec, plan.codec_at(link, point)
@@ -269,7 +271,7 @@ def _point_summary(
         rate=spec.rate,
         images=sum(frame.images for frame in frames),
         task=task,
-        score=score,
+        score=clusters.total,
         round_trip_p50_ms=None if latency is None else latency.round_trip_p50_ms,
         round_trip_p99_ms=None if latency is None else latency.round_trip_p99_ms,
         encode_ms=None if latency is None else latency.encode_ms,
@@ -277,6 +279,7 @@ def _point_summary(
         decode_ms=None if latency is None else latency.decode_ms,
         retransmissions=None if latency is None else latency.retransmissions,
         codec=codec.name,
+        clusters=clusters,
     )
 
 

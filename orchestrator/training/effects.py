@@ -136,6 +136,8 @@ def _idle(settings: TrainingSettings, until: StageName | None) -> Reasons:
     if settings.search.method == "darts":
         for key in ("kd_weight", "task_weight", *OF_THE_PENALTY):
             yield f"search.{key}", "plain DARTS has no teacher and no penalty"
+    if settings.system != "jscc-teacher":
+        yield "jscc_teacher", f"of jscc-teacher, not of {settings.system}"
     yield from _of_baselines(settings)
 
 

@@ -17,6 +17,7 @@ from orchestrator.training.settings import StageName
 from orchestrator.training.stage_identity import weights_digest
 from orchestrator.training.teacher import Teacher
 from semcom.checkpoints import Checkpoint, write_checkpoint
+from semcom.construction import construction_of
 from semcom.nn.image_input import prepare_images
 from semcom.nn.weights import to_arrays
 from semcom.points import PointSpec
@@ -114,6 +115,7 @@ def _provenance(trained: Trained, *, command: str, bf16: bool) -> dict[str, Any]
             name: _stage(name, trained) | {"artefact": made.digest[:12]}
             for name, made in trained.stages.items()
         },
+        "construction": construction_of(settings.architecture),
         "torch": torch.__version__,
         "python": platform.python_version(),
     }
@@ -124,7 +126,11 @@ def _provenance(trained: Trained, *, command: str, bf16: bool) -> dict[str, Any]
         }
     if trained.teacher is not None:
         provenance |= _teacher(trained.teacher, trained)
-        provenance["teacher_accuracy"] = teacher_accuracy(trained.teacher, trained)
+        codec = trained.given.get("teacher")
+        if codec is None or codec.manifest.dataset == settings.dataset:
+            provenance["teacher_accuracy"] = teacher_accuracy(trained.teacher, trained)
+    if settings.jscc_teacher.frozen:
+        provenance["jscc_teacher"] = settings.jscc_teacher.model_dump(mode="json")
     return provenance
 
 

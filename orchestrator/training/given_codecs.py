@@ -83,14 +83,34 @@ def lay_given_codecs(merged: Fields, asked: Fields, dataset: DatasetManifest) ->
         group["encoder"] = given.encoder.model_dump()
 
 
-def _architecture_of(folder: Path, name: str, dataset: DatasetManifest) -> CodecArchitecture:
-    checkpoint = open_checkpoint(codec_folder(folder))
-    manifest, architecture = checkpoint.manifest, checkpoint.architecture
-    if architecture.channel.system != "rkd-sc" or architecture.encoder.kind != "student":
+def lay_frozen_teacher(merged: Fields, asked: Fields) -> None:
+    """Complete the settings of a frozen JSCC-teacher by the codec whose student it is.
+
+    The codec may be of any data set: its task head is not taken.
+
+    Raises:
+        CheckpointError: the codec is missing or its manifest not valid.
+        ConfigurationError: it has no student or another feature width, or the encoder was asked to
+            be another one.
+    """
+    teacher, folder = merged["teacher"], merged["teacher"]["codec"]
+    if not isinstance(folder, str | Path):
+        return  # none, or not valid
+    if "encoder" in asked.get("teacher", {}):
+        raise ConfigurationError("teacher.encoder: teacher.codec has an encoder of its own")
+    given = _student_of(Path(folder), "teacher.codec").architecture
+    width = merged["architecture"]["channel"]["feature_dim"]
+    if given.encoder.feature_dim != width:
         raise ConfigurationError(
-            f"{name}: {folder} is of {architecture.channel.system} with an encoder of kind "
-            f"{architecture.encoder.kind}; it takes a student of rkd-sc"
+            f"teacher.codec: {folder} has features of {given.encoder.feature_dim} numbers, not "
+            f"{width} (architecture.channel.feature_dim)"
         )
+    teacher["encoder"] = given.encoder.model_dump()
+
+
+def _architecture_of(folder: Path, name: str, dataset: DatasetManifest) -> CodecArchitecture:
+    checkpoint = _student_of(folder, name)
+    manifest, architecture = checkpoint.manifest, checkpoint.architecture
     if manifest.dataset != dataset.name or architecture.classes != len(dataset.classes):
         raise ConfigurationError(
             f"{name}: {folder} tells {architecture.classes} classes of {manifest.dataset}, not "
@@ -98,3 +118,14 @@ def _architecture_of(folder: Path, name: str, dataset: DatasetManifest) -> Codec
         )
     check_classes(name, folder.name, manifest, dataset)
     return architecture
+
+
+def _student_of(folder: Path, name: str) -> Checkpoint:
+    checkpoint = open_checkpoint(codec_folder(folder))
+    architecture = checkpoint.architecture
+    if architecture.channel.system != "rkd-sc" or architecture.encoder.kind != "student":
+        raise ConfigurationError(
+            f"{name}: {folder} is of {architecture.channel.system} with an encoder of kind "
+            f"{architecture.encoder.kind}; it takes a student of rkd-sc"
+        )
+    return checkpoint

@@ -173,7 +173,8 @@ class Pipeline:
         if name == "head":
             return HeadStage(self._prepare, link)
         if name == "jscc":
-            return JsccStage(self._prepare, link, settings.distillation)
+            frozen = settings.jscc_teacher.frozen
+            return JsccStage(self._prepare, link, settings.distillation, frozen=frozen)
         assert self._features is not None
         if name == "stage1":
             return EncoderStage(self._prepare, link, self._features)

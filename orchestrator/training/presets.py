@@ -16,7 +16,7 @@ import math
 from collections.abc import Callable
 from typing import Any
 
-from orchestrator.training.given_codecs import lay_given_codecs
+from orchestrator.training.given_codecs import lay_frozen_teacher, lay_given_codecs
 from orchestrator.training.overrides import laid_over
 from orchestrator.training.settings import (
     AugmentationSettings,
@@ -271,6 +271,8 @@ def settings_from_preset(
     merged = laid_over(_for_system(base, system).model_dump(), overrides)
     if system == "rkd-sc":
         lay_given_codecs(merged, overrides, manifest)
+    elif system == "jscc-teacher":
+        lay_frozen_teacher(merged, overrides)
     encoder = merged["architecture"]["encoder"]
     if system == "jscc-teacher":
         if "encoder" in (overrides.get("architecture") or {}):

@@ -11,11 +11,9 @@ import traceback
 from collections.abc import Sequence
 from pathlib import Path
 
-from receiver.codec import ReceiverCodec
 from semcom.checkpoints import open_checkpoint
 from semcom.entry import run_process
 from semcom.errors import ConfigurationError, SemcomError
-from transmitters.codec import TransmitterCodec
 
 
 def main(folders: Sequence[str]) -> int:
@@ -23,8 +21,8 @@ def main(folders: Sequence[str]) -> int:
     for folder in folders:
         try:
             checkpoint = open_checkpoint(Path(folder))
-            TransmitterCodec.load(checkpoint)
-            ReceiverCodec.load(checkpoint)
+            checkpoint.load_transmitter()
+            checkpoint.load_receiver()
         except ConfigurationError as error:  # an encoder of timm, which is not installed
             sys.stdout.write(f"{folder}: its networks were not run: {error}\n")
         except SemcomError as error:

@@ -134,6 +134,11 @@ class DistillationSettings(Settings):
         default=("awgn", "rayleigh"), min_length=1, description="one of them for every batch"
     )
     rician_k: float = Field(default=4.0, ge=0, le=1e4, description="where one of them is Rician")
+    equalizer: Literal["zero_forcing", "mmse"] = Field(
+        default="zero_forcing",
+        description="of fading channels; train with mmse what is served with it. The others are "
+        "zero forcing here: training has a gain per codeword",
+    )
     kd_weight: float = Field(default=1.0, ge=0, description="lambda of MSE(h_T, h~)")
     re_weight: float = Field(default=1.0, ge=0, description="lambda of MSE(stop-gradient h, h~)")
     task_weight: float = Field(default=1.0, ge=0, description="lambda of the cross entropy")
@@ -155,6 +160,16 @@ class DistillationSettings(Settings):
         if self.snr_db_low > self.snr_db_high:
             raise ValueError("snr_db_low is above snr_db_high")
         return self
+
+
+class JsccTeacherSettings(Settings):
+    """The baseline that sends the teacher's feature."""
+
+    frozen: bool = Field(
+        default=False,
+        description="the encoder stays as it is, and the task head alone learns through the "
+        "channel; `teacher.codec` may then be of another data set",
+    )
 
 
 class SearchSettings(Settings):
@@ -247,6 +262,9 @@ class TrainingSettings(JobSettings):
     distillation: DistillationSettings = Field(
         default=DistillationSettings(), description="stage 2 and the baselines"
     )
+    jscc_teacher: JsccTeacherSettings = Field(
+        default=JsccTeacherSettings(), description="of the system jscc-teacher"
+    )
     search: SearchSettings = Field(default=SearchSettings(), description="KDL-DARTS and DARTS")
     stages: dict[StageName, StageSettings] = Field(
         description="`teacher`, `search`, `stage1`, `head`, `stage2`, `jscc`"
@@ -270,8 +288,15 @@ class TrainingSettings(JobSettings):
     @model_validator(mode="after")
     def _complete(self) -> Self:
         needed = set(SYSTEM_STAGES[self.system])
-        if self.system != "rkd-sc" and (self.init_from or self.teacher.codec):
-            raise ValueError("init_from, teacher.codec: of rkd-sc alone, not of a baseline")
+        frozen = self.jscc_teacher.frozen
+        if frozen and self.system != "jscc-teacher":
+            raise ValueError(f"jscc_teacher.frozen: of jscc-teacher, not of {self.system}")
+        if self.system != "rkd-sc" and self.init_from:
+            raise ValueError("init_from: of rkd-sc alone, not of a baseline")
+        if self.system != "rkd-sc" and self.teacher.codec and not frozen:
+            raise ValueError(
+                "teacher.codec: of rkd-sc, and of jscc-teacher with jscc_teacher.frozen=true"
+            )
         self._check_frozen()
         if self.init_from is not None and self.depths != "preset":
             raise ValueError("depths: init_from has depths of its own; set depths=preset")

@@ -92,6 +92,8 @@ def stage_identity(
         own["distillation"] = _without(content(distillation, DISTILLATION), "whitening", "rician_k")
         if "rician" in distillation.channels:
             own["distillation"]["rician_k"] = distillation.rician_k
+    if name == "jscc" and settings.jscc_teacher.frozen:
+        own["frozen"] = True
     follows = name in {"stage1", "stage2"} or (name == "search" and taught(settings))
     if follows and distillation.whitening is not None:
         own["whitening"] = distillation.whitening

@@ -109,6 +109,7 @@ class ThroughChannel(Stage):
             channel=ChannelSettings(
                 model=models[batch.choice(len(models), "model")],
                 rician_k=self._settings.rician_k,
+                equalizer=self._settings.equalizer,
             ),
             key=batch.key,
             first=batch.first,
@@ -155,6 +156,24 @@ class JsccStage(ThroughChannel):
 
     name = "jscc"
     uses_views = False
+
+    def __init__(
+        self,
+        prepare: Prepare,
+        link: TrainingLink,
+        settings: DistillationSettings,
+        *,
+        frozen: bool = False,
+    ) -> None:
+        super().__init__(prepare, link, settings)
+        self._frozen = frozen
+        if frozen:
+            link.transmitter.encoder.requires_grad_(False)
+
+    def start_epoch(self, key: EpochKey) -> None:
+        """A frozen encoder keeps its statistics too."""
+        super().start_epoch(key)
+        self.link.transmitter.encoder.train(not self._frozen)
 
     def forward(self, batch: Batch) -> Losses:
         """CE on what was received."""

@@ -38,7 +38,8 @@ class Teacher(nn.Module):
         if codec is not None:
             encoder, head = given_student(codec)
             self.encoder.load_state_dict(encoder.state_dict())
-            self.head.load_state_dict(head.linear.state_dict())
+            if head.linear.out_features == classes:  # of another data set there is no head
+                self.head.load_state_dict(head.linear.state_dict())
 
     def forward(self, images_B3SS: Tensor) -> tuple[Tensor, Tensor]:
         """Prepared images -> (features h_T (B, D), logits (B, T))."""

@@ -59,9 +59,10 @@ class TrainingLink(nn.Module):
         return self.send(self.transmitter.encoder(images_B3SS), conditions)
 
     def send(self, features_BD: Tensor, conditions: Conditions) -> LinkOutput:
-        """Send a batch through one draw of the channel, perfect CSI, zero forcing, a fade an image.
+        """Send a batch through one draw of the channel, perfect CSI, a fade an image.
 
-        The images are numbers `first`.. of the draw that `key` names.
+        The images are numbers `first`.. of the draw that `key` names. Fades are undone by the
+        channel's equaliser; without fading there is none.
         """
         device = features_BD.device
         channel, key, first = conditions.channel, conditions.key, conditions.first
@@ -69,10 +70,14 @@ class TrainingLink(nn.Module):
         symbols_BK = self.transmitter.channel_encoder(features_BD, snr_db_B)
         drawn = unit_draw(symbols_BK.shape, channel=channel, key=key, first=first)
         fading_B1, noise_BK = (value.to(device, non_blocking=True) for value in drawn)
-        noise_BK = noise_BK * torch.pow(10.0, -snr_db_B / 20.0).unsqueeze(1)
+        amplitude_B1 = torch.pow(10.0, -snr_db_B / 20.0).unsqueeze(1)
+        noise_BK = noise_BK * amplitude_B1
         real, imag = apply_channel(parts(symbols_BK), parts(fading_B1), parts(noise_BK))
         equalized_BK = equalize(
-            torch.complex(real, imag), fading_B1, method="zero_forcing", noise_power=0.0
+            torch.complex(real, imag),
+            fading_B1,
+            method="zero_forcing" if channel.model == "awgn" else channel.equalizer,
+            noise_power=amplitude_B1.square(),
         )
         come_B = conditions.come_B
         used_B = None if come_B is None else self._lengths[come_B].to(device)

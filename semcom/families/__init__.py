@@ -2,6 +2,7 @@
 
     rkd           the paper's system: semantic encoder, channel-aware transformer, task head
     jscc          its baselines, which send the feature itself
+    label         its bound: the transmitter classifies, and sends the class by a code
     kd_semcom     sentences by a transformer codec, eight symbols a token
     semnoma       images, of several users at once over one channel, or over a plain link
     torch-export  two programs of `torch.export`: any two modules of yours

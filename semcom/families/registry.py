@@ -15,6 +15,7 @@ OURS = {
     "semnoma": "semcom.families.semnoma:SEMNOMA",
     "torch-export": "semcom.families.exported:TORCH_EXPORT",
     "kd_semcom": "semcom.families.kd_semcom:KD_SEMCOM",
+    "label": "semcom.families.label:LABEL",
 }
 
 

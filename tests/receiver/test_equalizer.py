@@ -2,10 +2,18 @@
 
 from __future__ import annotations
 
+from typing import get_args
+
+import numpy as np
 import pytest
 import torch
 
-from receiver.equalizer import effective_csi, equalize
+from receiver.equalizer import effective_csi, equalize, equalize_arrays
+from receiver.symbol_weights import RIDGE
+from semcom.points import EqualizerMethod
+
+METHODS = get_args(EqualizerMethod)
+WEIGHING = ["unbiased_mmse", "regularized_zero_forcing"]
 
 
 def complex_randn(*shape: int, seed: int = 0) -> torch.Tensor:
@@ -17,7 +25,7 @@ SENT_BK = complex_randn(6, 9)
 FADING_B1 = complex_randn(6, 1, seed=1)
 
 
-@pytest.mark.parametrize("method", ["zero_forcing", "mmse"])
+@pytest.mark.parametrize("method", METHODS)
 def test_without_noise_the_symbols_come_back(method):
     equalized = equalize(FADING_B1 * SENT_BK, FADING_B1, method=method, noise_power=0.0)
     torch.testing.assert_close(equalized, SENT_BK, rtol=1e-4, atol=1e-5)
@@ -63,12 +71,12 @@ def test_mmse_errs_less_than_zero_forcing_over_fading_and_noise():
     assert errors[1] > 2
 
 
-@pytest.mark.parametrize("method", ["zero_forcing", "mmse"])
+@pytest.mark.parametrize("method", METHODS)
 def test_without_channel_state_symbols_stay_as_received(method):
     assert equalize(SENT_BK, None, method=method, noise_power=0.1) is SENT_BK
 
 
-@pytest.mark.parametrize("method", ["zero_forcing", "mmse"])
+@pytest.mark.parametrize("method", METHODS)
 @pytest.mark.parametrize("gain", [0.0, 1e-30, 1e-12, 1e-7])
 def test_deepest_fade_gives_finite_symbols(method, gain):
     estimate = torch.full((1, 1), gain, dtype=torch.complex64)
@@ -77,7 +85,7 @@ def test_deepest_fade_gives_finite_symbols(method, gain):
     assert torch.view_as_real(equalized).isfinite().all()
 
 
-@pytest.mark.parametrize("method", ["zero_forcing", "mmse"])
+@pytest.mark.parametrize("method", METHODS)
 def test_rows_do_not_meet(method):
     noise_power_B1 = torch.full((6, 1), 0.3)
     whole = equalize(SENT_BK, FADING_B1, method=method, noise_power=noise_power_B1)
@@ -105,7 +113,7 @@ def test_one_column_is_its_own_effective_state():
     assert torch.equal(effective_csi(FADING_B1), FADING_B1)
 
 
-@pytest.mark.parametrize("method", ["zero_forcing", "mmse"])
+@pytest.mark.parametrize("method", METHODS)
 def test_of_other_columns_the_mean_power_is_undone(method):
     taps_B3 = torch.tensor([[1 + 0j, 2j, -2 + 0j]], dtype=torch.complex64)
     effective = effective_csi(taps_B3)
@@ -115,3 +123,56 @@ def test_of_other_columns_the_mean_power_is_undone(method):
         equalize(received, taps_B3, method=method, noise_power=1.0),
         equalize(received, effective, method=method, noise_power=1.0),
     )
+
+
+@pytest.mark.parametrize("method", WEIGHING)
+def test_of_one_gain_per_codeword_both_are_zero_forcing_bit_for_bit(method):
+    received = FADING_B1 * SENT_BK + complex_randn(6, 9, seed=7)
+    forced, weighted = (
+        equalize(received, FADING_B1, method=each, noise_power=10.0)
+        for each in ("zero_forcing", method)
+    )
+    assert torch.equal(weighted, forced)
+
+
+@pytest.mark.parametrize("method", WEIGHING)
+def test_sent_symbols_arrive_with_factor_one_on_average_over_the_codeword(method):
+    fading_BK = complex_randn(6, 9, seed=5)
+    ones = torch.ones(6, 9, dtype=torch.complex64)
+    factors = equalize(fading_BK * ones, fading_BK, method=method, noise_power=3.0)
+    torch.testing.assert_close(factors.mean(dim=1), ones[:, 0])
+    assert (factors.real.std(dim=1) > 0.05).all()
+
+
+@pytest.mark.parametrize(("method", "added"), [(WEIGHING[0], 0.5), (WEIGHING[1], None)])
+def test_weights_are_those_of_the_formula(method, added):
+    fading, received = complex_randn(1, 9, seed=5), complex_randn(1, 9, seed=6)
+    power = fading.abs().square()
+    added = RIDGE * power.mean() if added is None else added
+    share = power / (power + added)
+    expected = received * fading.conj() / (power + added) / share.mean()
+    found = equalize(received, fading, method=method, noise_power=0.5)
+    torch.testing.assert_close(found, expected)
+
+
+def test_unbiased_mmse_errs_less_than_zero_forcing_over_a_gain_per_symbol():
+    sent, fading = complex_randn(2000, 32, seed=2), complex_randn(2000, 32, seed=3)
+    received = fading * sent + 0.5 * complex_randn(2000, 32, seed=4)
+    errors = {
+        method: float(
+            (equalize(received, fading, method=method, noise_power=0.25) - sent)
+            .abs().square().mean()
+        )
+        for method in METHODS
+    }  # fmt: skip
+    assert errors["mmse"] < errors["unbiased_mmse"] < errors["regularized_zero_forcing"]
+    assert errors["regularized_zero_forcing"] < 0.5 * errors["zero_forcing"]
+
+
+@pytest.mark.parametrize("method", WEIGHING)
+def test_codeword_of_no_gain_at_all_gives_finite_symbols(method):
+    csi = np.zeros((2, 9), dtype=np.complex64)
+    for snr_db in (-30.0, 60.0):
+        snrs = torch.full((2,), snr_db)
+        found = equalize_arrays(SENT_BK[:2].numpy(), csi, snr_db_N=snrs, method=method)
+        assert torch.view_as_real(found).isfinite().all()

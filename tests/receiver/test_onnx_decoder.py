@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import sys
+from typing import get_args
 
 import numpy as np
 import pytest
@@ -24,7 +25,7 @@ from semcom.architecture import (
 )
 from semcom.checkpoints import open_checkpoint
 from semcom.errors import CheckpointError, ConfigurationError
-from semcom.points import SNR_MAX_DB, SNR_MIN_DB
+from semcom.points import SNR_MAX_DB, SNR_MIN_DB, EqualizerMethod
 from semcom.settings import validate
 
 SHIPPED = ["cifar10", "cifar100", "shapes10", "shapes100", "shapes200", "tiny-imagenet"]
@@ -82,7 +83,7 @@ def twin_of(codec: ReceiverCodec) -> OnnxDecoder:
     return OnnxDecoder(codec.architecture, model, threads=1)
 
 
-@pytest.mark.parametrize("equalizing", ["zero_forcing", "mmse"])
+@pytest.mark.parametrize("equalizing", get_args(EqualizerMethod))
 @pytest.mark.parametrize("channel", CHANNELS)
 def test_graph_computes_what_torch_computes(channel, equalizing):
     codec = random_codec(CHANNELS[channel])
@@ -146,7 +147,7 @@ def test_same_frame_is_the_same_answer_each_time_and_may_not_be_written():
 
 @given(
     columns=st.sampled_from([0, 1, 2, 4, 8]),
-    method=st.sampled_from(["zero_forcing", "mmse"]),
+    method=st.sampled_from(get_args(EqualizerMethod)),
     seed=st.integers(0, 2**32 - 1),
     faded=st.booleans(),
 )
@@ -165,6 +166,20 @@ def test_equalizers_agree(columns, method, seed, faded):
     assert found.dtype == np.complex64
     scale = np.abs(expected).max(axis=1, keepdims=True)
     assert np.all(np.abs(found - expected) <= 1e-5 * scale)
+
+
+@given(
+    method=st.sampled_from(["unbiased_mmse", "regularized_zero_forcing"]),
+    seed=st.integers(0, 2**32 - 1),
+)
+def test_engines_weigh_a_gain_per_symbol_with_the_same_bits(method, seed):
+    symbols, csi, snrs = received(5, 8, 8, seed)
+    noise = numpy_equalizer.noise_power(snrs)
+    by_numpy = numpy_equalizer.equalize(symbols, csi, method=method, noise_power_B1=noise)
+    by_torch = equalizer.equalize_arrays(
+        symbols, csi, snr_db_N=torch.from_numpy(snrs), method=method
+    )
+    assert by_torch.numpy().tobytes() == by_numpy.tobytes()
 
 
 @pytest.mark.parametrize(

@@ -47,7 +47,7 @@ class TestSystemCurves:
         assert [curve.series for curve in curves][::2] == ["RKD-SC", "JSCC-student", "JSCC-teacher"]
         assert [curve.channel for curve in curves] == ["awgn", "rayleigh"] * 3
 
-    def test_seeds_are_pooled_into_one_interval(self, tmp_path):
+    def test_seeds_are_pooled_and_their_images_count_as_one_draw_each(self, tmp_path):
         run = read_run(evaluation(tmp_path, {"cat": "rkd-sc"}, seeds=(0, 1, 2)))
         curve = system_curves([run], ACCURACY)[0]
         points = [p for p in run.summary.points if p.channel == "awgn" and p.snr_db == -5]
@@ -55,8 +55,10 @@ class TestSystemCurves:
         correct = sum(point.score["correct"] for point in points)
         assert curve.points[0].score == {"items": 3 * 250, "correct": correct}
         low, high = curve.intervals[0]
-        single = ACCURACY.interval(points[0].score)
-        assert high - low < single[1] - single[0]
+        pooled, single = (
+            ACCURACY.interval(score) for score in (curve.points[0].score, points[0].score)
+        )
+        assert pooled[1] - pooled[0] < high - low <= 1.1 * (single[1] - single[0])
 
     def test_a_point_known_from_a_run_and_an_evaluation_counts_once(self, tmp_path):
         one = read_run(evaluation(tmp_path / "one", SYSTEMS))
@@ -154,6 +156,7 @@ class TestPage:
     def test_all_figures_lie_beside_it(self, compared):
         page, _ = compared
         assert sorted(path.name for path in page.parent.iterdir()) == [
+            "energy.png",
             "ratios.png",
             "report.html",
             "search-alpha-cifar10.png",
@@ -163,10 +166,17 @@ class TestPage:
 
     def test_has_a_section_for_each_kind(self, compared):
         _, text = compared
-        for title in ("Systems", "Compression ratio", "Search", "Footprint", "What was run"):
+        for title in (
+            "Systems",
+            "Energy and symbols",
+            "Compression ratio",
+            "Search",
+            "Footprint",
+            "What was run",
+        ):
             assert f"<h2>{title}</h2>" in text
         assert "one process" in text
-        assert text.count("<img") == 4
+        assert text.count("<img") == 5
 
     def test_escapes_what_others_wrote(self, compared):
         _, text = compared

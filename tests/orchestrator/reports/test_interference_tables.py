@@ -72,7 +72,11 @@ def test_a_cell_counts_links_and_seeds_together(run: StoredRun) -> None:
         total = merged(total, score)
     metric = run.summary.metrics[0]
     row = next(row for row in interference_tables([run])[0].rows if row[4] == "1")
-    assert row[5] == metric.printed(total)
+    value, interval = row[5].split(" (")
+    assert value == metric.number(metric.value(total))
+    low, high = map(float, interval.rstrip(")").split(" to "))
+    narrow = [100 * end for end in metric.interval(total)]
+    assert low < narrow[0] < narrow[1] < high  # both seeds meet the same images
 
 
 def test_runs_without_interference_have_no_such_table(tmp_path: Path) -> None:

@@ -240,6 +240,63 @@ def test_a_codec_that_does_not_fit_is_one_line(
 
 
 @pytest.mark.parametrize("system", ["jscc-student", "jscc-teacher"])
-def test_baselines_take_no_codec(system: Any, data_dir: Path, tmp_path: Path) -> None:
-    with pytest.raises(ConfigurationError, match="of rkd-sc alone"):
+def test_baselines_take_no_codec_but_a_frozen_teacher(
+    system: Any, data_dir: Path, tmp_path: Path
+) -> None:
+    with pytest.raises(ConfigurationError, match="jscc-teacher with jscc_teacher"):
         small_settings(data_dir, tmp_path, system=system, teacher={"codec": SHAPES10})
+    with pytest.raises(ConfigurationError, match="init_from: of rkd-sc alone"):
+        small_settings(data_dir, tmp_path, system=system, init_from=SHAPES10)
+
+
+def test_only_jscc_teacher_can_be_frozen(data_dir: Path, tmp_path: Path) -> None:
+    with pytest.raises(ConfigurationError, match="of jscc-teacher, not of jscc-student"):
+        small_settings(data_dir, tmp_path, system="jscc-student", jscc_teacher={"frozen": True})
+
+
+def frozen(data_dir: Path, work_dir: Path, **changes: Any) -> TrainingSettings:
+    """A JSCC-teacher whose encoder is the student of another data set."""
+    codec = SHAPES10.with_name("shapes100")
+    return small_settings(
+        data_dir,
+        work_dir,
+        system="jscc-teacher",
+        jscc_teacher={"frozen": True},
+        teacher={"codec": codec},
+        **changes,
+    )
+
+
+def test_frozen_teacher_of_another_data_set_learns_its_task_head_alone(
+    data_dir: Path, tmp_path: Path
+) -> None:
+    settings = frozen(data_dir, tmp_path)
+    codec = open_checkpoint(SHAPES10.with_name("shapes100"))
+    assert settings.architecture.encoder == codec.manifest.architecture.encoder
+    trained, told = train(settings)
+    assert told == [("teacher", True), ("jscc", True)]
+    encoder, head = given_student(codec)
+    for key, value in trained.link.transmitter.encoder.state_dict().items():
+        assert torch.equal(value, encoder.state_dict()[key]), key  # statistics of norms, too
+    weight = trained.link.receiver.head.linear.weight
+    assert weight.shape[0] == 10 != head.linear.out_features
+    started = Pipeline(settings, run_here())
+    started.stages["teacher"] = trained.stages["teacher"]
+    drawn = started._make_link().receiver.head.linear.weight
+    assert not torch.equal(weight, drawn)
+
+
+def test_frozen_and_tuned_teachers_are_two_artefacts_and_the_manifest_says_which(
+    data_dir: Path, tmp_path: Path
+) -> None:
+    trained, _ = train(frozen(data_dir, tmp_path))
+    made = export_codec(
+        trained, tmp_path / "codec", command="x", ranks=1, bf16=False,
+        report=lambda done, total: None,
+    )  # fmt: skip
+    record = made.manifest.training
+    assert record["jscc_teacher"] == {"frozen": True}
+    assert record["teacher"]["name"] == "shapes100"
+    assert "teacher_accuracy" not in record  # its head tells other classes
+    assert made.manifest.system == "jscc-teacher"
+    assert trained.stages["jscc"].identity["frozen"] is True

@@ -18,7 +18,7 @@ from semcom.architecture import (
     InputSpec,
 )
 from semcom.nn.image_input import prepare_images
-from semcom.points import ChannelModel, ChannelSettings
+from semcom.points import ChannelModel, ChannelSettings, EqualizerMethod
 
 
 def small_link(system: str = "rkd-sc") -> TrainingLink:
@@ -42,11 +42,12 @@ def small_link(system: str = "rkd-sc") -> TrainingLink:
 
 
 @pytest.mark.parametrize("system", ["rkd-sc", "jscc-student"])
+@pytest.mark.parametrize("equalizer", ["zero_forcing", "mmse"])
 @pytest.mark.parametrize("model", ["awgn", "rayleigh", "rician"])
 def test_training_link_gives_the_logits_of_the_deployed_path(
-    system: str, model: ChannelModel
+    system: str, model: ChannelModel, equalizer: EqualizerMethod
 ) -> None:
-    link, channel = small_link(system), ChannelSettings(model=model)
+    link, channel = small_link(system), ChannelSettings(model=model, equalizer=equalizer)
     images = np.random.default_rng(1).integers(0, 256, (16, 32, 32, 3), dtype=np.uint8)
     snr_db = 7.0
     snr_db_B = torch.full((16,), snr_db)
@@ -61,9 +62,9 @@ def test_training_link_gives_the_logits_of_the_deployed_path(
     draw = ChannelDraw(fading.numpy(), noise.numpy(), fading.numpy())
     served = link.receiver.decode(
         pass_through(symbols_BK, draw),
-        draw.csi_B1,
+        None if model == "awgn" else draw.csi_B1,
         snr_db_N=snr_db_B.numpy(),
-        equalizer="zero_forcing",
+        equalizer=equalizer,
     )
     np.testing.assert_allclose(served, trained, rtol=1e-4, atol=1e-5)
 

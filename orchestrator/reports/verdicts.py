@@ -1,0 +1,87 @@
+"""Verdicts on claims, each from an interval that excludes the alternative."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from math import sqrt
+from statistics import NormalDist, mean, stdev
+from typing import Literal
+
+from semcom.statistics import Z_95
+
+Verdict = Literal["reproduced", "refuted", "not distinguishable", "no fit comparison"]
+VERDICTS_NOTE = (
+    "Reproduced: the whole 95 % interval is at the paper's number or above. Refuted: the whole "
+    "interval is below it. Not distinguishable: it holds the paper's number. No fit comparison: a "
+    "side of it is not what the paper compares. Systems share images, which only narrows the true "
+    "interval of their ratio."
+)
+# Student's t at 95 %, two-sided, by degrees of freedom; beyond, that of the normal is near enough.
+T_95 = (12.706, 4.303, 3.182, 2.776, 2.571, 2.447, 2.365, 2.306, 2.262, 2.228)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Measured:
+    """A value and the ends of its 95 % interval; equal ends are of what is counted, not drawn."""
+
+    value: float
+    low: float
+    high: float
+
+    @property
+    def text(self) -> str:
+        """In percent, with its interval where it has one."""
+        shown = f"{100 * self.value:.2f} %"
+        if self.low == self.high:
+            return shown
+        return f"{shown} ({100 * self.low:.2f} to {100 * self.high:.2f})"
+
+
+def verdict_of(measured: Measured, at_least: float) -> Verdict:
+    """Return what a measurement says to the claim that a value is at least so large."""
+    if measured.low >= at_least:
+        return "reproduced"
+    return "refuted" if measured.high < at_least else "not distinguishable"
+
+
+def exactly(value: float) -> Measured:
+    """Return a value that was counted."""
+    return Measured(value=value, low=value, high=value)
+
+
+def relative_error(value: float, error: float, other: float, other_error: float) -> float:
+    """Return the standard error of value / other over their ratio, as if drawn apart."""
+    return sqrt((error / value) ** 2 + (other_error / other) ** 2)
+
+
+def least_of(ratios: Mapping[float, tuple[float, float]]) -> Measured:
+    """Return the least of several values, each with its standard error, by an interval over all.
+
+    Each has its share of the 5 % (Bonferroni): the least one is chosen among them.
+    """
+    z = NormalDist().inv_cdf(1.0 - 0.025 / len(ratios))
+    values = list(ratios.values())
+    return Measured(
+        value=min(value for value, _ in values),
+        low=min(value - z * error for value, error in values),
+        high=min(value + z * error for value, error in values),
+    )
+
+
+def around(value: float, error: float) -> Measured:
+    """Return a value with the interval of a normal estimate."""
+    return Measured(value=value, low=value - Z_95 * error, high=value + Z_95 * error)
+
+
+def saved_share(ours: Sequence[float], theirs: Sequence[float]) -> Measured | None:
+    """Return 1 - mean(ours) / mean(theirs) of a few seeds each; None of fewer than two."""
+    smallest = min(len(ours), len(theirs))
+    if smallest < 2:
+        return None
+    first, second = mean(ours), mean(theirs)
+    errors = [stdev(values) / sqrt(len(values)) for values in (ours, theirs)]
+    ratio = first / second
+    error = ratio * sqrt((errors[0] / first) ** 2 + (errors[1] / second) ** 2)
+    t = T_95[smallest - 2] if smallest - 2 < len(T_95) else Z_95
+    return Measured(value=1 - ratio, low=1 - ratio - t * error, high=1 - ratio + t * error)
