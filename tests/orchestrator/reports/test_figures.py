@@ -99,7 +99,8 @@ def ratios(systems, channels):
         RatioCurve(
             metric=ACCURACY, dataset="cifar10", system=f"system-{number}", channel=channel,
             points=[
-                RatioPoint(ratio=ratio, codec="c", found=points(number)[1]) for ratio in (0.2, 0.9)
+                RatioPoint(ratio=ratio, bandwidth_ratio=None, codec="c", found=points(number)[1])
+                for ratio in (0.2, 0.9)
             ],
         )
         for number in range(systems)
