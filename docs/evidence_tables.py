@@ -106,6 +106,29 @@ def energy_rows(dataset: str, channel: str) -> Rows:
     return ("energy per image over N0 (dB)", *heads), rows
 
 
+def frozen_rows() -> Rows:
+    """Return head and rows: RKD-SC beside a JSCC-teacher whose encoder is frozen, and what is left.
+
+    What is left is the share of its accuracy at the highest SNR.
+    """
+    found = pooled_results((REPRODUCING / "frozen-teacher" / RESULTS_CSV).read_text("utf-8"))
+    curves = {(series.system, series.channel): points for series, points in found.items()}
+    rows: list[list[str]] = []
+    for channel in BOUND_CHANNELS:
+        frozen = curves["jscc-teacher", channel]
+        highest = ACCURACY.value(frozen[-1].score)
+        for ours, other in zip(curves["rkd-sc", channel], frozen, strict=True):
+            left = 100 * ACCURACY.value(other.score) / highest
+            rows.append(
+                [
+                    channel_title(channel), f"{ours.snr_db:g}", ours.printed(ACCURACY),
+                    other.printed(ACCURACY), f"{left:.1f} %",
+                ]
+            )  # fmt: skip
+    head = "channel", "Es/N0 (dB)", "RKD-SC", "frozen JSCC-teacher", "left of its highest"
+    return head, rows
+
+
 class _Bound:
     """The bound of a shipped codec, whose classifier is as good as at the cleanest point."""
 

@@ -17,6 +17,7 @@ from docs.evidence_tables import (
     construction_rows,
     energy_rows,
     equalizer_rows,
+    frozen_rows,
     simulated_rows,
 )
 from docs.requirements import NEEDS, read_requirements
@@ -224,6 +225,7 @@ TABLES: dict[str, Callable[[], str]] = {
     "extras": extras,
     "energy-cifar10": lambda: _table(*energy_rows("cifar10", "awgn")),
     "construction": lambda: _table(("part", "is built as"), construction_rows()),
+    "frozen-teacher": lambda: _table(*frozen_rows()),
     "label-bounds": lambda: _table(*bound_rows()),
     "label-codec": lambda: _table(*simulated_rows()),
     "equalizers": lambda: _table(*equalizer_rows()),
