@@ -1,0 +1,70 @@
+"""A connection to a Ray cluster, and what Ray says in one line."""
+
+from __future__ import annotations
+
+import os
+import socket
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import ray
+from ray.exceptions import RayError
+
+from semcom.errors import ConfigurationError
+
+LOCAL = "ray"
+CLIENT = "ray://"
+CLIENT_PORT = 10001  # where a cluster takes drivers from elsewhere
+CONNECT_S = 10.0
+
+
+@contextmanager
+def connection(address: str) -> Iterator[None]:
+    """Connect to the cluster at an address, or start one here; left at the end.
+
+    Args:
+        address: `ray` for one that is started here, `ray://HOST[:PORT]`, or the address of one that
+            this machine is a node of, as `auto` or HOST:PORT.
+
+    Raises:
+        ConfigurationError: there is no cluster.
+    """
+    os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
+    os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
+    options: dict[str, Any] = {"log_to_driver": False, "logging_level": "error"}
+    if address == LOCAL:
+        options |= {"address": "local", "include_dashboard": False}
+    elif address.startswith(CLIENT):
+        host = address.removeprefix(CLIENT)
+        options["address"] = address if ":" in host else f"{address}:{CLIENT_PORT}"
+    else:
+        options["address"] = address
+    try:
+        check_answers(options["address"].removeprefix(CLIENT))
+        ray.init(**options)
+    except (OSError, RuntimeError, ValueError, RayError) as error:
+        raise ConfigurationError(
+            f"--on {address}: no cluster answers ({last_line(error)})"
+        ) from error
+    try:
+        yield
+    finally:
+        ray.shutdown()
+
+
+def check_answers(place: str) -> None:
+    """See that somebody listens at HOST:PORT: Ray itself would try for minutes.
+
+    Raises:
+        OSError: nobody does.
+    """
+    host, _, port = place.rpartition(":")
+    if host and port.isdecimal():
+        socket.create_connection((host, int(port)), timeout=CONNECT_S).close()
+
+
+def last_line(error: Exception) -> str:
+    """Return the last line of what Ray says at length."""
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    return (lines or [type(error).__name__])[-1][:200]
