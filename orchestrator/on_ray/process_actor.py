@@ -6,13 +6,16 @@ told. It keeps the process's keys and log in a folder that goes with it.
 
 from __future__ import annotations
 
+import os
+import shutil
 import signal
 import subprocess
 from collections.abc import Mapping
 from pathlib import Path
-from tempfile import TemporaryDirectory
+from tempfile import TemporaryDirectory, gettempdir
 from typing import Any, NamedTuple
 
+import psutil
 import ray
 
 from orchestrator.control.local_processes import (
@@ -25,6 +28,7 @@ from orchestrator.control.process_sections import ChannelPlace
 from semcom import sockets
 
 Files = Mapping[str, bytes]  # of a folder, by their paths in it
+PREFIX = "semcom-process-"  # of folders, before the actor's process id
 CHUNK_BYTES = 1 << 20  # of a log that is handed over at once
 STOP_S = 5.0
 
@@ -52,7 +56,8 @@ class ProcessActor:
 
     def __init__(self, keys: Files) -> None:
         """Take the files of the folder of keys; none where there are none."""
-        self._folder = TemporaryDirectory(prefix="semcom-process-")
+        remove_left()
+        self._folder = TemporaryDirectory(prefix=f"{PREFIX}{os.getpid()}-")
         self._log = (Path(self._folder.name) / "log.jsonl").open("w+b")
         self._keys = Path(self._folder.name) / "keys" if keys else None
         for name, content in keys.items():
@@ -80,7 +85,9 @@ class ProcessActor:
         """
         if number == self._number:
             return
-        self.stop()
+        if self._process is not None:  # all that it holds is sent again
+            self._process.kill()
+            self._process.wait()
         secure = {} if self._keys is None else {"security": {"keys": self._keys}}
         config = Path(self._folder.name) / "processes.yaml"
         config.write_bytes(process_file({role: {**section, **secure}}))
@@ -121,3 +128,11 @@ class ProcessActor:
         self.stop()
         self._log.close()
         self._folder.cleanup()
+
+
+def remove_left() -> None:
+    """Remove the folders, with keys, of actors that were killed on this node."""
+    for folder in Path(gettempdir()).glob(f"{PREFIX}*"):
+        owner = folder.name.removeprefix(PREFIX).partition("-")[0]
+        if owner.isdecimal() and not psutil.pid_exists(int(owner)):
+            shutil.rmtree(folder, ignore_errors=True)

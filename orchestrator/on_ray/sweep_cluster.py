@@ -29,7 +29,6 @@ class SweepCluster:
     """A cluster that is connected to; `ProcessCluster`."""
 
     settings: Scenario
-    keys: Path  # where keys are handed out from, one folder for each process
     placed: list[PlacedProcesses] = field(default_factory=list)
 
     def starter(self, control: str, folders: Folders) -> ProcessStarter:
@@ -48,10 +47,11 @@ class SweepCluster:
         """Return the files of keys that a process needs: its own secret, and what is public."""
         if self.settings.security is None:
             return {}
-        folder = self.keys / "handed-out" / peer
-        hand_out(self.settings.security.keys, folder, [Speaker(role, peer)])
-        files = (path for path in folder.rglob("*.yaml") if path.is_file())
-        return {str(path.relative_to(folder)): path.read_bytes() for path in files}
+        with TemporaryDirectory(prefix="semcom-keys-") as name:
+            folder = Path(name)
+            hand_out(self.settings.security.keys, folder, [Speaker(role, peer)])
+            files = (path for path in folder.rglob("*.yaml") if path.is_file())
+            return {str(path.relative_to(folder)): path.read_bytes() for path in files}
 
 
 @contextmanager
@@ -75,7 +75,7 @@ def sweep_cluster(address: str, scenario: Scenario) -> Iterator[SweepCluster]:
             peers += [Speaker("receiver", name) for name in scenario.receiver_names]
             make_keys(keys, peers)
             changes["security"] = SecuritySettings(keys=keys)
-        cluster = SweepCluster(scenario.model_copy(update=changes), Path(folder))
+        cluster = SweepCluster(scenario.model_copy(update=changes))
         with closing(cluster):
             yield cluster
 

@@ -16,21 +16,24 @@ from tests.integration.harness import eventually
 
 
 @contextmanager
-def cluster_of(nodes: int) -> Iterator[Any]:
-    """A Ray cluster on this machine, each node with one processor."""
+def cluster_of(nodes: int, *, head_cpus: int = 1) -> Iterator[Any]:
+    """A Ray cluster on this machine, each node with one processor and an address of its own."""
     from ray.cluster_utils import Cluster  # noqa: PLC0415 - not installed everywhere
 
     os.environ["RAY_USAGE_STATS_ENABLED"] = "0"
-    cluster = Cluster(
-        initialize_head=True,
-        head_node_args={"num_cpus": 1, "include_dashboard": False},
-    )
+    head = {"num_cpus": head_cpus, "include_dashboard": False, "node_ip_address": "127.0.0.2"}
+    cluster = Cluster(initialize_head=True, head_node_args=head)
     try:
-        for _ in range(nodes - 1):
-            cluster.add_node(num_cpus=1)
+        for number in range(nodes - 1):
+            add_node(cluster, number)
         yield cluster
     finally:
         cluster.shutdown()
+
+
+def add_node(cluster: Any, number: int = 0) -> Any:
+    """Add a node with one processor, its address that of its number."""
+    return cluster.add_node(num_cpus=1, node_ip_address=f"127.0.0.{3 + number}")
 
 
 @contextmanager
