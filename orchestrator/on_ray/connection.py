@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import socket
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -17,6 +18,7 @@ LOCAL = "ray"
 CLIENT = "ray://"
 CLIENT_PORT = 10001  # where a cluster takes drivers from elsewhere
 CONNECT_S = 10.0
+AUTHENTICATION = "RAY_AUTH_MODE"  # Ray's own setting; it is read when Ray is imported
 
 
 @contextmanager
@@ -42,15 +44,23 @@ def connection(address: str) -> Iterator[None]:
         options["address"] = address
     try:
         check_answers(options["address"].removeprefix(CLIENT))
-        ray.init(**options)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # what it warns of before it gives up is told below
+            ray.init(**options)
     except (OSError, RuntimeError, ValueError, RayError) as error:
-        raise ConfigurationError(
-            f"--on {address}: no cluster answers ({last_line(error)})"
-        ) from error
+        why = f"--on {address}: no cluster answers ({last_line(error)}){_hint(address)}"
+        raise ConfigurationError(why) from error
     try:
         yield
     finally:
         ray.shutdown()
+
+
+def _hint(address: str) -> str:
+    """Return what may help: a cluster that asks for a token does not say so to a client."""
+    if not address.startswith(CLIENT) or AUTHENTICATION in os.environ:
+        return ""
+    return f"; if it asks for a token, set {AUTHENTICATION}=token and RAY_AUTH_TOKEN"
 
 
 def check_answers(place: str) -> None:

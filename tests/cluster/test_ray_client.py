@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import os
+import secrets
 import socket
 import subprocess
 import sys
@@ -40,6 +41,14 @@ def free_port() -> int:
 
 @pytest.fixture(scope="module")
 def address() -> Iterator[str]:
+    """A cluster that asks for a token, as Ray does unless told otherwise."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("RAY_AUTH_MODE", "token")
+        patch.setenv("RAY_AUTH_TOKEN", secrets.token_hex(32))
+        yield from started()
+
+
+def started() -> Iterator[str]:
     client, gcs, dashboard = free_port(), free_port(), free_port()
     ray(
         "start", "--head", "--num-cpus=2", "--node-ip-address=127.0.0.2", f"--port={gcs}",
