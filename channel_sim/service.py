@@ -8,13 +8,14 @@ from collections import Counter
 from collections.abc import Sequence
 
 from channel_sim.broker import Broker
-from channel_sim.noise_engine import load_normals
+from channel_sim.noise_engine import load_normals, noise_rounding
 from channel_sim.passage import batches
 from channel_sim.sends import Arrived, Send
 from channel_sim.settings import BrokerSettings
 from semcom.errors import ProtocolError
 from semcom.frame_messages import ReceivedFrame, SymbolFrame, TaskResult
 from semcom.heartbeats import DEAD_AFTER_S, Attention, Heartbeats
+from semcom.host_reports import HostReporter
 from semcom.log_limit import KindLimit
 from semcom.messages import Hello, PointTable, Refusal, Welcome
 from semcom.security import Security
@@ -46,12 +47,15 @@ class ChannelService:
         self.peer = peer
         self.done = False
         self._telemetry = telemetry
+        normals = load_normals(settings.noise_engine)
+        self._host = HostReporter("channel", peer)
+        self._host.computed(noise_rounding(settings.noise_engine, normals))
         self._broker = Broker(
             new_instance(),
             dead_after_s=DEAD_AFTER_S,
             queue_frames=settings.queue_frames,
             queue_bytes=settings.queue_bytes,
-            normals=load_normals(settings.noise_engine),
+            normals=normals,
         )
         self._uplink = Endpoint.bind(settings.uplink, name="uplink", security=security)
         self._downlink = Endpoint.bind(
@@ -149,6 +153,8 @@ class ChannelService:
                     self._greet()  # at once: what waits for these points may use them now
             elif isinstance(message, Welcome):
                 self._heartbeats.heard("orchestrator")
+                self._host.met(message.instance)
+                self._host.send(self._control.send)
             return
         if endpoint is self._uplink and isinstance(message, SymbolFrame):
             at_s = endpoint.readable_s

@@ -43,6 +43,9 @@ class WatchedSweep:
         """Frames were recorded."""
         self.recorded.append((time.monotonic(), recorded))
 
+    def notice(self, text: str) -> None:
+        """Ignore it: all processes are on one host."""
+
     def waiting(self, roles: list[str]) -> None:
         """Ignore missing processes: the first frames wait for all."""
 

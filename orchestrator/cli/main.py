@@ -131,6 +131,10 @@ class ProgressBar:
         """Frames were recorded."""
         self._progress.update(self._bar, completed=recorded)
 
+    def notice(self, text: str) -> None:
+        """Print a line above the bar."""
+        console.print(f"note: {text}")
+
     def waiting(self, roles: list[str]) -> None:
         """Show which processes are missing."""
         note = f"waiting for {', '.join(roles)}" if roles else ""
