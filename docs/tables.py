@@ -52,7 +52,7 @@ FOR_EXTRA = {  # what runs on a host that has the extra
     "orchestrator": "`semcom`: sweeps, live systems, reports, data sets, keys",
     "training": "`semcom train`, `search`, `jobs`, `evaluate`, `footprint`, `bench`",
     "sionna": "the channel model `sionna`, where the channel runs",
-    "ray": "`semcom evaluate --on`, and each node of its cluster",
+    "ray": "`--on` of `semcom evaluate`, `sweep` and `jobs`, and each node of its cluster",
 }
 BLOCK = re.compile(r"(<!-- table: ([a-z0-9-]+) -->\n).*?(<!-- end of table -->)", re.S)
 

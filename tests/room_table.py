@@ -119,7 +119,10 @@ ALSO = {
     "orchestrator.datasets.parquet_files": ("pyarrow",),
     **{
         f"orchestrator.on_ray.{name}": ("ray",)
-        for name in ("connection", "placed_processes", "process_actor", "sweep_cluster", "units")
+        for name in (
+            *("connection", "placed_processes", "process_actor", "sweep_cluster"),
+            *("training_jobs", "units"),
+        )
     },
     "semcom.onnx.session": ("onnxruntime",),
     "semcom.onnx.graph": ("onnx",),

@@ -37,11 +37,8 @@ def connection(address: str) -> Iterator[None]:
     options: dict[str, Any] = {"log_to_driver": False, "logging_level": "error"}
     if address == LOCAL:
         options |= {"address": "local", "include_dashboard": False}
-    elif address.startswith(CLIENT):
-        host = address.removeprefix(CLIENT)
-        options["address"] = address if ":" in host else f"{address}:{CLIENT_PORT}"
     else:
-        options["address"] = address
+        options["address"] = client_address(address)
     try:
         check_answers(options["address"].removeprefix(CLIENT))
         with warnings.catch_warnings():
@@ -54,6 +51,12 @@ def connection(address: str) -> Iterator[None]:
         yield
     finally:
         ray.shutdown()
+
+
+def client_address(address: str) -> str:
+    """Return an address with its port, where it is that of a client's server without one."""
+    host = address.removeprefix(CLIENT)
+    return f"{address}:{CLIENT_PORT}" if host != address and ":" not in host else address
 
 
 def _hint(address: str) -> str:
