@@ -55,7 +55,8 @@ monitoring: $(VENV)/.all
 
 # docs/performance.md anew: every benchmark, its tables and its picture. Keep the machine quiet.
 performance: $(VENV)/.all
-	$(BIN)/semcom bench run all --rounds 5 --out docs/performance
+	$(INSTALL) -e '.[ray]'
+	$(BIN)/semcom bench run all cluster --rounds 5 --out docs/performance
 	$(BIN)/semcom bench report docs/performance
 	$(BIN)/python -m docs.tables
 

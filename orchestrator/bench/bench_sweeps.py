@@ -93,7 +93,7 @@ def swept(scenario: Scenario, folders: Folders) -> WatchedSweep:
     with tempfile.TemporaryDirectory() as name, weighed(watched.peak_mib):
         folder = Path(name) / scenario.name
         options = RunOptions(report=None)
-        codecs = _with_drawn_classes(folders, Path(name) / "codecs")
+        codecs = with_drawn_classes(folders, Path(name) / "codecs")
         renamed = folders.model_copy(update={"codecs": codecs})
         run_sweep(scenario, folder, folders=renamed, watcher=watcher, options=options)
         with open_ledger(folder) as ledger:
@@ -101,7 +101,7 @@ def swept(scenario: Scenario, folders: Folders) -> WatchedSweep:
     return watched
 
 
-def _with_drawn_classes(folders: Folders, root: Path) -> Path:
+def with_drawn_classes(folders: Folders, root: Path) -> Path:
     """Copy the codec to `root` and give its classes the names of the drawn ones.
 
     A plan refuses a codec that answers other classes than the data set has. Here only the time

@@ -22,12 +22,13 @@ AUTHENTICATION = "RAY_AUTH_MODE"  # Ray's own setting; it is read when Ray is im
 
 
 @contextmanager
-def connection(address: str) -> Iterator[None]:
+def connection(address: str, *, cpus: int | None = None) -> Iterator[None]:
     """Connect to the cluster at an address, or start one here; left at the end.
 
     Args:
         address: `ray` for one that is started here, `ray://HOST[:PORT]`, or the address of one that
             this machine is a node of, as `auto` or HOST:PORT.
+        cpus: of one that is started here; those of this machine if left out.
 
     Raises:
         ConfigurationError: there is no cluster.
@@ -36,7 +37,7 @@ def connection(address: str) -> Iterator[None]:
     os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
     options: dict[str, Any] = {"log_to_driver": False, "logging_level": "error"}
     if address == LOCAL:
-        options |= {"address": "local", "include_dashboard": False}
+        options |= {"address": "local", "include_dashboard": False, "num_cpus": cpus}
     else:
         options["address"] = client_address(address)
     try:

@@ -68,13 +68,15 @@ class RayCluster:
 
 
 @contextmanager
-def connected(address: str, threads: int) -> Iterator[RayCluster]:
+def connected(address: str, threads: int, *, workers: int | None = None) -> Iterator[RayCluster]:
     """Connect to the cluster at an address, see `connection`; units compute with `threads`.
+
+    A cluster that is started here has so many `workers`, as many as processors if left out.
 
     Raises:
         ConfigurationError: there is no cluster.
     """
-    with connection(address):
+    with connection(address, cpus=None if workers is None else workers * threads):
         yield RayCluster(threads=threads)
 
 
