@@ -47,15 +47,13 @@ class ChannelService:
         self.peer = peer
         self.done = False
         self._telemetry = telemetry
-        normals = load_normals(settings.noise_engine)
-        self._host = HostReporter("channel", peer)
-        self._host.computed(noise_rounding(settings.noise_engine, normals))
+        self._host = HostReporter("channel", peer, noise_rounding(settings.noise_engine))
         self._broker = Broker(
             new_instance(),
             dead_after_s=DEAD_AFTER_S,
             queue_frames=settings.queue_frames,
             queue_bytes=settings.queue_bytes,
-            normals=normals,
+            normals=load_normals(settings.noise_engine),
         )
         self._uplink = Endpoint.bind(settings.uplink, name="uplink", security=security)
         self._downlink = Endpoint.bind(
@@ -133,15 +131,9 @@ class ChannelService:
             return
         run = self._broker.points.latest
         known = 0 if run is None else self._broker.points.count(run)
-        self._control.send(
-            Hello(
-                role="channel",
-                peer=self.peer,
-                instance=self._broker.instance,
-                run=run,
-                points=known,
-            )
-        )
+        own = self._broker.instance
+        hello = Hello(role="channel", peer=self.peer, instance=own, run=run, points=known)
+        self._control.send(hello)
 
     def _dispatch(self, endpoint: Endpoint, received: Received) -> None:
         message, now_s = received.message, time.monotonic()
@@ -153,8 +145,7 @@ class ChannelService:
                     self._greet()  # at once: what waits for these points may use them now
             elif isinstance(message, Welcome):
                 self._heartbeats.heard("orchestrator")
-                self._host.met(message.instance)
-                self._host.send(self._control.send)
+                self._host.met(message.instance, self._control.send)
             return
         if endpoint is self._uplink and isinstance(message, SymbolFrame):
             at_s = endpoint.readable_s

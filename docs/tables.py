@@ -12,6 +12,8 @@ from functools import partial
 from pathlib import Path
 
 from docs.command_pages import commands_by_section
+from docs.on_paper import HEAD as HEAD_ON_PAPER
+from docs.on_paper import on_paper
 from docs.requirements import NEEDS, read_requirements
 from docs.results_tables import frame_columns, ledger_tables, result_columns, task_columns
 from docs.settings_tables import HEAD, MODELS, settings_rows
@@ -112,7 +114,10 @@ def targets() -> str:
 
 def benchmark(name: str) -> str:
     """What a benchmark measured."""
-    (figures,) = (each for each in read_figures(PERFORMANCE) if each.name == name)
+    found = [each for each in read_figures(PERFORMANCE) if each.name == name]
+    if not found:
+        return f"Not measured yet: `semcom bench run {name} --out docs/performance`.\n"
+    (figures,) = found
     table = figures.table()
     return f"{_report_table(table)}\n{table.note}\n"
 
@@ -212,6 +217,8 @@ TABLES: dict[str, Callable[[], str]] = {
     "footprints": footprints,
     **{f"settings-{name}": partial(settings, name) for name in MODELS},
     **{f"bench-{path.stem}": partial(benchmark, path.stem) for path in PERFORMANCE.glob("*.json")},
+    "bench-cluster": lambda: benchmark("cluster"),
+    "cluster-on-paper": lambda: _table(HEAD_ON_PAPER, on_paper(read_figures(PERFORMANCE))),
     **{f"claims-{path.name}": partial(claims, path) for path in REPRODUCING.glob("*/")},
     **{f"ratios-{path.name}": partial(ratios, path) for path in REPRODUCING.glob("*-ratios/")},
     **{f"depths-{path.name}": partial(depths, path) for path in REPRODUCING.glob("*-depths/")},

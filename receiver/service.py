@@ -170,7 +170,7 @@ class ReceiverService:
         elif isinstance(message, Welcome):
             self._heartbeats.heard("channel" if endpoint is self._downlink else "orchestrator")
             if endpoint is self._control:
-                self._host.met(message.instance)
+                self._host.met(message.instance, self._control.send)
         elif isinstance(message, Refusal):
             self._telemetry.count("semcom_messages_refused_total", 1, message.reason)
         else:

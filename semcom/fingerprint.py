@@ -94,7 +94,7 @@ class Origin(BaseModel):
 
 @dataclass(frozen=True)
 class EngineRounding:
-    """How an engine rounds on this host.
+    """Rounding of an engine on this host.
 
     Attributes:
         engine: its name.

@@ -185,7 +185,7 @@ class TransmitterService:
         message = received.message
         if isinstance(message, Welcome):
             self._heartbeats.heard("orchestrator")
-            self._host.met(message.instance)
+            self._host.met(message.instance, self._control.send)
             self._greeted = True
         elif isinstance(message, Assignment):
             if message.run != self._run:

@@ -15,6 +15,7 @@ from pathlib import Path
 import yaml
 
 from orchestrator.bench.bench_sweeps import CODEC, DATASET, with_drawn_classes
+from orchestrator.bench.cluster_bench_names import BYTES, FRAME_IMAGES, RECORDED, UNIT_FRAMES
 from orchestrator.bench.figures import Figures, Row, Target, machine
 from orchestrator.evaluation.on_cluster import run_on_cluster
 from orchestrator.on_ray.units import connected
@@ -28,16 +29,14 @@ from semcom.children import run_module, run_program
 from semcom.errors import ProcessFailedError, SemcomError
 
 PARTS = 10
-LINKS = 4
+LINKS = 8
 POINTS = 60
 IMAGES = 1000  # of each link
 TOGETHER_S = 0.05  # between records of one unit
-FRAME_IMAGES = 20
 IMPORTS = {  # of a command, and of the process that evaluates for it
     "command": "orchestrator.cli.main",
     "process": "orchestrator.training.evaluation_process",
 }
-UNIT_FRAMES = 500  # of one transaction, as a unit comes back
 SINGLE_FRAMES = 500  # that are committed one by one, as frames of a slow link
 
 
@@ -70,7 +69,7 @@ def bench_cluster(rounds: int, folders: Folders) -> Figures:
 
 @dataclass
 class _Place:
-    """Where everything of the benchmark lies, and what is evaluated."""
+    """Folders of the benchmark, and the plan that is evaluated."""
 
     root: Path
     folders: Folders
@@ -135,7 +134,7 @@ def _round(place: _Place, number: int) -> Row:
     computing = whole - imports["command"] - imports["process"]
     in_parts = parts - (PARTS + 1) * imports["command"] - PARTS * imports["process"]
     one, two = (_frames_per_second(place, folder / f"{count}", count) for count in (1, 2))
-    unit, single = _ledger(folder / "w", folder)
+    unit, single, size = _ledger(folder / "w", folder)
     return {
         "whole, CPU s": whole,
         f"{PARTS} parts and merge, CPU s": parts,
@@ -144,8 +143,9 @@ def _round(place: _Place, number: int) -> Row:
         "one worker, frames/s": one,
         "two workers, frames/s": two,
         "two workers over one": two / one,
-        f"ledger, frames/s in units of {UNIT_FRAMES}": unit,
+        RECORDED: unit,
         "ledger, commits/s of one frame": single,
+        BYTES: size,
     }
 
 
@@ -194,8 +194,8 @@ def _frames_per_second(place: _Place, folder: Path, workers: int) -> float:
     return rate.per_second(workers)
 
 
-def _ledger(finished: Path, folder: Path) -> tuple[float, float]:
-    """Return frames a second of units that are recorded whole, and of frames one by one."""
+def _ledger(finished: Path, folder: Path) -> tuple[float, float, float]:
+    """Return frames a second of whole units and of frames one by one, and bytes of a frame."""
     with open_ledger(finished) as ledger:
         rows = list(ledger.rows())
         plan, tasks = ledger.plan, ledger.tasks
@@ -223,4 +223,4 @@ def _ledger(finished: Path, folder: Path) -> tuple[float, float]:
         unit = per_second(ledger, units)
     with new("single") as ledger:
         single = per_second(ledger, [[row] for row in rows[:SINGLE_FRAMES]])
-    return unit, single
+    return unit, single, (folder / "units" / LEDGER).stat().st_size / len(rows)

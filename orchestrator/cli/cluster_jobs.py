@@ -35,7 +35,7 @@ def list_cluster_jobs(address: str) -> None:
 
 
 def watch_cluster_jobs(address: str, job_id: str | None) -> int:
-    """Say how jobs go on until they end; the first exit code that is not 0, or 0."""
+    """Print the states of jobs until they end; return the first exit code that is not 0, or 0."""
     jobs = cluster_jobs(address)
     chosen = [each for each in jobs.all() if not each.ended] if job_id is None else []
     chosen = [jobs.job(job_id)] if job_id is not None else chosen

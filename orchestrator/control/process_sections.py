@@ -1,4 +1,4 @@
-"""What the processes of a shard are told: the sections of their process file."""
+"""Sections of the process file of a shard, one for each role."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ Sections = Mapping[str, Mapping[str, Any]]  # by role
 
 
 class ChannelPlace(NamedTuple):
-    """Where a channel listens.
+    """Addresses at which a channel listens.
 
     Attributes:
         bound: address of its own host that its sockets are bound to.

@@ -199,7 +199,7 @@ class ControlService:
                 for peer in self._peers.receivers_at(sender):
                     self._work.codec_report(peer, message)
             case HostReport():
-                self._take_host(message)
+                self._work.host_report(message)
             case Failure():
                 self._take_failure(message)
             case Refusal():
@@ -229,14 +229,6 @@ class ControlService:
         lacking = self._work.lacks(hello)
         self.send(self._work.moves(hello))
         return [welcome, *lacking]
-
-    def _take_host(self, report: HostReport) -> None:
-        """Only a process of this run computes its answers."""
-        if report.role == "transmitter" and (
-            report.peer not in self._work.links or report.peer in self.bystanders
-        ):
-            return
-        self._work.host_report(report)
 
     def _take_failure(self, message: Failure) -> None:
         """Only a process of this run can spoil it."""

@@ -68,10 +68,10 @@ def _hint(address: str) -> str:
 
 
 def check_answers(place: str) -> None:
-    """See that somebody listens at HOST:PORT: Ray itself would try for minutes.
+    """See that a server listens at HOST:PORT: Ray itself would try for minutes.
 
     Raises:
-        OSError: nobody does.
+        OSError: none does.
     """
     host, _, port = place.rpartition(":")
     if host and port.isdecimal():

@@ -81,7 +81,7 @@ class PlacedProcesses:
         return self._settings.ports.uplink, self._settings.ports.downlink
 
     def section(self, role: LaunchedRole, shard: int) -> Mapping[str, Any] | None:
-        """Return what a process is told; None while nobody knows where its channel listens."""
+        """Return what a process is told; None until its channel has a place."""
         place = self.places.get(shard)
         if place is None:
             return None

@@ -1,8 +1,8 @@
 """`semcom evaluate --on ray`: the units of an evaluation as tasks of a Ray cluster.
 
-The driver's ledger is the only state: a unit is recorded as soon as
-it comes back, so the same command goes on after whatever ended the driver, and a task that a lost
-node took along is tried again elsewhere.
+The driver's ledger is the only state: a unit is recorded as soon as it comes back, so the same
+command resumes after whatever ended the driver, and a task that a lost node took along is tried
+again elsewhere.
 """
 
 from __future__ import annotations

@@ -93,7 +93,7 @@ class RunOptions:
 
     `resume`: continue a run that is there. `launch`: start the processes here; else they are
     started elsewhere and dial in. `cluster`: connects to one whose nodes run them; a run that is
-    there is then resumed, so that the same command goes on with it. `report`: draws the report, if
+    there is then resumed, so that the same command resumes it. `report`: draws the report, if
     one is wanted. `command`: the words that resume it, see `orchestrator.results.resumption`.
     """
 

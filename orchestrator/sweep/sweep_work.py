@@ -125,6 +125,8 @@ class SweepWork:
 
     def host_report(self, report: HostReport) -> None:
         """Remember the host, and say so where it rounds otherwise than another."""
+        if report.role == "transmitter" and report.peer not in self.links:
+            return  # of another run
         origin = self._hosts.take(report)
         if origin is None:
             return

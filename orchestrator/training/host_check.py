@@ -38,7 +38,7 @@ class Host:
         given: whether `--local-addr` named that.
         own: whether it has that address.
         port: where it answers with `nonce`.
-        nonce: drawn, so that nobody else is taken for it.
+        nonce: drawn, so that no other program is taken for it.
     """
 
     name: str
@@ -135,7 +135,7 @@ def _reaches(host: Host) -> bool:
 
 @contextmanager
 def _answering() -> Iterator[tuple[int, str]]:
-    """Answer whoever connects, on a thread; the port and the answer."""
+    """Answer every connection, on a thread; yields the port and the answer."""
     nonce = secrets.token_hex(NONCE_BYTES)
     with socket.create_server(("", 0), backlog=128) as server:
 

@@ -115,13 +115,13 @@ def _reach_store(
     """Keep the store, or find the host that does.
 
     Raises:
-        ConfigurationError: nobody keeps one.
+        ConfigurationError: no host keeps one.
     """
     try:
         return create_backend(parameters)
     except RendezvousConnectionError as error:
         if not parameters.get_as_bool("is_host"):
-            raise not_met(f"nobody keeps the store at {parameters.endpoint}") from error
+            raise not_met(f"no host keeps the store at {parameters.endpoint}") from error
     # Another one keeps it: this host was given the other's address, as both will be told.
     parameters.config["is_host"] = "false"
     return _reach_store(parameters)

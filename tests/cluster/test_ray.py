@@ -93,7 +93,7 @@ def test_ctrl_c_cancels_and_says_how_to_go_on(
         printed, _ = process.communicate(timeout=60)
     assert process.returncode == 130, printed
     assert f"--on {cluster.address}" in printed
-    assert "go on with: semcom evaluate" in printed
+    assert "resume with: semcom evaluate" in printed
     assert recorded(folder) < FRAMES * POINTS
 
 

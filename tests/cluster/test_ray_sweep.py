@@ -129,7 +129,7 @@ def test_a_receiver_gets_an_accelerator_where_the_scenario_says_so() -> None:
     assert actor_options("channel", "cpu")["max_restarts"] == -1
     settings = SystemSettings(name="s", device="cuda:1")
     placed = PlacedProcesses(settings, "tcp://127.0.0.1:1", Folders(), keys=lambda *_: {})
-    assert placed.section("receiver", 0) is None, "nobody knows where the channel listens"
+    assert placed.section("receiver", 0) is None, "its channel has no place yet"
     placed.places[0] = ChannelPlace("127.0.0.3", "127.0.0.3", 1, 2)
     section = placed.section("receiver", 0)
     assert section is not None

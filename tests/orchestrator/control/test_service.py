@@ -19,7 +19,6 @@ from semcom.errors import (
     SemcomError,
     StorageError,
 )
-from semcom.fingerprint import own_origin
 from semcom.heartbeats import DEAD_AFTER_S
 from semcom.messages import (
     Arithmetic,
@@ -40,7 +39,6 @@ from semcom.sockets import Received
 from semcom.telemetry import Telemetry
 from tests.orchestrator.live.streaming import INSTANCE
 from tests.orchestrator.live.test_arithmetic import Wire
-from tests.orchestrator.parts import rounding
 
 RUN, LINK, DIGEST = "run.01", "a", "ab" * 32
 PLANNED = Arithmetic(threads=1, decoding="exact")
@@ -245,14 +243,6 @@ def test_who_computes_otherwise_is_told_of_once_and_may_end_the_run(control):
         assert len(control.greets("receiver", "r", arithmetic=other)) == 1
     assert [call[:2] for call in control.work.calls] == [("other_arithmetic", "r")]
     assert control.service.failure is control.work.ends_with
-
-
-def test_only_hosts_of_this_runs_processes_are_taken(control):
-    origin = own_origin({"receiver": rounding("AVX2")})
-    report = HostReport(role="receiver", peer="r", origin=origin)
-    control.says(report)
-    control.says(report.model_copy(update={"role": "transmitter", "peer": "of another run"}))
-    assert control.work.calls == [("host_report", "r")]
 
 
 def test_a_failure_ends_the_run_where_the_work_says_so_and_the_first_one_counts(control):
