@@ -13,6 +13,7 @@ import ray
 from ray.exceptions import RayError
 
 from semcom.errors import ConfigurationError
+from semcom.stop_signals import keeping_answers
 
 LOCAL = "ray"
 CLIENT = "ray://"
@@ -42,7 +43,7 @@ def connection(address: str, *, cpus: int | None = None) -> Iterator[None]:
         options["address"] = client_address(address)
     try:
         check_answers(options["address"].removeprefix(CLIENT))
-        with warnings.catch_warnings():
+        with warnings.catch_warnings(), keeping_answers():
             warnings.simplefilter("ignore")  # what it warns of before it gives up is told below
             ray.init(**options)
     except (OSError, RuntimeError, ValueError, RayError) as error:

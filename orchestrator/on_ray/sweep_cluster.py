@@ -22,6 +22,7 @@ from semcom.settings import SecuritySettings
 from semcom.speakers import Speaker
 
 LOOPBACK = "127."
+ANY_ADDRESS = ("*", "0.0.0.0")
 
 
 @dataclass(frozen=True)
@@ -33,7 +34,9 @@ class SweepCluster:
 
     def starter(self, control: str, folders: Folders) -> ProcessStarter:
         """Return what places processes, which dial the orchestrator at `control`."""
-        host, port = address_to_nodes(), control.rpartition(":")[2]
+        host, _, port = control.removeprefix("tcp://").rpartition(":")
+        if host in ANY_ADDRESS:
+            host = address_to_nodes()
         placed = PlacedProcesses(self.settings, f"tcp://{host}:{port}", folders, keys=self._keys_of)
         self.placed.append(placed)
         return placed

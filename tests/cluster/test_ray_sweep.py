@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import json
+import signal
 import subprocess
 from pathlib import Path
 from typing import Any
@@ -101,6 +102,21 @@ def test_a_driver_that_is_killed_goes_on_with_the_same_command(
     assert held <= frames(folder), "what was committed was not computed again"
     log = (folder / "logs" / "receiver-1.jsonl").read_text()
     assert '"encrypted": true' in log, "the driver hands out keys"
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_lets_frames_finish_and_says_how_to_resume(
+    number: signal.Signals, scenario: Path, workplace: Path, tmp_path: Path
+) -> None:
+    folder = tmp_path / "run"
+    with driver(scenario, folder, "ray", workplace, command="sweep") as process:
+        begun(folder, process)
+        process.send_signal(number)
+        printed, _ = process.communicate(timeout=60)
+    assert process.returncode == 128 + number, printed
+    assert "resume with: semcom sweep" in printed
+    assert "--on ray" in printed
+    assert 0 < recorded(folder) < FRAMES
 
 
 def frames(folder: Path) -> set[tuple[object, ...]]:
