@@ -30,7 +30,7 @@ from semcom.errors import ProcessFailedError, SemcomError
 
 PARTS = 10
 LINKS = 8
-POINTS = 60
+POINTS = 150
 IMAGES = 1000  # of each link
 TOGETHER_S = 0.05  # between records of one unit
 IMPORTS = {  # of a command, and of the process that evaluates for it
@@ -82,7 +82,7 @@ class _Place:
             "links": {
                 f"edge-{number}": {"dataset": DATASET, "codec": CODEC} for number in range(LINKS)
             },
-            "snr_db": [each / 2 - 10 for each in range(POINTS)],
+            "snr_db": [each / 5 - 10 for each in range(POINTS)],
             "images": IMAGES,
             "frame_images": FRAME_IMAGES,
         }

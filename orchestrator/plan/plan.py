@@ -10,7 +10,7 @@ from pathlib import Path
 
 from pydantic import Field
 
-from orchestrator.plan.catalog import Catalog
+from orchestrator.plan.catalog import Catalog, VerifiedCodecs, VerifiedOnce
 from orchestrator.plan.groups import PlannedGroup, check_codec_links, plan_group
 from orchestrator.plan.interference_points import interference_points
 from orchestrator.plan.scenario import Scenario, Threads, arithmetic_of
@@ -130,6 +130,7 @@ def make_plan(scenario: Scenario, *, run: str, data_dir: Path, catalog: Catalog)
         ConfigurationError: a data set is missing, or does not fit the codec.
         CheckpointError: a codec is missing or cannot be trusted.
     """
+    codecs = VerifiedOnce(catalog)
     links = {
         name: plan_link(
             name,
@@ -138,7 +139,7 @@ def make_plan(scenario: Scenario, *, run: str, data_dir: Path, catalog: Catalog)
             images=scenario.images,
             frame_images=scenario.frame_images,
             data_dir=data_dir,
-            catalog=catalog,
+            catalog=codecs,
         )
         for name, link in scenario.links.items()
     }
@@ -147,7 +148,7 @@ def make_plan(scenario: Scenario, *, run: str, data_dir: Path, catalog: Catalog)
     together = {link: it.received_together for it in groups.values() for link in it.links}
     for name, link in links.items():
         for codec in link.codecs:
-            manifest = catalog.verified(codec.name).manifest
+            manifest = codecs.verified(codec.name).manifest
             wanted = together.get(name, 1)
             check_codec_links(name, codec.name, wanted=wanted, served=manifest.links)
             for setting in ("engine", "receiver_engine"):
@@ -210,7 +211,7 @@ def plan_link(
     images: int | None,
     frame_images: int,
     data_dir: Path,
-    catalog: Catalog,
+    catalog: VerifiedCodecs,
 ) -> PlannedLink:
     """Pin a link's data set and codecs, and see that they fit each other.
 
@@ -244,7 +245,7 @@ def plan_link(
 
 
 def _plan_codec(
-    link: str, codec: str, dataset: DatasetManifest, *, frame_images: int, catalog: Catalog
+    link: str, codec: str, dataset: DatasetManifest, *, frame_images: int, catalog: VerifiedCodecs
 ) -> PlannedCodec:
     manifest = catalog.verified(codec).manifest
     _check_items(link, codec, manifest, dataset)
