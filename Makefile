@@ -55,7 +55,8 @@ monitoring: $(VENV)/.all
 
 # docs/performance.md anew: every benchmark, its tables and its picture. Keep the machine quiet.
 performance: $(VENV)/.all
-	$(BIN)/semcom bench run all --rounds 5 --out docs/performance
+	$(INSTALL) -e '.[ray]'
+	$(BIN)/semcom bench run all cluster --rounds 5 --out docs/performance
 	$(BIN)/semcom bench report docs/performance
 	$(BIN)/python -m docs.tables
 
@@ -82,8 +83,8 @@ wheel: $(VENV)/.dev
 test-compose: $(VENV)/.dev
 	$(BIN)/python -m pytest -m compose -v tests/compose
 
-# Evaluations on clusters of two nodes on this machine, with nodes and drivers that are lost: Ray's, and
-# Slurm's where Debian's slurm-wlm is installed.
+# Evaluations, sweeps and trainings on clusters on this machine, with nodes and drivers that are lost: Ray's,
+# and Slurm's where Debian's slurm-wlm is installed.
 test-cluster: $(VENV)/.dev
 	$(INSTALL) -e '.[ray]'
 	$(BIN)/python -m pytest -m cluster -v tests/cluster

@@ -5,12 +5,16 @@ numba is imported only where it is asked for: it takes time and memory to start.
 
 from __future__ import annotations
 
+import hashlib
+from importlib.metadata import version
+
 import numpy as np
 
 from channel_sim import noise
 from channel_sim.noise import ComplexArray, Items, Normals
 from semcom.errors import ConfigurationError
 from semcom.extras import needed_by
+from semcom.fingerprint import EngineRounding
 from semcom.settings import NoiseEngine
 
 PROBE = [Items((2**64 - 1, 2**63 + 12345), 7, 40), Items((1, 2), 2**31 - 1, 1)]
@@ -34,6 +38,17 @@ def load_normals(engine: NoiseEngine) -> Normals:
             "(__pycache__), or set noise_engine: numpy"
         )
     return normals
+
+
+def noise_rounding(engine: NoiseEngine) -> EngineRounding:
+    """Return how an engine draws known noise here: the same on every machine and by each engine."""
+    return EngineRounding(
+        engine=engine,
+        version=version(engine),
+        kernels="any: its operations are exact",
+        rounding=hashlib.sha256(_bits(load_normals(engine)).tobytes()).hexdigest(),
+        threads=1,
+    )
 
 
 def _bits(normals: Normals) -> np.ndarray[tuple[int, ...], np.dtype[np.uint64]]:

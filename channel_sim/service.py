@@ -8,13 +8,14 @@ from collections import Counter
 from collections.abc import Sequence
 
 from channel_sim.broker import Broker
-from channel_sim.noise_engine import load_normals
+from channel_sim.noise_engine import load_normals, noise_rounding
 from channel_sim.passage import batches
 from channel_sim.sends import Arrived, Send
 from channel_sim.settings import BrokerSettings
 from semcom.errors import ProtocolError
 from semcom.frame_messages import ReceivedFrame, SymbolFrame, TaskResult
 from semcom.heartbeats import DEAD_AFTER_S, Attention, Heartbeats
+from semcom.host_reports import HostReporter
 from semcom.log_limit import KindLimit
 from semcom.messages import Hello, PointTable, Refusal, Welcome
 from semcom.security import Security
@@ -46,6 +47,7 @@ class ChannelService:
         self.peer = peer
         self.done = False
         self._telemetry = telemetry
+        self._host = HostReporter("channel", peer, noise_rounding(settings.noise_engine))
         self._broker = Broker(
             new_instance(),
             dead_after_s=DEAD_AFTER_S,
@@ -129,15 +131,9 @@ class ChannelService:
             return
         run = self._broker.points.latest
         known = 0 if run is None else self._broker.points.count(run)
-        self._control.send(
-            Hello(
-                role="channel",
-                peer=self.peer,
-                instance=self._broker.instance,
-                run=run,
-                points=known,
-            )
-        )
+        own = self._broker.instance
+        hello = Hello(role="channel", peer=self.peer, instance=own, run=run, points=known)
+        self._control.send(hello)
 
     def _dispatch(self, endpoint: Endpoint, received: Received) -> None:
         message, now_s = received.message, time.monotonic()
@@ -149,6 +145,7 @@ class ChannelService:
                     self._greet()  # at once: what waits for these points may use them now
             elif isinstance(message, Welcome):
                 self._heartbeats.heard("orchestrator")
+                self._host.met(message.instance, self._control.send)
             return
         if endpoint is self._uplink and isinstance(message, SymbolFrame):
             at_s = endpoint.readable_s

@@ -100,6 +100,9 @@ class _Silent:
     def waiting(self, roles: list[str]) -> None:
         """Processes are missing."""
 
+    def notice(self, text: str) -> None:
+        """All processes are here."""
+
 
 def _sized(names: list[str]) -> list[str]:
     found = _with_dependencies(names)

@@ -20,6 +20,8 @@ from docs.evidence_tables import (
     frozen_rows,
     simulated_rows,
 )
+from docs.on_paper import HEAD as HEAD_ON_PAPER
+from docs.on_paper import on_paper
 from docs.requirements import NEEDS, read_requirements
 from docs.results_tables import frame_columns, ledger_tables, result_columns, task_columns
 from docs.settings_tables import HEAD, MODELS, settings_rows
@@ -62,7 +64,7 @@ FOR_EXTRA = {  # what runs on a host that has the extra
     "training": "`semcom train`, `search`, `jobs`, `evaluate`, `footprint`, `bench`",
     "sionna": "the channel model `sionna`, where the channel runs",
     "sigmf": "`semcom record`",
-    "ray": "`semcom evaluate --on`, and each node of its cluster",
+    "ray": "`--on` of `semcom evaluate`, `sweep` and `jobs`, and each node of its cluster",
 }
 BLOCK = re.compile(r"(<!-- table: ([a-z0-9-]+) -->\n).*?(<!-- end of table -->)", re.S)
 
@@ -128,7 +130,10 @@ def targets() -> str:
 
 def benchmark(name: str) -> str:
     """What a benchmark measured."""
-    (figures,) = (each for each in read_figures(PERFORMANCE) if each.name == name)
+    found = [each for each in read_figures(PERFORMANCE) if each.name == name]
+    if not found:
+        return f"Not measured yet: `semcom bench run {name} --out docs/performance`.\n"
+    (figures,) = found
     table = figures.table()
     return f"{_report_table(table)}\n{table.note}\n"
 
@@ -235,6 +240,8 @@ TABLES: dict[str, Callable[[], str]] = {
     "footprints": footprints,
     **{f"settings-{name}": partial(settings, name) for name in MODELS},
     **{f"bench-{path.stem}": partial(benchmark, path.stem) for path in PERFORMANCE.glob("*.json")},
+    "bench-cluster": lambda: benchmark("cluster"),
+    "cluster-on-paper": lambda: _table(HEAD_ON_PAPER, on_paper(read_figures(PERFORMANCE))),
     **{f"claims-{path.name}": partial(claims, path) for path in REPRODUCING.glob("*/")},
     **{f"ratios-{path.name}": partial(ratios, path) for path in REPRODUCING.glob("*-ratios/")},
     **{f"depths-{path.name}": partial(depths, path) for path in REPRODUCING.glob("*-depths/")},

@@ -13,6 +13,7 @@ from semcom.checkpoints import Checkpoint
 from semcom.errors import ConfigurationError
 from semcom.extras import needed_by
 from semcom.families import ReceiverHalf
+from semcom.fingerprint import EngineRounding
 from semcom.settings import Engine, check_device
 
 Loader = Callable[[Checkpoint], ReceiverHalf]
@@ -36,6 +37,17 @@ def codec_loader(engine: Engine, *, device: str, threads: int) -> Loader:
 
             device = _processor(engine, device)
     return partial(Checkpoint.load_receiver, engine=engine, device=device, threads=threads)
+
+
+def engine_rounding(engine: Engine, *, device: str, threads: int) -> EngineRounding:
+    """Return how an engine rounds on this host; it takes a moment."""
+    if engine == "torch":
+        from semcom.nn.rounding import torch_part
+
+        return torch_part(device=_torch_device(device), threads=threads)
+    from semcom.onnx.rounding import onnx_part
+
+    return onnx_part(threads=threads)
 
 
 def load_receiver(

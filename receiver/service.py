@@ -10,10 +10,13 @@ import numpy as np
 
 from receiver.batcher import Batcher, Waiting
 from receiver.decoding import Decoded, FrameDecoder
+from receiver.engine import engine_rounding
 from receiver.settings import ReceiverSettings
 from semcom.errors import ProtocolError, SemcomError
+from semcom.fingerprint import EngineRounding
 from semcom.frame_messages import ReceivedFrame
 from semcom.heartbeats import Heartbeats
+from semcom.host_reports import HostReporter
 from semcom.messages import MAX_ITEMS, Arithmetic, CodecReport, Hello, LoadCodec, Refusal, Welcome
 from semcom.security import Security
 from semcom.service import HEARTBEAT_S, new_instance
@@ -57,11 +60,18 @@ class ReceiverService:
             max_delay_s=settings.max_delay_ms / 1e3,
             max_bytes=settings.waiting_bytes,
         )
-        self._worker: Worker[list[Decoded] | CodecReport] = Worker(wakeup, "decoder")
+        self._worker: Worker[list[Decoded] | CodecReport | EngineRounding] = Worker(
+            wakeup, "decoder"
+        )
+        self._host = HostReporter("receiver", peer)
         self._downlink = Endpoint.connect(settings.downlink, name="downlink", security=security)
         self._control: Endpoint | None = None
         if settings.control is not None:
             self._control = Endpoint.connect(settings.control, name="control", security=security)
+            device, threads = settings.device, settings.threads
+            self._worker.submit(
+                lambda: engine_rounding(settings.engine, device=device, threads=threads)
+            )
         self._loading: set[str] = set()
         self._heartbeats = Heartbeats("receiver", telemetry)
         self._next_hello_s = 0.0
@@ -97,10 +107,14 @@ class ReceiverService:
         for outcome in self._worker.outcomes():
             if isinstance(outcome.value, CodecReport):
                 self._report(outcome.value, now_s)
+            elif isinstance(outcome.value, EngineRounding):
+                self._host.computed(outcome.value)
             elif outcome.value is not None:
                 self._answer(outcome.value)
             elif outcome.error is not None:
                 raise outcome.error
+        if self._control is not None:
+            self._host.send(self._control.send)
         while self._worker.pending < AHEAD:
             batch = self._batcher.next_batch(now_s)
             if not batch:
@@ -155,6 +169,8 @@ class ReceiverService:
                 self._telemetry.count("semcom_frames_duplicate_total", 1, link)
         elif isinstance(message, Welcome):
             self._heartbeats.heard("channel" if endpoint is self._downlink else "orchestrator")
+            if endpoint is self._control:
+                self._host.met(message.instance, self._control.send)
         elif isinstance(message, Refusal):
             self._telemetry.count("semcom_messages_refused_total", 1, message.reason)
         else:

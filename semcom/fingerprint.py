@@ -11,12 +11,17 @@ from __future__ import annotations
 
 import hashlib
 import json
+import platform
+import socket
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Annotated, Literal
 
+import numpy as np
 from pydantic import BaseModel, ConfigDict, Field
 
 from semcom.errors import one_line
+from semcom.machine import processor
 
 MAX_TEXT = 200
 Text = Annotated[str, Field(max_length=MAX_TEXT)]
@@ -37,7 +42,7 @@ class Fingerprint(BaseModel):
         rounding: SHA-256 over the results of known operations, by engine.
     """
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
 
     format: Literal[1] = 1
     machine: Text
@@ -61,22 +66,73 @@ class Origin(BaseModel):
         host: its name in the network.
         processor: its name as the system tells it; it decides nothing by itself.
         part: which part of an evaluation it was to compute, as `3/10`; None where all of it.
+        process: role and name of a process of a sweep, as `receiver receiver-1`; None of others,
+            which are stored without it.
         fingerprint: how it rounds.
     """
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
 
     format: Literal[1] = 1
     host: Text
     processor: Text
     part: Text | None = None
+    process: Text | None = None
     fingerprint: Fingerprint
 
     @property
     def words(self) -> str:
         """Return who it was in a few words."""
         part = "" if self.part is None else f"part {self.part}, "
-        return one_line(f"{part}host {self.host}", MAX_TEXT)
+        process = "" if self.process is None else f"{self.process} on "
+        return one_line(f"{part}{process}host {self.host}", MAX_TEXT)
+
+    def stored(self) -> str:
+        """Return it as a ledger keeps it."""
+        return self.model_dump_json(exclude={"process"} if self.process is None else None)
+
+
+@dataclass(frozen=True)
+class EngineRounding:
+    """Rounding of an engine on this host.
+
+    Attributes:
+        engine: its name.
+        version: of its library.
+        kernels: the instruction set that it uses, as far as it tells.
+        rounding: SHA-256 over the results of known operations, hexadecimal.
+        threads: that it computes with.
+        device: that it computes on.
+    """
+
+    engine: str
+    version: str
+    kernels: str
+    rounding: str
+    threads: int
+    device: str = "cpu"
+
+
+def own_origin(computing: Mapping[str, EngineRounding], *, process: str | None = None) -> Origin:
+    """Return who this process is, and how it rounds; `computing` is what computes, by role."""
+    engines = sorted({(each.engine, each.threads): each for each in computing.values()}.items())
+    devices = {each.device for each in computing.values()}
+    return Origin(
+        host=socket.gethostname(),
+        processor=processor(),
+        process=process,
+        fingerprint=Fingerprint(
+            machine=platform.machine(),
+            device=", ".join(sorted(devices)),
+            kernels={each.engine: each.kernels for _, each in engines},
+            threads={role: each.threads for role, each in computing.items()},
+            versions={
+                "numpy": np.__version__,
+                **{each.engine: each.version for _, each in sorted(engines, reverse=True)},
+            },
+            rounding={f"{each.engine} on {each.threads}": each.rounding for _, each in engines},
+        ),
+    )
 
 
 def differences(one: Fingerprint, other: Fingerprint) -> str:

@@ -11,6 +11,7 @@ Transmitter            Channel               Receiver            Orchestrator
                        PointTable  <--------------------------
                                             LoadCodec <-------
                                             CodecReport ----->
+  HostReport ------- HostReport ----------- HostReport ------>
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ from typing import Annotated, ClassVar, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from semcom.fingerprint import Origin
 from semcom.frame_messages import (
     MAX_FRAME_IMAGES,
     FrameKey,
@@ -185,6 +187,18 @@ class CodecReport(PlainMessage):
     detail: Annotated[str, Field(max_length=300)] = ""
 
 
+class HostReport(PlainMessage):
+    """A process tells the orchestrator which host it runs on, and how that rounds.
+
+    Sent once to each `instance` of an orchestrator; one of before this message refuses its type.
+    """
+
+    TYPE: ClassVar[int] = 28
+    role: Role
+    peer: Name
+    origin: Origin
+
+
 class PointWork(PlainMessage):
     """Everything that a transmitter needs to make the frames of a point."""
 
@@ -293,6 +307,6 @@ MESSAGE_TYPES: dict[int, type[Message]] = {
     for message in (
         Hello, Welcome, SymbolFrame, ReceivedFrame, TaskResult, Refusal, Wanted,
         PointTable, LoadCodec, CodecReport, Assignment, Results, Recorded, Failure,
-        StreamAssignment,
+        StreamAssignment, HostReport,
     )
 }  # fmt: skip

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from semcom.frame_messages import FrameKey, SymbolFrame, TaskResult
-from semcom.messages import CodecReport, Failure, Hello, Message, Refusal, Results, Role
+from semcom.messages import CodecReport, Failure, Hello, HostReport, Message, Refusal, Results, Role
 
 
 @dataclass(frozen=True)
@@ -21,7 +21,7 @@ class Speaker:
 
 def claimed(message: Message) -> Speaker | None:
     """Whom a message claims to be from, where only one peer may say it; else None."""
-    if isinstance(message, Hello | Failure):
+    if isinstance(message, Hello | Failure | HostReport):
         return Speaker(message.role, message.peer)
     if isinstance(message, SymbolFrame):
         return Speaker("transmitter", message.key.link)

@@ -3,6 +3,7 @@
     stopping_at_once    a signal raises `Stopped`: commands that have nothing to finish
     stop_requests       a signal asks; the work ends where it may, a later signal raises `Stopped`
     stopping_in_waits   a signal ends the process even while a library waits and runs no Python
+    keeping_answers     a library that answers signals in its own way when it starts does not
 
 Each signal is answered by a line. The exit code is that of the first one that asked, as a shell
 counts it: 130 for SIGINT, 143 for SIGTERM. A program that sends a signal to a process and then to
@@ -121,6 +122,21 @@ def stop_requests(
 
     with _answering(answer):
         yield request
+
+
+@contextmanager
+def keeping_answers() -> Iterator[None]:
+    """Have signals answered as before once a library has set handlers of its own meanwhile."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = {number: signal.getsignal(number) for number in NUMBERS}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            if handler is not None:  # one that Python did not set stays
+                signal.signal(number, handler)
 
 
 @contextmanager

@@ -120,8 +120,14 @@ ALSO = {
     "semcom.plugins": ("module",),  # what a name of a plug-in stands for
     "orchestrator.bench.raw": ("zmq",),  # what the system is measured against
     "orchestrator.datasets.parquet_files": ("pyarrow",),
-    "orchestrator.evaluation.on_ray": ("ray",),
     "orchestrator.inspection.sigmf_recording": ("sigmf",),
+    **{
+        f"orchestrator.on_ray.{name}": ("ray",)
+        for name in (
+            *("connection", "placed_processes", "process_actor", "sweep_cluster"),
+            *("training_jobs", "units"),
+        )
+    },
     "semcom.onnx.session": ("onnxruntime",),
     "semcom.onnx.graph": ("onnx",),
     "transmitters.timm_encoder": ("timm",),

@@ -12,6 +12,7 @@ from functools import partial
 from semcom.checkpoints import Checkpoint
 from semcom.extras import needed_by
 from semcom.families import TransmitterHalf
+from semcom.fingerprint import EngineRounding
 from semcom.settings import Engine
 
 Loader = Callable[[Checkpoint], TransmitterHalf]
@@ -32,6 +33,17 @@ def codec_loader(engine: Engine, *, threads: int) -> Loader:
         else:
             import transmitters.onnx_engine  # noqa: F401 - to see that its packages are there
     return partial(Checkpoint.load_transmitter, engine=engine, threads=threads)
+
+
+def engine_rounding(engine: Engine, *, threads: int) -> EngineRounding:
+    """Return how an engine rounds on this host; it takes a moment."""
+    if engine == "torch":
+        from semcom.nn.rounding import torch_part
+
+        return torch_part(threads=threads)
+    from semcom.onnx.rounding import onnx_part
+
+    return onnx_part(threads=threads)
 
 
 def load_transmitter(checkpoint: Checkpoint, engine: Engine, threads: int) -> TransmitterHalf:

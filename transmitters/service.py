@@ -7,7 +7,9 @@ import time
 from collections.abc import Sequence
 
 from semcom.errors import ProtocolError, SemcomError
+from semcom.fingerprint import EngineRounding
 from semcom.heartbeats import Heartbeats
+from semcom.host_reports import HostReporter
 from semcom.messages import (
     Arithmetic,
     Assignment,
@@ -24,6 +26,7 @@ from semcom.sockets import Endpoint, Received
 from semcom.telemetry import Telemetry, event
 from semcom.wakeup import Wakeup
 from semcom.worker import Worker
+from transmitters.engine import engine_rounding
 from transmitters.frame_encoder import FrameEncoder
 from transmitters.frame_plan import Encoded
 from transmitters.refusals import Refusals
@@ -59,7 +62,9 @@ class TransmitterService:
         self._streamer = Streamer(self._sender)
         self._refusals = Refusals(telemetry)
         self._encoder = FrameEncoder(settings)
-        self._worker: Worker[Encoded] = Worker(wakeup, "encoder")
+        self._worker: Worker[Encoded | EngineRounding] = Worker(wakeup, "encoder")
+        self._host = HostReporter("transmitter", link)
+        self._worker.submit(lambda: engine_rounding(settings.engine, threads=settings.threads))
         self._control = Endpoint.connect(settings.control, name="control", security=security)
         self._greeted = False
         self._failure: Failure | None = None
@@ -114,8 +119,11 @@ class TransmitterService:
         for outcome in self._worker.outcomes():
             if outcome.value is None:
                 self._fail(outcome.error)
+            elif isinstance(outcome.value, EngineRounding):
+                self._host.computed(outcome.value)
             else:
                 self._uplink.send(outcome.value)
+        self._host.send(self._control.send)
         if self._draining:
             waits = self._failure is None and (self._sender.in_flight or self._worker.pending)
             self.done = not (waits or self._sender.unrecorded)
@@ -177,6 +185,7 @@ class TransmitterService:
         message = received.message
         if isinstance(message, Welcome):
             self._heartbeats.heard("orchestrator")
+            self._host.met(message.instance, self._control.send)
             self._greeted = True
         elif isinstance(message, Assignment):
             if message.run != self._run:

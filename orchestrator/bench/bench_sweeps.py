@@ -43,6 +43,9 @@ class WatchedSweep:
         """Frames were recorded."""
         self.recorded.append((time.monotonic(), recorded))
 
+    def notice(self, text: str) -> None:
+        """Ignore it: all processes are on one host."""
+
     def waiting(self, roles: list[str]) -> None:
         """Ignore missing processes: the first frames wait for all."""
 
@@ -90,7 +93,7 @@ def swept(scenario: Scenario, folders: Folders) -> WatchedSweep:
     with tempfile.TemporaryDirectory() as name, weighed(watched.peak_mib):
         folder = Path(name) / scenario.name
         options = RunOptions(report=None)
-        codecs = _with_drawn_classes(folders, Path(name) / "codecs")
+        codecs = with_drawn_classes(folders, Path(name) / "codecs")
         renamed = folders.model_copy(update={"codecs": codecs})
         run_sweep(scenario, folder, folders=renamed, watcher=watcher, options=options)
         with open_ledger(folder) as ledger:
@@ -98,7 +101,7 @@ def swept(scenario: Scenario, folders: Folders) -> WatchedSweep:
     return watched
 
 
-def _with_drawn_classes(folders: Folders, root: Path) -> Path:
+def with_drawn_classes(folders: Folders, root: Path) -> Path:
     """Copy the codec to `root` and give its classes the names of the drawn ones.
 
     A plan refuses a codec that answers other classes than the data set has. Here only the time

@@ -29,6 +29,15 @@ from semcom.extras import require
 from semcom.plain_text import command
 
 Bench = Callable[[int, Folders], Figures]
+
+
+def bench_on_ray(rounds: int, folders: Folders) -> Figures:
+    """Import Ray only where it is asked for."""
+    from orchestrator.bench.cluster_bench import bench_cluster  # noqa: PLC0415 - few have it
+
+    return bench_cluster(rounds, folders)
+
+
 BENCHES: dict[str, Bench] = {
     "channel": lambda rounds, _: bench_channel(rounds),
     "latency": bench_latency,
@@ -38,9 +47,16 @@ BENCHES: dict[str, Bench] = {
     "training": bench_training,
     "start": bench_start,
     "growth": lambda _, folders: bench_growth(folders),
+    "cluster": bench_on_ray,
 }
+APART = ("cluster",)  # what `all` leaves out: Ray is an extra of its own
 # The extras that a benchmark needs; all others need those of a training.
-EXTRAS = {"channel": ["compiled"], "encoder": ["training", "edge"], "start": ["receiver", "edge"]}
+EXTRAS = {
+    "channel": ["compiled"],
+    "encoder": ["training", "edge"],
+    "start": ["receiver", "edge"],
+    "cluster": ["training", "ray"],
+}
 
 bench_app = new_app(
     "Run benchmarks side by side. Keep the machine quiet.",
@@ -68,7 +84,8 @@ def bench_run(
     codecs: CodecDir = CODECS,
 ) -> None:
     """Run benchmarks: the processes beside what they replace."""
-    chosen = list(BENCHES) if names == ["all"] else names
+    together = [name for name in BENCHES if name not in APART]
+    chosen = [each for name in names for each in (together if name == "all" else [name])]
     unknown = [name for name in chosen if name not in BENCHES]
     if unknown:
         raise typer.BadParameter(f"{', '.join(unknown)}; there are: all, {', '.join(BENCHES)}")

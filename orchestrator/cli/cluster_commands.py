@@ -1,7 +1,10 @@
-"""`semcom merge`: parts that were computed anywhere become one evaluation."""
+"""`semcom merge`: parts that were computed anywhere become one; what `--on` connects to."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 
@@ -11,8 +14,11 @@ from orchestrator.cli.evaluation_commands import print_folders
 from orchestrator.cli.options import RunsDir
 from orchestrator.cli.outcome_lines import print_outcome
 from orchestrator.cli.terminal import console
+from orchestrator.control.system import ProcessCluster
 from orchestrator.evaluation.merging import MissingFramesError, merge_parts
 from orchestrator.plan.folders import RUNS
+from orchestrator.plan.scenario import Scenario
+from semcom.extras import needed_by
 
 
 def merge(
@@ -41,3 +47,15 @@ def merge(
         raise
     print_folders([out])
     print_outcome(outcome)
+
+
+def placed_on_ray(address: str) -> Callable[[Scenario], AbstractContextManager[ProcessCluster]]:
+    """Return what connects a sweep to a Ray cluster that runs its processes.
+
+    Raises:
+        ConfigurationError: Ray is not installed.
+    """
+    with needed_by("semcom sweep --on", "ray"):
+        from orchestrator.on_ray.sweep_cluster import sweep_cluster  # noqa: PLC0415 - few have it
+
+    return partial(sweep_cluster, address)

@@ -10,7 +10,14 @@ from typing import Annotated, Any
 import typer
 from rich.progress import Progress
 
-from orchestrator.cli.options import CodecDir, DataDir, RunsDir, say_equalizers, say_origins
+from orchestrator.cli.options import (
+    ClusterAddress,
+    CodecDir,
+    DataDir,
+    RunsDir,
+    say_equalizers,
+    say_origins,
+)
 from orchestrator.cli.outcome_lines import print_outcome, print_part, print_slurm_script
 from orchestrator.cli.terminal import console, progress_bar
 from orchestrator.datasets.prepare import draw_missing
@@ -97,10 +104,7 @@ def evaluate(  # noqa: PLR0913 - the options of a command
         str | None,
         typer.Option(help="Only a part, as 3/10, auto/10 or auto in an array; see semcom merge."),
     ] = None,
-    on: Annotated[
-        str | None,
-        typer.Option(help="On a Ray cluster: ray for one here, ray://HOST, auto or HOST:PORT."),
-    ] = None,
+    on: ClusterAddress = None,
     slurm_script: Annotated[
         Path | None,
         typer.Option("--slurm-script", help="Write a batch script for --part auto/N, and no more."),
@@ -306,7 +310,7 @@ def on_ray(address: str) -> Callable[..., RunOutcome]:
         ConfigurationError: Ray is not installed.
     """
     with needed_by("semcom evaluate --on", "ray"):
-        from orchestrator.evaluation.on_ray import connected  # noqa: PLC0415 - few have it
+        from orchestrator.on_ray.units import connected  # noqa: PLC0415 - few have it
 
     return partial(run_on_cluster, cluster=partial(connected, address))
 

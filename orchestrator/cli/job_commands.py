@@ -10,6 +10,14 @@ from typing import Annotated
 
 import typer
 
+from orchestrator.cli.cluster_jobs import (
+    cancel_cluster_job,
+    cluster_jobs,
+    list_cluster_jobs,
+    own_number,
+    print_cluster_output,
+    watch_cluster_jobs,
+)
 from orchestrator.cli.command_order import examples
 from orchestrator.cli.options import new_app
 from orchestrator.cli.terminal import Terminal, console
@@ -43,7 +51,13 @@ jobs_app = new_app(
 
 WorkDir = Annotated[Path, typer.Option("--work", help="Folder of training artefacts.")]
 JobId = Annotated[
-    int, typer.Argument(metavar="ID", help="A job, by its number in `semcom jobs list`.")
+    str, typer.Argument(metavar="ID", help="A job, by its number in `semcom jobs list`.")
+]
+JobsCluster = Annotated[
+    str | None,
+    typer.Option(
+        "--on", help="On a Ray cluster: http://HOST:8265, its dashboard; ray://HOST; auto."
+    ),
 ]
 Parallel = Annotated[
     int | None, typer.Option(min=1, max=64, help="Jobs at a time, for a supervisor started now.")
@@ -72,6 +86,10 @@ def submit(  # noqa: PLR0913 - the options of a command
     foreground: Annotated[
         bool, typer.Option("--foreground", help="Run the queue here until it is empty.")
     ] = False,
+    on: JobsCluster = None,
+    gpus: Annotated[
+        int | None, typer.Option(min=0, max=256, help="That a job on a cluster gets, with --on.")
+    ] = None,
     data: Annotated[Path, typer.Option(help="Folder of data sets.")] = DATA,
     codecs: Annotated[Path, typer.Option(help="Folder of codecs.")] = Path("codecs"),
     work: WorkDir = WORK,
@@ -87,7 +105,8 @@ def submit(  # noqa: PLR0913 - the options of a command
     for word in context.args:
         if word.partition("=")[0] in OURS:
             raise ConfigurationError(f"{word}: write it as an option of `semcom jobs submit`")
-    read_manifest(data / dataset)
+    if on is None:
+        read_manifest(data / dataset)
     arguments = [dataset, "--preset", preset, "--system", system, *context.args, "--name", name]
     arguments += ["--data", str(data), "--work", str(work), "--out", str(codecs / name)]
     if nproc > 1 or any(word.startswith("--rendezvous") for word in context.args):
@@ -102,6 +121,16 @@ def submit(  # noqa: PLR0913 - the options of a command
         codecs=str(codecs),
         cwd=str(Path.cwd()),
     )
+    if on is not None:
+        if foreground or parallel is not None or priority:
+            raise ConfigurationError(
+                "--on: the cluster has a queue of its own: leave out --foreground, --parallel and "
+                "--priority"
+            )
+        _submit_to_cluster(on, wanted, gpus=gpus or 0, checked=(data / dataset).exists())
+        return
+    if gpus is not None:
+        raise ConfigurationError("--gpus has an effect only with --on; leave it out")
     folder = JobsFolder(work)
     # A mistake is better found before anything is queued.
     if read_settings(folder, parallel=parallel).module == TRAINING:
@@ -122,9 +151,19 @@ def submit(  # noqa: PLR0913 - the options of a command
         _note("a supervisor runs already; it keeps its own --parallel")
 
 
+def _submit_to_cluster(address: str, wanted: Submission, *, gpus: int, checked: bool) -> None:
+    """Submit a training to a cluster; its settings are checked where the data set is here, too."""
+    if checked:
+        check_arguments(wanted.arguments)
+    console.print(cluster_jobs(address).submit(wanted, gpus=gpus))
+
+
 @jobs_app.command("list", epilog=examples("semcom jobs list"))
-def list_jobs(work: WorkDir = WORK) -> None:
+def list_jobs(on: JobsCluster = None, work: WorkDir = WORK) -> None:
     """List all jobs with state, progress and codec."""
+    if on is not None:
+        list_cluster_jobs(on)
+        return
     folder = JobsFolder(work)
     with _store(folder) as store:
         jobs = store.jobs()
@@ -141,13 +180,17 @@ def list_jobs(work: WorkDir = WORK) -> None:
 
 @jobs_app.command(epilog=examples("semcom jobs watch 1"))
 def watch(
-    job_id: Annotated[int | None, typer.Argument(metavar="ID", help="All if none.")] = None,
+    job_id: Annotated[str | None, typer.Argument(metavar="ID", help="All if none.")] = None,
+    on: JobsCluster = None,
     work: WorkDir = WORK,
 ) -> None:
     """Show jobs while they run; end with their exit code."""
+    if on is not None:
+        raise typer.Exit(watch_cluster_jobs(on, job_id))
+    number = None if job_id is None else own_number(job_id)
     folder = JobsFolder(work)
     with _store(folder) as store:
-        jobs = store.active() if job_id is None else [store.job(job_id)]
+        jobs = store.active() if number is None else [store.job(number)]
         if not jobs:
             _note("no job is queued or running")
         elif not all(job.ended for job in jobs) and instance.find(folder) is None:
@@ -156,14 +199,17 @@ def watch(
 
 
 @jobs_app.command(epilog=examples("semcom jobs cancel 1"))
-def cancel(job_id: JobId, work: WorkDir = WORK) -> None:
+def cancel(job_id: JobId, on: JobsCluster = None, work: WorkDir = WORK) -> None:
     """Remove a job from the queue, or ask it to save and end.
 
     `semcom jobs restart` resumes it.
     """
+    if on is not None:
+        cancel_cluster_job(on, job_id)
+        return
     folder = JobsFolder(work)
     with _store(folder) as store:
-        job = store.cancel(job_id, time.time())
+        job = store.cancel(own_number(job_id), time.time())
     if job.state == "running":
         instance.ensure(folder)
         _note(f"job {job_id} is asked to save and end")
@@ -179,7 +225,7 @@ def restart(job_id: JobId, work: WorkDir = WORK) -> None:
     """
     folder = JobsFolder(work)
     with _store(folder) as store:
-        store.restart(job_id)
+        store.restart(own_number(job_id))
     instance.ensure(folder)
     _note(f"job {job_id} is queued")
 
@@ -188,15 +234,19 @@ def restart(job_id: JobId, work: WorkDir = WORK) -> None:
 def logs(
     job_id: JobId,
     follow: Annotated[bool, typer.Option("--follow", help="Until the job ends.")] = False,
+    on: JobsCluster = None,
     work: WorkDir = WORK,
 ) -> None:
     """Print the output of a job."""
-    folder = JobsFolder(work)
+    if on is not None:
+        print_cluster_output(on, job_id, follow=follow)
+        return
+    folder, number = JobsFolder(work), own_number(job_id)
     with _store(folder) as store:
-        store.job(job_id)
+        store.job(number)
         parts = read_along(
-            folder.job_log(job_id),
-            lambda: not follow or console.quiet or store.job(job_id).ended,
+            folder.job_log(number),
+            lambda: not follow or console.quiet or store.job(number).ended,
             poll_s=POLL_S,
         )
         for part in parts:

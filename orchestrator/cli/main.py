@@ -14,7 +14,7 @@ from rich.progress import Progress
 
 from orchestrator.cli.bench_commands import bench_app
 from orchestrator.cli.checkpoint_commands import checkpoints_app
-from orchestrator.cli.cluster_commands import merge
+from orchestrator.cli.cluster_commands import merge, placed_on_ray
 from orchestrator.cli.command_order import OrderedCommands, examples
 from orchestrator.cli.dataset_commands import data_app
 from orchestrator.cli.evaluation_commands import evaluate, footprint, report
@@ -24,6 +24,7 @@ from orchestrator.cli.key_commands import keys
 from orchestrator.cli.live_commands import channel_app, codec_app, down, status, sweep_live, up
 from orchestrator.cli.options import (
     SCENARIOS,
+    ClusterAddress,
     CodecDir,
     DataDir,
     RunsDir,
@@ -145,6 +146,10 @@ class ProgressBar:
         """Frames were recorded."""
         self._progress.update(self._bar, completed=recorded)
 
+    def notice(self, text: str) -> None:
+        """Print a line above the bar."""
+        console.print(f"note: {text}")
+
     def waiting(self, roles: list[str]) -> None:
         """Show which processes are missing."""
         note = f"waiting for {', '.join(roles)}" if roles else ""
@@ -172,6 +177,7 @@ def sweep(  # noqa: PLR0913 - the options of a command
     launch: Annotated[
         bool, typer.Option(help="Start the processes here, or wait for processes elsewhere.")
     ] = True,
+    on: ClusterAddress = None,
     live: Annotated[
         bool, typer.Option("--live", help="Use the processes of a running live system.")
     ] = False,
@@ -199,17 +205,22 @@ def sweep(  # noqa: PLR0913 - the options of a command
             raise ConfigurationError("with --live the live system chooses the folder: no --out")
         if not launch:
             raise ConfigurationError("--no-launch has no effect with --live; leave one out")
+        if on is not None:
+            raise ConfigurationError("--on has no effect with --live; leave one out")
         sweep_live(wanted, scenario, runs=runs, name=live_name, resume=resume, report=report)
         return
     if live_name is not None:
         raise ConfigurationError("--live-name has an effect only with --live; add it")
+    if on is not None and not launch:
+        raise ConfigurationError("--on starts the processes: leave out --no-launch")
     folder = out if out is not None else runs / wanted.name
     draw_missing((link.dataset for link in wanted.links.values()), folders.data)
     options = RunOptions(
         resume=resume,
         launch=launch,
+        cluster=None if on is None else placed_on_ray(on),
         report=write_report if report else None,
-        command=sweep_words(scenario, folders, launch=launch, report=report),
+        command=sweep_words(scenario, folders, launch=launch, on=on, report=report),
     )
     _finish(_sweep(wanted, folder, folders, options))
 

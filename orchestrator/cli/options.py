@@ -23,6 +23,10 @@ CodecDir = Annotated[
     Path, typer.Option("--codecs", help="Folder of your codecs (codecs).", show_default=False)
 ]
 RunsDir = Annotated[Path, typer.Option("--runs", help="Folder of runs.")]
+ClusterAddress = Annotated[
+    str | None,
+    typer.Option("--on", help="On a Ray cluster: ray for one here, ray://HOST, auto or HOST:PORT."),
+]
 
 SCENARIOS = shipped("scenarios")
 

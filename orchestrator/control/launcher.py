@@ -1,29 +1,21 @@
-"""Starts the processes of a run on this machine, watches them and starts them again."""
+"""Starts the processes of a run, watches them and starts them again, wherever they run."""
 
 from __future__ import annotations
 
 import json
 import logging
-import os
 import signal
 import subprocess
 import time
-from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal
 
-import yaml
-
-from semcom.children import start_with_log
+from orchestrator.control.local_processes import LaunchedRole, ProcessStarter, Running
 from semcom.errors import ProcessFailedError, StorageError
-from semcom.files import open_to_write, read_end, write_atomically
+from semcom.files import read_end
 from semcom.telemetry import event
 
 logger = logging.getLogger("orchestrator.control.launcher")
-
-PACKAGES = {"transmitter": "transmitters", "channel": "channel_sim", "receiver": "receiver"}
-LaunchedRole = Literal["transmitter", "channel", "receiver"]
 
 # Exit codes that starting again cannot mend: configuration, port, key, protocol, codec, disk.
 FINAL_EXIT_CODES = {2, 3, 4, 5, 6, 7}
@@ -39,30 +31,21 @@ class Child:
 
     role: LaunchedRole
     peer: str
-    config: Path
+    shard: int
     log: Path
-    process: subprocess.Popen[bytes] | None = None
+    process: Running | None = None
     started_s: list[float] = field(default_factory=list)
     restart_at_s: float = 0.0
 
 
 class Launcher:
-    """The local processes of one run."""
+    """The processes of one run."""
 
-    def __init__(self, folder: Path, shards: Sequence[Mapping[str, Mapping[str, Any]]]) -> None:
-        """Write `processes.yaml` with one section per role into the run's folder.
-
-        Every further shard, whose processes have other addresses, has a file of its own.
-
-        Raises:
-            StorageError: the disk refuses.
-        """
+    def __init__(self, folder: Path, starter: ProcessStarter) -> None:
+        """Take the run's folder, for logs, and what starts a process."""
         self.children: list[Child] = []
         self._folder = folder
-        self._configs = [
-            _write(folder / f"processes{f'-{number}' if number > 1 else ''}.yaml", sections)
-            for number, sections in enumerate(shards, start=1)
-        ]
+        self._starter = starter
 
     def start(self, role: LaunchedRole, peer: str, *, shard: int = 0) -> None:
         """Start a process and keep it alive from now on.
@@ -71,7 +54,7 @@ class Launcher:
             StorageError: the log cannot be written, or the system refuses another process.
         """
         log = self._folder / "logs" / f"{peer}.jsonl"
-        child = Child(role, peer, self._configs[shard], log)
+        child = Child(role, peer, shard, log)
         self.children.append(child)
         self._spawn(child, time.monotonic())
 
@@ -130,9 +113,9 @@ class Launcher:
 
     def _spawn(self, child: Child, now_s: float) -> None:
         try:
-            with open_to_write(child.log) as log:
-                words = ("--config", child.config, "--id", child.peer)
-                child.process = start_with_log(PACKAGES[child.role], *words, log=log)
+            child.process = self._starter.start(
+                child.role, child.peer, shard=child.shard, log=child.log
+            )
         except OSError as error:
             why = f"{error.filename or 'its process'}: {error.strerror}"
             raise StorageError(f"cannot start {child.role} {child.peer}: {why}") from error
@@ -152,17 +135,6 @@ class Launcher:
             )
         event(logger, "process ended", role=child.role, peer=child.peer, code=code)
         child.restart_at_s = now_s + RESTART_AFTER_S
-
-
-def _write(path: Path, sections: Mapping[str, Mapping[str, Any]]) -> Path:
-    content = {role: {**section, "parent_pid": os.getpid()} for role, section in sections.items()}
-    try:
-        write_atomically(
-            path, yaml.safe_dump(json.loads(json.dumps(content, default=str))).encode()
-        )
-    except OSError as error:
-        raise StorageError(f"cannot write {path}: {error.strerror}") from error
-    return path
 
 
 def last_error(log: Path) -> str:

@@ -28,6 +28,7 @@ from semcom.messages import (
     CodecReport,
     Failure,
     Hello,
+    HostReport,
     Message,
     Refusal,
     Results,
@@ -197,6 +198,8 @@ class ControlService:
             case CodecReport():
                 for peer in self._peers.receivers_at(sender):
                     self._work.codec_report(peer, message)
+            case HostReport():
+                self._work.host_report(message)
             case Failure():
                 self._take_failure(message)
             case Refusal():

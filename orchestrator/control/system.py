@@ -1,4 +1,4 @@
-"""The processes of a run on this machine, or the doors where those of other machines dial in."""
+"""The processes of a run, here or on a cluster, or the doors where those of others dial in."""
 
 from __future__ import annotations
 
@@ -7,9 +7,11 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Protocol
 
 from orchestrator.control.launcher import Launcher
+from orchestrator.control.local_processes import LocalProcesses, ProcessStarter
+from orchestrator.control.process_sections import ChannelPlace, host_to_dial, process_sections
 from orchestrator.plan.folders import Folders
 from orchestrator.plan.scenario import SystemSettings
 from semcom import sockets
@@ -21,6 +23,17 @@ from semcom.sockets import Endpoint
 from semcom.stop_signals import StopRequest
 from semcom.telemetry import Telemetry
 from semcom.wakeup import Wakeup
+
+
+class ProcessCluster(Protocol):
+    """An engine that places processes on the nodes of its cluster."""
+
+    @property
+    def settings(self) -> SystemSettings:
+        """Return the settings with what the cluster asks for: this host's address, and keys."""
+
+    def starter(self, control: str, folders: Folders) -> ProcessStarter:
+        """Return what places processes, which dial the orchestrator at `control`."""
 
 
 @dataclass
@@ -107,11 +120,11 @@ def open_system(
     folder: Path,
     folders: Folders,
     *,
-    launch: bool,
+    launch: bool | ProcessCluster,
     stop: StopRequest,
     answers: Path | None = None,
 ) -> Iterator[ProcessSystem]:
-    """Bind the control socket; at the end, stop what was started here.
+    """Bind the control socket; at the end, stop what was started here or on a cluster.
 
     `answers` is where transmitters that are started here keep their answers.
 
@@ -119,7 +132,7 @@ def open_system(
         ConfigurationError: processes of other machines could not know where to dial.
         PortInUseError: the port is taken.
     """
-    check_places(settings, launch=launch)
+    check_places(settings, launch=bool(launch))
     ports = sockets.free_ports(3 * settings.shards)
     wanted = settings.ports.control or ports.pop()
     telemetry = Telemetry("orchestrator", "orchestrator")
@@ -132,12 +145,19 @@ def open_system(
         telemetry.follow("semcom_connections_hung_up", lambda: control.connections.hung_up)
         launcher: Launcher | None = None
         if launch:
-            dialled = [
-                ShardPlaces(host_to_dial(control.address), wanted, *_channel_ports(settings, ports))
-                for _ in range(settings.shards)
-            ]
-            sections = [_sections(settings, each, folders, answers) for each in dialled]
-            launcher = Launcher(folder, sections)
+            starter = (
+                _start_here(
+                    settings,
+                    folder,
+                    folders,
+                    control=control.address,
+                    ports=ports,
+                    answers=answers,
+                )
+                if launch is True
+                else launch.starter(control.address, folders)
+            )
+            launcher = Launcher(folder, starter)
             stack.callback(launcher.stop)
         wakeup = Wakeup()
         stack.callback(wakeup.close)
@@ -145,60 +165,28 @@ def open_system(
         yield ProcessSystem(settings, control, launcher, telemetry, wakeup, stop)
 
 
-class ShardPlaces(NamedTuple):
-    """Addresses at which the processes of a shard that are started here find each other."""
-
-    host: str
-    control: int
-    uplink: int
-    downlink: int
-
-
-def host_to_dial(bound: str) -> str:
-    """The host by which processes of this one dial the address that a socket is bound to."""
-    host = bound.removeprefix("tcp://").rpartition(":")[0]
-    return "127.0.0.1" if host in ("*", "0.0.0.0") else host
-
-
-def _channel_ports(settings: SystemSettings, free: list[int]) -> tuple[int, int]:
-    return settings.ports.uplink or free.pop(), settings.ports.downlink or free.pop()
-
-
-def _sections(
-    settings: SystemSettings, dialled: ShardPlaces, folders: Folders, answers: Path | None
-) -> dict[str, dict[str, Any]]:
-    """The process file: one section per role. The channel listens where the scenario says."""
-    ports = {name: getattr(dialled, name) for name in ("control", "uplink", "downlink")}
-    addresses = {name: f"tcp://{dialled.host}:{port}" for name, port in ports.items()}
-    bound = {name: f"tcp://{settings.ports.host}:{port}" for name, port in ports.items()}
-    common: dict[str, Any] = {"control": addresses["control"]}
-    if settings.security is not None:
-        common["security"] = {"keys": settings.security.keys.absolute()}
-    return {
-        "transmitter": {
-            **common,
-            "uplink": addresses["uplink"],
-            "data_dir": folders.data,
-            "codec_dir": folders.codecs,
-            "threads": settings.threads.transmitter,
-            "engine": settings.engine,
-            "log_frames": settings.log_frames,
-            **({} if answers is None else {"answers_dir": answers.absolute()}),
-        },
-        "channel": {
-            **common,
-            "uplink": bound["uplink"],
-            "downlink": bound["downlink"],
-            "noise_engine": settings.noise_engine,
-        },
-        "receiver": {
-            **common,
-            "downlink": addresses["downlink"],
-            "codec_dir": folders.codecs,
-            "mode": settings.decoding,
-            "device": settings.device,
-            "engine": settings.receiver_engine,
-            "threads": settings.threads.receiver,
-            "log_frames": settings.log_frames,
-        },
-    }
+def _start_here(
+    settings: SystemSettings,
+    folder: Path,
+    folders: Folders,
+    *,
+    control: str,
+    ports: list[int],
+    answers: Path | None,
+) -> LocalProcesses:
+    """Return what starts processes on this machine. The channel listens where the scenario says."""
+    host = host_to_dial(control)
+    dialled = f"tcp://{host}:{control.rpartition(':')[2]}"
+    places = [
+        ChannelPlace(
+            settings.ports.host,
+            host,
+            settings.ports.uplink or ports.pop(),
+            settings.ports.downlink or ports.pop(),
+        )
+        for _ in range(settings.shards)
+    ]
+    return LocalProcesses(
+        folder,
+        [process_sections(settings, dialled, place, folders, answers=answers) for place in places],
+    )

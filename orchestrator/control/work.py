@@ -6,7 +6,16 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from semcom.messages import Arithmetic, CodecReport, Failure, Hello, Message, Results, Role
+from semcom.messages import (
+    Arithmetic,
+    CodecReport,
+    Failure,
+    Hello,
+    HostReport,
+    Message,
+    Results,
+    Role,
+)
 
 
 @dataclass(frozen=True)
@@ -81,6 +90,10 @@ class Work(Protocol):
 
     def codec_report(self, peer: str, report: CodecReport) -> None:
         """Note that a receiver loaded a codec, or refused it."""
+        ...
+
+    def host_report(self, report: HostReport) -> None:
+        """Note which host a process of this run is on, and how that rounds."""
         ...
 
     def receiver_gone(self, peer: str) -> None:

@@ -14,7 +14,6 @@ from pathlib import Path
 
 from orchestrator.evaluation.gaps import Gap, gaps_of, whole_command
 from orchestrator.evaluation.part_folders import Source, find_parts, open_part, read_source
-from orchestrator.evaluation.recorder import rounds_otherwise
 from orchestrator.plan.codec_facts import CodecFacts
 from orchestrator.plan.plan import Plan
 from orchestrator.plan.scenario import Scenario
@@ -23,7 +22,7 @@ from orchestrator.reports.report import write_report
 from orchestrator.results.answers import KeptAnswers
 from orchestrator.results.frame_rows import FrameRow
 from orchestrator.results.ledger import Ledger, TwoAnswersError
-from orchestrator.results.origins import Computed, stated_origins
+from orchestrator.results.origins import Computed, rounds_otherwise, stated_origins
 from orchestrator.results.resumption import merge_hint
 from orchestrator.results.run_end import write_results
 from orchestrator.results.run_folder import EVALUATION, LEDGER, check_folder

@@ -7,7 +7,7 @@ from typing import Protocol
 
 from orchestrator.plan.plan import Plan
 from orchestrator.results.ledger import Ledger
-from orchestrator.results.origins import Computed
+from orchestrator.results.origins import Computed, rounds_otherwise
 from semcom.errors import ProcessFailedError, SemcomError
 from semcom.evaluation_messages import (
     EncodedImages,
@@ -107,14 +107,6 @@ class Recorder:
                 self._ledger.origins.add(self._begun, [span])
         self._recorded += new
         self._watcher.progress(self._recorded)
-
-
-def rounds_otherwise(one: Origin, other: Origin, differing: str) -> str:
-    """Return a line that tells two hosts apart, before a near tie does."""
-    return (
-        f"{one.words} does not round as {other.words} did ({differing}): an answer between two "
-        f"classes may differ, so take hosts that are alike"
-    )
 
 
 def _frame_results(plan: Plan, line: EvaluatedPoint, task: EvaluationTask) -> Iterator[FrameResult]:

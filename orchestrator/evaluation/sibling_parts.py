@@ -10,7 +10,7 @@ from pathlib import Path
 from pydantic import ValidationError
 
 from orchestrator.evaluation.part_choice import FOLDER
-from orchestrator.evaluation.recorder import rounds_otherwise
+from orchestrator.results.origins import rounds_otherwise
 from orchestrator.results.run_folder import read_run_manifest
 from semcom.errors import SemcomError
 from semcom.fingerprint import Fingerprint, Origin, differences

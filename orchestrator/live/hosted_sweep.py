@@ -174,6 +174,9 @@ class HostedSweep:
         """Frames were recorded."""
         self._recorded = recorded
 
+    def notice(self, text: str) -> None:
+        """The log tells it."""
+
     def waiting(self, roles: list[str]) -> None:
         """Roles that have not been heard of lately."""
         self.missing_roles = roles

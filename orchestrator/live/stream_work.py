@@ -6,11 +6,21 @@ import logging
 import time
 from collections.abc import Collection, Mapping, Sequence
 
+from orchestrator.control.hosts import Hosts
 from orchestrator.control.work import Order
 from orchestrator.live.stream import Stream
 from semcom.errors import ProtocolError
 from semcom.log_limit import KindLimit
-from semcom.messages import Arithmetic, CodecReport, Failure, Hello, Message, Results, Role
+from semcom.messages import (
+    Arithmetic,
+    CodecReport,
+    Failure,
+    Hello,
+    HostReport,
+    Message,
+    Results,
+    Role,
+)
 from semcom.telemetry import Telemetry, event
 
 logger = logging.getLogger("orchestrator.live")
@@ -31,6 +41,7 @@ class StreamWork:
         self._telemetry = telemetry
         self._ending = False
         self._log_limit = KindLimit(every_s=LOGGED_EVERY_S)
+        self._hosts = Hosts()
         self._lost: dict[str, int] = {}  # as counted so far
 
     @property
@@ -82,6 +93,12 @@ class StreamWork:
     def codec_report(self, peer: str, report: CodecReport) -> None:
         """A receiver loaded a codec, or refused it."""
         self._stream.codec_report(peer, report)
+
+    def host_report(self, report: HostReport) -> None:
+        """The log tells where two hosts do not round alike."""
+        origin = self._hosts.take(report)
+        if origin is not None and (told := self._hosts.told_apart(origin)):
+            event(logger, "hosts differ", detail=told)
 
     def receiver_gone(self, peer: str) -> None:
         """Its codecs are loaded nowhere else by that."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Protocol
 
 from semcom.checkpoints import (
     CODECS_SHIPPED,
@@ -120,6 +121,31 @@ class Catalog:
                 )
             classes = dataset.classes
         return name_classes(checkpoint, classes)
+
+
+class VerifiedCodecs(Protocol):
+    """Codecs whose weights are checked."""
+
+    def verified(self, name: str) -> Checkpoint:
+        """Read a codec and check all its weights.
+
+        Raises:
+            CheckpointError: it is missing or cannot be trusted.
+        """
+
+
+class VerifiedOnce:
+    """A catalogue that checks a codec once, however many links of a plan use it."""
+
+    def __init__(self, catalog: VerifiedCodecs) -> None:
+        self._catalog = catalog
+        self._seen: dict[str, Checkpoint] = {}
+
+    def verified(self, name: str) -> Checkpoint:
+        """Return a codec that was checked; see `VerifiedCodecs`."""
+        if name not in self._seen:
+            self._seen[name] = self._catalog.verified(name)
+        return self._seen[name]
 
 
 def no_codec(name: str, catalog: Catalog) -> str:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from pydantic import Field
 
-from orchestrator.plan.catalog import Catalog
+from orchestrator.plan.catalog import Catalog, VerifiedCodecs, VerifiedOnce
 from orchestrator.plan.groups import PlannedGroup, check_codec_links, plan_group
 from orchestrator.plan.interference_points import interference_points
 from orchestrator.plan.rates import check_codec_rates, rates_of
@@ -131,6 +131,7 @@ def make_plan(scenario: Scenario, *, run: str, data_dir: Path, catalog: Catalog)
         ConfigurationError: a data set is missing, or does not fit the codec.
         CheckpointError: a codec is missing or cannot be trusted.
     """
+    codecs = VerifiedOnce(catalog)
     links = {
         name: plan_link(
             name,
@@ -139,7 +140,7 @@ def make_plan(scenario: Scenario, *, run: str, data_dir: Path, catalog: Catalog)
             images=scenario.images,
             frame_images=scenario.frame_images,
             data_dir=data_dir,
-            catalog=catalog,
+            catalog=codecs,
         )
         for name, link in scenario.links.items()
     }
@@ -149,7 +150,7 @@ def make_plan(scenario: Scenario, *, run: str, data_dir: Path, catalog: Catalog)
     together = {link: it.received_together for it in groups.values() for link in it.links}
     for name, link in links.items():
         for codec in link.codecs:
-            manifest = catalog.verified(codec.name).manifest
+            manifest = codecs.verified(codec.name).manifest
             wanted = together.get(name, 1)
             check_codec_links(name, codec.name, wanted=wanted, served=manifest.links)
             check_codec_rates(name, codec.name, manifest, rates)
@@ -216,7 +217,7 @@ def plan_link(
     images: int | None,
     frame_images: int,
     data_dir: Path,
-    catalog: Catalog,
+    catalog: VerifiedCodecs,
 ) -> PlannedLink:
     """Pin a link's data set and codecs, and see that they fit each other.
 
@@ -250,7 +251,7 @@ def plan_link(
 
 
 def _plan_codec(
-    link: str, codec: str, dataset: DatasetManifest, *, frame_images: int, catalog: Catalog
+    link: str, codec: str, dataset: DatasetManifest, *, frame_images: int, catalog: VerifiedCodecs
 ) -> PlannedCodec:
     manifest = catalog.verified(codec).manifest
     _check_items(link, codec, manifest, dataset)

@@ -1,7 +1,7 @@
 """Who computed the answers of a ledger, and how they round: two small tables of it.
 
-Both are made when there is something to put into them; ledgers of earlier versions, and of runs
-through processes, have none. Their content is format 1 of `semcom.fingerprint.Origin`.
+Both are made when there is something to put into them; ledgers of earlier versions have none.
+Their content is format 1 of `semcom.fingerprint.Origin`.
 """
 
 from __future__ import annotations
@@ -90,7 +90,7 @@ class Origins:
             number = next((each for each, held in known.items() if held == origin), 0)
             if not number:
                 number = max(known, default=0) + 1
-                values = (number, origin.model_dump_json())
+                values = (number, origin.stored())
                 self._database.execute("INSERT INTO origins VALUES (?,?)", values)
             for span in spans:
                 row = (number, span.link, span.point, span.first, span.stop)
@@ -109,7 +109,8 @@ def stated_origins(origins: Origins, plan: Plan) -> dict[str, Any]:
     """Return what a manifest says of them; nothing where nobody is known.
 
     `computed_by` names hosts with the frames that they computed: of a link with a codec, from
-    `first` to `stop` - 1, at so many points. `fingerprints` holds how they round, by digest.
+    `first` to `stop` - 1, at so many points. Of a sweep it names its processes: frames do not say
+    which receiver answered them. `fingerprints` holds how they round, by digest.
     """
     held, computed = origins.all(), origins.computed()
     if not held:
@@ -120,20 +121,32 @@ def stated_origins(origins: Origins, plan: Plan) -> dict[str, Any]:
         digest = origin.fingerprint.digest
         fingerprints[digest] = origin.fingerprint
         spans = computed.get(number, [])
+        of_spans = {
+            "frames": sum(span.stop - span.first for span in spans),
+            "spans": _together(spans, plan),
+        }
         stated.append(
             {
                 **({} if origin.part is None else {"part": origin.part}),
+                **({} if origin.process is None else {"process": origin.process}),
                 "host": origin.host,
                 "processor": origin.processor,
                 "fingerprint": digest,
-                "frames": sum(span.stop - span.first for span in spans),
-                "spans": _together(spans, plan),
+                **({} if origin.process is not None else of_spans),
             }
         )
     return {
         "computed_by": stated,
         "fingerprints": {name: each.model_dump() for name, each in fingerprints.items()},
     }
+
+
+def rounds_otherwise(one: Origin, other: Origin, differing: str) -> str:
+    """Return a line that tells two hosts apart, before a near tie does."""
+    return (
+        f"{one.words} does not round as {other.words} did ({differing}): an answer between two "
+        f"classes may differ, so take hosts that are alike"
+    )
 
 
 def _together(spans: list[Computed], plan: Plan) -> list[dict[str, Any]]:

@@ -16,7 +16,12 @@ COMMAND = "command"  # the manifest's key: words without the run's own folder, w
 
 
 def sweep_words(
-    scenario: Path, folders: Folders, *, launch: bool = True, report: bool = True
+    scenario: Path,
+    folders: Folders,
+    *,
+    launch: bool = True,
+    on: str | None = None,
+    report: bool = True,
 ) -> list[str]:
     """Return `sweep SCENARIO` and those of its options that are not the default ones."""
     return [
@@ -24,6 +29,7 @@ def sweep_words(
         _path(scenario),
         *folder_words(folders),
         *([] if launch else ["--no-launch"]),
+        *([] if on is None else ["--on", on]),
         *([] if report else ["--no-report"]),
     ]
 

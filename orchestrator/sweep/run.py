@@ -6,16 +6,17 @@ import logging
 import secrets
 import time
 from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 
 from orchestrator.control.service import ControlService
-from orchestrator.control.system import check_places, open_system
+from orchestrator.control.system import ProcessCluster, check_places, open_system
 from orchestrator.plan.catalog import Catalog
 from orchestrator.plan.codec_facts import CodecFacts, facts_of_plan, tasks_of
 from orchestrator.plan.folders import Folders
 from orchestrator.plan.plan import Plan, make_plan
-from orchestrator.plan.scenario import Scenario
+from orchestrator.plan.scenario import Scenario, SystemSettings
 from orchestrator.reports.report import write_report
 from orchestrator.results.ledger import Ledger
 from orchestrator.results.run_end import write_results
@@ -30,6 +31,7 @@ from orchestrator.results.run_manifest import write_run_manifest
 from orchestrator.sweep.state import Sweep
 from orchestrator.sweep.sweep_work import SweepWork, Watcher
 from semcom.errors import INTERRUPTED, ConfigurationError, SemcomError, StorageError
+from semcom.files import is_there
 from semcom.kept_answers import FOLDER as ANSWERS
 from semcom.stop_signals import StopRequest, stop_requests
 from semcom.telemetry import log_file
@@ -90,12 +92,14 @@ class RunOptions:
     """Options of a sweep.
 
     `resume`: continue a run that is there. `launch`: start the processes here; else they are
-    started elsewhere and dial in. `report`: draws the report, if one is wanted. `command`: the
-    words that resume it, see `orchestrator.results.resumption`.
+    started elsewhere and dial in. `cluster`: connects to one whose nodes run them; a run that is
+    there is then resumed, so that the same command resumes it. `report`: draws the report, if
+    one is wanted. `command`: the words that resume it, see `orchestrator.results.resumption`.
     """
 
     resume: bool = False
     launch: bool = True
+    cluster: Callable[[Scenario], AbstractContextManager[ProcessCluster]] | None = None
     report: Reporter | None = write_report
     command: Sequence[str] = ()
 
@@ -121,6 +125,10 @@ def run_sweep(
         SemcomError: with the exit code that system.md names.
     """
     check_places(scenario, launch=options.launch)  # before there is a folder
+    if scenario.keep_answers and options.cluster is not None:
+        raise ConfigurationError(
+            "keep_answers: on a cluster its nodes would keep them: leave it out"
+        )
     if scenario.keep_answers and not options.launch:
         raise ConfigurationError(
             "keep_answers: processes that are started elsewhere keep answers where answers_dir in "
@@ -128,7 +136,7 @@ def run_sweep(
         )
     folders = folders.absolute()
     plan = plan_run(scenario, folders)
-    resume, launch = options.resume, options.launch
+    resume = options.resume or (options.cluster is not None and is_there(folder / LEDGER))
     if resume or is_read_only(folder):  # else who holds it is told first
         check_folder(folder, resume=resume)
     if resume and is_read_only(folder):
@@ -139,7 +147,7 @@ def run_sweep(
         try:
             if not begun.sweep.complete:
                 with log_file(folder / "logs" / "orchestrator.jsonl"):
-                    _serve(begun, folders, watcher=watcher(begun.plan), launch=launch, stop=stop)
+                    _serve(begun, folders, watcher=watcher(begun.plan), options=options, stop=stop)
             stop.doing = WRITING
             return finish_run(begun, options.report)
         finally:
@@ -230,12 +238,18 @@ def draw(folder: Path, report: Reporter | None) -> tuple[Path | None, str | None
 
 
 def _serve(
-    begun: BegunRun, folders: Folders, *, watcher: Watcher, launch: bool, stop: StopRequest
+    begun: BegunRun, folders: Folders, *, watcher: Watcher, options: RunOptions, stop: StopRequest
 ) -> None:
     answers = begun.folder / ANSWERS if begun.scenario.keep_answers else None
-    with open_system(
-        begun.scenario, begun.folder, folders, launch=launch, stop=stop, answers=answers
-    ) as system:
+    with ExitStack() as stack:
+        settings: SystemSettings = begun.scenario
+        launch: bool | ProcessCluster = options.launch
+        if options.cluster is not None:
+            launch = stack.enter_context(options.cluster(begun.scenario))
+            settings = launch.settings
+        system = stack.enter_context(
+            open_system(settings, begun.folder, folders, launch=launch, stop=stop, answers=answers)
+        )
         work = SweepWork(begun.sweep, begun.ledger, telemetry=system.telemetry, watcher=watcher)
         service = ControlService(
             system.control, work, launcher=system.launcher, telemetry=system.telemetry

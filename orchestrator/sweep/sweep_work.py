@@ -2,18 +2,32 @@
 
 from __future__ import annotations
 
+import logging
 import math
 from collections.abc import Collection, Mapping, Sequence
 from contextlib import suppress
 from typing import Protocol
 
+from orchestrator.control.hosts import Hosts
 from orchestrator.control.work import Order
 from orchestrator.results.ledger import Ledger
 from orchestrator.sweep.curve_metrics import SweepCurves
 from orchestrator.sweep.state import Sweep
 from semcom.errors import CheckpointError, ConfigurationError, ProcessFailedError, StorageError
-from semcom.messages import Arithmetic, CodecReport, Failure, Hello, Message, Results, Role
-from semcom.telemetry import Telemetry
+from semcom.fingerprint import Origin
+from semcom.messages import (
+    Arithmetic,
+    CodecReport,
+    Failure,
+    Hello,
+    HostReport,
+    Message,
+    Results,
+    Role,
+)
+from semcom.telemetry import Telemetry, event
+
+logger = logging.getLogger("orchestrator.sweep")
 
 
 class Watcher(Protocol):
@@ -21,6 +35,10 @@ class Watcher(Protocol):
 
     def progress(self, recorded: int) -> None:
         """Frames were recorded."""
+        ...
+
+    def notice(self, text: str) -> None:
+        """Something that a user should know, and that ends nothing."""
         ...
 
     def waiting(self, roles: list[str]) -> None:
@@ -41,6 +59,8 @@ class SweepWork:
         self._ledger = ledger
         self._telemetry = telemetry
         self._watcher = watcher
+        self._hosts = Hosts(ledger.origins.all().values())
+        self._unwritten: list[Origin] = []
         telemetry.begin(self.links)
         self._curves = SweepCurves(telemetry, sweep, ledger)
         telemetry.set("semcom_sweep_frames_planned", sweep.plan.total_frames)
@@ -103,6 +123,18 @@ class SweepWork:
         """A receiver loaded a codec, or refused it."""
         self._sweep.codec_report(peer, report)
 
+    def host_report(self, report: HostReport) -> None:
+        """Remember the host, and say so where it rounds otherwise than another."""
+        if report.role == "transmitter" and report.peer not in self.links:
+            return  # of another run
+        origin = self._hosts.take(report)
+        if origin is None:
+            return
+        self._unwritten.append(origin)
+        if told := self._hosts.told_apart(origin):
+            event(logger, "hosts differ", detail=told)
+            self._watcher.notice(told)
+
     def receiver_gone(self, peer: str) -> None:
         """Its codecs are loaded nowhere else by that."""
         self._sweep.receiver_gone(peer)
@@ -117,6 +149,7 @@ class SweepWork:
     def commit(self, batch: Sequence[Results]) -> list[int]:
         """Record results in the ledger, all or none."""
         with self._ledger.transaction():
+            self.write_hosts()
             return [self._ledger.record(m.link, m.codec, m.results) for m in batch]
 
     def follow_up(self, message: Results) -> Sequence[Message]:
@@ -147,6 +180,20 @@ class SweepWork:
         self._watcher.waiting(list(absent))
         try:
             self._ledger.check_place()
+            self.write_hosts()
         except StorageError as error:
             return error
         return None
+
+    def write_hosts(self) -> None:
+        """Put hosts that have reported into the ledger.
+
+        Raises:
+            StorageError: the disk refuses.
+        """
+        if not self._unwritten:
+            return
+        with self._ledger.transaction():
+            for origin in self._unwritten:
+                self._ledger.origins.add(origin)
+        self._unwritten.clear()

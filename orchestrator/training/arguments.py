@@ -16,6 +16,8 @@ from semcom.settings import parse_yaml, read_yaml
 from semcom.shards import DatasetManifest, read_manifest
 
 MAX_RANKS = 256
+WAIT_S = 50  # so that hosts that cannot meet end within a minute
+MAX_WAIT_S = 7 * 24 * 3600
 ALL_SYSTEMS = [system for family in FAMILIES.values() for system in family.systems]
 TRAIN, SEARCH = "train", "search"
 ABOUT = {
@@ -116,11 +118,24 @@ def _ranks_parser() -> argparse.ArgumentParser:
         metavar="HOST",
         help="this host as the others reach it; the one named in the rendezvous keeps the store",
     )
+    ranks.add_argument(
+        "--wait",
+        type=_seconds,
+        default=WAIT_S,
+        metavar="SECONDS",
+        help=f"how long hosts wait for each other; {WAIT_S} if left out",
+    )
     return ranks
 
 
 def _presets_text() -> str:
     return "; ".join(f"{name}: {', '.join(each.presets)}" for name, each in FAMILIES.items())
+
+
+def _seconds(text: str) -> int:
+    if not text.isascii() or not text.isdigit() or not 1 <= int(text) <= MAX_WAIT_S:
+        raise argparse.ArgumentTypeError(f"must be 1 to {MAX_WAIT_S}, got {text!r}")
+    return int(text)
 
 
 def _count(text: str) -> int:

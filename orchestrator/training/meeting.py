@@ -6,27 +6,37 @@ torchrun and the process groups wait for minutes, mostly inside C, and say nothi
 from __future__ import annotations
 
 import signal
+import socket
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 
+from torch.distributed.distributed_c10d import Store
 from torch.distributed.elastic.multiprocessing.api import SignalException
 from torch.distributed.elastic.rendezvous import (
+    RendezvousConnectionError,
     RendezvousHandler,
     RendezvousInfo,
     RendezvousParameters,
+    RendezvousTimeoutError,
     rendezvous_handler_registry,
 )
-from torch.distributed.elastic.rendezvous.c10d_rendezvous_backend import create_backend
+from torch.distributed.elastic.rendezvous.c10d_rendezvous_backend import (
+    C10dRendezvousBackend,
+    create_backend,
+)
 from torch.distributed.elastic.rendezvous.dynamic_rendezvous import (
     DynamicRendezvousHandler,
     create_handler,
 )
 
+from orchestrator.training.host_check import check_hosts
+from semcom.errors import ConfigurationError
 from semcom.stop_signals import Stopped, stopping_in_waits, to_stderr
 from semcom.waits import look_at, pauses
 
 BACKEND = "semcom-c10d"  # torchrun's c10d, whose waits are said
+MET = threading.Event()  # the hosts have met once
 
 
 @contextmanager
@@ -65,21 +75,64 @@ def _create(parameters: RendezvousParameters) -> RendezvousHandler:
         return f"{endpoint}, where the hosts meet: {look_at(endpoint)}"
 
     with waiting(where, _torchruns_end):
-        backend, store = create_backend(parameters)
+        backend, store = _reach_store(parameters)
     handler = create_handler(store, backend, parameters)
     meet = handler.next_rendezvous
+    given = parameters.local_addr
 
     def whom() -> str:
-        here, hosts = _hosts_here(handler), parameters.min_nodes
-        return f"the other hosts at {endpoint}: {here} of {hosts} are here"
+        return f"the other hosts at {endpoint}: {here()} are here"
+
+    def here() -> str:
+        return f"{_hosts_here(handler)} of {parameters.min_nodes}"
 
     def meet_and_tell() -> RendezvousInfo:
         with waiting(whom, _torchruns_end):
-            return meet()
+            try:
+                met = meet()
+            except RendezvousTimeoutError as error:
+                if MET.is_set():
+                    raise
+                raise not_met(f"{here()} came to {endpoint} in time") from error
+            check_hosts(
+                met.store,
+                met.rank,
+                met.world_size,
+                address=given or socket.getfqdn(),
+                given=given is not None,
+            )
+            MET.set()
+            return met
 
     handler.next_rendezvous = meet_and_tell  # type: ignore[method-assign]
     handler.get_backend = lambda: BACKEND  # type: ignore[method-assign]
     return handler
+
+
+def _reach_store(
+    parameters: RendezvousParameters,
+) -> tuple[C10dRendezvousBackend, Store]:
+    """Keep the store, or find the host that does.
+
+    Raises:
+        ConfigurationError: no host keeps one.
+    """
+    try:
+        return create_backend(parameters)
+    except RendezvousConnectionError as error:
+        if not parameters.get_as_bool("is_host"):
+            raise not_met(f"no host keeps the store at {parameters.endpoint}") from error
+    # Another one keeps it: this host was given the other's address, as both will be told.
+    parameters.config["is_host"] = "false"
+    return _reach_store(parameters)
+
+
+def not_met(why: str) -> ConfigurationError:
+    """Return the error of hosts that have never been together."""
+    return ConfigurationError(
+        f"the hosts did not meet: {why}; see --rendezvous, --nnodes and --local-addr on each of "
+        "them, and --wait where they start at different times"
+    )
 
 
 def _torchruns_end(number: int) -> BaseException:

@@ -15,6 +15,7 @@ from collections.abc import Callable
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+from torch.distributed import DistStoreError
 from torch.distributed.elastic.multiprocessing.api import SignalException
 from torch.distributed.elastic.multiprocessing.errors import ChildFailedError
 from torch.distributed.elastic.rendezvous import RendezvousError
@@ -22,9 +23,10 @@ from torch.distributed.elastic.rendezvous.c10d_rendezvous_backend import DEFAULT
 from torch.distributed.elastic.rendezvous.utils import parse_rendezvous_endpoint
 from torch.distributed.run import main as torchrun
 
-from orchestrator.training.meeting import register_rendezvous
+from orchestrator.training.host_check import is_own_address
+from orchestrator.training.meeting import MET, not_met, register_rendezvous
 from semcom.children import VERDICT, python_module
-from semcom.errors import ConfigurationError, ProcessFailedError, SemcomError
+from semcom.errors import ConfigurationError, ProcessFailedError, SemcomError, one_line
 from semcom.stop_signals import to_stderr
 
 MAX_RESTARTS = 3
@@ -70,10 +72,14 @@ def run_ranks(arguments: argparse.Namespace, name: str) -> int:
         _check_meeting_point(arguments.rendezvous)
         place = ["--nnodes", str(arguments.nnodes), "--rdzv-backend", register_rendezvous()]
         place += ["--rdzv-endpoint", arguments.rendezvous, "--rdzv-id", name]
+        options = [f"{each}_timeout={arguments.wait}" for each in ("read", "join")]
         if arguments.local_addr:
             is_host = arguments.rendezvous.rpartition(":")[0] == arguments.local_addr
+            # One that is told another host's address must not keep a store of its own.
+            is_host = is_host and is_own_address(arguments.local_addr)
             place += ["--local-addr", arguments.local_addr]
-            place += ["--rdzv-conf", f"is_host={str(is_host).lower()}"]
+            options.append(f"is_host={str(is_host).lower()}")
+        place += ["--rdzv-conf", ",".join(options)]
     command = [*place, "--nproc-per-node", str(arguments.nproc)]
     command += ["--max-restarts", str(MAX_RESTARTS)]
     command += ["--no-python", *python_module("orchestrator.training", *arguments.words)]
@@ -104,9 +110,11 @@ def _check_meeting_point(endpoint: str) -> None:
 def _torchrun(command: list[str]) -> int:
     try:
         torchrun(command)
-    except RendezvousError as error:
+    except (RendezvousError, DistStoreError) as error:
+        if not MET.is_set():
+            raise not_met(one_line(str(error))) from error
         raise ProcessFailedError(
-            f"the other hosts have left or did not come: {error}; the same command on all of them "
+            f"the other hosts have left: {one_line(str(error))}; the same command on all of them "
             "resumes from the last save",
             SemcomError.exit_code,
         ) from error

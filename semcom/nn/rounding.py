@@ -8,9 +8,24 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 
+from semcom.fingerprint import EngineRounding
+
 SEED = 1
 STEPS = 1 << 12  # numbers below it are exact in float32 after the division
 CONTRAST = 4  # so that softmax adds numbers of many sizes
+
+
+def torch_part(*, device: str = "cpu", threads: int = 1) -> EngineRounding:
+    """Return how torch rounds here."""
+    name = "cpu" if device == "cpu" else torch.cuda.get_device_name()
+    return EngineRounding(
+        engine="torch",
+        version=str(torch.__version__),
+        kernels=torch_kernels(device),
+        rounding=torch_rounding(device=device, threads=threads),
+        threads=threads,
+        device=name,
+    )
 
 
 def torch_kernels(device: str = "cpu") -> str:

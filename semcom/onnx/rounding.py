@@ -10,12 +10,25 @@ import hashlib
 import numpy as np
 import numpy.typing as npt
 
+from semcom.fingerprint import EngineRounding
+from semcom.machine import vector_extensions
 from semcom.onnx.graph import Graph
-from semcom.onnx.session import make_session
+from semcom.onnx.session import make_session, version
 from semcom.onnx.weight_table import WeightTable
 
 SEED = 1
 STEPS = 1 << 12
+
+
+def onnx_part(*, threads: int = 1) -> EngineRounding:
+    """Return how ONNX Runtime rounds here."""
+    return EngineRounding(
+        engine="onnxruntime",
+        version=version(),
+        kernels=vector_extensions() or "not told",
+        rounding=onnx_rounding(threads=threads),
+        threads=threads,
+    )
 
 
 def onnx_rounding(*, threads: int = 1) -> str:

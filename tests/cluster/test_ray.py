@@ -5,21 +5,17 @@
 
 from __future__ import annotations
 
-import os
 import signal
-import subprocess
-import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from orchestrator.results.run_folder import open_ledger, read_run_manifest
+from orchestrator.results.run_folder import read_run_manifest
 from orchestrator.results.verify import verify_run
-from semcom.errors import SemcomError
-from tests.integration.harness import command, eventually, write_scenario
+from tests.cluster.ray_nodes import begun, cluster_of, driver, recorded
+from tests.integration.harness import command, write_scenario
 
 pytest.importorskip("ray", reason="ray is not installed: make test-cluster")
 pytestmark = [pytest.mark.cluster, pytest.mark.timeout(600)]
@@ -48,66 +44,10 @@ def whole(scenario: Path, workplace: Path) -> str:
     return verify_run(folder).results_digest
 
 
-@contextmanager
-def cluster_of(nodes: int) -> Iterator[Any]:
-    """A Ray cluster on this machine, each node with one processor."""
-    from ray.cluster_utils import Cluster  # noqa: PLC0415 - not installed everywhere
-
-    os.environ["RAY_USAGE_STATS_ENABLED"] = "0"
-    cluster = Cluster(
-        initialize_head=True,
-        head_node_args={"num_cpus": 1, "include_dashboard": False},
-    )
-    try:
-        for _ in range(nodes - 1):
-            cluster.add_node(num_cpus=1)
-        yield cluster
-    finally:
-        cluster.shutdown()
-
-
 @pytest.fixture(scope="module")
 def cluster() -> Iterator[Any]:
     with cluster_of(2) as made:
         yield made
-
-
-@contextmanager
-def driver(scenario: Path, folder: Path, address: str, cwd: Path) -> Iterator[Any]:
-    """`semcom evaluate --on` as a process; it is gone with the block."""
-    words = ["evaluate", str(scenario), "--on", address, "--out", str(folder)]
-    process = subprocess.Popen(
-        [sys.executable, "-P", "-m", "orchestrator", *words],
-        cwd=cwd,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-    )
-    try:
-        yield process
-    finally:
-        process.kill()
-        process.wait()
-        if process.stdout is not None:
-            process.stdout.close()
-
-
-def recorded(folder: Path) -> int:
-    """How many answers the ledger holds by now."""
-    try:
-        with open_ledger(folder) as ledger:
-            return sum(map(len, ledger.recorded_frames().values()))
-    except SemcomError:
-        return 0
-
-
-def begun(folder: Path, process: subprocess.Popen[str]) -> int:
-    """Wait for the first answers; returns how many there are."""
-    eventually(
-        lambda: recorded(folder) > 0 or process.poll() is not None, "the first answers", 120.0
-    )
-    assert process.poll() is None, process.communicate()[0]
-    return recorded(folder)
 
 
 def test_a_node_that_is_removed_changes_no_answer(
@@ -153,7 +93,7 @@ def test_ctrl_c_cancels_and_says_how_to_go_on(
         printed, _ = process.communicate(timeout=60)
     assert process.returncode == 130, printed
     assert f"--on {cluster.address}" in printed
-    assert "go on with: semcom evaluate" in printed
+    assert "resume with: semcom evaluate" in printed
     assert recorded(folder) < FRAMES * POINTS
 
 

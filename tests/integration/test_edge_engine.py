@@ -53,6 +53,10 @@ def test_sweep_without_torch_at_the_edge_is_complete(finished: Path, workplace: 
     manifest = json.loads((finished / "manifest.json").read_text())
     assert manifest["engine"] == manifest["receiver_engine"] == "onnxruntime"
     assert "onnxruntime" in manifest["versions"]
+    hosts = {each["process"]: each["fingerprint"] for each in manifest["computed_by"]}
+    links = {f"transmitter {link}" for link in ("shapes10", "shapes100")}
+    assert hosts.keys() == {"channel channel", "receiver receiver-1", *links}
+    assert set(manifest["fingerprints"]) == set(hosts.values())
 
 
 def test_evaluation_gives_the_answers_of_the_processes(

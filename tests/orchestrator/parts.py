@@ -16,7 +16,7 @@ from orchestrator.results.ledger import Ledger
 from orchestrator.results.origins import Computed, stated_origins
 from orchestrator.results.run_end import seal_part
 from orchestrator.results.run_manifest import write_run_manifest
-from semcom.fingerprint import Fingerprint, Origin
+from semcom.fingerprint import EngineRounding, Fingerprint, Origin
 from semcom.tasks.classification import Classification
 from tests.orchestrator.ledgers import fake_codec, fake_link, fake_plan, fake_result, fake_tasks
 from tests.orchestrator.records import fake_facts
@@ -40,6 +40,11 @@ def part_plan(**changes: Any) -> Plan:
     offset = links["west"].model_copy(update={"offset": 75})
     update = {"groups": {"cell": group}, "links": {**links, "west": offset}}
     return plan.model_copy(update=update)
+
+
+def rounding(kernels: str, engine: str = "torch", threads: int = 1) -> EngineRounding:
+    """Return a made-up rounding of an engine with such kernels."""
+    return EngineRounding(engine, "1.0", kernels, "ab" * 32, threads=threads)
 
 
 def fake_origin(host: str = "a", *, part: str | None = None, kernels: str = "AVX512") -> Origin:

@@ -11,6 +11,7 @@ import pytest
 
 from semcom import wire
 from semcom.errors import ProtocolError
+from semcom.fingerprint import EngineRounding, own_origin
 from semcom.frame_messages import FrameKey, ReceivedFrame, SymbolFrame, TaskResult
 from semcom.messages import (
     PROTOCOL_VERSION,
@@ -20,6 +21,7 @@ from semcom.messages import (
     Failure,
     FrameResult,
     Hello,
+    HostReport,
     LoadCodec,
     Message,
     PointTable,
@@ -44,6 +46,7 @@ SPEC = PointSpec(
 )
 SYMBOLS = (np.arange(6) - 2.5j).astype(np.complex64).reshape(2, 3)
 SENT = SYMBOLS * np.array([[1, 1, 0], [1, 1, 1]], dtype=np.complex64)
+ORIGIN = own_origin({"receiver": EngineRounding("torch", "2.15.0", "AVX2", DIGEST, threads=1)})
 DURATIONS = {"channel_ms": 0.25, "batch_wait_ms": 1.5, "decode_ms": 3.0}
 
 SAMPLES: list[tuple[Message, wire.Symbols]] = [
@@ -137,6 +140,7 @@ SAMPLES: list[tuple[Message, wire.Symbols]] = [
         wire.EMPTY,
     ),
     (Wanted(key=KEY), wire.EMPTY),
+    (HostReport(role="receiver", peer="receiver-1", origin=ORIGIN), wire.EMPTY),
 ]  # fmt: skip
 by_name = pytest.mark.parametrize(
     ("message", "payload"),

@@ -25,7 +25,7 @@ def packages(requirements: list[str]) -> set[str]:
     for text in requirements:
         own = re.fullmatch(r"rkd-sc\[(.*)\]", text)
         if own is None:
-            found.add(re.split(r"[<>=]", text)[0])
+            found.add(re.split(r"[\[<>=]", text)[0])
         for extra in own[1].split(",") if own else ():
             found |= packages(OPTIONAL[extra])
     return found

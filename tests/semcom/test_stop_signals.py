@@ -19,6 +19,7 @@ from semcom.stop_signals import (
     NUMBERS,
     Stopped,
     StopRequest,
+    keeping_answers,
     stop_requests,
     stopping_at_once,
     stopping_in_waits,
@@ -155,3 +156,13 @@ def test_a_wait_in_a_library_ends_too(number: int) -> None:
     _, said = process.communicate(timeout=60)
     assert process.returncode == 128 + number
     assert said == f"{signal.Signals(number).name}: stopped\n".encode()
+
+
+def test_handlers_of_a_library_do_not_outlast_its_start() -> None:
+    with stop_requests("finishing") as stop:
+        with keeping_answers():
+            for number in NUMBERS:
+                signal.signal(number, signal.SIG_DFL)
+        os.kill(os.getpid(), signal.SIGTERM)
+        assert stop.exit_code == 143
+        assert stop.asked

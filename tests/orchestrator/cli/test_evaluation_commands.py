@@ -103,6 +103,8 @@ def semcom(place, monkeypatch, capsys):
             "--live-name has an effect only with --live",
         ),
         (["sweep", "scenario.yaml", "--live", "--no-launch"], "no effect with --live"),
+        (["sweep", "scenario.yaml", "--live", "--on", "ray"], "--on has no effect with --live"),
+        (["sweep", "scenario.yaml", "--on", "ray", "--no-launch"], "leave out --no-launch"),
         (["footprint"], "name at least one codec"),
         (["footprint", "nobody"], "no codec 'nobody'"),
         (["footprint", "--paper", "mnist"], "unknown data set 'mnist'"),

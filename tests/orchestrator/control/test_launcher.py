@@ -14,12 +14,14 @@ import pytest
 import yaml
 
 from orchestrator.control import launcher as module
+from orchestrator.control import local_processes
 from orchestrator.control.launcher import (
     MAX_RESTARTS_PER_MINUTE,
     RESTART_AFTER_S,
     Launcher,
     last_error,
 )
+from orchestrator.control.local_processes import LocalProcesses
 from semcom.errors import ProcessFailedError, StorageError
 
 
@@ -59,7 +61,7 @@ def children(monkeypatch: pytest.MonkeyPatch) -> list[FakeProcess]:
         found.append(FakeProcess(words))
         return found[-1]
 
-    monkeypatch.setattr(module, "start_with_log", start)
+    monkeypatch.setattr(local_processes, "start_with_log", start)
     return found
 
 
@@ -67,7 +69,7 @@ def children(monkeypatch: pytest.MonkeyPatch) -> list[FakeProcess]:
 def launcher(tmp_path: Path) -> Launcher:
     (tmp_path / "logs").mkdir()
     shard = {"channel": {"control": "tcp://127.0.0.1:1"}, "receiver": {}}
-    return Launcher(tmp_path, [shard, shard])
+    return Launcher(tmp_path, LocalProcesses(tmp_path, [shard, shard]))
 
 
 def test_every_shard_has_a_file_of_its_own(launcher, children, tmp_path):

@@ -26,6 +26,7 @@ from semcom.messages import (
     Failure,
     FrameResult,
     Hello,
+    HostReport,
     LoadCodec,
     Message,
     Recorded,
@@ -78,6 +79,9 @@ class MadeUpWork:
 
     def codec_report(self, peer: str, report: CodecReport) -> None:
         self.calls.append(("codec_report", peer))
+
+    def host_report(self, report: HostReport) -> None:
+        self.calls.append(("host_report", report.peer))
 
     def receiver_gone(self, peer: str) -> None:
         self.calls.append(("receiver_gone", peer))

@@ -28,6 +28,7 @@ from orchestrator.training.last_codec import LastCodec
 from semcom.errors import CheckpointError, ConfigurationError, ProcessFailedError
 from semcom.evaluation_messages import EncodedImages, EvaluationError, Evaluator, parse_line
 from tests.orchestrator.codecs import write_codec, write_images
+from tests.orchestrator.parts import rounding
 
 POINTS = {"channels": [{"model": "rayleigh"}], "snr_db": [-5, 5], "seeds": [0]}
 FRAMES = 20
@@ -167,7 +168,8 @@ def test_workers_that_round_differently_are_told_apart_once(
 ):
     told = iter(range(10_000))
     monkeypatch.setattr(
-        "orchestrator.training.evaluator.torch_kernels", lambda: f"kind {next(told) % 2}"
+        "orchestrator.training.evaluator._rounding",
+        lambda engine, threads: rounding(f"kind {next(told) // 2 % 2}", engine, threads),
     )
     evaluate(scenario, tmp_path / "run", folders, Workers())
     (line,) = Notes.last

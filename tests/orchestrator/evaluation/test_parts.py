@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 from contextlib import contextmanager
+from functools import partial
 
 import pytest
 
@@ -24,6 +25,7 @@ from orchestrator.training.evaluation_process import run_job
 from semcom.errors import ConfigurationError
 from semcom.evaluation_messages import EncodedImages, EvaluatedPoint, Evaluator
 from tests.orchestrator.codecs import write_codec, write_images
+from tests.orchestrator.parts import rounding
 from tests.semcom.families.semnoma_codec import make_codec
 
 POINTS = {"channels": [{"model": "rayleigh"}], "snr_db": [-5, 5], "seeds": [0, 1]}
@@ -163,7 +165,7 @@ def test_a_host_that_rounds_otherwise_is_told_before_anything_is_merged(
 ):
     scenario = plain(folders, "plain")
     evaluate(scenario, tmp_path / "part-1-of-2", folders, part=Part(1, 2))
-    monkeypatch.setattr("orchestrator.training.evaluator.torch_kernels", lambda: "another")
+    monkeypatch.setattr("orchestrator.training.evaluator._rounding", partial(rounding, "another"))
     evaluate(scenario, tmp_path / "part-2-of-2", folders, part=Part(2, 2))
     (told,) = Notes.told
     assert "does not round as part 1/2" in told
@@ -180,7 +182,7 @@ def test_an_evaluation_that_goes_on_elsewhere_says_so(here, folders, tmp_path, m
     scenario = plain(folders, "plain")
     with pytest.raises(InterruptedRunError):
         run_evaluation(scenario, tmp_path / "e", folders=folders, watcher=Stopping)
-    monkeypatch.setattr("orchestrator.training.evaluator.torch_kernels", lambda: "another")
+    monkeypatch.setattr("orchestrator.training.evaluator._rounding", partial(rounding, "another"))
     evaluate(scenario, tmp_path / "e", folders)
     assert len(Notes.told) == 1
     manifest = json.loads((tmp_path / "e" / "manifest.json").read_text())

@@ -1,14 +1,12 @@
 """`semcom evaluate --on ray`: the units of an evaluation as tasks of a Ray cluster.
 
-The only module that knows Ray. The driver's ledger is the only state: a unit is recorded as soon as
-it comes back, so the same command goes on after whatever ended the driver, and a task that a lost
-node took along is tried again elsewhere.
+The driver's ledger is the only state: a unit is recorded as soon as it comes back, so the same
+command resumes after whatever ended the driver, and a task that a lost node took along is tried
+again elsewhere.
 """
 
 from __future__ import annotations
 
-import os
-import socket
 from collections.abc import Generator, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
@@ -17,16 +15,13 @@ import ray
 from ray.exceptions import RayError
 
 from orchestrator.evaluation.unit_worker import compute_unit
-from semcom.errors import ConfigurationError, SemcomError
+from orchestrator.on_ray.connection import connection, last_line
+from semcom.errors import SemcomError
 from semcom.evaluation_messages import EvaluationJob, EvaluationLine, parse_line
 
-LOCAL = "ray"
-CLIENT = "ray://"
-CLIENT_PORT = 10001  # where a cluster takes drivers from elsewhere
 ATTEMPTS = 5  # of a unit, on whichever nodes
 AHEAD = 2  # units at a worker, so that it need not wait for the driver
 POLL_S = 1.0
-CONNECT_S = 10.0
 
 
 class UnitLostError(SemcomError):
@@ -69,63 +64,26 @@ class RayCluster:
                 for each in done:
                     yield under_way.pop(each), _lines(each)
         except RayError as error:
-            raise UnitLostError(f"the cluster does not answer: {_first(error)}") from error
+            raise UnitLostError(f"the cluster does not answer: {last_line(error)}") from error
 
 
 @contextmanager
-def connected(address: str, threads: int) -> Iterator[RayCluster]:
-    """Connect to the cluster at an address, or start one here; left at the end.
+def connected(address: str, threads: int, *, workers: int | None = None) -> Iterator[RayCluster]:
+    """Connect to the cluster at an address, see `connection`; units compute with `threads`.
 
-    Args:
-        address: `ray` for one that is started here, `ray://HOST[:PORT]`, or the address of one that
-            this machine is a node of, as `auto` or HOST:PORT.
-        threads: a unit computes with.
+    A cluster that is started here has so many `workers`, as many as processors if left out.
 
     Raises:
         ConfigurationError: there is no cluster.
     """
-    os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
-    os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
-    options: dict[str, Any] = {"log_to_driver": False, "logging_level": "error"}
-    if address == LOCAL:
-        options |= {"address": "local", "include_dashboard": False}
-    elif address.startswith(CLIENT):
-        host = address.removeprefix(CLIENT)
-        options["address"] = address if ":" in host else f"{address}:{CLIENT_PORT}"
-    else:
-        options["address"] = address
-    try:
-        _check_answers(options["address"].removeprefix(CLIENT))
-        ray.init(**options)
-    except (OSError, RuntimeError, ValueError, RayError) as error:
-        raise ConfigurationError(f"--on {address}: no cluster answers ({_first(error)})") from error
-    try:
+    with connection(address, cpus=None if workers is None else workers * threads):
         yield RayCluster(threads=threads)
-    finally:
-        ray.shutdown()
-
-
-def _check_answers(place: str) -> None:
-    """See that somebody listens at HOST:PORT: Ray itself would try for minutes.
-
-    Raises:
-        OSError: nobody does.
-    """
-    host, _, port = place.rpartition(":")
-    if host and port.isdecimal():
-        socket.create_connection((host, int(port)), timeout=CONNECT_S).close()
 
 
 def _lines(reference: Any) -> list[EvaluationLine]:
     try:
         return [parse_line(text.encode()) for text in ray.get(reference)]
     except RayError as error:
-        raise UnitLostError(f"a unit was lost {ATTEMPTS} times: {_first(error)}") from error
+        raise UnitLostError(f"a unit was lost {ATTEMPTS} times: {last_line(error)}") from error
     except ValueError as error:
-        raise SemcomError(f"a worker wrote what is no answer: {_first(error)}") from error
-
-
-def _first(error: Exception) -> str:
-    """Return the first line of what Ray says at length."""
-    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
-    return (lines or [type(error).__name__])[-1][:200]
+        raise SemcomError(f"a worker wrote what is no answer: {last_line(error)}") from error
