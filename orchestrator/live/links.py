@@ -6,6 +6,7 @@ from dataclasses import asdict
 from typing import Any
 
 from orchestrator.live.accounts import Account
+from orchestrator.live.changes import LinkChanges
 from orchestrator.live.codec_changes import LinkCodec
 from orchestrator.live.courses import snr_at
 from orchestrator.live.live_scenario import LiveLink
@@ -42,6 +43,7 @@ class Link:
         self.held_db: float | None = None  # instead of the course
         self.move(0.0)
         self.account = Account()
+        self.changes = LinkChanges()
         self._window_s = window_s
         self._newest = -1  # point of a frame in the window
         self._begin_window(task, now_s)
@@ -162,7 +164,11 @@ class Link:
         self.window.add(result, now_s)
 
     def sample(self, now_s: float, *, at_s: float) -> None:
-        """One more sample of the history, `at_s` after the start."""
+        """One more sample of the history, `at_s` after the start, and a mark of what changed."""
+        course = self.settings.course.kind if self.held_db is None else "held"
+        self.changes.note(
+            at_s, codec=self.codec.name, channel=self.channel.label, SNR=course.replace("_", " ")
+        )
         self.history.add(
             at_s,
             None if self.spec is None else self.spec.snr_db,
@@ -215,4 +221,5 @@ class Link:
             "duplicates": account.duplicates,
             "unaccounted": account.unaccounted,
             "history": self.history.columns,
+            "changes": self.changes.rows,
         }
