@@ -62,7 +62,7 @@ for result in run:
 from IPython.display import Image
 
 written = rkd_sc.write_figures("figures", [run.folder], formats=["png"])
-Image(next(path for path in written if path.name.startswith("bleu_1") and path.suffix == ".png"))
+Image(next(path for path in written if path.name.startswith("bleu-1") and path.suffix == ".png"))
 
 # %% [markdown]
 # ## Which sentences suffer

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import asdict
-from typing import Any
+from typing import Any, NamedTuple
 
 from orchestrator.live.accounts import Account
 from orchestrator.live.changes import LinkChanges
@@ -20,6 +20,16 @@ from semcom.points import AnyChannel, ChannelSettings, PointSpec
 from semcom.tasks.task import Task
 
 LAST_FRAME = 2**30  # of an epoch
+
+
+class AnsweredFrame(NamedTuple):
+    """A frame of a stream and its answer, with all that it takes to compute it once more."""
+
+    link: str
+    planned: PlannedLink
+    frame_images: int
+    spec: PointSpec
+    result: FrameResult
 
 
 class Link:
@@ -54,6 +64,7 @@ class Link:
         self.point: int | None = None
         self.spec: PointSpec | None = None
         self.said: StreamState | None = None  # of this epoch
+        self.latest: AnsweredFrame | None = None
 
     @property
     def codec(self) -> PlannedCodec:
@@ -144,6 +155,10 @@ class Link:
         except ValueError as error:
             raise ProtocolError("unexpected", str(error)) from error
         if first_time:
+            if result.point == self.point and self.spec is not None:
+                planned = self.planned.model_copy(update={"codecs": [self.codec]})
+                size = self.settings.frame_images
+                self.latest = AnsweredFrame(self.name, planned, size, self.spec, result)
             self.failure = ""
             self.codecs.served(result.point)
             self.show(result, task, now_s)

@@ -5,6 +5,7 @@ import { Chart } from "/page/chart.js";
 import { Controls } from "/page/controls.js";
 import { count, element, NONE, printed, quantity, setText } from "/page/dom.js";
 import { gapOf, rates } from "/page/history.js";
+import { CurrentItem } from "/page/item.js";
 
 const SYSTEMS = { "rkd-sc": "RKD-SC" };
 const KINDS = { streaming: "good", failed: "bad", away: "bad", waiting: "warn", paused: "quiet" };
@@ -116,12 +117,13 @@ export class Card {
     this.adjust = element("details", { class: "adjust" },
       element("summary", {}, "SNR, channel and codec"), this.controls.node);
     unfoldWhereWide(this.adjust);
+    this.item = new CurrentItem(name);
     this.node = element("article", { class: "card", "data-link": name, "data-hue": hue % 8 },
       element("div", { class: "card-head" }, element("h2", {}, name), this.state),
       this.what, this.failure,
       element("dl", { class: "figures" }, ...Object.values(this.figures).map(({ node }) => node)),
       ...Object.values(this.charts).map((chart) => chart.figure),
-      this.balance.node, this.adjust);
+      this.balance.node, this.item.node, this.adjust);
   }
 
   update(row, status, view, kept) {
