@@ -28,7 +28,8 @@ scenario = {
 # ## The sweep
 #
 # `sweep` starts a transmitter, a channel and a receiver as processes of their own and records every frame in a ledger. The
-# data set is drawn first where it is missing. Everything lies in the folder `runs/first`.
+# data set is drawn first where it is missing. Everything lies in the folder `runs/first`, which no later run overwrites: to run
+# this cell again, remove the folder or give another one as second argument.
 
 # %%
 run = rkd_sc.sweep(scenario)

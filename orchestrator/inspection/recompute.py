@@ -46,7 +46,7 @@ def _silently(codec: str, done: int, of: int) -> None:
 
 @dataclass(frozen=True, kw_only=True)
 class Computing:
-    """How items are computed.
+    """Choice of how items are computed.
 
     Attributes:
         encoding: is told how many items are encoded.
