@@ -66,9 +66,10 @@ check-monitoring:
 	promtool check config docker/prometheus/prometheus.yml
 	promtool test rules docker/prometheus/rules_test.yml
 
-# The documentation site, in build/site; a warning is an error.
+# The documentation site, in build/site; a warning is an error. It executes the tutorials, which takes
+# minutes: make docs TUTORIALS=plain leaves their outputs out.
 docs: $(VENV)/.dev
-	NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --strict
+	NO_MKDOCS_2_WARNING=1 TUTORIALS=$(TUTORIALS) $(BIN)/python -m mkdocs build --strict
 
 # The pictures of the live page; needs Chromium.
 screenshots: $(VENV)/.dev

@@ -17,6 +17,7 @@ from mkdocs.structure.files import File, Files
 from mkdocs.structure.pages import Page
 
 from docs.command_pages import command_pages
+from docs.tutorial_pages import tutorial_pages
 
 REPO = Path(__file__).resolve().parents[1]
 COMMANDS = "commands.md"  # whose entry in the navigation gets the commands' pages below it
@@ -30,6 +31,7 @@ PLACES = {
         for page in sorted((REPO / "examples").glob("*/README.md"))
     },
 }
+TUTORIALS = "docs/tutorials/"
 LINK = re.compile(r"(\]\()([^)#\s]+)((?:#[^)\s]*)?\))")
 FENCE = re.compile(r"(^```.*?^```$)", re.S | re.M)
 MARKER = re.compile(r"^<!-- (?:table: .*|end of table) -->\n", re.M)
@@ -60,9 +62,15 @@ def on_files(files: Files, *, config: MkDocsConfig) -> Files:
         files.append(File.generated(config, place, content=head + text))
     for place, text in command_pages().items():
         files.append(File.generated(config, place, content=text))
+    made = tutorial_pages()
+    for place, content in made.items():
+        files.append(File.generated(config, place, content=content))
     linked = {
         path for source in _sources(files) for path in _linked((REPO / source).read_text(), source)
     }
+    for place, content in made.items():
+        if isinstance(content, str):
+            linked |= _linked(content, f"docs/{place}")
     for path in sorted(linked):
         place = _place(path)
         if files.get_file_from_path(place) is None:
@@ -78,7 +86,7 @@ def on_page_markdown(markdown: str, *, page: Page, **_: Any) -> str:
     if place == COMMANDS:
         markdown = COMMAND_IN_TABLE.sub(r"| [`semcom \1`](cli/\1.md) |", markdown)
         return MARKER.sub("\n", markdown)
-    if not (REPO / source).exists():
+    if not (REPO / source).exists() and not place.startswith("tutorials/"):
         return markdown
     parts = FENCE.split(markdown)
     parts[::2] = [
@@ -108,6 +116,8 @@ def _path(target: str, source: str) -> str | None:
     """Where a link leads to in the repository, None where it leads elsewhere."""
     if "://" in target or target.startswith("mailto:"):
         return None
+    if source.startswith(TUTORIALS) and (target.endswith(".ipynb") or "_files/" in target):
+        return None  # made with the page, beside it
     path = os.path.normpath(PurePosixPath(source).parent / target)
     readme = f"{path}/README.md"
     return readme if (REPO / readme).exists() else path
@@ -124,6 +134,8 @@ def _place(path: str) -> str:
     """Where the site has a file or a folder of the repository."""
     if path in PLACES:
         return PLACES[path]
+    if path.startswith(TUTORIALS):
+        return f"tutorials/{PurePosixPath(path).stem}.md"
     in_docs = path.removeprefix("docs/")
     if in_docs != path and (REPO / path).is_file():
         return in_docs

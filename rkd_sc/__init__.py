@@ -19,6 +19,7 @@ from orchestrator.inspection.ranking import Which
 from orchestrator.inspection.run_items import Look
 from orchestrator.live.live_scenario import LiveScenario
 from orchestrator.plan.scenario import Scenario
+from orchestrator.reports.paper import write_figures
 from rkd_sc.channels import Channel, Received
 from rkd_sc.codecs import Codec, codecs, load_codec, train
 from rkd_sc.data import prepare
@@ -37,7 +38,7 @@ __all__ = [
     "Channel", "Classification", "Codec", "Family", "Item", "ItemAnswer", "LiveScenario",
     "LiveSystem", "Look", "Metric", "Received", "Reconstruction", "Result", "Run", "Scenario",
     "SemcomError", "Task", "Which", "codecs", "evaluate", "export_codec", "item_page", "live",
-    "load_codec", "load_run", "prepare", "sweep", "train",
+    "load_codec", "load_run", "prepare", "sweep", "train", "write_figures",
 ]  # fmt: skip
 
 

@@ -45,7 +45,8 @@ class EvaluationTask(Line):
     It names data set and codec by their digests and everything else in full, so any process that
     finds these can compute it. Where its frames meet those of others, `group` says with whom; then
     the task is all of theirs, `link` is the first of them, and every point is answered once for
-    each. Its frames are `first` to `stop` - 1 of those that `images` images come to.
+    each. Its frames are `first` to `stop` - 1 of those that `images` images come to. `turn` counts
+    how often all of them were sent before, as in a stream: each turn has draws of its own.
     """
 
     link: Name
@@ -57,6 +58,7 @@ class EvaluationTask(Line):
     images: int = Field(ge=1)
     first: int = Field(ge=0)
     stop: int = Field(ge=1)
+    turn: int = Field(default=0, ge=0)
     points: list[EvaluationPoint] = Field(min_length=1)
 
 

@@ -9,10 +9,9 @@ from semcom.frame_messages import FrameKey, SymbolFrame
 from semcom.increments import MAX_INCREMENTS, Counts, cut
 from semcom.messages import PointWork
 from semcom.shards import Span
+from semcom.turns import turn_of
 from semcom.wire import Symbols
 from transmitters.reports import Key
-
-MAX_INDEX = 2**31  # of an image on the air
 
 
 @dataclass(frozen=True)
@@ -59,9 +58,7 @@ class FramePlan:
     @property
     def first_on_air(self) -> int:
         """The same, counted on from turn to turn: it keys the noise, which is new in each turn."""
-        images = self.assignment.images
-        turn = self._turn_and_frame[0] % max(1, MAX_INDEX // images)
-        return turn * images + self.first_image
+        return self._turn_and_frame[0] * self.assignment.images + self.first_image
 
     @property
     def images(self) -> int:
@@ -82,7 +79,8 @@ class FramePlan:
 
     @property
     def _turn_and_frame(self) -> tuple[int, int]:
-        return divmod(self.frame, self.assignment.frame_count)
+        work = self.assignment
+        return turn_of(self.frame, frames=work.frame_count, images=work.images)
 
 
 class Ordered(NamedTuple):

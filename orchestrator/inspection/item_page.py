@@ -67,7 +67,17 @@ td.good { color: var(--good); } td.bad { color: var(--bad); }
 """.strip()
 
 
-def look_page(look: Look) -> str:
+class ItemPage(str):
+    """A page; a notebook shows it in a frame."""
+
+    __slots__ = ()
+
+    def _repr_html_(self) -> str:
+        style = "width: 100%; height: 640px; border: 1px solid #8884; border-radius: 8px"
+        return f'<iframe style="{style}" srcdoc="{escape(self)}"></iframe>'
+
+
+def look_page(look: Look) -> ItemPage:
     """Return the whole page; nothing in it is loaded from elsewhere."""
     differing = ' class="warn"' if look.differing else ' class="muted"'
     parts = [
@@ -78,7 +88,7 @@ def look_page(look: Look) -> str:
         _key(look),
         *(_card(look, item) for item in look.items),
     ]
-    return document(heading(look), parts)
+    return ItemPage(document(heading(look), parts))
 
 
 def _overview(look: Look) -> str:

@@ -7,7 +7,8 @@ are those of the run (`orchestrator/training/evaluation_process.py`).
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from itertools import groupby
 from pathlib import Path
@@ -29,6 +30,7 @@ from semcom.evaluation_messages import (
     EvaluatedPoint,
     EvaluationError,
     EvaluationJob,
+    EvaluationLine,
     Inspection,
     InspectionDetail,
 )
@@ -36,6 +38,27 @@ from semcom.evaluation_messages import (
 Arrays = Mapping[str, npt.NDArray[Any]]
 Recorded = Mapping[tuple[str, int, int], FrameRow]  # by link, point and frame
 Encoding = Callable[[str, int, int], None]  # codec, images encoded, of how many
+
+
+def _silently(codec: str, done: int, of: int) -> None:
+    """Take note of no progress."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Computing:
+    """Choice of how items are computed.
+
+    Attributes:
+        encoding: is told how many items are encoded.
+        process: gives the lines that answer a job; a process for this job alone if None.
+        turn: how often all items of the link were sent before, in a stream.
+    """
+
+    encoding: Encoding = _silently
+    process: Callable[[EvaluationJob], AbstractContextManager[Iterator[EvaluationLine]]] | None = (
+        None
+    )
+    turn: int = 0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -65,7 +88,7 @@ def recompute(
     folders: Folders,
     recorded: Recorded,
     detail: InspectionDetail = "features",
-    encoding: Encoding = lambda *_: None,
+    computing: Computing | None = None,
 ) -> Recomputed:
     """Compute the frames of some items at all points of a curve.
 
@@ -76,7 +99,7 @@ def recompute(
         folders: of data sets and codecs, found by name and held against the plan's digests.
         recorded: the frames of the ledger.
         detail: scores alone, symbols too, or features as well.
-        encoding: is told how many items are encoded.
+        computing: how; in a process of its own if None.
 
     Raises:
         ConfigurationError: there is no such item, or the data set is another one.
@@ -94,7 +117,7 @@ def recompute(
             link=curve.link, items=sorted(set(items)), detail=detail, folder=Path(place)
         )
         job = job_of(plan, units, folders).model_copy(update={"inspection": wanted})
-        lines = list(_computed(job, encoding))
+        lines = list(_computed(job, computing or Computing()))
         firsts = [unit.first * plan.frame_images for unit in units]
         arrays = {
             point: _joined([Path(place) / f"{first}-{point}.npz" for first in firsts], items)
@@ -121,14 +144,16 @@ def _units(plan: Plan, curve: ItemCurve, items: Iterable[int]) -> Iterable[Unit]
         yield Unit(links, curve.variant, numbers[0], numbers[-1] + 1, points)
 
 
-def _computed(job: EvaluationJob, encoding: Encoding) -> Iterable[EvaluatedPoint]:
-    with evaluating_process(job) as lines:
+def _computed(job: EvaluationJob, computing: Computing) -> Iterable[EvaluatedPoint]:
+    tasks = [task.model_copy(update={"turn": computing.turn}) for task in job.tasks]
+    process = computing.process or evaluating_process
+    with process(job.model_copy(update={"tasks": tasks})) as lines:
         for line in lines:
             if isinstance(line, EvaluatedPoint):
                 yield line
             elif isinstance(line, EncodedImages):
                 task = job.tasks[line.task]
-                encoding(task.codec_dir.name, line.images, len(job.images_of(task)))
+                computing.encoding(task.codec_dir.name, line.images, len(job.images_of(task)))
             elif isinstance(line, EvaluationError):
                 raise ProcessFailedError(line.detail, line.exit_code)
 

@@ -17,7 +17,14 @@ import numpy.typing as npt
 from orchestrator.inspection.choice import ItemCurve, Wanted, choose_curve
 from orchestrator.inspection.items import Item, ItemAnswer, confidence_of
 from orchestrator.inspection.ranking import Order, Which, ranked
-from orchestrator.inspection.recompute import Arrays, Encoding, Recomputed, Recorded, recompute
+from orchestrator.inspection.recompute import (
+    Arrays,
+    Computing,
+    Encoding,
+    Recomputed,
+    Recorded,
+    recompute,
+)
 from orchestrator.inspection.values import scores_of, values_in_ledger, values_of
 from orchestrator.plan.folders import Folders
 from orchestrator.plan.plan import Plan
@@ -112,9 +119,16 @@ def inspect_run(
             if row.link in links and row.point in curve.points
         }
     link = plan.links[curve.link]
-    shard = _shard(folders.data / link.dataset, link.dataset_digest)
+    shard = planned_shard(folders.data / link.dataset, link.dataset_digest)
     task = tasks.get(curve.codec.digest) or Classification(classes=len(shard.manifest.classes))
-    compute = partial(recompute, plan, curve, folders=folders, recorded=recorded, encoding=encoding)
+    compute = partial(
+        recompute,
+        plan,
+        curve,
+        folders=folders,
+        recorded=recorded,
+        computing=Computing(encoding=encoding),
+    )
     found: list[Recomputed] = []
     items, ranking = which.items, 0
     if not items:
@@ -137,7 +151,7 @@ def inspect_run(
         dataset=link.dataset,
         classes=tuple(shard.manifest.classes),
         task=task,
-        items=tuple(_items(shown, plan, curve, task, shard)),
+        items=tuple(items_of(shown, plan, curve, task, shard)),
         by=which.by,
         among=ranking,
         sent=link.images,
@@ -148,16 +162,22 @@ def inspect_run(
     )
 
 
-def _shard(root: Path, digest: str) -> AnyShard:
+def planned_shard(root: Path, digest: str) -> AnyShard:
+    """Return the items of a data set.
+
+    Raises:
+        ConfigurationError: it is missing, or another one than was planned.
+    """
     shard = open_shard(root, "test")
     if shard.digest != digest:
         raise ConfigurationError(f"data set {root} is another one than that of the run")
     return shard
 
 
-def _items(
+def items_of(
     found: Recomputed, plan: Plan, curve: ItemCurve, task: Task, shard: AnyShard
 ) -> Iterator[Item]:
+    """Yield recomputed items with their answers."""
     link = plan.links[curve.link]
     places = [(point, plan.points[point].spec.snr_db) for point in curve.points]
     for row, number in enumerate(found.items):

@@ -1,6 +1,7 @@
 """The control API of a live system over HTTP: which address asks what, and who may change things.
 
     GET  /api/status   (?since=UPTIME_S leaves out samples of the history up to that one)
+    GET  /api/item     ?link=NAME: an item of the latest frame, computed once more
     POST /api/channel  {"link": ..., "snr_db": ..., "model": ..., "course": "resume"}
     POST /api/codec    {"link": ..., "codec": ...}
     POST /api/sweep    {"scenario": {...}, "name": ..., "resume": false}
@@ -8,7 +9,7 @@
 
 A change must come as JSON, which no page of another site can send unasked, and not from a page of
 another origin. Requests name a host of this system (`semcom/http_hosts.py`), so that no foreign
-name leads here. Bound elsewhere than to loopback, a change needs the token:
+name leads here. Bound elsewhere than to loopback, a change and an item need the token:
 `Authorization: Bearer TOKEN`.
 """
 
@@ -27,6 +28,7 @@ from orchestrator.live.requests import (
     ChannelRequest,
     CodecRequest,
     Desk,
+    ItemRequest,
     StatusRequest,
     StopSystem,
     SweepRequest,
@@ -38,7 +40,7 @@ from semcom.http_server import Request, Response
 from semcom.settings import validate
 from semcom.type_words import quoted
 
-STATUS = "/api/status"
+STATUS, ITEM = "/api/status", "/api/item"
 CHANGES: Mapping[str, type[Wanted]] = {
     "/api/channel": ChannelRequest,
     "/api/codec": CodecRequest,
@@ -60,6 +62,7 @@ class Api:
         host: str,
         token: str,
         more: Callable[[], Mapping[str, Any]] = dict,
+        item: Callable[[Any], Mapping[str, Any]] = dict,
     ) -> None:
         """Serve a desk.
 
@@ -68,15 +71,17 @@ class Api:
             host: the address that the server listens on.
             token: what a change must bring where that is not loopback.
             more: what a status holds beside what the system knows itself.
+            item: shows an item of a frame that was answered.
         """
         self._desk = desk
         self._token = token
         self._more = more
+        self._item = item
         self._on_loopback = host in LOOPBACK
 
     def __call__(self, request: Request) -> Response | None:
         """The answer; None where the path is not one of the API."""
-        if request.path != STATUS and request.path not in CHANGES:
+        if request.path not in (STATUS, ITEM, *CHANGES):
             return None
         objection = self._objection(request)
         if objection is not None:
@@ -86,6 +91,11 @@ class Api:
                 answer = self._desk.ask(StatusRequest(), deadline_s=STATUS_DEADLINE_S)
                 content = {**answer, **self._more(), "token_needed": not self._on_loopback}
                 return _json(200, _since(content, request.query))
+            if request.path == ITEM:
+                named = parse_qs(request.query).get("link", [""])[-1]
+                asked = validate(ItemRequest, {"link": named}, where=ITEM)
+                answer = self._desk.ask(asked, deadline_s=STATUS_DEADLINE_S)
+                return _json(200, self._item(answer["frame"]))
             wanted = validate(CHANGES[request.path], _parsed(request.body), where=request.path)
             return _json(200, self._desk.ask(wanted, deadline_s=CHANGE_DEADLINE_S))
         except BusyError as error:
@@ -96,8 +106,12 @@ class Api:
     def _objection(self, request: Request) -> tuple[int, str] | None:
         """HTTP status and reason why a request is not even looked at; None if it is."""
         host = request.headers.get("host", "")
-        if request.path == STATUS:
-            return None if request.method == "GET" else (405, "a status is asked for with GET")
+        if request.path in (STATUS, ITEM):
+            if request.method != "GET":
+                return 405, "it is asked for with GET"
+            if request.path == ITEM and not self._on_loopback and not self._may_change(request):
+                return 401, "an item needs the token: Authorization: Bearer TOKEN"
+            return None
         if request.method != "POST":
             return 405, "a change is asked for with POST"
         origin = request.headers.get("origin")

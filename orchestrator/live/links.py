@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import asdict
-from typing import Any
+from typing import Any, NamedTuple
 
 from orchestrator.live.accounts import Account
+from orchestrator.live.changes import LinkChanges
 from orchestrator.live.codec_changes import LinkCodec
 from orchestrator.live.courses import snr_at
 from orchestrator.live.live_scenario import LiveLink
@@ -19,6 +20,16 @@ from semcom.points import AnyChannel, ChannelSettings, PointSpec
 from semcom.tasks.task import Task
 
 LAST_FRAME = 2**30  # of an epoch
+
+
+class AnsweredFrame(NamedTuple):
+    """A frame of a stream and its answer, with all that it takes to compute it once more."""
+
+    link: str
+    planned: PlannedLink
+    frame_images: int
+    spec: PointSpec
+    result: FrameResult
 
 
 class Link:
@@ -42,6 +53,7 @@ class Link:
         self.held_db: float | None = None  # instead of the course
         self.move(0.0)
         self.account = Account()
+        self.changes = LinkChanges()
         self._window_s = window_s
         self._newest = -1  # point of a frame in the window
         self._begin_window(task, now_s)
@@ -52,6 +64,7 @@ class Link:
         self.point: int | None = None
         self.spec: PointSpec | None = None
         self.said: StreamState | None = None  # of this epoch
+        self.latest: AnsweredFrame | None = None
 
     @property
     def codec(self) -> PlannedCodec:
@@ -142,6 +155,10 @@ class Link:
         except ValueError as error:
             raise ProtocolError("unexpected", str(error)) from error
         if first_time:
+            if result.point == self.point and self.spec is not None:
+                planned = self.planned.model_copy(update={"codecs": [self.codec]})
+                size = self.settings.frame_images
+                self.latest = AnsweredFrame(self.name, planned, size, self.spec, result)
             self.failure = ""
             self.codecs.served(result.point)
             self.show(result, task, now_s)
@@ -162,7 +179,11 @@ class Link:
         self.window.add(result, now_s)
 
     def sample(self, now_s: float, *, at_s: float) -> None:
-        """One more sample of the history, `at_s` after the start."""
+        """One more sample of the history, `at_s` after the start, and a mark of what changed."""
+        course = self.settings.course.kind if self.held_db is None else "held"
+        self.changes.note(
+            at_s, codec=self.codec.name, channel=self.channel.label, SNR=course.replace("_", " ")
+        )
         self.history.add(
             at_s,
             None if self.spec is None else self.spec.snr_db,
@@ -215,4 +236,5 @@ class Link:
             "duplicates": account.duplicates,
             "unaccounted": account.unaccounted,
             "history": self.history.columns,
+            "changes": self.changes.rows,
         }

@@ -21,6 +21,7 @@ from orchestrator.live.requests import (
     ChannelRequest,
     CodecRequest,
     Desk,
+    ItemRequest,
     StatusRequest,
     StopSystem,
     SweepRequest,
@@ -178,6 +179,8 @@ class LiveSystem:
         match wanted:
             case StatusRequest():
                 return self.status(now_s)
+            case ItemRequest():
+                return {"frame": self._stream.answered(wanted.link)}
             case ChannelRequest():
                 self._stream.set_channel(wanted)
                 event(logger, "channel set", **wanted.model_dump())

@@ -24,6 +24,12 @@ class StatusRequest(Settings):
     """Ask for the status."""
 
 
+class ItemRequest(Settings):
+    """Ask for the latest frame of a link that was answered."""
+
+    link: Name
+
+
 class ChannelRequest(Settings):
     """Hold an SNR, take another model or other settings of it, or follow the course again."""
 
@@ -74,7 +80,7 @@ class StopSystem(Settings):
     """End the system."""
 
 
-Wanted = StatusRequest | ChannelRequest | CodecRequest | SweepRequest | StopSystem
+Wanted = StatusRequest | ItemRequest | ChannelRequest | CodecRequest | SweepRequest | StopSystem
 
 
 class BusyError(ConfigurationError):

@@ -15,7 +15,7 @@ from orchestrator.control.work import Order
 from orchestrator.live.assignments import StreamAssignments
 from orchestrator.live.codec_changes import CodecChange
 from orchestrator.live.intervals import Interval
-from orchestrator.live.links import Link
+from orchestrator.live.links import AnsweredFrame, Link
 from orchestrator.live.live_scenario import LiveScenario
 from orchestrator.live.requests import ChannelRequest
 from orchestrator.live.stream_points import StreamPoints
@@ -167,6 +167,17 @@ class Stream:
             ConfigurationError: there is no such link, or its model has no such settings.
         """
         self._link(wanted.link).set_channel(wanted)
+
+    def answered(self, link: str) -> AnsweredFrame:
+        """Return the latest frame of a link that was answered.
+
+        Raises:
+            ConfigurationError: there is no such link, or no such frame yet.
+        """
+        found = self._link(link).latest
+        if found is None:
+            raise ConfigurationError(f"link {link}: no frame has been answered yet")
+        return found
 
     def change_codec(
         self, link: str, codec: PlannedCodec, task: Task

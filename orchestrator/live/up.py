@@ -11,6 +11,7 @@ from typing import Any
 from orchestrator.control.system import ProcessSystem, open_system
 from orchestrator.live.active_jobs import active_jobs
 from orchestrator.live.api import Api
+from orchestrator.live.current_items import CurrentItems
 from orchestrator.live.link_options import choices
 from orchestrator.live.live_folder import Home
 from orchestrator.live.live_scenario import LiveScenario, plan_live
@@ -77,11 +78,13 @@ def run_live(
 
             live = LiveSystem(system, scenario, stream, folders=folders, desk=desk, watcher=watched)
             host = scenario.ports.metrics_host
+            items = CurrentItems(scenario, folders)
             api = Api(
                 desk,
                 host=host,
                 token=token,
                 more=lambda: {"jobs": active_jobs(work), **choices(catalog)},
+                item=items.show,
             )
             site = Site()
 
@@ -97,6 +100,7 @@ def run_live(
                 system.run(live, list(scenario.links), pages=pages, opened=opened)
             finally:
                 live.close()
+                items.close()
             if live.failure is not None:
                 raise live.failure
     finally:

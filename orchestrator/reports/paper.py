@@ -17,8 +17,8 @@ CURVES = "curves.csv"
 
 
 def write_figures(
-    folder: Path,
-    sources: Sequence[Path],
+    folder: Path | str,
+    sources: Sequence[Path | str],
     *,
     formats: Sequence[str],
     style: str | None = None,
@@ -40,7 +40,8 @@ def write_figures(
         StorageError: a source cannot be read, or a figure not be written.
         ReportError: it cannot be drawn, as where matplotlib raises anything.
     """
-    found = read_sources(sources, labels)
+    folder = Path(folder)
+    found = read_sources([Path(source) for source in sources], labels)
     with drawing_errors(folder):
         from orchestrator.reports.paper_plot import FORMATS, figure_bytes
         from orchestrator.reports.paper_style import read_style

@@ -2,7 +2,8 @@
 
 `compact`        native resolution, the paper's stages and feature width; what a CPU can train.
 `embedded`       half the width and a quarter of the feature, for the procedurally drawn sets.
-`smoke`          `embedded` with the shortest schedules and the search, to see the pipeline run.
+`smoke`          `embedded` with the shortest schedules and the search, to see the pipeline run;
+                 its codec is poor.
 `paper`          section IV-A: CLIP ViT-B/16 at 224x224, SNR ~ U(5, 20) dB; needs a GPU.
 `robust`         `paper` with SNR ~ U(-10, 20) dB.
 `paper_literal`  `paper` with the search's two optimisers as the text prints them, and the

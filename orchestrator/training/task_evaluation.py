@@ -95,6 +95,11 @@ class AnyTaskEvaluation(ABC):
             record.write()
         return answers
 
+    @property
+    def _first_drawn(self) -> int:
+        """Return the number of the first item in the keys of the channel's draws."""
+        return self._images.start + self._task.turn * self._task.images
+
     def _record(self, point: EvaluationPoint) -> ItemRecord | None:
         wanted = self._job.inspection
         if wanted is None:
@@ -164,7 +169,7 @@ class TaskEvaluation(AnyTaskEvaluation):
             yield self._encoded(images)
 
     def _decoded(self, frames: Frames, point: PointSpec) -> Iterator[tuple[str, DecodedFrame]]:
-        link, first = self._task.link, self._images.start
+        link, first = self._task.link, self._first_drawn
         for frame in receive_frames(
             self._receiver,
             self._codec_task,
@@ -217,7 +222,7 @@ class GroupEvaluation(AnyTaskEvaluation):
 
     def _decoded(self, frames: Frames, point: PointSpec) -> Iterator[tuple[str, DecodedFrame]]:
         links = self._group.links
-        first = self._images.start
+        first = self._first_drawn
         for slot in zip(*(frames[link] for link in links), strict=True):
             number = len(slot[0].symbols_NK)
             members = [

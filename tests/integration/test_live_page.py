@@ -49,6 +49,8 @@ def test_page_shows_and_changes_a_live_system(live: LiveRun, tmp_path: Path) -> 
         check_snr_is_held_and_follows_its_course_again(browser, live)
         check_codec_is_changed(browser, live)
         check_setting_of_a_model_is_changed(browser, live)
+        check_changes_are_marked_and_lines_named(browser)
+        check_current_item_is_shown(browser)
         check_refusal_is_told(browser)
         check_scales_and_rates(browser)
         check_fits_a_narrow_screen(browser)
@@ -132,6 +134,26 @@ def check_setting_of_a_model_is_changed(browser: Browser, live: LiveRun) -> None
     assert "channel.doppler: must be a number from 0 to 0.5" in notice
 
 
+def check_changes_are_marked_and_lines_named(browser: Browser) -> None:
+    marks = f"[...{CARD}.querySelectorAll('[data-chart=value] .change title')]"
+    browser.wait(f"{marks}.some((each) => each.textContent.includes('channel jakes'))")
+    texts = browser.value(f"{marks}.map((each) => each.textContent).join('; ')")
+    for what in ("SNR held", "SNR constant", "codec second", "channel jakes"):
+        assert what in texts
+    legend = f"{CARD}.querySelector('[data-chart=value] .legend').textContent"
+    assert browser.value(legend).strip().startswith("Accuracy")
+
+
+def check_current_item_is_shown(browser: Browser) -> None:
+    browser.value(f"{CARD}.querySelector('details.item').open = true")
+    browser.wait(f"{CARD}.querySelector('details.item').dataset.frame !== undefined")
+    assert browser.value(f"{CARD}.querySelector('.seen img').naturalWidth") == 32
+    assert browser.value(f"{CARD}.querySelectorAll('.constellation .ring').length") > 4
+    answered = f"{CARD}.querySelectorAll('.seen figure')[1].textContent"
+    assert "%" in browser.value(answered)
+    browser.value(f"{CARD}.querySelector('details.item').open = false")
+
+
 def check_refusal_is_told(browser: Browser) -> None:
     choose = "document.getElementById('shapes10-model')"
     browser.value(
@@ -199,6 +221,14 @@ def check_fits_a_narrow_screen(browser: Browser) -> None:
         browser.look(width, 800)
         browser.wait(f"{CARD}.querySelector('.chart > svg').clientWidth < {width}")
         assert browser.value(f"{ROOT}.scrollWidth") <= width
+        is_open = "true" if width == 800 else "false"
+        browser.wait(f"{CARD}.querySelector('details.adjust').open === {is_open}")
+    browser.look(360, 800)
+    browser.wait(f"!{CARD}.querySelector('details.adjust').open")
+    top = "getBoundingClientRect().top"
+    assert browser.value(
+        f"{CARD}.querySelector('.adjust').{top} < {CARD}.querySelector('.chart').{top}"
+    )
 
 
 def check_silence_is_told(browser: Browser) -> None:

@@ -30,6 +30,7 @@ from tests.integration.pages import metric
 
 pytestmark = [pytest.mark.processes, pytest.mark.timeout(900)]
 MODULES, FAMILY = REPO / "examples" / "own_modules", REPO / "examples" / "own_family"
+TUTORIAL = REPO / "docs" / "tutorials" / "own_codec.py"
 AUTOENCODER = {"pictures": {"dataset": "shapes10", "codec": "autoencoder"}}
 
 
@@ -50,10 +51,14 @@ def run_script(script: Path, *words: str, cwd: Path, site: Path | None = None) -
 
 @pytest.fixture(scope="module")
 def place(workplace: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with drawn images, where the autoencoder of the examples was run."""
+    """A folder with drawn images, where the tutorial's autoencoder was run."""
     folder = tmp_path_factory.mktemp("own")
     (folder / "data").symlink_to(workplace / "data")
-    printed = run_script(MODULES / "autoencoder.py", "3", cwd=folder)
+    script = folder / "autoencoder.py"
+    text = TUTORIAL.read_text()
+    assert "STEPS = 200" in text
+    script.write_text(text.replace("STEPS = 200", "STEPS = 3"))
+    printed = run_script(script, cwd=folder)
     assert [line.split(":")[0] for line in printed.splitlines()] == ["0 dB", "10 dB", "20 dB"]
     return folder
 

@@ -18,6 +18,11 @@ export async function readStatus(since) {
   return ask(`/api/status${query}`, {}, STATUS_DEADLINE_MS);
 }
 
+export async function readItem(link) {
+  const headers = token() ? { Authorization: `Bearer ${token()}` } : {};
+  return ask(`/api/item?link=${encodeURIComponent(link)}`, { headers }, CHANGE_DEADLINE_MS);
+}
+
 export async function change(path, content) {
   const headers = { "Content-Type": "application/json" };
   if (token()) headers.Authorization = `Bearer ${token()}`;

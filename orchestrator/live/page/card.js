@@ -5,6 +5,7 @@ import { Chart } from "/page/chart.js";
 import { Controls } from "/page/controls.js";
 import { count, element, NONE, printed, quantity, setText } from "/page/dom.js";
 import { gapOf, rates } from "/page/history.js";
+import { CurrentItem } from "/page/item.js";
 
 const SYSTEMS = { "rkd-sc": "RKD-SC" };
 const KINDS = { streaming: "good", failed: "bad", away: "bad", waiting: "warn", paused: "quiet" };
@@ -90,6 +91,14 @@ class Balance {
   }
 }
 
+// Controls are always there on a wide screen; on a narrow one they stand above the charts, folded.
+function unfoldWhereWide(details) {
+  const wide = matchMedia("(min-width: 700px)");
+  const follow = () => { details.open = wide.matches; };
+  wide.addEventListener("change", follow);
+  follow();
+}
+
 export class Card {
   constructor(name, hue) {
     this.state = element("span", { class: "pill" });
@@ -105,12 +114,16 @@ export class Card {
     this.charts = makeCharts(this.shown);
     this.balance = new Balance();
     this.controls = new Controls(name);
+    this.adjust = element("details", { class: "adjust" },
+      element("summary", {}, "SNR, channel and codec"), this.controls.node);
+    unfoldWhereWide(this.adjust);
+    this.item = new CurrentItem(name);
     this.node = element("article", { class: "card", "data-link": name, "data-hue": hue % 8 },
       element("div", { class: "card-head" }, element("h2", {}, name), this.state),
       this.what, this.failure,
       element("dl", { class: "figures" }, ...Object.values(this.figures).map(({ node }) => node)),
       ...Object.values(this.charts).map((chart) => chart.figure),
-      this.balance.node, this.controls.node);
+      this.balance.node, this.item.node, this.adjust);
   }
 
   update(row, status, view, kept) {
@@ -124,7 +137,7 @@ export class Card {
     this.#figures(row);
     this.balance.update(row);
     this.controls.update(row, status);
-    this.#charts(status, view, kept);
+    this.#charts(row, status, view, kept);
   }
 
   #metric(metric) {
@@ -150,7 +163,7 @@ export class Card {
     say("throughput", quantity(recent.frames_per_s, 1, "/s"), `${count(row.in_flight)} in flight`);
   }
 
-  #charts(status, view, kept) {
+  #charts(row, status, view, kept) {
     const times = kept.uptime_s;
     const gap = gapOf(times);
     const { scale } = this.shown.metric;
@@ -161,7 +174,7 @@ export class Card {
       throughput: [rate("recorded"), rate("offered")],
     };
     for (const [name, columns] of Object.entries(data)) {
-      this.charts[name].update({ times, columns, gap, ...view });
+      this.charts[name].update({ times, columns, gap, changes: row.changes, ...view });
     }
   }
 }

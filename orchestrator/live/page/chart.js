@@ -25,17 +25,19 @@ export class Chart {
     this.caption = element("span", { class: "title" }, title);
     this.values = lines.map(() => element("span", { class: "value" }, NONE));
     this.moment = svg("text", { class: "moment", "text-anchor": "middle", y: MARGIN.top });
+    this.names = lines.map((line) => element("span", {}, line.name));
     const legend = lines.map((line, index) =>
-      element("li", { "data-kind": line.kind }, swatch(), `${line.name} `, this.values[index]));
+      element("li", { "data-kind": line.kind }, swatch(), this.names[index], " ", this.values[index]));
     this.grid = svg("g", { class: "grid" });
     this.areas = svg("g", { class: "areas" });
+    this.marks = svg("g", { class: "changes" });
     this.paths = lines.map((line) => svg("path", { class: "line", "data-kind": line.kind }));
     this.mark = svg("line", { class: "cursor", visibility: "hidden" });
     this.dots = lines.map((line) =>
       svg("circle", { class: "dot", r: 3, "data-kind": line.kind, visibility: "hidden" }));
     this.note = svg("text", { class: "note", "text-anchor": "middle" });
     this.picture = svg("svg", { role: "img", height },
-      this.grid, this.areas, ...[...this.paths].reverse(), this.mark, ...this.dots, this.note, this.moment);
+      this.grid, this.areas, this.marks, ...[...this.paths].reverse(), this.mark, ...this.dots, this.note, this.moment);
     this.figure = element("figure", { class: "chart", "data-chart": id, "data-samples": 0 },
       element("figcaption", {}, this.caption,
         element("ul", { class: "legend" }, ...legend)),
@@ -43,22 +45,26 @@ export class Chart {
     this.#watch();
   }
 
+  // Gives the chart and its first line the name of what they show.
   rename(title) {
     this.title = title;
+    this.lines[0].name = title;
     setText(this.caption, title);
+    setText(this.names[0], title);
   }
 
   // times: seconds; columns: a list of values for each line; span of axes.js; now in seconds.
-  update({ times, columns, span, now, gap }) {
+  // changes: [{uptime_s, what}], which are marked.
+  update({ times, columns, span, now, gap, changes = [] }) {
     const scales = { left: this.axes.left.scale(columns), right: this.axes.right?.scale(columns) };
-    this.#data = { times, columns, span, now, gap, scales };
+    this.#data = { times, columns, span, now, gap, changes, scales };
     this.#draw();
   }
 
   // Shows the values at the cursor, or the latest ones.
   point() {
     if (!this.#data) return;
-    const { times, columns, span, now, gap } = this.#data;
+    const { times, columns, span, now, gap, changes } = this.#data;
     const at = cursor === null ? now : now - (1 - cursor) * span.length;
     let nearest = times.length - 1;
     while (nearest > 0 && Math.abs(times[nearest - 1] - at) <= Math.abs(times[nearest] - at)) {
@@ -75,11 +81,13 @@ export class Chart {
         this.dots[index].setAttribute("cy", this.#y(line, value));
       }
     });
+    const [close] = changes.filter((change) => Math.abs(this.#x(change.uptime_s) - this.#x(at)) < 6);
     const x = MARGIN.left + (cursor ?? 0) * this.#inner;
     const ends = { x1: x, x2: x, y1: MARGIN.top, y2: this.height - MARGIN.bottom };
     for (const [name, value] of Object.entries(ends)) this.mark.setAttribute(name, value);
     setAttribute(this.mark, "visibility", cursor === null ? "hidden" : "visible");
-    setText(this.moment, cursor === null ? "" : `${Math.round(now - at)}\u202fs ago`);
+    const ago = `${Math.round(now - at)}\u202fs ago`;
+    setText(this.moment, cursor === null ? "" : close ? `${ago}: ${close.what}` : ago);
     this.moment.setAttribute("x", Math.min(Math.max(x, 70), this.#width - 70));
   }
 
@@ -156,6 +164,19 @@ export class Chart {
       parts.push(svg("text", { x, y: bottom + 16, "text-anchor": "middle" }, text));
     }
     this.grid.replaceChildren(...parts);
+    this.#drawMarks(bottom);
+  }
+
+  // A line where something changed; its text is shown at the cursor, and read aloud.
+  #drawMarks(bottom) {
+    const { changes, now, span } = this.#data;
+    const shown = changes.filter((change) => change.uptime_s >= now - span.length);
+    this.marks.replaceChildren(...shown.map(({ uptime_s: at, what }) => {
+      const x = this.#x(at).toFixed(1);
+      return svg("g", { class: "change" }, svg("title", {}, what),
+        svg("line", { x1: x, x2: x, y1: MARGIN.top, y2: bottom }),
+        svg("path", { d: `M${x} ${MARGIN.top + 6}l-4 -6h8z` }));
+    }));
   }
 
   // Points of a line that belong together: nothing unknown between them.

@@ -29,8 +29,9 @@ export class Controls {
     this.forms = {
       snr: element("form", { class: "snr" }, label("snr", "SNR, dB"), this.course, this.follow,
         element("div", { class: "row" }, this.slider, this.number, this.hold)),
-      model: element("form", {}, label("model", "Channel model"),
-        element("div", { class: "row" }, this.model, element("button", {}, "Set")),
+      model: element("form", { class: "model" },
+        element("div", { class: "choice" }, label("model", "Channel model"),
+          element("div", { class: "row" }, this.model, element("button", {}, "Set"))),
         this.settings.node),
       codec: element("form", {}, label("codec", "Codec"),
         element("div", { class: "row" }, this.codec, element("button", {}, "Set"))),

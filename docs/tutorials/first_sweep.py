@@ -1,0 +1,79 @@
+# %% [markdown]
+# # First sweep in Python
+#
+# You send 200 drawn images over AWGN and Rayleigh fading with a shipped codec, look at the accuracies, and see that the result
+# is exact. It takes half a minute.
+
+# %%
+# %matplotlib inline
+import rkd_sc
+
+# %% [markdown]
+# ## A scenario
+#
+# A scenario says what is sent over which channels. It is a map here; a YAML file with the same keys is taken as well.
+# `shapes10` is a data set of ten drawn shapes, and also the name of the shipped codec for it.
+
+# %%
+scenario = {
+    "name": "first",
+    "links": {"shapes10": {"dataset": "shapes10", "codec": "shapes10"}},
+    "channels": [{"model": "awgn"}, {"model": "rayleigh"}],
+    "snr_db": {"start": -10, "stop": 20, "step": 10},
+    "images": 200,
+    "engine": "onnxruntime",
+}
+
+# %% [markdown]
+# ## The sweep
+#
+# `sweep` starts a transmitter, a channel and a receiver as processes of their own and records every frame in a ledger. The
+# data set is drawn first where it is missing. Everything lies in the folder `runs/first`, which no later run overwrites: to run
+# this cell again, remove the folder or give another one as second argument.
+
+# %%
+run = rkd_sc.sweep(scenario)
+run
+
+# %% [markdown]
+# A run has a result for each link and point, with its 95 % interval:
+
+# %%
+for result in run:
+    low, high = result.intervals["accuracy"]
+    print(
+        f"{result.channel:9} {result.snr_db:5g} dB   "
+        f"{100 * result.values['accuracy']:5.1f} %   ({100 * low:.1f} to {100 * high:.1f})"
+    )
+
+# %%
+run.figure()
+
+# %% [markdown]
+# ## The same in one process
+#
+# `evaluate` computes the answers of a scenario without links. Both use the same networks and the same keyed random numbers,
+# so their *results digest*, a SHA-256 over every single answer, is the same.
+
+# %%
+evaluated = rkd_sc.evaluate(scenario, "runs/first-in-one-process")
+print(run.results_digest)
+print(evaluated.results_digest)
+assert evaluated.results_digest == run.results_digest
+
+# %% [markdown]
+# ## Check it
+#
+# `verify` counts every frame and judges every answer again by the labels of the data set. It raises an error if anything
+# is lost or altered.
+
+# %%
+for line in run.verify("data").lines():
+    print(line)
+
+# %% [markdown]
+# ## Next
+#
+# * Change the scenario: [settings](../settings.md#a-sweep) lists every key.
+# * Send with [a codec of your own](own_codec.md).
+# * See [single items](debugging.md) of this run.

@@ -1,0 +1,83 @@
+# %% [markdown]
+# # From a run to a paper's figure
+#
+# You evaluate two codecs over two channels and write a figure in the size of a journal's column, its LaTeX table and a CSV of
+# every point.
+
+# %%
+# %matplotlib inline
+import csv
+
+from IPython.display import Image
+
+import rkd_sc
+
+# %% [markdown]
+# ## Two systems
+#
+# The shipped codecs for ten shapes and for a hundred stand in for two systems that are compared on data sets of their own.
+# Two seeds of the channel are counted together.
+
+# %%
+points = {
+    "channels": [{"model": "awgn"}, {"model": "rayleigh"}],
+    "snr_db": {"start": -10, "stop": 20, "step": 5},
+    "seeds": [0, 1],
+    "images": 200,
+    "engine": "onnxruntime",
+}
+runs = []
+for name in ("shapes10", "shapes100"):
+    links = {name: {"dataset": name, "codec": name}}
+    runs.append(rkd_sc.evaluate({"name": f"paper-{name}", "links": links, **points}))
+
+# %% [markdown]
+# ## Figures
+#
+# One file per figure and format. `style` is a shipped style (`ieee`, `ieee-wide`) or a style sheet of matplotlib; `labels` name
+# systems and codecs as you want them. The command is `semcom report RUN... --format pdf,png --style ieee --label ...`.
+
+# %%
+written = rkd_sc.write_figures(
+    "figures",
+    [run.folder for run in runs],
+    formats=["pdf", "png"],
+    style="ieee",
+    labels={"rkd-sc": "Proposed"},
+)
+for path in written:
+    print(path)
+
+# %%
+Image("figures/accuracy-shapes10.png", width=525)
+
+# %% [markdown]
+# The PDF has the size of the column, so `\includegraphics` needs no scaling:
+#
+# ```latex
+# \includegraphics{figures/accuracy-shapes10.pdf}
+# ```
+#
+# ## The table
+#
+# What the figure shows, for the package `booktabs`:
+
+# %%
+print(open("figures/accuracy-shapes10.tex").read())
+
+# %% [markdown]
+# ## The numbers
+#
+# `curves.csv` has every point of every figure, of all runs, unrounded.
+
+# %%
+with open("figures/curves.csv") as file:
+    for row in list(csv.DictReader(file))[:4]:
+        print(row["figure"], row["label"], row["channel"], row["at"], row["value"], row["items"])
+
+# %% [markdown]
+# ## Next
+#
+# * All that `semcom report --format` writes: [figures](../figures.md).
+# * A style of your own: matplotlib's
+#   [style sheets](https://matplotlib.org/stable/users/explain/customizing.html).

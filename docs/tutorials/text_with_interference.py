@@ -1,0 +1,81 @@
+# %% [markdown]
+# # Text with interference
+#
+# Links carry sentences and disturb each other. You train a small codec of the family `kd_semcom` for a moment and sweep the
+# signal-to-interference ratio.
+
+# %%
+# %matplotlib inline
+from pathlib import Path
+
+from orchestrator.datasets.drawn_sentences import prepare_sentences
+
+import rkd_sc
+
+# %% [markdown]
+# ## Sentences and a codec
+#
+# The sentences are drawn from a small grammar; `rkd_sc.prepare("sentences")` draws many more. The codec is one of the
+# baselines, trained without a teacher: enough to see words come back, not enough to be good. Leave out `settings` for a codec
+# that is.
+
+# %%
+prepare_sentences(Path("data/sentences"), train=1500, test=60)
+codec = rkd_sc.train(
+    "sentences",
+    preset="embedded",
+    system="baseline-3",
+    out="codecs/words",
+    settings={"stages.baseline.epochs": 3},
+)
+print(f"up to {codec.manifest.symbols} symbols a sentence")
+
+# %% [markdown]
+# ## Three links that disturb each other
+#
+# Each link of a group of `kind: interference` has a receiver of its own and meets the frames of those that follow it. All
+# combinations of SIR and number of interferers are swept.
+
+# %%
+run = rkd_sc.evaluate(
+    {
+        "name": "cell",
+        "links": {name: {"dataset": "sentences", "codec": "words"} for name in ("a", "b", "c")},
+        "groups": {"cell": {"kind": "interference", "links": ["a", "b", "c"]}},
+        "interference": {"sir_db": [0, 10, 20], "interferers": [0, 1, 2]},
+        "channels": [{"model": "rayleigh"}],
+        "snr_db": [18],
+        "images": 60,
+        "frame_images": 20,
+    }
+)
+for result in run:
+    if result.link == "a":
+        print(f"{result.channel:36} BLEU-1 {100 * result.values['bleu_1']:5.1f} %")
+
+# %% [markdown]
+# ## Metric against SIR
+#
+# `write_figures` makes a figure of each metric against SIR, and its table.
+
+# %%
+from IPython.display import Image
+
+written = rkd_sc.write_figures("figures", [run.folder], formats=["png"])
+Image(next(path for path in written if path.name.startswith("bleu-1") and path.suffix == ".png"))
+
+# %% [markdown]
+# ## Which sentences suffer
+#
+# Words that were lost are struck out, words that came instead are marked. A channel is named by its label, as in
+# the list above.
+
+# %%
+label = next(result.channel for result in run if "interferers=2" in result.channel)
+rkd_sc.item_page(run.inspect(rkd_sc.Which(count=3), link="a", channel=label))
+
+# %% [markdown]
+# ## Next
+#
+# * Keys and formulas of interference: [channels](../channels.md#interference).
+# * Sentences of your own and codecs for them: [data sets](../datasets.md), [training](../training.md#sentences).
