@@ -6,7 +6,16 @@ import math
 from itertools import accumulate
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag, model_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Discriminator,
+    Field,
+    SerializerFunctionWrapHandler,
+    Tag,
+    model_serializer,
+    model_validator,
+)
 
 from semcom.frame_messages import MAX_SYMBOLS
 
@@ -239,6 +248,14 @@ class ChannelCodecArchitecture(Architecture):
     def filled(self) -> float:
         """Share of the 2 K reals of a codeword that are sent: the padding of an odd c is zero."""
         return self.codeword_dim / (2 * self.symbols)
+
+    @model_serializer(mode="wrap")
+    def _as_before(self, serialize: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        """Leave out what codecs of one length have not: their manifests stay as they are."""
+        fields: dict[str, Any] = serialize(self)
+        if self.increments is None:
+            fields.pop("increments", None)
+        return fields
 
     @property
     def lengths(self) -> tuple[int, ...]:

@@ -31,7 +31,7 @@ Confidence = Annotated[float, Field(gt=0, le=1, allow_inf_nan=False)]
 
 
 class Rate(BaseModel):
-    """How many increments are sent: a number, or as many as a confidence takes.
+    """A number of increments to be sent, or the confidence until which more are sent.
 
     Attributes:
         increments: of every item; None with a confidence.

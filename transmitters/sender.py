@@ -92,7 +92,7 @@ class Sender:
 
     def __init__(self, link: str, *, window_bytes: int, results_bytes: int = RESULTS_BYTES) -> None:
         self.link = link
-        self._points = OpenPoints()
+        self.points = OpenPoints()
         self._encoding: set[Key] = set()
         self._in_flight: dict[Key, InFlight] = {}
         self.reports = Reports(link, max_bytes=results_bytes)
@@ -111,21 +111,6 @@ class Sender:
         """Frames answered and not yet in the ledger."""
         return len(self.reports)
 
-    @property
-    def busy_points(self) -> list[int]:
-        """Points with frames that are not recorded yet."""
-        return self._points.indices
-
-    @property
-    def backlog(self) -> int:
-        """Frames taken up that the window has had no room for yet."""
-        return self._points.backlog
-
-    @property
-    def open_frames(self) -> int:
-        """Frames taken up and not yet recorded."""
-        return self._points.open_frames
-
     def assign(self, assignment: Assignment) -> int:
         """Take up frames of a point, those already at work are left as they are; how many.
 
@@ -135,10 +120,10 @@ class Sender:
         self.keep_only(assignment.run)
         self.kept.keep_only(lambda run_point: run_point[1] >= assignment.lowest)
         wanted = sum(stop - start for start, stop in assignment.frames)
-        if wanted + self.open_frames > MAX_OPEN_FRAMES:
+        if wanted + self.points.open_frames > MAX_OPEN_FRAMES:
             raise ConfigurationError(
-                f"{wanted} frames assigned, {self.open_frames} are open and {MAX_OPEN_FRAMES} may "
-                "be: set larger frame_images, or fewer images"
+                f"{wanted} frames assigned, {self.points.open_frames} are open and "
+                f"{MAX_OPEN_FRAMES} may be: set larger frame_images, or fewer images"
             )
         return sum(self.take_up(assignment, range(*span)) for span in assignment.frames)
 
@@ -148,7 +133,7 @@ class Sender:
         def kept(run_point: tuple[str, int]) -> bool:
             return run_point[0] == run and run_point[1] >= first_point
 
-        self._points.keep_only(kept)
+        self.points.keep_only(kept)
         for key in [key for key in self._in_flight if not kept(key[:2])]:
             del self._in_flight[key]
         self._encoding = {key for key in self._encoding if kept(key[:2])}
@@ -158,7 +143,7 @@ class Sender:
 
     def take_up(self, work: PointWork, frames: Iterable[int]) -> int:
         """Frames of a point to be sent, unless they are at work already; how many are new."""
-        return self._points.add(work, frames)
+        return self.points.add(work, frames)
 
     def is_encoding(self, plan: FramePlan) -> bool:
         """Whether a frame was given out to be encoded and not forgotten since."""
@@ -167,7 +152,7 @@ class Sender:
     def frames_to_encode(self) -> list[FramePlan]:
         """Frames that others wait for, and those that the window has room for; each once."""
         plans = self.kept.frames_to_encode()
-        for plan in self._points.take(self._has_room):
+        for plan in self.points.take(self._has_room):
             self._encoding.add(plan.key)
             plans.append(plan)
         return plans
@@ -247,8 +232,8 @@ class Sender:
         if flight is not None:
             flight.come_again(now_s)
             return
-        work = self._points.work(*name[:2]) or self.kept.work(*name[:2])
-        if work is not None and name not in self._encoding and not self._points.is_pending(*name):
+        work = self.points.work(*name[:2]) or self.kept.work(*name[:2])
+        if work is not None and name not in self._encoding and not self.points.is_pending(*name):
             self.kept.want(key, work)
 
     def frames_to_resend(self, now_s: float) -> list[InFlight]:
@@ -273,7 +258,7 @@ class Sender:
         """The ledger holds these frames: forget them."""
         for point, frame in receipt.frames:
             self.reports.forget((receipt.run, point, frame))
-        for work in self._points.recorded(receipt):
+        for work in self.points.recorded(receipt):
             self.kept.keep(work)
 
     def next_deadline_s(self, now_s: float, idle_s: float) -> float:

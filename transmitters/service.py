@@ -137,7 +137,7 @@ class TransmitterService:
             self._uplink.send_again(now_s)
         self._report(now_s)
         self._telemetry.set("semcom_frames_in_flight", self._sender.in_flight, self.link)
-        self._telemetry.set("semcom_frames_open", self._sender.open_frames, self.link)
+        self._telemetry.set("semcom_frames_open", self._sender.points.open_frames, self.link)
         idle_s = max(0.0, self._next_hello_s - now_s)
         if self._failure is not None:
             return idle_s  # nothing is sent again before there is other work
@@ -172,7 +172,7 @@ class TransmitterService:
             role="transmitter",
             peer=self.link,
             instance=self.instance,
-            busy=[*self._sender.busy_points, *self._sender.kept.points][:32],
+            busy=[*self._sender.points.indices, *self._sender.kept.points][:32],
             stream=self._streamer.state(refusals=self._refusals.total),
             arithmetic=self._arithmetic,
         )

@@ -89,7 +89,7 @@ class Streamer:
         if work is None or process is None or work.paused:
             return 0, 0
         due = process.due(now_s)
-        taken = min(due, max(0, BACKLOG_FRAMES - self._sender.backlog))
+        taken = min(due, max(0, BACKLOG_FRAMES - self._sender.points.backlog))
         if taken:
             self._sender.take_up(work, range(self._next_frame, self._next_frame + taken))
         self._next_frame += taken
@@ -112,11 +112,11 @@ class Streamer:
             run=work.run,
             epoch=work.epoch,
             point=work.point,
-            oldest=min([work.point, *self._sender.busy_points[:1]]),
+            oldest=min([work.point, *self._sender.points.indices[:1]]),
             paused=work.paused,
             offered=self._offered,
             shed=self._shed,
-            unrecorded=self._sender.open_frames,
+            unrecorded=self._sender.points.open_frames,
             in_flight=self._sender.in_flight,
             refusals=refusals,
         )

@@ -1,4 +1,4 @@
-"""How much of ordered codewords a scenario sends: an axis that is swept, on the same noise."""
+"""Rates of ordered codewords in a scenario: an axis that is swept, on the same noise."""
 
 from __future__ import annotations
 

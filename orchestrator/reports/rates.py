@@ -1,4 +1,4 @@
-"""What ordered codewords give for the symbols that they take: rates of a codec at each SNR."""
+"""Compare the rates of ordered codewords: a metric against the symbols of an item, by SNR."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ class RatePoint(NamedTuple):
 
 
 class RatePlace(NamedTuple):
-    """Where rates are compared."""
+    """A codec on a data set over a channel at an SNR."""
 
     dataset: str
     codec: str

@@ -34,7 +34,7 @@ def wanted(sender: Sender, key: FrameKey, now_s: float = 5.0) -> list[int]:
 def test_frame_that_was_answered_and_recorded_is_encoded_and_sent_once_more():
     sender = sender_of(group_work())
     done(sender)
-    assert sender.busy_points == []
+    assert sender.points.indices == []
     assert sender.kept.points == [0]
     sender.wanted(key_of(3), now_s=5.0)
     sender.wanted(key_of(3), now_s=5.0)

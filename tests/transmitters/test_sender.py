@@ -47,12 +47,12 @@ def test_frames_are_taken_up_once_and_open_until_they_are_recorded():
     sender = sender_of()
     assert sender.assign(assignment((0, 2))) == 2
     assert sender.assign(assignment((0, 3))) == 1
-    assert sender.open_frames == 3
+    assert sender.points.open_frames == 3
     fly(sender)
     finish(sender, 0)
-    assert sender.open_frames == 3
+    assert sender.points.open_frames == 3
     sender.recorded(Recorded(run="demo", frames=[(0, 0)]))
-    assert sender.open_frames == 2
+    assert sender.points.open_frames == 2
 
 
 def test_message_says_what_the_frame_is():
@@ -255,14 +255,14 @@ def test_results_of_two_codecs_are_reported_apart():
 
 def test_point_is_busy_until_its_last_frame_is_recorded():
     sender = sender_of(assignment((0, 2)), assignment((0, 1), point=7))
-    assert sender.busy_points == [0, 7]
+    assert sender.points.indices == [0, 7]
     fly(sender)
     finish(sender, 0)
     finish(sender, 1)
     sender.recorded(Recorded(run="demo", frames=[(0, 0)]))
-    assert sender.busy_points == [0, 7]
+    assert sender.points.indices == [0, 7]
     sender.recorded(Recorded(run="demo", frames=[(0, 1)]))
-    assert sender.busy_points == [7]
+    assert sender.points.indices == [7]
 
 
 def test_assignment_sent_twice_changes_nothing():
@@ -282,7 +282,7 @@ def test_frame_at_work_is_not_taken_up_again(stage):
         finish(sender, 0)
     sender.assign(assignment((0, 1)))
     assert sender.frames_to_encode() == []
-    assert sender.busy_points == [0]
+    assert sender.points.indices == [0]
 
 
 def test_more_frames_of_a_point_at_work_are_added():

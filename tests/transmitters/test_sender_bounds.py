@@ -95,7 +95,7 @@ def test_results_without_receipts_stop_a_sweep_at_their_bound_and_none_is_lost()
     count = answered_without_receipt(sender, 5000)
     assert 40 <= count <= 50 + 8
     assert sender.unrecorded == count
-    assert sender.open_frames == 5000, "every frame is open until it is recorded"
+    assert sender.points.open_frames == 5000, "every frame is open until it is recorded"
     sender.recorded(Recorded(run="demo", frames=[(0, frame) for frame in range(20)]))
     assert answered_without_receipt(sender, 100) > 10, "it goes on where it stood"
 
@@ -118,7 +118,7 @@ def test_stream_without_receipts_sheds_what_is_due_and_counts_it():
 
 def test_results_that_wait_are_reported_in_pieces_the_oldest_first():
     sender = sender_of(assignment((0, 2000), images=4000, window=1024))
-    while sender.backlog:
+    while sender.points.backlog:
         answered_without_receipt(sender, 1)
     first, second = reported(sender, 10.0), reported(sender, 10.0)
     assert first == list(range(MESSAGES_AT_ONCE * RESULTS_PER_MESSAGE))
@@ -185,7 +185,7 @@ def test_more_frames_than_may_be_open_are_refused_whatever_an_assignment_says():
     far = assignment((0, 2**31 - 1), images=2**31 - 1, frame_images=1)
     with pytest.raises(ConfigurationError, match="frames assigned"):
         sender.assign(far)
-    assert sender.open_frames == 5
+    assert sender.points.open_frames == 5
 
 
 def test_answers_are_remembered_in_few_bytes_whatever_their_length():

@@ -48,13 +48,13 @@ def test_what_was_due_in_a_long_standstill_is_not_made_up_for():
 def test_frames_are_offered_at_the_rate_and_beyond_the_backlog_shed():
     sender, streamer = streamer_of()
     assert streamer.offer(0.45) == (5, 0)
-    assert sender.backlog == 5
+    assert sender.points.backlog == 5
     assert len(sender.frames_to_encode()) == 3, "the window"
     offered, shed = streamer.offer(5.0)
-    assert sender.backlog == BACKLOG_FRAMES
+    assert sender.points.backlog == BACKLOG_FRAMES
     state = streamer.state(refusals=0)
     assert (state.offered, state.shed) == (5 + offered, shed)
-    assert state.offered - state.shed == state.unrecorded == sender.open_frames
+    assert state.offered - state.shed == state.unrecorded == sender.points.open_frames
 
 
 def test_numbers_go_on_from_point_to_point_without_a_gap():
@@ -92,7 +92,7 @@ def test_new_epoch_forgets_the_old_one_and_numbers_anew():
     (given_out, *_) = sender.frames_to_encode()
     assert streamer.follow(stream_work(point=7, epoch=7), 1.0)
     assert not sender.is_encoding(given_out)
-    assert (sender.in_flight, sender.open_frames) == (0, 0)
+    assert (sender.in_flight, sender.points.open_frames) == (0, 0)
     streamer.offer(1.0)
     assert [plan.key for plan in sender.frames_to_encode()] == [("demo", 7, 0)]
     assert streamer.state(refusals=0).offered == 1

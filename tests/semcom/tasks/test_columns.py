@@ -56,7 +56,10 @@ def test_score_of_images_is_read_back_to_the_last_digit(items, sums):
         ({"correct": ""}, "a row of classification has nothing in the column correct"),
         ({"images": ""}, "nothing in the column images"),
         ({"correct": "many"}, "invalid literal"),
-        ({"task": "telepathy"}, "no task 'telepathy'; there are classification, reconstruction"),
+        (
+            {"task": "telepathy"},
+            "no task 'telepathy'; there are classification, ordered_classification",
+        ),
     ],
 )
 def test_a_row_without_a_score_is_refused(changes, complaint):
