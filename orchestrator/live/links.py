@@ -246,7 +246,7 @@ def answered(link: Link) -> AnsweredFrame:
 
 
 def _as_answered(link: Link, result: FrameResult) -> AnsweredFrame | None:
-    """Return a frame of the link's present point; None of an earlier one, whose codec may differ."""
+    """Return a frame of the link's present point; None of an earlier one."""
     if result.point != link.point or link.spec is None:
         return None
     planned = link.planned.model_copy(update={"codecs": [link.codec]})
