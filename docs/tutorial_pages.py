@@ -12,6 +12,7 @@ import os
 import sys
 import tempfile
 from pathlib import Path
+from subprocess import DEVNULL
 from typing import Any
 
 import jupytext
@@ -55,7 +56,8 @@ def executed(name: str, folder: Path) -> Any:
     with tempfile.TemporaryDirectory() as place:  # of sockets that no other user can reach
         kernel = AsyncKernelManager(kernel_name="python3", transport="ipc", ip=f"{place}/kernel")
         client = NotebookClient(content, km=kernel, timeout=CELL_S, startup_timeout=CELL_S)
-        client.execute(cwd=str(folder))
+        # What processes of a cell print beside its output is no part of the page.
+        client.execute(cwd=str(folder), stdout=DEVNULL, stderr=DEVNULL)
     return content
 
 

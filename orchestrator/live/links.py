@@ -14,7 +14,7 @@ from orchestrator.live.requests import ChannelRequest
 from orchestrator.live.windows import History, Window, metric_map
 from orchestrator.plan.plan import PlannedCodec, PlannedLink
 from semcom.channel_choice import changed
-from semcom.errors import ProtocolError
+from semcom.errors import ConfigurationError, ProtocolError
 from semcom.messages import FrameResult, StreamState
 from semcom.points import AnyChannel, ChannelSettings, PointSpec
 from semcom.tasks.task import Task
@@ -155,10 +155,7 @@ class Link:
         except ValueError as error:
             raise ProtocolError("unexpected", str(error)) from error
         if first_time:
-            if result.point == self.point and self.spec is not None:
-                planned = self.planned.model_copy(update={"codecs": [self.codec]})
-                size = self.settings.frame_images
-                self.latest = AnsweredFrame(self.name, planned, size, self.spec, result)
+            self.latest = _as_answered(self, result) or self.latest
             self.failure = ""
             self.codecs.served(result.point)
             self.show(result, task, now_s)
@@ -180,10 +177,7 @@ class Link:
 
     def sample(self, now_s: float, *, at_s: float) -> None:
         """One more sample of the history, `at_s` after the start, and a mark of what changed."""
-        course = self.settings.course.kind if self.held_db is None else "held"
-        self.changes.note(
-            at_s, codec=self.codec.name, channel=self.channel.label, SNR=course.replace("_", " ")
-        )
+        self.changes.note(at_s, **_conditions(self))
         self.history.add(
             at_s,
             None if self.spec is None else self.spec.snr_db,
@@ -238,3 +232,29 @@ class Link:
             "history": self.history.columns,
             "changes": self.changes.rows,
         }
+
+
+def answered(link: Link) -> AnsweredFrame:
+    """Return the latest frame of a link that was answered.
+
+    Raises:
+        ConfigurationError: there is no such frame yet.
+    """
+    if link.latest is None:
+        raise ConfigurationError(f"link {link.name}: no frame has been answered yet")
+    return link.latest
+
+
+def _as_answered(link: Link, result: FrameResult) -> AnsweredFrame | None:
+    """Return a frame of the link's present point; None of an earlier one."""
+    if result.point != link.point or link.spec is None:
+        return None
+    planned = link.planned.model_copy(update={"codecs": [link.codec]})
+    return AnsweredFrame(link.name, planned, link.settings.frame_images, link.spec, result)
+
+
+def _conditions(link: Link) -> dict[str, str]:
+    """Return what charts mark when it changes, in words."""
+    course = link.settings.course.kind if link.held_db is None else "held"
+    channel = link.channel.label
+    return {"codec": link.codec.name, "channel": channel, "SNR": course.replace("_", " ")}

@@ -14,6 +14,7 @@ from orchestrator.control.service import ControlService
 from orchestrator.control.system import ProcessSystem
 from orchestrator.live.codec_requests import CodecRequests
 from orchestrator.live.hosted_sweep import HostedSweep, check_fits
+from orchestrator.live.links import answered
 from orchestrator.live.live_scenario import LiveScenario
 from orchestrator.live.requests import (
     Answer,
@@ -73,8 +74,7 @@ class LiveSystem:
         self._drain_until_s = 0.0
         self._codecs = CodecRequests(stream, scenario, folders)
         self._stop_by_s = math.inf
-        self._start_s = time.monotonic()
-        self._next_watch_s = self._start_s
+        self._start_s = self._next_watch_s = time.monotonic()
 
     @property
     def endpoints(self) -> Sequence[Endpoint]:
@@ -127,8 +127,7 @@ class LiveSystem:
         sweep = self._sweep
         if sweep is not None and sweep.service is not None and not sweep.over:
             sweep.finish()
-        waiting = self._codecs.take_waiting()
-        waiting += [asked.answer for asked in self._desk.take()]
+        waiting = [*self._codecs.take_waiting(), *(asked.answer for asked in self._desk.take())]
         for future in waiting:
             future.set_exception(error)
         if sweep is not None:
@@ -180,7 +179,7 @@ class LiveSystem:
             case StatusRequest():
                 return self.status(now_s)
             case ItemRequest():
-                return {"frame": self._stream.answered(wanted.link)}
+                return {"frame": answered(self._stream.link(wanted.link))}
             case ChannelRequest():
                 self._stream.set_channel(wanted)
                 event(logger, "channel set", **wanted.model_dump())

@@ -15,7 +15,7 @@ from orchestrator.control.work import Order
 from orchestrator.live.assignments import StreamAssignments
 from orchestrator.live.codec_changes import CodecChange
 from orchestrator.live.intervals import Interval
-from orchestrator.live.links import AnsweredFrame, Link
+from orchestrator.live.links import Link
 from orchestrator.live.live_scenario import LiveScenario
 from orchestrator.live.requests import ChannelRequest
 from orchestrator.live.stream_points import StreamPoints
@@ -166,18 +166,7 @@ class Stream:
         Raises:
             ConfigurationError: there is no such link, or its model has no such settings.
         """
-        self._link(wanted.link).set_channel(wanted)
-
-    def answered(self, link: str) -> AnsweredFrame:
-        """Return the latest frame of a link that was answered.
-
-        Raises:
-            ConfigurationError: there is no such link, or no such frame yet.
-        """
-        found = self._link(link).latest
-        if found is None:
-            raise ConfigurationError(f"link {link}: no frame has been answered yet")
-        return found
+        self.link(wanted.link).set_channel(wanted)
 
     def change_codec(
         self, link: str, codec: PlannedCodec, task: Task
@@ -187,7 +176,7 @@ class Stream:
         Raises:
             ConfigurationError: no such link, or another change is under way.
         """
-        state = self._link(link)
+        state = self.link(link)
         if state.codecs.change is not None:
             raise ConfigurationError(
                 f"link {link} is changing to {state.codecs.change.codec.name}; wait"
@@ -222,11 +211,11 @@ class Stream:
     def _task(self, codec: str) -> Task:
         return self._tasks.get(codec, ANY_CLASSES)
 
-    def _link(self, name: str) -> Link:
-        link = self.links.get(name)
-        if link is None:
+    def link(self, name: str) -> Link:
+        """Return a link; ConfigurationError where there is none of that name."""
+        if name not in self.links:
             raise ConfigurationError(f"no link '{name}'; links: {', '.join(self.links)}")
-        return link
+        return self.links[name]
 
     def _codecs_for(self, hello: Hello) -> list[Message]:
         wanted = [codec for link in self.links.values() for codec in link.codecs.wanted]

@@ -17,7 +17,7 @@ from channel_sim.passing import pass_frame
 from orchestrator.live import current_items
 from orchestrator.live.api import Api
 from orchestrator.live.current_items import CurrentItems
-from orchestrator.live.links import AnsweredFrame
+from orchestrator.live.links import AnsweredFrame, answered
 from orchestrator.live.live_scenario import LiveScenario, plan_live
 from orchestrator.live.requests import BusyError, Desk
 from orchestrator.plan.catalog import Catalog
@@ -138,9 +138,9 @@ def test_system_that_has_ended_computes_nothing(items, folders, monkeypatch):
 def test_link_without_an_answer_says_so():
     stream = stream_of()
     with pytest.raises(ConfigurationError, match=f"link {LINK}: no frame has been answered yet"):
-        stream.answered(LINK)
+        answered(stream.link(LINK))
     with pytest.raises(ConfigurationError, match="no link 'x'"):
-        stream.answered("x")
+        answered(stream.link("x"))
 
 
 @pytest.mark.parametrize(
