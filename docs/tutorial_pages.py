@@ -31,6 +31,7 @@ NAMES = (
     "own_channel",
     "superposed_pair",
     "text_with_interference",
+    "variable_length",
     "paper_figure",
     "debugging",
 )
