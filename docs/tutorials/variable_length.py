@@ -77,7 +77,7 @@ figure
 # answered class when a scenario keeps its answers; here an evaluation in one process does, and ends with the digest of the sweep.
 
 # %%
-evaluated = rkd_sc.evaluate({**scenario, "keep_answers": True})
+evaluated = rkd_sc.evaluate({**scenario, "keep_answers": True}, "runs/lengths-evaluated")
 assert evaluated.results_digest == run.results_digest
 answers = evaluated.answers("camera", point=5 * len(scenario["snr_db"]))
 for increments in (1, 2, 3, 4):
