@@ -69,7 +69,7 @@ def test_every_public_name_of_the_package_is_in_its_reference(site: Path) -> Non
 
 
 def test_every_page_is_in_the_navigation_once() -> None:
-    listed = re.findall(r"[\w-]+\.md\b", (REPO / "mkdocs.yml").read_text().partition("\nnav:")[2])
+    listed = re.findall(r"[\w/-]+\.md\b", (REPO / "mkdocs.yml").read_text().partition("\nnav:")[2])
     assert len(set(listed)) == len(listed)
     assert {page.name for page in (REPO / "docs").glob("*.md")} <= set(listed)
 
