@@ -22,6 +22,7 @@ from docs.evidence_tables import (
 )
 from docs.on_paper import HEAD as HEAD_ON_PAPER
 from docs.on_paper import on_paper
+from docs.rate_tables import rate_rows
 from docs.requirements import NEEDS, read_requirements
 from docs.results_tables import frame_columns, ledger_tables, result_columns, task_columns
 from docs.settings_tables import HEAD, MODELS, settings_rows
@@ -234,6 +235,7 @@ TABLES: dict[str, Callable[[], str]] = {
     "label-bounds": lambda: _table(*bound_rows()),
     "label-codec": lambda: _table(*simulated_rows()),
     "equalizers": lambda: _table(*equalizer_rows()),
+    "rates-cifar10": lambda: _table(*rate_rows()),
     "metrics": metrics,
     "metric-queries": metric_queries,
     "targets": targets,

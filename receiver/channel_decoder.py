@@ -26,7 +26,7 @@ class ChannelDecoder(nn.Module):
         super().__init__()
         self.codeword_dim = architecture.codeword_dim
         dim = architecture.feature_dim
-        self.lengths = architecture.lengths
+        self.lengths = architecture.lengths if architecture.increments else None
         code_width = dim - self.codeword_dim
         increments = len(architecture.increments or ())
         self.snr_code0 = SnrCode(code_width, increments=increments)
@@ -39,9 +39,12 @@ class ChannelDecoder(nn.Module):
     def forward(self, symbols_BK: Tensor, snr_db_B: Tensor, used_B: Tensor | None = None) -> Tensor:
         """Equalised symbols (B, K) complex64, SNR (B,) in dB -> features (B, D).
 
-        `used_B`: how many symbols of an ordered codeword have come.
+        `used_B`: how many symbols of an ordered codeword have come; None: all.
         """
-        come_BI = None if used_B is None else come_increments(used_B, self.lengths)
+        come_BI = None
+        if self.lengths is not None:
+            used_B = torch.full_like(snr_db_B, self.lengths[-1]) if used_B is None else used_B
+            come_BI = come_increments(used_B, self.lengths)
         codeword_Bc = symbols_to_reals(symbols_BK, self.codeword_dim)
         x_BD = self.block0(torch.cat([codeword_Bc, self.snr_code0(snr_db_B, come_BI)], dim=1))
         x_Bc = self.reduce(x_BD)

@@ -21,7 +21,7 @@ from semcom.checkpoints import Checkpoint
 from semcom.nn.weights import load_arrays
 from semcom.points import EqualizerMethod
 from semcom.probe import probe_receiver
-from semcom.used_symbols import Used, all_used
+from semcom.used_symbols import Used
 
 
 class ReceiverCodec:
@@ -84,13 +84,11 @@ class ReceiverCodec:
 
         `used_N`: symbols that were sent of each codeword, of a codec of several lengths; None: all.
         """
-        channel = self.architecture.channel
         with torch.inference_mode():
             snr_db = torch.from_numpy(snr_db_N).to(self.device)
             equalized = equalize_arrays(received_NK, csi_NM, snr_db_N=snr_db, method=equalizer)
             used = None
-            if channel.increments is not None:
-                used_N = all_used(len(received_NK), channel.symbols) if used_N is None else used_N
+            if used_N is not None:
                 used = torch.from_numpy(used_N.astype(np.int64)).to(self.device)
             _, logits_NT = self.forward(equalized, snr_db, used)
         logits: npt.NDArray[np.float32] = logits_NT.cpu().numpy()

@@ -58,8 +58,11 @@ class Rate(BaseModel):
 
 
 def first_counts(rate: Rate | None, items: int, *, increments: int) -> Counts:
-    """Return how many increments the first round sends of each item; without a rate all."""
-    number = increments if rate is None else rate.increments or 1
+    """Return how many increments the first round sends of each item; without a rate all.
+
+    A codec that has fewer than the rate says sends all that it has.
+    """
+    number = increments if rate is None else min(increments, rate.increments or 1)
     return np.full(items, number, dtype=np.uint16)
 
 

@@ -81,7 +81,9 @@ evaluated = rkd_sc.evaluate({**scenario, "keep_answers": True}, "runs/lengths-ev
 assert evaluated.results_digest == run.results_digest
 answers = evaluated.answers("camera", point=5 * len(scenario["snr_db"]))
 for increments in (1, 2, 3, 4):
-    print(f"{increments} increments: {(answers[:, 1] == increments).sum()} of {len(answers)} images")
+    print(
+        f"{increments} increments: {(answers[:, 1] == increments).sum()} of {len(answers)} images"
+    )
 
 # %% [markdown]
 # The last rate at -10 dB spends all increments on most images; at 0 dB you would see the opposite. To train an ordered codec of

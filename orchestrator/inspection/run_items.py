@@ -235,9 +235,9 @@ def _text(shard: AnyShard, content: npt.NDArray[Any]) -> str | None:
     """Return a sentence, or the name of a class; None of an image."""
     if isinstance(shard, TextShard):
         return shard.vocabulary.text(word_lists(content[None])[0])
-    if content.ndim:
+    if content.ndim > 1:
         return None
-    names, number = shard.manifest.classes, int(content)
+    names, number = shard.manifest.classes, int(content.flat[0])  # the class comes first
     return names[number] if number < len(names) else str(number)
 
 

@@ -13,6 +13,7 @@ from orchestrator.live.live_scenario import LiveLink
 from orchestrator.live.requests import ChannelRequest
 from orchestrator.live.windows import History, Window, metric_map
 from orchestrator.plan.plan import PlannedCodec, PlannedLink
+from orchestrator.plan.rates import rate_of
 from semcom.channel_choice import changed
 from semcom.errors import ConfigurationError, ProtocolError
 from semcom.messages import FrameResult, StreamState
@@ -81,7 +82,8 @@ class Link:
         """Channel condition that the link should have. Every epoch has noise of its own."""
         snr_db = self._course_db if self.held_db is None else self.held_db
         seed = self.settings.seed + max(0, self.epochs - 1)
-        return PointSpec(channel=self.channel, snr_db=snr_db, seed=seed)
+        rate = rate_of(self.settings.increments)
+        return PointSpec(channel=self.channel, snr_db=snr_db, seed=seed, rate=rate)
 
     def move(self, at_s: float) -> None:
         """Move along the course, to a time since the start."""

@@ -11,6 +11,7 @@ from orchestrator.live.courses import Constant, Course, Steps, Trace
 from orchestrator.live.traces import read_trace
 from orchestrator.plan.catalog import Catalog
 from orchestrator.plan.plan import PlannedLink, plan_link
+from orchestrator.plan.rates import OneRate, check_codec_rates, rate_of
 from orchestrator.plan.scenario import LIVE, Scenario, SystemSettings, read_scenario
 from semcom.channel_choice import Channel
 from semcom.errors import ConfigurationError
@@ -34,6 +35,11 @@ class LiveLink(Settings):
     arrivals: Arrivals = Field(default="fixed", description="when frames come")
     frame_images: int = Field(default=1, ge=1, le=MAX_FRAME_IMAGES, description="images of a frame")
     channel: Channel = Field(default=ChannelSettings(), description="to begin with")
+    increments: OneRate | None = Field(
+        default=None,
+        description="of ordered codewords: a number that is sent, at most all, or "
+        "{confidence: 0.9}: as many as it takes. None: whole codewords",
+    )
     seed: int = Field(default=0, ge=0, lt=2**62, description="of channel and arrivals")
     course: Course = Field(
         default=Constant(kind="constant", snr_db=10.0), description="how the SNR changes"
@@ -107,7 +113,7 @@ def plan_live(
         ConfigurationError: a data set is missing, or does not fit the codec.
         CheckpointError: a codec is missing or cannot be trusted.
     """
-    return {
+    planned = {
         name: plan_link(
             name,
             dataset=link.dataset,
@@ -119,6 +125,10 @@ def plan_live(
         )
         for name, link in scenario.links.items()
     }
+    for name, link in scenario.links.items():
+        manifest = catalog.verified(link.codec).manifest
+        check_codec_rates(name, link.codec, manifest, [rate_of(link.increments)])
+    return planned
 
 
 def trace_notes(scenario: LiveScenario) -> list[str]:

@@ -22,20 +22,22 @@ class ConfidenceSettings(Settings):
     )
 
 
-Increments = Annotated[
-    list[Number | ConfidenceSettings],
-    Field(min_length=1, max_length=64),
-]
+OneRate = Number | ConfidenceSettings
+Increments = Annotated[list[OneRate], Field(min_length=1, max_length=64)]
+
+
+def rate_of(increments: OneRate | None) -> Rate | None:
+    """Return one rate as points have it."""
+    if increments is None:
+        return None
+    if isinstance(increments, int):
+        return Rate(increments=increments)
+    return Rate(confidence=increments.confidence)
 
 
 def rates_of(increments: Increments | None) -> list[Rate | None]:
     """Return what is swept; of a scenario that says nothing one rate: all increments."""
-    if increments is None:
-        return [None]
-    return [
-        Rate(increments=each) if isinstance(each, int) else Rate(confidence=each.confidence)
-        for each in increments
-    ]
+    return [None] if increments is None else [rate_of(each) for each in increments]
 
 
 def check_rates(rates: Sequence[Rate | None], *, grouped: Iterable[str]) -> None:

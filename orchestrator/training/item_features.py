@@ -66,9 +66,9 @@ class ImageFeatures:
     @torch.inference_mode()
     def recovered(self, equalized_NK: Tensor, used_N: Used, *, snr_db: float) -> Array:
         """(N, K) -> h~ (N, D)."""
-        del used_N
         snr_db_N = torch.full((len(equalized_NK),), snr_db)
-        features: Array = self._receiver.forward(equalized_NK, snr_db_N)[0].numpy()
+        used = torch.from_numpy(used_N.astype(np.int64))
+        features: Array = self._receiver.forward(equalized_NK, snr_db_N, used)[0].numpy()
         return features
 
 

@@ -9,11 +9,13 @@ import pytest
 
 from tests.integration.harness import (
     command,
+    eventually,
     results_digest,
     start_held_sweep,
     start_sweep,
     write_scenario,
 )
+from tests.integration.live_system import start_live, write_live_scenario
 
 pytestmark = [pytest.mark.processes, pytest.mark.timeout(900)]
 
@@ -106,3 +108,28 @@ def test_window_of_one_frame_changes_nothing(
     scenario = write_scenario(tmp_path / "s.yaml", **SWEPT, window=1, receivers=1)
     start_sweep(scenario, tmp_path / "run", workplace=workplace).finish()
     assert results_digest(tmp_path / "run") == results_digest(evaluated)
+
+
+def test_link_of_a_live_system_sends_until_it_is_confident(workplace: Path, tmp_path: Path) -> None:
+    (tmp_path / "data").symlink_to(workplace / "data")
+    (tmp_path / "codecs").symlink_to(workplace / "codecs")
+    link = {
+        "dataset": "shapes10", "codec": "shapes10-nested", "frame_images": 5, "rate_hz": 10,
+        "increments": {"confidence": 0.9}, "course": {"kind": "constant", "snr_db": -5},
+    }  # fmt: skip
+    run = start_live(
+        write_live_scenario(tmp_path / "l.yaml", links={LINK: link}), workplace=tmp_path
+    )
+    run.wait_for_frames()
+    run.logs.kill("receiver-1")
+    run.wait_for_frames(20)
+
+    def agrees() -> bool:
+        code, answer = run.ask(f"/api/item?link={LINK}")
+        return code == 200 and bool(answer.get("agrees"))
+
+    eventually(agrees, "an item that is recomputed as it was answered")
+    run.balanced()
+    printed = run.end()
+    assert run.process.returncode == 0, printed
+    assert "Traceback" not in printed
