@@ -1,8 +1,8 @@
 # %% [markdown]
 # # Debugging a codec item by item
 #
-# An accuracy says how often a codec errs, and single items say why. You find the items that a codec gets wrong, and tell
-# errors of the channel from errors of the networks.
+# An accuracy tells how often a codec errs; single items show why. You find the items that a codec gets wrong, and
+# distinguish errors caused by the channel from errors caused by the networks.
 
 # %%
 # %matplotlib inline
@@ -28,7 +28,7 @@ for result in run:
 # %% [markdown]
 # ## The worst items
 #
-# A run stores no symbols. They are computed once more from its plan, bit for bit, and compared with its ledger.
+# A run stores no symbols. They are recomputed bit for bit from its plan, and the answers are compared with its ledger.
 
 # %%
 look = run.inspect(rkd_sc.Which(count=6))
@@ -43,9 +43,9 @@ rkd_sc.item_page(look)
 # %% [markdown]
 # ## Is it the channel, or the networks?
 #
-# An item that is wrong at 20 dB is wrong although hardly anything was lost on the way: its feature is at fault. An item that turns
-# right as the SNR rises suffers from the noise. The distances say the same: the symbol distance falls with the SNR in either
-# case, the feature distance ends where the codec cannot do better.
+# If the answer to an item is wrong at 20 dB, the cause is its feature, because the channel adds hardly any noise. If
+# the answer becomes correct as the SNR rises, the cause is the noise. The distances show the same: the symbol distance
+# falls with rising SNR in either case, while the feature distance levels off where the codec cannot do better.
 
 # %%
 always = [item for item in look.items if not item.answers[-1].right]
@@ -69,8 +69,8 @@ figure
 # %% [markdown]
 # ## One item in detail
 #
-# Symbols are arrays of numpy: what was sent, what arrived, and what the decoder saw after the equaliser. Over Rayleigh fading a
-# deep fade can be told from noise by the channel state.
+# Symbols are numpy arrays: what was sent, what was received, and what the decoder got after the equaliser. Over
+# Rayleigh fading, the channel state distinguishes a deep fade from noise.
 
 # %%
 item = run.item(look.items[0].number, channel="rayleigh")
@@ -84,8 +84,8 @@ for answer in item.answers:
 # %% [markdown]
 # ## Replay one part
 #
-# With the arrays any part of the link can be tried again by itself. Here the receiver's half decodes the codeword as it was sent:
-# without noise, what does it answer?
+# With these arrays you can run any part of the link again on its own. Here the receiver decodes the codeword exactly as
+# it was sent: what is its answer without noise?
 
 # %%
 codec = rkd_sc.load_codec("shapes10")

@@ -1,8 +1,8 @@
 # %% [markdown]
 # # First sweep in Python
 #
-# You send 200 drawn images over AWGN and Rayleigh fading with a shipped codec, look at the accuracies, and see that the result
-# is exact. It takes half a minute.
+# You send 200 synthetic images over AWGN and Rayleigh fading with a shipped codec, look at the accuracies, and see that
+# the result is exact. This takes half a minute.
 
 # %%
 # %matplotlib inline
@@ -11,7 +11,7 @@ import rkd_sc
 # %% [markdown]
 # ## A scenario
 #
-# A scenario says what is sent over which channels. It is a map here; a YAML file with the same keys is taken as well.
+# A scenario defines what is sent over which channels. Here it is a dict; a YAML file with the same keys works, too.
 # `shapes10` is a data set of ten drawn shapes, and also the name of the shipped codec for it.
 
 # %%
@@ -27,9 +27,9 @@ scenario = {
 # %% [markdown]
 # ## The sweep
 #
-# `sweep` starts a transmitter, a channel and a receiver as processes of their own and records every frame in a ledger. The
-# data set is drawn first where it is missing. Everything lies in the folder `runs/first`, which no later run overwrites: to run
-# this cell again, remove the folder or give another one as second argument.
+# `sweep` starts a transmitter, a channel and a receiver as separate processes and records every frame in a ledger. The
+# data set is generated first if it is missing. All results are in the folder `runs/first`, which no later run
+# overwrites: to run this cell again, remove the folder or pass another one as the second argument.
 
 # %%
 run = rkd_sc.sweep(scenario)
@@ -52,8 +52,8 @@ run.figure()
 # %% [markdown]
 # ## The same in one process
 #
-# `evaluate` computes the answers of a scenario without links. Both use the same networks and the same keyed random numbers,
-# so their *results digest*, a SHA-256 over every single answer, is the same.
+# `evaluate` computes the answers of a scenario without starting processes for the links. Both use the same networks and
+# the same keyed random numbers, so their *results digest*, a SHA-256 over every single answer, is the same.
 
 # %%
 evaluated = rkd_sc.evaluate(scenario, "runs/first-in-one-process")
@@ -64,8 +64,8 @@ assert evaluated.results_digest == run.results_digest
 # %% [markdown]
 # ## Check it
 #
-# `verify` counts every frame and judges every answer again by the labels of the data set. It raises an error if anything
-# is lost or altered.
+# `verify` counts every frame and checks every answer again against the labels of the data set. It raises an error if
+# anything is lost or altered.
 
 # %%
 for line in run.verify("data").lines():
@@ -76,4 +76,4 @@ for line in run.verify("data").lines():
 #
 # * Change the scenario: [settings](../settings.md#a-sweep) lists every key.
 # * Send with [a codec of your own](own_codec.md).
-# * See [single items](debugging.md) of this run.
+# * Look at [single items](debugging.md) of this run.

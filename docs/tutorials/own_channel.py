@@ -2,7 +2,7 @@
 # # Your own channel
 #
 # A channel model is one class in a package with one entry point. You write a model in which an obstacle blocks the path
-# now and then, install it and sweep it beside AWGN.
+# now and then, install it, and compare it with AWGN in a sweep.
 
 # %%
 # %matplotlib inline
@@ -14,9 +14,9 @@ from pathlib import Path
 # %% [markdown]
 # ## The package
 #
-# `draw` gives the state of every codeword from keyed random numbers, `apply` uses it, and `gains` is what the receiver is told.
-# The channel adds the noise afterwards. Draw from `streams` only: then the same seed gives the same answers,
-# whatever is killed in between.
+# `draw` draws the state of every codeword from keyed random numbers, `apply` applies it, and `gains` returns the
+# channel state that the receiver gets. The channel adds the noise afterwards. Draw from `streams` only: the same seed
+# then gives the same answers, even if processes are killed in between.
 
 # %%
 package = Path("blocked_path")
@@ -67,8 +67,8 @@ py-modules = ["blocked_path"]
 # %% [markdown]
 # ## Install it
 #
-# `pip install ./blocked_path` is all that you need. This notebook installs into a folder of its own, so that your
-# environment stays as it is.
+# `pip install ./blocked_path` is all that you need. This notebook installs into a separate folder, so that your
+# environment stays unchanged.
 
 # %%
 pip = [sys.executable, "-m", "pip", "install", "--quiet", "--no-deps", "--no-build-isolation"]
@@ -83,7 +83,7 @@ import rkd_sc
 # %% [markdown]
 # ## Try it on symbols
 #
-# `rkd_sc.Channel` takes symbols through any model, without codecs or processes.
+# `rkd_sc.Channel` passes symbols through any model, without codecs or processes.
 
 # %%
 channel = rkd_sc.Channel({"model": "blocked", "share": 0.3, "loss_db": 15})
@@ -95,7 +95,8 @@ print(f"blocked: {np.mean(gains < 1):.3f}, mean power {np.mean(gains**2):.3f}")
 # %% [markdown]
 # ## Sweep it
 #
-# A scenario writes the model by its name, with the settings that the class declares. A wrong setting is one line:
+# A scenario refers to the model by its name and can set the fields that the class declares. An invalid setting gives a
+# one-line error:
 
 # %%
 try:
@@ -119,5 +120,5 @@ run.figure()
 # %% [markdown]
 # ## Next
 #
-# * The interface, and the models that are there: [channels](../channels.md).
+# * The interface and the available models: [channels](../channels.md).
 # * A package with tests, as you would publish it: [examples/own_channel](../../examples/own_channel/README.md).

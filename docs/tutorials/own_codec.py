@@ -1,8 +1,8 @@
 # %% [markdown]
 # # Your own codec from two modules
 #
-# Any two `nn.Module`s become a codec: one that turns images into reals, one that turns received reals into images or
-# logits. You train a small autoencoder for a moment, export it and sweep it through the processes.
+# Any two `nn.Module`s can form a codec: one that maps images to reals, and one that maps received reals to images or
+# logits. You briefly train a small autoencoder, export it, and run a sweep with it through the processes.
 
 # %%
 # %matplotlib inline
@@ -59,8 +59,8 @@ class Decoder(nn.Module):
 # %% [markdown]
 # ## A short training
 #
-# Codewords are brought to unit power, as the exported codec will do, and get white noise. This is an ordinary loop of
-# PyTorch; nothing of it is special.
+# Codewords are normalised to unit power, as in the exported codec, and white noise is added. This is an ordinary
+# PyTorch training loop.
 
 # %%
 rkd_sc.prepare("shapes10")
@@ -82,8 +82,8 @@ for _ in range(STEPS):
 # %% [markdown]
 # ## Export
 #
-# The modules are traced and written with a manifest. From here on the codec has a digest, and is named by it
-# wherever it is used.
+# The modules are traced and written with a manifest. From now on the codec has a digest, which identifies it wherever
+# it is used.
 
 # %%
 codec = rkd_sc.export_codec(
@@ -126,6 +126,6 @@ rkd_sc.item_page(run.inspect(rkd_sc.Which(count=2, among=25)))
 # %% [markdown]
 # ## Next
 #
-# * A classifier of torchvision, cut in two: [examples/own_modules](../../examples/own_modules/README.md).
-# * A codec family with files and code of its own: [examples/own_family](../../examples/own_family/README.md).
-# * What the modules take and give, and what is stored: [extending](../extending.md).
+# * A torchvision classifier, split in two: [examples/own_modules](../../examples/own_modules/README.md).
+# * A codec family with its own files and code: [examples/own_family](../../examples/own_family/README.md).
+# * The modules' inputs and outputs, and what is stored: [extending](../extending.md).

@@ -1,8 +1,8 @@
 # %% [markdown]
 # # From a run to a paper's figure
 #
-# You evaluate two codecs over two channels and write a figure in the size of a journal's column, its LaTeX table and a CSV of
-# every point.
+# You evaluate two codecs over two channels and write a figure of a journal column's width, its LaTeX table and a CSV
+# file with every point.
 
 # %%
 # %matplotlib inline
@@ -15,8 +15,8 @@ import rkd_sc
 # %% [markdown]
 # ## Two systems
 #
-# The shipped codecs for ten shapes and for a hundred stand in for two systems that are compared on data sets of their own.
-# Two seeds of the channel are counted together.
+# The shipped codecs for ten shapes and for a hundred stand in for two systems, each compared on its own data set. Two
+# channel seeds are pooled.
 
 # %%
 points = {
@@ -34,8 +34,9 @@ for name in ("shapes10", "shapes100"):
 # %% [markdown]
 # ## Figures
 #
-# One file per figure and format. `style` is a shipped style (`ieee`, `ieee-wide`) or a style sheet of matplotlib; `labels` name
-# systems and codecs as you want them. The command is `semcom report RUN... --format pdf,png --style ieee --label ...`.
+# One file per figure and format. `style` is a shipped style (`ieee`, `ieee-wide`) or a matplotlib style sheet; `labels`
+# sets the displayed names of systems and codecs. The command is
+# `semcom report RUN... --format pdf,png --style ieee --label ...`.
 
 # %%
 written = rkd_sc.write_figures(
@@ -52,7 +53,7 @@ for path in written:
 Image("figures/accuracy-shapes10.png", width=525)
 
 # %% [markdown]
-# The PDF has the size of the column, so `\includegraphics` needs no scaling:
+# The PDF has the width of the column, so `\includegraphics` needs no scaling:
 #
 # ```latex
 # \includegraphics{figures/accuracy-shapes10.pdf}
@@ -60,7 +61,7 @@ Image("figures/accuracy-shapes10.png", width=525)
 #
 # ## The table
 #
-# What the figure shows, for the package `booktabs`:
+# The values of the figure as a table for the package `booktabs`:
 
 # %%
 print(open("figures/accuracy-shapes10.tex").read())

@@ -1,8 +1,8 @@
 # %% [markdown]
 # # A superposed pair
 #
-# Two transmitters send at once over one channel, and one receiver decodes both images from the sum. You train a codec of the
-# family `semnoma` for a moment, which shows how it is done and does not make good pictures.
+# Two transmitters send simultaneously over one channel, and one receiver decodes both images from the sum. You train a
+# codec of the family `semnoma` for a few seconds, which shows the procedure but does not give good images.
 
 # %%
 # %matplotlib inline
@@ -17,7 +17,7 @@ from semcom.shards import Shard, write_dataset
 # %% [markdown]
 # ## A small data set
 #
-# Training in a notebook should take seconds, so every second pixel of some drawn images is enough.
+# Training in a notebook should take seconds, so every second pixel of a few synthetic images is enough.
 
 # %%
 rkd_sc.prepare("shapes10")
@@ -33,7 +33,7 @@ write_dataset(
 # %% [markdown]
 # ## A codec for two users
 #
-# Two epochs. A useful codec takes minutes: leave out `settings` and take the preset `embedded`.
+# Two epochs. A useful codec takes minutes: omit `settings` and use the preset `embedded`.
 
 # %%
 codec = rkd_sc.train(
@@ -48,8 +48,8 @@ print(f"{codec.manifest.links} links in a slot, {codec.manifest.symbols} symbols
 # %% [markdown]
 # ## Two links of one group
 #
-# `groups` says that the frames of two links meet. `powers` shares the power of the slot; the SNR is against their sum.
-# The links send different images of the data set.
+# `groups` superposes the frames of two links. `powers` divides the power of the slot between them; the SNR refers to
+# their sum. The links send different images of the data set.
 
 # %%
 run = rkd_sc.sweep(
@@ -69,7 +69,7 @@ for result in run:
 # %% [markdown]
 # ## What the receiver sees
 #
-# Item 3 of both links was sent in one slot: each has its own codeword and its own gain, and both share what was received.
+# Item 3 of both links was sent in one slot: each has its own codeword and gain, and both share the received signal.
 
 # %%
 near, far = (run.item(3, link=link).answers[-1] for link in ("near", "far"))

@@ -1,8 +1,8 @@
 # %% [markdown]
 # # Text with interference
 #
-# Links carry sentences and disturb each other. You train a small codec of the family `kd_semcom` for a moment and sweep the
-# signal-to-interference ratio.
+# Links carry sentences and interfere with each other. You briefly train a small codec of the family `kd_semcom` and
+# sweep the signal-to-interference ratio.
 
 # %%
 # %matplotlib inline
@@ -15,9 +15,9 @@ import rkd_sc
 # %% [markdown]
 # ## Sentences and a codec
 #
-# The sentences are drawn from a small grammar; `rkd_sc.prepare("sentences")` draws many more. The codec is one of the
-# baselines, trained without a teacher: enough to see words come back, not enough to be good. Leave out `settings` for a codec
-# that is.
+# The sentences are generated from a small grammar; `rkd_sc.prepare("sentences")` generates many more. The codec is one
+# of the baselines, trained without a teacher: it recovers some words, but is not good. Omit `settings` to train a good
+# one.
 
 # %%
 prepare_sentences(Path("data/sentences"), train=1500, test=60)
@@ -33,8 +33,8 @@ print(f"up to {codec.manifest.symbols} symbols a sentence")
 # %% [markdown]
 # ## Three links that disturb each other
 #
-# Each link of a group of `kind: interference` has a receiver of its own and meets the frames of those that follow it. All
-# combinations of SIR and number of interferers are swept.
+# Each link of a group of `kind: interference` has its own receiver and suffers interference from the frames of the
+# links that follow it. All combinations of SIR and number of interferers are swept.
 
 # %%
 run = rkd_sc.evaluate(
@@ -56,7 +56,7 @@ for result in run:
 # %% [markdown]
 # ## Metric against SIR
 #
-# `write_figures` makes a figure of each metric against SIR, and its table.
+# `write_figures` writes a figure of each metric against SIR and the corresponding table.
 
 # %%
 from IPython.display import Image
@@ -67,8 +67,7 @@ Image(next(path for path in written if path.name.startswith("bleu-1") and path.s
 # %% [markdown]
 # ## Which sentences suffer
 #
-# Words that were lost are struck out, words that came instead are marked. A channel is named by its label, as in
-# the list above.
+# Lost words are struck out; words that replaced them are marked. A channel is named by its label, as in the list above.
 
 # %%
 label = next(result.channel for result in run if "interferers=2" in result.channel)
@@ -78,4 +77,4 @@ rkd_sc.item_page(run.inspect(rkd_sc.Which(count=3), link="a", channel=label))
 # ## Next
 #
 # * Keys and formulas of interference: [channels](../channels.md#interference).
-# * Sentences of your own and codecs for them: [data sets](../datasets.md), [training](../training.md#sentences).
+# * Your own sentences and codecs for them: [data sets](../datasets.md), [training](../training.md#sentences).

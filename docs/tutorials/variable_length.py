@@ -1,8 +1,9 @@
 # %% [markdown]
 # # Codewords of several lengths
 #
-# Some codecs send *ordered* codewords: they consist of increments, and the first ones alone are a codeword, too. You sweep the
-# number of increments, let the receiver's confidence decide it, and compare accuracy and symbols.
+# Some codecs send *ordered* codewords: they consist of increments, and the first increments alone are also a codeword.
+# You sweep the number of increments, let the receiver's confidence determine it, and compare accuracy with the number
+# of symbols.
 
 # %%
 # %matplotlib inline
@@ -15,8 +16,8 @@ rkd_sc.prepare("shapes10")
 # %% [markdown]
 # ## The codec
 #
-# `shapes10-nested` is shipped. Its codewords have four increments of 6, 6, 13 and 26 complex symbols. Each has unit mean power
-# by itself.
+# `shapes10-nested` is shipped. Its codewords have four increments of 6, 6, 13 and 26 complex symbols. Each increment
+# has unit mean power.
 
 # %%
 codec = rkd_sc.load_codec("shapes10-nested")
@@ -26,9 +27,9 @@ print("symbols of one increment, of two, ...:", task.lengths)
 # %% [markdown]
 # ## A sweep over lengths
 #
-# `increments` is an axis of a scenario. The noise of a symbol is keyed by its place in the codeword, so all lengths meet the
-# same noise. With `{confidence: 0.9}` the transmitter sends one increment, the receiver answers with a class and its
-# probability, and below 0.9 the transmitter sends one increment more.
+# `increments` is an axis of a scenario. The noise of a symbol is keyed by its position in the codeword, so all lengths
+# have the same noise. With `{confidence: 0.9}` the transmitter sends one increment, the receiver answers with a class
+# and its probability, and as long as the probability is below 0.9, the transmitter sends one more increment.
 
 # %%
 scenario = {
@@ -73,8 +74,9 @@ figure
 # %% [markdown]
 # ## What was sent of single images
 #
-# The ledger holds the increments of every image, so `semcom verify` counts the symbols again. `answers` has them beside the
-# answered class when a scenario keeps its answers; here an evaluation in one process does, and ends with the digest of the sweep.
+# The ledger holds the increments of every image, so `semcom verify` counts the symbols again. `answers` lists them
+# beside the answered class if a scenario keeps its answers; here an evaluation in one process does so, and gives the
+# same digest as the sweep.
 
 # %%
 evaluated = rkd_sc.evaluate({**scenario, "keep_answers": True}, "runs/lengths-evaluated")
