@@ -94,7 +94,7 @@ class Uplink:
             keep_answer(self._answers_dir, answer, link=self._link, point=point, frame=frame)
         self._sender.finished(flight, result, judged, now_s)
         self._telemetry.count("semcom_images_evaluated_total", flight.plan.images, self._link)
-        task = self._encoder.task(flight.plan).kind
+        task = self._encoder.task(flight.plan).counted_as()
         for name, total in judged.score.items():
             self._telemetry.count("semcom_score_total", max(0, total), self._link, task, name)
         round_trip_s = now_s - flight.began_s

@@ -43,10 +43,19 @@ def shown_metrics(task: type[Task]) -> list[Metric]:
     return [metric for metric in task.METRICS if metric.of is not None]
 
 
+def metrics_by_task() -> dict[type[Task], list[Metric]]:
+    """Return the shown metrics of our tasks; what two tasks share is of the first one."""
+    found: dict[type[Task], list[Metric]] = {}
+    for task in our_tasks():
+        known = [metric for metrics in found.values() for metric in metrics]
+        found[task] = [metric for metric in shown_metrics(task) if metric not in known]
+    return found
+
+
 def main_metrics() -> Iterator[tuple[type[Task], Metric]]:
     """Yield every task of ours with its main metric, where that can be computed from counters."""
-    for task in our_tasks():
-        if task.METRICS[0].of is not None:
+    for task, metrics in metrics_by_task().items():
+        if task.METRICS[0] in metrics:
             yield task, task.METRICS[0]
 
 
@@ -89,12 +98,11 @@ def curve_panel(metric: Metric, *, width: int, height: int) -> Panel:
 def task_rows(where: str) -> tuple[Row, ...]:
     """Return a row for each task with a panel for each of its metrics."""
     rows = []
-    for task in our_tasks():
-        metrics = shown_metrics(task)
+    for task, metrics in metrics_by_task().items():
         width = GRID_WIDTH // max(1, len(metrics))
         panels = tuple(value_panel(task, metric, where=where, width=width) for metric in metrics)
         if panels:
-            rows.append(Row(task.kind_name().capitalize(), panels))
+            rows.append(Row(task.kind_name().replace("_", " ").capitalize(), panels))
     return tuple(rows)
 
 

@@ -41,7 +41,7 @@ def metric_value(task: type[Task], metric: Metric, where: str = "", over: str = 
         over: the time that it is of.
     """
     assert metric.of is not None, f"{metric.name} cannot be computed from counters"
-    chosen = ", ".join(part for part in (f'task="{task.kind_name()}"', where) if part)
+    chosen = ", ".join(part for part in (f'task="{task.counted_as()}"', where) if part)
     total, items = (
         per_second("semcom_score_total", where=f'{chosen}, sum="{name}"', over=over)
         for name in (metric.of, ITEMS)

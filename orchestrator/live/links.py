@@ -51,6 +51,7 @@ class Link:
         self.planned = planned
         self.codecs = LinkCodec(planned.codecs[0])
         self.channel: AnyChannel = settings.channel
+        self.rate = rate_of(settings.increments)
         self.held_db: float | None = None  # instead of the course
         self.move(0.0)
         self.account = Account()
@@ -58,8 +59,7 @@ class Link:
         self._window_s = window_s
         self._newest = -1  # point of a frame in the window
         self._begin_window(task, now_s)
-        self.failure = ""
-        self.instance = ""  # of the transmitter that the epoch is for
+        self.failure = self.instance = ""  # instance: of the transmitter of the epoch
         self.epochs = 0
         self.epoch: int | None = None  # its first point
         self.point: int | None = None
@@ -79,11 +79,10 @@ class Link:
 
     @property
     def wanted(self) -> PointSpec:
-        """Channel condition that the link should have. Every epoch has noise of its own."""
+        """Channel condition that the link should have; each epoch has its own noise."""
         snr_db = self._course_db if self.held_db is None else self.held_db
         seed = self.settings.seed + max(0, self.epochs - 1)
-        rate = rate_of(self.settings.increments)
-        return PointSpec(channel=self.channel, snr_db=snr_db, seed=seed, rate=rate)
+        return PointSpec(channel=self.channel, snr_db=snr_db, seed=seed, rate=self.rate)
 
     def move(self, at_s: float) -> None:
         """Move along the course, to a time since the start."""

@@ -66,7 +66,7 @@ class TrainingLink(nn.Module):
         """
         device = features_BD.device
         channel, key, first = conditions.channel, conditions.key, conditions.first
-        snr_db_B = conditions.snr_db_B.to(device, torch.float32)
+        snr_db_B = conditions.snr_db_B.to(next(self.parameters()))  # features may be in bf16
         symbols_BK = self.transmitter.channel_encoder(features_BD, snr_db_B)
         drawn = unit_draw(symbols_BK.shape, channel=channel, key=key, first=first)
         fading_B1, noise_BK = (value.to(device, non_blocking=True) for value in drawn)

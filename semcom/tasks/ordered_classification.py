@@ -41,6 +41,7 @@ class OrderedClassification(OfClasses):
 
     METRICS: ClassVar[tuple[Metric, ...]] = (ACCURACY, MEAN_SYMBOLS)
     SUMS: ClassVar[tuple[str, ...]] = (ITEMS, CORRECT, SYMBOLS, f"{SYMBOLS}_squares")
+    COUNTED_AS: ClassVar[str | None] = "classification"  # one accuracy, whatever the codeword
 
     kind: Literal["ordered_classification"] = "ordered_classification"
     lengths: tuple[Annotated[int, Field(ge=1, le=MAX_SYMBOLS)], ...] = Field(

@@ -34,6 +34,7 @@ class Task(BaseModel, ABC):
         METRICS: what reports show; the first one is the task's main metric.
         SUMS: names of the sums of a Score, in the order of tables; `items` is the first.
         REFERENCE: what answers are judged by.
+        COUNTED_AS: the task as which its sums are monitored, where that is another one.
         COLUMN_NAMES: columns of tables that the task calls otherwise than `semcom.tasks.columns`.
         kind: the task's name.
     """
@@ -43,6 +44,7 @@ class Task(BaseModel, ABC):
     METRICS: ClassVar[tuple[Metric, ...]]
     SUMS: ClassVar[tuple[str, ...]]
     REFERENCE: ClassVar[Reference]
+    COUNTED_AS: ClassVar[str | None] = None
     COLUMN_NAMES: ClassVar[Mapping[str, str]] = {}
 
     kind: str
@@ -51,6 +53,11 @@ class Task(BaseModel, ABC):
     def kind_name(cls) -> str:
         """Return the name of the task, of the class itself."""
         return str(cls.model_fields["kind"].default)
+
+    @classmethod
+    def counted_as(cls) -> str:
+        """Return the name of the task as which its sums are monitored."""
+        return cls.COUNTED_AS or cls.kind_name()
 
     @property
     @abstractmethod

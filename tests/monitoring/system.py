@@ -139,7 +139,8 @@ def of_another_task(expression: str) -> bool:
     """Whether an expression is of a task that no link of these systems has: they classify."""
     others = [task for task in our_tasks() if task is not Classification]
     marks = [f'task="{task.kind_name()}"' for task in others]
-    marks += [f'metric="{metric.name}"' for task in others for metric in task.METRICS]
+    metrics = {metric for task in others for metric in task.METRICS} - {*Classification.METRICS}
+    marks += ['sum="symbols"', *(f'metric="{metric.name}"' for metric in metrics)]
     return any(mark in expression for mark in marks)
 
 
