@@ -88,7 +88,7 @@ def test_slot_is_forgotten_when_all_members_are_answered():
     assert len(slots) == 1, "an answer that came twice is one"
     slots.answered(held_of("b").message.key)
     assert len(slots) == 0
-    assert slots.take(held_of("a")) is None, "a late repeat opens the slot anew"
+    assert slots.take(held_of("a")) is None, "a late repeat opens the slot again"
 
 
 def test_no_more_slots_are_held_than_members_have_in_flight():

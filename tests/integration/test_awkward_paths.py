@@ -1,4 +1,4 @@
-"""A sweep that gets every image right, in folders called as nobody should call them."""
+"""A sweep that gets every image right, in folders with awkward names."""
 
 from __future__ import annotations
 

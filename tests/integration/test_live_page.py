@@ -125,7 +125,7 @@ def check_setting_of_a_model_is_changed(browser: Browser, live: LiveRun) -> None
     browser.wait(f"{CARD}.querySelector('.notice').textContent === 'channel is jakes'")
     row = live.links()["shapes10"]
     assert (row["model"], row["channel_settings"]) == ("jakes", {"doppler": 0.2})
-    browser.wait(f"{doppler}?.value === '0.2'")  # the form may be drawn anew just now
+    browser.wait(f"{doppler}?.value === '0.2'")  # the form may be just being drawn again
     browser.value(
         f"{{ {doppler}.value = '0.9'; {doppler}.dispatchEvent(new Event('input'));"
         f" {choose}.form.noValidate = true; {choose}.form.requestSubmit(); }}"
