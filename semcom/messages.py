@@ -92,7 +92,7 @@ class StreamState(Part):
     oldest: Index  # point of the oldest frame that is not recorded, or `point`
     paused: bool
     offered: Tally  # frames that were due
-    shed: Tally  # ... and were not taken up, because too many waited
+    shed: Tally  # ... and were not accepted, because too many waited
     unrecorded: Tally  # ... and were, and have no receipt yet
     in_flight: Tally  # ... of which this many are on the air
     refusals: Tally  # of messages, since the process started

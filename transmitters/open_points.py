@@ -1,4 +1,4 @@
-"""Points at work: which of their frames are to be taken up, and which are not recorded. Pure."""
+"""Points at work: which of their frames are to be accepted, and which are not recorded. Pure."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from transmitters.frame_plan import FramePlan
 
 @dataclass
 class _Point:
-    """Frames not yet taken up, and those not yet recorded."""
+    """Frames not yet accepted, and those not yet recorded."""
 
     work: PointWork
     pending: deque[int] = field(default_factory=deque)
@@ -32,7 +32,7 @@ class OpenPoints:
 
     @property
     def backlog(self) -> int:
-        """Frames that are not taken up yet."""
+        """Frames that are not accepted yet."""
         return sum(len(point.pending) for point in self._points.values())
 
     @property
@@ -60,7 +60,7 @@ class OpenPoints:
         return None if found is None else found.work
 
     def is_pending(self, run: str, point: int, frame: int) -> bool:
-        """Return whether a frame is still to be taken up."""
+        """Return whether a frame is still to be accepted."""
         found = self._points.get((run, point))
         return found is not None and frame in found.pending
 

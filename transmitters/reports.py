@@ -46,7 +46,7 @@ class Reports:
 
     @property
     def full(self) -> bool:
-        """Whether so many wait that no more frames should be taken up."""
+        """Whether so many wait that no more frames should be accepted."""
         return self._bytes >= self._max_bytes
 
     def add(self, key: Key, result: FrameResult, *, codec: str) -> None:

@@ -33,7 +33,7 @@ from transmitters.timeouts import RetransmissionTimeout
 from transmitters.window import Window
 
 REFUSED_BACKOFF_S, MAX_REFUSED_BACKOFF_S = 0.05, 1.0
-MAX_OPEN_FRAMES = 1 << 21  # taken up and not recorded; a number each is kept
+MAX_OPEN_FRAMES = 1 << 21  # accepted and not recorded; a number each is kept
 RESULTS_BYTES = 16 << 20  # that may wait for their receipts
 
 

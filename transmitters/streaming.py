@@ -1,4 +1,4 @@
-"""A stream of frames at a rate, without a clock: when frames are due, and which are taken up."""
+"""A stream of frames at a rate, without a clock: when frames are due, and which are accepted."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ class ArrivalProcess:
 
 
 class Streamer:
-    """Feeds the sender of a link; every offered frame is taken up or counted as shed."""
+    """Feeds the sender of a link; every offered frame is accepted or counted as shed."""
 
     def __init__(self, sender: Sender) -> None:
         self._sender = sender

@@ -121,7 +121,7 @@ _FRAMES = Row(
         ),
         Panel(
             title="In flight and open",
-            description="Frames in flight (the window bounds them), and (dashed) those taken up "
+            description="Frames in flight (the window bounds them), and (dashed) those accepted "
             "and not yet recorded.",
             unit="none",
             minimum=0,
@@ -133,7 +133,7 @@ _FRAMES = Row(
         ),
         Panel(
             title="Repeated, duplicate, shed, unroutable",
-            description="Frames sent again; answers that were there already; frames not taken up "
+            description="Frames sent again; answers that were there already; frames not accepted "
             "because too many waited; frames whose peer was gone. In the last 5 minutes.",
             unit="none",
             link_colours=False,

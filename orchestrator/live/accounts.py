@@ -41,7 +41,7 @@ class Account:
 
     @property
     def shed(self) -> int:
-        """Frames that were not taken up because too many waited."""
+        """Frames that were not accepted because too many waited."""
         return self._before.shed + self._epoch.shed
 
     @property

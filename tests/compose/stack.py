@@ -150,7 +150,7 @@ class Stack:
         return docker("exec", self.containers(service)[0]["Id"], *command)
 
     def kill(self, *services: str) -> None:
-        """kill -9 of containers' processes at once, from outside: `docker kill` is a wish.
+        """kill -9 of containers' processes at once, from outside: `docker kill` may do nothing.
 
         Returns once the engine has started the containers again.
         """

@@ -214,7 +214,7 @@ def check_scales_and_rates(browser: Browser) -> None:
         [True, 2, [1, 2], [1, 2]],
         [True, 3, [], [1, 2, 3]],
         [True, 4, [4], [1, 2, 3, 4]],
-    ], "a link with another metric begins anew, and nothing is asked for twice"
+    ], "a link with another metric begins again, and nothing is asked for twice"
     assert found["taken"] == [[True, [1, 2], 2], [True, [700], 700], [False, None, None]]
 
 

@@ -28,7 +28,7 @@ pytestmark = [pytest.mark.processes, pytest.mark.timeout(900)]
 
 
 def with_prefix(parts: pc.Parts, **changes: Any) -> pc.Parts:
-    """The parts with another prefix, sealed anew unless `crc` is given."""
+    """The parts with another prefix, sealed again unless `crc` is given."""
     names = ("magic", "version", "kind", "header", "payload", "crc")
     values = dict(zip(names, pc.PREFIX.unpack(parts[0]), strict=True))
     start = pc.PREFIX.pack(*(values | changes).values())[:16]

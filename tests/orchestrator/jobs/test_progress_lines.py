@@ -98,7 +98,7 @@ def test_loss_that_is_not_a_number_is_told(path):
     assert math.isnan(Tail(path).read()[0].losses["kd"])
 
 
-def test_truncated_file_is_read_anew(path):
+def test_truncated_file_is_read_again(path):
     tail = Tail(path)
     append(path, text(step=1) + text(step=2)[:9])
     tail.read()
