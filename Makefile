@@ -34,7 +34,8 @@ unit: $(VENV)/.dev
 TIMES ?= 20
 RECONSTRUCTING = $(abspath $(VENV))/reconstructing
 FAULTS = tests/faults tests/integration/test_kill.py tests/integration/test_security.py \
-         tests/integration/test_plain_refusals.py tests/integration/test_hot_swap.py
+         tests/integration/test_plain_refusals.py tests/integration/test_hot_swap.py \
+         tests/integration/test_groups.py tests/integration/test_interference.py
 faults: $(RECONSTRUCTING)
 	for round in $$(seq $(TIMES)); do \
 	  codecs=codecs; [ $$((round % 2)) = 1 ] || codecs=$(RECONSTRUCTING); \
@@ -53,10 +54,10 @@ monitoring: $(VENV)/.all
 	$(BIN)/python -m orchestrator.dashboards.write
 	$(BIN)/python -m docs.tables
 
-# docs/performance.md anew: every benchmark, its tables and its picture. Keep the machine quiet.
+# docs/performance.md again: every benchmark, its tables and its picture. Keep the machine quiet.
 performance: $(VENV)/.all
 	$(INSTALL) -e '.[ray]'
-	$(BIN)/semcom bench run all cluster --rounds 5 --out docs/performance
+	$(BIN)/semcom bench run all peers cluster --rounds 5 --out docs/performance
 	$(BIN)/semcom bench report docs/performance
 	$(BIN)/python -m docs.tables
 
@@ -101,6 +102,7 @@ $(VENV)/bin/python:
 $(VENV)/.all: $(VENV)/bin/python pyproject.toml constraints.txt
 	@echo "installing into $(VENV) (PyTorch is large; this happens once)"
 	$(INSTALL) -e '.[all]'
+	$(BIN)/python -P -m channel_sim.compiled
 	@touch $@
 
 $(VENV)/.dev: $(VENV)/.all

@@ -12,7 +12,7 @@ with imports_for("channel", *EXTRAS, json_line=True):
 
 
 def load() -> Build[BrokerSettings]:
-    """Import what takes seconds; a signal is answered meanwhile."""
+    """Import modules that take seconds; signals are handled meanwhile."""
     with needed_by("channel", *EXTRAS):
         from channel_sim.service import ChannelService
 

@@ -1,11 +1,11 @@
-"""Interference: a wanted frame through its channel, and what other links of its group add to it.
+"""Interference: pass a wanted frame through its channel and add the other links of its group.
 
     r = (h x) + n;   then, interferers in ascending order:   r = r + a (m s) where L = 1
 
-in float32 and in this order. A frame without interferers is that of a plain link, bit for bit.
+in float32 and in this order. A frame without interferers is bit-identical to that of a plain link.
 
-What interferers are drawn by is keyed by seed, wanted link, interferer and codeword, never by SNR,
-SIR or anything else that is swept: a sweep over those changes nothing else.
+The draws of interferers are keyed by seed, wanted link, interferer and codeword, never by SNR, SIR
+or anything else that is swept, so points of a sweep differ only in what is swept.
 
 Shape legend: B codewords, K complex symbols of the wanted codeword, J of an interferer's.
 """
@@ -29,25 +29,25 @@ from channel_sim.noise import (
     uniform_of,
     words_of,
 )
+from channel_sim.noise_engine import NUMPY, Engine
 from channel_sim.passing import Passed, pass_frames
 from semcom.errors import ProtocolError
 from semcom.groups import Group
 from semcom.interference import Interference
 from semcom.points import ChannelSettings
-from semcom.wire import mean_power
 
-MEETING = "meeting"  # in the keys of draws, where others have the text of a point
+MEETING = "meeting"  # in the keys of draws, in place of the text of a point
 
 
 class Sent(NamedTuple):
-    """A frame as a member sends it: symbols_BJ, complex64."""
+    """A frame as sent by a member: symbols_BJ, complex64."""
 
     codewords: Codewords
     symbols_BJ: ComplexArray
 
 
 class InterfererDraw(NamedTuple):
-    """What an interferer meets on its way to a wanted link: gains m, delays d, when it is on."""
+    """The channel from an interferer to a wanted link: gains m, delays d, and activity."""
 
     gains_B1: ComplexArray
     delays_B: npt.NDArray[np.int64]
@@ -55,25 +55,26 @@ class InterfererDraw(NamedTuple):
 
 
 def interfere(
-    group: Group, wanted: Sent, others: Sequence[Sent], *, normals: Normals = complex_normals_of
+    group: Group, wanted: Sent, others: Sequence[Sent], *, engine: Engine = NUMPY
 ) -> Passed:
-    """Take the frame of one member through its channel, and add what its interferers send.
+    """Pass the frame of one member through its channel, and add its interferers.
 
     Args:
-        group: whose slot it is.
-        wanted: the frame that a receiver is to decode.
+        group: group of the slot.
+        wanted: the frame to be decoded.
         others: the frames of all other members.
-        normals: what draws.
+        engine: draws and computes.
 
     Returns:
-        The received symbols (B, K), and the channel state of the wanted link alone.
+        The received symbols (B, K), and the channel state of the wanted link only.
 
     Raises:
-        ProtocolError: the channel is that of a package: what interferers meet is not stated.
+        ProtocolError: the channel belongs to a package, which does not define the channel of
+            interferers.
     """
     codewords, symbols_BK = wanted
     point = codewords.point
-    (passed,) = pass_frames([codewords], symbols_BK, mean_power(symbols_BK), normals=normals)
+    (passed,) = pass_frames([codewords], symbols_BK, engine.mean_power(symbols_BK), engine=engine)
     if isinstance(passed, ProtocolError):
         raise passed
     settings = point.interference
@@ -81,14 +82,15 @@ def interfere(
         return passed
     if not isinstance(point.channel, ChannelSettings):
         raise ProtocolError(
-            "shape", f"channel model {point.channel.model} does not say what interferers meet"
+            "shape",
+            f"channel model {point.channel.model} does not define the channel of interferers",
         )
     received_BK = passed.received_BK.copy()
     unused_BK = unused_symbols([codewords], symbols_BK.shape[1])
     sent_by = {each.codewords.link: each.symbols_BJ for each in others}
     for interferer in settings.of(codewords.link, group.links):
         draw = draw_interferer(
-            codewords, interferer, settings, symbols=symbols_BK.shape[1], normals=normals
+            codewords, interferer, settings, symbols=symbols_BK.shape[1], normals=engine.normals
         )
         if unused_BK is not None:
             draw.on_BK[unused_BK] = False
@@ -104,7 +106,7 @@ def draw_interferer(
     symbols: int,
     normals: Normals = complex_normals_of,
 ) -> InterfererDraw:
-    """Draw what one interferer meets at codewords of a wanted link of `symbols` symbols."""
+    """Draw the channel of one interferer for codewords of `symbols` symbols of a wanted link."""
     channel = wanted.point.channel
     assert isinstance(channel, ChannelSettings)
     delay_B1 = uniform_of(words_of([_items(wanted, f"delay:{interferer}")], per_item=1))
@@ -135,7 +137,7 @@ def _gains(
 def _add(
     received_BK: ComplexArray, symbols_BJ: ComplexArray, draw: InterfererDraw, *, sir_db: float
 ) -> None:
-    """Add an interferer's symbols, delayed, cut at the end of the wanted codeword."""
+    """Add an interferer's symbols, delayed, up to the end of the wanted codeword."""
     places_BK = np.arange(received_BK.shape[1]) - draw.delays_B[:, None]
     on_BK = draw.on_BK & (places_BK >= 0) & (places_BK < symbols_BJ.shape[1])
     delayed_BK = np.take_along_axis(symbols_BJ, places_BK.clip(0, symbols_BJ.shape[1] - 1), axis=1)

@@ -1,4 +1,4 @@
-"""The points and groups of the runs that a channel knows. Pure; all of it comes again."""
+"""The points and groups of the runs known to a channel. Pure; sent again after a restart."""
 
 from __future__ import annotations
 
@@ -23,12 +23,12 @@ class KnownPoints:
 
     @property
     def runs(self) -> list[str]:
-        """The runs that are known, the latest one last."""
+        """The known runs, the latest one last."""
         return [*self._points]
 
     @property
     def latest(self) -> str | None:
-        """The run whose table came last."""
+        """The run whose table arrived last."""
         return next(reversed(self._points), None)
 
     def learn(self, table: PointTable) -> None:
@@ -53,7 +53,7 @@ class KnownPoints:
         return self._points.get(run, {})
 
     def count(self, run: str) -> int:
-        """Return how many points of a run are known, or were and are needed no more."""
+        """Return how many points of a run are known or no longer needed."""
         return self.lowest(run) + len(self.of(run))
 
     def lowest(self, run: str) -> int:
@@ -61,9 +61,9 @@ class KnownPoints:
         return self._lowest.get(run, 0)
 
     def group(self, key: FrameKey) -> Group | None:
-        """Return the group in which a frame meets others; None where it meets none.
+        """Return the group in which a frame meets others; None if it meets none.
 
-        A link whose point has no interferers meets none, whatever its group.
+        A link at a point without interferers meets none, even in a group.
         """
         group = self._groups.get(key.run, {}).get(key.link)
         if group is None or group.kind == "superposition":

@@ -3,12 +3,13 @@
 A stream is the sequence of Philox4x64-10 blocks with counter 1, 2, 3, ... under a 128-bit key
 made from (seed, link, point, purpose). Each 64-bit word gives one CN(0, 1) sample by Box-Muller:
 its upper 48 bits the radius, its lower 16 bits the phase. Item i of a stream (an image, a fading
-draw) owns a fixed range of words, so any range of items can be drawn alone, in any order, by
-any process.
+draw) owns a fixed range of words, so any process can draw any range of items separately, in any
+order.
 
 numpy promises that Philox's integers never change, but neither its normals nor the last bit of
 its log, sin and cos. So the transform is our own: the logarithm uses only correctly rounded
-operations, the phase is a table whose digest a test pins. docs/protocol.md states it in full.
+operations, and the phase comes from a table whose digest is pinned by a test. docs/protocol.md
+specifies it.
 """
 
 from __future__ import annotations
@@ -22,8 +23,8 @@ import numpy.typing as npt
 
 WORDS_PER_BLOCK = 4
 PHASE_BITS = 16
-UNIFORM_STEP = 2.0**-48  # of the radius' uniform variable
-WORDS_AT_A_TIME = 2048  # transformed together: the passes over them stay in the cache
+UNIFORM_STEP = 2.0**-48  # of the uniform variable for the radius
+WORDS_AT_A_TIME = 2048  # transformed together, so that they stay in the cache
 
 ComplexArray = npt.NDArray[np.complex64]
 
@@ -39,7 +40,7 @@ LOG_TERMS = tuple(2.0 / n for n in (15, 13, 11, 9, 7, 5, 3, 1))
 
 
 class Items(NamedTuple):
-    """`number` items of the stream of a key, from item `first` on."""
+    """`number` items of a key's stream, from item `first` on."""
 
     key: tuple[int, int]
     first: int
@@ -47,13 +48,13 @@ class Items(NamedTuple):
 
 
 class Normals(Protocol):
-    """`complex_normals_of`, by whatever computes it: the bits are the same."""
+    """`complex_normals_of` of any engine, with identical bits."""
 
     def __call__(self, parts: Sequence[Items], *, per_item: int) -> ComplexArray: ...
 
 
 def stream_key(*, seed: int, link: str, point: str, purpose: str) -> tuple[int, int]:
-    """Philox key of a stream: BLAKE2b-128 of the four parts joined by newlines."""
+    """Return the Philox key of a stream: BLAKE2b-128 of the four parts joined by newlines."""
     text = f"{seed}\n{link}\n{point}\n{purpose}".encode()
     digest = hashlib.blake2b(text, digest_size=16).digest()
     return int.from_bytes(digest[:8], "little"), int.from_bytes(digest[8:], "little")
@@ -62,7 +63,7 @@ def stream_key(*, seed: int, link: str, point: str, purpose: str) -> tuple[int, 
 def complex_normals(
     key: tuple[int, int], *, first_item: int, items: int, per_item: int
 ) -> ComplexArray:
-    """CN(0, 1) samples, E|x|^2 = 1, for items `first_item` ... of a stream.
+    """Return CN(0, 1) samples, E|x|^2 = 1, for items of a stream from `first_item` on.
 
     Each item starts at a block boundary: it owns ceil(per_item / 4) blocks.
 
@@ -73,9 +74,9 @@ def complex_normals(
 
 
 def complex_normals_of(parts: Sequence[Items], *, per_item: int) -> ComplexArray:
-    """The samples of several ranges, one below the other: complex64 (all items, per_item).
+    """Return the samples of several ranges, concatenated: complex64 (all items, per_item).
 
-    The same numbers as range by range, at a fraction of the cost where ranges are short.
+    The numbers are those of separate calls, at a fraction of the cost for short ranges.
     """
     words = words_of(parts, per_item=per_item)
     samples = np.empty(words.shape, dtype=np.complex64)
@@ -86,7 +87,7 @@ def complex_normals_of(parts: Sequence[Items], *, per_item: int) -> ComplexArray
 
 
 def words_of(parts: Sequence[Items], *, per_item: int) -> npt.NDArray[np.uint64]:
-    """Return the words that samples are made of: uint64 (all items, per_item)."""
+    """Return the words from which samples are computed: uint64 (all items, per_item)."""
     blocks = -(-per_item // WORDS_PER_BLOCK)
     philox = np.random.Philox(key=0)
     state = philox.state
@@ -95,19 +96,19 @@ def words_of(parts: Sequence[Items], *, per_item: int) -> npt.NDArray[np.uint64]
     for part in parts:
         counter[0] = part.first * blocks
         key[:] = part.key
-        philox.state = state  # a tenth of what a new generator costs
+        philox.state = state  # a tenth of the cost of a new generator
         found.append(philox.random_raw(part.number * blocks * WORDS_PER_BLOCK))
     words = found[0] if len(found) == 1 else np.concatenate(found)
     return words.reshape(-1, blocks * WORDS_PER_BLOCK)[:, :per_item]
 
 
 def uniform_of(words: npt.NDArray[np.uint64]) -> npt.NDArray[np.float64]:
-    """Return a number in [0, 1) for each word, by its upper 53 bits."""
+    """Return a number in [0, 1) for each word, from its upper 53 bits."""
     return (words >> np.uint64(11)).astype(np.float64) * 2.0**-53
 
 
 def _box_muller(words: npt.NDArray[np.uint64]) -> ComplexArray:
-    """One sample per word."""
+    """Return one sample per word."""
     uniform = ((words >> np.uint64(PHASE_BITS)) + np.uint64(1)).astype(np.float64)
     uniform *= UNIFORM_STEP
     radius = np.sqrt(-_natural_log(uniform)).astype(np.float32)
@@ -119,7 +120,7 @@ def _box_muller(words: npt.NDArray[np.uint64]) -> ComplexArray:
 
 
 def _natural_log(x: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
-    """ln x for 2^-1022 <= x <= 1 within 2e-14, by correctly rounded operations alone."""
+    """Return ln x for 2^-1022 <= x <= 1 within 2e-14, using only correctly rounded operations."""
     # x = m 2^exponent with sqrt(1/2) <= m < sqrt(2), by the bits of x.
     bits = x.view(np.int64)
     exponent = (bits - SQRT_HALF_BITS) >> MANTISSA_BITS

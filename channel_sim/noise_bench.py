@@ -1,7 +1,8 @@
-"""`python -m channel_sim.noise_bench`: what one Gaussian real costs, engine by engine.
+"""`python -m channel_sim.noise_bench`: the cost of one real Gaussian with each engine.
 
-Beside numpy's own normals from the same generator, which promise no bits. Answers each line on
-its standard input with a line of JSON: nanoseconds by name, the least of many draws.
+It also measures numpy's own normals from the same generator, whose bits are not guaranteed. Each
+line on standard input is answered with a line of JSON: nanoseconds by name, the minimum of many
+draws.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from typing import get_args
 import numpy as np
 
 from channel_sim.noise import Items
-from channel_sim.noise_engine import load_normals
+from channel_sim.noise_engine import load_engine
 from semcom.settings import NoiseEngine
 
 CODEWORDS, SYMBOLS = 160, 51  # 64 KiB
@@ -25,11 +26,11 @@ DRAWS = 300
 
 
 def nanoseconds() -> dict[str, float]:
-    """Of one real, by who draws it."""
+    """Return the time of one real, by engine."""
     items = [Items((1, 2), 0, CODEWORDS)]
     generator = np.random.Generator(np.random.Philox(0))
     draws: dict[str, Callable[[], object]] = {
-        engine: partial(load_normals(engine), items, per_item=SYMBOLS)
+        engine: partial(load_engine(engine).normals, items, per_item=SYMBOLS)
         for engine in get_args(NoiseEngine)
     }
     draws["numpy's normals"] = partial(generator.standard_normal, REALS, dtype=np.float32)
@@ -40,7 +41,7 @@ def nanoseconds() -> dict[str, float]:
 
 
 def main() -> None:
-    """Until the end of the standard input."""
+    """Answer requests until standard input ends."""
     for _ in sys.stdin:
         sys.stdout.write(json.dumps(nanoseconds()) + "\n")
         sys.stdout.flush()

@@ -1,6 +1,6 @@
-"""Frames through the channel to receivers, without sockets or clocks.
+"""Pass frames through the channel to receivers, without sockets or clocks.
 
-A frame of a link that is in no group goes by itself. One that meets others waits in its slot.
+A frame of a link without a group passes by itself. One that meets others waits in its slot.
 """
 
 from __future__ import annotations
@@ -14,19 +14,19 @@ import numpy as np
 
 from channel_sim.known_points import KnownPoints
 from channel_sim.meetings import Meetings
-from channel_sim.noise import Normals
+from channel_sim.noise_engine import Engine
 from channel_sim.passing import pass_frames
 from channel_sim.receivers import Receivers
 from channel_sim.sends import Arrived, Placed, Send, codewords_of, name_of, sent_powers
 from channel_sim.slot_passage import SlotPassage
 from semcom.errors import ProtocolError
-from semcom.wire import SYMBOL_BYTES, Powers, Symbols, check_power, mean_power, refusal
+from semcom.wire import SYMBOL_BYTES, Powers, Symbols, check_power, refusal
 
 SYMBOLS_TOGETHER = 8192
 
 
 class Passage:
-    """Takes frames through their channels, and chooses a receiver for each."""
+    """Passes frames through their channels, and chooses a receiver for each."""
 
     def __init__(
         self,
@@ -34,38 +34,37 @@ class Passage:
         receivers: Receivers,
         *,
         claim: Callable[[Arrived], None],
-        normals: Normals,
+        engine: Engine,
         clock: Callable[[], float] = time.perf_counter,
     ) -> None:
         """Make one.
 
         Args:
-            points: what is known of the runs.
-            receivers: who is there.
-            claim: notes who speaks for the link of a frame, or raises ProtocolError.
-            normals: what draws.
-            clock: measures how long drawing takes.
+            points: known points of the runs.
+            receivers: connected receivers.
+            claim: records the sender of a link's frames, or raises ProtocolError.
+            engine: draws and computes.
+            clock: measures the time for drawing.
         """
-        self.repeated: Counter[str] = Counter()  # frames of links not sent on: they just were
+        self.repeated: Counter[str] = Counter()  # frames by link: they had just been sent
         self._slots = SlotPassage(
-            points, receivers, claim=claim, repeated=self.repeated, normals=normals, clock=clock
+            points, receivers, claim=claim, repeated=self.repeated, engine=engine, clock=clock
         )
         self._points = points
         self._receivers = receivers
         self._claim = claim
-        self._normals = normals
+        self._engine = engine
         self._clock = clock
 
     @property
     def meetings(self) -> Meetings:
-        """The slots that wait."""
+        """The waiting slots."""
         return self._slots.meetings
 
     def transmit(self, batch: Sequence[Arrived]) -> list[Send]:
-        """Take frames of `batches` through their channels: first refusals, then what was received.
+        """Pass frames of `batches` through their channels; return refusals, then received frames.
 
-        Frames that are drawn together are cheap even if they are small. Results do not depend on
-        batching.
+        Drawing many frames together makes small frames cheap. Results do not depend on batching.
         """
         started_s = self._clock()
         known, sends = self._known(batch)
@@ -79,7 +78,7 @@ class Passage:
         if not batch:
             return sends
         symbols_BK = np.concatenate([each.payload for each in batch])
-        power_B = mean_power(symbols_BK)
+        power_B = self._engine.mean_power(symbols_BK)
         images = [len(each.payload) for each in batch]
         sent_B = sent_powers(batch, power_B)
         worst = np.maximum.reduceat(sent_B, _starts(images)).tolist()
@@ -101,8 +100,12 @@ class Passage:
             sends += self._through_channel(placed, symbols_BK, power_B, started_s)
         return sends
 
+    def serve_overdue(self, now_s: float) -> list[Send]:
+        """Serve slots that have waited long enough; see `SlotPassage.serve_overdue`."""
+        return self._slots.serve_overdue(now_s)
+
     def _known(self, batch: Sequence[Arrived]) -> tuple[list[Arrived], list[Send]]:
-        """Frames whose point is known, and refusals of the others; their symbols cost nothing."""
+        """Return frames with a known point, and refusals of the others."""
         known: list[Arrived] = []
         refusals: list[Send] = []
         for each in batch:
@@ -115,7 +118,7 @@ class Passage:
         return known, refusals
 
     def _place(self, arrived: Arrived, worst_power: float) -> Placed | None:
-        """Where a frame goes, and through which channel; None where it has just gone there.
+        """Return the receiver and channel of a frame; None if it has just been sent there.
 
         Raises:
             ProtocolError: the power is too high, or no receiver can take it.
@@ -134,7 +137,7 @@ class Passage:
         self, placed: Sequence[Placed], symbols_BK: Symbols, power_B: Powers, started_s: float
     ) -> list[Send]:
         codewords = [each.codewords for each in placed]
-        passed = pass_frames(codewords, symbols_BK, power_B, normals=self._normals)
+        passed = pass_frames(codewords, symbols_BK, power_B, engine=self._engine)
         ms_per_image = 1e3 * (self._clock() - started_s) / len(symbols_BK)
         sends = []
         for each, found in zip(placed, passed, strict=True):
@@ -149,7 +152,7 @@ class Passage:
 
 
 def batches(arrived: Sequence[Arrived]) -> Iterator[list[Arrived]]:
-    """Frames of codewords of one length, no more at a time than the cache has room for."""
+    """Yield frames with codewords of one length, as many at a time as fit into the cache."""
     waiting: dict[int, list[Arrived]] = {}
     held: Counter[int] = Counter()
     for each in arrived:
@@ -163,5 +166,5 @@ def batches(arrived: Sequence[Arrived]) -> Iterator[list[Arrived]]:
 
 
 def _starts(lengths: Sequence[int]) -> list[int]:
-    """Where each begins if all are laid one after the other."""
+    """Return the start of each if all are concatenated."""
     return [0, *accumulate(lengths[:-1])]

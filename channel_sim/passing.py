@@ -1,11 +1,10 @@
-"""Frames through the channels of their points: ours by one formula, those of packages by theirs.
+"""Pass frames through the channels of their points: built-in ones and those of packages.
 
     ours       z~ = h z + n
     a package  z~ = apply(z, state) + n,   state = draw(streams)
 
-Noise is drawn for all frames alike. Symbols that a codeword does not use leave the channel as 0.
-Code of a package is not ours: whatever it does wrong refuses its frame and leaves all others as
-they are.
+Noise is drawn for all frames alike. Unused symbols of a codeword leave the channel as 0. A
+package's code is not trusted: an error in it refuses its frame and does not affect the others.
 Shape legend: B images (one codeword each), K complex symbols, M columns of channel state.
 """
 
@@ -17,15 +16,10 @@ from typing import Any, NamedTuple, get_args
 
 import numpy as np
 
-from channel_sim.channels import (
-    Codewords,
-    draw_channels,
-    measured_snrs_db,
-    pass_through,
-    unused_symbols,
-)
+from channel_sim.channels import Codewords, unused_symbols
 from channel_sim.models.model import Streams
-from channel_sim.noise import ComplexArray, Normals, complex_normals_of
+from channel_sim.noise import ComplexArray, Normals
+from channel_sim.noise_engine import NUMPY, Engine
 from semcom.channel_models import loaded
 from semcom.errors import ProtocolError, SemcomError, one_line
 from semcom.frame_messages import MAX_CSI_COLUMNS
@@ -37,7 +31,7 @@ EQUALIZERS: tuple[str, ...] = get_args(EqualizerMethod)
 
 
 class Passed(NamedTuple):
-    """A frame as it leaves the channel, and what the receiver is told of it."""
+    """A frame after the channel, with its channel state."""
 
     received_BK: ComplexArray
     csi_BM: ComplexArray | None
@@ -46,7 +40,7 @@ class Passed(NamedTuple):
 
     @property
     def csi_columns(self) -> int:
-        """Columns of channel state."""
+        """Number of columns of channel state."""
         return 0 if self.csi_BM is None else self.csi_BM.shape[1]
 
     @property
@@ -58,7 +52,7 @@ class Passed(NamedTuple):
 
 
 class Faded(NamedTuple):
-    """A frame after the model of a package, without noise."""
+    """A frame after a package's model, without noise."""
 
     symbols_BK: ComplexArray
     csi_BM: ComplexArray | None
@@ -70,43 +64,37 @@ def pass_frames(
     symbols_BK: ComplexArray,
     power_B: Powers,
     *,
-    normals: Normals = complex_normals_of,
+    engine: Engine = NUMPY,
 ) -> list[Passed | ProtocolError]:
-    """Take frames, whose codewords lie one below the other, through their channels.
+    """Pass frames, whose codewords are concatenated, through their channels.
 
     Args:
-        frames: whose codewords they are.
+        frames: frames of the codewords.
         symbols_BK: the codewords, complex64.
-        power_B: their `mean_power`, over all symbols.
-        normals: what draws.
+        power_B: their `mean_power` over all symbols.
+        engine: draws and computes.
 
     Returns:
-        For each frame what came of it, or why nothing did.
+        The received frame or the error for each frame.
     """
     ends = list(accumulate(frame.images for frame in frames))
     rows = [slice(end - frame.images, end) for end, frame in zip(ends, frames, strict=True)]
     faded = {
-        index: fade_by_package(frame, symbols_BK[rows[index]], normals)
+        index: fade_by_package(frame, symbols_BK[rows[index]], engine.normals)
         for index, frame in enumerate(frames)
         if isinstance(frame.point.channel, PluginChannel)
     }
-    unused_BK = unused_symbols(frames, symbols_BK.shape[1])
     if faded:
         symbols_BK, power_B = symbols_BK.copy(), power_B.copy()
-    for index, each in faded.items():
-        if isinstance(each, Faded):
-            span = rows[index]
-            symbols_BK[span] = each.symbols_BK
-            if unused_BK is not None:
-                symbols_BK[span][unused_BK[span]] = 0
-            power_B[span] = mean_power(symbols_BK[span])
-    draw = draw_channels(frames, symbols=symbols_BK.shape[1], normals=normals)
-    if unused_BK is not None:
-        draw.noise_BK[unused_BK] = 0
-    received_BK = pass_through(symbols_BK, draw)
-    if unused_BK is not None:
-        received_BK[unused_BK] = 0  # a faded zero may be a negative one
-    snrs_db = measured_snrs_db(power_B, draw, [each.start for each in rows])
+        unused_BK = unused_symbols(frames, symbols_BK.shape[1])
+        for index, each in faded.items():
+            if isinstance(each, Faded):
+                span = rows[index]
+                symbols_BK[span] = each.symbols_BK
+                if unused_BK is not None:
+                    symbols_BK[span][unused_BK[span]] = 0
+                power_B[span] = mean_power(symbols_BK[span])
+    through = engine.through(frames, symbols_BK, power_B)
     passed: list[Passed | ProtocolError] = []
     for index, (frame, span) in enumerate(zip(frames, rows, strict=True)):
         by_package, channel = faded.get(index), frame.point.channel
@@ -114,22 +102,24 @@ def pass_frames(
             passed.append(by_package)
             continue
         if isinstance(channel, ChannelSettings):
-            csi_BM = draw.csi_B1[span] if draw.csi_B1 is not None and frame.has_csi else None
+            csi_BM = through.csi_BM[span] if frame.has_csi and through.csi_BM is not None else None
             equalizer = channel.equalizer
         else:
             assert by_package is not None
             csi_BM, equalizer = by_package.csi_BM, by_package.equalizer
-        passed.append(Passed(received_BK[span], csi_BM, equalizer, snrs_db[index]))
+        received_BK, snr_db = through.received_BK[span], through.snrs_db[index]
+        passed.append(Passed(received_BK, csi_BM, equalizer, snr_db))
     return passed
 
 
-def pass_frame(frame: Codewords, symbols_BK: ComplexArray) -> Passed:
-    """Take one frame through its channel.
+def pass_frame(frame: Codewords, symbols_BK: ComplexArray, *, engine: Engine = NUMPY) -> Passed:
+    """Pass one frame through its channel.
 
     Raises:
-        ProtocolError: its channel model is not installed, fails, or gives what is no frame.
+        ProtocolError: its channel model is not installed, fails, or returns an invalid frame.
     """
-    (passed,) = pass_frames([frame], symbols_BK, mean_power(symbols_BK))
+    power_B = engine.mean_power(symbols_BK)
+    (passed,) = pass_frames([frame], symbols_BK, power_B, engine=engine)
     if isinstance(passed, ProtocolError):
         raise passed
     return passed
@@ -138,21 +128,21 @@ def pass_frame(frame: Codewords, symbols_BK: ComplexArray) -> Passed:
 def fade_by_package(
     frame: Codewords, symbols_BK: ComplexArray, normals: Normals
 ) -> Faded | ProtocolError:
-    """Take a frame through the model of a package, without noise; or why that fails."""
+    """Pass a frame through a package's model, without noise; return an error if that fails."""
     channel = frame.point.channel
     try:
         assert isinstance(channel, PluginChannel)
         return _fade(frame, loaded(channel), symbols_BK, normals)
     except ProtocolError as error:
         return error
-    except Exception as error:  # whatever the code of a package does
+    except Exception as error:  # a package's code may raise anything
         kind = "" if isinstance(error, SemcomError) else f"{type(error).__name__}: "
         why = one_line(f"{kind}{error}")
         return ProtocolError("internal", f"channel model {channel.model} fails: {why}")
 
 
 def _fade(frame: Codewords, model: Any, symbols_BK: ComplexArray, normals: Normals) -> Faded:
-    """Draw and apply a model, and see that what it gives can be sent on."""
+    """Draw and apply a model, and check that its output can be sent on."""
     point, shape = frame.point, symbols_BK.shape
     streams = Streams(
         seed=point.seed,
@@ -163,15 +153,15 @@ def _fade(frame: Codewords, model: Any, symbols_BK: ComplexArray, normals: Norma
         draw=normals,
     )
     state = model.draw(streams, symbols=shape[1])
-    # A copy: the model may write into it, and the frame may come again.
+    # A copy, because the model may modify it and the frame may be repeated.
     faded_BK = np.ascontiguousarray(model.apply(symbols_BK.copy(), state), dtype=np.complex64)
     csi_BM = model.csi_of(state)
     if faded_BK.shape != shape:
         raise ValueError(f"symbols of shape {faded_BK.shape}, not {shape}")
-    if not (mean_power(faded_BK) <= MAX_POWER).all():  # NaN is not, either
+    if not (mean_power(faded_BK) <= MAX_POWER).all():  # also false for NaN
         raise ValueError(f"symbols that are not finite, or of a power above {MAX_POWER:g}")
     if model.equalizer not in EQUALIZERS:
-        raise ValueError(f"equalizer {model.equalizer!r}; there are {', '.join(EQUALIZERS)}")
+        raise ValueError(f"equalizer {model.equalizer!r}; available: {', '.join(EQUALIZERS)}")
     if csi_BM is not None:
         csi_BM = np.ascontiguousarray(csi_BM, dtype=np.complex64)
         _check_csi(csi_BM, images=shape[0], symbols=shape[1])
@@ -179,11 +169,11 @@ def _fade(frame: Codewords, model: Any, symbols_BK: ComplexArray, normals: Norma
 
 
 def _check_csi(csi_BM: ComplexArray, *, images: int, symbols: int) -> None:
-    """See that channel state has a row per codeword, is finite, and has room in a message.
+    """Check that channel state has a row per codeword, is finite, and fits into a message.
 
     Raises:
-        ValueError: it is none.
-        ProtocolError: `shape`, it has no room.
+        ValueError: it is not valid.
+        ProtocolError: `shape`, it does not fit.
     """
     if csi_BM.ndim != 2 or len(csi_BM) != images or not 0 < csi_BM.shape[1] <= MAX_CSI_COLUMNS:
         raise ValueError(

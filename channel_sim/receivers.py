@@ -1,8 +1,9 @@
-"""Which receiver a frame goes to: what each of them holds, and how it has behaved. Pure.
+"""Choose a receiver for each frame, by the frames that each holds and its past behaviour. Pure.
 
-A frame goes to the receiver that holds the fewest. One that refuses everything always does; so a
-receiver that refuses a frame, or leaves it to another one to answer, rests for a while, twice as
-long each time, and is then asked with one frame. Its next answer makes it one like all others.
+A frame goes to the receiver that holds the fewest. A receiver that refuses everything would always
+be that one; so a receiver that refuses a frame, or leaves it unanswered until another answers it,
+rests for a while, twice as long each time, and then gets one frame. After its next answer it is
+treated like all others.
 """
 
 from __future__ import annotations
@@ -18,21 +19,21 @@ from semcom.messages import Hello
 FrameName = tuple[str, str, int, int]  # run, link, point, frame
 
 FIRST_REST_S, MAX_REST_S = 0.1, 30.0
-REPEAT_AFTER_S = 0.5  # half of the shortest time-out of a transmitter
-UNPROVEN_FRAMES = 8  # held by who has answered none yet, while others have
+REPEAT_AFTER_S = 0.5  # half of the shortest timeout of a transmitter
+UNPROVEN_FRAMES = 8  # limit for a receiver that has not answered any frame yet, while others have
 NAMES_REMEMBERED = 1024
 
 
 @dataclass
 class Conduct:
-    """How a receiver has behaved, through all its connections."""
+    """The conduct of a receiver, across all its connections."""
 
-    failures: int = 0  # since its last answer; what comes of one rest counts once
+    failures: int = 0  # failures since its last answer; those during one rest count once
     rest_until_s: float = -math.inf
     proven: bool = False
 
     def fail(self, now_s: float) -> float:
-        """A frame was refused or left to another; seconds of the rest that begins, or 0."""
+        """Note a frame that was refused or answered by another; return the rest's seconds, or 0."""
         if now_s < self.rest_until_s:
             return 0.0
         rest_s = min(MAX_REST_S, FIRST_REST_S * 2.0 ** min(self.failures, 30))
@@ -41,19 +42,19 @@ class Conduct:
         return rest_s
 
     def answer(self) -> None:
-        """A frame that it was asked for was answered."""
+        """Note an answer to a frame that it was sent."""
         self.failures, self.rest_until_s, self.proven = 0, -math.inf, True
 
 
 class Held(NamedTuple):
-    """A frame that a receiver was sent, and when it was sent last."""
+    """A frame sent to a receiver, and the time at which it was last sent."""
 
     size_bytes: int
     sent_s: float
 
 
 class Rest(NamedTuple):
-    """A receiver is asked less from now on."""
+    """Notice that a receiver gets fewer frames from now on."""
 
     peer: str
     why: str
@@ -62,7 +63,7 @@ class Rest(NamedTuple):
 
 @dataclass
 class Receiver:
-    """What the channel knows of a receiver."""
+    """The channel's record of a receiver."""
 
     peer: str
     codecs: frozenset[str]
@@ -72,20 +73,20 @@ class Receiver:
     held_bytes: int = 0
 
     def hold(self, frame: FrameName, held: Held) -> None:
-        """It is sent a frame, for the first time or again."""
+        """Note a frame that is sent to it, for the first time or again."""
         self.release(frame)
         self.held[frame] = held
         self.held_bytes += held.size_bytes
 
     def release(self, frame: FrameName) -> Held | None:
-        """It holds a frame no more; what it held."""
+        """Note that it no longer holds a frame; return the record."""
         held = self.held.pop(frame, None)
         if held is not None:
             self.held_bytes -= held.size_bytes
         return held
 
     def welcome(self, now_s: float) -> bool:
-        """Whether it should be asked while there are others."""
+        """Return whether it should get frames while there are others."""
         conduct, held = self.conduct, len(self.held)
         if now_s < conduct.rest_until_s or (conduct.failures and held):
             return False
@@ -97,13 +98,13 @@ class Receivers:
 
     def __init__(self, *, queue_frames: int, queue_bytes: int) -> None:
         self.here: dict[bytes, Receiver] = {}
-        self.rests: list[Rest] = []  # that began, until they are told
+        self.rests: list[Rest] = []  # rests that began and have not been reported
         self._queue_frames = queue_frames
         self._queue_bytes = queue_bytes
         self._conducts: OrderedDict[str, Conduct] = OrderedDict()
 
     def greet(self, identity: bytes, hello: Hello, now_s: float) -> None:
-        """A receiver says which codecs it has."""
+        """Note the codecs of a receiver."""
         receiver = self.here.get(identity)
         if receiver is None:
             conduct = self._conduct(hello.peer)
@@ -112,16 +113,16 @@ class Receivers:
         receiver.heard_s = now_s
 
     def resting(self, now_s: float) -> int:
-        """How many are asked less, for they refuse or do not answer."""
+        """Return how many receivers get fewer frames because they refuse or do not answer."""
         return sum(
             now_s < each.conduct.rest_until_s or each.conduct.failures > 0
             for each in self.here.values()
         )
 
     def choose(self, codec: str, frame: FrameName, size_bytes: int, now_s: float) -> bytes | None:
-        """Let a receiver hold a frame: its connection; None where it has just been sent it.
+        """Choose a receiver for a frame; return its connection, or None if it was just sent there.
 
-        A full one may be sent again what it holds, for that may have been lost.
+        A full receiver may get a frame that it holds again, because that may have been lost.
 
         Raises:
             ProtocolError: none has the codec, or none has room.
@@ -130,7 +131,7 @@ class Receivers:
         if not able:
             raise ProtocolError("no_receiver", f"no receiver has codec {codec[:12]} loaded")
         identity, receiver = able[0]
-        if len(able) > 1:  # where none is welcome there is no better one
+        if len(able) > 1:  # if all rest, none is better
             welcome = [item for item in able if item[1].welcome(now_s)]
             identity, receiver = min(welcome or able, key=lambda item: len(item[1].held))
         held = receiver.held.get(frame)
@@ -147,7 +148,7 @@ class Receivers:
         return identity
 
     def answered(self, identity: bytes, frame: FrameName, now_s: float) -> None:
-        """Take a frame as answered: no receiver holds it; one that left it to another rests."""
+        """Note that a frame was answered; a receiver that left it to another rests."""
         self.here[identity].heard_s = now_s
         if self.here[identity].release(frame) is not None:
             self.here[identity].conduct.answer()
@@ -157,20 +158,20 @@ class Receivers:
                 self._failed(each, "left a frame to another receiver", now_s)
 
     def refused(self, identity: bytes, frame: FrameName, why: str, now_s: float) -> None:
-        """A receiver did not take a frame that it was sent."""
+        """Note that a receiver refused a frame."""
         receiver = self.here[identity]
         receiver.heard_s = now_s
         if receiver.release(frame) is not None:
             self._failed(receiver, why, now_s)
 
     def lost(self, identity: bytes, *, why: str, now_s: float) -> None:
-        """Nothing can be sent to a receiver: forget it until it says hello again."""
+        """Forget a receiver to which nothing can be sent, until its next Hello."""
         receiver = self.here.pop(identity, None)
         if receiver is not None:
             self._failed(receiver, why, now_s)
 
     def forget_silent(self, now_s: float, *, after_s: float) -> list[Receiver]:
-        """Drop receivers not heard of for so long; which those are."""
+        """Drop receivers that were silent for too long, and return them."""
         silent = [key for key, each in self.here.items() if now_s - each.heard_s > after_s]
         return [self.here.pop(identity) for identity in silent]
 

@@ -1,4 +1,4 @@
-"""Frames that came up to the channel, and what it sends in answer."""
+"""Frames that arrive at the channel, and the messages that it sends."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ Side = Literal["uplink", "downlink"]
 
 
 class Send(NamedTuple):
-    """An instruction: send this to that peer."""
+    """An instruction to send a message to a peer."""
 
     side: Side
     to: bytes
@@ -29,11 +29,11 @@ class Send(NamedTuple):
     payload: Symbols = EMPTY
 
 
-Arrived = Held  # a frame that came up, from whom, and when its socket was found readable
+Arrived = Held  # an arrived frame, its sender, and when its socket was found readable
 
 
 class Placed(NamedTuple):
-    """A frame that is taken: its channel, and the receiver it goes to."""
+    """An accepted frame with its channel and receiver."""
 
     message: SymbolFrame
     codewords: Codewords
@@ -41,9 +41,14 @@ class Placed(NamedTuple):
     to: bytes
 
     def received(
-        self, passed: Passed, channel_ms: float, links: Sequence[str] = ()
+        self,
+        passed: Passed,
+        channel_ms: float,
+        links: Sequence[str] = (),
+        *,
+        absent: Sequence[str] = (),
     ) -> ReceivedFrame:
-        """Return what the receiver is told; `links`: all of those that were superposed."""
+        """Return the message to the receiver; `links`: all links that were superposed."""
         message = self.message
         return ReceivedFrame(
             key=message.key,
@@ -59,22 +64,23 @@ class Placed(NamedTuple):
             seed=self.codewords.point.seed,
             used=message.used,
             links=list(links),
+            absent=list(absent),
         )
 
 
 def codewords_of(points: KnownPoints, message: SymbolFrame) -> Codewords:
-    """Return whose codewords a frame of a known point holds."""
+    """Return the description of the codewords of a frame with a known point."""
     point = points.of(message.key.run)[message.key.point]
     return Codewords(point, message.key.link, message.first_image, message.images, message.used)
 
 
 def name_of(key: FrameKey) -> FrameName:
-    """Return what receivers are said to hold."""
+    """Return the name of a frame at receivers."""
     return key.run, key.link, key.point, key.frame
 
 
 def sent_powers(frames: Sequence[Arrived], power_B: Powers) -> Powers:
-    """Return the mean powers of codewords over the symbols that each uses."""
+    """Return the mean power of each codeword over its used symbols."""
     messages = [each.message for each in frames]
     if not any(message.used for message in messages):
         return power_B

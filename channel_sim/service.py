@@ -8,7 +8,7 @@ from collections import Counter
 from collections.abc import Sequence
 
 from channel_sim.broker import Broker
-from channel_sim.noise_engine import load_normals, noise_rounding
+from channel_sim.noise_engine import chosen_engine, load_engine, noise_rounding
 from channel_sim.passage import batches
 from channel_sim.sends import Arrived, Send
 from channel_sim.settings import BrokerSettings
@@ -28,12 +28,12 @@ from semcom.wire import refusal
 logger = logging.getLogger("channel_sim")
 
 TOGETHER_BYTES = 8 << 20  # of frames that wait to be drawn together; more are drawn at once
-SLACK_BYTES = 32 << 20  # that may wait to leave to a receiver beyond what it holds
+SLACK_BYTES = 32 << 20  # queued for a receiver beyond the frames that it holds
 REST_LOGGED_EVERY_S = 10.0  # of one receiver
 
 
 class ChannelService:
-    """Binds uplink and downlink; dials the orchestrator for the table of points."""
+    """Binds uplink and downlink; connects to the orchestrator for the table of points."""
 
     def __init__(
         self,
@@ -47,13 +47,14 @@ class ChannelService:
         self.peer = peer
         self.done = False
         self._telemetry = telemetry
-        self._host = HostReporter("channel", peer, noise_rounding(settings.noise_engine))
+        engine = chosen_engine(settings.noise_engine)
+        self._host = HostReporter("channel", peer, noise_rounding(engine))
         self._broker = Broker(
             new_instance(),
             dead_after_s=DEAD_AFTER_S,
             queue_frames=settings.queue_frames,
             queue_bytes=settings.queue_bytes,
-            normals=load_normals(settings.noise_engine),
+            engine=load_engine(engine),
         )
         self._uplink = Endpoint.bind(settings.uplink, name="uplink", security=security)
         self._downlink = Endpoint.bind(
@@ -77,17 +78,17 @@ class ChannelService:
 
     @property
     def endpoints(self) -> Sequence[Endpoint]:
-        """Uplink, downlink and, where there is an orchestrator, control."""
+        """Uplink, downlink and, if there is an orchestrator, control."""
         both = (self._uplink, self._downlink)
         return both if self._control is None else (*both, self._control)
 
     @property
     def ready(self) -> bool:
-        """Whether the table of points can be had: it is static, or the orchestrator is there."""
+        """Return whether a table of points is available: a static one, or an orchestrator's."""
         return self._control is None or self._heartbeats.fresh("orchestrator")
 
     def handle(self, endpoint: Endpoint, received: Received) -> None:
-        """Take a message; whatever is wrong with it is answered and counted."""
+        """Process a message; an error in it is answered and counted."""
         try:
             if received.error is not None:
                 raise received.error
@@ -98,8 +99,9 @@ class ChannelService:
                 endpoint.send(refusal(error), to=received.sender)
 
     def tick(self, now_s: float) -> float:
-        """Send on what arrived; greet the orchestrator; forget who has been silent for too long."""
+        """Send on arrived frames, send Hello to the orchestrator, forget silent peers."""
         self._transmit_arrived()
+        self._pass_on(self._broker.serve_overdue(now_s))
         self._tell_rests(now_s)
         if now_s >= self._next_hello_s:
             self._next_hello_s = now_s + HEARTBEAT_S
@@ -115,10 +117,10 @@ class ChannelService:
             self._telemetry.begin(self._broker.transmitters)
             self._ask_for_wanted(now_s)
             self._greet()
-        return max(0.0, self._next_hello_s - now_s)
+        return max(0.0, min(self._next_hello_s, self._broker.next_overdue_s()) - now_s)
 
     def drain(self) -> None:
-        """Nothing here is worth waiting for: transmitters send again what gets no answer."""
+        """Do nothing: transmitters send unanswered frames again."""
         self.done = True
 
     def close(self) -> None:
@@ -142,7 +144,7 @@ class ChannelService:
             if isinstance(message, PointTable):
                 self._broker.points.learn(message)
                 if self._broker.points.count(message.run) >= message.total:
-                    self._greet()  # at once: what waits for these points may use them now
+                    self._greet()  # at once, because peers may be waiting for these points
             elif isinstance(message, Welcome):
                 self._heartbeats.heard("orchestrator")
                 self._host.met(message.instance, self._control.send)
@@ -158,7 +160,7 @@ class ChannelService:
             sends = [self._broker.greet_transmitter(received.sender, message, now_s=now_s)]
         else:
             sends = self._broker.on_downlink(received.sender, message, now_s=now_s)
-        if isinstance(message, Hello):  # the broker took it, so its role is right
+        if isinstance(message, Hello):  # the broker accepted it, so its role is correct
             self._heartbeats.heard(message.role)
         for send in sends:
             self._send(send, as_it_came=received if send.message is message else None)
@@ -172,18 +174,21 @@ class ChannelService:
         self._broker.repeated.clear()
 
     def _tell_rests(self, now_s: float) -> None:
-        """Name receivers that are asked less from now on, each once in a while."""
+        """Log receivers that get fewer frames from now on, each at limited intervals."""
         for rest in self._broker.take_rests():
             self._telemetry.count("semcom_receiver_rests_total", 1)
             if self._log_limit.due(rest.peer, now_s):
                 event(
-                    logger, "receiver asked less", peer=rest.peer, why=rest.why, rest_s=rest.seconds
+                    logger,
+                    "receiver gets fewer frames",
+                    peer=rest.peer,
+                    why=rest.why,
+                    rest_s=rest.seconds,
                 )
 
     def _ask_for_wanted(self, now_s: float) -> None:
-        """Show which links others wait for, and ask them for the frames that are missing."""
-        for link, count in self._broker.waiting_for().items():
-            self._telemetry.set("semcom_slots_waiting", count, link)
+        """Export and log which links others wait for, and request the missing frames."""
+        _tell_slots(self._broker, self._telemetry)
         for link, send in self._broker.wanted(now_s):
             self._telemetry.count("semcom_frames_wanted_total", 1, link)
             if self._log_limit.due(f"wanted {link}", now_s):
@@ -191,30 +196,21 @@ class ChannelService:
             self._send(send)
 
     def _transmit(self, batch: Sequence[Arrived]) -> None:
-        """Frames through the channel and on; the metrics of a link once for all of its frames."""
+        """Pass frames through the channel and send them on; update metrics once per link."""
         begun_s = time.monotonic()
-        for each in batch:
-            self._telemetry.observe("semcom_stage_seconds", begun_s - each.at_s, "uplink_queue")
-        latest: dict[str, ReceivedFrame] = {}
-        taken: Counter[str] = Counter()
-        for send in self._broker.transmit(batch):
-            message = send.message
-            if isinstance(message, ReceivedFrame):
-                for link in message.links or [message.key.link]:
-                    taken[link] += 1
-                    latest[link] = message
-                self._telemetry.observe("semcom_stage_seconds", message.channel_ms / 1e3, "channel")
-            elif isinstance(message, Refusal):
-                self._telemetry.count("semcom_messages_refused_total", 1, message.reason)
+        self._pass_on(self._broker.transmit(batch))
+        for at_s, frames in Counter(each.at_s for each in batch).items():
+            waited_s = begun_s - at_s
+            self._telemetry.observe("semcom_stage_seconds", waited_s, "uplink_queue", times=frames)
+
+    def _pass_on(self, sends: Sequence[Send]) -> None:
+        """Send on frames after the channel, then count them: nothing waits for the counts."""
+        for send in sends:
             self._send(send)
-        for link, message in latest.items():
-            self._telemetry.count("semcom_frames_received_total", taken[link], link)
-            self._telemetry.set("semcom_snr_set_db", message.snr_db, link)
-            if message.snr_measured_db is not None:
-                self._telemetry.set("semcom_snr_measured_db", message.snr_measured_db, link)
+        _tell_frames(sends, self._telemetry)
 
     def _send(self, send: Send, *, as_it_came: Received | None = None) -> None:
-        """Send; a message that is passed on unchanged is not encoded again."""
+        """Send a message; a forwarded one is not encoded again."""
         endpoint = self._uplink if send.side == "uplink" else self._downlink
         if as_it_came is not None:
             sent = endpoint.send_parts(as_it_came.parts, to=send.to)
@@ -227,3 +223,31 @@ class ChannelService:
             now_s = time.monotonic()
             for answer in self._broker.undelivered(send.message, to=send.to, now_s=now_s):
                 self._uplink.send(answer.message, to=answer.to)
+
+
+def _tell_frames(sends: Sequence[Send], telemetry: Telemetry) -> None:
+    """Count the frames and refusals of links, and export the SNR of their latest frames."""
+    latest: dict[str, ReceivedFrame] = {}
+    taken: Counter[str] = Counter()
+    for send in sends:
+        message = send.message
+        if isinstance(message, ReceivedFrame):
+            for link in message.answered_links:
+                taken[link] += 1
+                latest[link] = message
+            telemetry.observe("semcom_stage_seconds", message.channel_ms / 1e3, "channel")
+        elif isinstance(message, Refusal):
+            telemetry.count("semcom_messages_refused_total", 1, message.reason)
+    for link, message in latest.items():
+        telemetry.count("semcom_frames_received_total", taken[link], link)
+        telemetry.set("semcom_snr_set_db", message.snr_db, link)
+        if message.snr_measured_db is not None:
+            telemetry.set("semcom_snr_measured_db", message.snr_measured_db, link)
+
+
+def _tell_slots(broker: Broker, telemetry: Telemetry) -> None:
+    """Export the links for which slots wait, and those without which slots were served."""
+    for link, count in broker.waiting_for().items():
+        telemetry.set("semcom_slots_waiting", count, link)
+    for link, count in broker.take_absent().items():
+        telemetry.count("semcom_slots_absent_total", count, link)

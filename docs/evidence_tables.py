@@ -8,9 +8,10 @@ from typing import get_args
 
 from orchestrator.plan.codec_facts import CodecFacts
 from orchestrator.plan.scenario import read_scenario
-from orchestrator.reports.comparison import TITLES
-from orchestrator.reports.curves import CountedSeries, CurvePoint, channel_title, pooled_results
+from orchestrator.reports.channel_titles import channel_title
+from orchestrator.reports.curves import CountedSeries, CurvePoint, pooled_results
 from orchestrator.reports.energy import energy_db, value_at
+from orchestrator.reports.system_titles import titles
 from orchestrator.results.run_folder import RESULTS_CSV, read_run_manifest
 from semcom.checkpoints import CODECS_SHIPPED, open_checkpoint
 from semcom.points import EqualizerMethod, equalizer_of
@@ -93,7 +94,7 @@ def energy_rows(dataset: str, channel: str) -> Rows:
         for series, points in found.items()
         if series.channel == channel
     }
-    ours, *others = (system for system in TITLES if system in curves)
+    ours, *others = (system for system in titles() if system in curves)
     rows = [
         [
             f"{energy:.1f}",
@@ -102,7 +103,7 @@ def energy_rows(dataset: str, channel: str) -> Rows:
         for energy, _ in curves[ours]
         if energy <= HIGHEST_ENERGY_DB
     ]
-    heads = (f"{TITLES[system]} ({symbols[system]} symbols)" for system in (ours, *others))
+    heads = (f"{titles()[system]} ({symbols[system]} symbols)" for system in (ours, *others))
     return ("energy per image over N0 (dB)", *heads), rows
 
 
@@ -125,7 +126,7 @@ def frozen_rows() -> Rows:
                     other.printed(ACCURACY), f"{left:.1f} %",
                 ]
             )  # fmt: skip
-    head = "channel", "Es/N0 (dB)", "RKD-SC", "frozen JSCC-teacher", "left of its highest"
+    head = "channel", "Es/N0 (dB)", "RKD-SC", "frozen JSCC-teacher", "share of its highest"
     return head, rows
 
 

@@ -15,7 +15,7 @@ from orchestrator.evaluation.on_cluster import UNITS_OF_A_WORKER
 
 IMAGES, SYSTEMS, SNRS, CHANNELS, SEEDS = 50_000, 8, 15, 2, 5
 WORKERS = 100
-HEAD = ("quantity", "is", "from")
+HEAD = ("quantity", "value", "from")
 NOT_YET = "not measured yet: `semcom bench run cluster --out docs/performance`"
 
 
@@ -38,7 +38,7 @@ def on_paper(found: Sequence[Figures]) -> list[tuple[str, str, str]]:
         ("units", f"{units:,}", f"{WORKERS} workers; {encodings // units:,} images at all points"),
         ("encoding, CPU hours", _hours(encoding_s), "`encoder`: torch at 224x224, one thread"),
         ("decoding, CPU hours", _hours(decoding_s), "`receiver`: the decoder alone"),
-        ("frames a second of one worker", f"{a_second:,.0f}", "both"),
+        ("frames per second of one worker", f"{a_second:,.0f}", "both"),
     ]
     cluster = by_name.get("cluster")
     if cluster is None:
@@ -48,9 +48,9 @@ def on_paper(found: Sequence[Figures]) -> list[tuple[str, str, str]]:
     return [
         *rows,
         ("ledger, MiB", f"{stored_mib:,.0f}", "`cluster`: bytes of a frame"),
-        ("frames a second that a ledger takes", f"{recorded:,.0f}", "`cluster`: in units"),
+        ("frames per second that a ledger takes", f"{recorded:,.0f}", "`cluster`: in units"),
         ("recording, minutes", f"{frames / recorded / 60:,.1f}", "`cluster`"),
-        ("workers at which the ledger is full", f"{recorded / a_second:,.0f}", "the two rates"),
+        ("workers that saturate the ledger", f"{recorded / a_second:,.0f}", "the two rates"),
     ]
 
 

@@ -7,7 +7,8 @@ from pathlib import Path
 
 from orchestrator.plan.rates import rates_of
 from orchestrator.plan.scenario import read_scenario
-from orchestrator.reports.curves import channel_title, pooled_results
+from orchestrator.reports.channel_titles import channel_title
+from orchestrator.reports.curves import pooled_results
 from orchestrator.results.run_folder import RESULTS_CSV
 from semcom.increments import Rate
 from semcom.tasks.classification import ACCURACY

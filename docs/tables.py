@@ -12,6 +12,7 @@ from functools import partial
 from pathlib import Path
 
 from docs.command_pages import commands_by_section
+from docs.digital_tables import digital_sentence_rows, image_bound_rows
 from docs.evidence_tables import (
     bound_rows,
     construction_rows,
@@ -30,15 +31,22 @@ from orchestrator.bench.figures import read_figures, target_table
 from orchestrator.dashboards.metric_panels import shown_metrics
 from orchestrator.dashboards.queries import metric_value
 from orchestrator.inspection.sigmf_recording import FIELDS, NAMESPACE
+from orchestrator.measures.kinds import MEASURES, Measure
+from orchestrator.measures.measured_run import with_measures
 from orchestrator.plan.codec_facts import CodecFacts
+from orchestrator.reports.ablation import ablation_tables
 from orchestrator.reports.claims import claims_table, evidence_of_results
 from orchestrator.reports.curves import CountedSeries, pooled_results
 from orchestrator.reports.footprints import footprint_tables, read_footprints
 from orchestrator.reports.markup import count
+from orchestrator.reports.noma_evidence import image_codecs
+from orchestrator.reports.noma_gates import gates_table
 from orchestrator.reports.ratios import RATIO_SNR_DB, ratio_curves_of_results, ratio_tables
 from orchestrator.reports.search_history import group_searches, read_search, search_table
 from orchestrator.reports.tables import ReportTable
-from orchestrator.results.run_folder import RESULTS_CSV, read_run_manifest
+from orchestrator.reports.text_claims import text_claims_table
+from orchestrator.reports.text_evidence import TextCodec, text_codecs_of_results
+from orchestrator.results.run_folder import LEDGER, RESULTS_CSV, read_run, read_run_manifest
 from semcom import errors
 from semcom.extras import EXTRAS
 from semcom.metric_table import METRICS, PROCESS_METRICS, ROLES
@@ -54,17 +62,21 @@ BESIDE = {  # an evaluation that lacks a baseline, and the one that has it
     "cifar10-ratio-10": "cifar10",
     "cifar10-5to20": "cifar10-5to20-jscc-student",
 }
+NOMA = "cifar10-noma*"  # evaluations of codecs of superposed images, with ledger and measures
+TEXT = "europarl"  # the evaluation of codecs of sentences
 DEPTHS_SNR_DB = (25.0, 0.0, -10.0)
 FOR_EXTRA = {  # what runs on a host that has the extra
     "channel": "`python -m channel_sim`",
-    "compiled": "a channel with `noise_engine: numba`",
+    "compiled": "a channel computed by compiled kernels, the default where they are installed",
     "transmitter": "`python -m transmitters`",
     "edge": "`python -m transmitters` or `receiver` without torch: `engine: onnxruntime`",
     "receiver": "`python -m receiver`",
     "orchestrator": "`semcom`: sweeps, live systems, reports, data sets, keys",
     "training": "`semcom train`, `search`, `jobs`, `evaluate`, `footprint`, `bench`",
     "sionna": "the channel model `sionna`, where the channel runs",
+    "digital": "codecs of the family `digital`: where a transmitter or receiver runs one",
     "sigmf": "`semcom record`",
+    "similarity": "`semcom measure RUN similarity`",
     "ray": "`--on` of `semcom evaluate`, `sweep` and `jobs`, and each node of its cluster",
 }
 BLOCK = re.compile(r"(<!-- table: ([a-z0-9-]+) -->\n).*?(<!-- end of table -->)", re.S)
@@ -147,6 +159,24 @@ def claims(folder: Path) -> str:
     return f"{_report_table(table)}\n{table.note}\n"
 
 
+def text_claims() -> str:
+    """The claims on sentences, and what the evaluation of codecs for Europarl says to them."""
+    folder = REPRODUCING / TEXT
+    codecs: list[TextCodec] = []
+    if (folder / RESULTS_CSV).exists():
+        codecs = text_codecs_of_results(_results_in(folder), _codecs_of(folder))
+    tables = [text_claims_table(codecs), *ablation_tables(codecs)]
+    return "\n".join(f"{_report_table(table)}\n{table.note}\n" for table in tables)
+
+
+def noma_gates() -> str:
+    """The gates of superposed images, and what evaluations of codecs for CIFAR-10 say to them."""
+    folders = sorted(ledger.parent for ledger in REPRODUCING.glob(f"{NOMA}/{LEDGER}"))
+    codecs = image_codecs([with_measures(read_run(folder)) for folder in folders])
+    table = gates_table(codecs)
+    return f"{_report_table(table)}\n{table.note}\n"
+
+
 def settings(name: str) -> str:
     """Every key of a model of settings."""
     return _table(HEAD, settings_rows(name))
@@ -213,6 +243,32 @@ def commands() -> str:
     return _table(("command", "purpose", "what it does"), commands_by_section())
 
 
+def measures() -> str:
+    """Every measure, what it is of, and what it needs."""
+    rows = (
+        (
+            f"`{each.name}`",
+            each.task,
+            "lower" if each.metric is None else each.metric.better,
+            f"every {VALUE_OF[each.per]}",
+            "" if each.weights is None else f"`{each.weights.name}`",
+            _least(each),
+        )
+        for each in MEASURES.values()
+    )
+    head = ("measure", "task", "better is", "a value for", "weights", "needs at least")
+    return _table(head, rows)
+
+
+VALUE_OF = {"item": "item", "image": "image in tiles", "point": "point"}
+
+
+def _least(measure: Measure) -> str:
+    if measure.least_items > 1:
+        return f"{measure.least_items:,} items"
+    return f"{measure.least_side} pixels per side" if measure.least_side > 1 else ""
+
+
 def requirements(name: str) -> str:
     """What was measured of disk space or memory."""
     found = read_requirements()
@@ -226,6 +282,7 @@ TABLES: dict[str, Callable[[], str]] = {
     "ledger-tables": lambda: _table(("table", "columns", "holds"), ledger_tables()),
     "frame-columns": lambda: _table(("column", "type", "meaning"), frame_columns()),
     **{f"requirements-{name}": partial(requirements, name) for name in NEEDS},
+    "measures": measures,
     "sigmf-fields": lambda: _table(("field", "holds"), sigmf_fields()),
     "exit-codes": exit_codes,
     "extras": extras,
@@ -234,14 +291,19 @@ TABLES: dict[str, Callable[[], str]] = {
     "frozen-teacher": lambda: _table(*frozen_rows()),
     "label-bounds": lambda: _table(*bound_rows()),
     "label-codec": lambda: _table(*simulated_rows()),
+    "digital-bound": lambda: _table(*image_bound_rows()),
+    "digital-sentences": lambda: _table(*digital_sentence_rows()),
     "equalizers": lambda: _table(*equalizer_rows()),
     "rates-cifar10": lambda: _table(*rate_rows()),
     "metrics": metrics,
     "metric-queries": metric_queries,
     "targets": targets,
     "footprints": footprints,
+    "text-claims": text_claims,
+    "noma-gates": noma_gates,
     **{f"settings-{name}": partial(settings, name) for name in MODELS},
     **{f"bench-{path.stem}": partial(benchmark, path.stem) for path in PERFORMANCE.glob("*.json")},
+    "bench-superposition": lambda: benchmark("superposition"),
     "bench-cluster": lambda: benchmark("cluster"),
     "cluster-on-paper": lambda: _table(HEAD_ON_PAPER, on_paper(read_figures(PERFORMANCE))),
     **{f"claims-{path.name}": partial(claims, path) for path in REPRODUCING.glob("*/")},

@@ -41,7 +41,9 @@ PLAIN = "TUTORIALS"
 
 def notebook(name: str) -> Any:
     """Return a tutorial without outputs."""
-    return jupytext.read(HERE / f"{name}.py")
+    content = jupytext.read(HERE / f"{name}.py")
+    content.metadata["language_info"] = {"name": "python"}  # of the code on its page
+    return content
 
 
 def executed(name: str, folder: Path) -> Any:

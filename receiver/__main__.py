@@ -12,7 +12,7 @@ with imports_for("receiver", *EXTRAS, json_line=True):
 
 
 def load() -> Build[ReceiverSettings]:
-    """Import what takes seconds; a signal is answered meanwhile."""
+    """Import modules that take seconds; signals are handled meanwhile."""
     with needed_by("receiver", *EXTRAS):
         from receiver.service import ReceiverService
 

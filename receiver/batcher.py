@@ -1,4 +1,4 @@
-"""Which frames go through the decoder together. Pure: no clock, no torch.
+"""Choose the frames that are decoded together. Pure: no clock, no torch.
 
 exact        one frame is one forward pass: a frame's answer cannot depend on its neighbours
 throughput   waiting frames of one codec and kind are merged, at most `max_images` of them, and
@@ -7,20 +7,21 @@ throughput   waiting frames of one codec and kind are merged, at most `max_image
 
 from __future__ import annotations
 
-from collections import deque
-from dataclasses import dataclass
+from collections import Counter, deque
+from typing import NamedTuple
 
 from semcom.errors import ProtocolError
 from semcom.frame_messages import FrameKey, ReceivedFrame
 from semcom.wire import Symbols
 
-HEADER_BYTES = 2048  # of a frame without its payload, at most
+HEADER_BYTES = 2048  # largest size of a frame without its payload
 WAITING_BYTES = 128 << 20
 
+Kind = tuple[str, str, int, int]  # codec, equalizer, columns of channel state, links
 
-@dataclass(frozen=True)
-class Waiting:
-    """A frame that has arrived: its payload, and when."""
+
+class Waiting(NamedTuple):
+    """An arrived frame with its payload and time."""
 
     frame: ReceivedFrame
     payload: Symbols
@@ -28,20 +29,23 @@ class Waiting:
 
     @property
     def size_bytes(self) -> int:
-        """Memory that it takes, its header counted as next to nothing."""
+        """Its memory, without the header."""
         return self.payload.nbytes + HEADER_BYTES
 
     @property
     def answer_keys(self) -> list[FrameKey]:
-        """Keys of the answers: one, or one for each of the links that were superposed."""
+        """Keys of the answers: one, or one for each superposed link."""
         key = self.frame.key
         return [key.of_link(link) for link in self.frame.links] or [key]
 
     @property
-    def kind(self) -> tuple[str, str, int, int]:
+    def kind(self) -> Kind:
         """Frames of one kind may share a forward pass."""
         frame = self.frame
         return frame.codec, frame.equalizer, frame.csi_columns, len(frame.links)
+
+
+Queue = deque[tuple[int, Waiting]]  # each with its place in the order of arrival
 
 
 class Batcher:
@@ -60,63 +64,85 @@ class Batcher:
         self._exact = exact
         self._max_images = max_images
         self._max_delay_s = max_delay_s
-        self._waiting: deque[Waiting] = deque()
+        self._waiting: dict[Kind | None, Queue] = {}  # by kind; None: all, in exact mode
+        self._images: Counter[Kind | None] = Counter()
         self._keys: set[FrameKey] = set()
+        self._arrived = 0
 
     def __len__(self) -> int:
-        return len(self._waiting)
+        return len(self._keys)
 
     def add(self, waiting: Waiting) -> bool:
-        """A frame arrived; False where it waits already and one answer will do.
+        """Add a frame; return False if it is already waiting, so that one answer is enough.
 
         Raises:
-            ProtocolError: `overloaded`, too much waits already.
+            ProtocolError: `overloaded`, too much is waiting already.
         """
-        if waiting.frame.key in self._keys:
+        key, size_bytes = waiting.frame.key, waiting.size_bytes
+        if key in self._keys:
             return False
-        if self._waiting and self._bytes + waiting.size_bytes > self._max_bytes:
+        if self._keys and self._bytes + size_bytes > self._max_bytes:
             raise ProtocolError("overloaded", f"{self._bytes} bytes wait to be decoded")
-        self._bytes += waiting.size_bytes
-        self._keys.add(waiting.frame.key)
-        self._waiting.append(waiting)
+        self._bytes += size_bytes
+        self._keys.add(key)
+        kind = None if self._exact else waiting.kind
+        self._waiting.setdefault(kind, deque()).append((self._arrived, waiting))
+        self._images[kind] += waiting.frame.images
+        self._arrived += 1
         return True
 
     def next_batch(self, now_s: float) -> list[Waiting]:
-        """Frames for one forward pass, now; empty where it is better to wait."""
+        """Return frames for one forward pass now; empty if it is better to wait."""
         batch = self._take(now_s)
-        self._keys.difference_update(waiting.frame.key for waiting in batch)
-        self._bytes -= sum(waiting.size_bytes for waiting in batch)
+        for waiting in batch:
+            self._keys.remove(waiting.frame.key)
+            self._bytes -= waiting.size_bytes
         return batch
 
     def wait_s(self, now_s: float, idle_s: float) -> float:
-        """Seconds until the oldest frame must go, at most `idle_s`."""
+        """Return the seconds until the oldest frame must be decoded, at most `idle_s`."""
         if not self._waiting:
             return idle_s
         if self._exact:
             return 0.0
-        return min(idle_s, max(0.0, self._waiting[0].arrived_s + self._max_delay_s - now_s))
+        oldest = self._waiting[self._oldest()][0][1]
+        return min(idle_s, max(0.0, oldest.arrived_s + self._max_delay_s - now_s))
+
+    def _oldest(self) -> Kind | None:
+        """Return the kind of the frame that came first."""
+        return min(self._waiting, key=lambda kind: self._waiting[kind][0][0])
 
     def _take(self, now_s: float) -> list[Waiting]:
         if not self._waiting:
             return []
-        if self._exact:
-            return [self._waiting.popleft()]
-        batch, rest = self._gather()
-        full = sum(waiting.frame.images for waiting in batch) >= self._max_images
-        if not full and now_s - batch[0].arrived_s < self._max_delay_s:
+        kind = self._oldest()
+        queue = self._waiting[kind]
+        overdue = now_s - queue[0][1].arrived_s >= self._max_delay_s
+        if not self._exact and not overdue and self._images[kind] < self._max_images:
             return []
-        self._waiting = deque(rest)
+        batch, passed_over = self._gather(queue)
+        images = sum(waiting.frame.images for waiting in batch)
+        if not self._exact and not overdue and images < self._max_images:
+            return []
+        for _ in range(len(batch) + len(passed_over)):
+            queue.popleft()
+        queue.extendleft(reversed(passed_over))
+        self._images[kind] -= images
+        if not queue:
+            del self._waiting[kind], self._images[kind]
         return batch
 
-    def _gather(self) -> tuple[list[Waiting], list[Waiting]]:
+    def _gather(self, queue: Queue) -> tuple[list[Waiting], list[tuple[int, Waiting]]]:
+        """Return the frames of a forward pass, and those between them that do not fit."""
         batch: list[Waiting] = []
-        rest: list[Waiting] = []
-        kind, images = self._waiting[0].kind, 0
-        for waiting in self._waiting:
-            fits = not batch or images + waiting.frame.images <= self._max_images
-            if waiting.kind == kind and fits:
+        passed_over: list[tuple[int, Waiting]] = []
+        images = 0
+        for place, waiting in queue:
+            if not batch or images + waiting.frame.images <= self._max_images:
                 batch.append(waiting)
                 images += waiting.frame.images
             else:
-                rest.append(waiting)
-        return batch, rest
+                passed_over.append((place, waiting))
+            if self._exact or images >= self._max_images:
+                break
+        return batch, passed_over

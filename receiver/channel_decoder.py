@@ -19,7 +19,7 @@ class ChannelDecoder(nn.Module):
     concat(z~ (B, c), g0(SNR)) -> block -> linear D -> c
     concat(   (B, c), g1(SNR)) -> block -> linear D -> D -> h~ (B, D)
 
-    Of an ordered codeword the codes know which increments have come; the symbols after them are 0.
+    For ordered codewords, the codes also get the received increments; the remaining symbols are 0.
     """
 
     def __init__(self, architecture: ChannelCodecArchitecture) -> None:
@@ -39,7 +39,7 @@ class ChannelDecoder(nn.Module):
     def forward(self, symbols_BK: Tensor, snr_db_B: Tensor, used_B: Tensor | None = None) -> Tensor:
         """Equalised symbols (B, K) complex64, SNR (B,) in dB -> features (B, D).
 
-        `used_B`: how many symbols of an ordered codeword have come; None: all.
+        `used_B`: number of received symbols of an ordered codeword; None: all.
         """
         come_BI = None
         if self.lengths is not None:
@@ -54,7 +54,7 @@ class ChannelDecoder(nn.Module):
 
 
 class DirectChannelDecoder(nn.Module):
-    """JSCC baselines: what was received is the feature."""
+    """Decoder of the JSCC baselines: the received reals are the feature."""
 
     def __init__(self, architecture: ChannelCodecArchitecture) -> None:
         super().__init__()
@@ -67,7 +67,7 @@ class DirectChannelDecoder(nn.Module):
 
 
 def make_channel_decoder(architecture: ChannelCodecArchitecture) -> nn.Module:
-    """The channel decoder that the codec's system names."""
+    """Return the channel decoder of the codec's system."""
     if architecture.is_direct:
         return DirectChannelDecoder(architecture)
     return ChannelDecoder(architecture)

@@ -16,11 +16,10 @@ from torch import Tensor, nn
 from receiver.channel_decoder import make_channel_decoder
 from receiver.equalizer import equalize_arrays
 from receiver.heads import ClassificationHead
+from receiver.torch_half import make_ready
 from semcom.architecture import CodecArchitecture
 from semcom.checkpoints import Checkpoint
-from semcom.nn.weights import load_arrays
 from semcom.points import EqualizerMethod
-from semcom.probe import probe_receiver
 from semcom.used_symbols import Used
 
 
@@ -37,27 +36,21 @@ class ReceiverCodec:
 
     @property
     def modules(self) -> dict[str, nn.Module]:
-        """The parts under the names that a checkpoint gives them."""
+        """The modules by their names in a checkpoint."""
         return {"decoder": self.decoder, "head": self.head}
 
     @classmethod
     def load(cls, checkpoint: Checkpoint, device: str = "cpu") -> ReceiverCodec:
-        """Build and fill from a checkpoint, ready for service on `device`.
+        """Build and load from a checkpoint, ready for use on `device`.
 
         Raises:
-            CheckpointError: weights that are damaged, do not fit, or compute nothing useful.
+            CheckpointError: the weights are damaged, do not fit, or give invalid outputs.
         """
-        arrays = checkpoint.read_weights("receiver")  # first: nothing is built that it lacks
+        arrays = checkpoint.read_weights(
+            "receiver"
+        )  # first, so that nothing is built for missing arrays
         codec = cls(checkpoint.architecture, device)
-        load_arrays(codec.modules, arrays)
-        for module in codec.modules.values():
-            module.eval().requires_grad_(False).to(codec.device)
-        probe_receiver(
-            checkpoint,
-            lambda symbols, snr_db: codec.decode(
-                symbols, None, snr_db_N=snr_db, equalizer="zero_forcing"
-            ),
-        )
+        make_ready(codec, checkpoint, arrays)
         return codec
 
     def forward(
@@ -65,7 +58,7 @@ class ReceiverCodec:
     ) -> tuple[Tensor, Tensor]:
         """Equalised symbols -> recovered features h~ (N, D) and logits (N, T).
 
-        `used_N`: how many symbols of an ordered codeword have come.
+        `used_N`: number of received symbols of an ordered codeword.
         """
         features_ND: Tensor = self.decoder(equalized_NK, snr_db_N, used_N)
         logits_NT: Tensor = self.head(features_ND)
@@ -82,7 +75,8 @@ class ReceiverCodec:
     ) -> npt.NDArray[np.float32]:
         """Decode one forward pass: received complex64 (N, K) -> logits float32 (N, T).
 
-        `used_N`: symbols that were sent of each codeword, of a codec of several lengths; None: all.
+        `used_N`: number of symbols sent for each codeword, with a codec of several lengths; None:
+        all.
         """
         with torch.inference_mode():
             snr_db = torch.from_numpy(snr_db_N).to(self.device)

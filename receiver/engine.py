@@ -1,7 +1,7 @@
-"""What computes the networks of a receiver: torch, or ONNX Runtime without torch.
+"""Engines that run the networks of a receiver: torch, or ONNX Runtime without torch.
 
-Both take the same verified weights and agree up to rounding. Each is imported only where it is
-the one that is asked for, so that a server without torch installs no more than it runs.
+Both take the same verified weights and agree up to rounding. Only the selected one is imported, so
+that a server without torch installs no more than it runs.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ EXTRA: dict[Engine, str] = {"torch": "receiver", "onnxruntime": "edge"}
 
 
 def codec_loader(engine: Engine, *, device: str, threads: int) -> Loader:
-    """Import an engine; what it returns loads codecs of any family for it.
+    """Import an engine; return a function that loads codecs of any family for it.
 
     Raises:
         ConfigurationError: its packages are not installed, or it has no such device.
@@ -33,14 +33,14 @@ def codec_loader(engine: Engine, *, device: str, threads: int) -> Loader:
             torch.set_num_threads(threads)
             device = _torch_device(device)
         else:
-            import receiver.onnx_decoder  # noqa: F401 - to see that its packages are there
+            import receiver.onnx_decoder  # noqa: F401 - checks that its packages are installed
 
             device = _processor(engine, device)
     return partial(Checkpoint.load_receiver, engine=engine, device=device, threads=threads)
 
 
 def engine_rounding(engine: Engine, *, device: str, threads: int) -> EngineRounding:
-    """Return how an engine rounds on this host; it takes a moment."""
+    """Return the rounding of an engine on this host; this takes a moment."""
     if engine == "torch":
         from semcom.nn.rounding import torch_part
 
@@ -56,7 +56,7 @@ def load_receiver(
     """Load the receiving half of a codec of the paper's families.
 
     Raises:
-        CheckpointError: weights that are damaged, do not fit, or compute nothing useful.
+        CheckpointError: the weights are damaged, do not fit, or give invalid outputs.
         ConfigurationError: the engine has no such device.
     """
     if engine == "torch":
@@ -75,12 +75,12 @@ def _torch_device(name: str) -> str:
     if name == "auto":
         return "cuda" if torch.cuda.is_available() else "cpu"
     if name.startswith("cuda") and not torch.cuda.is_available():
-        raise ConfigurationError(f"device {name} asked for, but there is no CUDA device here")
+        raise ConfigurationError(f"device {name} requested, but there is no CUDA device here")
     return name
 
 
 def _processor(engine: Engine, device: str) -> str:
-    """Return the only device that ONNX Runtime is asked to compute on."""
+    """Return the only device on which ONNX Runtime computes here."""
     try:
         check_device(engine, device)
     except ValueError as error:

@@ -1,4 +1,4 @@
-"""Equalisation: the receiver's work, never the channel's.
+"""Equalisation at the receiver.
 
 Shape legend: B batch (one codeword per image), K complex symbols, M columns of channel state.
 """
@@ -27,15 +27,15 @@ def equalize(
     Args:
         received_BK: z~ = h z + n, complex64 (B, K).
         csi_BM: the receiver's estimate of h, complex64 (B, M): one gain per codeword (M = 1) or per
-            symbol (M = K). Of any other M only the effective gain is undone. None where the
-            receiver knows nothing.
-        method: `zero_forcing` divides by the estimate; `mmse` weighs it against the noise, and
-            scales the symbols down with it; the others weigh the symbols of a codeword against
+            symbol (M = K). For any other M, only the effective gain is inverted. None without
+            channel state.
+        method: `zero_forcing` divides by the estimate; `mmse` weights it against the noise, which
+            also scales the symbols down; the others weight the symbols of a codeword relative to
             each other (`receiver.symbol_weights`), here without a gradient.
         noise_power: N0 per complex symbol, linear; (B, 1) or a number.
 
     Returns:
-        Symbols (B, K) complex64; as received where `csi_BM` is None.
+        Symbols (B, K) complex64; unchanged if `csi_BM` is None.
     """
     if csi_BM is None:
         return received_BK
@@ -50,7 +50,7 @@ def equalize(
     power_BM = csi_BM.real.square() + csi_BM.imag.square()
     if method == "mmse":
         return received_BK * (csi_BM.conj() / (power_BM + noise_power))
-    # A fade so deep that the float is zero carries nothing: it must not become NaN.
+    # A gain that underflows to zero carries no information and must not give NaN.
     return received_BK * (csi_BM.conj() / power_BM.clamp_min(1e-12))
 
 
@@ -61,12 +61,12 @@ def equalize_arrays(
     snr_db_N: Tensor,
     method: EqualizerMethod,
 ) -> Tensor:
-    """Equalise a frame as it came, on the device of its SNRs: see `equalize`.
+    """Equalise a received frame on the device of its SNRs; see `equalize`.
 
     Returns:
         Symbols (N, K) complex64; N0 follows from the SNR (N,) in dB.
     """
-    if weighing(method, 0 if csi_NM is None else csi_NM.shape[1]):  # with the bits of both engines
+    if weighing(method, 0 if csi_NM is None else csi_NM.shape[1]):  # bit-identical in both engines
         snrs = snr_db_N.numpy(force=True)
         weighted = numpy_equalizer.equalize(
             received_NK, csi_NM, method=method, noise_power_B1=numpy_equalizer.noise_power(snrs)
@@ -79,9 +79,9 @@ def equalize_arrays(
 
 
 def effective_csi(csi_BM: Tensor) -> Tensor:
-    """Return channel state of one column, complex64 (B, 1), for whoever takes no more.
+    """Return channel state of one column, complex64 (B, 1), for codecs that take only one.
 
-    One column stays as it is. Of several it is the real gain sqrt(mean_m |h_m|^2).
+    One column is unchanged; several give the real gain sqrt(mean_m |h_m|^2).
     """
     if csi_BM.shape[1] == 1:
         return csi_BM

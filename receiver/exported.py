@@ -22,7 +22,7 @@ from semcom.settings import Engine
 
 
 class ExportedReceiver:
-    """Any module that turns equalised symbols into logits or images."""
+    """Any module that maps equalised symbols to logits or images."""
 
     def __init__(self, checkpoint: Checkpoint, device: str) -> None:
         manifest = checkpoint.manifest
@@ -56,10 +56,10 @@ class ExportedReceiver:
 def load_receiver(
     checkpoint: Checkpoint, engine: Engine, device: str, threads: int
 ) -> ExportedReceiver:
-    """Load the receiving half, ready for service on `device`; threads are those of the process.
+    """Load the receiving half, ready for use on `device`; it uses the process's threads.
 
     Raises:
-        CheckpointError: its program is damaged, holds code, or computes nothing useful.
+        CheckpointError: its program is damaged, contains code, or gives invalid outputs.
     """
     del threads, engine  # it is torch: see the family
     codec = ExportedReceiver(checkpoint, device)

@@ -33,7 +33,7 @@ def equalize(
     power_BM = _power(csi_BM)
     if method == "mmse":
         weight_BM = csi_BM.conj() / (power_BM + noise_power_B1)
-    else:  # a fade so deep that the float is zero carries nothing: it must not become NaN
+    else:  # a gain that underflows to zero carries no information and must not give NaN
         weight_BM = csi_BM.conj() / np.maximum(power_BM, SMALLEST_POWER)
     equalized: Symbols = received_BK * weight_BM
     return equalized

@@ -2,8 +2,8 @@
 
     z~ (N, K), CSI (N, M) -> equalize -> reals (N, c), SNR (N, 1) -> one graph -> logits (N, T)
 
-The graph is built in memory from the architecture and the verified weights. It computes what the
-networks of torch compute, up to rounding.
+The graph is built in memory from the architecture and the verified weights. It computes the same as
+the torch networks, up to rounding.
 
 Shape legend: N images of a frame, K complex symbols, M columns of channel state, c reals of a
 codeword, D feature width, T classes.
@@ -38,10 +38,10 @@ class OnnxDecoder:
 
     @classmethod
     def load(cls, checkpoint: Checkpoint, *, threads: int) -> OnnxDecoder:
-        """Build from a checkpoint, ready for service.
+        """Build from a checkpoint, ready for use.
 
         Raises:
-            CheckpointError: weights that are damaged, do not fit, or compute nothing useful.
+            CheckpointError: the weights are damaged, do not fit, or give invalid outputs.
         """
         architecture = checkpoint.architecture
         model = build_model(architecture, checkpoint.read_weights("receiver"))
@@ -65,10 +65,11 @@ class OnnxDecoder:
     ) -> npt.NDArray[np.float32]:
         """Decode one forward pass: received complex64 (N, K) -> logits float32 (N, T).
 
-        `used_N`: symbols that were sent of each codeword, of a codec of several lengths; None: all.
+        `used_N`: number of symbols sent for each codeword, with a codec of several lengths; None:
+        all.
         """
         snr_db_N1 = snr_db_N[:, None]
-        with np.errstate(all="ignore"):  # NaN and Inf are seen by who asks, as torch's are
+        with np.errstate(all="ignore"):  # callers detect NaN and Inf, as with torch
             equalized_NK = equalize(
                 received_NK, csi_NM, method=equalizer, noise_power_B1=noise_power(snr_db_N)
             )
@@ -85,12 +86,12 @@ class OnnxDecoder:
 
 
 def build_model(architecture: CodecArchitecture, arrays: Arrays) -> bytes:
-    """A codec's receiver, serialized; `snr_db` (N, 1) is no input of a direct link.
+    """Return a codec's receiver, serialised; `snr_db` (N, 1) is not an input of a direct link.
 
-    `come` (N, I), which increments have come, is an input for ordered codewords alone.
+    `come` (N, I), the received increments, is an input only for ordered codewords.
 
     Raises:
-        CheckpointError: arrays that do not fit the architecture.
+        CheckpointError: the arrays do not fit the architecture.
     """
     check_arrays(architecture, "receiver", arrays)
     weights = WeightTable(arrays)
@@ -110,7 +111,7 @@ def build_model(architecture: CodecArchitecture, arrays: Arrays) -> bytes:
 
 
 def _add_channel_decoder(graph: Graph, channel: ChannelCodecArchitecture) -> str:
-    """`ChannelDecoder`: codeword (N, c) and SNR (N, 1) -> features (N, D)."""
+    """Add `ChannelDecoder`: codeword (N, c) and SNR (N, 1) -> features (N, D)."""
     x, dim, codeword_dim = CODEWORD, channel.feature_dim, channel.codeword_dim
     increments = channel.increments
     for number, (name, outputs) in enumerate((("reduce", codeword_dim), ("output", dim))):

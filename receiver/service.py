@@ -11,6 +11,7 @@ import numpy as np
 from receiver.batcher import Batcher, Waiting
 from receiver.decoding import Decoded, FrameDecoder
 from receiver.engine import engine_rounding
+from receiver.frame_metrics import FrameMetrics
 from receiver.settings import ReceiverSettings
 from semcom.errors import ProtocolError, SemcomError
 from semcom.fingerprint import EngineRounding
@@ -28,14 +29,15 @@ from semcom.worker import Worker
 
 logger = logging.getLogger("receiver")
 
-# Forward passes handed to the decoding thread ahead of time, so that it never waits for us.
+# Forward passes queued for the decoding thread in advance, so that it never waits.
 AHEAD = 2
-# A lone frame of so few images is decoded on the spot: waking the thread would take as long.
+# A single frame with this few images is decoded on this thread: waking the other would take as
+# long.
 AT_ONCE_IMAGES = 4
 
 
 class ReceiverService:
-    """Decodes what the channel sends; several may serve one channel."""
+    """Decodes frames from a channel; several receivers may serve one channel."""
 
     def __init__(
         self,
@@ -75,21 +77,22 @@ class ReceiverService:
         self._loading: set[str] = set()
         self._heartbeats = Heartbeats("receiver", telemetry)
         self._next_hello_s = 0.0
+        self._metrics = FrameMetrics(telemetry)
         for codec in settings.codecs:
             self._decoder.load(codec)
 
     @property
     def endpoints(self) -> Sequence[Endpoint]:
-        """Downlink and, where there is an orchestrator, control."""
+        """Downlink and, if there is an orchestrator, control."""
         return (self._downlink,) if self._control is None else (self._downlink, self._control)
 
     @property
     def ready(self) -> bool:
-        """Whether the channel has answered lately and a codec is loaded."""
+        """Return whether the channel has answered recently and a codec is loaded."""
         return self._heartbeats.fresh("channel") and bool(self._decoder.digests)
 
     def handle(self, endpoint: Endpoint, received: Received) -> None:
-        """Take a message; whatever is wrong with it is answered and counted."""
+        """Process a message; an error in it is answered and counted."""
         try:
             if received.error is not None:
                 raise received.error
@@ -101,7 +104,7 @@ class ReceiverService:
                 endpoint.send(refusal(error, key))
 
     def tick(self, now_s: float) -> float:
-        """Greet, answer what was decoded, hand the next frames to the decoder."""
+        """Send Hello and answers, and pass the next frames to the decoder."""
         if now_s >= self._next_hello_s:
             self._greet(now_s)
         for outcome in self._worker.outcomes():
@@ -123,21 +126,22 @@ class ReceiverService:
                 self._answer(self._decoder.decode(batch))
             else:
                 self._worker.submit(lambda batch=batch: self._decoder.decode(batch))  # type: ignore[misc]
+        self._metrics.show_arrived()
         idle_s = max(0.0, self._next_hello_s - now_s)
         return idle_s if self._worker.pending >= AHEAD else self._batcher.wait_s(now_s, idle_s)
 
     def drain(self) -> None:
-        """Nothing here is worth waiting for: transmitters send again what gets no answer."""
+        """Do nothing: transmitters send unanswered frames again."""
         self.done = True
 
     def close(self) -> None:
-        """Stop decoding, close the sockets."""
+        """Stop decoding and close the sockets."""
         self._worker.close()
         for endpoint in self.endpoints:
             endpoint.close()
 
     def _is_lone(self, batch: Sequence[Waiting]) -> bool:
-        """Whether nothing else waits or is being worked on, and it will not take long."""
+        """Return whether this is the only work, and quick to do."""
         images = sum(waiting.frame.images for waiting in batch)
         return images <= AT_ONCE_IMAGES and not self._worker.pending and not len(self._batcher)
 
@@ -161,12 +165,8 @@ class ReceiverService:
         elif isinstance(message, ReceivedFrame) and endpoint is self._downlink:
             self._decoder.check(message)
             now_s, link = time.monotonic(), message.key.link
-            self._telemetry.count("semcom_frames_received_total", 1, link)
-            self._telemetry.observe(
-                "semcom_stage_seconds", now_s - endpoint.readable_s, "downlink_queue"
-            )
-            if not self._batcher.add(Waiting(message, received.payload, now_s)):
-                self._telemetry.count("semcom_frames_duplicate_total", 1, link)
+            added = self._batcher.add(Waiting(message, received.payload, now_s))
+            self._metrics.arrived(link, now_s - endpoint.readable_s, duplicate=not added)
         elif isinstance(message, Welcome):
             self._heartbeats.heard("channel" if endpoint is self._downlink else "orchestrator")
             if endpoint is self._control:
@@ -177,10 +177,10 @@ class ReceiverService:
             raise ProtocolError("unexpected", type(message).__name__)
 
     def _load(self, request: LoadCodec) -> None:
-        """Load on the decoding thread: what is queued before it is answered by what was there.
+        """Load on the decoding thread, after the frames that are already queued.
 
         Raises:
-            ProtocolError: `overloaded`, so many are being loaded.
+            ProtocolError: `overloaded`, too many are being loaded.
         """
         if request.digest in self._loading:
             return
@@ -213,18 +213,14 @@ class ReceiverService:
         self._greet(now_s)
 
     def _answer(self, decoded: list[Decoded]) -> None:
+        """Send the answers of a forward pass, then show them."""
         for each in decoded:
             result = each.result
             if isinstance(result, Refusal):
-                self._telemetry.count("semcom_messages_refused_total", 1, result.reason)
                 self._downlink.send(result)
                 continue
-            if self._log_frames:  # before it leaves: what went out has been logged
+            if self._log_frames:  # before sending, so that every sent answer has been logged
                 frame_event(logger, "frame decoded", result, each.answer)
             if not self._downlink.send(result, np.frombuffer(each.answer, dtype=np.uint8)):
                 self._telemetry.count("semcom_frames_unroutable_total", 1, result.key.link)
-            self._telemetry.observe("semcom_stage_seconds", result.decode_ms / 1e3, "decode")
-            self._telemetry.observe(
-                "semcom_stage_seconds", result.batch_wait_ms / 1e3, "batch_wait"
-            )
-            self._telemetry.count("semcom_images_decoded_total", each.images, result.key.link)
+        self._metrics.show_answered(decoded)

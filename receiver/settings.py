@@ -1,4 +1,4 @@
-"""What a receiver process is told."""
+"""Settings of a receiver process."""
 
 from __future__ import annotations
 
@@ -16,23 +16,30 @@ class ReceiverSettings(ProcessSettings):
     """The `receiver` section of a process file."""
 
     downlink: Address = Field(description="the channel's address for receivers")
-    codec_dir: Path = Field(default=Path("codecs"), description="of the codecs")
-    codecs: list[Name] = Field(default=[], description="loaded at start; others on request")
-    mode: Decoding = Field(
-        default="exact", description="exact: one frame, one forward pass; throughput: may merge"
+    codec_dir: Path = Field(default=Path("codecs"), description="folder of the codecs")
+    codecs: list[Name] = Field(
+        default=[], description="codecs loaded at start; others are loaded on request"
     )
-    max_batch_images: int = Field(default=256, ge=1, le=65536, description="of merged frames")
+    mode: Decoding = Field(
+        default="exact",
+        description="exact: one forward pass per frame; throughput: may merge frames",
+    )
+    max_batch_images: int = Field(
+        default=256, ge=1, le=65536, description="largest number of images in merged frames"
+    )
     max_delay_ms: float = Field(
         default=2.0, ge=0, le=1000, description="how long a frame may wait for others"
     )
     device: str = Field(
-        default="cpu", pattern=r"^(auto|cpu|cuda(:\d+)?)$", description="auto: a GPU where one is"
+        default="cpu",
+        pattern=r"^(auto|cpu|cuda(:\d+)?)$",
+        description="auto: a GPU if there is one",
     )
-    engine: Engine = Field(default="torch", description="what computes the networks")
-    threads: int = Field(default=1, ge=1, le=256, description="of the networks")
-    log_frames: bool = Field(default=False, description="each answer in the log, for an audit")
+    engine: Engine = Field(default="torch", description="library that runs the networks")
+    threads: int = Field(default=1, ge=1, le=256, description="threads of the networks")
+    log_frames: bool = Field(default=False, description="log each answer, for an audit")
     waiting_bytes: int = Field(
-        default=WAITING_BYTES, ge=1 << 16, description="frames that wait to be decoded"
+        default=WAITING_BYTES, ge=1 << 16, description="bytes of frames that wait to be decoded"
     )
 
     @model_validator(mode="after")
@@ -40,7 +47,7 @@ class ReceiverSettings(ProcessSettings):
         of_merging = {"max_batch_images", "max_delay_ms"} & self.model_fields_set
         if self.mode == "exact" and of_merging:
             raise ValueError(
-                f"{min(of_merging)} has no effect with mode: exact, which never merges"
+                f"{min(of_merging)} has no effect with mode: exact, which never merges frames"
             )
         return self
 

@@ -1,16 +1,16 @@
-"""Weights of an equaliser that knows how well each symbol of a codeword arrived (no torch).
+"""Weights of an equaliser that knows the gain of each symbol of a codeword (no torch).
 
     w_k = conj(h_k) / (|h_k|^2 + a) / b,   b = mean over the codeword of |h_k|^2 / (|h_k|^2 + a)
 
     unbiased_mmse             a = N0
     regularized_zero_forcing  a = RIDGE times the mean of |h_k|^2 over the codeword
 
-A symbol in a fade counts less than its neighbours, and b brings the sent symbols back to the scale
-that decoders are trained to see: on average over the codeword they arrive with factor 1. (The plain
-MMSE has b = 1: it scales whole codewords by |h|^2 / (|h|^2 + N0).) Of one gain per codeword nothing
-is left to weigh: both are zero forcing.
+A symbol in a fade gets less weight than its neighbours, and b restores the scale with which
+decoders were trained: averaged over the codeword, the sent symbols have a factor of 1. (The plain
+MMSE has b = 1: it scales whole codewords by |h|^2 / (|h|^2 + N0).) With one gain per codeword there
+is nothing to weight: both are zero forcing.
 
-The weights are computed in float64 and rounded once, so that every processor has the same ones.
+The weights are computed in float64 and rounded once, so that they are equal on every processor.
 Shape legend: B batch (one codeword per image), K complex symbols.
 """
 
@@ -31,11 +31,11 @@ LEAST = 1e-12
 
 
 def weighing(method: EqualizerMethod, columns: int) -> WeighingMethod | None:
-    """Return the method where it weighs the symbols of a codeword; None where it does not.
+    """Return the method if it weights the symbols of a codeword; otherwise None.
 
     Args:
-        method: of the equaliser.
-        columns: of the channel state that it undoes.
+        method: method of the equaliser.
+        columns: number of columns of channel state.
     """
     match method:
         case "zero_forcing" | "mmse":
@@ -53,7 +53,7 @@ def equalize_weighted(
     method: WeighingMethod,
     noise_power_B1: npt.NDArray[np.float32],
 ) -> Symbols:
-    """Undo a gain per symbol, weighing the symbols of each codeword: complex64 (B, K).
+    """Invert a gain per symbol and weight the symbols of each codeword: complex64 (B, K).
 
     Args:
         received_BK: z~ = h z + n.

@@ -5,7 +5,7 @@
     run = rkd_sc.sweep("scenarios/demo.yaml")
     print(run.results_digest, run.results[0].values)
 
-Everything here is what the command `semcom` does, by the same code. Names that need torch
+Everything here does what the command `semcom` does, with the same code. Names that need torch
 (`export_codec`) import it when they are used.
 """
 
@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from orchestrator.inspection.item_page import look_page as item_page
+from orchestrator.inspection.item_page import item_page
 from orchestrator.inspection.items import Item, ItemAnswer
 from orchestrator.inspection.ranking import Which
 from orchestrator.inspection.run_items import Look
@@ -24,6 +24,7 @@ from rkd_sc.channels import Channel, Received
 from rkd_sc.codecs import Codec, codecs, load_codec, train
 from rkd_sc.data import prepare
 from rkd_sc.live import LiveSystem, live
+from rkd_sc.progress import Progress
 from rkd_sc.runs import Result, Run, evaluate, load_run, sweep
 from semcom.errors import SemcomError
 from semcom.families import Family
@@ -36,14 +37,14 @@ if TYPE_CHECKING:
 
 __all__ = [
     "Channel", "Classification", "Codec", "Family", "Item", "ItemAnswer", "LiveScenario",
-    "LiveSystem", "Look", "Metric", "Received", "Reconstruction", "Result", "Run", "Scenario",
-    "SemcomError", "Task", "Which", "codecs", "evaluate", "export_codec", "item_page", "live",
-    "load_codec", "load_run", "prepare", "sweep", "train", "write_figures",
+    "LiveSystem", "Look", "Metric", "Progress", "Received", "Reconstruction", "Result", "Run",
+    "Scenario", "SemcomError", "Task", "Which", "codecs", "evaluate", "export_codec", "item_page",
+    "live", "load_codec", "load_run", "prepare", "sweep", "train", "write_figures",
 ]  # fmt: skip
 
 
 def __getattr__(name: str) -> Any:
-    """Import what needs torch when it is asked for."""
+    """Import names that need torch on first use."""
     if name == "export_codec":
         from semcom.extras import needed_by
 

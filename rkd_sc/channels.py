@@ -1,4 +1,4 @@
-"""A channel by itself: symbols in, symbols out, as the channel process passes them."""
+"""A channel without processes: symbols in, symbols out, as in the channel process."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from channel_sim.channels import Codewords
+from channel_sim.noise_engine import chosen_engine, load_engine
 from channel_sim.passing import pass_frame
 from semcom.channel_choice import read_channel
 from semcom.errors import ConfigurationError, ProtocolError
@@ -21,11 +22,11 @@ Symbols = npt.NDArray[np.complex64]
 
 @dataclass(frozen=True)
 class Received:
-    """Codewords as a receiver gets them.
+    """Codewords as they arrive at a receiver.
 
     Attributes:
         symbols: as received, complex64 (N, K), not equalised.
-        csi: what it knows of the channel, complex64 (N, M); None where that is nothing.
+        csi: the channel state, complex64 (N, M); None if there is none.
         equalizer: how the receiver undoes the channel.
         snr_measured_db: power of the faded symbols over that of the noise as drawn.
     """
@@ -37,7 +38,7 @@ class Received:
 
 
 class Channel:
-    """A channel model with its settings, as `channels:` of a scenario has them."""
+    """A channel model with its settings, as listed under `channels:` in a scenario."""
 
     def __init__(self, settings: Mapping[str, Any] | str = "awgn") -> None:
         """Name a model, or give its settings with the key `model`.
@@ -64,14 +65,14 @@ class Channel:
             symbols: complex (N, K), mean |z|^2 per codeword at most 1.
             snr_db: Es/N0 per complex symbol.
             seed: of the channel.
-            link: whose channel it is; each link has a channel of its own.
+            link: name of the link; each link has its own channel.
             first: number of the first codeword on the link; it keys fading and noise.
-            used: how many symbols of each codeword are sent, (N,); those after them must be 0 and
+            used: how many symbols of each codeword are sent, (N,); the remaining ones must be 0 and
                 stay 0. None: all.
 
         Raises:
-            ConfigurationError: an SNR or a seed that no scenario may have, or no codewords; `used`
-                does not fit them.
+            ConfigurationError: an SNR or a seed that a scenario may not have, no codewords, or a
+                `used` that does not fit them.
         """
         codewords = np.ascontiguousarray(symbols, dtype=np.complex64)
         if codewords.ndim != 2 or not codewords.size:
@@ -79,9 +80,10 @@ class Channel:
         try:
             point = PointSpec(channel=self.settings, snr_db=float(snr_db), seed=seed)
         except ValueError as error:
-            raise ConfigurationError(f"snr_db {snr_db}, seed {seed}: not a point") from error
+            raise ConfigurationError(f"snr_db {snr_db}, seed {seed}: not a valid point") from error
         stated = b"" if used is None else _stated(np.asarray(used), codewords)
-        passed = pass_frame(Codewords(point, link, first, len(codewords), stated), codewords)
+        frame = Codewords(point, link, first, len(codewords), stated)
+        passed = pass_frame(frame, codewords, engine=load_engine(chosen_engine("auto")))
         return Received(passed.received_BK, passed.csi_BM, passed.equalizer, passed.snr_measured_db)
 
     def __repr__(self) -> str:
@@ -89,7 +91,7 @@ class Channel:
 
 
 def _stated(used_N: npt.NDArray[Any], codewords: Symbols) -> bytes:
-    """Return `used` as frames state it.
+    """Return `used` in the form that frames carry.
 
     Raises:
         ConfigurationError: it does not fit the codewords.

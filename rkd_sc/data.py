@@ -1,4 +1,4 @@
-"""Data sets: published, drawn, or your own."""
+"""Data sets: published, synthetic, or your own."""
 
 from __future__ import annotations
 
@@ -23,19 +23,19 @@ def prepare(
     keep: bool = True,
     data: Path | str = DATA,
 ) -> DatasetManifest:
-    """Write the shards of a data set, as `semcom data prepare`.
+    """Write the shards of a data set, as `semcom data prepare` does.
 
     Args:
-        name: a published or drawn set, or any name for your own images or sentences.
-        source: a folder, archive, parquet or text files; None downloads or draws a known set.
+        name: a published or synthetic set, or any name for your own images or sentences.
+        source: a folder, archive, parquet or text files; None downloads or generates a known set.
         size: of your own images: pixels per side.
         test_share: of your own images without a test folder: the share held out.
-        keep: leave it if it is there and whole.
+        keep: keep an existing data set if it is intact.
         data: folder of data sets.
 
     Raises:
-        ConfigurationError: what is there is no data set, or does not fit.
-        StorageError: the disk refuses.
+        ConfigurationError: the existing folder is not a data set, or does not fit.
+        StorageError: the disk is full or cannot be written.
     """
     check_name(name, what="data set")
     root = Path(data) / name
@@ -46,6 +46,6 @@ def prepare(
         return prepare_known(name, root=root, source=place)
     if holds_text(place):
         if (size, test_share) != (None, None):
-            raise ConfigurationError(f"size, test_share: of images, {place} holds text")
+            raise ConfigurationError(f"size, test_share: only for images, but {place} holds text")
         return prepare_text(name, root=root, source=place, size=TextSize())
     return prepare_own(name, root=root, source=place, size=size, test_share=test_share)

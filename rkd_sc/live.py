@@ -1,4 +1,4 @@
-"""A live system: started, asked, changed, and ended with the block."""
+"""A live system as a context manager."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ AnyLiveScenario = LiveScenario | Mapping[str, Any] | Path | str
 
 
 class LiveSystem:
-    """A live system that runs; its page is at `url`."""
+    """A running live system; its page is at `url`."""
 
     def __init__(self, found: Found) -> None:
         self._found = found
@@ -32,7 +32,7 @@ class LiveSystem:
         return self._found.url
 
     def status(self) -> dict[str, Any]:
-        """Return what the page shows: links, windows, processes; see docs/live.md."""
+        """Return what the page shows: links, rolling statistics, processes; see docs/live.md."""
         return read_status(self._found)
 
     def set_channel(
@@ -52,7 +52,7 @@ class LiveSystem:
         change(self._found, "/api/channel", wanted)
 
     def follow_course(self, link: str) -> None:
-        """Let a link follow its scenario's course again."""
+        """Resume the SNR course of a link's scenario."""
         change(self._found, "/api/channel", {"link": link, "course": "resume"})
 
     def set_codec(self, link: str, codec: str) -> dict[str, Any]:
@@ -73,17 +73,17 @@ def live(
     codecs: Path | str | None = None,
     runs: Path | str = RUNS,
 ) -> Iterator[LiveSystem]:
-    """Start a live system; the block begins when every link streams, and its end ends the system.
+    """Start a live system; the block starts when every link streams, and ends the system.
 
     Args:
         scenario: a `LiveScenario`, its content as a map, or a file in YAML.
         name: of the system; default the scenario's.
         data: folder of data sets.
-        codecs: folder of your codecs (`codecs`); the shipped ones are found beside them.
+        codecs: folder of your codecs (`codecs`); the shipped ones are available as well.
         runs: folder of runs.
 
     Raises:
-        SemcomError: it cannot start, or a link does not stream; the logs say why.
+        SemcomError: it cannot start, or a link does not stream; the logs give the reason.
     """
     with tempfile.TemporaryDirectory() as folder:
         path = _as_file(scenario, Path(folder))

@@ -1,9 +1,10 @@
-"""Sweeps and evaluations, and what they leave behind."""
+"""Sweeps and evaluations, and their results."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypedDict, Unpack
 
@@ -13,15 +14,19 @@ from orchestrator.inspection.choice import Wanted
 from orchestrator.inspection.items import Item
 from orchestrator.inspection.ranking import Which
 from orchestrator.inspection.run_items import WORST, Look, inspect_run
+from orchestrator.measures.measured_run import with_measures
+from orchestrator.measures.measuring import measure_run
 from orchestrator.plan.folders import DATA, RUNS, Folders
 from orchestrator.plan.plan import Plan
 from orchestrator.plan.scenario import Scenario, read_scenario
 from orchestrator.reports.curves import metric_curves, metrics_of
 from orchestrator.results.answers import read_answers
-from orchestrator.results.run_folder import StoredRun, read_run
+from orchestrator.results.frame_rows import FrameRow
+from orchestrator.results.run_folder import StoredRun, open_ledger, read_run
 from orchestrator.results.summary import PointSummary
 from orchestrator.results.verify import Verification, verify_run
 from orchestrator.sweep.run import RunOptions, run_sweep
+from rkd_sc.progress import ProgressOption, RunProgress, reporting
 from semcom.checkpoints import default_root
 from semcom.errors import AccountingError, ConfigurationError
 from semcom.settings import validate
@@ -39,15 +44,15 @@ class Result:
     """One complete point of one link.
 
     Attributes:
-        link, dataset, system, codec, channel: what was sent how.
+        link, dataset, system, codec, channel: names of what was sent, and over which channel.
         snr_db: Es/N0 per complex symbol.
         seed: of the channel.
-        images: how many were sent.
-        task: `classification`, `reconstruction` or another installed one.
-        score: the task's sums over all images.
+        images: number of items sent.
+        task: `classification`, `reconstruction`, `text` or another installed task.
+        score: the task's sums over all items.
         values: each metric of the task, such as `accuracy` (0..1) or `psnr` (dB).
         intervals: the 95 % interval of each.
-        round_trip_p50_ms, round_trip_p99_ms: per frame; None of an evaluation in one process.
+        round_trip_p50_ms, round_trip_p99_ms: per frame; None for an evaluation in one process.
     """
 
     link: str
@@ -67,14 +72,14 @@ class Result:
 
 
 class Run:
-    """A sweep or an evaluation as it lies on disk."""
+    """A sweep or an evaluation on disk."""
 
     def __init__(self, stored: StoredRun) -> None:
         self._stored = stored
 
     @property
     def name(self) -> str:
-        """Its folder's name."""
+        """The name of its folder."""
         return self._stored.name
 
     @property
@@ -94,7 +99,7 @@ class Run:
 
     @property
     def results_digest(self) -> str:
-        """SHA-256 over every answer; two runs of one plan have one."""
+        """SHA-256 over every answer; two runs of the same plan have the same one."""
         return self._stored.results_digest
 
     @property
@@ -108,7 +113,7 @@ class Run:
         return metrics_of([self._stored])
 
     def to_pandas(self) -> Any:
-        """Return `results` as a data frame: a column per metric, and per end of its interval.
+        """Return `results` as a data frame, with columns for each metric and its interval.
 
         Raises:
             ConfigurationError: pandas is not installed.
@@ -120,7 +125,7 @@ class Run:
         return pd.DataFrame([_flat(result) for result in self.results])
 
     def figure(self, metric: str | None = None) -> Figure:
-        """Return a figure of a metric (the main one) against SNR, as reports have it.
+        """Return a figure of a metric (default: the main one) against SNR, as in reports.
 
         Raises:
             ConfigurationError: the run has no such metric, or no complete point.
@@ -132,11 +137,20 @@ class Run:
             raise ConfigurationError(f"{self.folder} has no complete point to draw")
         wanted = next(iter(found)) if metric is None else metric
         if wanted not in found:
-            raise ConfigurationError(f"no metric '{wanted}' here; there are {', '.join(found)}")
+            raise ConfigurationError(f"no metric '{wanted}' here; available: {', '.join(found)}")
         return metric_figure(metric_curves([self._stored], found[wanted]))
 
+    def frames(self) -> list[FrameRow]:
+        """Return the ledger's frames in the order (point, link, frame), checked against the plan.
+
+        Raises:
+            AccountingError: a frame was altered, is duplicated, or was never planned.
+        """
+        with open_ledger(self.folder) as ledger:
+            return list(ledger.rows())
+
     def answers(self, link: str, point: int) -> npt.NDArray[Any]:
-        """Return the answers to all items of a point, as a run with `keep_answers` has them.
+        """Return the answers to all items of a point of a run with `keep_answers`.
 
         Args:
             link: its name.
@@ -147,8 +161,8 @@ class Run:
             images uint8 (N, H, W, C).
 
         Raises:
-            ConfigurationError: the run kept none, or the point is not complete.
-            AccountingError: a file holds another answer than was recorded.
+            ConfigurationError: the run kept no answers, or the point is not complete.
+            AccountingError: an answer in a file differs from the recorded one.
         """
         return read_answers(self.folder, link=link, point=point)
 
@@ -160,20 +174,20 @@ class Run:
         codecs: Path | str | None = None,
         **curve: Unpack[CurveNames],
     ) -> Look:
-        """Look at single items of a curve at every SNR, computed once more and compared.
+        """Return single items of a curve at every SNR, recomputed and compared with the ledger.
 
         Args:
-            which: items by their numbers, or how many to choose by what; the 8 worst.
+            which: items by number, or how many to choose by which order; default the 8 worst.
             data: folder of data sets.
-            codecs: folder of your codecs; the shipped ones are found beside them.
-            curve: `link`, `codec`, `channel`, `seed` and `snrs_db`; the first of each if not named.
+            codecs: folder of your codecs; the shipped ones are available as well.
+            curve: `link`, `codec`, `channel`, `seed` and `snrs_db`; the first of each by default.
 
         Returns:
             The items with their symbols as arrays; `differing` says where the ledger disagrees.
 
         Raises:
-            ConfigurationError: the run has no such curve or item, or its data set is not here.
-            SemcomError: as an evaluation.
+            ConfigurationError: the run has no such curve or item, or its data set is missing.
+            SemcomError: as for an evaluation.
         """
         catalog = default_root() if codecs is None else Path(codecs)
         folders = Folders(data=Path(data), codecs=catalog, runs=RUNS)
@@ -188,19 +202,39 @@ class Run:
         codecs: Path | str | None = None,
         **curve: Unpack[CurveNames],
     ) -> Item:
-        """Return one item of a curve with its symbols as arrays; arguments are those of `inspect`.
+        """Return one item of a curve with its symbols as arrays; arguments as for `inspect`.
 
         Raises:
-            AccountingError: the ledger has another answer than is computed here.
-            SemcomError: as `inspect`.
+            AccountingError: the recomputed answer differs from the ledger.
+            SemcomError: as for `inspect`.
         """
         look = self.inspect(Which(items=[number]), data=data, codecs=codecs, **curve)
         if look.differing:
             raise AccountingError(look.agreement())
         return look.items[0]
 
+    def measure(self, *measures: str, data: Path | str = DATA, threads: int = 1) -> Run:
+        """Compute measures of a finished run with `keep_answers`, such as `lpips`; see `results`.
+
+        Args:
+            measures: names; by default all that apply.
+            data: folder of data sets and of weights, which are downloaded if they are missing.
+            threads: of the networks.
+
+        Returns:
+            The run with the new values in `results`, `metrics` and figures.
+
+        Raises:
+            ConfigurationError: the run kept no answers, or a measure does not apply.
+            SemcomError: as the command, with its exit code as `exit_code`.
+        """
+        folders = Folders(data=Path(data), codecs=default_root(), runs=RUNS)
+        draw_missing((link.dataset for link in self.plan.links.values()), folders.data)
+        measure_run(self.folder, measures, data=folders.data, threads=threads)
+        return load_run(self.folder)
+
     def verify(self, data: Path | str | None = None) -> Verification:
-        """Check every frame; with a folder of data sets the answers are judged again.
+        """Check every frame; with a folder of data sets, also judge the answers again.
 
         Raises:
             SemcomError: something is lost, altered, or was never planned.
@@ -208,7 +242,7 @@ class Run:
         return verify_run(self.folder, None if data is None else Path(data))
 
     def __iter__(self) -> Iterator[Result]:
-        """Go through `results`."""
+        """Iterate over `results`."""
         return iter(self.results)
 
     def __repr__(self) -> str:
@@ -217,32 +251,13 @@ class Run:
 
 
 class CurveNames(TypedDict, total=False):
-    """Name a curve of a run, as the options of `semcom inspect` do."""
+    """Names of a curve, as in the options of `semcom inspect`."""
 
     link: str
     codec: str
     channel: str
     seed: int
     snrs_db: Sequence[float]
-
-
-class _Silent:
-    """Is told of the progress and says nothing."""
-
-    def __init__(self, plan: Plan) -> None:
-        del plan
-
-    def progress(self, recorded: int) -> None:
-        """Frames were recorded."""
-
-    def waiting(self, roles: list[str]) -> None:
-        """Note that processes are missing."""
-
-    def encoding(self, codec: str, images: int, total: int) -> None:
-        """Images have been encoded."""
-
-    def notice(self, text: str) -> None:
-        """Nothing that ends it."""
 
 
 def sweep(
@@ -253,16 +268,19 @@ def sweep(
     report: bool = True,
     data: Path | str = DATA,
     codecs: Path | str | None = None,
+    progress: ProgressOption = False,
 ) -> Run:
     """Run a sweep: transmitters, channel and receivers as processes, every frame in a ledger.
 
     Args:
         scenario: a `Scenario`, its content as a map, or a file in YAML.
         out: the run's folder; default runs/NAME.
-        resume: finish what is missing of a run that is there.
+        resume: finish an existing run that is incomplete.
         report: draw the report.
-        data: folder of data sets; drawn ones are drawn where they are missing.
-        codecs: folder of your codecs (`codecs`); the shipped ones are found beside them.
+        data: folder of data sets; synthetic ones are generated if they are missing.
+        codecs: folder of your codecs (`codecs`); the shipped ones are available as well.
+        progress: True prints a line of progress to standard error; a function is called with a
+            `Progress` at most twice per second and at the end.
 
     Raises:
         SemcomError: as the command, with its exit code as `exit_code`.
@@ -271,7 +289,9 @@ def sweep(
     options = RunOptions(resume=resume)
     if not report:
         options = RunOptions(resume=resume, report=None)
-    outcome = run_sweep(wanted, folder, folders=folders, watcher=_Silent, options=options)
+    with reporting(progress) as told:
+        watcher = partial(RunProgress, told)
+        outcome = run_sweep(wanted, folder, folders=folders, watcher=watcher, options=options)
     return load_run(outcome.folder)
 
 
@@ -281,13 +301,16 @@ def evaluate(
     *,
     data: Path | str = DATA,
     codecs: Path | str | None = None,
+    progress: ProgressOption = False,
 ) -> Run:
-    """Give the answers of a sweep in one process, without links: same plan, same digest.
+    """Compute the answers of a sweep in one process, without links: same plan, same digest.
 
-    Points that are in the folder already are kept. Arguments and errors are those of `sweep`.
+    Points that the folder already has are kept. Arguments and errors are those of `sweep`.
     """
     wanted, folder, folders = _places(scenario, out, data, codecs)
-    outcome = run_evaluation(wanted, folder, folders=folders, watcher=_Silent)
+    with reporting(progress) as told:
+        watcher = partial(RunProgress, told)
+        outcome = run_evaluation(wanted, folder, folders=folders, watcher=watcher)
     return load_run(outcome.folder)
 
 
@@ -295,13 +318,13 @@ def load_run(folder: Path | str) -> Run:
     """Read a run or an evaluation, complete or not.
 
     Raises:
-        SemcomError: the folder holds none, or its ledger was altered.
+        SemcomError: the folder contains no run, or its ledger was altered.
     """
-    return Run(read_run(Path(folder)))
+    return Run(with_measures(read_run(Path(folder))))
 
 
 def as_scenario(scenario: AnyScenario) -> Scenario:
-    """Return a scenario from any of the forms in which it may be given.
+    """Return a scenario from any accepted form.
 
     Raises:
         ConfigurationError: one line that names the key and what is allowed.

@@ -1,9 +1,9 @@
 """The memory allocator of processes that train or evaluate with large arrays.
 
-glibc gives memory back to the system as soon as large arrays are freed, and the next step has every
-page mapped and zeroed again: 25,000 of them in each step of the compact student, while threads wait
-for each other. Told so, it keeps what it has, in huge pages. Its lists of small pieces are off, for
-every large array that is freed had it go through them. Results are the same.
+glibc returns memory to the system as soon as large arrays are freed, so the next step maps and
+zeroes every page again: 25,000 pages in each step of the compact student, while threads wait for
+each other. With these settings it keeps its memory, in huge pages. Its lists of small chunks are
+disabled, because glibc scans them whenever a large array is freed. Results are the same.
 """
 
 from __future__ import annotations
@@ -19,8 +19,8 @@ KEEP = ":".join(
 
 
 def keeping_memory(environment: Mapping[str, str] = os.environ) -> dict[str, str]:
-    """An environment for a new process that keeps its memory; tunables that are set stay.
+    """Return an environment for a new process that keeps its memory; tunables already set are kept.
 
-    Other C libraries pass over the variable.
+    Other C libraries ignore the variable.
     """
     return {TUNABLES: KEEP, **environment}

@@ -25,13 +25,13 @@ STEM_CHANNELS = (32, 32, 64)
 EXPANSION = 4
 MAX_DEPTH = 5
 
-System = Literal["rkd-sc", "jscc-student", "jscc-teacher"]
+System = Literal["rkd-sc", "cat-student", "jscc-student", "jscc-teacher"]
 Depth = Annotated[int, Field(ge=1, le=MAX_DEPTH)]
 Width = Annotated[int, Field(ge=1, le=8192)]
 Increment = Annotated[int, Field(ge=1, le=MAX_SYMBOLS)]
 Depths = tuple[Depth, Depth, Depth, Depth]
 Triple = tuple[float, float, float]
-# Of pixels in 0..1; what is beyond divides by nothing or leaves nothing of an image.
+# For pixels in 0..1; values beyond divide by almost zero or erase the image.
 Mean = Annotated[float, Field(ge=-100, le=100)]
 Std = Annotated[float, Field(ge=1e-4, le=100)]
 
@@ -56,23 +56,29 @@ class Architecture(BaseModel):
 
 
 class InputSpec(Architecture):
-    """Preparation of the encoder's input: resize to `size`, scale to 0..1, normalise."""
+    """Preprocessing of the encoder's input: resize to `size`, scale to 0..1, normalise."""
 
-    size: int = Field(ge=16, le=1024, description="side in pixels; others are resized, bicubic")
-    mean: tuple[Mean, Mean, Mean] = Field(default=CLIP_MEAN, description="by channel, CLIP's")
-    std: tuple[Std, Std, Std] = Field(default=CLIP_STD, description="by channel, CLIP's")
+    size: int = Field(
+        ge=16, le=1024, description="side in pixels; images of another size are resized (bicubic)"
+    )
+    mean: tuple[Mean, Mean, Mean] = Field(
+        default=CLIP_MEAN, description="mean of each colour channel, as in CLIP"
+    )
+    std: tuple[Std, Std, Std] = Field(
+        default=CLIP_STD, description="standard deviation of each colour channel, as in CLIP"
+    )
 
 
 class EncoderArchitecture(Architecture):
     """Semantic encoder, Table I. `width` scales all channels (1 in the paper)."""
 
-    kind: Literal["student"] = Field(default="student", description="Table I")
-    input: InputSpec = Field(description="what it sees of an image")
-    depths: Depths = Field(description="bottlenecks of each stage")
-    width: float = Field(default=1.0, gt=0, le=4, description="scales all channels")
+    kind: Literal["student"] = Field(default="student", description="the student of Table I")
+    input: InputSpec = Field(description="how the encoder sees an image")
+    depths: Depths = Field(description="number of bottlenecks in each stage")
+    width: float = Field(default=1.0, gt=0, le=4, description="factor on the widths of all layers")
     stem_conv_stride: Literal[1, 2] = Field(default=2, description="1 for images of 32 pixels")
-    feature_dim: int = Field(default=512, ge=8, le=4096, description="D")
-    heads: int = Field(default=8, ge=1, le=64, description="of the attention pooling")
+    feature_dim: int = Field(default=512, ge=8, le=4096, description="D, length of the feature")
+    heads: int = Field(default=8, ge=1, le=64, description="heads of the attention pooling")
 
     @property
     def stem_channels(self) -> tuple[int, int, int]:
@@ -95,12 +101,13 @@ class EncoderArchitecture(Architecture):
     def _fits(self) -> Self:
         if self.last_map_size < 2:
             raise ValueError(
-                f"input {self.input.size} leaves a last map below 2x2; "
-                f"use stem_conv_stride 1 or larger images"
+                f"input {self.input.size} leaves a last feature map smaller than 2x2; "
+                f"set stem_conv_stride: 1, or use larger images"
             )
         if (self.stage_planes[-1] * EXPANSION) % self.heads:
             raise ValueError(
-                f"{self.stage_planes[-1] * EXPANSION} channels over {self.heads} heads"
+                f"{self.stage_planes[-1] * EXPANSION} channels cannot be split evenly "
+                f"over {self.heads} heads"
             )
         return self
 
@@ -142,12 +149,12 @@ def _convolution(channels: int, out: int, *, kernel: int = 1) -> int:
 class ConvEncoderArchitecture(Architecture):
     """A plain convolutional encoder: the compact teacher, and the encoder of its JSCC baseline.
 
-    Blocks of 3x3 convolutions, each but the last ended by 2x2 max pooling, then the mean of the
+    Blocks of 3x3 convolutions, each but the last followed by 2x2 max pooling; then the mean of the
     map or a `hidden` layer over all of it, a linear layer and a standardisation of every feature.
     """
 
     kind: Literal["conv"] = Field(default="conv", description="3x3 convolutions")
-    input: InputSpec = Field(description="what it sees of an image")
+    input: InputSpec = Field(description="how the encoder sees an image")
     blocks: tuple[Annotated[tuple[Width, ...], Field(max_length=64)], ...] = Field(
         default=((64,), (64, 256), (256, 256), (512,), (1024,)),
         min_length=1,
@@ -157,13 +164,16 @@ class ConvEncoderArchitecture(Architecture):
     residual_after: tuple[int, ...] = Field(
         default=(),
         max_length=16,
-        description="indices of the blocks that a residual pair of convolutions follows",
+        description="indices of the blocks that are followed by a residual pair of convolutions",
     )
-    whiten: bool = Field(default=True, description="a fixed first layer that whitens the patches")
+    whiten: bool = Field(
+        default=True, description="start with a fixed layer that whitens the patches"
+    )
     hidden: Annotated[int, Field(ge=0, le=65536)] = Field(
-        default=3072, description="width of a layer over the flattened last map; 0: its mean"
+        default=3072,
+        description="width of a layer over the flattened last map; 0: average pooling instead",
     )
-    feature_dim: int = Field(default=512, ge=8, le=4096, description="D")
+    feature_dim: int = Field(default=512, ge=8, le=4096, description="D, length of the feature")
 
     @property
     def first_stride(self) -> int:
@@ -187,13 +197,13 @@ class TimmEncoderArchitecture(Architecture):
     """Any model of timm with a linear layer to the feature width, as CLIP's ViT-B/16."""
 
     kind: Literal["timm"] = Field(default="timm", description="a model of timm")
-    input: InputSpec = Field(description="what it sees of an image")
-    model: str = Field(min_length=1, max_length=128, description="timm's name of it")
-    feature_dim: int = Field(default=512, ge=8, le=4096, description="D")
+    input: InputSpec = Field(description="how the encoder sees an image")
+    model: str = Field(min_length=1, max_length=128, description="name of the model in timm")
+    feature_dim: int = Field(default=512, ge=8, le=4096, description="D, length of the feature")
 
 
 def _kind(encoder: Any) -> str:
-    """Manifests written before there was a choice name no kind."""
+    """Manifests written before there was a choice do not name a kind."""
     if isinstance(encoder, dict):
         return str(encoder.get("kind", "student"))
     return str(getattr(encoder, "kind", "student"))
@@ -210,25 +220,32 @@ AnyEncoderArchitecture = Annotated[
 class ChannelCodecArchitecture(Architecture):
     """Channel encoder and decoder: CAT of section III-B, or the plain link of the baselines."""
 
-    system: System = Field(default="rkd-sc", description="the baselines send the feature itself")
-    feature_dim: int = Field(default=512, ge=8, le=4096, description="D")
-    ffn_dim: int = Field(default=2048, ge=8, le=16384, description="inner width of CAT's blocks")
+    system: System = Field(
+        default="rkd-sc",
+        description="cat-student is rkd-sc trained without a teacher; the jscc systems send the "
+        "feature itself",
+    )
+    feature_dim: int = Field(default=512, ge=8, le=4096, description="D, length of the feature")
+    ffn_dim: int = Field(
+        default=2048, ge=8, le=16384, description="hidden width of CAT's feed-forward layers"
+    )
     compression_ratio: float = Field(
         default=0.8, ge=0, lt=1, description="c = floor(D (1 - ratio)) numbers are sent"
     )
-    tx_csi: bool = Field(default=False, description="tell CAT's encoder the SNR, too")
+    tx_csi: bool = Field(default=False, description="give the SNR to CAT's encoder, too")
     increments: tuple[Increment, ...] | None = Field(
         default=None,
         min_length=2,
         max_length=16,
         description="complex symbols of each increment of an ordered codeword, in place of "
-        "compression_ratio: the first ones alone are a codeword, too. None: one length",
+        "compression_ratio; any number of leading increments is a codeword, too. "
+        "None: one length",
     )
 
     @property
     def is_direct(self) -> bool:
-        """The baselines send the feature itself."""
-        return self.system != "rkd-sc"
+        """The JSCC baselines send the feature itself."""
+        return self.system in ("jscc-student", "jscc-teacher")
 
     @property
     def codeword_dim(self) -> int:
@@ -251,7 +268,7 @@ class ChannelCodecArchitecture(Architecture):
 
     @model_serializer(mode="wrap")
     def _as_before(self, serialize: SerializerFunctionWrapHandler) -> dict[str, Any]:
-        """Leave out what codecs of one length have not: their manifests stay as they are."""
+        """Omit fields that codecs of one length do not have: their manifests do not change."""
         fields: dict[str, Any] = serialize(self)
         if self.increments is None:
             fields.pop("increments", None)
@@ -274,10 +291,10 @@ class ChannelCodecArchitecture(Architecture):
 
     def _check_increments(self) -> None:
         if self.is_direct:
-            raise ValueError("increments: of rkd-sc alone; a baseline sends the feature itself")
+            raise ValueError("increments: only with CAT; a JSCC baseline sends the feature itself")
         if self.codeword_dim >= self.feature_dim:
             raise ValueError(
-                f"increments: {self.symbols} symbols leave no room for the SNR code beside a "
+                f"increments: {self.symbols} symbols leave no room for the SNR code next to a "
                 f"feature of {self.feature_dim} numbers"
             )
 
@@ -285,9 +302,9 @@ class ChannelCodecArchitecture(Architecture):
 class CodecArchitecture(Architecture):
     """Both ends of a link: semantic encoder, channel codec, task head."""
 
-    encoder: AnyEncoderArchitecture = Field(description="semantic encoder")
+    encoder: AnyEncoderArchitecture = Field(description="the semantic encoder")
     channel: ChannelCodecArchitecture = Field(description="CAT, or the plain link of the baselines")
-    classes: int = Field(ge=2, le=65535, description="of the task")
+    classes: int = Field(ge=2, le=65535, description="number of classes of the task")
 
     @property
     def image(self) -> tuple[int, int, int]:

@@ -12,15 +12,15 @@ from semcom import zap
 from semcom.errors import AuthenticationError
 from semcom.security import Security
 
-SERVE_S = 0.02  # on questions, before messages are looked at
+SERVE_S = 0.02  # on requests, before messages are read
 RETRY_S = 0.001
 NO_DESCRIPTOR = (errno.EMFILE, errno.ENFILE)
 
 
 class Authenticator:
-    """Answers libzmq's questions whom to let in, on the thread that polls: it cannot die alone.
+    """Tells libzmq which peers to accept, on the polling thread, so that it cannot die separately.
 
-    libzmq asks at one place per process, so all bound endpoints share one.
+    libzmq has one authentication endpoint per process, so all bound sockets share an instance.
     """
 
     _shared: ClassVar[Authenticator | None] = None
@@ -34,27 +34,27 @@ class Authenticator:
 
     @classmethod
     def shared(cls, security: Security) -> Authenticator:
-        """The one of this process; give it back with `release`."""
+        """Return this process's instance; the caller must `release` it."""
         if cls._shared is None:
             cls._shared = cls(security)
         cls._shared._users += 1
         return cls._shared
 
     def release(self) -> None:
-        """One user less; the last one closes it."""
+        """Release one use; the last one closes it."""
         self._users -= 1
         if self._users == 0:
             type(self)._shared = None
             self.socket.close(linger=0)
 
     def serve(self) -> None:
-        """Answer all questions that wait, or those of some time; the folder is read once for them.
+        """Answer all waiting requests, or as many as time allows; read the folder once.
 
-        A question that waits takes memory even when its connection is gone, and keeps those
-        behind it waiting: they must be answered faster than connections can be made.
+        A waiting request takes memory even after its connection is closed, and delays those behind
+        it: requests must be answered faster than connections can be opened.
 
         Raises:
-            AuthenticationError: it cannot; no peer would be accepted any more.
+            AuthenticationError: it cannot, so no further peer would be accepted.
         """
         end_s = time.monotonic() + SERVE_S
         try:
@@ -68,12 +68,12 @@ class Authenticator:
         except zmq.Again:
             return
         except (zmq.ZMQError, OSError) as error:
-            if error.errno in NO_DESCRIPTOR:  # for now: the questions wait, nobody is let in
+            if error.errno in NO_DESCRIPTOR:  # for now: the requests wait, and no peer is accepted
                 time.sleep(RETRY_S)
                 return
             raise self.dead(str(error)) from error
 
     def dead(self, why: str) -> AuthenticationError:
-        """Count its death; the error to end the process with."""
+        """Count the failure; return the error with which the process must end."""
         self.security.refused("dead_authenticator", why)
-        return AuthenticationError(f"the authenticator is dead, nobody is let in: {why}")
+        return AuthenticationError(f"the authenticator has died, so no peer is accepted: {why}")

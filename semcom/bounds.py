@@ -1,9 +1,9 @@
 """Bounds of the queues of a socket.
 
-ZeroMQ bounds a queue in messages, of any number of parts, and counts none before it is complete.
-So each socket has bounds in messages, which the library keeps, and in bytes, which
-`semcom/connections.py` keeps: where a queue of whole messages may be full of the largest ones,
-the bounds in bytes lie above it, so that a peer that keeps to the protocol never meets them.
+ZeroMQ bounds a queue in messages, of any number of parts, and counts only complete ones. So each
+socket has bounds in messages, which the library enforces, and in bytes, which
+`semcom/connections.py` enforces. The bounds in bytes exceed a queue full of the largest messages,
+so a peer that follows the protocol never reaches them.
 """
 
 from __future__ import annotations
@@ -15,14 +15,14 @@ from dataclasses import dataclass, replace
 from semcom import wire
 
 MIB = 1 << 20
-DESCRIPTORS = 8192  # enough for the most connections of two sockets, and twice that
+DESCRIPTORS = 8192  # twice what two sockets need for their connections
 
 
 def max_connections() -> int:
-    """Connections of one bound socket, as the descriptors allow; first asks for enough of them.
+    """Return how many connections a bound socket may have; first request enough descriptors.
 
-    Two sockets leave half of the descriptors for connections that are yet to be closed, and for
-    all else.
+    Two sockets leave half of the descriptors for connections that are still to be closed and for
+    everything else.
     """
     descriptors, most = resource.getrlimit(resource.RLIMIT_NOFILE)
     if 0 <= descriptors < DESCRIPTORS:
@@ -36,7 +36,7 @@ MAX_CONNECTIONS = max_connections()
 
 @dataclass(frozen=True)
 class Bounds:
-    """Of one socket; bytes are those on the wire."""
+    """Bounds of one socket; bytes are counted on the wire."""
 
     part_bytes: int  # of what arrives
     received_messages: int  # that wait here, of one connection
@@ -47,7 +47,7 @@ class Bounds:
     all_sent_bytes: int
 
     def sending(self, sent_bytes: int | None, messages: int = 0) -> Bounds:
-        """Return the same with another bound of what waits to leave on one connection, if any."""
+        """Return a copy with another bound, if given, of the bytes to be sent per connection."""
         if sent_bytes is None:
             return self
         return replace(
@@ -65,7 +65,7 @@ HEADER, PAYLOAD = wire.MAX_HEADER_BYTES, wire.MAX_PAYLOAD_BYTES
 BOUND: Mapping[str, Bounds] = {
     "uplink": Bounds(PAYLOAD, 8, 1024, 160 * MIB, 64 * MIB, 512 * MIB, 256 * MIB),
     "downlink": Bounds(PAYLOAD, 8, 1024, 160 * MIB, 96 * MIB, 512 * MIB, 512 * MIB),
-    # a whole table of points goes at once
+    # a complete table of points is sent at once
     "control": Bounds(HEADER, 64, 4096, 64 * MIB, 32 * MIB, 256 * MIB, 256 * MIB),
 }
 DIALLED: Mapping[str, Bounds] = {

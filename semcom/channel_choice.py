@@ -1,8 +1,8 @@
-"""The channels that a user may write: each model with the keys that have an effect on it.
+"""The channels in users' files: each model with the keys that have an effect on it.
 
-Plans, ledgers and messages hold `ChannelSettings`, one flat record for our three models; whatever
-is stored in that form stays readable. Where a person writes, a key that does nothing is an error.
-A model of an installed package is held as a `PluginChannel`, checked by the package's own class.
+Plans, ledgers and messages hold `ChannelSettings`, one flat record for our three models, so stored
+records stay readable. In a file that a user writes, a key without effect is an error. A model of an
+installed package is held as a `PluginChannel`, checked by the package's own class.
 """
 
 from __future__ import annotations
@@ -46,22 +46,23 @@ DEFAULT_MODEL = "awgn"
 
 
 class AwgnChannel(Settings):
-    """Noise alone: there is no fading to know or to undo."""
+    """Noise only: there is no fading to know or to invert."""
 
-    model: Literal["awgn"] = Field(default="awgn", description="noise alone")
+    model: Literal["awgn"] = Field(default="awgn", description="noise only")
 
 
 class FadingChannel(Settings):
-    """Settings that both fading models have."""
+    """Settings of both fading models."""
 
     model: Literal["rayleigh", "rician"]
     coherence: Coherence = Field(default=1, description="codewords per fading draw")
     csi: Csi = Field(default="perfect", description="what the receiver knows of the fading")
     csi_error_variance: CsiErrorVariance | None = Field(
-        default=None, description="of csi: mismatch, which needs it"
+        default=None, description="only with csi: mismatch, and required there"
     )
     equalizer: EqualizerMethod = Field(
-        default="zero_forcing", description="at the receiver; none with csi: none"
+        default="zero_forcing",
+        description="equaliser of the receiver; without effect if csi is none",
     )
 
     @model_validator(mode="after")
@@ -71,21 +72,24 @@ class FadingChannel(Settings):
         if self.csi != "mismatch" and self.csi_error_variance is not None:
             raise ValueError(f"csi_error_variance needs csi: mismatch, here csi is {self.csi}")
         if self.csi == "none" and "equalizer" in self.model_fields_set:
-            raise ValueError("equalizer has no effect with csi: none; leave one out")
+            raise ValueError("equalizer has no effect with csi: none; omit one of them")
         return self
 
 
 class RayleighChannel(FadingChannel):
-    """Scattered paths alone."""
+    """Scattered paths only."""
 
-    model: Literal["rayleigh"] = Field(description="scattered paths alone")
+    model: Literal["rayleigh"] = Field(description="scattered paths only")
 
 
 class RicianChannel(FadingChannel):
     """A line of sight and scattered paths."""
 
     model: Literal["rician"] = Field(description="a line of sight and scattered paths")
-    rician_k: RicianK = Field(default=4.0, description="line of sight over scattered")
+    rician_k: RicianK = Field(
+        default=4.0,
+        description="K factor: power of the line of sight over that of the scattered paths",
+    )
 
 
 WrittenChannel = AwgnChannel | RayleighChannel | RicianChannel
@@ -99,13 +103,13 @@ def settings_of(written: WrittenChannel | PluginChannel) -> AnyChannel:
 
 
 def _model_of(content: Any) -> str | None:
-    """The model of a map; that of the default where none is named."""
+    """Return the model named by a map, or the default model."""
     model = content.get("model", DEFAULT_MODEL) if isinstance(content, dict) else None
     return model if isinstance(model, str) else None
 
 
 def _plugin_of(content: Any) -> tuple[str, dict[str, Any]] | None:
-    """The model of a package that a map names, and its settings; None if it is one of ours."""
+    """Return the package's model that a map names and its settings; None for a built-in model."""
     name = _model_of(content)
     if name is None or name in OWN_MODELS:
         return None
@@ -116,7 +120,7 @@ def _plugin_of(content: Any) -> tuple[str, dict[str, Any]] | None:
 
 
 def _plugin_class(content: Any) -> type[BaseModel] | None:
-    """The class of the settings in a map that names a model of a package."""
+    """Return the settings class of a package's model that a map names."""
     named = _plugin_of(content)
     try:
         return None if named is None else model_class(named[0])
@@ -125,7 +129,7 @@ def _plugin_class(content: Any) -> type[BaseModel] | None:
 
 
 def _with_plugins(content: Any, own: ValidatorFunctionWrapHandler) -> Any:
-    """A channel of ours, or of a package, whose class checks its settings."""
+    """Validate a built-in channel, or one of a package, whose class checks its settings."""
     named = _plugin_of(content)
     if named is None:
         return own(content)
@@ -138,7 +142,7 @@ def _with_plugins(content: Any, own: ValidatorFunctionWrapHandler) -> Any:
 
 
 def _from_record(content: Any) -> Any:
-    """A whole flat record as earlier versions wrote it, without the defaults that do nothing."""
+    """Return a complete flat record of an earlier version without defaults that have no effect."""
     if not isinstance(content, dict) or content.keys() != ChannelSettings.model_fields.keys():
         return content
     try:
@@ -151,7 +155,7 @@ def _from_record(content: Any) -> Any:
 
 
 def _without_effect(channel: ChannelSettings) -> set[str]:
-    """Keys of a flat record that change nothing."""
+    """Return the keys of a flat record that have no effect."""
     if channel.model == "awgn":
         return set(ChannelSettings.model_fields) - {"model"}
     idle = {"rician_k"} if channel.model == "rayleigh" else set()
@@ -173,7 +177,7 @@ Channel = Annotated[AnyChannel, ReadAs(_Written, settings_of)]
 
 
 class _Link(Settings):
-    """A channel by itself, so that what is wrong with it is said as in a file."""
+    """Wraps a single channel so that its errors read like those of a file."""
 
     channel: Channel
 
@@ -193,15 +197,15 @@ def changed(
 ) -> AnyChannel:
     """Return a channel with another model, other settings, or both.
 
-    Settings that are not given stay where the model stays, or is another of ours; else they are
-    the model's defaults.
+    Settings that are not given are kept if the model stays the same or another built-in model
+    follows; otherwise they are the model's defaults.
 
     Raises:
         ConfigurationError: no such model, or settings that it does not have.
     """
     name = channel.model if model is None else model
     is_own = isinstance(channel, ChannelSettings) and name in OWN_MODELS
-    if is_own and not settings:  # what has no effect is kept for the model after
+    if is_own and not settings:  # settings without effect are kept for a later model
         return channel.model_copy(update={"model": name})
     kept: Mapping[str, Any] = {}
     if isinstance(channel, PluginChannel):
@@ -224,13 +228,13 @@ def read_channel(content: Mapping[str, Any], *, where: str) -> AnyChannel:
 class WrittenPoint(Settings):
     """A point in a file that a user writes."""
 
-    channel: Channel = Field(default=ChannelSettings(), description="of the point")
+    channel: Channel = Field(default=ChannelSettings(), description="channel of the point")
     snr_db: SnrDb = Field(description="Es/N0 per complex symbol")
-    seed: Seed = Field(default=0, description="of the channel")
+    seed: Seed = Field(default=0, description="seed of the channel")
 
 
 def point_of(written: WrittenPoint) -> PointSpec:
-    """Return the point as messages have it."""
+    """Return the point in the form of messages."""
     return PointSpec(channel=written.channel, snr_db=written.snr_db, seed=written.seed)
 
 

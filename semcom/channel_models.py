@@ -1,8 +1,8 @@
-"""Channel models that packages bring, by the entry-point group `rkd_sc.channels`.
+"""Channel models of packages, found by the entry-point group `rkd_sc.channels`.
 
 A model is a pydantic class with the fields `csi` and `equalizer` and the methods `draw`, `apply`
-and `csi_of`: `channel_sim.models.model.ChannelModel` is the base of ours. It is loaded when a
-scenario names it, never before.
+and `csi_of`: `channel_sim.models.model.ChannelModel` is the base class of ours. A model is loaded
+only when a scenario names it.
 """
 
 from __future__ import annotations
@@ -33,21 +33,21 @@ def installed() -> list[str]:
 
 @lru_cache(maxsize=256)
 def model_class(name: str) -> type[BaseModel]:
-    """Load the settings of a model that a package brings.
+    """Load the settings class of a package's model.
 
     Raises:
-        ConfigurationError: it is not installed, cannot be loaded, or is no channel model.
+        ConfigurationError: it is not installed, cannot be loaded, or is not a channel model.
     """
     entry = _entries().get(name)
     if entry is None:
         known = installed()
         raise ConfigurationError(
-            f"no channel model {quoted(name)} is installed{near(name, known)}; there are "
-            f"{', '.join(known)}; packages bring others by the entry-point group {GROUP}"
+            f"no channel model {quoted(name)} is installed{near(name, known)}; available: "
+            f"{', '.join(known)}; packages add others under the entry-point group {GROUP}"
         )
     try:
         found = entry.load()
-    except Exception as error:  # whatever the package does when it is imported
+    except Exception as error:  # importing a package may raise anything
         why = one_line(f"{type(error).__name__}: {error}")
         raise ConfigurationError(
             f"channel model {name} ({entry.value}) cannot be loaded: {why}"
@@ -60,17 +60,17 @@ def model_class(name: str) -> type[BaseModel]:
 
 
 def channel_of(model: str, settings: Mapping[str, Any]) -> PluginChannel:
-    """Return the record of a channel from settings as a user writes them.
+    """Return the record of a channel from a user's settings.
 
     Raises:
         ConfigurationError: no such model.
         ValidationError: settings that its class refuses.
-        ValueError: a value of another kind, or too much of them.
+        ValueError: values of the wrong kind, or too many of them.
     """
     read = model_class(model).model_validate(dict(settings))
     for path, expected, given in converted(settings, read):
         raise ValueError(f"{path}: must be {expected}, got {quoted(given)}")
-    # What is as by default is left out: a field that a model gets later changes no digest.
+    # Defaults are omitted, so a field that is added to a model later changes no digest.
     return PluginChannel(model=model, settings=read.model_dump(mode="json", exclude_defaults=True))
 
 
@@ -91,19 +91,19 @@ def loaded(channel: PluginChannel) -> Any:
 
 @lru_cache(maxsize=1)
 def _entries() -> dict[str, EntryPoint]:
-    """The entry points by name; the last of one name is taken."""
+    """Return the entry points by name; the last of the same name wins."""
     return {entry.name: entry for entry in entry_points(group=GROUP)}
 
 
 def _lacks(found: Any) -> str:
-    """Return what keeps an object from being a model; nothing if it is one."""
+    """Return why an object is not a model; an empty string if it is one."""
     if not (isinstance(found, type) and issubclass(found, BaseModel)):
-        return "is no pydantic model"
+        return "is not a pydantic model"
     missing = [name for name in METHODS if not callable(getattr(found, name, None))]
     missing += [name for name in FIELDS if name not in found.model_fields]
     taken = [name for name in RESERVED if name in found.model_fields]
     if taken:
-        return f"has a field {taken[0]}; that name is taken"
+        return f"has a field {taken[0]}; that name is already taken"
     if missing or inspect.isabstract(found):
         return f"lacks {', '.join(missing) or ', '.join(sorted(found.__abstractmethods__))}"
     return ""

@@ -15,11 +15,11 @@ TIMEOUT_S = 3.0
 
 
 def check(url: str, *, timeout_s: float = TIMEOUT_S) -> str | None:
-    """Return what is wrong with the process behind a page; None if it answers 200."""
+    """Return what is wrong with the process that serves a page; None if it answers 200."""
     if urlsplit(url).scheme != "http":
         return f"{url}: not an http address"
     try:
-        # A proxy from the environment has no business between a container and itself.
+        # A proxy from the environment must not stand between a container and itself.
         with build_opener(ProxyHandler({})).open(url, timeout=timeout_s):
             return None
     except HTTPError as error:
@@ -29,7 +29,7 @@ def check(url: str, *, timeout_s: float = TIMEOUT_S) -> str | None:
 
 
 def main(arguments: list[str]) -> int:
-    """0 if the process is ready; else 1 and one line that says why."""
+    """Return 0 if the process is ready; otherwise print one line with the reason and return 1."""
     wrong = check(arguments[0] if arguments else READY)
     if wrong is not None:
         tell_error(wrong)

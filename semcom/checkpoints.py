@@ -4,8 +4,8 @@
     codecs/<name>/transmitter.safetensors    encoder.*, channel_encoder.*
     codecs/<name>/receiver.safetensors       decoder.*, head.*
 
-The *digest* of a codec is the SHA-256 of its architecture and weights: two codecs with one digest
-compute the same. It travels with every frame, so both ends are known to be of one piece.
+The *digest* of a codec is the SHA-256 of its architecture and weights: two codecs with the same
+digest compute the same. Every frame carries it, so both ends are known to belong together.
 """
 
 from __future__ import annotations
@@ -34,24 +34,25 @@ from semcom.families.family import ReceiverHalf, TransmitterHalf
 from semcom.files import read_file, write_atomically
 from semcom.settings import Engine
 from semcom.shipped import shipped
+from semcom.snr_rates import SnrRates
 
 MANIFEST = "manifest.json"
 CODECS_HERE = Path("codecs")
 CODECS_SHIPPED = shipped("codecs")
 MAX_MANIFEST_BYTES = 1 << 20
-MAX_QUOTED = 300  # characters of what a file says, in an error
+MAX_QUOTED = 300  # characters of a file's text in an error
 
 
 def default_root() -> Path:
-    """The codecs of the folder where a command is given, else those that ship with the project."""
+    """Return the folder `codecs` in the current folder if it exists, otherwise the shipped one."""
     return CODECS_HERE if CODECS_HERE.is_dir() else CODECS_SHIPPED
 
 
 def find_codec(root: Path, name: str) -> Path:
     """Return the folder of a codec: `root`/`name`, else that of the shipped codec of this name.
 
-    It need not be there. What lies at `root`/`name` wins even if it is damaged, so that no other
-    codec takes its place unnoticed.
+    It need not exist. `root`/`name` takes precedence even if it is damaged, so that no other codec
+    replaces it unnoticed.
     """
     own, shipped_one = root / name, CODECS_SHIPPED / name
     missing = not os.path.lexists(own) and os.path.exists(shipped_one / MANIFEST)  # noqa: PTH110
@@ -59,9 +60,9 @@ def find_codec(root: Path, name: str) -> Path:
 
 
 def codec_folder(named: Path) -> Path:
-    """A codec's folder, named itself or by the codec's name: one of those here, else a shipped one.
+    """Return a codec's folder, given as a path or by the name of one here or a shipped one.
 
-    It need not be there.
+    It need not exist.
     """
     if len(named.parts) > 1:
         return named
@@ -79,7 +80,7 @@ def default_name(dataset: str, preset: str, system: str) -> str:
 
 @dataclass(frozen=True)
 class Checkpoint:
-    """A codec's folder with its manifest, read and valid; weights are checked when read."""
+    """A codec's folder with its validated manifest; weights are checked when they are read."""
 
     folder: Path
     manifest: AnyManifest
@@ -99,12 +100,13 @@ class Checkpoint:
         if isinstance(self.manifest, CodecManifest):
             return self.manifest.architecture
         raise CheckpointError(
-            f"codec {self.folder.name} is of the family {self.manifest.family_name}; this takes "
+            f"codec {self.folder.name} is of the family {self.manifest.family_name}; this "
+            "function takes "
             f"codecs of rkd and jscc"
         )
 
     def read_weights(self, end: End) -> Arrays:
-        """Read one end's weights of a codec of the paper's families, checked as `read_half`.
+        """Read one end's weights of a codec of the paper's families, checked as in `read_half`.
 
         Raises:
             CheckpointError: they cannot be trusted, or the codec is of another family.
@@ -113,10 +115,10 @@ class Checkpoint:
         return parse_arrays(self.read_half(end))
 
     def read_half(self, end: End) -> bytes:
-        """Read one end's file, checked against the manifest in every way that needs no network.
+        """Read one end's file and check it against the manifest, without running a network.
 
         Raises:
-            CheckpointError: missing, truncated, altered, or not what its family can use.
+            CheckpointError: it is missing, truncated, altered, or unusable for its family.
         """
         path = self.path(end)
         expected = self.manifest.weights.get(end)
@@ -137,7 +139,7 @@ class Checkpoint:
         return content
 
     def verify(self) -> None:
-        """Check both files. Raises CheckpointError on the first that cannot be trusted."""
+        """Check both files; raise CheckpointError for the first that cannot be trusted."""
         for end in self.manifest.weights:
             self.read_half(end)
 
@@ -146,13 +148,13 @@ class Checkpoint:
         return self.folder / self.manifest.family.files[end]
 
     def load_transmitter(self, *, engine: Engine = "torch", threads: int = 1) -> TransmitterHalf:
-        """Load the transmitting half, ready for service: `Family.load_transmitter`."""
+        """Load the transmitting half, ready for use; see `Family.load_transmitter`."""
         return self.manifest.family.load_transmitter(self, engine=engine, threads=threads)
 
     def load_receiver(
         self, *, engine: Engine = "torch", device: str = "cpu", threads: int = 1
     ) -> ReceiverHalf:
-        """Load the receiving half, ready for service: `Family.load_receiver`."""
+        """Load the receiving half, ready for use; see `Family.load_receiver`."""
         return self.manifest.family.load_receiver(
             self, engine=engine, device=device, threads=threads
         )
@@ -162,7 +164,7 @@ def open_checkpoint(folder: Path, *, expected_digest: str | None = None) -> Chec
     """Read and validate the manifest of a codec.
 
     Raises:
-        CheckpointError: missing, not valid, or not the codec that was expected.
+        CheckpointError: the manifest is missing, not valid, or not that of the expected codec.
     """
     path = folder / MANIFEST
     content = _read(path, MAX_MANIFEST_BYTES)
@@ -193,11 +195,11 @@ def write_checkpoint(  # noqa: PLR0913 - the fields of a manifest
     results: dict[str, Any],
     classes: list[str] | None = None,
 ) -> Checkpoint:
-    """Write a codec: weights first, manifest last, each file whole or absent.
+    """Write a codec: weights first, manifest last, each file complete or absent.
 
     Raises:
-        StorageError: the disk is full or refuses; an older codec there stays readable only if
-            its weights were not yet replaced, so export into a new folder.
+        StorageError: the disk is full or cannot be written; an older codec there stays readable
+            only if its weights have not been replaced yet, so export to a new folder.
     """
     contents = {end: format_arrays(arrays) for end, arrays in weights.items()}
     manifest = CodecManifest(
@@ -213,7 +215,7 @@ def write_checkpoint(  # noqa: PLR0913 - the fields of a manifest
 
 
 def weight_files(contents: Mapping[End, bytes]) -> dict[End, WeightFile]:
-    """Return what a manifest states of the files of both ends."""
+    """Return the manifest's entries for the files of both ends."""
     return {
         end: WeightFile(bytes=len(content), sha256=hashlib.sha256(content).hexdigest())
         for end, content in contents.items()
@@ -221,10 +223,10 @@ def weight_files(contents: Mapping[End, bytes]) -> dict[End, WeightFile]:
 
 
 def write_codec(folder: Path, manifest: AnyManifest, contents: Mapping[End, bytes]) -> Checkpoint:
-    """Write a codec of any family: its files first, the manifest last, each whole or absent.
+    """Write a codec of any family: its files first, the manifest last, each complete or absent.
 
     Raises:
-        StorageError: as `write_checkpoint`.
+        StorageError: as for `write_checkpoint`.
     """
     written = Checkpoint(folder=folder, manifest=manifest)
     try:
@@ -238,19 +240,47 @@ def write_codec(folder: Path, manifest: AnyManifest, contents: Mapping[End, byte
 
 
 def name_classes(checkpoint: Checkpoint, classes: list[str]) -> Checkpoint:
-    """Write class names into the manifest of a codec that has none; its digest stays.
+    """Write class names into the manifest of a codec that has none; its digest does not change.
 
     Raises:
-        ConfigurationError: another number of names than the codec has classes.
-        StorageError: the disk is full or refuses.
+        ConfigurationError: the number of names is not the codec's number of classes.
+        StorageError: the disk is full or cannot be written.
     """
-    path = checkpoint.folder / MANIFEST
     content: dict[str, Any] = {}
-    for key, value in json.loads(_read(path, MAX_MANIFEST_BYTES)).items():  # as it was written
+    for key, value in _as_written(checkpoint).items():
         if key != "classes":
             content[key] = value
         if key == "dataset":
             content["classes"] = classes
+    return _rewritten(checkpoint, content)
+
+
+def state_rates(checkpoint: Checkpoint, rates: SnrRates, made: Mapping[str, Any]) -> Checkpoint:
+    """Write a table of increments by SNR into the manifest of a codec; its digest stays.
+
+    Args:
+        checkpoint: of an ordered codec.
+        rates: the table; it replaces an earlier one.
+        made: how it was made, for the record.
+
+    Raises:
+        ConfigurationError: the codec has fewer increments, or one length.
+        StorageError: the disk is full or refuses.
+    """
+    content = _as_written(checkpoint)
+    content["training"] = {**content.get("training", {}), "snr_rates": dict(made)}
+    content["snr_rates"] = rates.model_dump(mode="json")
+    return _rewritten(checkpoint, content)
+
+
+def _as_written(checkpoint: Checkpoint) -> dict[str, Any]:
+    content: dict[str, Any] = json.loads(_read(checkpoint.folder / MANIFEST, MAX_MANIFEST_BYTES))
+    return content
+
+
+def _rewritten(checkpoint: Checkpoint, content: dict[str, Any]) -> Checkpoint:
+    """Write a manifest that names the same weights."""
+    path = checkpoint.folder / MANIFEST
     try:
         manifest = MANIFESTS.validate_python(content)
         write_atomically(path, json.dumps(content, indent=1).encode())
@@ -276,5 +306,5 @@ def _reason(error: ValidationError) -> str:
 
 
 def _line(text: object) -> str:
-    """Return a text from a file as part of an error of one line."""
+    """Return text from a file in a form that fits into a one-line error."""
     return " ".join(str(text).split())[:MAX_QUOTED]

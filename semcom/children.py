@@ -1,9 +1,9 @@
-"""The command and the environment of every process that is started here, and those of this one.
+"""Commands and environments of all processes that are started, and of this process.
 
-What surrounds a command must not decide what it computes: a file of the current folder that is
-called like one of our modules or of Python's (`receiver.py`, `random.py`), the ranks of a cluster
-(RANK, WORLD_SIZE), a notebook's MPLBACKEND, a library's telemetry. So no other module starts a
-process (`tests/test_boundaries.py`), and every process cleans its own environment first.
+The environment of a command must not influence its results: files in the current folder named like
+one of our modules or Python's (`receiver.py`, `random.py`), the ranks of a cluster (RANK,
+WORLD_SIZE), a notebook's MPLBACKEND, a library's telemetry. So no other module starts a process
+(`tests/test_boundaries.py`), and every process first cleans its own environment.
 """
 
 from __future__ import annotations
@@ -17,28 +17,31 @@ from typing import IO, Any
 
 from semcom.allocator import keeping_memory
 
-# ONNX Runtime looks at it when it is imported; to tell it later is too late.
+# ONNX Runtime reads it when it is imported; setting it later has no effect.
 TELEMETRY_OFF = {"ORT_DISABLE_TELEMETRY": "1"}
 ALWAYS = {"MPLBACKEND": "Agg", **TELEMETRY_OFF}  # set in every process
-# PyTorch's C++ half warns at length of every attempt to reach a host, and reads this at import.
+# PyTorch's C++ code logs a long warning for every attempt to reach a host; it reads this at import.
 UNLESS_SET = {"TORCH_CPP_LOG_LEVEL": "ERROR"}
-# Python itself then leaves the current folder out, in the children's children, too.
+# Python then excludes the current folder from imports, also in grandchildren.
 SAFE_PATH = {"PYTHONSAFEPATH": "1"}
-# Names a link to the exit code of an end that no restart is to follow. Our launcher of ranks alone
-# sets it (`orchestrator/training/torchrun.py`), so it also tells our ranks from a cluster's.
+# Path of a link to the exit code of an end without restart. Only our launcher of ranks sets it
+# (`orchestrator/training/torchrun.py`), so it also distinguishes our ranks from a cluster's.
 VERDICT = "SEMCOM_VERDICT"
 RANKS = (
     "RANK", "WORLD_SIZE", "LOCAL_RANK", "LOCAL_WORLD_SIZE", "GROUP_RANK", "GROUP_WORLD_SIZE",
     "ROLE_RANK", "ROLE_WORLD_SIZE", "ROLE_NAME", "NODE_RANK", "MASTER_ADDR", "MASTER_PORT",
     "PYTHON_EXEC",
 )  # fmt: skip
-RANK_PREFIXES = ("PET_", "TORCHELASTIC_")  # options of torchrun, and what it tells its ranks
-# They would wait for somebody at a keyboard.
+RANK_PREFIXES = (
+    "PET_",
+    "TORCHELASTIC_",
+)  # options of torchrun, and variables that it sets for its ranks
+# They would wait for keyboard input.
 INTERACTIVE = ("PYTHONSTARTUP", "PYTHONINSPECT")
 
 
 def python_module(module: str, *words: object) -> list[str]:
-    """Return the command `python -m MODULE WORDS`; the current folder holds no modules for it."""
+    """Return the command `python -m MODULE WORDS`, without imports from the current folder."""
     return [sys.executable, "-P", "-m", module, *map(str, words)]
 
 
@@ -46,8 +49,8 @@ def child_environment(*, keep_memory: bool = False, **variables: str) -> dict[st
     """Return the environment of a child: this process's, cleaned, with some variables set.
 
     Args:
-        keep_memory: it computes with large arrays, see `semcom/allocator.py`.
-        variables: what else the child is told.
+        keep_memory: the child computes with large arrays; see `semcom/allocator.py`.
+        variables: further environment variables of the child.
     """
     environment = dict(os.environ)
     for name in (*rank_variables(environment), *INTERACTIVE, VERDICT):
@@ -65,7 +68,7 @@ def clean_environment(environment: MutableMapping[str, str] = os.environ) -> Non
 
 
 def leave_cluster(environment: MutableMapping[str, str] = os.environ) -> list[str]:
-    """Forget the place that another launcher than ours gave this process among ranks.
+    """Remove the rank variables that a launcher other than ours set for this process.
 
     Returns:
         The variables that were removed.
@@ -111,7 +114,7 @@ def start_with_log(
     variables: Mapping[str, str] | None = None,
     cwd: str | Path | None = None,
 ) -> subprocess.Popen[Any]:
-    """Start a module that writes to a log and reads nothing, in a session of its own.
+    """Start a module in its own session, with a log as its output and no input.
 
     Ctrl-C in the terminal does not reach it.
 
@@ -163,10 +166,10 @@ def run_program(program: str, **options: Any) -> subprocess.CompletedProcess[Any
 
 
 def become_module(module: str, *words: str, keep_memory: bool = False) -> None:
-    """Replace this process by `python -m MODULE WORDS`: signals and exit code are its own."""
+    """Replace this process by `python -m MODULE WORDS`, which then gets its signals."""
     sys.stdout.flush()
     sys.stderr.flush()
-    # It is told where a cluster would have it, and says itself that this does not count.
+    # It gets the cluster's variables and reports itself that it ignores them.
     told = {name: os.environ[name] for name in rank_variables(os.environ)}
     environment = child_environment(keep_memory=keep_memory, **told)
     os.execve(sys.executable, python_module(module, *words), environment)

@@ -1,4 +1,4 @@
-"""Class names of data sets and codecs: whether a label means the same to both.
+"""Class names of data sets and codecs: check that a label means the same to both.
 
 Two names are one class if they are equal but for case, spaces, dashes and underscores, or if both
 are names of one class of a known data set (`plane` is `airplane`, `n01443537` is `goldfish`). Whole
@@ -35,7 +35,7 @@ def canonical_names(dataset: str) -> list[str] | None:
 def labels_of(dataset: str, names: Sequence[str]) -> list[int | None]:
     """Return the label that each name has in a known data set; None for a name that it lacks.
 
-    A number before the name, as in `3_cat`, is passed over. If no name is known, but they are
+    A number before the name, as in `3_cat`, is ignored. If no name is known, but the names are
     numbered from 0 or 1 without a gap, the numbers are the labels in order.
     """
     known = _labels_by_key(dataset)
@@ -48,7 +48,7 @@ def labels_of(dataset: str, names: Sequence[str]) -> list[int | None]:
 
 
 def label_numbers(names: Sequence[str]) -> list[int] | None:
-    """Return labels from 0 if the names differ in a whole number only, without a gap, else None."""
+    """Return labels from 0 if the names differ only in a number, without a gap; else None."""
     found = [_NUMBERED.fullmatch(name) for name in names]
     if not names or None in found or len({match[1] for match in found if match}) > 1:
         return None
@@ -67,15 +67,15 @@ def natural_key(name: str) -> list[tuple[int, int, str]]:
 
 
 def class_key(name: str) -> str:
-    """Return what names of one class have in common: letters and digits, without case."""
+    """Return what spellings of a class have in common: letters and digits, without case."""
     folded = unicodedata.normalize("NFKC", name).casefold()
     return "".join(letter for letter in folded if letter.isalnum()) or name
 
 
 def first_difference(dataset: str, ours: Sequence[str], theirs: Sequence[str]) -> int | None:
-    """Return the first label that means another class in `theirs` than in `ours`; None if none.
+    """Return the first label of different classes in `ours` and `theirs`; None if none.
 
-    `dataset` names the known data set, if it is one, whose names count.
+    `dataset` names the data set, whose official class names are used if it is a known one.
     """
     our_labels, their_labels = labels_of(dataset, ours), labels_of(dataset, theirs)
     for label, (one, other) in enumerate(zip(ours, theirs, strict=True)):
@@ -89,17 +89,19 @@ def first_difference(dataset: str, ours: Sequence[str], theirs: Sequence[str]) -
 def check_classes(where: str, codec: str, manifest: AnyManifest, dataset: DatasetManifest) -> None:
     """Check that a codec's labels mean the classes that the data set's labels mean.
 
-    A codec that was written before codecs named their classes has those of the data set that it
-    was trained on, if that is a known one; else only the number is compared, and a line says so.
+    A codec that was written before codecs named their classes has those of the data set on which it
+    was trained, if that is a known one; otherwise only their number is compared, and a line says
+    so.
 
     Args:
         where: begins the message, such as "link cifar10".
         codec: the codec's name in its catalogue.
         manifest: the codec's.
-        dataset: the data set that it is to answer for.
+        dataset: the data set whose items it will classify.
 
     Raises:
-        ConfigurationError: another number of classes, or a class that differs; the first is named.
+        ConfigurationError: the numbers of classes differ, or a class differs; the first one is
+            named.
     """
     task, theirs = manifest.task, dataset.classes
     if not isinstance(task, OfClasses):
@@ -107,13 +109,13 @@ def check_classes(where: str, codec: str, manifest: AnyManifest, dataset: Datase
     count = task.classes
     if not theirs:
         raise ConfigurationError(
-            f"{where}: codec {codec} tells {count} classes, data set {dataset.name} has images "
+            f"{where}: codec {codec} distinguishes {count} classes, data set "
+            f"{dataset.name} has images "
             "without classes"
         )
     if count != len(theirs):
         raise ConfigurationError(
-            f"{where}: codec {codec} answers {count} classes, "
-            f"data set {dataset.name} has {len(theirs)}"
+            f"{where}: codec {codec} has {count} classes, data set {dataset.name} has {len(theirs)}"
         )
     ours = manifest.classes or canonical_names(manifest.dataset)
     if ours is None or len(ours) != count:
@@ -145,7 +147,7 @@ def _without_number(name: str, known: dict[str, int]) -> int | None:
 
 @cache
 def _labels_by_key(dataset: str) -> dict[str, int]:
-    """Labels by every name that means one class only."""
+    """Return labels by every unambiguous name."""
     labels: dict[str, set[int]] = {}
     for label, names in enumerate(known_classes(dataset) or ()):
         for name in names:

@@ -1,9 +1,9 @@
-"""The arrays that a codec must hold, derived from its architecture, and their check (no torch).
+"""The arrays that a codec must contain, derived from its architecture, and their check (no torch).
 
-Everything that reads weights comes through `check_arrays`: `semcom checkpoints verify`, both
-engines of a transmitter, receivers, training. So one codec is good, or refused, everywhere, and
-no network is built for weights that do not fill it. The probes of `semcom/probe.py` then say
-whether what the networks compute is finite.
+Everything that reads weights calls `check_arrays`: `semcom checkpoints verify`, both
+engines of a transmitter, receivers, training. A codec is therefore accepted or refused everywhere
+alike, and no network is built for weights that do not fit. The probes of `semcom/probe.py` then
+check that the networks' outputs are finite.
 
 Shape legend: D feature width, c reals of a codeword, T classes, C channels.
 """
@@ -40,7 +40,7 @@ MAX_QUOTED = 200  # characters of a name that a file gives
 
 @dataclass(frozen=True)
 class ArraySpec:
-    """One array: `variance` is a weight that is not negative, `count` an int64 that is not."""
+    """One array: a `variance` is a non-negative weight, a `count` a non-negative int64."""
 
     shape: tuple[int, ...]
     kind: Kind = "weight"
@@ -50,9 +50,9 @@ Specs = Iterator[tuple[str, ArraySpec]]
 
 
 def array_specs(architecture: CodecArchitecture, end: End) -> dict[str, ArraySpec]:
-    """Return what an end of a codec holds, by name.
+    """Return the arrays of one end of a codec, by name.
 
-    The names inside of a model of timm are timm's own: they are not in here.
+    The names inside a timm model are timm's own and not included.
     """
     channel = architecture.channel
     if end == "transmitter":
@@ -65,7 +65,7 @@ def parse_arrays(content: bytes) -> Arrays:
     """Return the arrays of a safetensors file.
 
     Raises:
-        CheckpointError: it is none.
+        CheckpointError: it is not valid.
     """
     try:
         arrays: Arrays = parse_safetensors(content)
@@ -83,7 +83,8 @@ def check_content(manifest: Any, end: End, content: bytes) -> None:
     """Check one end's file as a codec of the paper's families has it.
 
     Raises:
-        CheckpointError: it is not safetensors, or not of this architecture; see `check_arrays`.
+        CheckpointError: it is not safetensors, or does not fit this architecture; see
+            `check_arrays`.
     """
     check_arrays(manifest.architecture, end, parse_arrays(content))
 
@@ -92,8 +93,8 @@ def check_arrays(architecture: CodecArchitecture, end: End, arrays: Arrays) -> N
     """Check names, shapes, types and values of one end's arrays.
 
     Raises:
-        CheckpointError: they are not those of this architecture, or no network can use them; one
-            line with the first array that is wrong.
+        CheckpointError: they do not fit this architecture, or no network can use them; one line
+            names the first wrong array.
     """
     specs = array_specs(architecture, end)
     is_timm = isinstance(architecture.encoder, TimmEncoderArchitecture)
@@ -102,15 +103,15 @@ def check_arrays(architecture: CodecArchitecture, end: End, arrays: Arrays) -> N
 
 
 def check_named(specs: dict[str, ArraySpec], arrays: Arrays, *, free: str | None = None) -> None:
-    """Check arrays of any family against what they should be.
+    """Check arrays of any family against their specifications.
 
     Args:
         specs: of each array, by name.
         arrays: of a file.
-        free: how the names of arrays begin that `specs` need not know.
+        free: prefix of names that `specs` need not contain.
 
     Raises:
-        CheckpointError: they are others, or no network can use them.
+        CheckpointError: they differ, or no network can use them.
     """
     for name in specs:
         if name not in arrays:
@@ -119,7 +120,7 @@ def check_named(specs: dict[str, ArraySpec], arrays: Arrays, *, free: str | None
         spec = specs.get(name)
         if spec is None and not (free is not None and name.startswith(free)):
             raise CheckpointError(f"weights '{_line(name)}' belong to no part of this codec")
-        if spec is not None or array.dtype.kind == "f":  # timm has tables of integers, too
+        if spec is not None or array.dtype.kind == "f":  # timm also has tables of integers
             _check_array(name, array, spec or ArraySpec(array.shape, _kind(name)))
 
 
@@ -152,7 +153,7 @@ def _misfit(text: str) -> CheckpointError:
 
 
 def _kind(name: str) -> Kind:
-    """Return what an array of a model of timm is, by torch's names of a batch norm's state."""
+    """Return the kind of an array of a timm model, by torch's names in a batch norm."""
     if name.endswith("num_batches_tracked"):
         return "count"
     return "variance" if name.endswith("running_var") else "weight"
@@ -241,7 +242,7 @@ def _channel_decoder(channel: ChannelCodecArchitecture) -> Specs:
 
 
 def _block(name: str, channel: ChannelCodecArchitecture) -> Specs:
-    """A transformer block of one token."""
+    """Arrays of a transformer block over one token."""
     dim, inner = channel.feature_dim, channel.ffn_dim
     for part, inputs, outputs in (
         ("value", dim, dim), ("output", dim, dim), ("up", dim, inner), ("down", inner, dim),
@@ -267,7 +268,7 @@ def _conv_norm(name: str, inputs: int, outputs: int) -> Specs:
 
 
 def _norm(name: str, width: int) -> Specs:
-    """A batch norm with scale and shift."""
+    """Arrays of a batch norm with scale and shift."""
     yield f"{name}.weight", ArraySpec((width,))
     yield f"{name}.bias", ArraySpec((width,))
     yield from _statistics(name, width)

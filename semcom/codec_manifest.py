@@ -3,8 +3,8 @@
     format 1   codecs of the paper: architecture and weights are the identity
     format 2   codecs of any family: family, task, symbols, architecture and files are the identity
 
-The running system reads only what both formats answer: family, task, symbols, `needs_snr`, `links`,
-`variable_length`, system.
+The running system reads only fields that both formats provide: family, task, symbols, `needs_snr`,
+`links`, `variable_length`, system.
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ from semcom.frame_messages import MAX_SYMBOLS
 from semcom.groups import MAX_MEMBERS
 from semcom.identity import codec_digest, family_codec_digest
 from semcom.names import NAME_PATTERN
+from semcom.snr_rates import SnrRates
 from semcom.tasks.classification import Classification, OfClasses
 from semcom.tasks.ordered_classification import OrderedClassification
 from semcom.tasks.registry import AnyTask
@@ -42,10 +43,11 @@ class WeightFile(BaseModel):
 
 
 class _Manifest(BaseModel):
-    """Fields of both formats; each lists its fields in the order in which they are written.
+    """Fields of both formats, listed in the order in which they are written.
 
-    `classes` are the names of the classes in label order; None where there are none, and in codecs
-    from before they had any. `training` and `results` are record, and no part of the identity.
+    `classes` are the names of the classes in label order; None if there are none, and in codecs of
+    earlier versions. `snr_rates` states how many increments are sent at which SNR; None without a
+    table. It, `training` and `results` are not part of the identity.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -57,9 +59,10 @@ class _Manifest(BaseModel):
         weights: dict[End, WeightFile]
         training: dict[str, Any]
         results: dict[str, Any]
+        snr_rates: SnrRates | None
 
     def as_json(self) -> bytes:
-        """The content of `manifest.json`."""
+        """Return the content of `manifest.json`."""
         left_out = {"classes"} if self.classes is None else set()
         return json.dumps(self.model_dump(mode="json", exclude=left_out), indent=1).encode()
 
@@ -72,7 +75,16 @@ class _Manifest(BaseModel):
         if not all(name.strip() and len(name) <= MAX_CLASS_NAME for name in names):
             raise ValueError(f"classes: names have 1 to {MAX_CLASS_NAME} characters, not all blank")
         if len(set(names)) != count:
-            raise ValueError("classes holds a name twice")
+            raise ValueError("classes contains a name twice")
+
+    def _check_rates(self, task: Task) -> None:
+        if self.snr_rates is None:
+            return
+        lengths = task.lengths if isinstance(task, OrderedClassification) else ()
+        if not lengths:
+            raise ValueError("snr_rates: only of codewords of several lengths")
+        if self.snr_rates.most > len(lengths):
+            raise ValueError(f"snr_rates: more increments than the {len(lengths)} of the codec")
 
     @property
     def _sha256s(self) -> dict[str, str]:
@@ -90,10 +102,12 @@ class CodecManifest(_Manifest):
     weights: dict[End, WeightFile]
     training: dict[str, Any] = {}
     results: dict[str, Any] = {}
+    snr_rates: SnrRates | None = Field(default=None, exclude_if=lambda table: table is None)
 
     @model_validator(mode="after")
     def _names_each_class(self) -> Self:
         self._check_classes(self.architecture.classes)
+        self._check_rates(self.task)
         return self
 
     @property
@@ -103,7 +117,7 @@ class CodecManifest(_Manifest):
 
     @property
     def family(self) -> Family:
-        """Whose code runs it."""
+        """Return the family whose code runs it."""
         return family_of("jscc" if self.architecture.channel.is_direct else "rkd")
 
     @property
@@ -126,25 +140,25 @@ class CodecManifest(_Manifest):
 
     @property
     def needs_snr(self) -> bool:
-        """Return whether codewords depend on the SNR, so that no point shares them."""
+        """Return whether codewords depend on the SNR, so that points cannot share them."""
         return self.architecture.channel.tx_csi
 
     @property
     def links(self) -> int:
-        """Return the number of links that meet in a slot; 1: none meets another."""
+        """Return the number of links that share a slot; 1: a plain link."""
         return 1
 
     @property
     def variable_length(self) -> bool:
-        """Return whether codewords differ in how many of their symbols are sent."""
+        """Return whether the number of symbols sent differs between codewords."""
         return self.architecture.channel.increments is not None
 
 
 class FamilyManifest(_Manifest):
     """Format 2: a codec of any installed family.
 
-    `family_name` names the family that can run it; it never names code. `architecture` is the
-    family's own. `system` is what its curves are called.
+    `family_name` names the family that can run it; it never names code. `architecture` belongs to
+    the family. `system` is the name of its curves.
     """
 
     format: Literal[2] = 2
@@ -156,25 +170,27 @@ class FamilyManifest(_Manifest):
     task: AnyTask
     symbols: int = Field(ge=1, le=MAX_SYMBOLS)
     needs_snr: bool = False
-    links: int = Field(default=1, ge=1, le=MAX_MEMBERS)  # that meet in a slot; 1: a plain link
-    variable_length: bool = False  # codewords differ in how many of their symbols are sent
+    links: int = Field(default=1, ge=1, le=MAX_MEMBERS)  # that share a slot; 1: a plain link
+    variable_length: bool = False  # the number of symbols sent differs between codewords
     architecture: dict[str, Any]
     weights: dict[End, WeightFile]
     training: dict[str, Any] = {}
     results: dict[str, Any] = {}
+    snr_rates: SnrRates | None = Field(default=None, exclude_if=lambda table: table is None)
 
     @model_validator(mode="after")
     def _fits(self) -> Self:
         task = self.task
         self._check_classes(task.classes if isinstance(task, OfClasses) else None)
+        self._check_rates(task)
         if self.variable_length and self.links > 1:
-            raise ValueError("variable_length: codewords that are superposed have one length")
+            raise ValueError("variable_length: superposed codewords must all have one length")
         self.family.architecture.model_validate(self.architecture)
         return self
 
     @property
     def family(self) -> Family:
-        """Whose code runs it.
+        """Return the family whose code runs it.
 
         Raises:
             CheckpointError: it is not installed.
@@ -183,7 +199,7 @@ class FamilyManifest(_Manifest):
 
     @property
     def digest(self) -> str:
-        """SHA-256 over all that decides its answers, hexadecimal."""
+        """SHA-256 over everything that determines its answers, hexadecimal."""
         decides: dict[str, Any] = {
             "family": self.family_name,
             "task": self.task.model_dump(mode="json"),
@@ -198,7 +214,7 @@ class FamilyManifest(_Manifest):
         return family_codec_digest(decides, self._sha256s)
 
     def as_json(self) -> bytes:
-        """The content of `manifest.json`."""
+        """Return the content of `manifest.json`."""
         left_out = {"classes"} if self.classes is None else set()
         if self.links == 1:
             left_out.add("links")

@@ -1,10 +1,10 @@
-"""Bytes that wait in the queues of a socket's connections, and hanging up where they are too many.
+"""Count the bytes in the queues of a socket's connections, and close connections with too many.
 
-The kernel counts what a connection has received and what its other end has acknowledged. What was
-read from it less what was taken waits to be read, also where it is a part of a message that never
-ends; what was sent less what was acknowledged waits to leave. A message of many small parts takes
-far more memory than bytes, so a bound socket looks at the memory of its process too. Without such
-counts, as on systems other than Linux, the bounds in messages remain.
+The kernel counts the bytes that a connection has received and that its other end has acknowledged.
+Received bytes that this process has not yet taken wait to be read, even if they belong to a message
+that never ends; sent bytes that are not acknowledged wait to be delivered. A message of many small
+parts takes far more memory than bytes, so a bound socket also watches the memory of its process.
+Without these counts, as on systems other than Linux, only the bounds in messages apply.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ CHECK_EVERY_S = 0.1
 CHECK_OFTEN_S = 0.01  # while a lot waits
 OFTEN_BYTES = 1 << 20
 LOG_EVERY_S = 10.0
-SETTLE_S = 0.2  # in which the library frees what a connection held
+SETTLE_S = 0.2  # within which the library frees a connection's memory
 AMPLIFICATION = 32  # bytes of memory for a byte on the wire, at most: 64 for an empty part of two
 SHORT_BYTES, SHORT_OVERHEAD, LONG_OVERHEAD = 255, 2, 9  # of a part, in ZMTP
 CURVE_OVERHEAD = 33  # of a part: name, nonce, authenticator and flags
@@ -66,36 +66,37 @@ class Connection:
     put: int = 0
     acknowledged: int = 0
     peer: bytes | None = None
-    ended: bool = False  # hung up, and not gone yet
+    ended: bool = False  # closed here, but still open in the library
 
     @property
     def unread(self) -> int:
-        """Bytes that came and were not taken."""
+        """Bytes received but not yet taken."""
         return 0 if self.ended else self.received - self.taken
 
     @property
     def unsent(self) -> int:
-        """Bytes that were put and have not reached the other end."""
+        """Bytes sent that have not reached the other end."""
         return self.put - self.acknowledged
 
     def update(self, counts: Counts) -> None:
-        """Take the kernel's counts; those of handshakes are not ours."""
+        """Take the kernel's counts, without the bytes of handshakes."""
         self.received, self.acknowledged = counts.received, counts.acknowledged
         self.taken = min(self.taken, self.received)
         self.put = max(self.put, self.acknowledged)
 
 
 def _ends(line: socket.socket) -> Remote:
-    """Both ends of a connection: dialled again, it has another port at this end."""
+    """Return both ends of a connection; after a reconnect, its port at this end differs."""
     return (*line.getpeername(), *line.getsockname())
 
 
 @contextlib.contextmanager
 def _same(fd: int) -> Iterator[socket.socket]:
-    """Give the socket of a descriptor, which stays its owner's.
+    """Yield the socket of a descriptor without taking ownership.
 
-    It is looked at by another descriptor, so that it cannot become another connection meanwhile;
-    where the process has none left, connections must all the more be counted and closed.
+    A duplicate descriptor is used, so that the number cannot refer to another connection meanwhile.
+    If the process has no descriptor left, the original is used, because connections must still be
+    counted and closed.
     """
     try:
         own = os.dup(fd)
@@ -113,12 +114,13 @@ def _same(fd: int) -> Iterator[socket.socket]:
 
 
 def tcp_counts(fd: int) -> Counts | None:
-    """The counts of a connection; None where there is none, or none that are counted."""
+    """Return the counts of a connection; None if it does not exist or is not counted."""
     try:
         with _same(fd) as same:
             remote = _ends(same)
             info = same.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, 256)
-            # First what came, then what of it is still the kernel's: what is here is never less.
+            # First the bytes received, then those still in the kernel, so the difference is never
+            # too small.
             here = WAITING.unpack(fcntl.ioctl(same, termios.FIONREAD, bytes(WAITING.size)))[0]
     except OSError:
         return None
@@ -129,7 +131,7 @@ def tcp_counts(fd: int) -> Counts | None:
 
 
 def resident_bytes() -> int:
-    """Memory that this process holds; 0 where the system does not tell."""
+    """Return the resident memory of this process; 0 if the system does not report it."""
     try:
         return int(STATM.read_text().split()[1]) * PAGE_BYTES
     except (OSError, ValueError, IndexError):
@@ -137,10 +139,10 @@ def resident_bytes() -> int:
 
 
 def hang_up(fd: int, remote: Remote) -> None:
-    """End the connection with `remote` where `fd` is still that; its number may be another's.
+    """Close the connection with `remote` if `fd` still refers to it.
 
-    It is dissolved, with a reset: after a mere shutdown the library would continue to read from a
-    peer that continues to send.
+    It is reset: after a mere shutdown, the library would continue to read from a peer that
+    continues to send.
     """
     try:
         with _same(fd) as same:
@@ -153,7 +155,7 @@ def hang_up(fd: int, remote: Remote) -> None:
 
 
 def give_back_memory() -> None:
-    """Return to the system what the allocator keeps of freed memory, where it can."""
+    """Return freed memory that the allocator keeps to the system, where possible."""
     trim = getattr(ctypes.CDLL(None), "malloc_trim", None)
     if trim is not None:
         trim(0)
@@ -187,11 +189,12 @@ class Connections:
         self._name = name
         self._bounds = bounds
         self._extra = CURVE_OVERHEAD if keyed else 0
+        self._longest_short = SHORT_BYTES - self._extra
         self._memory = kernel.memory if bound else None
         self._trim = kernel.trim
-        self._quiet_memory = 0  # when hardly anything waited here
-        self._trim_due = False  # something waited since
-        self._settled_s = -math.inf  # until then memory of those hung up on comes back
+        self._quiet_memory = 0  # when hardly anything was waiting
+        self._trim_due = False  # whether anything has waited since then
+        self._settled_s = -math.inf  # until then, memory of closed connections is being released
         self._read = kernel.read
         self._end = kernel.end
         self._open: dict[int, Connection] = {}
@@ -204,7 +207,7 @@ class Connections:
         return len(self._open)
 
     def opened(self, fd: int, *, peer: bytes | None = None) -> Connection | None:
-        """A connection stands; None where its bytes are not counted."""
+        """Note a new connection; its counts are None if its bytes are not counted."""
         counts = self._read(fd)
         if counts is None:
             return None
@@ -219,16 +222,15 @@ class Connections:
         return known
 
     def on_wire(self, parts: Sequence[bytes]) -> int:
-        """Return how many bytes a message is on the wire."""
-        total, extra = 0, self._extra
-        for size in map(len, parts):
-            total += size + SHORT_OVERHEAD
-            if size + extra > SHORT_BYTES:
-                total += LONG_OVERHEAD - SHORT_OVERHEAD
-        return total + extra * len(parts)
+        """Return the number of bytes of a message on the wire."""
+        total, longest_short = (self._extra + SHORT_OVERHEAD) * len(parts), self._longest_short
+        for part in parts:
+            size = len(part)
+            total += size if size <= longest_short else size + LONG_OVERHEAD - SHORT_OVERHEAD
+        return total
 
     def took(self, peer: bytes, parts: Sequence[bytes]) -> bool:
-        """A message of a peer was read; False where its connection is not known."""
+        """Note that a peer's message was read; return False if its connection is unknown."""
         connection = self._of.get(peer)
         if connection is None:
             return False
@@ -236,7 +238,7 @@ class Connections:
         return True
 
     def took_too_many(self, peer: bytes, part: bytes, *, hang_up: bool) -> None:
-        """A part was read that is one too many for its message."""
+        """Note that a part beyond the number that a message may have was read."""
         connection = self._of.get(peer)
         if connection is not None:
             connection.taken += self.on_wire((part,))
@@ -244,7 +246,7 @@ class Connections:
                 self._hang_up(connection, "a message of very many parts", time.monotonic())
 
     def room_for(self, peer: bytes, size: int) -> bool:
-        """Return whether a message of so many bytes on the wire may wait to leave to a peer."""
+        """Return whether a message with this many bytes may be queued for a peer."""
         connection = self._of.get(peer)
         if connection is None:
             return True
@@ -252,7 +254,7 @@ class Connections:
             return True
         counts = self._read(connection.fd)
         if counts is None or counts.remote != connection.remote:
-            return True  # it is gone; the socket will say so
+            return True  # it is closed; the socket will report that
         self._unsent -= connection.unsent
         connection.update(counts)
         self._unsent += connection.unsent
@@ -261,14 +263,14 @@ class Connections:
         return self._fits(connection, size)
 
     def put(self, peer: bytes, size: int) -> None:
-        """A message of so many bytes on the wire waits to leave to a peer."""
+        """Note that a message with this many bytes is queued for a peer."""
         connection = self._of.get(peer)
         if connection is not None:
             connection.put += size
             self._unsent += size
 
     def check(self, now_s: float) -> float:
-        """Hang up on who has too much waiting here; seconds until it must be asked again."""
+        """Close connections with too much waiting; return the seconds until the next check."""
         if now_s >= self._next_check_s:
             self._refresh()
             self._hang_up_on_greedy(now_s)
@@ -303,7 +305,7 @@ class Connections:
         by_size = sorted(self._open.values(), key=lambda each: each.unread, reverse=True)
         total = sum(each.unread for each in by_size)
         excess = self._excess_memory(total, now_s)
-        while by_size and excess > 0.0:  # of many, each of which may hold little
+        while by_size and excess > 0.0:  # of many connections, each of which may hold little
             largest = by_size.pop(0)
             excess -= largest.unread
             total -= largest.unread
@@ -315,7 +317,8 @@ class Connections:
             total -= each.unread
             self._hang_up(each, f"{each.unread} bytes wait to be read", now_s)
         there = [each for each in self._open.values() if not each.ended]
-        # Who has said nothing yet goes first, the oldest of them; else who came last.
+        # Connections that have sent nothing are closed first, the oldest of them; otherwise the
+        # newest.
         order = [each for each in there if not each.taken] + [e for e in there[::-1] if e.taken]
         for each in order[: max(0, len(there) - MAX_CONNECTIONS)]:
             self._hang_up(each, "too many connections", now_s)
@@ -323,10 +326,10 @@ class Connections:
     def _excess_memory(self, waiting: int, now_s: float) -> float:
         """Return how many waiting bytes must be dropped to keep memory within its bound.
 
-        Memory is taken to be spread as the bytes are; half of what is allowed may stay. What the
-        process takes anyway is what it had when hardly anything waited. That is measured only
-        once closed connections have released theirs: else who dials again
-        and again would raise it each time.
+        Memory is assumed to be distributed like the bytes; half of the allowed amount may stay. The
+        baseline is the memory that the process had when hardly anything was waiting. It is measured
+        only after closed connections have released their memory; otherwise a peer that keeps
+        reconnecting would raise it each time.
         """
         if self._memory is None or now_s < self._settled_s:
             return 0.0

@@ -1,8 +1,8 @@
-"""The construction of a codec's networks in words and formulas, as its manifest tells it by part.
+"""Construction of a codec's networks, in words and formulas, as its manifest states it by part.
 
-With these texts, the architecture and the arrays of both files a codec can be computed without this
-project; a test does so with numpy alone (tests/semcom/plain_codec.py). They are record, and no part
-of a codec's identity.
+With these texts, the architecture and the arrays of both files, a codec can be computed without
+this project; a test does so with numpy alone (tests/semcom/plain_codec.py). They are for
+information and not part of a codec's identity.
 """
 
 from __future__ import annotations

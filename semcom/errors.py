@@ -1,21 +1,21 @@
-"""The exception tree, and the exit code each branch ends a command with.
+"""The exception tree, and the exit code with which each branch ends a command.
 
 SemcomError (70)
 ├── ConfigurationError (2)      a scenario, setting or argument is wrong or missing
 ├── PortInUseError (3)          an address cannot be bound
 ├── AuthenticationError (4)     a peer or key was refused
-├── ProtocolError (5)           bytes that are not a message, or a message out of place
+├── ProtocolError (5)           bytes that are not a message, or a message in the wrong place
 ├── CheckpointError (6)         a codec that cannot be trusted or does not fit
-├── StorageError (7)            the disk refused
-├── AccountingError (8)         images missing, duplicated, or answered in two ways
-├── ReportError (9)             a report cannot be drawn; the results are as they were
+├── StorageError (7)            the disk is full or cannot be written
+├── AccountingError (8)         items missing, duplicated, or with two different answers
+├── ReportError (9)             a report cannot be drawn; the results are unchanged
 └── ProcessFailedError          another process failed or refused: with its exit code
 """
 
 from __future__ import annotations
 
 EXIT_OK = 0
-INTERRUPTED = 130  # by Ctrl-C, as a shell counts a process that SIGINT ended
+INTERRUPTED = 130  # after Ctrl-C, as a shell reports a process that SIGINT ended
 TERMINATED = 143  # by SIGTERM
 
 
@@ -44,7 +44,7 @@ class AuthenticationError(SemcomError):
 
 
 class ProtocolError(SemcomError):
-    """A message that violates the protocol.
+    """A message violates the protocol.
 
     `reason` comes from the closed set of `semcom.messages.RefusalReason`.
     """
@@ -55,7 +55,7 @@ class ProtocolError(SemcomError):
         super().__init__(f"{reason}: {detail}")
         self.reason = reason
         self.detail = detail
-        self.key = key  # the frame it is about, where that could be read
+        self.key = key  # the frame it refers to, if that could be read
 
 
 class CheckpointError(SemcomError):
@@ -71,7 +71,7 @@ class StorageError(SemcomError):
 
 
 class AccountingError(SemcomError):
-    """Images are missing, duplicated or have two different answers."""
+    """Items are missing, duplicated or have two different answers."""
 
     exit_code = 8
 
@@ -83,15 +83,15 @@ class ReportError(SemcomError):
 
 
 class ProcessFailedError(SemcomError):
-    """Another process failed, or refused what was asked of it; keeps its exit code."""
+    """Another process failed or refused a request; keeps its exit code."""
 
     def __init__(self, text: str, exit_code: int) -> None:
         super().__init__(text)
-        # A process that a signal ended has no code of its own.
+        # A process that was ended by a signal has no exit code.
         self.exit_code = exit_code if exit_code > 0 else SemcomError.exit_code
 
 
 def one_line(text: str, most: int = 200) -> str:
-    """Return a text of other origin as one printable line of at most `most` characters."""
+    """Return text from elsewhere as one printable line of at most `most` characters."""
     line = "".join(letter if letter.isprintable() else "?" for letter in text[:most])
     return line + "..." * (len(text) > most)

@@ -4,7 +4,7 @@
     its stdout   -> orchestrator            of each job: Evaluator, EncodedImages,
                                             EvaluatedPoint ..., Finished or EvaluationError
 
-The job holds nothing but points that are missing, so it is also how an evaluation resumes.
+A job contains only missing points, so an evaluation resumes in the same way.
 """
 
 from __future__ import annotations
@@ -33,20 +33,21 @@ class Line(BaseModel):
 
 
 class EvaluationPoint(Line):
-    """A point under the number that its plan gives it."""
+    """A point with its number in the plan."""
 
     point: int = Field(ge=0)
     spec: PointSpec
 
 
 class EvaluationTask(Line):
-    """A unit of work: frames of one link with one of its codecs, over all points that are missing.
+    """A unit of work: frames of one link with one of its codecs, at all missing points.
 
-    It names data set and codec by their digests and everything else in full, so any process that
-    finds these can compute it. Where its frames meet those of others, `group` says with whom; then
-    the task is all of theirs, `link` is the first of them, and every point is answered once for
-    each. Its frames are `first` to `stop` - 1 of those that `images` images come to. `turn` counts
-    how often all of them were sent before, as in a stream: each turn has draws of its own.
+    It names data set and codec by their digests and states everything else in full, so any process
+    that finds these two can compute it. If its frames meet those of other links, `group` names
+    them; the task then covers all of these links, `link` is the first one, and every point is
+    answered once per link. Its frames are `first` to `stop` - 1 of those that `images` items form.
+    `turn` counts how often all of them were sent before, as in a stream: each turn has its own
+    draws.
     """
 
     link: Name
@@ -63,11 +64,11 @@ class EvaluationTask(Line):
 
 
 class Inspection(Line):
-    """Keep single items of a link that all tasks of the job are about.
+    """Request for single items of the link to which all tasks of the job refer.
 
     Each task leaves a file FIRST-POINT.npz for each point; FIRST is the number of its first item.
-    `items` count from the first image that the link sends. `detail` says how much is kept: the sums
-    of each item's score alone, its symbols and outputs too, or also its features.
+    `items` count from the first item that the link sends. `detail` says how much is kept: only the
+    sums of each item's score, its symbols and outputs as well, or also its features.
     """
 
     link: Name
@@ -77,19 +78,19 @@ class Inspection(Line):
 
 
 class EvaluationJob(Line):
-    """Tasks, and what the arithmetic depends on: the size of frames, threads, engines."""
+    """Tasks, and the settings on which rounding depends: size of frames, threads, engines."""
 
     frame_images: int = Field(ge=1)
     encoder_threads: int = Field(ge=1)
     decoder_threads: int = Field(ge=1)
     engine: Engine = "torch"
     receiver_engine: Engine = "torch"
-    answers_dir: Path | None = None  # where each answer is kept as a file
-    inspection: Inspection | None = None  # which items are looked at
+    answers_dir: Path | None = None  # folder in which each answer is kept as a file
+    inspection: Inspection | None = None  # items that are inspected
     tasks: list[EvaluationTask] = Field(min_length=1)
 
     def images_of(self, task: EvaluationTask) -> range:
-        """Return which of the images of its link a task is about."""
+        """Return which items of its link a task covers."""
         end = min(task.stop * self.frame_images, task.images)
         return range(task.first * self.frame_images, end)
 
@@ -102,7 +103,7 @@ class Evaluator(Line):
 
 
 class EncodedImages(Line):
-    """Progress: so many images of a task have been encoded."""
+    """Progress: the number of images of a task that have been encoded."""
 
     event: Literal["encoded"] = "encoded"
     task: int = Field(ge=0)
@@ -110,14 +111,14 @@ class EncodedImages(Line):
 
 
 class EvaluatedFrame(Line):
-    """A frame's score, and what its task keeps of the answer."""
+    """A frame's score, and the part of the answer that its task keeps."""
 
     score: dict[str, int]
     answer: bytes
 
 
 class EvaluatedPoint(Line):
-    """All answers to a link of a task at one point: its frames from the task's first one on."""
+    """All answers to a task's link at one point: its frames from the task's first one on."""
 
     event: Literal["point"] = "point"
     task: int = Field(ge=0)
@@ -127,7 +128,7 @@ class EvaluatedPoint(Line):
 
 
 class Finished(Line):
-    """All of a job has been answered; the last line of it."""
+    """Everything in a job has been answered; its last line."""
 
     event: Literal["finished"] = "finished"
 
@@ -147,9 +148,9 @@ _LINE: TypeAdapter[EvaluationLine] = TypeAdapter(
 
 
 def parse_line(line: bytes) -> EvaluationLine:
-    """One line of an evaluating process.
+    """Parse one line of an evaluating process.
 
     Raises:
-        ValueError: it is none.
+        ValueError: it is not valid.
     """
     return _LINE.validate_json(line)

@@ -1,7 +1,7 @@
-"""Which extra of the project brings which package, and what is said where one is missing.
+"""The packages of each extra, and the message if one is missing.
 
-A process imports its room inside `imports_for`: a package that is not installed is then one line
-and exit code 2, before anything else happens. Only the standard library is needed for that.
+A process imports its room inside `imports_for`, so a missing package ends it with one line and exit
+code 2 before anything else happens. This needs only the standard library.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from contextlib import contextmanager
 
 from semcom.errors import INTERRUPTED, ConfigurationError
 
-# As pyproject.toml has them, by the names that pip knows; a test compares.
+# As in pyproject.toml, by pip's names; a test compares them.
 BASE = (
     "msgpack",
     "msgspec",
@@ -36,11 +36,13 @@ EXTRAS: dict[str, tuple[str, ...]] = {
     "orchestrator": ORCHESTRATOR,
     "training": (*ORCHESTRATOR, "tensorboard", "timm", "torch", "torchvision"),
     "sionna": ("sionna-no-rt",),
+    "digital": ("pillow", "safetensors", "sionna-no-rt", "torch"),
     "ray": ("ray",),
     "sigmf": ("sigmf",),
+    "similarity": ("tokenizers",),
 }
-APART = ("ray", "sigmf", "sionna")  # extras that `all` does not bring
-# What some trainings need and others do not: whoever imports it says so.
+APART = ("digital", "ray", "sigmf", "similarity", "sionna")  # extras that `all` does not include
+# Needed by some trainings only; the importing code names it.
 LATE = ("tensorboard", "timm", "torchvision")
 IMPORTED_AS = {
     "pillow": "PIL",
@@ -55,10 +57,10 @@ KNOWN = {IMPORTED_AS.get(name, name) for names in (BASE, *EXTRAS.values()) for n
 
 
 def require(what: str, *extras: str) -> None:
-    """Check that the packages of an extra are installed; of several extras, those of all of them.
+    """Check that the packages of one or several extras are installed.
 
     Raises:
-        ConfigurationError: they are not; it says what is missing and what to install.
+        ConfigurationError: they are not; the message says what is missing and what to install.
     """
     common = set[str].intersection(*(set(EXTRAS[extra]) for extra in extras)) if extras else set()
     wanted = [*BASE, *sorted(common - set(LATE))]
@@ -69,7 +71,7 @@ def require(what: str, *extras: str) -> None:
 
 @contextmanager
 def needed_by(what: str, *extras: str, otherwise: str = "") -> Iterator[None]:
-    """Import packages of an extra in this block; `otherwise` is what to do instead of installing.
+    """Import packages of an extra in this block; `otherwise` names an alternative to installing.
 
     Raises:
         ConfigurationError: one of them is not installed, or cannot be imported.
@@ -83,18 +85,18 @@ def needed_by(what: str, *extras: str, otherwise: str = "") -> Iterator[None]:
         remedy = _install(extras) + (f", or {otherwise}" if otherwise else "")
         if root and isinstance(error, ModuleNotFoundError):
             text = f"{what} needs {INSTALLED_AS.get(root, root)}: {remedy}"
-        else:  # it is there, but broken or too old
+        else:  # it is installed, but broken or too old
             text = f"{what} cannot import what it needs ({' '.join(str(error).split())}): {remedy}"
         raise ConfigurationError(text) from error
 
 
 @contextmanager
 def imports_for(what: str, *extras: str, json_line: bool = False) -> Iterator[None]:
-    """Import a process in this block; what is missing ends it with one line and exit code 2.
+    """Import a process in this block; a missing package ends it with one line and exit code 2.
 
-    So does Ctrl-C meanwhile, with exit code 130.
+    Ctrl-C ends it with exit code 130.
 
-    The line is a log line of JSON where all that the process says is.
+    The line is a JSON log line if the process logs in JSON.
     """
     try:
         require(what, *extras)
@@ -124,7 +126,7 @@ def _install(extras: tuple[str, ...]) -> str:
 
 
 def _json_line(what: str, error: ConfigurationError) -> str:
-    """As `semcom.telemetry` writes them, which may be what cannot be imported."""
+    """Format a line as `semcom.telemetry` does, which may be what cannot be imported."""
     return json.dumps(
         {
             "time": time.strftime("%Y-%m-%dT%H:%M:%S.000Z", time.gmtime()),

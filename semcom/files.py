@@ -1,4 +1,4 @@
-"""Files that are whole or absent, and files that are read without waiting and within bounds."""
+"""Write files that are complete or absent, and read files without waiting and within bounds."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from typing import BinaryIO
 from semcom.errors import StorageError
 
 READ_PIECE_BYTES = 1 << 20
-# A device or FIFO must not make us wait, nor become our terminal, nor be handed to a child.
+# A device or FIFO must not block, become the terminal, or be inherited by a child.
 OPEN_FLAGS = os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC
 WRITE_FLAGS = os.O_WRONLY | os.O_CREAT | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC
 KINDS = (
@@ -25,17 +25,17 @@ KINDS = (
     (stat.S_ISCHR, "a device"),
     (stat.S_ISBLK, "a device"),
 )
-MAX_NAME_BYTES = 200  # of a temporary file's, without what makes it unique; 255 is the most
+MAX_NAME_BYTES = 200  # length of a temporary file's name without its unique part; the limit is 255
 
 
 def write_atomically(path: Path, content: bytes) -> None:
-    """Write a file so that it is either the old one or the whole new one, also after a crash.
+    """Write a file so that it is either the old or the complete new one, even after a crash.
 
-    Of several writers of one file the last one to finish wins; each has a temporary file of its
-    own, which is gone in the end.
+    Of several writers of one file, the last to finish wins; each has its own temporary
+    file, which is removed in the end.
 
     Raises:
-        OSError: the disk refuses; the old file stays.
+        OSError: the disk cannot be written; the old file stays.
     """
     stem = os.fsdecode(os.fsencode(path.name)[:MAX_NAME_BYTES])
     temporary = path.with_name(f".{stem}.{os.getpid()}.{secrets.token_hex(8)}")
@@ -52,19 +52,19 @@ def write_atomically(path: Path, content: bytes) -> None:
 def open_regular(path: Path) -> int:
     """Open a file for reading and return its descriptor; only a regular file is opened.
 
-    A FIFO, a socket, a device or a folder is refused at once: none is waited for, and no
-    device is touched. A symbolic link is followed.
+    A FIFO, a socket, a device or a folder is refused at once, without waiting and without touching
+    a device. A symbolic link is followed.
 
     Raises:
-        OSError: missing, not readable, or not a regular file; `strerror` says it in words.
+        OSError: it is missing, not readable, or not a regular file; `strerror` says which.
     """
     try:
-        _check_regular(path.stat(), path)  # before it is opened: that may move a device
+        _check_regular(path.stat(), path)  # before opening, which may trigger a device
         descriptor = os.open(path, OPEN_FLAGS)
     except ValueError as error:  # a zero byte in the name
-        raise OSError(errno.EINVAL, "its name holds a zero byte", str(path)) from error
+        raise OSError(errno.EINVAL, "its name contains a zero byte", str(path)) from error
     try:
-        _check_regular(os.fstat(descriptor), path)  # what was there may have been replaced
+        _check_regular(os.fstat(descriptor), path)  # the file may have been replaced
     except OSError:
         os.close(descriptor)
         raise
@@ -72,13 +72,13 @@ def open_regular(path: Path) -> int:
 
 
 def open_to_write(path: Path, *, append: bool = True) -> BinaryIO:
-    """Open a log to be written, made if absent; only a regular file at that very place is.
+    """Open a log for writing, created if absent; only a regular file at that path is accepted.
 
-    Nothing else is waited for or written: no FIFO, device or folder, and no file elsewhere that a
-    symbolic link leads to.
+    A FIFO, a device or a folder is neither waited for nor written, nor is a file elsewhere to which
+    a symbolic link points.
 
     Raises:
-        OSError: it cannot be written, or is no regular file; `strerror` says it in words.
+        OSError: it cannot be written, or is not a regular file; `strerror` says which.
     """
     with suppress(FileNotFoundError):
         _check_regular(path.lstat(), path)
@@ -99,11 +99,11 @@ def read_file(
 ) -> bytes:
     """Return the content of a regular file of at most `max_bytes`.
 
-    Never holds more than `max_bytes` and one piece, whatever the file claims or becomes while
-    it is read. `check` is told what was opened and may raise before anything is read.
+    Never reads more than `max_bytes` and one block, whatever size the file states or reaches
+    meanwhile. `check` gets the open file and may raise before anything is read.
 
     Raises:
-        OSError: as `open_regular`, or the file is larger; `strerror` says it in words.
+        OSError: as for `open_regular`, or the file is larger; `strerror` says which.
     """
     pieces: list[bytes] = []
     room = max_bytes + 1
@@ -122,11 +122,10 @@ def read_file(
 
 
 def read_end(path: Path, *, max_bytes: int) -> bytes:
-    """Return the last bytes of a regular file, `max_bytes` at most: of a log, however long.
+    """Return the last bytes of a regular file, at most `max_bytes`, such as the end of a log.
 
     Raises:
-        OSError: as `open_regular`.
-    """
+        OSError: as for `open_regular`."""
     with os.fdopen(open_regular(path), "rb") as file:
         file.seek(max(0, file.seek(0, os.SEEK_END) - max_bytes))
         return file.read(max_bytes)
@@ -136,7 +135,7 @@ def read_text(path: Path, *, max_bytes: int) -> str:
     """Return the text, in UTF-8, of a regular file of at most `max_bytes`.
 
     Raises:
-        OSError: as `read_file`, or the file is not UTF-8; `strerror` says it in words.
+        OSError: as for `read_file`, or the file is not UTF-8; `strerror` says which.
     """
     content = read_file(path, max_bytes=max_bytes)
     try:
@@ -154,10 +153,10 @@ def _check_regular(state: os.stat_result, path: Path) -> None:
 
 
 def is_there(path: Path) -> bool:
-    """Return whether a file or folder is there.
+    """Return whether a file or folder exists.
 
     Raises:
-        StorageError: that cannot be told, as in a folder that may not be searched.
+        StorageError: this cannot be determined, as in a folder without search permission.
     """
     try:
         return path.exists()
@@ -166,9 +165,9 @@ def is_there(path: Path) -> bool:
 
 
 def may_write(path: Path) -> bool:
-    """Return whether this process may write a file, or make files in a folder, that is there.
+    """Return whether this process may write an existing file, or create files in a folder.
 
-    A file system that is mounted to be read counts too.
+    A read-only file system counts as not writable.
     """
     wanted = os.W_OK | os.X_OK if path.is_dir() else os.W_OK
     return os.access(path, wanted, effective_ids=os.access in os.supports_effective_ids)

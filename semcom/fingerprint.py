@@ -1,10 +1,10 @@
-"""The fingerprint of the arithmetic: what decides the rounding of a process, and its host.
+"""The fingerprint of a process: what determines its rounding, and its host.
 
 Two hosts that run the same networks may round differently: another instruction set, another
-library, another accelerator. Logits then differ in their last bits, and an image on the border of
-two classes may be answered differently. So a process that computes answers states how: the names of
-what computes, and `rounding`, digests over the results of known operations. Hosts with equal
-fingerprints round alike as far as those operations tell.
+library, another accelerator. Logits then differ in their last bits, and an image at the boundary
+between two classes may get a different answer. A process that computes answers therefore states the
+names and versions of what computes, and `rounding`, digests over the results of known operations.
+Hosts with equal fingerprints round alike as far as those operations show.
 """
 
 from __future__ import annotations
@@ -30,12 +30,12 @@ SHOWN_DIGEST = 12  # letters of a digest in a message
 
 
 class Fingerprint(BaseModel):
-    """Rounding of a process. Format 1: these fields, all of which the digest covers.
+    """Rounding of a process. Format 1: these fields, all covered by the digest.
 
     Attributes:
         format: of this record.
-        machine: the processor's architecture, as `x86_64`.
-        device: `cpu`, or the accelerator by its name.
+        machine: the processor's architecture, such as `x86_64`.
+        device: `cpu`, or the name of the accelerator.
         kernels: the instruction set in use, by engine.
         threads: of the networks, by role.
         versions: of the libraries that compute.
@@ -64,10 +64,10 @@ class Origin(BaseModel):
     Attributes:
         format: of this record.
         host: its name in the network.
-        processor: its name as the system tells it; it decides nothing by itself.
-        part: which part of an evaluation it was to compute, as `3/10`; None where all of it.
-        process: role and name of a process of a sweep, as `receiver receiver-1`; None of others,
-            which are stored without it.
+        processor: its name as the system reports it; not compared.
+        part: the part of an evaluation that it computed, such as `3/10`; None for all of it.
+        process: role and name of a process of a sweep, such as `receiver receiver-1`; None for
+            others, which are stored without it.
         fingerprint: how it rounds.
     """
 
@@ -82,13 +82,13 @@ class Origin(BaseModel):
 
     @property
     def words(self) -> str:
-        """Return who it was in a few words."""
+        """Return a short description."""
         part = "" if self.part is None else f"part {self.part}, "
         process = "" if self.process is None else f"{self.process} on "
         return one_line(f"{part}{process}host {self.host}", MAX_TEXT)
 
     def stored(self) -> str:
-        """Return it as a ledger keeps it."""
+        """Return it in the form that a ledger stores."""
         return self.model_dump_json(exclude={"process"} if self.process is None else None)
 
 
@@ -99,10 +99,10 @@ class EngineRounding:
     Attributes:
         engine: its name.
         version: of its library.
-        kernels: the instruction set that it uses, as far as it tells.
+        kernels: the instruction set that it uses, as far as it reports one.
         rounding: SHA-256 over the results of known operations, hexadecimal.
-        threads: that it computes with.
-        device: that it computes on.
+        threads: number of threads.
+        device: device on which it computes.
     """
 
     engine: str
@@ -114,7 +114,7 @@ class EngineRounding:
 
 
 def own_origin(computing: Mapping[str, EngineRounding], *, process: str | None = None) -> Origin:
-    """Return who this process is, and how it rounds; `computing` is what computes, by role."""
+    """Return the host and rounding of this process; `computing` has the engines by role."""
     engines = sorted({(each.engine, each.threads): each for each in computing.values()}.items())
     devices = {each.device for each in computing.values()}
     return Origin(
@@ -136,7 +136,7 @@ def own_origin(computing: Mapping[str, EngineRounding], *, process: str | None =
 
 
 def differences(one: Fingerprint, other: Fingerprint) -> str:
-    """Return in a few words what differs from `other` in `one`; nothing where they are equal."""
+    """Return a short description of how `one` differs from `other`; empty if they are equal."""
     found: list[str] = []
     for name in ("machine", "device"):
         here, there = getattr(one, name), getattr(other, name)

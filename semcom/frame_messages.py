@@ -1,7 +1,7 @@
-"""The messages of a frame's way. They are many, so they are read and written by msgspec.
+"""The messages of a frame's path. They are frequent, so msgspec reads and writes them.
 
-Fields are checked where a message is read from bytes; who makes one is trusted. What is read and
-written is the same as by `semcom.messages`, whose other messages are pydantic's.
+Fields are checked when a message is read from bytes; code that creates one is trusted. The format
+is that of `semcom.messages`, whose other messages use pydantic.
 """
 
 from __future__ import annotations
@@ -37,15 +37,15 @@ SeedNumber = Annotated[int, Meta(ge=0, le=2**63 - 1)]
 
 
 def _sent(default: Any) -> Any:
-    """Return a field that is sent even with its default, where `omit_defaults` leaves others out.
+    """Return a field that is sent even with its default, despite `omit_defaults`.
 
-    A default that is made for each message is not compared.
+    A default from a factory is not compared, so it is always sent.
     """
     return msgspec.field(default_factory=lambda: default)
 
 
 class FrameKey(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """Name of a frame on its whole way."""
+    """Name of a frame on its entire path."""
 
     run: NameText
     point: FrameIndex
@@ -62,7 +62,7 @@ class FrameKey(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
 
     @classmethod
     def __get_pydantic_core_schema__(cls, source: Any, handler: Any) -> core_schema.CoreSchema:
-        """Let messages that are pydantic's hold one."""
+        """Allow pydantic messages to contain a key."""
         del source, handler
         return core_schema.no_info_plain_validator_function(
             _as_key,
@@ -71,7 +71,7 @@ class FrameKey(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
 
 
 class FrameMessage(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """Base of the messages of a frame's way."""
+    """Base of the messages of a frame's path."""
 
     TYPE: ClassVar[int]
 
@@ -83,8 +83,8 @@ class SymbolFrame(
 ):
     """Codewords of one frame. Payload: complex64 (images, symbols).
 
-    `used`, a u16 per codeword, says how many of its symbols are sent; empty: all of all. Then it is
-    left out, so such frames are as they were before there was the field.
+    `used`, a u16 per codeword, says how many of its symbols are sent; empty: all symbols of all
+    codewords. It is then omitted, so such frames are as in earlier versions.
     """
 
     TYPE: ClassVar[int] = 10
@@ -101,10 +101,11 @@ class ReceivedFrame(
     """A frame after the channel. Payload: complex64 (images, csi_columns + symbols).
 
     The first columns hold the channel state of each codeword: one gain, one per symbol, or others.
-    Where frames of several links were superposed, `links` names them all, that of `key` first; each
-    is answered by a TaskResult of its own, and the channel state is a gain of each link in turn.
-    `first_image` and `seed` key what a receiver draws; `snr_measured_db` is the power of the faded
-    symbols over that of the noise.
+    If frames of several links were superposed, `links` names all of them, that of `key` first; each
+    gets its own TaskResult, and the channel state has one gain per link, in that order. `absent`
+    names links whose frames did not arrive in time: they sent nothing and, if superposed, get no
+    answer; `key` is then that of the first link present. `first_image` and `seed` key what a
+    receiver draws; `snr_measured_db` is the power of the faded symbols over that of the noise.
     """
 
     TYPE: ClassVar[int] = 11
@@ -120,11 +121,20 @@ class ReceivedFrame(
     first_image: FrameIndex = _sent(0)
     seed: SeedNumber = _sent(0)
     used: UsedBytes = b""
+    absent: LinkNames = []
+
+    @property
+    def answered_links(self) -> list[str]:
+        """Links that get an answer: that of the key, or the superposed ones that are present."""
+        return [link for link in self.links if link not in self.absent] or [self.key.link]
 
 
-class TaskResult(FrameMessage, frozen=True, forbid_unknown_fields=True, kw_only=True):
+class TaskResult(
+    FrameMessage, frozen=True, forbid_unknown_fields=True, kw_only=True, omit_defaults=True
+):
     """The receiver's answer and the frame's acknowledgement.
 
+    `absent` is copied from the ReceivedFrame: links that did not meet this frame.
     Payload: the answers as bytes, in the form that the codec's task states.
     """
 
@@ -133,7 +143,8 @@ class TaskResult(FrameMessage, frozen=True, forbid_unknown_fields=True, kw_only=
     channel_ms: Ms
     batch_wait_ms: Ms
     decode_ms: Ms
-    snr_measured_db: FoundDb = None
+    snr_measured_db: FoundDb = _sent(None)
+    absent: LinkNames = []
 
 
 write_header = msgspec.msgpack.Encoder().encode
@@ -143,10 +154,10 @@ _READERS: dict[type[FrameMessage], msgspec.msgpack.Decoder[Any]] = {
 
 
 def read_header(message_type: type[FrameMessage], header: bytes) -> FrameMessage:
-    """Read a header; a key that is there twice is not seen.
+    """Read a header; a duplicate key is not detected.
 
     Raises:
-        ValueError: it is none.
+        ValueError: it is not valid.
     """
     message: FrameMessage = _READERS[message_type].decode(header)
     return message

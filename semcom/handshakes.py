@@ -1,6 +1,6 @@
 """Interpret failed handshakes, which libzmq reports to socket monitors (no sockets here).
 
-What each end sees, tried with libzmq 4.3.5:
+Events at each end, as observed with libzmq 4.3.5:
 
 | what                 | server's event           | client's event          | client   |
 |---|---|---|---|
@@ -27,32 +27,32 @@ from semcom.keys import SecurityReason
 Event = Literal["succeeded", "auth", "protocol", "no_detail", "disconnected"]
 
 CRYPTOGRAPHIC, KEY_EXCHANGE, MECHANISM_MISMATCH = 0x11000001, 0x10000003, 0x11000002
-HANG_UPS = 5  # in a row, before it is looked at who is there
+HANG_UPS = 5  # in a row, before the server is probed
 CONFIRMATIONS = 3
 GREETING = b"\xff" + bytes(8) + b"\x7f\x03\x01" + b"CURVE".ljust(20, b"\0") + bytes(32)
 PROBE_TIMEOUT_S = 1.0
 
 
 def refusal_reason(event: Event, value: int) -> tuple[SecurityReason, str] | None:
-    """Return why a server's handshake failed, where that is not the authenticator's own doing."""
+    """Return why a server's handshake failed, unless the authenticator refused it."""
     if event == "protocol":
         if value == MECHANISM_MISMATCH:
-            return "no_key", "a peer dialled without a key"
+            return "no_key", "a peer connected without a key"
         if value in (CRYPTOGRAPHIC, KEY_EXCHANGE):
-            return "wrong_server_key", "a peer dialled with another server's key"
-        return "malformed", f"a handshake that is none (libzmq's {value:#x})"
+            return "wrong_server_key", "a peer connected with another server's key"
+        return "malformed", f"an invalid handshake (libzmq's {value:#x})"
     if event == "no_detail":
         if value == errno.EFAULT:
-            return "dead_authenticator", "nobody answers for the keys"
-        return "broken_off", f"a handshake was broken off ({os.strerror(value)})"
+            return "dead_authenticator", "the authenticator does not answer"
+        return "broken_off", f"a handshake was interrupted ({os.strerror(value)})"
     return None
 
 
 class HandshakeWatch:
-    """The client's side: turns what would be silence into an error.
+    """The client's side: turns repeated failures, which would otherwise be silent, into an error.
 
-    A server that hangs up during handshakes may be one that is just killed, or a cut network:
-    only if a CURVE server answers there, time and again, it is the key.
+    A server that disconnects during handshakes may have been killed, or the network may have
+    failed: the key is to blame only if a CURVE server answers there repeatedly.
     """
 
     def __init__(self, name: str, *, keyed: bool, greets: Callable[[], bool]) -> None:
@@ -63,10 +63,10 @@ class HandshakeWatch:
         self._confirmed = 0
 
     def take(self, event: Event, value: int) -> None:
-        """Take an event of the monitor.
+        """Process an event of the monitor.
 
         Raises:
-            AuthenticationError: it will never be better.
+            AuthenticationError: retrying cannot help.
         """
         if event == "disconnected":
             return
@@ -74,11 +74,11 @@ class HandshakeWatch:
             self._hang_ups = self._confirmed = 0
         elif event == "auth":
             raise AuthenticationError(
-                f"{self._name} refuses the key of this process: unknown there, or revoked"
+                f"{self._name} refuses the key of this process: it is unknown there, or revoked"
             )
         elif event == "protocol" and value == MECHANISM_MISMATCH:
             raise AuthenticationError(
-                f"{self._name} speaks without keys, and this process only with them"
+                f"{self._name} connects without keys, but this process requires them"
                 if self._keyed
                 else f"{self._name} asks for a key: set security.keys"
             )
@@ -92,8 +92,8 @@ class HandshakeWatch:
         self._confirmed = self._confirmed + 1 if self._greets() else 0
         if self._confirmed >= CONFIRMATIONS:
             raise AuthenticationError(
-                f"{self._name} hung up on {self._hang_ups} handshakes: its key is not the one "
-                "that this process knows it by, or nobody there answers for the keys"
+                f"{self._name} interrupted {self._hang_ups} handshakes: its key is not the one "
+                "that this process expects, or its authenticator does not answer"
             )
 
 

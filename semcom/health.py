@@ -1,4 +1,4 @@
-"""`/metrics`, `/livez` and `/readyz` of a process over HTTP, and pages of its own if it has any."""
+"""Serve `/metrics`, `/livez` and `/readyz` of a process over HTTP, and its further pages."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ API = "/api/"  # its refusals are JSON
 METHODS = ("GET", "POST")
 FORBIDDEN = (401, 403)
 
-# Called on a thread of the server; None where there is no such page.
+# Called on a thread of the server; None if there is no such page.
 Pages = Callable[[Request], Response | None]
 
 
 class HealthServer:
-    """Serves in a daemon thread until closed, to requests that name a host of this process."""
+    """Serves requests for this process's host names in a daemon thread until closed."""
 
     def __init__(
         self,
@@ -43,14 +43,14 @@ class HealthServer:
         Args:
             host: the address to listen on.
             port: 0 for any free one.
-            telemetry: what `/metrics` tells.
-            ready: what `/readyz` tells.
+            telemetry: source of `/metrics`.
+            ready: source of `/readyz`.
             pages: further pages.
-            hosts: further names that requests may name this process by.
+            hosts: further host names that requests may use.
 
         Raises:
             PortInUseError: the port is taken.
-            ConfigurationError: not an address of this machine.
+            ConfigurationError: the address does not belong to this machine.
         """
         telemetry.follow("semcom_ready", lambda: float(ready()))
         allowed = AllowedHosts(host, hosts)
@@ -71,7 +71,7 @@ class HealthServer:
             if objection is not None:
                 return refusal(403, objection, request.path)
             if request.method not in METHODS or (pages is None and request.method != "GET"):
-                return refusal(501, f"there is nothing to {request.method[:20]} here", request.path)
+                return refusal(501, f"{request.method[:20]} is not supported here", request.path)
             try:
                 found = health(request) or (pages(request) if pages is not None else None)
             except Exception:
@@ -101,7 +101,7 @@ class HealthServer:
 
 
 def refusal(status: int, text: str, path: str) -> Response:
-    """Return why a request is refused: a line of text, and JSON with an exit code for the API."""
+    """Return the response to a refused request: text, or JSON with an exit code for the API."""
     if not path.startswith(API):
         return Response(status, f"{text}\n".encode(errors="replace"))
     content = {"error": text, "exit_code": exit_code_of_status(status)}
@@ -109,6 +109,6 @@ def refusal(status: int, text: str, path: str) -> Response:
 
 
 def exit_code_of_status(status: int) -> int:
-    """Return the exit code of a command that was refused with an HTTP status."""
+    """Return the exit code of a command whose request was refused with an HTTP status."""
     error = AuthenticationError if status in FORBIDDEN else ConfigurationError
     return error.exit_code

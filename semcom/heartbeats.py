@@ -1,4 +1,4 @@
-"""When each role was last heard of: what a process needs to know to call itself ready."""
+"""Time of the last message of each role, which determines whether a process is ready."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ DEAD_AFTER_S = 3.0
 
 
 class Attention:
-    """Tracks whether this end has listened; after a pause it has unread messages."""
+    """Tracks whether this end was listening; after a pause it has unread messages."""
 
     def __init__(self, every_s: float) -> None:
-        """Expect `listened` to be called every so many seconds."""
+        """Expect `listened` to be called at this interval in seconds."""
         self._every_s = every_s
         self._last_s = -math.inf
 
@@ -28,7 +28,7 @@ class Attention:
 
 
 class Heartbeats:
-    """Roles that this process hears from; the ages are computed at every scrape."""
+    """Tracks the roles from which this process gets messages; ages are computed at every scrape."""
 
     def __init__(
         self, role: Role, telemetry: Telemetry, *, clock: Callable[[], float] = time.monotonic
@@ -41,14 +41,14 @@ class Heartbeats:
             telemetry.follow("semcom_heartbeat_age_seconds", lambda p=peer: self.age_s(p), peer)  # type: ignore[misc]
 
     def heard(self, role: Role) -> None:
-        """A peer of this role has just said that it is there."""
+        """Note that a message of a peer of this role has just arrived."""
         self._heard_s[role] = self._clock()
         self._telemetry.count("semcom_heartbeats_total", 1, role)
 
     def fresh(self, role: Role) -> bool:
-        """Return whether a peer of this role was heard of in the last `DEAD_AFTER_S`."""
+        """Return whether a message of this role arrived in the last `DEAD_AFTER_S`."""
         return role in self._heard_s and self.age_s(role) <= DEAD_AFTER_S
 
     def age_s(self, role: str) -> float:
-        """Seconds since a peer of this role was heard of, or since this process began."""
+        """Return the seconds since a message of this role arrived, or since this process began."""
         return self._clock() - self._heard_s.get(role, self._begun_s)

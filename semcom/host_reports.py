@@ -1,4 +1,4 @@
-"""Tell the orchestrator which host a process is on: once, to each instance of it."""
+"""Report a process's host to the orchestrator, once to each of its instances."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ from semcom.messages import HostReport, Role
 
 
 class HostReporter:
-    """Report of one process."""
+    """Sends the report of one process."""
 
     def __init__(self, role: Role, peer: str, rounding: EngineRounding | None = None) -> None:
-        """Take the process's role and name, and how it rounds; that may come later."""
+        """Take the process's role and name, and its rounding, which may be set later."""
         self._role: Role = role
         self._peer = peer
         self._report: HostReport | None = None
@@ -22,16 +22,16 @@ class HostReporter:
             self.computed(rounding)
 
     def computed(self, rounding: EngineRounding) -> None:
-        """Take how this process rounds."""
+        """Set the rounding of this process."""
         origin = own_origin({self._role: rounding})
         self._report = HostReport(role=self._role, peer=self._peer, origin=origin)
 
     def met(self, instance: str, send: Callable[[HostReport], bool]) -> None:
-        """Note that an orchestrator has answered, and tell it; a new instance knows nothing."""
+        """Note that an orchestrator has answered, and report to it; a new instance has no state."""
         self._met = instance
         self.send(send)
 
     def send(self, send: Callable[[HostReport], bool]) -> None:
-        """Tell an orchestrator that was not told yet; what could not be sent is sent later."""
+        """Send the report to an orchestrator that lacks it; if that fails, retry later."""
         if self._report is not None and self._met != self._told and send(self._report):
             self._told = self._met

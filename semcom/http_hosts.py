@@ -1,8 +1,8 @@
-"""Which names a server may be asked under.
+"""Host names under which a server may be addressed.
 
-A page of a stranger's site can have its own name point to this machine (DNS rebinding), and its
-browser then takes this server for the stranger's own. Such a request names the stranger's host.
-An IP address cannot be pointed elsewhere.
+A foreign site can make its own name resolve to this machine (DNS rebinding), and a browser then
+takes this server for that site. Such a request names the foreign host. An IP address cannot be
+redirected in this way.
 """
 
 from __future__ import annotations
@@ -16,10 +16,10 @@ ANY_HOST = "*"
 
 
 class AllowedHosts:
-    """The hosts that a server at `bound` answers to: those of its place, and further ones."""
+    """The host names that a server bound to `bound` accepts, and further ones."""
 
     def __init__(self, bound: str, further: Sequence[str] = ()) -> None:
-        """Take the address that a server listens on, and names that it is known by."""
+        """Take the address on which a server listens, and its further names."""
         address = _address(_plain(bound))
         self._on_loopback = _plain(bound) == LOOPBACK_NAME or (
             address is not None and address.is_loopback
@@ -30,7 +30,7 @@ class AllowedHosts:
         self._names = own | {_plain(name) for name in further}
 
     def objection(self, host: str) -> str | None:
-        """Return why a Host header is refused; None where it is allowed."""
+        """Return why a Host header is refused; None if it is allowed."""
         name = _plain(host_name(host))
         if not name:
             return "the request names no host"

@@ -1,9 +1,9 @@
-"""A small HTTP server that no peer can fill or hold: one request a connection, bounded all over.
+"""A small HTTP server that peers cannot exhaust: one request per connection, everything bounded.
 
-At most `MAX_CONNECTIONS` are served at a time, each on a thread; who comes beyond is told 503. A
-request must be there, whole, `READ_DEADLINE_S` after it began, however it trickles in, and its
-answer taken within `WRITE_DEADLINE_S`. Whatever is no request of HTTP/1.0 or 1.1 with one length
-gets one line in plain words.
+At most `MAX_CONNECTIONS` are served at a time, each on its own thread; further ones get 503. A
+request must be complete `READ_DEADLINE_S` after it began, even if it arrives byte by byte, and its
+answer must be read within `WRITE_DEADLINE_S`. Anything but an HTTP/1.0 or 1.1 request with one
+length gets a one-line error.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ MAX_HEAD_BYTES = 16 << 10
 MAX_BODY_BYTES = 1 << 20
 READ_DEADLINE_S = 5.0
 WRITE_DEADLINE_S = 10.0
-LINGER_S = 1.0  # so long what a refused peer still sends is dropped, so that it reads why
+LINGER_S = 1.0  # data from a refused peer is discarded meanwhile, so that it reads the reason
 LENGTH = re.compile(r"[0-9]{1,12}")
 CONTROL = re.compile(rb"[\x00-\x1f\x7f-\x9f]")
 BUSY = b"too many connections, try again\n"
@@ -76,7 +76,7 @@ class Limits:
 
 
 class LimitedReader(io.RawIOBase):
-    """Reads a socket until a deadline that no trickle of bytes moves, and so many bytes at most."""
+    """Reads a socket up to a fixed deadline and a limited number of bytes."""
 
     def __init__(self, connection: socket.socket, limits: Limits) -> None:
         self._connection = connection
@@ -87,10 +87,10 @@ class LimitedReader(io.RawIOBase):
         return True
 
     def readinto(self, buffer: Any) -> int:
-        """Read what is there into a buffer; 0 at the end.
+        """Read available bytes into a buffer; return 0 at the end.
 
         Raises:
-            TimeoutError: the deadline is over.
+            TimeoutError: the deadline has passed.
             RefusedError: more bytes than a head may have.
         """
         left_s = self._limits.deadline_s - time.monotonic()
@@ -106,29 +106,29 @@ class LimitedReader(io.RawIOBase):
 
 
 class Handler(BaseHTTPRequestHandler):
-    """One connection: read a request, have it answered, close."""
+    """Handles one connection: read a request, answer it, close."""
 
     server: HttpServer
 
     def setup(self) -> None:
-        """Read within limits."""
+        """Read with limits."""
         super().setup()
         self._limits = Limits()
-        # What the base class says of a request, until there is one.
+        # Attributes that the base class expects before there is a request.
         self.path = self.requestline = self.command = ""
         self.request_version = "HTTP/1.0"
         self.rfile.close()
         self.rfile = io.BufferedReader(LimitedReader(self.connection, self._limits))
 
     def handle(self) -> None:
-        """Serve the one request; an aborted connection is not an event."""
+        """Serve one request; an aborted connection is not logged."""
         try:
             try:
                 response = self._response()
             except RefusedError as error:
                 response = self.server.refuse(error.status, str(error), self.path)
             except TimeoutError:
-                text = f"the request was not there after {READ_DEADLINE_S:g} s"
+                text = f"the request was not complete after {READ_DEADLINE_S:g} s"
                 response = self.server.refuse(408, text, self.path)
             if response is not None:
                 self._answer(response)
@@ -136,7 +136,7 @@ class Handler(BaseHTTPRequestHandler):
             pass
 
     def log_message(self, *_: object) -> None:
-        """Scrapes are no events."""
+        """Log nothing: scrapes are not events."""
 
     def send_error(self, code: int, message: str | None = None, explain: str | None = None) -> None:
         """Refuse what the base class finds wrong with a request, like any other error.
@@ -150,13 +150,13 @@ class Handler(BaseHTTPRequestHandler):
     def _response(self) -> Response | None:
         self.raw_requestline = self.rfile.readline(MAX_HEAD_BYTES)
         if not self.raw_requestline:
-            return None  # it came and went
+            return None  # the peer disconnected
         if not self.raw_requestline.endswith(b"\n"):
-            raise RefusedError(414, f"an address has less than {MAX_HEAD_BYTES} bytes")
-        if CONTROL.search(self.raw_requestline.rstrip(b"\r\n")):  # not for a log, nor a terminal
+            raise RefusedError(414, f"an address has fewer than {MAX_HEAD_BYTES} bytes")
+        if CONTROL.search(self.raw_requestline.rstrip(b"\r\n")):  # for no log or terminal
             raise RefusedError(400, "the request's first line holds control characters")
-        if len(self.raw_requestline.split()) == 2:  # HTTP/0.9: no head would follow
-            raise RefusedError(505, "ask with HTTP/1.0 or HTTP/1.1")
+        if len(self.raw_requestline.split()) == 2:  # HTTP/0.9 has no headers
+            raise RefusedError(505, "use HTTP/1.0 or HTTP/1.1")
         if not self.parse_request():
             return None
         if len(self.headers.get_all("Host", [])) > 1:
@@ -168,12 +168,12 @@ class Handler(BaseHTTPRequestHandler):
 
     def _body(self) -> bytes:
         if self.headers.get("Transfer-Encoding") is not None:
-            raise RefusedError(411, "give a Content-Length; Transfer-Encoding is not taken")
+            raise RefusedError(411, "give a Content-Length; Transfer-Encoding is not accepted")
         lengths = self.headers.get_all("Content-Length", [])
         if not lengths:
             raise RefusedError(411, "the request has no Content-Length")
         if len(lengths) > 1 or not LENGTH.fullmatch(lengths[0].strip(" \t")):
-            raise RefusedError(400, "the request must have one Content-Length, a whole number")
+            raise RefusedError(400, "Content-Length must be given once, as a whole number")
         length = int(lengths[0])
         if length > MAX_BODY_BYTES:
             raise RefusedError(413, f"a body has at most {MAX_BODY_BYTES} bytes, not {length}")
@@ -185,18 +185,18 @@ class Handler(BaseHTTPRequestHandler):
         return body
 
     def _continue(self) -> None:
-        """Tell who waits for it that the body may come."""
+        """Answer 100 Continue to a client that waits for it."""
         expected = self.headers.get("Expect")
         if expected is None or self.request_version < "HTTP/1.1":
             return
         if expected.strip().lower() != "100-continue":
-            raise RefusedError(417, "of Expect, 100-continue alone is known")
+            raise RefusedError(417, "the only supported Expect is 100-continue")
         self.connection.settimeout(WRITE_DEADLINE_S)
         self.connection.sendall(b"HTTP/1.1 100 Continue\r\n\r\n")
 
     def _answer(self, response: Response) -> None:
         self.connection.settimeout(WRITE_DEADLINE_S)
-        self.request_version = "HTTP/1.0"  # also for what asked otherwise: a status goes first
+        self.request_version = "HTTP/1.0"  # also for HTTP/0.9
         self.send_response(response.status)
         self.send_header("Content-Type", response.content_type)
         self.send_header("Content-Length", str(len(response.body)))
@@ -211,18 +211,18 @@ class Handler(BaseHTTPRequestHandler):
 
 
 class HttpServer(ThreadingHTTPServer):
-    """Serves on daemon threads, as many as there may be connections."""
+    """Serves each connection on a daemon thread."""
 
     daemon_threads = True
     request_queue_size = 2 * MAX_CONNECTIONS
 
     def __init__(self, address: tuple[str, int], *, answer: Answer, refuse: Refuse) -> None:
-        """Bind, raising OSError where that cannot be.
+        """Bind; raise OSError if that is not possible.
 
         Args:
             address: host and port.
-            answer: called on a thread of the server with each whole request.
-            refuse: makes the answer to what is no request.
+            answer: called on a thread of the server with each complete request.
+            refuse: returns the response to an invalid request.
         """
         self.answer = answer
         self.refuse = refuse
@@ -230,16 +230,16 @@ class HttpServer(ThreadingHTTPServer):
         super().__init__(address, Handler)
 
     def server_bind(self) -> None:
-        """Bind without asking the network what this host is called."""
+        """Bind without looking up this host's name."""
         socketserver.TCPServer.server_bind(self)
         self.server_name, self.server_port = str(self.server_address[0]), self.server_address[1]
 
     def process_request(self, request: Any, client_address: Any) -> None:
-        """Begin a thread for a connection, or tell it that there are too many."""
+        """Start a thread for a connection, or refuse it if there are too many."""
         if self._free.acquire(blocking=False):
             try:
                 super().process_request(request, client_address)
-            except BaseException:  # no thread was to be had
+            except BaseException:  # no thread could be started
                 self._free.release()
                 raise
             return
@@ -250,7 +250,7 @@ class HttpServer(ThreadingHTTPServer):
         self.shutdown_request(request)
 
     def process_request_thread(self, request: Any, client_address: Any) -> None:
-        """Serve a connection to its end, then make room for another."""
+        """Serve a connection to its end, then free its slot."""
         try:
             super().process_request_thread(request, client_address)
         finally:
@@ -263,7 +263,7 @@ class HttpServer(ThreadingHTTPServer):
 
 
 def _drop_the_rest(connection: socket.socket) -> None:
-    """Read what a peer still sends for a moment: closing before would take the answer from it."""
+    """Discard what a peer still sends for a moment; closing at once could discard the answer."""
     end_s = time.monotonic() + LINGER_S
     with suppress(OSError):
         connection.shutdown(socket.SHUT_WR)

@@ -1,14 +1,15 @@
-"""Digests that name plans, codecs and training stages by what decides their answers.
+"""Digests that identify plans, codecs and training stages by what determines their answers.
 
-A digest is the SHA-256 of JSON with sorted keys. Which fields of a settings model are in that JSON
-is stated here and never changes for what exists:
+A digest is the SHA-256 of JSON with sorted keys. The fields of a settings model that are in that
+JSON are defined here and never change for existing content:
 
-* Fields of a *frozen list* are always in, whatever their value: digests of today depend on them.
-* A field that is added later is in only where it differs from its default. So what was written
-  before the field existed keeps its name, and what uses the field gets a new one.
-* A field that says of which kind a model is (a `Literal` of one value) is always in.
+* Fields of a *frozen list* are always included, whatever their value: existing digests depend on
+  them.
+* A field that is added later is included only if it differs from its default. Content written
+  before the field existed keeps its name, and content that uses the field gets a new one.
+* A field that states the kind of a model (a `Literal` with one value) is always included.
 
-A default must therefore mean "as it was before there was this field", and must never change.
+A default must therefore mean "as before this field existed", and must never change.
 """
 
 from __future__ import annotations
@@ -21,17 +22,17 @@ from typing import Any, Literal, get_args, get_origin
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
-# The frozen fields of a model, each with those of the models that it holds.
+# The frozen fields of a model, each with those of the models that it contains.
 Fields = Mapping[str, "Fields"]
 NONE: Fields = {}
 
 
 def fields(*names: str, **inner: Fields) -> Fields:
-    """Return a frozen list: `names`, and those that hold models with the fields of these."""
+    """Return a frozen list: `names`, and fields that contain models, with the fields of these."""
     return {**dict.fromkeys(names, NONE), **inner}
 
 
-# Of a channel model, as plans hold it.
+# A channel model in a plan.
 CHANNEL = fields(
     "model", "rician_k", "coherence", "csi", "csi_error_variance", "equalizer"
 )  # fmt: skip
@@ -43,7 +44,7 @@ PLAN = fields(
     links=fields("dataset", "dataset_digest", "images", codecs=fields("name", "digest", "system")),
     points=fields("variant", spec=fields("snr_db", "seed", channel=CHANNEL)),
 )
-# A codec's architecture. Encoders of three kinds share one list: a model has some of the fields.
+# A codec's architecture. The three kinds of encoder share one list; each has some of the fields.
 ENCODER = fields(
     "kind", "feature_dim",
     "depths", "width", "stem_conv_stride", "heads",  # student
@@ -66,7 +67,7 @@ def content(model: BaseModel, frozen: Fields) -> dict[str, Any]:
 
 
 def plan_digest(plan: BaseModel) -> str:
-    """Return the digest of a plan, hexadecimal: what was asked for, whatever the run is called."""
+    """Return the digest of a plan, hexadecimal; the name of the run does not affect it."""
     return _sha256({name: value for name, value in content(plan, PLAN).items() if name != "run"})
 
 
@@ -85,7 +86,7 @@ def family_codec_digest(decides: Mapping[str, Any], weights: Mapping[str, str]) 
     """Return the digest of a codec of format 2, hexadecimal.
 
     Its architecture is hashed as its manifest states it: a field that a family adds later is not in
-    the manifests of before, and so not in their digests.
+    earlier manifests, and so not in their digests.
 
     Args:
         decides: family, task, symbols and architecture, as JSON values.
@@ -95,7 +96,7 @@ def family_codec_digest(decides: Mapping[str, Any], weights: Mapping[str, str]) 
 
 
 def _content(value: Any, dumped: Any, frozen: Fields) -> Any:
-    """Return what is covered of a value; items of a list or map have the fields of their models."""
+    """Return the covered part of a value; items of lists and maps are treated alike."""
     if isinstance(value, BaseModel):
         return content(value, frozen)
     if isinstance(value, Mapping):

@@ -1,13 +1,16 @@
-"""Ordered codewords: how many of their increments are sent of each item.
+"""Ordered codewords: the number of increments sent for each item.
 
-A codec of several lengths sends codewords of I increments. Each has unit mean power by itself, so
-the first n of them are a codeword, too. The noise of a symbol is keyed by its place: a longer
-codeword meets the same noise in its first symbols.
+A codec of several lengths sends codewords of I increments. Each has unit mean power, so the first n
+of them are also a codeword. The noise of a symbol is keyed by its position: a longer codeword has
+the same noise in its first symbols.
 
 With `confidence` an item is sent in rounds. The first one sends one increment; the receiver answers
-with a class and how sure it is of it; where that is below the threshold, the next round sends one
-increment more. A frame of a later round holds the earlier increments again, which the channel gives
-the same noise: it stands for a receiver that has kept them, and none has to.
+with a class and its confidence; if that is below the threshold, the next round sends one more
+increment. A frame of a later round repeats the earlier increments, to which the channel adds the
+same noise: this is equivalent to a receiver that has stored them, but none has to.
+
+With `by_snr` the codec's table (`semcom.snr_rates`) gives the number of increments at the point's
+SNR. A plan has such a rate; a link is told the number.
 
 Shape legend: N items of a frame, K complex symbols of a whole codeword, I increments.
 """
@@ -20,10 +23,11 @@ import numpy as np
 import numpy.typing as npt
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from semcom.errors import ProtocolError
 from semcom.used_symbols import Symbols, Used, format_used, used_mask
 
 MAX_INCREMENTS = 16
-CERTAIN = 65_535  # how a confidence of 1 is answered
+CERTAIN = 65_535  # value of a confidence of 1
 
 Counts = npt.NDArray[np.uint16]  # (N,), of increments
 Number = Annotated[int, Field(ge=1, le=MAX_INCREMENTS)]
@@ -31,22 +35,25 @@ Confidence = Annotated[float, Field(gt=0, le=1, allow_inf_nan=False)]
 
 
 class Rate(BaseModel):
-    """A number of increments to be sent, or the confidence until which more are sent.
+    """A number of increments to be sent, or what decides it.
 
     Attributes:
-        increments: of every item; None with a confidence.
-        confidence: probability of the answered class from which on no more are sent.
+        increments: number for every item; None with a confidence or a table.
+        confidence: probability of the answered class at which no more are sent.
+        by_snr: the codec's table gives the number of increments.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
 
     increments: Number | None = None
     confidence: Confidence | None = None
+    by_snr: bool = Field(default=False, exclude_if=lambda by_snr: not by_snr)
 
     @model_validator(mode="after")
     def _one_of_them(self) -> Self:
-        if (self.increments is None) == (self.confidence is None):
-            raise ValueError("give either increments or confidence")
+        given = [self.increments is not None, self.confidence is not None, self.by_snr]
+        if sum(given) != 1:
+            raise ValueError("give either increments or confidence or by_snr")
         return self
 
     @property
@@ -54,20 +61,27 @@ class Rate(BaseModel):
         """Short name for tables."""
         if self.confidence is not None:
             return f"confidence={self.confidence:g}"
+        if self.by_snr:
+            return "increments=snr"
         return f"increments={self.increments}"
 
 
 def first_counts(rate: Rate | None, items: int, *, increments: int) -> Counts:
-    """Return how many increments the first round sends of each item; without a rate all.
+    """Return how many increments the first round sends for each item; all without a rate.
 
-    A codec that has fewer than the rate says sends all that it has.
+    A codec with fewer increments than the rate sends all of them.
+
+    Raises:
+        ProtocolError: the rate needs a table, and there is none.
     """
+    if rate is not None and rate.by_snr:
+        raise ProtocolError("unexpected", "a rate by SNR without the number of increments")
     number = increments if rate is None else min(increments, rate.increments or 1)
     return np.full(items, number, dtype=np.uint16)
 
 
 def cut(symbols_NK: Symbols, counts_N: Counts, lengths: tuple[int, ...]) -> tuple[Symbols, bytes]:
-    """Return codewords with 0 after the increments that are sent, and what frames say of that.
+    """Return codewords with 0 after the increments that are sent, and the `used` of their frame.
 
     `lengths` are the symbols of one increment, of two, ...
     """
@@ -80,9 +94,9 @@ def cut(symbols_NK: Symbols, counts_N: Counts, lengths: tuple[int, ...]) -> tupl
 def further_counts(
     rate: Rate | None, counts_N: Counts, confidences_N: Counts, *, increments: int
 ) -> Counts | None:
-    """Return how many increments the next round sends of each item; None: there is none.
+    """Return how many increments the next round sends for each item; None if there is none.
 
-    `confidences_N`: 0..65535, of what was answered to `counts_N` increments.
+    `confidences_N`: 0..65535, those of the answers to `counts_N` increments.
     """
     if rate is None or rate.confidence is None:
         return None

@@ -1,9 +1,9 @@
-"""Interference at a point: how many other links meet a wanted one, and how strong they are.
+"""Interference at a point: the number and the strength of a link's interferers.
 
     y = h x + n + sum over k of a L_k m_k s_k,   a = 10^(-SIR/20)
 
-x is the wanted codeword, s_k that of another link after its delay. SIR is per interferer, of mean
-powers while it is on: N equal ones come to SIR - 10 log10 N together.
+x is the wanted codeword, s_k that of another link after its delay. SIR is the ratio of mean powers
+for one interferer while it is active: with N interferers, the total SIR is SIR - 10 log10 N.
 """
 
 from __future__ import annotations
@@ -24,14 +24,13 @@ Per = Literal["symbol", "codeword"]
 
 
 class Interference(BaseModel):
-    """Interferers of every link of a group, as plans, ledgers and messages hold them.
+    """Interferers of every link of a group, as stored in plans, ledgers and messages.
 
     Attributes:
-        interferers: N; a link meets the N members that follow it in the order of names, the first
-            one following the last one.
-        sir_db: power of the wanted codeword over that of each interferer while it is on.
-        occurrence: probability with which an interferer is on.
-        per: what occurrence is drawn for: each symbol, or a whole codeword.
+        interferers: N; a link meets the N members that follow it in the order of names, cyclically.
+        sir_db: power of the wanted codeword over that of each interferer while it is active.
+        occurrence: probability that an interferer is active.
+        per: unit for which occurrence is drawn: each symbol, or a whole codeword.
         delay: D, symbols; an interferer begins after 0..D of them, uniformly.
     """
 
@@ -45,13 +44,13 @@ class Interference(BaseModel):
 
     @property
     def label(self) -> str:
-        """Short name for tables: number and SIR, and whatever differs from the defaults."""
+        """Short name for tables: number, SIR, and settings that differ from the defaults."""
         parts = [f"interferers={self.interferers}", f"sir={self.sir_db:g}", self.kind_label]
         return " ".join(part for part in parts if part)
 
     @property
     def kind_label(self) -> str:
-        """Short name of what differs from the defaults, number and SIR aside."""
+        """Short name of the settings that differ from the defaults, except number and SIR."""
         parts: list[str] = []
         if self.occurrence != 0.9:
             parts.append(f"occurrence={self.occurrence:g}")

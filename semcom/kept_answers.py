@@ -1,9 +1,9 @@
-"""Answers as files, what `keep_answers: true` leaves in a run's folder.
+"""Answers as files, which `keep_answers: true` writes to a run's folder.
 
-    answers/LINK/POINT-FRAME.bin     the answers to the items of a frame, as TaskResult has them
+    answers/LINK/POINT-FRAME.bin     the answers to the items of a frame, as in TaskResult
 
-A file is there before its frame is recorded, so every recorded frame has one. What a ledger keeps
-of an answer follows from it: `Task.kept`.
+A file is written before its frame is recorded, so every recorded frame has one. The part of the
+answer in the ledger follows from it: `Task.kept`.
 """
 
 from __future__ import annotations
@@ -17,15 +17,15 @@ FOLDER = "answers"  # in a run's folder
 
 
 def answer_path(folder: Path, *, link: str, point: int, frame: int) -> Path:
-    """Return where the answer to a frame lies, below a folder of answers."""
+    """Return the path of the answer to a frame, below a folder of answers."""
     return folder / link / f"{point}-{frame}.bin"
 
 
 def keep_answer(folder: Path, answer: bytes, *, link: str, point: int, frame: int) -> None:
-    """Write the answer to a frame, whole or not at all.
+    """Write the answer to a frame, completely or not at all.
 
     Raises:
-        StorageError: the disk refuses.
+        StorageError: the disk is full or cannot be written.
     """
     path = answer_path(folder, link=link, point=point, frame=frame)
     try:

@@ -1,8 +1,8 @@
-"""Key files: their content, and how to read one without ever showing it.
+"""Key files: their content, and how to read one without ever revealing it.
 
-An error over a key file names the file, the field and what is expected there. It never quotes
-the file: what looks like a broken line may be a secret key. Nor does it carry an error that
-does, so that no traceback shows one either.
+An error in a key file names the file, the field and what is expected there. It never quotes the
+file, because a malformed line may contain a secret key, nor does it chain an error that does, so no
+traceback shows one either.
 """
 
 from __future__ import annotations
@@ -54,7 +54,7 @@ class PublicKey(Settings):
 
     @property
     def speaker(self) -> Speaker:
-        """Whom it lets speak."""
+        """The peer to which the key belongs."""
         return Speaker(self.role, self.name)
 
 
@@ -75,11 +75,11 @@ def read_key_file(
     Args:
         model: which kind of file.
         path: the file.
-        missing: what is said where there is none; `{path}` stands for the file.
+        missing: the message if there is none; `{path}` stands for the file.
 
     Raises:
-        ConfigurationError: missing, not readable, or not such a file.
-        AuthenticationError: others may change it, or may read it where it holds a secret.
+        ConfigurationError: it is missing, not readable, or not such a file.
+        AuthenticationError: others may change it, or read it although it holds a secret.
     """
     secret = issubclass(model, SecretKey)
 
@@ -98,8 +98,8 @@ def read_key_file(
 def check_file(state: os.stat_result, path: Path, *, secret: bool) -> None:
     """Check that only its owner can change a key file, and read one that holds a secret.
 
-    A secret of root may be read by its group: that is how container engines hand one to a
-    process of another user.
+    A secret that belongs to root may be readable by its group: container engines hand it to
+    processes of other users in this way.
 
     Raises:
         AuthenticationError: others can; the text says how to mend it.
@@ -113,8 +113,9 @@ def check_file(state: os.stat_result, path: Path, *, secret: bool) -> None:
     if state.st_mode & forbidden:
         raise AuthenticationError(
             f"{what} has mode {stat.S_IMODE(state.st_mode):04o}: others can "
-            f"{'read or change' if secret else 'change'} it; if nobody did, chmod 600 it, "
-            "else revoke it and make a new one"
+            f"{'read or change' if secret else 'change'} it; if you trust its content, "
+            "chmod 600 it, "
+            "otherwise revoke it and make a new one"
         )
 
 
@@ -126,19 +127,19 @@ def check_folder(path: Path) -> None:
     """
     try:
         state = path.stat()
-    except OSError:  # what is missing in it is said where it is needed
+    except OSError:  # missing files are reported where they are needed
         return
     what = f"folder of keys {path}"
     _check_owner(state, what)
     if state.st_mode & (stat.S_IWGRP | stat.S_IWOTH):
         raise AuthenticationError(
             f"{what} has mode {stat.S_IMODE(state.st_mode):04o}: others can put keys there; "
-            "if nobody did, chmod 700 it, else make new keys in another folder"
+            "if you trust its keys, chmod 700 it, otherwise make new keys in another folder"
         )
 
 
 def _check_owner(state: os.stat_result, what: str) -> None:
-    """A file is for its owner to change: that may be this user or root, and any user for root."""
+    """Check the owner, who can change the file: this user or root; for root, any user."""
     user = os.geteuid()
     if user not in (0, state.st_uid) and state.st_uid != 0:
         raise AuthenticationError(
@@ -148,7 +149,7 @@ def _check_owner(state: os.stat_result, what: str) -> None:
 
 
 def _parsed(model: type[KeyT], content: bytes, path: Path) -> KeyT:
-    """The errors of libraries quote what they cannot take: none is passed on."""
+    """Parse a key file; errors of libraries quote its content, so none is passed on."""
     wrong = f"must be a map with {', '.join(model.model_fields)}"
     try:
         fields: Any = parse_yaml(content.decode(), where="key file")

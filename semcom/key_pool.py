@@ -1,7 +1,7 @@
-"""Keys for processes that are started in any number: each takes a free one.
+"""Keys for any number of processes of one kind: each takes a free one.
 
-A key is held by a lock on its file in `secret/`. The kernel drops the lock when its holder ends,
-however it ends, so the next process finds the key free; a process that stands still keeps it.
+A key is held by a lock on its file in `secret/`. The kernel releases the lock when its holder ends,
+however it ends, so the next process finds the key free; a stopped process keeps it.
 """
 
 from __future__ import annotations
@@ -15,19 +15,19 @@ from semcom.keys import AUTHORIZED, SECRET, KeyFolder
 from semcom.messages import Role
 from semcom.plain_text import command
 
-# Open for as long as this process lives: closing one would give its key back.
+# Open for the lifetime of this process: closing one would release its key.
 _held: list[int] = []
 
 
 def is_pattern(name: str) -> bool:
-    """Return whether a name asks for any key of a pool, as `receiver-*` does."""
+    """Return whether a name is a pattern for any key of a pool, such as `receiver-*`."""
     return name.endswith("*")
 
 
 def claim(keys: KeyFolder, role: Role, pattern: str) -> str:
-    """Take the first key that fits and that no living process of this host holds; its name.
+    """Take the first matching key that no running process of this host holds; return its name.
 
-    Keys that are not authorised any more are passed over.
+    Keys that are no longer authorised are skipped.
 
     Raises:
         ConfigurationError: none is free.
@@ -49,6 +49,7 @@ def claim(keys: KeyFolder, role: Role, pattern: str) -> str:
         return path.stem
     another = f"{role}:{pattern.removesuffix('*')}{len(found) + 1}"
     raise ConfigurationError(
-        f"{role} {pattern} has no key: {len(usable)} in {keys.path}, all of them held by others; "
-        f"make more, as with: {command('semcom', 'keys', keys.path, '--peer', another)}"
+        f"{role} {pattern} has no key: {len(usable)} in {keys.path}, all in use by other "
+        "processes; "
+        f"make more with: {command('semcom', 'keys', keys.path, '--peer', another)}"
     )

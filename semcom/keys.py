@@ -1,10 +1,10 @@
-"""A folder of CURVE keys: who this process is, and whom it lets in. Knows no socket.
+"""A folder of CURVE keys: the identity of this process, and the peers that it accepts (no sockets).
 
     DIR/secret/NAME.yaml        name, role, public_key, secret_key; stays on the peer's own host
-    DIR/authorized/NAME.yaml    name, role, public_key; let in, and what servers are known by
-    DIR/revoked/NAME.yaml       the same file, moved here: its key is refused, and by that name
+    DIR/authorized/NAME.yaml    name, role, public_key; accepted peers, public keys of servers
+    DIR/revoked/NAME.yaml       the same file, moved here: its key and its name are refused
 
-`semcom keys` makes and changes it. Keys are text: Z85, 40 characters for 32 bytes.
+`semcom keys` creates and changes it. Keys are text: Z85, 40 characters for 32 bytes.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from semcom.speakers import Speaker
 
 SECRET, AUTHORIZED, REVOKED = "secret", "authorized", "revoked"
 
-# Why somebody was not let in, or not listened to.
+# Reasons for which a peer or its message is refused.
 SecurityReason = Literal[
     "unknown_key", "revoked_key", "no_key", "wrong_server_key", "dead_authenticator", "wrong_peer",
     "malformed", "broken_off",
@@ -44,12 +44,12 @@ class Verdict:
 class KeyList:
     """The keys of a folder at one moment."""
 
-    authorized: Mapping[str, Sequence[PublicKey]]  # by the public key
+    authorized: Mapping[str, Sequence[PublicKey]]  # by public key
     revoked: Mapping[str, PublicKey]
     unread: Collection[str]  # names whose file of `revoked/` cannot be read: it revokes them
 
     def judge(self, public_key: str) -> Verdict:
-        """Judge a key. Revoked wins; a key that two peers share belongs to neither."""
+        """Judge a key. Revocation takes precedence; a shared key belongs to no peer."""
         revoked = self.revoked.get(public_key)
         if revoked is not None:
             return Verdict(None, "revoked_key", f"revoked key {public_key} of {revoked.speaker}")
@@ -65,18 +65,18 @@ class KeyList:
 
 
 class KeyFolder:
-    """Reads a folder of keys each time: changes in it count from then on."""
+    """Reads a folder of keys for each request, so changes take effect at once."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
         self._read: dict[Path, tuple[tuple[int, ...], PublicKey | None]] = {}
 
     def own(self, role: Role, name: str) -> SecretKey:
-        """The key of a process.
+        """Return the key of a process.
 
         Raises:
             ConfigurationError: there is none, or it cannot be read.
-            AuthenticationError: it is another peer's, or others could have changed the keys.
+            AuthenticationError: it belongs to another peer, or others could have changed the keys.
         """
         path = self.path / SECRET / f"{name}.yaml"
         self.check_permissions()
@@ -88,7 +88,7 @@ class KeyFolder:
         return key
 
     def server(self, role: Role) -> PublicKey:
-        """The public key of the one channel or the one orchestrator; named as its role.
+        """Return the public key of the channel or the orchestrator, whose name is its role.
 
         Raises:
             ConfigurationError: there is none, or it cannot be read.
@@ -109,15 +109,15 @@ class KeyFolder:
             check_folder(folder)
 
     def listed(self, which: str) -> list[PublicKey]:
-        """All keys of `authorized/` or `revoked/`; a file that cannot be read is not accepted."""
+        """Return all readable keys in `authorized/` or `revoked/`."""
         return [key for key in map(self._public_key, self._paths(which)) if key is not None]
 
     def judge(self, public_key: str) -> Verdict:
-        """Judge a key by what the folder holds now."""
+        """Judge a key by the current content of the folder."""
         return self.read().judge(public_key)
 
     def read(self) -> KeyList:
-        """Return what the folder holds now, for all who ask at this moment.
+        """Return the current content of the folder, shared by simultaneous requests.
 
         Raises:
             OSError: it cannot be read.
@@ -133,7 +133,7 @@ class KeyFolder:
         )
 
     def speaker(self, name: str) -> Speaker | None:
-        """The peer that is authorised under a name."""
+        """Return the peer that is authorised under a name."""
         found = [key for key in self.listed(AUTHORIZED) if key.name == name]
         return found[0].speaker if found else None
 

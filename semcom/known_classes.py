@@ -1,4 +1,4 @@
-"""The classes of the data sets that the project knows, in label order, with their other names.
+"""The classes of known data sets, in label order, with alternative names.
 
 Names are those of the publishers; the label order of Tiny-ImageNet is that of its WordNet ids.
 """
@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from functools import cache
 
-# Names that exports of CIFAR-10 use beside the official ones.
+# Names that exports of CIFAR-10 use besides the official ones.
 _CIFAR10 = """
 airplane, aeroplane, plane, aircraft
 automobile, auto, car
@@ -245,7 +245,7 @@ n12267677 acorn
 def known_classes(dataset: str) -> tuple[tuple[str, ...], ...] | None:
     """Return the classes of a known data set in label order, each with all its names.
 
-    The first name is the one that manifests hold. None for a data set that is not known.
+    The first name is the one in manifests. None for an unknown data set.
     """
     match dataset:
         case "cifar10":

@@ -1,13 +1,13 @@
-"""One process at a time: `flock` on a file that says who holds it.
+"""One process at a time: `flock` on a file that names its holder.
 
-The kernel frees a lock when its holder ends, however it ends, so there are no stale locks; a
-process that stands still keeps its own. The file's content only names the holder in messages.
-A file can be deleted under its holder, so where a folder is what is held, the folder itself is
-locked, too: who finds no file then is still kept out.
+The kernel releases a lock when its holder ends, however it ends, so there are no stale locks; a
+stopped process keeps its lock. The file's content only serves to name the holder in messages. A
+file can be deleted while it is held, so if a folder is to be held, the folder itself is locked,
+too: a process that finds no file is still excluded.
 
-On NFS, Linux turns `flock` into a lock at the server, which counts for all hosts; a share that is
-mounted with `local_lock` or `nolock` keeps each host to itself. It locks no folders: there the
-file is the only lock. A file system without any is refused.
+On NFS, Linux turns `flock` into a lock at the server, which holds across all hosts; a share mounted
+with `local_lock` or `nolock` only locks within each host. NFS cannot lock folders, so there the
+file is the only lock. A file system without locks is refused.
 """
 
 from __future__ import annotations
@@ -31,14 +31,14 @@ from semcom.errors import ConfigurationError, StorageError
 from semcom.files import is_there
 
 POLL_S = 0.05
-WAITING_S = 5.0  # between two words about whom a process waits for
+WAITING_S = 5.0  # between two notices of what a process waits for
 MAX_COMMAND = 200  # characters of a holder's command, in a message
-MAX_BYTES = 1 << 14  # of the file that are read
-_NAMING_S = 0.2  # a holder names itself right after it has the lock
+MAX_BYTES = 1 << 14  # bytes of the file that are read
+_NAMING_S = 0.2  # a holder writes its name right after it gets the lock
 
 
 class HeldError(ConfigurationError):
-    """Another process holds what one may use alone; `holder` says which."""
+    """Another process holds the lock; `holder` says which."""
 
     def __init__(self, what: str, holder: Holder) -> None:
         super().__init__(f"{what} is in use by {holder}; let it end, or choose another")
@@ -47,7 +47,7 @@ class HeldError(ConfigurationError):
 
 @dataclass(frozen=True)
 class Holder:
-    """The holder of a lock; one that could not name itself has no `pid`."""
+    """The holder of a lock; without `pid` if it could not write its name."""
 
     pid: int | None = None
     host: str = ""
@@ -67,11 +67,11 @@ class FileLock:
     """
 
     def __init__(self, path: Path, *, folder: Path | None = None) -> None:
-        """Name it; nothing is opened yet.
+        """Set the paths; nothing is opened yet.
 
         Args:
             path: the lock's file.
-            folder: what is held, where that is a folder with one lock: it is locked, too.
+            folder: the folder that is held, if it is one: it is locked, too.
         """
         self._path = path
         self._guarded = folder
@@ -79,14 +79,14 @@ class FileLock:
         self._folder: int | None = None
 
     def __enter__(self) -> Self:
-        """Let it go at the end of the block."""
+        """Return the lock; it is released at the end of the block."""
         return self
 
     def __exit__(self, *_: object) -> None:
         self.release()
 
     def acquire(self, wait_s: float = 0.0) -> bool:
-        """Take the lock, waiting so long for it; whether it was taken.
+        """Take the lock, waiting for a limited time; return whether it was taken.
 
         Raises:
             StorageError: the file cannot be opened, or its file system has no locks.
@@ -99,11 +99,11 @@ class FileLock:
         return True
 
     def release(self, *, remove: bool = False) -> None:
-        """Let others have it; `remove` the file too, which is safe while it is held."""
+        """Release the lock; `remove` also deletes the file, which is safe while it is held."""
         if self._file is None:
             return
         with contextlib.suppress(OSError):
-            if remove and self.in_place:  # a folder that was made again has another's
+            if remove and self.in_place:  # a recreated folder has another process's
                 self._path.unlink(missing_ok=True)
             else:
                 os.ftruncate(self._file, 0)
@@ -113,18 +113,18 @@ class FileLock:
 
     @property
     def in_place(self) -> bool:
-        """Return whether the held file is still in its place: not deleted, not replaced."""
+        """Return whether the held file is still in place: neither deleted nor replaced."""
         return self._file is not None and self._is_current(self._file)
 
     def holder(self) -> Holder:
-        """Return who holds the lock, as the file says and as far as that process lives."""
+        """Return the holder named in the file, if that process is still running."""
         end_s = time.monotonic() + _NAMING_S
         while (found := self._read()) is None and time.monotonic() < end_s:
             time.sleep(_NAMING_S / 10)
         return found or Holder()
 
     def _taken(self) -> bool:
-        """Take the folder first: who does not get it makes no new file."""
+        """Take the folder first, so that a process that fails creates no new file."""
         try:
             if self._guarded is not None:
                 folder = os.open(self._guarded, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
@@ -153,25 +153,25 @@ class FileLock:
                 break
             os.close(file)
             if current:
-                return False  # else its last holder has removed it: there is a new one
+                return False  # otherwise its last holder has removed it and there is a new one
         self._file = file
-        with contextlib.suppress(OSError):  # a full disk: held, but without a name
+        with contextlib.suppress(OSError):  # full disk: held, but without a name
             os.ftruncate(file, 0)
             os.pwrite(file, _own_name(), 0)
         return True
 
     def _open(self) -> int:
-        # Others may write into the folder: no link is followed to a file that would be cut.
+        # Others may write to the folder: links are not followed, so no other file is truncated.
         flags = os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK
         try:
             file = os.open(self._path, flags | os.O_RDWR | os.O_CREAT, 0o644)
-        except PermissionError:  # another user's file can be locked, if not written
+        except PermissionError:  # another user's file can be locked even if it cannot be written
             if not self._path.exists():
                 raise
             file = os.open(self._path, flags | os.O_RDONLY)
         if not stat.S_ISREG(os.fstat(file).st_mode):
             os.close(file)
-            raise StorageError(f"cannot lock {self._path}: it is no regular file; remove it")
+            raise StorageError(f"cannot lock {self._path}: it is not a regular file; remove it")
         return file
 
     def _is_current(self, file: int) -> bool:
@@ -198,14 +198,14 @@ def exclusive(
     folder: Path | None = None,
     waiting: Callable[[Holder], None] | None = None,
 ) -> Iterator[None]:
-    """Hold `what` alone while the block runs, by a lock on the file `path`, which is then removed.
+    """Hold `what` exclusively during the block, with a lock on `path`, which is then removed.
 
     Args:
-        path: the lock's file; its folder is made if absent.
-        what: that is held, for messages, such as "data set cifar10".
-        folder: that is held, if it is one: made if absent, and removed if nothing came into it.
-        waiting: told whom this process waits for, at once and then every WAITING_S; it may raise
-            to give up. Without it the call does not wait.
+        path: the lock's file; its folder is created if absent.
+        what: name of what is held, for messages, such as "data set cifar10".
+        folder: the folder that is held, if it is one: created if absent, removed if still empty.
+        waiting: called with the holder, immediately and then every WAITING_S; it may raise to give
+            up. Without it, the call does not wait.
 
     Raises:
         HeldError: another process holds it, and `waiting` is not given.
@@ -217,7 +217,7 @@ def exclusive(
         try:
             needed.mkdir(parents=True, exist_ok=True)
         except OSError as error:
-            raise StorageError(f"cannot make {needed}: {error.strerror}") from error
+            raise StorageError(f"cannot create {needed}: {error.strerror}") from error
     wait_s = 0.0
     while not lock.acquire(wait_s):
         holder = lock.holder()
@@ -246,7 +246,7 @@ def _locked(file: int) -> bool:
 
 
 def _locked_if_it_can_be(folder: int) -> bool:
-    """Lock a folder; True also where the file system locks none, as NFS."""
+    """Lock a folder; also return True if the file system cannot lock folders, as on NFS."""
     try:
         fcntl.flock(folder, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
@@ -259,7 +259,7 @@ def _locked_if_it_can_be(folder: int) -> bool:
 def _lives(pid: int | None) -> bool:
     try:
         os.kill(pid or 0, 0)
-    except PermissionError:  # it lives, and is another user's
+    except PermissionError:  # it is running and belongs to another user
         return True
     except (ProcessLookupError, OverflowError):
         return False
@@ -272,9 +272,9 @@ def _own_name() -> bytes:
 
 
 def _own_command() -> str:
-    """The command line of this process, without the folders of its program."""
+    """Return the command line of this process, without the path of its program."""
     program, *rest = sys.orig_argv or [""]
-    if rest and Path(rest[0]).is_absolute():  # a script that Python runs
+    if rest and Path(rest[0]).is_absolute():  # a script run by Python
         program, *rest = rest
     text = shlex.join([Path(program).name, *rest])
     line = "".join(letter if letter.isprintable() else " " for letter in text)

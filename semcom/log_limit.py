@@ -1,4 +1,4 @@
-"""Limit the lines that peers can cause in a log."""
+"""Limit the log lines that peers can cause."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ MAX_KINDS = 1024
 
 
 class LogLimit:
-    """Lets through a number of lines in each second and counts what it holds back."""
+    """Lets a number of lines per second through and counts those held back."""
 
     def __init__(
         self, lines_per_s: int = LINES_PER_S, *, clock: Callable[[], float] = time.monotonic
@@ -23,7 +23,7 @@ class LogLimit:
         self._held_back = 0
 
     def take(self) -> bool:
-        """Return whether a line may be written now; one that may not is counted."""
+        """Return whether a line may be written now; count it otherwise."""
         if self._clock() - self._begun_s >= 1.0:
             self._begun_s, self._lines = self._clock(), 0
         if self._lines < self._lines_per_s:
@@ -33,7 +33,7 @@ class LogLimit:
         return False
 
     def held_back(self) -> int:
-        """Return how many lines were held back since this last said so; 0 within their second."""
+        """Return how many lines were held back since the last report; 0 within the same second."""
         if not self._held_back or self._clock() - self._begun_s < 1.0:
             return 0
         count, self._held_back = self._held_back, 0
@@ -41,10 +41,10 @@ class LogLimit:
 
 
 class KindLimit:
-    """Says whether a line of a kind is due; lines in between are dropped.
+    """Decides whether a line of a kind is due; lines in between are dropped.
 
-    Peers may name kinds, and come with a new name each time: all kinds together get no more
-    lines in a second than a `LogLimit` lets through.
+    Peers may choose kinds, with a new name each time, so all kinds together get no more lines per
+    second than a `LogLimit` lets through.
     """
 
     def __init__(self, *, every_s: float) -> None:
@@ -54,7 +54,7 @@ class KindLimit:
         self._all_kinds = LogLimit(clock=lambda: self._now_s)
 
     def due(self, kind: str, now_s: float) -> bool:
-        """Return whether the last line of this kind is long enough ago."""
+        """Return whether enough time has passed since the last line of this kind."""
         self._now_s = now_s
         if now_s < self._next_s.get(kind, now_s) or not self._all_kinds.take():
             return False

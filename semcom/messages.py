@@ -37,20 +37,20 @@ from semcom.tasks.score import MAX_SUM
 from semcom.tasks.task import MAX_KEPT_BYTES
 
 PROTOCOL_VERSION = 3
-MAX_ITEMS = 64  # of any list or map in a header
+MAX_ITEMS = 64  # items of any list or map in a header
 
 Role = Literal["transmitter", "channel", "receiver", "orchestrator"]
 RefusalReason = Literal[
-    # bytes that are no message
+    # bytes that are not a message
     "parts", "size", "magic", "version", "type", "checksum", "header",
-    # a message out of place
+    # a message in the wrong place
     "shape", "not_finite", "over_power", "unexpected",
-    # not now: the transmitter tries again
+    # temporary: the transmitter retries
     "unknown_point", "no_receiver", "codec_not_loaded", "overloaded",
-    # not at all
+    # permanent
     "codec_mismatch", "conflict", "internal",
 ]  # fmt: skip
-# What damage on the way can turn a good message into; its sender's time-out brings it again.
+# Reasons that damage in transit can cause; the sender's timeout repeats the message.
 DAMAGED: frozenset[str] = frozenset({"parts", "size", "magic", "version", "type", "checksum"})
 RETRIABLE: frozenset[str] = frozenset(
     {"unknown_point", "no_receiver", "codec_not_loaded", "overloaded"} | DAMAGED
@@ -70,7 +70,7 @@ Span = Annotated[tuple[Index, Index], Field(strict=False)]
 
 
 class PlainMessage(BaseModel):
-    """Base of messages that are few: exact types, unknown keys refused, never changed."""
+    """Base of infrequent messages: exact types, unknown keys refused, immutable."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
 
@@ -78,7 +78,7 @@ class PlainMessage(BaseModel):
 
 
 class Part(BaseModel):
-    """Base of what messages hold."""
+    """Base of the parts of messages."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
 
@@ -88,21 +88,22 @@ class StreamState(Part):
 
     run: Name
     epoch: Index
-    point: Index  # of the frames that are offered now
+    point: Index  # of the frames offered now
     oldest: Index  # point of the oldest frame that is not recorded, or `point`
     paused: bool
     offered: Tally  # frames that were due
-    shed: Tally  # ... and were not accepted, because too many waited
-    unrecorded: Tally  # ... and were, and have no receipt yet
-    in_flight: Tally  # ... of which this many are on the air
+    shed: Tally  # ... those not accepted, because too many waited
+    unrecorded: Tally  # ... those accepted, without a receipt so far
+    in_flight: Tally  # ... of which this many are in flight
     refusals: Tally  # of messages, since the process started
+    lowest: Index = 0  # no frame of the epoch below this one is open
 
 
 class Arithmetic(Part):
-    """Settings that decide how a process rounds, except its device; answers depend on them."""
+    """Settings, except the device, that determine how a process rounds; answers depend on them."""
 
     threads: Annotated[int, Field(ge=1, le=256)]
-    engine: Engine | None = None  # of a receiver, None is torch
+    engine: Engine | None = None  # None from a receiver means torch
     decoding: Decoding | None = None  # receiver
 
     def __str__(self) -> str:
@@ -111,31 +112,31 @@ class Arithmetic(Part):
 
 
 class Hello(PlainMessage):
-    """I am here. Sent first and then every second; silence for three seconds is death."""
+    """A peer is alive. Sent every second; a peer that is silent for three seconds is dead."""
 
     TYPE: ClassVar[int] = 1
     role: Role
     peer: Name
     instance: Instance
     run: Name | None = None
-    points: Index = 0  # channel: how many points of `run` it knows
+    points: Index = 0  # channel: number of points of `run` that it has
     busy: list[Index] = Field(
         default_factory=list, max_length=MAX_ITEMS
-    )  # transmitter: points at work
+    )  # transmitter: points in progress
     codecs: list[Digest] = Field(default_factory=list, max_length=MAX_ITEMS)  # receiver: loaded
-    stream: StreamState | None = None  # transmitter: what it streams
+    stream: StreamState | None = None  # transmitter: its stream
     arithmetic: Arithmetic | None = None  # transmitter, receiver
 
 
 class Welcome(PlainMessage):
-    """Answer to every Hello; a new `instance` tells that the other end was restarted."""
+    """Answer to every Hello; a new `instance` means that the other end was restarted."""
 
     TYPE: ClassVar[int] = 2
     instance: Instance
 
 
 class Refusal(PlainMessage):
-    """A message was not taken; `key` where it could be read."""
+    """A message was refused; has `key` if that could be read."""
 
     TYPE: ClassVar[int] = 13
     reason: RefusalReason
@@ -144,9 +145,9 @@ class Refusal(PlainMessage):
 
 
 class Wanted(PlainMessage):
-    """Channel to transmitter: a slot lacks this frame of yours; send it again, or for once more.
+    """Channel to transmitter: a slot lacks this frame; send it again.
 
-    Nothing comes of it where the frame is on its way, or its work is not known any more.
+    It has no effect if the frame is in flight or its work is no longer known.
     """
 
     TYPE: ClassVar[int] = 14
@@ -156,8 +157,8 @@ class Wanted(PlainMessage):
 class PointTable(PlainMessage):
     """Orchestrator to channel: points `first` ... of a run; `total` in all.
 
-    Points below `lowest` are needed no more: the channel forgets them. Frames of the links of a
-    group meet; each table of a run names all of its groups.
+    Points below `lowest` are no longer needed: the channel forgets them. Frames of the links of a
+    group meet; each table of a run lists all of its groups.
     """
 
     TYPE: ClassVar[int] = 20
@@ -188,9 +189,10 @@ class CodecReport(PlainMessage):
 
 
 class HostReport(PlainMessage):
-    """A process tells the orchestrator which host it runs on, and how that rounds.
+    """Process to orchestrator: the host on which it runs, and its rounding.
 
-    Sent once to each `instance` of an orchestrator; one of before this message refuses its type.
+    Sent once to each `instance` of an orchestrator; an orchestrator of an earlier version refuses
+    its type.
     """
 
     TYPE: ClassVar[int] = 28
@@ -200,7 +202,7 @@ class HostReport(PlainMessage):
 
 
 class PointWork(PlainMessage):
-    """Everything that a transmitter needs to make the frames of a point."""
+    """Everything that a transmitter needs to send the frames of a point."""
 
     run: Name
     point: Index
@@ -213,13 +215,13 @@ class PointWork(PlainMessage):
     frame_images: Count
     window: Annotated[int, Field(ge=1, le=1024)]
     encode_once: bool
-    offset: Index = 0  # the first item that is sent; after the last one comes the first
-    # Its place among the links whose frames meet in slots; None: its frames meet no others.
+    offset: Index = 0  # the first item that is sent; item 0 follows the last one
+    # Its index among the links of its group; None without a group.
     user: Annotated[int, Field(ge=0, lt=MAX_MEMBERS)] | None = None
 
     @property
     def frame_count(self) -> int:
-        """Frames of the point; in a stream, of a turn through the data set."""
+        """Frames of the point, or of one pass through the data set in a stream."""
         return -(-self.images // self.frame_images)
 
 
@@ -228,7 +230,7 @@ class Assignment(PointWork):
 
     TYPE: ClassVar[int] = 23
     frames: list[Span] = Field(min_length=1, max_length=MAX_ITEMS)
-    lowest: Index = 0  # points of the run below it are complete for all members of the group
+    lowest: Index = 0  # points below this one are complete for all members of the group
 
     @model_validator(mode="after")
     def _within_the_point(self) -> Self:
@@ -241,8 +243,11 @@ class Assignment(PointWork):
 class StreamAssignment(PointWork):
     """Orchestrator to transmitter: from now on offer frames at a rate, at this point.
 
-    The frames of an epoch are numbered from 0 whatever their points; a new epoch forgets all
-    earlier ones. `images` is one turn through the data set, which is followed by the next one.
+    The frames of an epoch are numbered from 0 across its points; a new epoch discards all earlier
+    frames. `images` is one pass through the data set; passes follow each other.
+
+    In a group, all links send frame f at about the same time, and change to a new point with the
+    same frame, `first_frame`, which is due in `due_in_s`; an epoch begins with that frame.
     """
 
     TYPE: ClassVar[int] = 27
@@ -250,12 +255,14 @@ class StreamAssignment(PointWork):
     rate_hz: Annotated[float, Field(gt=0, le=1000, allow_inf_nan=False)]
     arrivals: Arrivals
     paused: bool = False
+    first_frame: Index = 0
+    due_in_s: Annotated[float, Field(ge=-1e6, le=1e6, allow_inf_nan=False)] | None = None
 
 
 class FrameResult(Part):
-    """One finished frame as the ledger keeps it: the sums of its score, what is kept of its answer.
+    """One finished frame: the sums of its score, and the part of its answer that is kept.
 
-    Both are the task's: `semcom.tasks`.
+    The task defines both: `semcom.tasks`.
     """
 
     point: Index
@@ -270,6 +277,10 @@ class FrameResult(Part):
     decode_ms: Milliseconds
     round_trip_ms: Milliseconds
     snr_measured_db: MeasuredDb = None
+    # Links of its group that it did not meet because they were late.
+    absent: list[Name] = Field(
+        default_factory=list, max_length=MAX_MEMBERS, exclude_if=lambda links: not links
+    )
 
 
 class Results(PlainMessage):
@@ -291,10 +302,10 @@ class Recorded(PlainMessage):
 
 
 class Failure(PlainMessage):
-    """A process tells the orchestrator that it cannot do its part, and why."""
+    """Process to orchestrator: it cannot do its work, and why."""
 
     TYPE: ClassVar[int] = 26
-    run: Name | None = None  # the run it spoils; None before there was one
+    run: Name | None = None  # the run that fails because of it; None before there was one
     role: Role
     peer: Name
     exit_code: Annotated[int, Field(ge=1, le=255)]

@@ -1,4 +1,4 @@
-"""Every metric of the system: name, kind, meaning, labels, and which processes have it.
+"""Every Prometheus metric: name, kind, meaning, labels, and the processes that export it.
 
 Labels come from small closed sets only, never frame or run. docs/monitoring.md shows this table.
 """
@@ -17,14 +17,14 @@ Kind = Literal["counter", "gauge", "histogram"]
 SECONDS_BUCKETS = (
     0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0,
 )  # fmt: skip
-MAX_LINKS = 32  # that one process tells apart; all further ones are `other`
+MAX_LINKS = 32  # that one process distinguishes; all further ones are `other`
 OTHER_LINK = "other"
 MAX_SERIES = 500  # of one process
 
 TX, CH, RX, ORC, JOBS = "transmitter", "channel", "receiver", "orchestrator", "jobs"
 SPEAKERS = (TX, CH, RX, ORC)
 ROLES = (*SPEAKERS, JOBS)
-# Who a process hears from, and which stages of a frame's way it measures.
+# The roles from which a process gets messages, and the stages of a frame's path that it measures.
 PEERS: Mapping[str, tuple[str, ...]] = {
     TX: (CH, ORC), CH: (TX, RX, ORC), RX: (CH, ORC), ORC: (TX, CH, RX),
 }  # fmt: skip
@@ -41,9 +41,9 @@ LAUNCHED: tuple[str, ...] = (TX, CH, RX)
 class Exported:
     """One row of the table.
 
-    Series that are known when a process starts are there from the start, at 0: those without a
-    label, one per link, and one per value of `values`. A gauge that has nothing to tell yet
-    (`late`) appears with its first value.
+    Series that are known when a process starts exist from the start, at 0: those without a label,
+    one per link, and one per value of `values`. A gauge without a value so far (`late`) appears
+    with its first value.
     """
 
     kind: Kind
@@ -54,7 +54,7 @@ class Exported:
     late: bool = False
 
     def known_series(self, role: str, links: tuple[str, ...]) -> list[tuple[str, ...]]:
-        """Label values of the series that a process of this role has from the start."""
+        """Return the label values of the series that a process of this role has from the start."""
         if self.late or role not in self.roles:
             return []
         if not self.labels:
@@ -70,7 +70,7 @@ def _each(roles: tuple[str, ...], values: tuple[str, ...]) -> dict[str, tuple[st
 LINK = ("link",)
 
 METRICS: dict[str, Exported] = {
-    # The way of a frame.
+    # The path of a frame.
     "semcom_frames_offered_total": Exported(
         "counter", "Frames that were due to be sent, by the plan or the stream", (TX,), LINK
     ),
@@ -80,7 +80,7 @@ METRICS: dict[str, Exported] = {
     "semcom_frames_sent_total": Exported("counter", "Frames sent for the first time", (TX,), LINK),
     "semcom_frames_retransmitted_total": Exported("counter", "Frames sent again", (TX,), LINK),
     "semcom_frames_received_total": Exported(
-        "counter", "Frames taken from the wire, repeated ones too", (CH, RX), LINK
+        "counter", "Frames received, including repeated ones", (CH, RX), LINK
     ),
     "semcom_frames_recorded_total": Exported(
         "counter", "Frames committed to the ledger", (ORC,), LINK
@@ -89,36 +89,37 @@ METRICS: dict[str, Exported] = {
         "counter", "Frames of a stream that were given up", (ORC,), LINK
     ),
     "semcom_frames_duplicate_total": Exported(
-        "counter", "Frames or answers that had been there already", (TX, CH, RX, ORC), LINK
+        "counter", "Frames or answers that had already arrived", (TX, CH, RX, ORC), LINK
     ),
     "semcom_frames_unroutable_total": Exported(
-        "counter", "Frames or answers that could not leave: their peer was gone or its queue full",
+        "counter", "Frames or answers that could not be sent: their peer was gone or its "
+        "queue full",
         (TX, CH, RX), LINK,
     ),
     "semcom_frames_in_flight": Exported(
         "gauge", "Frames sent and not yet answered", (TX,), LINK
     ),
     "semcom_frames_open": Exported(
-        "gauge", "Frames accepted whose receipt from the ledger is not here yet", (TX,), LINK
+        "gauge", "Frames accepted whose receipt from the ledger has not arrived yet", (TX,), LINK
     ),
     "semcom_messages_refused_total": Exported(
         "counter", "Messages refused here, or refused by a peer that said so", SPEAKERS,
         ("reason",), _each(SPEAKERS, get_args(RefusalReason)),
     ),
     "semcom_peers_refused_total": Exported(
-        "counter", "Handshakes and messages refused for their key", SPEAKERS,
+        "counter", "Handshakes and messages refused because of their key", SPEAKERS,
         ("reason",), _each(SPEAKERS, get_args(SecurityReason)),
     ),
     # Durations, each measured by one clock.
     "semcom_stage_seconds": Exported(
-        "histogram", "Duration of a stage of a frame's way", (TX, CH, RX), ("stage",), STAGES
+        "histogram", "Duration of a stage of a frame's path", (TX, CH, RX), ("stage",), STAGES
     ),
     "semcom_round_trip_seconds": Exported(
-        "histogram", "From the first sending of a frame to its answer", (TX,), LINK
+        "histogram", "Time from the first transmission of a frame to its answer", (TX,), LINK
     ),
     # The task and the channel.
     "semcom_images_evaluated_total": Exported(
-        "counter", "Images whose answer was judged", (TX,), LINK
+        "counter", "Items whose answer was judged", (TX,), LINK
     ),
     "semcom_score_total": Exported(
         "counter",
@@ -127,7 +128,7 @@ METRICS: dict[str, Exported] = {
         ("link", "task", "sum"),
         late=True,
     ),
-    "semcom_images_decoded_total": Exported("counter", "Images answered", (RX,), LINK),
+    "semcom_images_decoded_total": Exported("counter", "Items answered", (RX,), LINK),
     "semcom_snr_set_db": Exported(
         "gauge", "SNR that was set for the last frame, dB", (TX, CH), LINK, late=True
     ),
@@ -142,19 +143,19 @@ METRICS: dict[str, Exported] = {
     ),
     "semcom_codecs_loaded": Exported("gauge", "Codecs that a receiver can decode", (RX,)),
     "semcom_codec_swaps_total": Exported(
-        "counter", "Codecs taken into use, or refused", (TX, RX),
+        "counter", "Codecs loaded or refused", (TX, RX),
         ("result",), _each((TX, RX), RESULTS),
     ),
     # Processes.
-    "semcom_ready": Exported("gauge", "1 if the process can do its work, as /readyz says", ROLES),
+    "semcom_ready": Exported("gauge", "1 if the process is ready, as /readyz reports", ROLES),
     "semcom_peers": Exported(
-        "gauge", "Peers heard of in the last three seconds", (CH, ORC), ("role",), PEERS
+        "gauge", "Peers that sent something in the last three seconds", (CH, ORC), ("role",), PEERS
     ),
     "semcom_heartbeats_total": Exported(
-        "counter", "Heartbeats heard, by role of the peer", SPEAKERS, ("role",), PEERS
+        "counter", "Heartbeats received, by role of the peer", SPEAKERS, ("role",), PEERS
     ),
     "semcom_heartbeat_age_seconds": Exported(
-        "gauge", "Time since a peer of this role was last heard of", SPEAKERS, ("role",), PEERS
+        "gauge", "Time since the last message of a peer of this role", SPEAKERS, ("role",), PEERS
     ),
     "semcom_process_restarts_total": Exported(
         "counter", "Processes that the orchestrator started again", (ORC,),
@@ -163,14 +164,18 @@ METRICS: dict[str, Exported] = {
     "semcom_slots_waiting": Exported(
         "gauge", "Slots of a group that wait for a frame of this link", (CH,), LINK
     ),
+    "semcom_slots_absent_total": Exported(
+        "counter", "Slots of a live group that were served without this link", (CH,), LINK
+    ),
     "semcom_frames_wanted_total": Exported(
-        "counter", "Frames that the channel asked a link for, as others wait for them", (CH,), LINK
+        "counter", "Frames that the channel requested from a link because others wait for "
+        "them", (CH,), LINK
     ),
     "semcom_receivers_resting": Exported(
-        "gauge", "Receivers that are asked less, for they refuse or do not answer", (CH,)
+        "gauge", "Receivers that get fewer frames because they refuse or do not answer", (CH,)
     ),
     "semcom_receiver_rests_total": Exported(
-        "counter", "Times that a receiver began to be asked less", (CH,)
+        "counter", "Times that a receiver began to get fewer frames", (CH,)
     ),
     "semcom_connections_hung_up": Exported(
         "gauge", "Connections closed since the start, because too much waited there", SPEAKERS
@@ -190,14 +195,14 @@ METRICS: dict[str, Exported] = {
     # Training jobs.
     "semcom_jobs": Exported("gauge", "Training jobs in the store", (JOBS,), ("state",)),
     "semcom_training_loss": Exported(
-        "gauge", "Last loss of a running job, by term; 0: none runs", (JOBS,),
+        "gauge", "Last loss of a running job, by term; 0: no job runs", (JOBS,),
         ("dataset", "stage", "term"),
     ),
     "semcom_training_learning_rate": Exported(
         "gauge", "Learning rate of a running job", (JOBS,), ("dataset", "stage")
     ),
     "semcom_training_images_per_second": Exported(
-        "gauge", "Images that a running job trains on per second", (JOBS,), ("dataset", "stage")
+        "gauge", "Items that a running job trains on per second", (JOBS,), ("dataset", "stage")
     ),
     "semcom_training_step_seconds": Exported(
         "gauge", "Duration of a step of a running job", (JOBS,), ("dataset", "stage")
@@ -206,7 +211,7 @@ METRICS: dict[str, Exported] = {
         "gauge", "Share of a stage that a running job has done", (JOBS,), ("dataset", "stage")
     ),
     "semcom_training_samples_total": Exported(
-        "counter", "Images trained on", (JOBS,), ("dataset",)
+        "counter", "Items trained on", (JOBS,), ("dataset",)
     ),
     "semcom_training_restarts_total": Exported(
         "counter", "Jobs started again", (JOBS,), ("dataset",)
@@ -216,13 +221,21 @@ METRICS: dict[str, Exported] = {
     ),
 }  # fmt: skip
 
-# What the client library tells of every process, where there is /proc.
+# Exported by the client library for every process, if there is /proc.
 PROCESS_METRICS: dict[str, Exported] = {
-    "semcom_process_info": Exported("gauge", "Which process this is; 1", ROLES, ("role", "peer")),
-    "semcom_process_start_time_seconds": Exported("gauge", "When it started, Unix time", ROLES),
-    "semcom_process_cpu_seconds_total": Exported("counter", "CPU time it has used", ROLES),
-    "semcom_process_resident_memory_bytes": Exported("gauge", "Memory it holds", ROLES),
-    "semcom_process_virtual_memory_bytes": Exported("gauge", "Address space it holds", ROLES),
-    "semcom_process_open_fds": Exported("gauge", "Files and sockets it has open", ROLES),
-    "semcom_process_max_fds": Exported("gauge", "Files and sockets it may have open", ROLES),
+    "semcom_process_info": Exported(
+        "gauge", "Role and name of this process; always 1", ROLES, ("role", "peer")
+    ),
+    "semcom_process_start_time_seconds": Exported(
+        "gauge", "Start time of the process, Unix time", ROLES
+    ),
+    "semcom_process_cpu_seconds_total": Exported("counter", "CPU time used by the process", ROLES),
+    "semcom_process_resident_memory_bytes": Exported(
+        "gauge", "Resident memory of the process", ROLES
+    ),
+    "semcom_process_virtual_memory_bytes": Exported(
+        "gauge", "Virtual memory of the process", ROLES
+    ),
+    "semcom_process_open_fds": Exported("gauge", "Open files and sockets", ROLES),
+    "semcom_process_max_fds": Exported("gauge", "Largest number of open files and sockets", ROLES),
 }

@@ -15,19 +15,20 @@ Name = Annotated[str, Field(pattern=NAME_PATTERN)]
 
 
 def is_name(text: str) -> bool:
-    """Return whether a text may be a name."""
+    """Return whether a string is a valid name."""
     return re.fullmatch(NAME_PATTERN, text) is not None
 
 
 def check_name(text: str, *, what: str) -> str:
-    """Return a name that a user gave, such as `--revoke NAME`, if it is one.
+    """Return a name that a user gave, such as `--revoke NAME`, if it is valid.
 
     Raises:
-        ConfigurationError: it is none; `what` says which one.
+        ConfigurationError: the name is not valid; `what` says in the message what it names.
     """
     if not is_name(text):
         quoted = repr(text) if len(text) <= MAX_QUOTED else f"{text[:MAX_QUOTED]!r}..."
         raise ConfigurationError(
-            f"{what} {quoted} is no name: it must match {NAME_PATTERN}, and is never a path"
+            f"{what} {quoted} is not a valid name: it must match {NAME_PATTERN}; paths "
+            "are not accepted"
         )
     return text

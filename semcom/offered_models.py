@@ -1,4 +1,4 @@
-"""Settings of each installed channel model, as a page of forms needs them."""
+"""Settings of each installed channel model, as needed for forms."""
 
 from __future__ import annotations
 
@@ -23,14 +23,14 @@ def offered_models() -> dict[str, list[dict[str, Any]]]:
     """Return the settings of every model that can be loaded, by its name.
 
     Each setting has its `key`, `kind` (number, whole number, choice, flag or text), `values` of a
-    choice, `least` and `most` where it is bounded, `default` (None where it has none) and `means`.
+    choice, `least` and `most` if it is bounded, `default` (None without one) and `means`.
     """
     found = {}
     for name in installed():
         try:
             model = own_class(name) if name in OWN_MODELS else model_class(name)
             properties = model.model_json_schema()["properties"]
-        except (ConfigurationError, ValueError, KeyError):  # a package that does not work
+        except (ConfigurationError, ValueError, KeyError):  # a broken package
             continue
         found[name] = [_setting(k, field) for k, field in properties.items() if k != "model"]
     return found

@@ -1,4 +1,4 @@
-"""The parts of one message after another from a socket, never more than a message may have."""
+"""Read messages from a socket, with no more parts than a message may have."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ import zmq
 from semcom.connections import Connections
 from semcom.wire import PARTS
 
-WAIT, DO_NOT_WAIT = 0, int(zmq.NOBLOCK)  # a flag as an enum is converted at each call
-MANY_PARTS = 4096  # of a message that is dropped, at a time
+WAIT, DO_NOT_WAIT = 0, int(zmq.NOBLOCK)  # an enum would be converted at each call
+MANY_PARTS = 4096  # parts of a dropped message to read at a time
 
 
 class ReadParts(NamedTuple):
-    """A message as it came: from whom, its parts, and the last frame that was read."""
+    """A received message: its sender, its parts, and the last frame that was read."""
 
     sender: bytes
     parts: list[bytes]
@@ -22,7 +22,7 @@ class ReadParts(NamedTuple):
 
 
 class PartReader:
-    """Reads from a socket; each message counts for the connection that it came by."""
+    """Reads from a socket; each message counts for the connection over which it arrived."""
 
     def __init__(
         self, socket: zmq.Socket[bytes], connections: Connections, *, router: bool
@@ -30,12 +30,12 @@ class PartReader:
         self._socket = socket
         self._connections = connections
         self._router = router
-        self._dropping: bytes | None = None  # whose message has more parts than any has
+        self._dropping: bytes | None = None  # whose message has too many parts
 
     def read(self) -> ReadParts | None:
-        """Return the next message if one is there; one of too many parts has one more than may be.
+        """Return the next message, if any; one with too many parts has one more than allowed.
 
-        What is beyond that is dropped in the next calls.
+        The remaining parts are dropped in the next calls.
         """
         if self._dropping is not None and not self._drop_rest():
             return None
@@ -57,9 +57,9 @@ class PartReader:
         return ReadParts(sender, parts, last)
 
     def _drop_rest(self) -> bool:
-        """Read the rest of a message of too many parts, keeping none; whether all of it is read.
+        """Discard the rest of a message with too many parts; return whether it is complete.
 
-        There may be millions: each call reads some, and one that is so long ends its connection.
+        There may be millions: each call reads some, and such a message ends its connection.
         """
         for number in range(MANY_PARTS):
             if self._dropping is None:
@@ -72,7 +72,7 @@ class PartReader:
 
 
 def _descriptor(frame: zmq.Frame) -> int:
-    """The connection that a message came by; -1 where the peer speaks too old a ZMTP to tell."""
+    """Return the connection over which a message arrived; -1 if the peer's ZMTP is too old."""
     try:
         return int(frame.get(zmq.SRCFD))
     except zmq.ZMQError:

@@ -15,12 +15,12 @@ def plugin(group: str, name: str, ours: Mapping[str, str]) -> Any | None:
     """Return the object of a name; None if it is unknown.
 
     Args:
-        group: of entry points, such as `rkd_sc.families`.
-        name: what a manifest or a scenario says.
-        ours: our own, as `module:attribute`; no package can take their names.
+        group: group of entry points, such as `rkd_sc.families`.
+        name: name in a manifest or a scenario.
+        ours: built-in objects, as `module:attribute`; packages cannot replace them.
 
     Raises:
-        ConfigurationError: the package that gives the name cannot be imported.
+        ConfigurationError: the package that provides the name cannot be imported.
     """
     if name in ours:
         return named(ours[name])
@@ -29,7 +29,7 @@ def plugin(group: str, name: str, ours: Mapping[str, str]) -> Any | None:
         return None
     try:
         return entry.load()
-    except Exception as error:  # whatever the module of somebody else raises
+    except Exception as error:  # a foreign module may raise anything
         package = "a package" if entry.dist is None else entry.dist.name
         reason = next(iter(str(error).splitlines()), "") or type(error).__name__
         raise ConfigurationError(
@@ -44,7 +44,7 @@ def named(place: str) -> Any:
 
 
 def installed(group: str, ours: Mapping[str, str]) -> list[str]:
-    """Return all names of a group, ours first, the others in alphabetical order."""
+    """Return all names of a group, built-in ones first, the others in alphabetical order."""
     return [*ours, *sorted(_others(group).keys() - ours.keys())]
 
 

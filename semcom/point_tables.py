@@ -1,4 +1,4 @@
-"""Points of a run, cut into messages that have room for them."""
+"""Points of a run, split into messages of limited size."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from semcom.points import PointSpec
 from semcom.wire import MAX_HEADER_BYTES
 
 POINTS_PER_MESSAGE = 32
-OTHER_BYTES = 1024  # of a header beside its points
+OTHER_BYTES = 1024  # of a header besides its points
 
 
 def point_tables(
@@ -25,11 +25,11 @@ def point_tables(
     groups: Sequence[Group] = (),
     max_header_bytes: int = MAX_HEADER_BYTES,
 ) -> list[PointTable]:
-    """Return tables of the points `first` ... of a run: all that there are from there on.
+    """Return tables of the points of a run from `first` on.
 
-    Each names all groups of the run.
+    Each lists all groups of the run.
 
-    Each has room in a header, whatever the settings of its channels; `max_header_bytes` has to be
+    Each fits into a header, whatever the settings of its channels; `max_header_bytes` must be
     enough for one point.
     """
     groups_bytes = sum(len(msgpack.packb(group.model_dump())) for group in groups)

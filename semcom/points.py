@@ -1,4 +1,4 @@
-"""A point of a sweep: one channel condition under which images are sent.
+"""A point of a sweep: one channel condition under which items are sent.
 
 SNR is Es/N0 per complex symbol in dB; transmitters guarantee Es = 1 per codeword, so the noise
 power is N0 = 10^(-SNR/10) per complex symbol, half of it on each real axis.
@@ -20,13 +20,13 @@ SNR_MIN_DB, SNR_MAX_DB = -30.0, 60.0
 
 ChannelModel = Literal["awgn", "rayleigh", "rician"]
 OWN_MODELS: tuple[str, ...] = get_args(ChannelModel)
-MAX_SETTINGS_TEXT = 2048  # so that a table of points has room in a message
-MAX_SETTING_ITEMS = 64  # of a list or map, as in all messages
-MIN_SETTING, MAX_SETTING = -(2**63), 2**64 - 1  # integers that msgpack has
+MAX_SETTINGS_TEXT = 2048  # so that a table of points fits into a message
+MAX_SETTING_ITEMS = 64  # items of a list or map, as in all messages
+MIN_SETTING, MAX_SETTING = -(2**63), 2**64 - 1  # range of msgpack's integers
 MAX_LABEL = 64
 RECEIVERS = frozenset({"csi", "equalizer"})  # settings of a receiver, not of the draw
 Csi = Literal["perfect", "mismatch", "none"]
-# `mmse` is the biased one of the first version: runs and codecs that have it stay as they are.
+# `mmse` is the biased one of the first version, kept for its runs and codecs.
 EqualizerMethod = Literal["zero_forcing", "mmse", "unbiased_mmse", "regularized_zero_forcing"]
 SnrDb = Annotated[float, Field(ge=SNR_MIN_DB, le=SNR_MAX_DB, allow_inf_nan=False)]
 RicianK = Annotated[float, Field(ge=0, le=1e4, allow_inf_nan=False)]
@@ -36,19 +36,22 @@ Seed = Annotated[int, Field(ge=0, lt=2**63)]
 
 
 class ChannelSettings(BaseModel):
-    """A fading model, what the receiver knows of it, and how it equalises.
+    """A fading model, the receiver's channel state, and its equaliser.
 
-    The form in which plans, ledgers and messages hold a channel: a key may have no effect on its
-    model. What a user writes is checked by `semcom.channel_choice`.
+    The form of a channel in plans, ledgers and messages: a key may have no effect on its model.
+    `semcom.channel_choice` checks what a user writes.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
 
-    model: ChannelModel = Field(default="awgn", description="of the fading")
-    rician_k: RicianK = Field(default=4.0, description="line of sight over scattered")
+    model: ChannelModel = Field(default="awgn", description="fading model")
+    rician_k: RicianK = Field(
+        default=4.0,
+        description="K factor: power of the line of sight over that of the scattered paths",
+    )
     coherence: Coherence = Field(default=1, description="codewords per fading draw")
     csi: Csi = Field(default="perfect", description="what the receiver knows of the fading")
-    csi_error_variance: CsiErrorVariance = Field(default=0.0, description="of csi: mismatch")
+    csi_error_variance: CsiErrorVariance = Field(default=0.0, description="only with csi: mismatch")
     equalizer: EqualizerMethod = Field(default="zero_forcing", description="at the receiver")
 
     @property
@@ -76,9 +79,9 @@ class ChannelSettings(BaseModel):
 
 
 class PluginChannel(BaseModel):
-    """A channel model of an installed package, and its settings that are not the defaults.
+    """A channel model of an installed package, and its settings that differ from the defaults.
 
-    `semcom.channel_models` reads what a user writes into this form.
+    `semcom.channel_models` converts a user's settings to this form.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
@@ -89,18 +92,18 @@ class PluginChannel(BaseModel):
     @model_validator(mode="after")
     def _bounded(self) -> Self:
         if self.model in OWN_MODELS:
-            raise ValueError(f"{self.model} has settings of its own, no map of settings")
+            raise ValueError(f"{self.model} has its own fields instead of a map of settings")
         if len(_json(self.settings)) > MAX_SETTINGS_TEXT:
             raise ValueError(f"settings are longer than {MAX_SETTINGS_TEXT:,} characters of JSON")
         _check_sendable(self.settings)
         return self
 
     def __eq__(self, other: object) -> bool:
-        """Return whether digests are the same: 1, 1.0 and true are three values there."""
+        """Return whether the digests are equal, for which 1, 1.0 and true are three values."""
         return isinstance(other, PluginChannel) and self._text == other._text
 
     def __hash__(self) -> int:
-        """Return the hash of what two equal ones have in common."""
+        """Return a hash that is equal for equal settings."""
         return hash(self._text)
 
     @property
@@ -128,7 +131,7 @@ AnyChannel = ChannelSettings | PluginChannel
 
 
 def equalizer_of(channel: AnyChannel) -> str | None:
-    """Return how the receiver undoes a channel; None where it knows nothing of it."""
+    """Return the equaliser of a channel; None if the receiver has no channel state."""
     if isinstance(channel, ChannelSettings):
         undone = channel.model != "awgn" and channel.csi != "none"
         return channel.equalizer if undone else None
@@ -138,7 +141,7 @@ def equalizer_of(channel: AnyChannel) -> str | None:
 
 
 class PointSpec(BaseModel):
-    """All that determines the random numbers of a point, and the rate, which changes none.
+    """Everything that determines the random numbers of a point, and the rate, which does not.
 
     `rate`: how much of ordered codewords is sent; None: all.
     """
@@ -164,16 +167,16 @@ class PointSpec(BaseModel):
 
     @property
     def key_text(self) -> str:
-        """Canonical text of what keys the random numbers.
+        """Return the canonical text that keys the random numbers.
 
-        The receiver's options are left out: the same channel meets every receiver.
+        The receiver's options are omitted: every receiver gets the same channel.
         """
-        snr_db = self.snr_db + 0.0  # turns -0.0 into 0.0: there is one zero
+        snr_db = self.snr_db + 0.0  # turns -0.0 into 0.0, so that there is one zero
         return f"{self.channel.draw_text}:snr_db={snr_db!r}"
 
 
 def _json(value: Any) -> str:
-    """Canonical text.
+    """Return canonical JSON.
 
     Raises:
         ValueError: a number is not finite.
@@ -182,17 +185,17 @@ def _json(value: Any) -> str:
 
 
 def _check_sendable(value: JsonValue) -> None:
-    """Refuse what a message has no room or no form for.
+    """Refuse settings that do not fit into a message.
 
     Raises:
-        ValueError: a list or map is too long, an integer too large, or a text is no Unicode.
+        ValueError: a list or map is too long, an integer too large, or a text is not valid Unicode.
     """
     if isinstance(value, list | dict) and len(value) > MAX_SETTING_ITEMS:
         raise ValueError(f"a list or map of settings has more than {MAX_SETTING_ITEMS} items")
     if isinstance(value, int) and not MIN_SETTING <= value <= MAX_SETTING:
         raise ValueError("an integer has more than 64 bits")
     if isinstance(value, str) and not _is_unicode(value):
-        raise ValueError("a text holds half of a surrogate pair")
+        raise ValueError("a string contains half of a surrogate pair")
     if isinstance(value, dict):
         value = [*value, *value.values()]
     for each in value if isinstance(value, list) else ():

@@ -13,8 +13,8 @@ FREE_PORTS = range(15_000, 32_000)
 def free_ports(count: int, host: str = "127.0.0.1") -> list[int]:
     """Return distinct TCP ports of `host` on which no process listens right now.
 
-    They are taken from below the range from which systems number outgoing connections, so that
-    no connection made before they are bound can sit on one of them.
+    They lie below the range that systems use for outgoing connections, so that no connection can
+    occupy one of them before it is bound.
 
     Raises:
         PortInUseError: hardly any port is free.

@@ -1,7 +1,7 @@
-"""One forward pass of each half of a codec as it is loaded: weights may be finite and yet useless.
+"""Run each half of a codec once when it is loaded: weights may be finite and yet useless.
 
-A codec that makes NaN, Inf or no power of ordinary images, or NaN of ordinary symbols, is refused
-before it serves.
+A codec that encodes ordinary images to NaN, Inf or no power, or decodes ordinary symbols to NaN, is
+refused before it is used.
 
 Shape legend: N images, K complex symbols.
 """
@@ -20,7 +20,7 @@ from semcom.points import SNR_MAX_DB, SNR_MIN_DB
 Images = npt.NDArray[np.uint8]
 Symbols = npt.NDArray[np.complex64]
 SNR_DB = 10.0
-RANDOM_IMAGES = ORDINARY = 2  # beside a black and a white one
+RANDOM_IMAGES = ORDINARY = 2  # besides a black and a white one
 POWER_TOLERANCE = 0.01
 SEED = 1
 NOT_FINITE = "to NaN or Inf"
@@ -36,10 +36,10 @@ def probe_transmitter(
     """Encode a few images uint8 (N, H, W, C), and check the symbols (N, K).
 
     Args:
-        checkpoint: of the codec.
+        checkpoint: the codec.
         encode: its transmitting half.
-        image: height, width and channels of an image that it takes.
-        filled: share of the reals of a codeword that carry power; the padding of an odd one does
+        image: height, width and channels of its input.
+        filled: share of the reals of a codeword that carry power; the padding of an odd number does
             not.
 
     Raises:
@@ -57,10 +57,10 @@ def probe_encoder(
     *,
     filled_N: npt.NDArray[np.float64],
 ) -> None:
-    """Encode a few items, the first ones of which are ordinary, and check the symbols (N, K).
+    """Encode a few items, the first of which are ordinary, and check the symbols (N, K).
 
     Args:
-        checkpoint: of the codec.
+        checkpoint: the codec.
         encode: encodes the items.
         filled_N: share of each codeword that carries power.
 
@@ -83,10 +83,10 @@ def probe_receiver(
     checkpoint: Checkpoint,
     decode: Callable[[Symbols, npt.NDArray[np.float32]], npt.NDArray[np.generic]],
 ) -> None:
-    """Decode noise (N, K) of the power received at SNRs (N,) in dB, and check what comes of it.
+    """Decode noise (N, K) with the power received at SNRs (N,) in dB, and check the outputs.
 
     Raises:
-        CheckpointError: of another shape, or not finite.
+        CheckpointError: the outputs have another shape or are not finite.
     """
     manifest = checkpoint.manifest
     snr_db_N = np.array([SNR_MIN_DB, -10.0, SNR_DB, 30.0, SNR_MAX_DB], dtype=np.float32)
@@ -109,7 +109,7 @@ def _shape(shape: tuple[int, ...]) -> str:
 
 
 def is_finite(array: npt.NDArray[np.generic]) -> bool:
-    """Return whether a codec has made no NaN and no Inf."""
+    """Return whether the outputs of a codec contain neither NaN nor Inf."""
     return bool(np.isfinite(array).all())
 
 
@@ -118,9 +118,9 @@ def _run(
 ) -> npt.NDArray[np.generic]:
     try:
         return forward()
-    except (RuntimeError, ValueError, ArithmeticError) as error:  # of torch or ONNX Runtime
+    except (RuntimeError, ValueError, ArithmeticError) as error:  # from torch or ONNX Runtime
         first = (str(error).splitlines() or [type(error).__name__])[0]
-        raise _refused(checkpoint, f"does not run, its {half} says: {first[:300]}") from error
+        raise _refused(checkpoint, f"does not run; its {half} reports: {first[:300]}") from error
 
 
 def _refused(checkpoint: Checkpoint, text: str) -> CheckpointError:

@@ -1,4 +1,4 @@
-"""Fields that are written in another way than they are held."""
+"""Fields whose form in users' files differs from the stored one."""
 
 from __future__ import annotations
 
@@ -10,29 +10,29 @@ from pydantic_core import CoreSchema, core_schema
 
 
 class MemberOf:
-    """Annotates a union that has more members than are written down: found by the content."""
+    """Annotates a union with further members, which are found by the content."""
 
     def __init__(self, find: Callable[[Any], type[BaseModel] | None]) -> None:
-        """Take what finds the model of a content; None where it is one that is written down."""
+        """Take a function that finds the model of a content; None if it is a listed member."""
         self.find = find
 
 
 class ReadAs:
-    """Annotates a model that is read by way of another one: `Annotated[Held, ReadAs(...)]`.
+    """Annotates a model that is read via another one: `Annotated[Held, ReadAs(...)]`.
 
-    What plans, ledgers and messages hold keeps its form, and may be old; what a user writes is
-    checked by a model of its own.
+    Plans, ledgers and messages keep their form, which may be old; a separate model checks what a
+    user writes.
     """
 
     def __init__(self, written: Any, convert: Callable[[Any], Any]) -> None:
-        """Read by `written`, an annotation, and `convert` what came of it; an instance stays."""
+        """Read with the annotation `written`, then `convert`; an instance is kept unchanged."""
         self.written = written
         self._convert = convert
 
     def __get_pydantic_core_schema__(
         self, held: type[Any], handler: GetCoreSchemaHandler
     ) -> CoreSchema:
-        """Return how pydantic reads the field, and that it writes it as it is held."""
+        """Return pydantic's schema: read via the other model, write the stored form."""
 
         def read(value: Any, by_written: core_schema.ValidatorFunctionWrapHandler) -> Any:
             return value if isinstance(value, held) else self._convert(by_written(value))

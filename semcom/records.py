@@ -28,7 +28,7 @@ class Record(BaseModel):
 
 
 class SearchEpoch(Record):
-    """An epoch of a search: alpha and softmax(alpha), (4 stages, 5 depths), and what they select.
+    """An epoch of a search: alpha, softmax(alpha), (4 stages, 5 depths), and selected depths.
 
     `parameters` are those of the four stages at the selected depths.
     """
@@ -45,9 +45,9 @@ class SearchEpoch(Record):
 
 
 class SearchRecord(Record):
-    """One search with one seed; unknown keys are let pass, so that a search may tell more.
+    """One search with one seed; unknown keys are accepted, so that a search may report more.
 
-    `settings` is a digest of all but the seed; records from before it was kept have none.
+    `settings` is a digest of all settings except the seed; earlier records have none.
     """
 
     model_config = ConfigDict(extra="ignore", frozen=True)
@@ -65,7 +65,7 @@ class SearchRecord(Record):
     def _rises(self) -> Self:
         numbers = [epoch.epoch for epoch in self.epochs]
         if numbers != sorted(set(numbers)):
-            raise ValueError("epochs must rise")
+            raise ValueError("epochs must increase")
         return self
 
 
@@ -81,9 +81,9 @@ class Timing(Record):
 class Footprint(Record):
     """One codec, or one architecture with random weights (`digest` None).
 
-    `parameters` and `flops` (of one image, a multiplication and an addition being two) are by
-    part. `idle_parameters` are those that the published attention over one token would add and
-    that can do nothing. `encode_1` and `encode_100` time both encoders on batches of 1 and 100.
+    `parameters` and `flops` (per image; a multiplication and an addition count as two) are listed
+    by part. `idle_parameters` are those that the published attention over one token would add
+    without any effect. `encode_1` and `encode_100` time both encoders on batches of 1 and 100.
     """
 
     name: str
@@ -100,10 +100,42 @@ class Footprint(Record):
     encode_100: Timing
 
 
+class SentenceFootprint(Record):
+    """One codec for sentences.
+
+    `parameters` are listed by part, without embeddings and prediction layer. `macs` are those of a
+    sentence of `tokens` tokens; `encode` and `decode` time it: both encoders, and greedy decoding
+    to its end.
+    """
+
+    name: str
+    dataset: str
+    system: str
+    digest: str | None = None
+    precision: str
+    tokens: int = Field(ge=1)
+    layers: int = Field(ge=1)
+    parameters: dict[str, Count]
+    embeddings: Count
+    prediction_layer: Count
+    layer_norms: Count
+    bytes_on_disk: dict[str, Count]
+    macs: dict[str, Count]
+    encode: Timing
+    decode: Timing
+
+
 class FootprintRecord(Record):
-    """Content of `footprint.json`: footprints, and the machine they were measured on."""
+    """Content of `footprint.json`: footprints, and the machine on which they were measured."""
 
     torch: str
     processor: str
     threads: int = Field(ge=1)
-    footprints: list[Footprint] = Field(min_length=1)
+    footprints: list[Footprint] = []
+    sentences: list[SentenceFootprint] = []
+
+    @model_validator(mode="after")
+    def _holds_some(self) -> Self:
+        if not (self.footprints or self.sentences):
+            raise ValueError("footprints: the list is empty")
+        return self

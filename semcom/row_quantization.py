@@ -1,7 +1,7 @@
 """Matrices as int8, a scale s and a zero point z per row: X_q = round(s X - z).
 
-Eq. (29) of Liu et al. A network computes in float32 with what the integers stand for,
-(X_q + z) / s, so that its answers do not depend on a batch.
+Eq. (29) of Liu et al. A network computes in float32 with the values (X_q + z) / s, so that its
+answers do not depend on batching.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ Matrix = npt.NDArray[np.float32]
 
 
 def quantize(arrays: Arrays) -> Arrays:
-    """Return arrays with every matrix as int8 and its rows' scales and zero points beside it."""
+    """Return arrays with every matrix as int8, with the scales and zero points of its rows."""
     quantized: Arrays = {}
     for name, array in arrays.items():
         if array.ndim != 2:
@@ -31,7 +31,7 @@ def quantize(arrays: Arrays) -> Arrays:
 
 
 def dequantize(arrays: Arrays) -> Arrays:
-    """Return the arrays that quantised ones stand for, in float32.
+    """Return dequantised arrays in float32.
 
     Raises:
         CheckpointError: a matrix has no scales and zero points that fit it.
@@ -48,7 +48,7 @@ def dequantize(arrays: Arrays) -> Arrays:
 def _rows(matrix: npt.NDArray[Any]) -> tuple[npt.NDArray[np.int8], Matrix, Matrix]:
     values = matrix.astype(np.float32)
     low, high = values.min(axis=1), values.max(axis=1)
-    # A row of one value has no range: its scale is such that the value is the zero point alone.
+    # A constant row has no range: its scale is chosen so that the zero point alone gives the value.
     scale = np.float32(LEVELS) / np.maximum(high - low, np.float32(1e-6))
     zero = np.rint(scale * low) + np.float32(LEVELS // 2 + 1)
     integers = np.rint(scale[:, None] * values - zero[:, None]).clip(-128, 127)
@@ -64,6 +64,6 @@ def _restored(name: str, integers: Any, scale: Any, zero: Any) -> Matrix:
             raise CheckpointError(f"the scales of {name[:200]} hold NaN or Inf")
     if not (scale > 0).all():
         raise CheckpointError(f"{name[:200]} has a scale that is not positive")
-    with np.errstate(over="ignore"):  # seen by whoever checks the values
+    with np.errstate(over="ignore"):  # detected when the values are checked
         restored: Matrix = (integers.astype(np.float32) + zero[:, None]) / scale[:, None]
     return restored

@@ -19,7 +19,7 @@ logger = logging.getLogger("semcom.security")
 
 
 class Security:
-    """The keys of one process, and the count of whom it refused."""
+    """The keys of one process, and its count of refused peers."""
 
     def __init__(
         self, settings: SecuritySettings, role: Role, name: str, telemetry: Telemetry
@@ -28,7 +28,7 @@ class Security:
 
         Raises:
             ConfigurationError: it is missing or cannot be read.
-            AuthenticationError: it is another peer's.
+            AuthenticationError: it belongs to another peer.
         """
         self.keys = KeyFolder(settings.keys)
         self.own = self.keys.own(role, name)
@@ -37,7 +37,7 @@ class Security:
         self._logged: set[tuple[str, str]] = set()
 
     def server_key(self, endpoint: str) -> str:
-        """The public key of the server behind an endpoint: `control`, `uplink` or `downlink`.
+        """Return the public key of the server of an endpoint: `control`, `uplink` or `downlink`.
 
         Raises:
             ConfigurationError: it is missing or cannot be read.
@@ -45,9 +45,9 @@ class Security:
         return self.keys.server(SERVERS[endpoint]).public_key
 
     def refused(self, reason: SecurityReason, detail: str) -> None:
-        """Count it; log it once, for those who are refused often try ten times a second.
+        """Count a refusal and log it once, because refused peers retry ten times per second.
 
-        Who comes with a new key each time is logged a few times a second.
+        A peer with a new key each time is logged a few times per second.
         """
         self._telemetry.count(REFUSED, 1, reason)
         if (reason, detail) in self._logged or not self._limit.take():
@@ -67,5 +67,5 @@ class Security:
 def open_security(
     settings: SecuritySettings | None, role: Role, name: str, telemetry: Telemetry
 ) -> Security | None:
-    """The keys of a process, where it is told to use any."""
+    """Open the keys of a process, if its settings name any."""
     return None if settings is None else Security(settings, role, name, telemetry)

@@ -30,16 +30,16 @@ from semcom.wakeup import Wakeup
 
 HEARTBEAT_S = 1.0
 DRAIN_S = 5.0
-FINISHING = "finishing what is on its way"
+FINISHING = "finishing work in progress"
 GARBAGE_EVERY = 20_000  # objects; a message leaves no cycles behind
 logger = logging.getLogger("semcom.service")
 
-# How many messages, and for how long, one endpoint may deliver before the others are looked at.
+# Limits in messages and time for one endpoint before the others are served.
 BURST, BURST_S = 64, 0.05
 
 
 class Service(Protocol):
-    """The work of a process; the loop decides when."""
+    """The work of a process, called by the loop."""
 
     @property
     def endpoints(self) -> Sequence[Endpoint]:
@@ -61,11 +61,11 @@ class Service(Protocol):
         ...
 
     def tick(self, now_s: float) -> float:
-        """Do what time asks for; returns the seconds until it wants to be called again."""
+        """Do time-dependent work; return the seconds until the next call is needed."""
         ...
 
     def drain(self) -> None:
-        """Take up nothing new; set `done` once what is under way is finished."""
+        """Accept no new work; set `done` once the work in progress is finished."""
         ...
 
     def close(self) -> None:
@@ -74,7 +74,7 @@ class Service(Protocol):
 
 
 def serve(service: Service, wakeup: Wakeup, stopped: Callable[[], bool]) -> None:
-    """Run a service until it is done; once `stopped` says so, it has `DRAIN_S` left."""
+    """Run a service until it is done; after a stop request, for at most `DRAIN_S`."""
     poller = Poller(service.endpoints, wakeup)
     connections = ConnectionWatch(endpoint.contact for endpoint in service.endpoints)
     deadline_s: float | None = None
@@ -99,12 +99,12 @@ def serve(service: Service, wakeup: Wakeup, stopped: Callable[[], bool]) -> None
 
 
 def _orphaned(settings: ProcessSettings) -> bool:
-    """Return whether the process that started this one, and must not be outlived, is gone."""
+    """Return whether the parent process, which this one must not outlive, has ended."""
     return settings.parent_pid is not None and os.getppid() != settings.parent_pid
 
 
 def new_instance() -> str:
-    """A name for this life of a process: a restart is a new one."""
+    """Return a random name for this instance of a process; a restart gets a new one."""
     return secrets.token_hex(8)
 
 
@@ -118,9 +118,9 @@ def main(
     load: Callable[[], Build[SettingsT]],
     argv: Sequence[str] | None = None,
 ) -> int:
-    """The entry of a process: `python -m <room> --config FILE --id NAME`; returns the exit code.
+    """Run `python -m <room> --config FILE --id NAME` and return the exit code.
 
-    `FILE` is YAML with a section named after the role; other sections are left to other roles.
+    `FILE` is YAML with a section named after the role; other sections belong to other roles.
     """
     parser = argparse.ArgumentParser(prog=f"python -m {role}")
     parser.add_argument(
@@ -129,7 +129,7 @@ def main(
     parser.add_argument(
         "--id",
         default=role,
-        help="this process's name, as cifar10 or receiver-1; receiver-*: that of any free key",
+        help="this process's name, such as cifar10 or receiver-1; receiver-*: that of any free key",
     )
     arguments = parser.parse_args(argv)
     log_json()
@@ -144,7 +144,7 @@ def main(
 
 
 def exit_code_of(work: Callable[[], None], log: logging.Logger) -> int:
-    """Do a process's work; how it ended as an exit code, and in the log where it ended badly."""
+    """Run a process; return its exit code, and log why it failed."""
     try:
         work()
     except SemcomError as error:
@@ -157,11 +157,13 @@ def exit_code_of(work: Callable[[], None], log: logging.Logger) -> int:
 
 
 def _peer(role: Role, name: str, settings: ProcessSettings) -> str:
-    """The process's name: as told, or that of a key of a pool."""
+    """Return the process's name: as given, or that of a key of a pool."""
     if not is_pattern(name):
         return name
     if settings.security is None:
-        raise ConfigurationError(f"--id {name}: only keys make a pool; set security, or one name")
+        raise ConfigurationError(
+            f"--id {name}: a pool needs keys; set security, or give a single name"
+        )
     return claim(KeyFolder(settings.security.keys), role, name)
 
 
@@ -195,7 +197,7 @@ def _run(
         encrypted=security is not None,
     )
     gc.collect()
-    gc.freeze()  # what is loaded by now lives as long as the process
+    gc.freeze()  # objects loaded so far live as long as the process
     gc.set_threshold(GARBAGE_EVERY)
     try:
         with stop_requests(FINISHING, wake=wakeup.set, say=say_as_json) as stop:

@@ -1,4 +1,4 @@
-"""Settings files: YAML, validated by pydantic, with errors that name the key in our words."""
+"""Settings files: YAML, validated by pydantic, with our own error messages that name the key."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ UNUSABLE = re.compile("[\0\ud800-\udfff]")
 
 def _check_port(address: str) -> str:
     if int(address.rpartition(":")[2]) > 65535:
-        raise ValueError("a port is at most 65535")
+        raise ValueError("a port must be at most 65535")
     return address
 
 
@@ -33,23 +33,29 @@ Port = Annotated[int, Field(ge=0, le=65535)]
 HostName = Annotated[str, Field(pattern=r"^(\*|[A-Za-z0-9._-]{1,253})$")]
 HostNames = tuple[HostName, ...]
 HOST_NAMES: Any = Field(
-    default=(), description="names that its pages may be asked under, beside its own; `*`: any"
+    default=(), description="host names, besides its own, under which its pages answer; `*`: any"
 )
-# What computes the networks of a process; answers depend on it in their last bits.
+# Engines that compute the networks of a process; the last bits of answers depend on them.
 Engine = Literal["torch", "onnxruntime"]
 Decoding = Literal["exact", "throughput"]
+# What computes the channel; answers do not depend on it.
 NoiseEngine = Literal["numpy", "numba"]
+NoiseEngineChoice = Literal["auto", "numpy", "numba"]
+NOISE_ENGINE: Any = Field(
+    default="auto",
+    description="library that computes the channel; `auto`: numba where it is installed",
+)
 
 
 def check_device(engine: Engine, device: str) -> None:
-    """See that an engine computes on a device.
+    """Check that an engine supports a device.
 
     Raises:
         ValueError: it does not.
     """
     if engine == "onnxruntime" and device not in ("auto", "cpu"):
         raise ValueError(
-            f"device {device}: engine {engine} computes on the processor; "
+            f"device {device}: engine {engine} computes only on the CPU; "
             f"set device cpu, or engine torch"
         )
 
@@ -61,7 +67,7 @@ class Settings(BaseModel):
 
 
 class SecuritySettings(Settings):
-    """With it, every connection is authenticated and encrypted."""
+    """If set, every connection is authenticated and encrypted."""
 
     keys: Path = Field(description="folder of keys, see semcom keys")
 
@@ -70,10 +76,10 @@ class ProcessSettings(Settings):
     """Settings of every process."""
 
     control: Address | None = Field(default=None, description="the orchestrator's address")
-    metrics_host: str = Field(default="127.0.0.1", description="where /metrics listens")
+    metrics_host: str = Field(default="127.0.0.1", description="address on which /metrics listens")
     metrics_port: Port = Field(default=0, description="0: any free port, see the log")
     metrics_hosts: HostNames = HOST_NAMES
-    parent_pid: int | None = Field(default=None, description="end when this parent is gone")
+    parent_pid: int | None = Field(default=None, description="end when this parent has ended")
     security: SecuritySettings | None = Field(
         default=None, repr=False, description="keys of all processes"
     )
@@ -83,10 +89,10 @@ SettingsT = TypeVar("SettingsT", bound=BaseModel)
 
 
 def read_yaml(path: Path) -> dict[str, Any]:
-    """Return the map that a YAML file holds.
+    """Return the map in a YAML file.
 
     Raises:
-        ConfigurationError: missing, not readable, not YAML, or not a map.
+        ConfigurationError: it is missing, not readable, not YAML, or not a map.
     """
     try:
         content = read_file(path, max_bytes=MAX_SETTINGS_BYTES)
@@ -101,16 +107,16 @@ def read_yaml(path: Path) -> dict[str, Any]:
     if not isinstance(settings, dict):
         found = "nothing" if settings is None else quoted(settings)
         raise ConfigurationError(
-            f"{path} must hold a map of settings, as 'name: value' in each line; it holds {found}"
+            f"{path} must hold a map of settings, with one 'name: value' per line; it holds {found}"
         )
     return settings
 
 
 def parse_yaml(text: str, *, where: str) -> Any:
-    """Return what a text in YAML says.
+    """Return the value of a YAML text.
 
     Raises:
-        ConfigurationError: not YAML; `where` says what held the text.
+        ConfigurationError: it is not YAML; `where` names its source.
     """
     try:
         return yaml_text.parse(text)
@@ -119,19 +125,19 @@ def parse_yaml(text: str, *, where: str) -> Any:
 
 
 def validate(model: type[SettingsT], content: Any, *, where: str) -> SettingsT:
-    """Return the settings that a map holds; nothing is converted from another kind of value.
+    """Return the settings in a map, without converting values to other types.
 
     Raises:
         ConfigurationError: one line with the key, what is wrong, and what is allowed.
     """
     for path, character in _unusable(content):
-        reason = f"holds the character U+{ord(character):04X}, which is no part of a text"
+        reason = f"holds the character U+{ord(character):04X}, which is not allowed in text"
         raise ConfigurationError(f"{where}: {path}: {reason}")
     try:
         settings = model.model_validate(content)
     except ValidationError as error:
         raise ConfigurationError(f"{where}: {describe(error, model, content)}") from error
-    except (ValueError, OverflowError, RecursionError) as error:  # a number of thousands of digits
+    except (ValueError, OverflowError, RecursionError) as error:  # a very long number
         raise ConfigurationError(f"{where}: cannot be read: {error}") from error
     for path, expected, given in converted(content, settings):
         raise ConfigurationError(f"{where}: {path}: must be {expected}, got {quoted(given)}")
@@ -139,22 +145,22 @@ def validate(model: type[SettingsT], content: Any, *, where: str) -> SettingsT:
 
 
 def section_of(sections: dict[str, Any], role: str, *, where: str) -> Any:
-    """Return the section of a role in a process file, whose sections are all of roles.
+    """Return the section of a role in a process file, whose sections must all be roles.
 
     Raises:
-        ConfigurationError: there is none, or one of no role.
+        ConfigurationError: it is missing, or a section is not a role.
     """
     for name in sections:
         if name not in ROLES:
             known = f"{near(name, ROLES)}; sections are: {', '.join(ROLES)}"
-            raise ConfigurationError(f"{where}: {quoted(name)} is no role{known}")
+            raise ConfigurationError(f"{where}: {quoted(name)} is not a role{known}")
     if role not in sections:
         raise ConfigurationError(f"{where}: section {role} is missing")
     return sections[role]
 
 
 def _unusable(content: Any) -> Iterator[tuple[str, str]]:
-    """Places of texts that no file system or terminal takes, as escapes can make them."""
+    """Yield places of texts that file systems or terminals reject, which escapes can produce."""
     rest: list[tuple[str, Any]] = [("", content)]
     while rest:
         path, found = rest.pop()

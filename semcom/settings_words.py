@@ -1,7 +1,7 @@
 """Describe errors in settings: the key as it was written, the value, and what is allowed.
 
-pydantic's own words name its types and the members of its unions, which no user has written. Here
-an error's location is followed through the models, beside the content that was given.
+pydantic's messages name its types and the members of its unions, which users never see. Here an
+error's location is followed through the models and the given content.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from semcom.type_words import Spot, bounded, chooser, of_field, one_of, opened, 
 MAX_PATH = 200
 MAX_ALLOWED = 600
 MAX_WORD = 120
-KEY = "[key]"  # how pydantic marks that a map's key is wrong, not its value
+KEY = "[key]"  # pydantic's mark for an error in a map's key rather than its value
 
 
 class Place:
@@ -28,10 +28,10 @@ class Place:
     def __init__(self, model: type[BaseModel], location: Sequence[int | str], content: Any) -> None:
         self.shown: list[str] = []
         self.spot: Spot | None = Spot(model)
-        self.union: Spot | None = None  # whose member the model here is
+        self.union: Spot | None = None  # union to which the model here belongs
         self.tag = ""
         self.of_key = False
-        self._keys: Spot | None = None  # what the keys of the map around the place must be
+        self._keys: Spot | None = None  # requirement for the keys of the surrounding map
         self.secret = False
         self.content: Any = content  # of the place
         for part in location:
@@ -48,7 +48,7 @@ class Place:
         inner = None if spot is None else self._inside(spot, part)
         in_model = spot is not None and spot.model is not None
         if inner is None and not in_model and not _holds(self.content, part):
-            return  # a name of pydantic's own, as that of a validator
+            return  # a name of pydantic, such as that of a validator
         self.union = None
         self.shown.append(_key(part))
         self.content = _inside_content(self.content, part)
@@ -75,14 +75,14 @@ class Place:
 
     @property
     def path(self) -> str:
-        """The keys to it, joined by points."""
+        """Its keys, joined by dots."""
         return bounded(".".join(self.shown), MAX_PATH) or "settings"
 
 
 def describe(error: ValidationError, model: type[BaseModel], content: Any = None) -> str:
-    """Return one line for the first error of a validation, and how many more there are.
+    """Return one line for the first error of a validation, with the number of further ones.
 
-    An unknown key goes before others: where a key is misspelt, another one seems to be missing.
+    Unknown keys come first: if a key is misspelt, another one seems to be missing.
     """
     errors = error.errors(include_url=False, include_context=False)
     first = min(errors, key=lambda each: each["type"] != "extra_forbidden")
@@ -91,10 +91,10 @@ def describe(error: ValidationError, model: type[BaseModel], content: Any = None
 
 
 def converted(given: Any, taken: Any, path: str = "") -> Iterator[tuple[str, str, Any]]:
-    """Find values that pydantic has made of another kind: a number of `true` or of a text.
+    """Find values that pydantic converted from another type, such as a number from `true` or text.
 
     Yields:
-        The path, what was expected there, and what was given.
+        The path, the expected type, and the given value.
     """
     inner: Iterable[tuple[Any, Any, Any]] = ()
     if isinstance(given, Mapping) and isinstance(taken, BaseModel):
@@ -113,7 +113,7 @@ def converted(given: Any, taken: Any, path: str = "") -> Iterator[tuple[str, str
 
 
 def near(word: str, known: Sequence[str]) -> str:
-    """Return ` (did you mean X?)` for the known word that is nearest; nothing if none is near."""
+    """Return ` (did you mean X?)` for the nearest known word; empty if none is near."""
     found = difflib.get_close_matches(word[:MAX_WORD], known, n=1, cutoff=0.65)
     return f" (did you mean {found[0]}?)" if found else ""
 
@@ -141,7 +141,7 @@ def _one(error: ErrorDetails, model: type[BaseModel], content: Any) -> str:
 
 
 def _unknown_key(place: Place, key: str) -> str:
-    """A key that no model has here, or another member of the union."""
+    """Describe an unknown key, or one of another member of the union."""
     if place.secret:  # a secret may have been written in place of a key
         key = "(not shown)"
     path = ".".join([*place.shown, _key(key)])
@@ -162,7 +162,7 @@ def _unknown_key(place: Place, key: str) -> str:
 
 
 def _no_member(place: Place, given: Any) -> str:
-    """A map that is none of a union's."""
+    """Describe a map that matches no member of a union."""
     assert place.spot is not None
     key_of_kind, tags = chooser(place.spot), list(place.spot.arms)
     if not key_of_kind or not isinstance(given, dict):
@@ -176,7 +176,7 @@ def _no_member(place: Place, given: Any) -> str:
 
 
 def _allowed(place: Place) -> str:
-    """Return what a value of this place must be."""
+    """Return what a value at this place must be."""
     return (
         bounded(words_of(place.spot), MAX_ALLOWED) if place.spot is not None else "something else"
     )
@@ -200,6 +200,6 @@ def _inside_content(content: Any, part: int | str) -> Any:
 
 
 def _key(part: int | str) -> str:
-    """A key or an index as the user wrote it, quoted where it would not be plain."""
+    """Return a key or an index as the user wrote it, quoted if necessary."""
     text = str(part)
     return text if re.fullmatch(r"[\w.\-]{1,64}", text, re.ASCII) else bounded(ascii(text), 64)

@@ -1,4 +1,4 @@
-"""Find what ships with the project: codecs and scenarios, in an installation or a checkout."""
+"""Find the shipped codecs and scenarios, in an installation or a checkout."""
 
 from __future__ import annotations
 
@@ -12,19 +12,19 @@ SCENARIOS_HERE = Path("scenarios")
 
 
 def shipped(kind: Literal["codecs", "scenarios"]) -> Path:
-    """Return a folder of shipped files: inside this package where pip has put it (setup.py).
+    """Return a folder of shipped files: inside this package if installed by pip (setup.py).
 
-    In a checkout, and in the images, it lies beside the package. It need not be there: an image
-    holds what its process reads.
+    In a checkout and in container images, it is next to the package. It may be missing: an image
+    contains only what its process reads.
     """
     installed = PACKAGE / kind
     return installed if installed.is_dir() else PACKAGE.parent / kind
 
 
 def scenario_file(named: Path) -> Path:
-    """Return a scenario's file: as it is named, else the shipped one of that name.
+    """Return a scenario's file: the named one, otherwise the shipped one of that name.
 
-    `demo`, `demo.yaml` and `scenarios/demo.yaml` name a shipped one wherever there is no such file.
+    `demo`, `demo.yaml` and `scenarios/demo.yaml` name a shipped one if there is no such file.
     """
     if named.exists() or named.parent not in (Path(), SCENARIOS_HERE):
         return named
@@ -33,7 +33,7 @@ def scenario_file(named: Path) -> Path:
 
 
 def installed_version() -> str | None:
-    """Return the version that pip has installed (pyproject.toml says it), or None."""
+    """Return the version that pip has installed, or None."""
     try:
         return version(DISTRIBUTION)
     except PackageNotFoundError:

@@ -1,7 +1,7 @@
-"""ZeroMQ endpoints that speak messages; only this, its reader and the authenticator import zmq.
+"""ZeroMQ endpoints for messages; only this module, its reader and the authenticator import zmq.
 
-Channel and orchestrator bind ROUTER sockets; everyone else dials out with a DEALER and may start
-in any order. Routing ids are chosen by ROUTER, never fixed. One thread owns an endpoint.
+Channel and orchestrator bind ROUTER sockets; all others connect with a DEALER and may start in any
+order. ROUTER chooses the routing ids. One thread owns an endpoint.
 """
 
 from __future__ import annotations
@@ -32,9 +32,9 @@ __all__ = [
     "Authenticator", "Endpoint", "Poller", "Received", "Wakeup", "curve_keypair", "free_ports",
     "shutdown",
 ]  # fmt: skip
-DO_NOT_WAIT = int(zmq.NOBLOCK)  # a flag as an enum is converted at each call
+DO_NOT_WAIT = int(zmq.NOBLOCK)  # an enum would be converted at each call
 MORE_TO_COME = int(zmq.NOBLOCK | zmq.SNDMORE)
-MAX_EVENTS = 4096  # of a monitor that are taken at a time
+MAX_EVENTS = 4096  # events of a monitor to process at a time
 ROLES: dict[str, Role] = {role: role for role in get_args(Role)}
 MONITOR_EVENT = struct.Struct("=Hi")  # event, value
 EVENTS: dict[int, handshakes.Event] = {
@@ -49,7 +49,7 @@ EVENTS: dict[int, handshakes.Event] = {
 class Received(NamedTuple):
     """One message that arrived: either `message` with its payload, or `error`.
 
-    `answerable` is false for a Refusal, even one that cannot be read; `parts` is what was read.
+    `answerable` is false for a Refusal, even an unreadable one; `parts` are the parts as read.
     """
 
     sender: bytes
@@ -61,14 +61,14 @@ class Received(NamedTuple):
 
 
 class Endpoint:
-    """One socket. Sends never block: what cannot go out now is dropped, and the caller told."""
+    """One socket. Sends never block: a message that cannot be sent now is dropped."""
 
     def __init__(self, kind: int, name: str, bounds: Bounds, *, keyed: bool) -> None:
         self.name = name
         self.connections = Connections(name, bounds, keyed=keyed, bound=kind == zmq.ROUTER)
         self.readable_s = time.monotonic()  # when the poller last found it readable
         self.address = ""
-        self.contact: Contact | None = None  # with the server, where this end dials
+        self.contact: Contact | None = None  # with the server, if this end connects
         self.authenticator: Authenticator | None = None
         self.monitor: zmq.Socket[bytes] | None = None
         self._security: Security | None = None
@@ -82,17 +82,17 @@ class Endpoint:
         cls, address: str, *, name: str, security: Security | None = None,
         sent_bytes: int | None = None, sent_messages: int = 0,
     ) -> Endpoint:  # fmt: skip
-        """A ROUTER at `address`; with `security` it lets in authorised keys alone.
+        """Bind a ROUTER at `address`; with `security`, it accepts only authorised keys.
 
         Args:
-            name: `uplink`, `downlink` or `control`, which has bounds of its own.
-            sent_bytes: what may wait to leave to one peer, if other than usual.
-            sent_messages: the same in messages, if more than usual.
+            name: `uplink`, `downlink` or `control`, each with its own bounds.
+            sent_bytes: bytes that may be queued for one peer, if not the default.
+            sent_messages: the same in messages, if more than the default.
 
         Raises:
             PortInUseError: another process listens there.
-            ConfigurationError: not an address of this host.
-            AuthenticationError: the process's own key is none.
+            ConfigurationError: the address does not belong to this host.
+            AuthenticationError: the process's own key is invalid.
         """
         _check_pair(security)
         bounds = BOUND[name].sending(sent_bytes, sent_messages)
@@ -120,11 +120,11 @@ class Endpoint:
         cls, address: str, *, name: str, security: Security | None = None,
         sent_bytes: int | None = None,
     ) -> Endpoint:  # fmt: skip
-        """Return a DEALER to `address`, as `bind`; while no peer is there, sends are dropped.
+        """Return a DEALER connected to `address`; sends are dropped while there is no peer.
 
         Raises:
-            ConfigurationError: no address, or the server's key is not known.
-            AuthenticationError: the process's own key is none.
+            ConfigurationError: the address is invalid, or the server's key is unknown.
+            AuthenticationError: the process's own key is invalid.
         """
         _check_pair(security)
         contact = Contact(name, address, None if security is None else security.own.speaker)
@@ -159,7 +159,7 @@ class Endpoint:
         return self.send_parts(wire.encode(message, payload), to=to)
 
     def send_parts(self, parts: Sequence[bytes], *, to: bytes = b"") -> bool:
-        """The same for a message that was encoded before, such as one that is passed on."""
+        """Send a message that is already encoded, such as a forwarded one."""
         size = self.connections.on_wire(parts)
         if not self.connections.room_for(to, size):
             return False
@@ -173,10 +173,10 @@ class Endpoint:
         return True
 
     def receive(self) -> Received | None:
-        """The next message if one is there. Bytes that are no message come as `error`.
+        """Return the next message if there is one; bytes that are not a message give an `error`.
 
         Raises:
-            AuthenticationError: the server knows this process's key as another peer's.
+            AuthenticationError: at the server, this process's key belongs to another peer.
         """
         self.connections.check(time.monotonic())
         read = self._reader.read()
@@ -197,7 +197,7 @@ class Endpoint:
         return Received(sender, message, payload, None, not isinstance(message, Refusal), parts)
 
     def take_events(self) -> None:
-        """Look at what became of handshakes.
+        """Process the results of handshakes.
 
         Raises:
             AuthenticationError: this process is not accepted, or cannot accept any peer.
@@ -232,7 +232,7 @@ class Endpoint:
             self.authenticator = None
 
     def _let_in(self, security: Security) -> None:
-        """Be a server that asks the authenticator; without its answer no peer is accepted."""
+        """Make the socket a server that accepts no peer without the authenticator's answer."""
         self.authenticator = Authenticator.shared(security)
         self._use_key(security)
         self.socket.setsockopt(zmq.CURVE_SERVER, 1)
@@ -272,14 +272,14 @@ def _open_socket(kind: int, bounds: Bounds, *, keyed: bool) -> zmq.Socket[bytes]
 
 
 def _send_all(socket: zmq.Socket[bytes], parts: Sequence[bytes]) -> None:
-    """Send the parts of a message; what the library would do, at less cost."""
+    """Send the parts of a message, as the library would, at less cost."""
     for part in parts[:-1]:
         socket.send(part, MORE_TO_COME)
     socket.send(parts[-1], DO_NOT_WAIT)
 
 
 def _check_pair(security: Security | None) -> None:
-    """Check that the halves of a process's own key belong together; libzmq would not say so."""
+    """Check that the halves of a process's own key belong together; libzmq does not."""
     if security is None:
         return
     own = security.own
@@ -291,12 +291,12 @@ def _check_pair(security: Security | None) -> None:
 
 def _why_not_bound(error: zmq.ZMQError) -> str:
     if error.errno in (errno.ENODEV, errno.EADDRNOTAVAIL):
-        return "that is no interface and no address of this host"
+        return "that is neither an interface nor an address of this host"
     return str(error.strerror)
 
 
 def _speaker(frame: zmq.Frame) -> Speaker | None:
-    """Whose key a message came with: the user id that the authenticator gave."""
+    """Return the peer whose key a message came with: the user id set by the authenticator."""
     try:
         user = str(frame.get("User-Id"))
     except zmq.ZMQError:
@@ -313,7 +313,7 @@ def _check_speaker(name: str, security: Security, speaker: Speaker | None, said:
 
 
 class Poller:
-    """Waits for endpoints to be readable or for the wakeup; answers for keys meanwhile."""
+    """Waits for readable endpoints or the wakeup; answers key requests meanwhile."""
 
     def __init__(self, endpoints: Iterable[Endpoint], wakeup: Wakeup) -> None:
         self._poller = zmq.Poller()
@@ -331,7 +331,7 @@ class Poller:
         self._poller.register(wakeup.fileno(), zmq.POLLIN)
 
     def wait(self, timeout_s: float) -> list[Endpoint]:
-        """Endpoints with something to read, within `timeout_s`; looks at what waits unread.
+        """Return readable endpoints within `timeout_s`; check the bounds of unread data.
 
         Raises:
             AuthenticationError: this process is not accepted, or cannot accept any peer.
@@ -352,7 +352,7 @@ class Poller:
                 return found
 
     def _poll(self, timeout_s: float) -> dict[object, int]:
-        """Return the readable sockets; answer questions for keys and look at handshakes."""
+        """Return the readable sockets; answer key requests and process handshakes."""
         for key, authenticator in self._authenticators.items():
             if key.closed:
                 raise authenticator.dead("its socket is closed")
@@ -368,7 +368,7 @@ class Poller:
 
 
 def curve_keypair() -> tuple[str, str]:
-    """A new pair of keys: public, secret; Z85."""
+    """Return a new pair of keys (public, secret) in Z85."""
     public, secret = zmq.curve_keypair()
     return public.decode(), secret.decode()
 

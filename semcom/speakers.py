@@ -10,7 +10,7 @@ from semcom.messages import CodecReport, Failure, Hello, HostReport, Message, Re
 
 @dataclass(frozen=True)
 class Speaker:
-    """Whose key a connection was made with."""
+    """The peer whose key a connection uses."""
 
     role: Role
     name: str
@@ -20,7 +20,7 @@ class Speaker:
 
 
 def claimed(message: Message) -> Speaker | None:
-    """Whom a message claims to be from, where only one peer may say it; else None."""
+    """Return the peer that a message claims to be from, if only that one may send it."""
     if isinstance(message, Hello | Failure | HostReport):
         return Speaker(message.role, message.peer)
     if isinstance(message, SymbolFrame):
@@ -31,9 +31,9 @@ def claimed(message: Message) -> Speaker | None:
 
 
 def objection(speaker: Speaker, message: Message) -> str | None:
-    """Return what is wrong with a speaker saying this; None where he may.
+    """Return why a peer may not send this message; None if it may.
 
-    A receiver answers frames of every link, a Refusal may come from any peer.
+    A receiver answers frames of every link, and a Refusal may come from any peer.
     """
     claim = claimed(message)
     if claim is not None and claim != speaker:
@@ -44,12 +44,12 @@ def objection(speaker: Speaker, message: Message) -> str | None:
 
 
 def is_refused_hello(own: Speaker, refusal: Refusal) -> bool:
-    """Return whether a server refuses this process's hello, and so will refuse all of them."""
+    """Return whether a server refuses this process's Hello, and so all of them."""
     return refusal.reason == "unexpected" and refusal.detail.startswith(
         f"{Hello.__name__} of {own} with the key of "
     )
 
 
 def frame_of(message: Message) -> FrameKey | None:
-    """The frame that a message is about, so that its sender can be told."""
+    """Return the frame to which a message refers, so that its sender can be informed."""
     return message.key if isinstance(message, SymbolFrame | TaskResult) else None

@@ -1,16 +1,16 @@
 """Handle SIGINT and SIGTERM; no other module handles a signal.
 
-    stopping_at_once    a signal raises `Stopped`: commands that have nothing to finish
-    stop_requests       a signal asks; the work ends where it may, a later signal raises `Stopped`
+    stopping_at_once    a signal raises `Stopped`; for commands without anything to finish
+    stop_requests       a signal requests the end; the work finishes; a later one raises `Stopped`
     stopping_in_waits   a signal ends the process even while a library waits and runs no Python
-    keeping_answers     a library that answers signals in its own way when it starts does not
+    keeping_answers     restores the handlers that a library replaces when it starts
 
-Each signal is answered by a line. The exit code is that of the first one that asked, as a shell
-counts it: 130 for SIGINT, 143 for SIGTERM. A program that sends a signal to a process and then to
-its group (`timeout` does) sends it twice: what follows within `AGAIN_AFTER_S` is the same request.
+Each signal is acknowledged with a line. The exit code is that of the first one, as shells report
+it: 130 for SIGINT, 143 for SIGTERM. Some programs, such as `timeout`, send a signal to a process
+and then to its group: signals within `AGAIN_AFTER_S` are one request.
 
-A shell starts what runs in the background of a script with SIGINT ignored. All of these answer it
-nevertheless: a process that says "Ctrl-C ends it" can be ended so wherever it was started.
+A shell starts background jobs of a script with SIGINT ignored. All of these handle it
+nevertheless, so a process that says "Ctrl-C ends it" can always be ended in that way.
 """
 
 from __future__ import annotations
@@ -27,14 +27,14 @@ from types import FrameType
 
 NUMBERS = (signal.SIGINT, signal.SIGTERM)
 AGAIN_AFTER_S = 1.0
-GRACE_S = 2.0  # until a process that does not come back from a library is ended
+GRACE_S = 2.0  # after which a process that is stuck in a library is ended
 
 Say = Callable[[str], None]
 Answer = Callable[[int], None]
 
 
 class Stopped(BaseException):
-    """A signal ends what runs here. No `Exception`, so that it is not handled as an error."""
+    """A signal ends the work. Not an `Exception`, so that it is not handled as an error."""
 
     def __init__(self, number: int) -> None:
         super().__init__(f"stopped by {signal.Signals(number).name}")
@@ -50,35 +50,35 @@ class StopRequest:
     """State of a stop request: whether and by which signal this process was asked to end."""
 
     signal: int = 0
-    doing: str = ""  # what a line says that is done before the end
-    wake: Callable[[], None] = _nothing  # a loop that polls; may do what a handler may
-    asked_s: float = 0.0  # when it was asked first
+    doing: str = ""  # what is done before the end, for the line
+    wake: Callable[[], None] = _nothing  # wakes a polling loop; must be safe in a handler
+    asked_s: float = 0.0  # time of the first request
 
     @property
     def asked(self) -> bool:
-        """Return whether it was asked."""
+        """Return whether a stop was requested."""
         return self.signal != 0
 
     @property
     def exit_code(self) -> int:
-        """As a shell reports a process that the signal ended: 143 or 130."""
+        """The exit code of a process ended by the signal, as in a shell: 143 or 130."""
         return 128 + (self.signal or signal.SIGTERM)
 
 
 def to_stderr(text: str) -> None:
-    """Write a line; safe where a signal interrupts another write, as print is not."""
+    """Write a line; unlike print, safe if a signal interrupts another write."""
     with suppress(OSError):
         os.write(2, f"{text}\n".encode())
 
 
 def in_silence(text: str) -> None:
-    """Say nothing: another process says it."""
+    """Print nothing, because another process does."""
     del text
 
 
 @contextmanager
 def stopping_at_once(say: Say = to_stderr) -> Iterator[None]:
-    """Have a signal raise `Stopped` meanwhile; the exit code is that of the first."""
+    """Make signals raise `Stopped` in this block; the exit code is that of the first."""
     first: list[int] = []
 
     def answer(number: int) -> None:
@@ -98,12 +98,12 @@ def stop_requests(
     insist: bool = True,
     say: Say = to_stderr,
 ) -> Iterator[StopRequest]:
-    """Turn signals into a request meanwhile.
+    """Turn signals into a stop request in this block.
 
     Args:
         doing: what is done before the end.
-        wake: called by a signal, to wake a loop that polls.
-        insist: a later signal raises `Stopped`; else the work alone decides when it ends.
+        wake: called by a signal, to wake a polling loop.
+        insist: a later signal raises `Stopped`; otherwise only the work decides when it ends.
         say: writes a line.
     """
     request = StopRequest(doing=doing, wake=wake)
@@ -112,11 +112,11 @@ def stop_requests(
         name, now_s = signal.Signals(number).name, time.monotonic()
         if not request.asked:
             request.signal, request.asked_s = number, now_s
-            say(f"{name}: {request.doing}{'; again ends at once' if insist else ''}")
+            say(f"{name}: {request.doing}{'; send it again to end at once' if insist else ''}")
         elif not insist or now_s - request.asked_s < AGAIN_AFTER_S:
             say(f"{name} again: still {request.doing}")
         else:
-            say(f"{name} again: ends at once")
+            say(f"{name} again: ending at once")
             raise Stopped(request.signal)
         request.wake()
 
@@ -126,7 +126,7 @@ def stop_requests(
 
 @contextmanager
 def keeping_answers() -> Iterator[None]:
-    """Have signals answered as before once a library has set handlers of its own meanwhile."""
+    """Restore signal handlers after a library has replaced them in this block."""
     if threading.current_thread() is not threading.main_thread():
         yield
         return
@@ -135,16 +135,16 @@ def keeping_answers() -> Iterator[None]:
         yield
     finally:
         for number, handler in before.items():
-            if handler is not None:  # one that Python did not set stays
+            if handler is not None:  # a handler not set by Python stays
                 signal.signal(number, handler)
 
 
 @contextmanager
 def stopping_in_waits(stop: Callable[[int], BaseException] = Stopped) -> Iterator[None]:
-    """Have a signal raise `stop(number)`, and end the process if that does not come through.
+    """Make a signal raise `stop(number)`; end the process if that does not get through.
 
-    Python runs handlers between two of its own steps only: a library that waits for another host
-    in C would have the signal wait as long.
+    Python runs handlers only between its own instructions: while a library waits in C for another
+    host, the signal would wait, too.
     """
 
     def answer(number: int) -> None:
@@ -171,7 +171,7 @@ def stopping_in_waits(stop: Callable[[int], BaseException] = Stopped) -> Iterato
 
 
 def _end_on_signal(reader: socket.socket, over: threading.Event) -> None:
-    """Say which signal came; end the process if it does not leave the block by itself."""
+    """Report the signal; end the process if it does not leave the block by itself."""
     while numbers := reader.recv(1):
         if numbers[0] in NUMBERS:
             to_stderr(f"{signal.Signals(numbers[0]).name}: stopped")
@@ -182,7 +182,7 @@ def _end_on_signal(reader: socket.socket, over: threading.Event) -> None:
 
 @contextmanager
 def _answering(answer: Answer) -> Iterator[bool]:
-    """Answer the signals meanwhile; says whether, for only the main thread may."""
+    """Handle the signals in this block; yield whether, because only the main thread can."""
     if threading.current_thread() is not threading.main_thread():
         yield False
         return
@@ -197,5 +197,5 @@ def _answering(answer: Answer) -> Iterator[bool]:
         yield True
     finally:
         for number, handler in before.items():
-            # None: another language's; only Python's can be put back
+            # None: not a Python handler; only Python's can be restored
             signal.signal(number, signal.SIG_DFL if handler is None else handler)

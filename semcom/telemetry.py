@@ -16,31 +16,33 @@ from prometheus_client import (
     CollectorRegistry,
     Counter,
     Gauge,
-    Histogram,
     Info,
     ProcessCollector,
     disable_created_metrics,
 )
 
+from semcom.durations import Durations, DurationSeries
 from semcom.errors import StorageError
 from semcom.files import open_to_write
 from semcom.frame_messages import TaskResult
 from semcom.metric_table import MAX_LINKS, METRICS, OTHER_LINK, SECONDS_BUCKETS
 from semcom.stop_signals import to_stderr
 
-# Of every counter and histogram the client library would add when it was created.
+# The client library would add the creation time of every counter and histogram.
 disable_created_metrics()  # type: ignore[no-untyped-call]
+
+Child = Counter | Gauge | DurationSeries
 
 
 class Telemetry:
-    """The metrics of one process; names outside the table are programming errors."""
+    """The metrics of one process; a name outside the table is a programming error."""
 
     def __init__(self, role: str, peer: str) -> None:
         self.registry = CollectorRegistry()
         self._role = role
         self._links: set[str] = set()
-        self._children: dict[tuple[str, tuple[str, ...]], Counter | Gauge | Histogram] = {}
-        self._metrics: dict[str, Counter | Gauge | Histogram] = {}
+        self._children: dict[tuple[str, tuple[str, ...]], Child] = {}
+        self._metrics: dict[str, Counter | Gauge | Durations] = {}
         Info("semcom_process", "Which process this is", registry=self.registry).info(
             {"role": role, "peer": peer}
         )
@@ -48,9 +50,9 @@ class Telemetry:
         self._show(())
 
     def begin(self, links: Iterable[str]) -> None:
-        """Show the series of these links at 0; a link that is seen later shows its own."""
+        """Export the series of these links at 0; those of later links appear when needed."""
         for link in links:
-            # Names that come from the network must not fill the memory.
+            # Names from the network must not exhaust the memory.
             if link not in self._links and len(self._links) < MAX_LINKS:
                 self._links.add(link)
                 self._show((link,))
@@ -68,13 +70,13 @@ class Telemetry:
         child.set(value)
 
     def follow(self, name: str, value: Callable[[], float], *labels: str) -> None:
-        """Let a gauge be computed at every scrape, on the thread that answers it."""
+        """Compute a gauge at every scrape, on the thread that answers it."""
         child = self._child(name, labels)
         assert isinstance(child, Gauge)
         child.set_function(value)
 
     def only(self, name: str, *labels: str) -> None:
-        """Set a gauge to 1 for these labels, and forget it for all others."""
+        """Set a gauge to 1 for these labels, and remove it for all others."""
         self.forget(name)
         self.set(name, 1, *labels)
 
@@ -84,13 +86,13 @@ class Telemetry:
             del self._children[key]
             self._metrics[name].remove(*key[1])
 
-    def observe(self, name: str, value: float, *labels: str) -> None:
-        """Record a duration in seconds."""
+    def observe(self, name: str, value: float, *labels: str, times: int = 1) -> None:
+        """Record a duration in seconds, of one event or of several."""
         child = self._child(name, labels)
-        assert isinstance(child, Histogram)
-        child.observe(value)
+        assert isinstance(child, DurationSeries)
+        child.observe(value, times)
 
-    def _child(self, name: str, labels: tuple[str, ...]) -> Counter | Gauge | Histogram:
+    def _child(self, name: str, labels: tuple[str, ...]) -> Child:
         key = (name, labels)
         child = self._children.get(key)
         if child is None:
@@ -99,7 +101,11 @@ class Telemetry:
                 if labels[0] not in (*self._links, OTHER_LINK):
                     return self._child(name, (OTHER_LINK, *labels[1:]))
             metric = self._metrics.get(name) or self._create(name)
-            child = self._children[key] = metric.labels(*labels) if labels else metric
+            if isinstance(metric, Durations):
+                child = metric.labels(*labels)
+            else:
+                child = metric.labels(*labels) if labels else metric
+            self._children[key] = child
         return child
 
     def _show(self, links: tuple[str, ...]) -> None:
@@ -107,15 +113,15 @@ class Telemetry:
             for labels in metric.known_series(self._role, links):
                 self._child(name, labels)
 
-    def _create(self, name: str) -> Counter | Gauge | Histogram:
+    def _create(self, name: str) -> Counter | Gauge | Durations:
         spec = METRICS[name]
-        created: Counter | Gauge | Histogram
+        created: Counter | Gauge | Durations
         if spec.kind == "counter":
             created = Counter(name, spec.help, spec.labels, registry=self.registry)
         elif spec.kind == "gauge":
             created = Gauge(name, spec.help, spec.labels, registry=self.registry)
         else:
-            created = Histogram(
+            created = Durations(
                 name, spec.help, spec.labels, registry=self.registry, buckets=SECONDS_BUCKETS
             )
         self._metrics[name] = created
@@ -123,10 +129,10 @@ class Telemetry:
 
 
 class JsonLines(logging.Formatter):
-    """One JSON object a line: time, level, logger, event, and the record's own fields."""
+    """One JSON object per line: time, level, logger, event, and the record's own fields."""
 
     def format(self, record: logging.LogRecord) -> str:
-        """The record as JSON."""
+        """Return the record as JSON."""
         line: dict[str, object] = {
             "time": time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(record.created))
             + f".{int(record.msecs):03d}Z",
@@ -149,14 +155,14 @@ def log_json(level: int = logging.INFO) -> None:
 
 
 def say_as_json(text: str) -> None:
-    """Write an event to stderr as a JSON line, from a signal's handler: past all locks."""
+    """Write an event to stderr as a JSON line, without locks, for signal handlers."""
     record = logging.LogRecord("semcom.stop", logging.INFO, "", 0, text, (), None)
     to_stderr(JsonLines().format(record))
 
 
 @contextmanager
 def log_file(path: Path) -> Iterator[None]:
-    """Append all logs of this process to a file as JSON lines meanwhile.
+    """Append all logs of this process to a file as JSON lines in this block.
 
     Raises:
         StorageError: it cannot be written.

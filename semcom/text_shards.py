@@ -1,13 +1,13 @@
-"""Shards of sentences: rows of token ids beside a manifest of format 3 and a vocabulary.
+"""Shards of sentences: rows of token ids with a manifest of format 3 and a vocabulary.
 
     data/<name>/dataset.json
-    data/<name>/vocabulary.txt      a word a line, the first one has the id 4
-    data/<name>/train/tokens.npy    uint16 (N, L), words filled up with PAD
+    data/<name>/vocabulary.txt      one word per line, the first one has the id 4
+    data/<name>/train/tokens.npy    uint16 (N, L), words padded with PAD
     data/<name>/validation/...
     data/<name>/test/...
 
-A sentence holds words alone; START and END are a codec's own. The sentences of a split are stored
-in *canonical order*: ascending SHA-256 of their text, the words with a blank between them.
+A sentence contains only words; START and END belong to codecs. The sentences of a split are stored
+in *canonical order*: ascending SHA-256 of their text, with the words separated by a blank.
 
 Shape legend: N sentences, L words of the longest sentence.
 """
@@ -22,6 +22,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from semcom.array_files import map_array, save_array
 from semcom.errors import ConfigurationError, StorageError
 from semcom.files import read_file, write_atomically
 from semcom.shards import (
@@ -32,10 +33,8 @@ from semcom.shards import (
     Span,
     Split,
     SplitManifest,
-    map_array,
     read_manifest,
     reading_split,
-    save_array,
 )
 from semcom.tasks.task import Task
 from semcom.tasks.text import Sentences
@@ -47,7 +46,7 @@ Tokens = npt.NDArray[np.uint16]
 
 
 class TextShard:
-    """One split of a set of sentences, read by memory map; `vocabulary` says what ids mean.
+    """One split of a set of sentences as a memory map; `vocabulary` defines the ids.
 
     tokens_NL: uint16 (N, L); lengths_N: int64 (N,), words of each sentence.
     """
@@ -57,7 +56,7 @@ class TextShard:
         self.split: Split = split
         form = self.manifest.sentences
         if form is None:
-            raise ConfigurationError(f"data set {root} holds images, sentences are needed here")
+            raise ConfigurationError(f"data set {root} holds images, but sentences are needed here")
         with reading_split(root, self.manifest, split):
             content = read_file(root / VOCABULARY, max_bytes=MAX_VOCABULARY_BYTES)
             self.vocabulary = Vocabulary.parse(content)
@@ -80,10 +79,10 @@ class TextShard:
         return self.tokens_NL
 
     def references(self, task: Task, items: Span) -> Sentences:
-        """Return what a task judges the answers to some items by: the sentences.
+        """Return the references of some items for a task: the sentences.
 
         Raises:
-            ConfigurationError: the task judges images, or by labels.
+            ConfigurationError: the task judges images, or needs labels.
         """
         if task.REFERENCE != "sentences":
             raise ConfigurationError(
@@ -97,7 +96,7 @@ class TextShard:
     def _check(self, form: SentenceForm) -> None:
         vocabulary, tokens_NL = self.vocabulary, self.tokens_NL
         if (len(vocabulary), vocabulary.sha256) != (form.vocabulary, form.vocabulary_sha256):
-            raise ValueError("its vocabulary is another one than its manifest says")
+            raise ValueError("its vocabulary is not the one that its manifest names")
         expected = (self.manifest.splits[self.split].images, form.longest)
         if tokens_NL.shape != expected or tokens_NL.dtype != np.uint16:
             raise ValueError(
@@ -110,7 +109,7 @@ AnyShard = Shard | TextShard
 
 
 def open_shard(root: Path, split: Split) -> AnyShard:
-    """Return a split of a data set, whatever its items are.
+    """Return a split of a data set of images or sentences.
 
     Raises:
         ConfigurationError: it is missing or damaged.
@@ -126,7 +125,7 @@ def lengths(tokens_NL: Tokens) -> npt.NDArray[np.int64]:
 
 
 def check_tokens(tokens_NL: Tokens, vocabulary: Vocabulary) -> None:
-    """See that rows hold at least one word each, then PAD alone.
+    """Check that each row has at least one word, followed only by PAD.
 
     Raises:
         ValueError: one does not.
@@ -142,7 +141,7 @@ def check_tokens(tokens_NL: Tokens, vocabulary: Vocabulary) -> None:
     if highest >= len(vocabulary):
         raise ValueError(f"it has token {highest}, but {len(vocabulary)} tokens")
     if ((words < FIRST_WORD) & (words != UNK)).any():
-        raise ValueError("a sentence has a token that stands for no word")
+        raise ValueError("a sentence has a token that is not a word")
 
 
 def text_digest(tokens_NL: Tokens, vocabulary: Vocabulary) -> str:
@@ -166,18 +165,18 @@ def write_sentences(
     vocabulary: Vocabulary,
     splits: Mapping[Split, Iterable[str]],
 ) -> DatasetManifest:
-    """Write shards and manifest; the manifest comes last, so a data set is whole or absent.
+    """Write shards and manifest; the manifest comes last, so a data set is complete or absent.
 
     Args:
-        root: folder to write, made if absent.
+        root: folder to write, created if absent.
         name: the data set's name.
-        source: where the sentences came from, for the record.
-        vocabulary: of the words.
-        splits: for each split its sentences, in any order: words with a blank between them.
+        source: origin of the sentences, for information.
+        vocabulary: vocabulary of the words.
+        splits: the sentences of each split, in any order, with words separated by a blank.
 
     Raises:
         ConfigurationError: a split without sentences.
-        StorageError: the disk is full or refuses.
+        StorageError: the disk is full or cannot be written.
     """
     ordered = {split: sorted(texts, key=sentence_key) for split, texts in splits.items()}
     for split, texts in ordered.items():
@@ -208,7 +207,7 @@ def write_sentences(
         )
         write_atomically(root / MANIFEST, manifest.as_json())
     except OSError as error:
-        reason = error.strerror or error  # a short write has no number
+        reason = error.strerror or error  # a short write has no error number
         raise StorageError(f"cannot write data set {root}: {reason}") from error
     return manifest
 

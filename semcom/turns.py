@@ -1,4 +1,4 @@
-"""Turns of a stream through its data set: each has channel draws of its own. Pure."""
+"""Turns of a stream through its data set, each with its own channel draws. Pure."""
 
 from __future__ import annotations
 
@@ -6,12 +6,12 @@ MAX_INDEX = 2**31  # of an item in the keys of draws
 
 
 def turn_of(frame: int, *, frames: int, images: int) -> tuple[int, int]:
-    """Return in which turn a frame is sent, and which frame of the data set it is.
+    """Return the turn in which a frame is sent, and its index within the data set.
 
     Args:
         frame: number in the stream.
-        frames: that the data set comes to.
-        images: of the data set; turns are counted as far as their items can be numbered.
+        frames: number of frames of the data set.
+        images: number of items of the data set; turns are counted as far as items can be numbered.
     """
     turn, of_set = divmod(frame, frames)
     return turn % max(1, MAX_INDEX // images), of_set

@@ -1,4 +1,4 @@
-"""Says in words what a value of a settings' type must be, for errors that a user reads."""
+"""Describe what a value of a setting's type must be, for users' error messages."""
 
 from __future__ import annotations
 
@@ -25,28 +25,28 @@ PATTERNS = {
 
 
 class Spot(NamedTuple):
-    """A type with all that is said of it: what a value must be."""
+    """A type with its constraints: what a value must be."""
 
     type: Any
     metadata: tuple[Any, ...] = ()
 
     @property
     def arms(self) -> dict[str, Spot]:
-        """Members of a union by their tags; empty where it is none."""
+        """Return the members of a union by tag; empty if it is not a union."""
         if not is_union(self.type):
             return {}
         members = [opened(each, ()) for each in get_args(self.type)]
         return {_tag(each): each for each in members}
 
     def of(self, content: Any) -> Spot:
-        """Return the member that a content names, where the union does not list it; else self."""
+        """Return the member named by a content if the union does not list it; otherwise self."""
         named = (each.find(content) for each in self.metadata if isinstance(each, MemberOf))
         model = next(named, None)
         return self if model is None else Spot(model)
 
     @property
     def model(self) -> type[BaseModel] | None:
-        """The model, where it is one."""
+        """The model, if it is one."""
         is_model = isinstance(self.type, type) and issubclass(self.type, BaseModel)
         return self.type if is_model else None
 
@@ -57,7 +57,7 @@ def of_field(field: FieldInfo) -> Spot:
 
 
 def opened(annotation: Any, metadata: tuple[Any, ...]) -> Spot:
-    """Return a type without what is around it, as it is written: not `Annotated`, not optional."""
+    """Return a type without wrappers: neither `Annotated` nor optional."""
     while True:
         for each in metadata:
             if isinstance(each, ReadAs):
@@ -68,7 +68,7 @@ def opened(annotation: Any, metadata: tuple[Any, ...]) -> Spot:
             metadata = (*metadata, *(part for each in members[1:] for part in _flat(each)))
         elif is_union(annotation) and type(None) in members:
             rest = tuple(each for each in members if each is not type(None))
-            annotation = rest[0] if len(rest) == 1 else Union[rest]  # noqa: UP007 - made here
+            annotation = rest[0] if len(rest) == 1 else Union[rest]  # noqa: UP007 - built here
         elif not any(isinstance(each, ReadAs) for each in metadata):
             return Spot(annotation, metadata)
 
@@ -107,7 +107,7 @@ def is_union(kind: Any) -> bool:
 
 
 def chooser(union: Spot) -> str:
-    """Return the key that says which member of a union is meant; nothing where none does."""
+    """Return the key that selects a member of a union; empty if there is none."""
     fields = {_chooser_of(arm.model) for arm in union.arms.values() if arm.model is not None}
     every = all(arm.model is not None for arm in union.arms.values())
     found = fields.pop() if every and len(fields) == 1 else None
@@ -115,12 +115,12 @@ def chooser(union: Spot) -> str:
 
 
 def one_of(values: Sequence[str]) -> str:
-    """Return the only value, or that it is one of several."""
+    """Return the only value, or a list of the allowed ones."""
     return values[0] if len(values) == 1 else f"one of {', '.join(values)}"
 
 
 def quoted(value: object) -> str:
-    """Return a value as YAML would have it, in one bounded line."""
+    """Return a value in YAML notation, as one bounded line."""
     if value is None or isinstance(value, bool):
         return {None: "null", True: "true", False: "false"}[value]
     if isinstance(value, dict | list | tuple):
@@ -133,11 +133,11 @@ def quoted(value: object) -> str:
     try:
         return bounded(repr(value), MAX_QUOTED)
     except ValueError:
-        return "a number of thousands of digits"
+        return "a number with thousands of digits"
 
 
 def bounded(text: str, most: int) -> str:
-    """Return a text, cut with an ellipsis where it is longer than `most`."""
+    """Return a text, truncated with an ellipsis if it is longer than `most`."""
     return text if len(text) <= most else f"{text[:most]}..."
 
 
@@ -163,7 +163,7 @@ def _number(value: Any) -> str:
 def _text(spot: Spot) -> str:
     patterns = [each.pattern for each in spot.metadata if getattr(each, "pattern", None)]
     if not patterns:
-        return f"a text{_size(spot, 'characters')}"
+        return f"a string{_size(spot, 'characters')}"
     (pattern,) = patterns[:1]
     name = NAMES.fullmatch(pattern)
     if name is not None:
@@ -171,11 +171,11 @@ def _text(spot: Spot) -> str:
         return (
             f"a name: up to {most} of a-z, 0-9, '.', '_' and '-', beginning with a letter or digit"
         )
-    return PATTERNS.get(pattern, f"a text that matches {pattern}")
+    return PATTERNS.get(pattern, f"a string that matches {pattern}")
 
 
 def _size(spot: Spot, of: str = "") -> str:
-    """Return the bounds of its number of entries or characters."""
+    """Return the bounds on the number of entries or characters."""
     fewest = next((m.min_length for m in spot.metadata if hasattr(m, "min_length")), 0)
     most = next((m.max_length for m in spot.metadata if hasattr(m, "max_length")), None)
     if most is None:
@@ -184,12 +184,12 @@ def _size(spot: Spot, of: str = "") -> str:
 
 
 def _flat(metadata: Any) -> tuple[Any, ...]:
-    """Return the constraints of a type, one by one; `Field(...)` has several."""
+    """Return the constraints of a type one by one; `Field(...)` has several."""
     return tuple(metadata.metadata) if isinstance(metadata, FieldInfo) else (metadata,)
 
 
 def _tag(member: Spot) -> str:
-    """Return what pydantic calls a member of a union in a location."""
+    """Return pydantic's name for a member of a union in a location."""
     for each in member.metadata:
         if isinstance(each, Tag):
             return each.tag
@@ -200,7 +200,7 @@ def _tag(member: Spot) -> str:
 
 
 def _chooser_of(model: type[BaseModel]) -> str | None:
-    """The first field that has one value alone."""
+    """Return the first field with a single allowed value."""
     for name, field in model.model_fields.items():
         if get_origin(field.annotation) is Literal and len(get_args(field.annotation)) == 1:
             return name

@@ -1,9 +1,10 @@
-"""Codewords of several lengths in one frame: how many symbols of each row are sent.
+"""Codewords of several lengths in one frame: the number of symbols sent for each row.
 
-Every row of a frame has K symbols. Where a codec's items need fewer, `used` says how many of a row
-are sent, as a preamble would. Those after them are exactly 0, and the channel leaves them so.
+Every row of a frame has K symbols. If a codec's items need fewer, `used` says how many symbols of a
+row are sent, as a preamble would. The remaining ones are exactly 0, and the channel leaves them
+unchanged.
 
-On the wire `used` is a u16 per row, little-endian; empty where all rows use all K symbols.
+On the wire `used` is a u16 per row, little-endian; empty if all rows use all K symbols.
 
 Shape legend: B codewords, K complex symbols of a row.
 """
@@ -21,12 +22,12 @@ Mask = npt.NDArray[np.bool_]
 
 
 def format_used(used_B: Used, symbols: int) -> bytes:
-    """Return what a frame states."""
+    """Return the `used` of a frame."""
     return b"" if (used_B == symbols).all() else used_B.astype("<u2").tobytes()
 
 
 def parse_used(used: bytes, *, rows: int, symbols: int) -> Used:
-    """Return how many symbols of each row are used: what a frame states that was checked."""
+    """Return how many symbols of each row a checked frame uses."""
     if not used:
         return all_used(rows, symbols)
     return np.frombuffer(used, dtype="<u2").astype(np.uint16)
@@ -44,7 +45,7 @@ def used_mask(used_B: Used, symbols: int) -> Mask:
 
 
 def check_used(used: bytes, symbols_BK: Symbols) -> None:
-    """Refuse what no frame states, or symbols that are sent beyond it.
+    """Refuse an invalid `used`, or symbols that are sent beyond it.
 
     Raises:
         ProtocolError: `shape`.

@@ -1,7 +1,7 @@
-"""Words and their token ids: a vocabulary belongs to a data set, and codecs name it by its digest.
+"""Words and their token ids: a vocabulary belongs to a data set; codecs name it by its digest.
 
-Ids 0 to 3 are no words: PAD fills rows up, START and END are a codec's own, UNK stands for a word
-that the vocabulary does not have. Words follow from 4.
+Ids 0 to 3 are not words: PAD pads rows, START and END belong to codecs, and UNK represents words
+outside the vocabulary. Words start at 4.
 """
 
 from __future__ import annotations
@@ -26,27 +26,27 @@ class Vocabulary:
 
     @classmethod
     def parse(cls, content: bytes) -> Vocabulary:
-        """Return the vocabulary of a file of one word a line.
+        """Return the vocabulary of a file with one word per line.
 
         Raises:
-            ValueError: a line holds no word, or one for the second time.
+            ValueError: a line contains no word, or a word twice.
         """
         words = content.decode("ascii").splitlines()
         for number, word in enumerate(words, 1):
             if not word or len(word) > MAX_WORD or not word.isprintable() or " " in word:
-                raise ValueError(f"line {number} of the vocabulary holds no word")
+                raise ValueError(f"line {number} of the vocabulary is not a word")
         if len(set(words)) < len(words):
-            raise ValueError("the vocabulary holds a word twice")
+            raise ValueError("the vocabulary contains a word twice")
         if not 1 <= len(words) <= MAX_WORDS:
-            raise ValueError(f"the vocabulary holds {len(words)} words, 1 to {MAX_WORDS} fit")
+            raise ValueError(f"the vocabulary has {len(words)} words; allowed: 1 to {MAX_WORDS}")
         return cls(tuple(words))
 
     def format(self) -> bytes:
-        """Return the content of a file of one word a line."""
+        """Return the content of a file with one word per line."""
         return "".join(f"{word}\n" for word in self.words).encode("ascii")
 
     def __len__(self) -> int:
-        """Return how many ids there are, those that are no words included."""
+        """Return the number of ids, including those without a word."""
         return FIRST_WORD + len(self.words)
 
     @cached_property
@@ -59,11 +59,11 @@ class Vocabulary:
         return {word: FIRST_WORD + at for at, word in enumerate(self.words)}
 
     def ids(self, words: Iterable[str]) -> list[int]:
-        """Return the ids of words; UNK of those that are not known."""
+        """Return the ids of words; UNK for unknown ones."""
         return [self._ids.get(word, UNK) for word in words]
 
     def text(self, ids: Sequence[int]) -> str:
-        """Return the words of ids with a blank between them; what is no word is UNKNOWN."""
+        """Return the words of ids, separated by spaces; ids without a word become UNKNOWN."""
         last = len(self)
         return " ".join(
             self.words[each - FIRST_WORD] if FIRST_WORD <= each < last else UNKNOWN for each in ids

@@ -1,7 +1,7 @@
 """Report what a process waits for: every few seconds at first, then less and less often.
 
-Channel and orchestrator may start last and may be gone for a while, so waiting for them is no
-error. But a name that does not resolve or a port without a listener looks the same from here.
+Channel and orchestrator may start last or be absent for a while, so waiting for them is not an
+error. But a name that does not resolve, or a port without a listener, looks the same to a socket.
 """
 
 from __future__ import annotations
@@ -18,14 +18,14 @@ from semcom.messages import Message, Refusal
 from semcom.speakers import Speaker, is_refused_hello
 
 FIRST_S = 3.0
-LONGEST_S = 300.0  # a process that waits for days must not fill the disk with saying so
+LONGEST_S = 300.0  # a process that waits for days must not fill the disk with log lines
 PROBE_TIMEOUT_S = 2.0
 SERVERS = {"control": "the orchestrator", "uplink": "the channel", "downlink": "the channel"}
 logger = logging.getLogger("semcom.waits")
 
 
 def pauses() -> Iterator[float]:
-    """Yield the seconds from one line to the next."""
+    """Yield the pauses between lines in seconds."""
     pause_s = FIRST_S
     while True:
         yield pause_s
@@ -33,7 +33,7 @@ def pauses() -> Iterator[float]:
 
 
 class Reminder:
-    """When it is time to say again that something is awaited."""
+    """Decides when to report again that something is awaited."""
 
     def __init__(self, first_s: float = FIRST_S) -> None:
         self._first_s = first_s
@@ -42,7 +42,7 @@ class Reminder:
         self._pauses = pauses()
 
     def due(self, awaited: bool, now_s: float) -> bool:
-        """Return whether to report now; what comes and goes at short intervals is limited, too."""
+        """Return whether to report now; also limits causes that change quickly."""
         if not awaited:
             self._waits = False
             return False
@@ -58,41 +58,41 @@ class Reminder:
 
 
 class Contact:
-    """State of a server that a process dials."""
+    """State of a server to which a process connects."""
 
     def __init__(self, name: str, address: str, own: Speaker | None) -> None:
-        """Begin with silence; `own` is whom the key of this process lets speak.
+        """Start without contact; `own` is the peer to which the key of this process belongs.
 
         Raises:
-            ConfigurationError: no server can be dialled there.
+            ConfigurationError: no server can have this address.
         """
         host, _, port = address.removeprefix("tcp://").rpartition(":")
         if host == "*" or not port.strip("0"):
             raise ConfigurationError(
-                f"cannot connect {name} to {address}: * and port 0 are for those who listen; "
-                "name the host and the port to dial"
+                f"cannot connect {name} to {address}: * and port 0 are only for listening; "
+                "give the host and the port to connect to"
             )
         self.name = name
         self.address = address
-        self.heard_s = time.monotonic()  # when it last said something that is no refusal
-        self.state = ""  # of the connection; empty: nobody has answered
+        self.heard_s = time.monotonic()  # time of its last message that was not a refusal
+        self.state = ""  # of the connection; empty: no answer so far
         self._own = own
-        self._trouble = ""  # what its latest message was, where it was no good one
+        self._trouble = ""  # its latest message, if it was a refusal or invalid
 
     def take(self, event: Event) -> None:
-        """Take an event of the connection."""
+        """Process an event of the connection."""
         if event == "succeeded":
             self.state = "connected"
         elif event != "disconnected":
-            self.state = "it hangs up on handshakes"
+            self.state = "it closes connections during the handshake"
         elif self.state == "connected":
             self.state = ""
 
     def hear(self, message: Message) -> None:
-        """Take a message of the server.
+        """Process a message of the server.
 
         Raises:
-            AuthenticationError: it knows this process's key as another peer's.
+            AuthenticationError: there, this process's key belongs to another peer.
         """
         if not isinstance(message, Refusal):
             self.heard_s, self._trouble = time.monotonic(), ""
@@ -100,22 +100,23 @@ class Contact:
         self._trouble = f"but refuses: {message.detail}"
         if self._own is not None and is_refused_hello(self._own, message):
             raise AuthenticationError(
-                f"{self.name} {self.address} knows the key of this process as another peer's: "
+                f"{self.name} {self.address} has the key of this process registered for "
+                "another peer: "
                 f"{message.detail}"
             )
 
     def misread(self, error: ProtocolError) -> None:
-        """Take bytes of the server that are no message."""
+        """Note bytes from the server that are not a message."""
         self._trouble = f"but sends what cannot be read: {error.detail}"
         if error.reason == "version":
             self._trouble += "; use one version of this package at both ends"
 
     @property
     def answer(self) -> str:
-        """Return how the server has answered so far; empty: not at all."""
+        """Return how the server has answered so far; empty if it has not."""
         if not self.state:
             return ""
-        return f"{self.state}, {self._trouble or 'but no word of welcome'}"
+        return f"{self.state}, {self._trouble or 'but sends no Welcome'}"
 
     def say(self, why: str) -> None:
         """Log that the server is awaited."""
@@ -124,14 +125,14 @@ class Contact:
 
 
 class ConnectionWatch:
-    """Says for which of its servers a process waits, and what stands in the way."""
+    """Reports which servers a process waits for, and why."""
 
     def __init__(self, contacts: Iterable[Contact | None]) -> None:
         self._watched = [(each, Reminder(0.0)) for each in contacts if each is not None]
         self._probes: dict[str, Probe] = {}
 
     def tick(self, now_s: float) -> None:
-        """Look at how long each server has been silent."""
+        """Check how long each server has been silent."""
         for contact, reminder in self._watched:
             silent = now_s - contact.heard_s > FIRST_S
             probe = self._probes.get(contact.name)
@@ -147,7 +148,7 @@ class ConnectionWatch:
 
 
 class Probe:
-    """Looks at an address on a thread of its own: a name server may take its time."""
+    """Probes an address on a separate thread, because name resolution may be slow."""
 
     def __init__(self, address: str) -> None:
         self.found: str | None = None
@@ -159,10 +160,10 @@ class Probe:
 
 
 def look_at(address: str) -> str:
-    """Return what stands in the way of a connection to `[tcp://]host:port`."""
+    """Return what prevents a connection to `[tcp://]host:port`."""
     host, _, port = address.removeprefix("tcp://").rpartition(":")
     try:
-        number = socket.gethostbyname(host)  # IPv4, which is what the sockets speak
+        number = socket.gethostbyname(host)  # IPv4, as the sockets use
     except (OSError, UnicodeError) as error:
         reason = error.strerror if isinstance(error, OSError) else "no host name"
         return f"the name {host} does not resolve ({reason})"
@@ -172,4 +173,4 @@ def look_at(address: str) -> str:
     except TimeoutError:
         return "no answer (connection timed out)"
     except OSError as error:
-        return f"nobody listens there ({(error.strerror or str(error)).lower()})"
+        return f"no process listens there ({(error.strerror or str(error)).lower()})"

@@ -1,4 +1,4 @@
-"""Wake a thread that polls from another one."""
+"""Wake a polling thread from another thread."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import socket
 
 
 class Wakeup:
-    """Lets another thread wake the thread that polls."""
+    """Lets other threads wake the polling thread."""
 
     def __init__(self) -> None:
         self._reader, self._writer = socket.socketpair()
@@ -23,16 +23,16 @@ class Wakeup:
         try:
             self._writer.send(b"\0")
         except (BlockingIOError, OSError):
-            return  # full: the poller is woken already; closed: nobody polls any more
+            return  # full: the poller is already being woken; closed: polling has ended
 
     def wait(self, timeout_s: float) -> bool:
-        """Wait to be woken; returns whether, and forgets the calls so far."""
+        """Wait to be woken; return whether that happened, and clear the calls so far."""
         woken = bool(select.select([self._reader], [], [], timeout_s)[0])
         self.clear()
         return woken
 
     def clear(self) -> None:
-        """Forget the calls so far."""
+        """Clear the calls so far."""
         try:
             while self._reader.recv(4096):
                 pass

@@ -5,7 +5,7 @@
              header and payload
     part 2   header: msgpack map, validated against the message's schema
     part 3   payload: of a frame complex64, of a result the answers' bytes, little-endian, C order;
-             empty where there is none
+             empty if there is none
 
 Checks run cheapest first; whatever fails is a ProtocolError with a reason of the closed set.
 """
@@ -47,14 +47,14 @@ SYMBOL_BYTES = 8
 POWER_TOLERANCE = 1e-3
 
 Symbols = npt.NDArray[np.complex64]
-Payload = npt.NDArray[Any]  # of a frame Symbols, of a result Answer
-Answer = npt.NDArray[np.uint8]  # bytes, whatever they say
+Payload = npt.NDArray[Any]  # Symbols for a frame, Answer for a result
+Answer = npt.NDArray[np.uint8]  # bytes, whatever their content
 Powers = npt.NDArray[np.float32]
 EMPTY: Symbols = np.empty((0, 0), dtype=np.complex64)
 
 
 def encode(message: Message, payload: Payload = EMPTY) -> list[bytes]:
-    """Message and payload -> the three parts."""
+    """Encode a message and its payload as three parts."""
     header = header_bytes(message)
     body = np.ascontiguousarray(payload, dtype=_dtype(message)).tobytes()
     fields = FIELDS.pack(MAGIC, PROTOCOL_VERSION, message.TYPE, len(header), len(body))
@@ -70,7 +70,7 @@ def header_bytes(message: Message) -> bytes:
 
 
 def decode(parts: Sequence[bytes]) -> tuple[Message, Payload]:
-    """The three parts -> message and payload.
+    """Decode three parts to message and payload.
 
     The payload of a frame is complex64 of the shape its header states: (images, columns); that of a
     result uint8 (bytes,), which its codec's task reads.
@@ -89,21 +89,21 @@ def _dtype(message: Message) -> str:
 
 
 def fits(images: int, symbols: int, *, csi_columns: int) -> bool:
-    """Return whether a frame has room in a message beside its channel state."""
+    """Return whether a frame and its channel state fit into a message."""
     return images * (symbols + csi_columns) * SYMBOL_BYTES <= MAX_PAYLOAD_BYTES
 
 
 def refusal(error: ProtocolError, key: FrameKey | None = None) -> Refusal:
-    """Return a protocol error as the answer to its sender."""
+    """Return a protocol error as a Refusal for its sender."""
     known = key or (error.key if isinstance(error.key, FrameKey) else None)
     content = {"reason": error.reason, "detail": error.detail[:300], "key": known}
     return Refusal.model_validate(content)
 
 
 def is_refusal(parts: Sequence[bytes]) -> bool:
-    """Return whether parts say that they are a Refusal, readable or not, of any version.
+    """Return whether parts are marked as a Refusal, readable or not, of any version.
 
-    A Refusal is never answered, or two ends that do not understand each other would never stop.
+    A Refusal is never answered; otherwise two incompatible ends would never stop.
     """
     return (
         len(parts) > 0
@@ -115,20 +115,20 @@ def is_refusal(parts: Sequence[bytes]) -> bool:
 
 def mean_power(symbols_BK: Symbols) -> Powers:
     """Mean |z|^2 per symbol of each codeword: float32 (B,)."""
-    with np.errstate(over="ignore"):  # beyond all floats is beyond any limit too
+    with np.errstate(over="ignore"):  # infinity exceeds any limit, too
         energy_B: Powers = np.square(real_view(symbols_BK)).sum(axis=1)
     return energy_B / np.float32(symbols_BK.shape[1])
 
 
 def power_while_sent(power_B: Powers, used_B: Used, symbols: int) -> Powers:
-    """Return the mean power over the used symbols of codewords, from that over all of them."""
+    """Return the mean power of codewords over their used symbols, from that over all symbols."""
     scale_B: Powers = np.float32(symbols) / np.maximum(used_B, 1).astype(np.float32)
     with np.errstate(over="ignore"):
         return power_B * scale_B
 
 
 def real_view(symbols_BK: Symbols) -> npt.NDArray[np.float32]:
-    """The same memory as real and imaginary parts in turn: float32 (B, 2 K)."""
+    """Return the same memory as alternating real and imaginary parts: float32 (B, 2 K)."""
     return symbols_BK.view(np.float32)
 
 
@@ -186,7 +186,7 @@ def _parse_header(message_type: type[Message], header: bytes) -> Message:
         if not issubclass(message_type, FrameMessage):
             return message_type.model_validate(_unpack(header))
         message = read_header(message_type, header)
-        if write_header(message) != header:  # as others write it; perhaps with a key twice
+        if write_header(message) != header:  # as written by other libraries; may have a key twice
             _unpack(header)
         return message
     except ValidationError as error:
@@ -202,7 +202,7 @@ def _unpack(header: bytes) -> Any:
     """Read a map of msgpack within its bounds.
 
     Raises:
-        ValueError: it is none, or has a key twice; so do the other errors of msgpack.
+        ValueError: it is not valid, or has a key twice; msgpack raises further errors.
     """
     return msgpack.unpackb(
         header,
@@ -241,6 +241,6 @@ def _parse_payload(message: Message, body: bytes) -> Payload:
         check_used(message.used, symbols[:, columns - message.symbols :])
     except ProtocolError as error:
         raise ProtocolError(error.reason, error.detail, key=message.key) from error
-    if not np.isfinite(symbols.view(np.float32)).all():
+    if not np.logical_and.reduce(np.isfinite(symbols.view(np.float32)), axis=None):
         raise ProtocolError("not_finite", "the payload holds NaN or Inf", key=message.key)
     return symbols.astype(np.complex64, copy=False)

@@ -1,4 +1,4 @@
-"""One thread for heavy work beside the thread that owns the sockets."""
+"""One thread for heavy work, separate from the thread that owns the sockets."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ class Worker(Generic[T]):
         self._work.put(work)
 
     def outcomes(self) -> list[Outcome[T]]:
-        """Everything finished since the last call, in order."""
+        """Return everything finished since the last call, in order."""
         finished: list[Outcome[T]] = []
         while self._outcomes:
             finished.append(self._outcomes.popleft())
@@ -48,7 +48,7 @@ class Worker(Generic[T]):
         return finished
 
     def close(self) -> None:
-        """Finish what is running, drop what waits, and stop."""
+        """Finish running work, drop queued work, and stop."""
         with suppress(queue.Empty):
             while True:
                 self._work.get_nowait()

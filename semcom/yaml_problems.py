@@ -1,4 +1,4 @@
-"""Says in our own words what PyYAML finds wrong with a text, and where the mistake is."""
+"""Describe in our own words what PyYAML finds wrong with a text, and where."""
 
 from __future__ import annotations
 
@@ -7,26 +7,30 @@ import re
 from yaml import MarkedYAMLError
 from yaml.error import Mark
 
-# What the problem begins with: our words. The first that fits is taken.
+# Beginning of PyYAML's message: our words. The first match is used.
 AT_THE_PROBLEM = (
     (r"found character '\\t'", "a tab; indent with spaces"),
     (
         r"found character '(?P<it>.*)' that cannot start",
-        "'{it}' cannot begin a value; put quotes around a text that begins so",
+        "'{it}' cannot begin a value; put quotes around a string that begins like this",
     ),
     (
         r"mapping values are not allowed here",
-        "this colon is out of place: put quotes around a text that holds ': ', write a space after "
-        "the colon of a key, and indent the keys of one map alike",
+        "this colon is out of place: put quotes around a string that contains ': ', write "
+        "a space after "
+        "the colon of a key, and indent all keys of a map equally",
     ),
     (
         r"sequence entries are not allowed here",
-        "'-' cannot begin a list here: begin it in a line of its own",
+        "'-' cannot begin a list here: begin it on a new line",
     ),
-    (r"mapping keys are not allowed here", "'?' cannot stand here; put quotes around such a text"),
+    (
+        r"mapping keys are not allowed here",
+        "'?' is not allowed here; put quotes around such a string",
+    ),
     (
         r"expected the node content, but found '<(stream|document) ",
-        "the text ends inside of a list or map: close its bracket",
+        "the file ends inside a list or map: close its bracket",
     ),
     (
         r"expected the node content, but found '(?P<it>.*)'",
@@ -34,33 +38,33 @@ AT_THE_PROBLEM = (
     ),
     (
         r"found unknown escape character '(?P<it>.*)'",
-        r"'\{it}' is no escape: write '\\' for one '\', or single quotes around the text",
+        r"'\{it}' is not an escape: write '\\' for one '\', or put the string in single quotes",
     ),
     (
         r"expected escape sequence of (?P<it>\d+) hexadecimal",
-        "an escape takes {it} hexadecimal digits; single quotes around the text know no escapes",
+        "an escape takes {it} hexadecimal digits; there are no escapes in single quotes",
     ),
     (
         r"expected (chomping|indentation) ",
-        "'|' and '>' begin a text of several lines, which starts in the next line; put quotes "
-        "around a text that begins so",
+        "'|' and '>' begin a string of several lines, which starts on the next line; put quotes "
+        "around a string that begins like this",
     ),
     (
         r"expected a comment or a line break",
-        "nothing may follow in this line; put quotes around the text",
+        "nothing may follow on this line; put quotes around the string",
     ),
     (
         r"expected '<document start>'",
-        "this does not belong to what stands above: indent the keys of one map alike",
+        "this does not belong to the lines above: indent all keys of a map equally",
     ),
     (
         r"expected alphabetic or numeric character",
-        "a name must follow '&' and '*'; put quotes around a text that begins so",
+        "a name must follow '&' and '*'; put quotes around a string that begins like this",
     ),
     (r"found duplicate anchor", "'&' gives a second name to one value"),
     (
         r"found incompatible YAML document|found duplicate YAML directive",
-        "the directive %YAML must be 1.1 or 1.2, once",
+        "the directive %YAML must occur once, with 1.1 or 1.2",
     ),
     (r"found (unexpected )?document separator|found unexpected ':'", "quotes are not closed"),
 )
@@ -71,7 +75,7 @@ NOT_IN_BLOCK = r"expected <block end>"
 
 
 def in_words(error: MarkedYAMLError) -> tuple[str, Mark | None]:
-    """Return what is wrong, and the place that it is said of."""
+    """Return what is wrong and where."""
     problem, begun, found = error.problem or "", error.context_mark, error.problem_mark
     if begun is not None:
         if re.match(ENDS_INSIDE, problem):
@@ -87,7 +91,7 @@ def in_words(error: MarkedYAMLError) -> tuple[str, Mark | None]:
             kind = "list" if "collection" in (error.context or "") else "map"
             return (
                 f"this does not belong to the {kind} that begins {_place(begun)}: "
-                f"indent what belongs together alike, and quote whole texts",
+                f"indent entries of one map or list equally, and quote strings as a whole",
                 found,
             )
     for pattern, words in AT_THE_PROBLEM:
@@ -95,7 +99,8 @@ def in_words(error: MarkedYAMLError) -> tuple[str, Mark | None]:
         if match is not None:
             return words.format(**match.groupdict()), found
     if "tag" in (error.context or "") or "directive" in (error.context or ""):
-        return "a tag ('!') or directive ('%') is not taken; put quotes around such a text", found
+        why = "a tag ('!') or directive ('%') is not accepted; put quotes around such a string"
+        return why, found
     return problem, found or begun
 
 

@@ -1,12 +1,13 @@
 """Reads the YAML of settings files: maps, lists and plain values, within bounds.
 
-PyYAML splits the text into events; what they mean is decided here, as the core schema of YAML 1.2
-has it: `1e-2` is a number, `2026-01-01` a text. A plain value that YAML 1.1 takes for another one
-(`010`, `1:30`, `1_000`, `yes`) is refused, because readers of YAML differ. Keys are texts. There
-are no tags and no merge keys.
+PyYAML splits the text into events; this module interprets them by the core schema of YAML 1.2:
+`1e-2` is a number, `2026-01-01` a string. A plain value with another meaning in YAML 1.1 (`010`,
+`1:30`, `1_000`, `yes`) is refused, because YAML readers differ. Keys are strings. Tags and merge
+keys are not supported.
 
-A second library would have to be installed on every edge device, and none that is kept well reads
-the core schema alone: ruamel.yaml, for one, takes `1_000` for a number and `2026-01-01` for a date.
+A second library would have to be installed on every edge device, and no well-maintained one reads
+only the core schema: ruamel.yaml, for example, reads `1_000` as a number and `2026-01-01` as a
+date.
 """
 
 from __future__ import annotations
@@ -25,7 +26,7 @@ MAX_DEPTH = 64
 MAX_VALUES = 150_000  # with those that aliases repeat
 MAX_DIGITS = 40
 MAX_QUOTED = 40
-MAX_PATH = 8  # keys inside each other that an error names
+MAX_PATH = 8  # nested keys that an error names
 
 NOT_TEXT = re.compile("[^\t\n\r\x20-\x7e\x85\xa0-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 OTHER_ENCODINGS = {
@@ -44,7 +45,7 @@ WHOLE = re.compile(r"[-+]?[0-9]+")
 BASED = re.compile(r"0o[0-7]+|0x[0-9a-fA-F]+")
 FLOAT = re.compile(r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?")
 NOT_FINITE = re.compile(r"[-+]?\.(inf|Inf|INF)|\.(nan|NaN|NAN)")
-# What YAML 1.1 takes for something else.
+# Values with another meaning in YAML 1.1.
 LEADING_ZERO = re.compile(r"[-+]?0[0-9]+")
 SWITCH = re.compile(r"yes|Yes|YES|no|No|NO|on|On|ON|off|Off|OFF")
 OTHER_NUMBER = re.compile(
@@ -55,7 +56,7 @@ OTHER_NUMBER = re.compile(
 
 
 class YamlError(ValueError):
-    """A text that is not taken, with its line and column, both from 1."""
+    """A text that is not accepted, with its line and column, both from 1."""
 
     def __init__(self, reason: str, *, line: int, column: int) -> None:
         super().__init__(f"line {line}, column {column}: {reason}")
@@ -70,10 +71,10 @@ class Anchored(NamedTuple):
 
 
 def decode(content: bytes) -> str:
-    """Return the text of a file in UTF-8; a byte order mark at its begin is left out.
+    """Return the text of a file in UTF-8, without a byte order mark.
 
     Raises:
-        YamlError: another encoding, or bytes that are no text.
+        YamlError: it has another encoding, or is not text.
     """
     for mark, encoding in OTHER_ENCODINGS.items():
         if content.startswith(mark):
@@ -89,10 +90,10 @@ def decode(content: bytes) -> str:
 
 
 def parse(text: str) -> Any:
-    """Return what a text in YAML says: maps, lists, texts, numbers, true, false and None.
+    """Return the value of a YAML text: maps, lists, strings, numbers, true, false and None.
 
     Raises:
-        YamlError: it is not YAML, or YAML that settings do not take.
+        YamlError: it is not YAML, or uses features that settings do not support.
     """
     text = text.removeprefix("\ufeff")
     wrong = NOT_TEXT.search(text)
@@ -101,7 +102,7 @@ def parse(text: str) -> Any:
         code = ord(wrong[0])
         hint = "; is the file in UTF-16? Save it as UTF-8" if code == 0 else ""
         raise YamlError(
-            f"the character U+{code:04X} is no part of a text{hint}",
+            f"the character U+{code:04X} is not allowed in text{hint}",
             line=before.count("\n") + 1,
             column=len(before.rpartition("\n")[2]) + 1,
         )
@@ -114,12 +115,12 @@ def parse(text: str) -> Any:
     except (yaml.YAMLError, ValueError, OverflowError) as error:
         if isinstance(error, YamlError):
             raise
-        # PyYAML's own: an escape beyond all characters, a version of thousands of digits.
+        # PyYAML's own errors: an escape beyond Unicode, a version with thousands of digits.
         raise builder.error(f"cannot be read from here on ({error})", builder.last) from error
 
 
 class Builder:
-    """Makes values of the events of one text."""
+    """Builds values from the events of one text."""
 
     def __init__(self, text: str) -> None:
         self.last: yaml.Event | None = None
@@ -130,7 +131,7 @@ class Builder:
         self._values = 0
 
     def document(self) -> Any:
-        """Return the value of the only document; None where there is none."""
+        """Return the value of the only document; None if there is none."""
         next(self._events)
         if isinstance(next(self._events), yaml.StreamEndEvent):
             return None
@@ -142,7 +143,7 @@ class Builder:
         return value
 
     def error(self, reason: str, at: yaml.Event | Mark | None) -> YamlError:
-        """Return the error of a place, with the key that is read there."""
+        """Return the error for a place, with the key that is being read."""
         mark = at.start_mark if isinstance(at, yaml.Event) else at
         inside = ".".join(_shown(str(part)) for part in self._path[:MAX_PATH])
         where = f" (in {inside})" if inside else ""
@@ -159,9 +160,9 @@ class Builder:
             return self._repeated(event)
         assert isinstance(event, yaml.NodeEvent)
         if depth > MAX_DEPTH:
-            raise self.error(f"more than {MAX_DEPTH} levels inside each other", event)
+            raise self.error(f"more than {MAX_DEPTH} levels of nesting", event)
         if getattr(event, "tag", None) is not None:
-            reason = "tags ('!...') are not taken; a text that begins with '!' needs quotes"
+            reason = "tags ('!...') are not accepted; a string that begins with '!' needs quotes"
             raise self.error(reason, event)
         if event.anchor is not None:
             self._anchors[event.anchor] = None
@@ -180,20 +181,20 @@ class Builder:
         return value
 
     def _repeated(self, event: yaml.AliasEvent) -> Any:
-        """Return what an alias stands for."""
+        """Return the value of an alias."""
         name = event.anchor or ""
         if name not in self._anchors:
             raise self.error(f"'*{_shown(name)}': no '&{_shown(name)}' before it", event)
         found = self._anchors[name]
         if found is None:
-            raise self.error(f"'*{_shown(name)}' stands inside of what it names", event)
+            raise self.error(f"'*{_shown(name)}' is inside the value that it refers to", event)
         self._count(found.size, event)
         return found.value
 
     def _count(self, values: int, event: yaml.Event) -> None:
         self._values += values
         if self._values > MAX_VALUES:
-            reason = f"more than {MAX_VALUES:,} values, with those that aliases repeat"
+            reason = f"more than {MAX_VALUES:,} values, including those repeated by aliases"
             raise self.error(reason, event)
 
     def _list(self, depth: int) -> list[Any]:
@@ -227,11 +228,11 @@ class Builder:
 
     def _key(self, event: yaml.Event) -> str:
         if not isinstance(event, yaml.ScalarEvent):
-            raise self.error("a key must be a text, not a list, map or alias", event)
+            raise self.error("a key must be a string, not a list, map or alias", event)
         if event.tag is not None or event.anchor is not None:
-            raise self.error("a key takes no tag ('!') and no anchor ('&')", event)
+            raise self.error("a key must not have a tag ('!') or an anchor ('&')", event)
         if event.implicit[0] and event.value == "<<":
-            reason = "merge keys ('<<') are not taken; write out what is to be merged"
+            reason = "merge keys ('<<') are not accepted; write out the merged keys"
             raise self.error(reason, event)
         if event.implicit[0] and event.value == "":
             raise self.error("a key is missing before the colon", event)
@@ -250,7 +251,7 @@ class Builder:
         return self._number(text, event)
 
     def _number(self, text: str, event: yaml.Event) -> int | float | str:
-        """Return the number that a plain text is; the text itself if it is none."""
+        """Return the number of a plain scalar, or its text if it is not a number."""
         if not (text[0] in "+-." or text[0].isdigit()):
             return text
         if LEADING_ZERO.fullmatch(text):
@@ -266,19 +267,20 @@ class Builder:
         if FLOAT.fullmatch(text):
             number = float(text)
             if number in (float("inf"), float("-inf")):
-                raise self.error(f"{_shown(text)} is larger than all numbers", event)
+                raise self.error(f"{_shown(text)} is too large for a number", event)
             return number
         if OTHER_NUMBER.fullmatch(text):
-            hint = "write it with decimal digits alone, or quotes around a text"
+            hint = "write it with decimal digits only, or put quotes around a string"
             raise self.error(f"{_shown(text)} is a number in YAML 1.1 only; {hint}", event)
         return text
 
     def _checked(self, event: yaml.ScalarEvent) -> str:
-        """Return the text of an event, which no escape may make anything else."""
+        """Return the text of an event; refuse escapes for characters that are not text."""
         text: str = event.value
         wrong = next((c for c in text if c == "\0" or "\ud800" <= c <= "\udfff"), None)
         if wrong is not None:
-            reason = f"an escape makes the character U+{ord(wrong):04X}, which is no part of a text"
+            reason = f"an escape makes the character U+{ord(wrong):04X}, which is not "
+            "allowed in text"
             raise self.error(reason, event)
         return text
 
@@ -288,6 +290,6 @@ def _is_nothing(event: yaml.Event) -> bool:
 
 
 def _shown(text: str) -> str:
-    """A text as it is, but bounded and without what would break the line."""
+    """Return a text, truncated and without characters that would break the line."""
     safe = "".join(c if c.isprintable() else ascii(c)[1:-1] for c in text[: MAX_QUOTED + 1])
     return safe if len(text) <= MAX_QUOTED else f"{safe[:MAX_QUOTED]}..."

@@ -1,4 +1,4 @@
-"""Keys as text (ZeroMQ RFC 32): five characters for four bytes, 40 for a key of 32 bytes."""
+"""Keys as text (ZeroMQ RFC 32): five characters per four bytes, 40 for a key of 32 bytes."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ def z85(raw: bytes) -> str:
 
 
 def is_key(text: str) -> bool:
-    """Return whether a text stands for the 32 bytes of a key: not all of 40 characters do."""
+    """Return whether a text represents the 32 bytes of a key; not all texts of 40 characters do."""
     if len(text) != KEY_CHARACTERS or not set(text) <= set(CHARACTERS):
         return False
     digits = [CHARACTERS.index(character) for character in text]

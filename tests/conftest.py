@@ -2,23 +2,28 @@
 
 from __future__ import annotations
 
+import gc
 import os
 from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, settings
 
 from orchestrator.datasets.prepare import prepare
 from tests.left_out import CLUSTERED, COMPOSED, left_out
-from tests.surroundings import answer_ctrl_c, settle
+from tests.properties import register_profiles
+from tests.surroundings import answer_ctrl_c, keep_bytecode, settle
 
 REPO = Path(__file__).resolve().parents[1]
-# How long an example takes depends on what else the machine does.
-settings.register_profile("shared", deadline=None, suppress_health_check=[HealthCheck.too_slow])
-settings.load_profile("shared")
+register_profiles()
 settle()
+keep_bytecode()
 answer_ctrl_c()
+
+
+def pytest_collection_finish() -> None:
+    """Have the garbage collector pass over what is there as long as this process: the tests."""
+    gc.freeze()
 
 
 def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> None:

@@ -16,6 +16,7 @@ MODEL_MODULES = (
     "transmitters.encoder",
     "transmitters.channel_encoder",
     "transmitters.engine",
+    "transmitters.digital",
     "transmitters.exported",
     "transmitters.kd_semcom.codec",
     "transmitters.kd_semcom.encoder",
@@ -26,8 +27,10 @@ MODEL_MODULES = (
     "transmitters.onnx_resize",
     "transmitters.semnoma",
     "transmitters.timm_encoder",
+    "transmitters.vit",
     "receiver.codec",
     "receiver.channel_decoder",
+    "receiver.digital",
     "receiver.engine",
     "receiver.exported",
     "receiver.heads",
@@ -39,8 +42,12 @@ MODEL_MODULES = (
     "receiver.onnx_decoder",
     "receiver.symbol_weights",
     "receiver.semnoma",
+    "receiver.vit",
     "channel_sim.channels",
-    "channel_sim.compiled_noise",
+    "channel_sim.compiled.engine",
+    "channel_sim.compiled.kernels",
+    "channel_sim.compiled.loops",
+    "channel_sim.compiled.machine_code",
     "channel_sim.noise",
     "channel_sim.noise_engine",
     "channel_sim.passing",
@@ -55,11 +62,16 @@ NETWORK_FILES = (
     "transmitters.channel_encoder",
     "transmitters.label.classifier",
     "transmitters.semnoma.encoder",
+    "transmitters.vit.encoder",
     "receiver.channel_decoder",
     "receiver.heads",
     "transmitters.kd_semcom.encoder",
     "receiver.kd_semcom.decoder",
     "receiver.semnoma.decoder",
+    "receiver.semnoma.refinement",
+    "receiver.semnoma.unet",
+    "receiver.torch_half",
+    "receiver.vit.decoder",
     "orchestrator.training",
 )
 SOCKET_MODULES = (
@@ -111,8 +123,13 @@ RULES = {
 }  # fmt: skip
 # What one module of a room may import and its neighbours may not.
 ALSO = {
-    "channel_sim.compiled_noise": ("numba", "llvmlite"),
+    "channel_sim.compiled.kernels": ("numba",),
+    "channel_sim.compiled.loops": ("numba", "llvmlite"),
+    "channel_sim.compiled.machine_code": ("llvmlite",),
+    "channel_sim.peer_bench": ("sionna", "torch"),  # a process that a benchmark starts
     "channel_sim.models.tr38901": ("sionna",),  # when the first codeword is drawn
+    "semcom.families.image_formats": ("PIL",),  # when the first image is written
+    "semcom.nn.block_code": ("sionna",),  # when the first code is built
     "semcom.sockets": ("zmq",),
     "semcom.authenticator": ("zmq",),
     "semcom.part_reader": ("zmq",),
@@ -128,6 +145,7 @@ ALSO = {
             *("training_jobs", "units"),
         )
     },
+    "orchestrator.training.measuring.sentence_vectors": ("tokenizers",),
     "semcom.onnx.session": ("onnxruntime",),
     "semcom.onnx.graph": ("onnx",),
     "transmitters.timm_encoder": ("timm",),
@@ -136,6 +154,8 @@ ALSO = {
 WITH_TORCH = (
     "receiver.channel_decoder",
     "receiver.codec",
+    "receiver.digital.images",
+    "receiver.digital.sentences",
     "receiver.engine",
     "receiver.equalizer",
     "receiver.exported",
@@ -145,11 +165,19 @@ WITH_TORCH = (
     "receiver.semnoma.codec",
     "receiver.semnoma.decoder",
     "receiver.semnoma.gains",
+    "receiver.semnoma.refinement",
+    "receiver.semnoma.unet",
+    "receiver.torch_half",
+    "receiver.vit.codec",
+    "receiver.vit.decoder",
     "transmitters.channel_encoder",
     "transmitters.codec",
     "transmitters.label.classifier",
     "transmitters.label.on_torch",
     "transmitters.conv_encoder",
+    "transmitters.digital.codec",
+    "transmitters.digital.images",
+    "transmitters.digital.sentences",
     "transmitters.encoder",
     "transmitters.engine",
     "transmitters.exported",
@@ -158,13 +186,15 @@ WITH_TORCH = (
     "transmitters.semnoma.codec",
     "transmitters.semnoma.encoder",
     "transmitters.timm_encoder",
+    "transmitters.vit.codec",
+    "transmitters.vit.encoder",
 )
 # Folders of families: each knows its room and semcom, and no other family's folder.
 FAMILY_FOLDERS = [
     f"{room}.{family}"
     for room in ("transmitters", "receiver", "orchestrator.training")
-    for family in ("kd_semcom", "semnoma")
-]
+    for family in ("kd_semcom", "semnoma", "vit")
+] + ["transmitters.digital", "receiver.digital"]
 
 
 def under(name: str, prefixes: tuple[str, ...]) -> bool:

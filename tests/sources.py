@@ -13,15 +13,22 @@ DYNAMIC_IMPORTS = ("import_module", "__import__")
 
 
 @cache
-def modules() -> dict[str, ast.Module]:
+def files() -> dict[str, Path]:
+    """Return the file of every module of the rooms, by the module's name."""
     found = {}
     for room in ROOMS:
         for path in sorted((REPO / room).rglob("*.py")):
             name = ".".join(path.relative_to(REPO).with_suffix("").parts).removesuffix(".__init__")
-            found[name] = ast.parse(path.read_text(encoding="utf-8"))
+            found[name] = path
     return found
 
 
+@cache
+def modules() -> dict[str, ast.Module]:
+    return {name: ast.parse(path.read_text(encoding="utf-8")) for name, path in files().items()}
+
+
+@cache
 def imported(tree: ast.Module) -> list[tuple[str, ...]]:
     """Every import, also inside functions: each as the names that it may stand for."""
     found: list[tuple[str, ...]] = []
@@ -36,6 +43,7 @@ def imported(tree: ast.Module) -> list[tuple[str, ...]]:
     return found
 
 
+@cache
 def reached_by_attribute(tree: ast.Module) -> set[str]:
     """`torch.optim` where `import torch` stands above it."""
     bound = {

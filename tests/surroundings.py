@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import sys
 from collections.abc import MutableMapping
 
 from semcom.children import clean_environment, leave_cluster
@@ -11,7 +12,9 @@ from semcom.children import clean_environment, leave_cluster
 # How Rich and Python are told to behave otherwise; a live system's token.
 REMOVED = (
     "FORCE_COLOR", "CLICOLOR_FORCE", "TTY_COMPATIBLE", "TTY_INTERACTIVE", "COLUMNS", "LINES",
-    "PYTHONSAFEPATH", "PYTHONWARNINGS", "PYTHONINSPECT", "PYTHONOPTIMIZE", "SEMCOM_TOKEN",
+    "PYTHONSAFEPATH", "PYTHONWARNINGS", "PYTHONINSPECT", "PYTHONOPTIMIZE", "PYTHONUNBUFFERED",
+    "SEMCOM_TOKEN",
+    "PYTHONDONTWRITEBYTECODE",  # a thousand processes would each compile what they import
 )  # fmt: skip
 LOOPBACK = "127.0.0.1,localhost"
 
@@ -27,6 +30,11 @@ def settle(environment: MutableMapping[str, str] = os.environ) -> None:
     for name in ("no_proxy", "NO_PROXY"):  # a proxy knows nothing of this host's loopback
         known = environment.get(name)
         environment[name] = f"{known},{LOOPBACK}" if known else LOOPBACK
+
+
+def keep_bytecode() -> None:
+    """Have this process write what it compiles, as those that it starts do."""
+    sys.dont_write_bytecode = False
 
 
 def answer_ctrl_c() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+from functools import cache
 
 import pytest
 
@@ -18,11 +19,13 @@ FAMILIES = ("os.exec", "os.spawn", "os.posix_spawn", "asyncio.create_subprocess"
 SPAWNS_ITSELF = {"orchestrator.training.loop_timing"}
 # Ended by what started them, and read by nobody else; or over in a moment.
 WITHOUT_STOP_SIGNALS = {
-    "channel_sim.noise_bench", "orchestrator.bench.feed", "orchestrator.bench.raw",
-    "orchestrator.dashboards.write", "orchestrator.training.offline", "semcom.check",
+    "channel_sim.noise_bench", "channel_sim.peer_bench", "orchestrator.bench.feed",
+    "orchestrator.bench.raw", "orchestrator.dashboards.write", "orchestrator.training.offline",
+    "semcom.check",
 }  # fmt: skip
 
 
+@cache
 def full_names(tree: ast.Module) -> set[str]:
     """Every attribute and imported name, as `module.name`."""
     found = {ast.unparse(node) for node in ast.walk(tree) if isinstance(node, ast.Attribute)}

@@ -24,10 +24,10 @@ def test_counts_are_those_of_the_plan_and_times_those_of_the_benchmarks() -> Non
     assert rows["frames"] == "600,000"
     assert rows["encoding, CPU hours"] == "4.00"
     assert rows["decoding, CPU hours"] == "1.67"
-    assert rows["frames a second of one worker"] == "29"
+    assert rows["frames per second of one worker"] == "29"
     assert rows["ledger, MiB"] == "586"
     assert rows["recording, minutes"] == "0.5"
-    assert rows["workers at which the ledger is full"] == "680"
+    assert rows["workers that saturate the ledger"] == "680"
 
 
 def test_what_was_not_measured_is_said() -> None:

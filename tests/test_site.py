@@ -16,6 +16,7 @@ import yaml
 import rkd_sc
 from orchestrator.cli.command_order import SECTIONS
 from orchestrator.cli.main import app
+from tests.integration.browser import chromium, find_chromium
 
 REPO = Path(__file__).resolve().parents[1]
 LOADED = re.compile(r"<(?:script|img|iframe)\b[^>]*?\bsrc=[\"']?([^\"' >]+)")
@@ -23,6 +24,10 @@ STYLED = re.compile(r"<link\b[^>]*?\brel=[\"']?(?:stylesheet|preconnect|icon)[^>
 needs_mkdocs = pytest.mark.skipif(
     find_spec("mkdocs") is None or find_spec("mkdocstrings") is None,
     reason="the site is not built: pip install -e '.[docs]'",
+)
+
+needs_chromium = pytest.mark.skipif(
+    find_chromium() is None, reason="chromium is not on the PATH; Debian: apt install chromium"
 )
 
 
@@ -66,6 +71,22 @@ def test_every_public_name_of_the_package_is_in_its_reference(site: Path) -> Non
     text = (site / "api.html").read_text()
     missing = [name for name in rkd_sc.__all__ if not re.search(rf"\b{name}\b", text)]
     assert missing == []
+
+
+@needs_mkdocs
+@needs_chromium
+def test_search_works_on_a_page_that_is_opened_from_a_disk(site: Path, tmp_path: Path) -> None:
+    with chromium(tmp_path) as browser:
+        browser.look(1280, 900)
+        browser.open((site / "tutorials" / "own_codec.html").as_uri())
+        browser.wait("document.readyState === 'complete'")
+        box = "document.querySelector('input.md-search__input')"
+        browser.value(f"{box}.focus()")
+        state = "document.querySelector('.md-search-result__meta').textContent.trim()"
+        browser.wait(f"{state}.startsWith('Type to start')")
+        browser.value(f"{box}.value = 'ledger'; {box}.dispatchEvent(new KeyboardEvent('keyup'))")
+        found = browser.wait("document.querySelector('.md-search-result__link')?.href")
+        assert found.startswith((site / "").as_uri())
 
 
 def test_every_page_is_in_the_navigation_once() -> None:

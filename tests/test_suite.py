@@ -8,8 +8,10 @@ import sys
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 from tests.left_out import left_out
+from tests.properties import EXPLORE, MORE, SHARED, USUAL, examples
 from tests.surroundings import settle
 
 REPO = Path(__file__).resolve().parents[1]
@@ -36,6 +38,7 @@ def test_what_surrounds_the_suite_is_left_behind() -> None:
     environment = {
         "RANK": "abc", "WORLD_SIZE": "2", "MPLBACKEND": "Qt4Agg", "FORCE_COLOR": "1",
         "COLUMNS": "20", "OMP_NUM_THREADS": "64", "HOME": "/home", "NO_PROXY": "corp",
+        "PYTHONDONTWRITEBYTECODE": "1", "PYTHONUNBUFFERED": "1",
     }  # fmt: skip
     settle(environment)
     assert environment == {
@@ -43,6 +46,14 @@ def test_what_surrounds_the_suite_is_left_behind() -> None:
         "HOME": "/home", "NO_PROXY": "corp,127.0.0.1,localhost",
         "no_proxy": "127.0.0.1,localhost",
     }  # fmt: skip
+
+
+def test_examples_of_properties_are_the_same_in_every_run_unless_others_are_asked_for() -> None:
+    shared, explored = (settings.get_profile(name) for name in (SHARED, EXPLORE))
+    assert (shared.derandomize, shared.database) == (True, None)
+    assert not explored.derandomize
+    assert explored.max_examples == MORE > shared.max_examples == USUAL
+    assert examples(60).max_examples == 60 * settings().max_examples // USUAL
 
 
 SMALL_SUITE = """

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 import typer.main
+import yaml
 
 from orchestrator.cli.main import app
 
@@ -39,17 +40,31 @@ WORDS = {
     "for good": "permanently",
     "anew": "again",
     "should not be": "internal error (a bug)",
+    "as ever": "as before",
+    "by whatever": "by any",
+    "gone on with": "resumed; continued",
+    "heard of": "seen",
+    "pixels a side": "pixels per side",
+    "time-outs?": "timeout",
+    "the disk refuses": "the disk cannot be written",
+    "while its run went on": "during its run",
+    "to be had": "available",
+    "(frames|images|symbols|samples) a (second|sentence|slot|item)": "per second; per sentence",
+    "told (apart|by|of)": "distinguished; set by; gets",
+    r"(?<!there )is no (?!larger|longer|more|protection|worse)\w+": "is not a",
 }
 UNFIT = re.compile(rf"\b({'|'.join(WORDS)})\b", re.I)
-# Rooms whose docstrings begin with a verb; the others follow.
 ROOMS = (
     "rkd_sc",
     "semcom",
+    "channel_sim",
+    "receiver",
+    "transmitters",
     *(
         f"orchestrator/{room}"
         for room in (
-            "bench", "cli", "control", "dashboards", "datasets", "inspection", "jobs", "live",
-            "plan", "reports", "soak", "sweep",
+            "bench", "cli", "control", "dashboards", "datasets", "evaluation", "inspection", "jobs",
+            "live", "measures", "on_ray", "plan", "reports", "results", "soak", "sweep", "training",
         )
     ),
 )  # fmt: skip
@@ -83,6 +98,18 @@ def test_help_is_in_plain_english() -> None:
 
     found = {text: unfit(text) for text in texts(typer.main.get_command(app)) if unfit(text)}
     assert found == {}
+
+
+def test_alerts_are_in_plain_english() -> None:
+    rules = yaml.safe_load((REPO / "docker" / "prometheus" / "rules.yml").read_text())
+    texts = [
+        text
+        for group in rules["groups"]
+        for rule in group["rules"]
+        for text in rule.get("annotations", {}).values()
+    ]
+    assert len(texts) > 30
+    assert [found for text in texts for found in unfit(text)] == []
 
 
 def docstrings(room: str) -> Iterator[tuple[str, str]]:

@@ -15,7 +15,7 @@ with imports_for("transmitter", *EXTRAS, json_line=True):
 
 
 def load() -> Build[TransmitterSettings]:
-    """Import what takes seconds; a signal is answered meanwhile."""
+    """Import modules that take seconds; signals are handled meanwhile."""
     with needed_by("transmitter", *EXTRAS):
         from transmitters.service import TransmitterService
 

@@ -19,7 +19,7 @@ class ChannelEncoder(nn.Module):
         h (B, D) -> transformer block -> linear D -> c -> power normalisation -> z (B, K)
 
     With `tx_csi` the code of the SNR is added to the feature first (off in the paper as written).
-    With `increments` each of them has unit mean power by itself: the first ones are a codeword.
+    With `increments`, each has unit mean power, so any leading ones are a codeword.
     """
 
     def __init__(self, architecture: ChannelCodecArchitecture) -> None:
@@ -35,7 +35,7 @@ class ChannelEncoder(nn.Module):
         if self.snr_code is not None:
             assert snr_db_B is not None, "this codec's transmitter needs the SNR (tx_csi)"
             features_BD = features_BD + self.snr_code(snr_db_B)
-        # Power is a promise to the channel: kept in float32 also under autocast.
+        # The channel checks the power, so it is normalised in float32 even under autocast.
         codeword_Bc = self.reduce(self.block(features_BD)).to(torch.float32)
         if self.increments is not None:
             return reals_to_symbols(normalize_increments(codeword_Bc, self.increments))
@@ -43,7 +43,7 @@ class ChannelEncoder(nn.Module):
 
 
 class DirectChannelEncoder(nn.Module):
-    """JSCC baselines: the feature itself, power-normalised, is what is sent (c = D)."""
+    """Encoder of the JSCC baselines: sends the power-normalised feature itself (c = D)."""
 
     def forward(self, features_BD: Tensor, snr_db_B: Tensor | None = None) -> Tensor:
         """Features (B, D) -> symbols (B, ceil(D / 2)) complex64; the SNR is not used."""
@@ -52,5 +52,5 @@ class DirectChannelEncoder(nn.Module):
 
 
 def make_channel_encoder(architecture: ChannelCodecArchitecture) -> nn.Module:
-    """The channel encoder that the codec's system names."""
+    """Return the channel encoder of the codec's system."""
     return DirectChannelEncoder() if architecture.is_direct else ChannelEncoder(architecture)

@@ -40,17 +40,19 @@ class TransmitterCodec:
 
     @property
     def modules(self) -> dict[str, nn.Module]:
-        """The parts under the names that a checkpoint gives them."""
+        """The modules by their names in a checkpoint."""
         return {"encoder": self.encoder, "channel_encoder": self.channel_encoder}
 
     @classmethod
     def load(cls, checkpoint: Checkpoint) -> TransmitterCodec:
-        """Build and fill from a checkpoint, ready for service.
+        """Build and load from a checkpoint, ready for use.
 
         Raises:
-            CheckpointError: weights that are damaged, do not fit, or compute nothing useful.
+            CheckpointError: the weights are damaged, do not fit, or give invalid outputs.
         """
-        arrays = checkpoint.read_weights("transmitter")  # first: nothing is built that it lacks
+        arrays = checkpoint.read_weights(
+            "transmitter"
+        )  # first, so that nothing is built for missing arrays
         codec = cls(checkpoint.architecture)
         load_arrays(codec.modules, arrays)
         for module in codec.modules.values():
@@ -75,7 +77,7 @@ class TransmitterCodec:
     ) -> npt.NDArray[np.complex64]:
         """Encode one frame: uint8 (N, H, W, 3) -> complex64 (N, K).
 
-        `snr_db` reaches the network only where the codec has `tx_csi`.
+        `snr_db` reaches the network only if the codec has `tx_csi`.
         """
         with torch.inference_mode():
             images = torch.from_numpy(np.array(images_NHW3))
@@ -86,10 +88,10 @@ class TransmitterCodec:
 
 
 def make_encoder(architecture: AnyEncoderArchitecture) -> nn.Module:
-    """The encoder of the kind that the architecture names.
+    """Return the encoder of the kind that the architecture names.
 
     Raises:
-        ConfigurationError: a model of timm that it does not know, or timm is not installed.
+        ConfigurationError: timm does not know the model, or is not installed.
     """
     match architecture:
         case EncoderArchitecture():

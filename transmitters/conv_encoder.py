@@ -1,7 +1,8 @@
-"""The plain convolutional encoder: the compact teacher, and what its JSCC baseline sends with.
+"""The plain convolutional encoder: the compact teacher, and the encoder of its JSCC baseline.
 
 Its feature is standardised per dimension (batch norm without scale), so that the distillation
-losses of eq. (23) are measured in units of the feature's own spread: MSE 1 is knowing nothing.
+losses of eq. (23) are measured relative to the feature's variance: an MSE of 1 is that of a
+constant.
 
 Shape legend: B batch, C channels, H height, W width, S image size, D feature width.
 """
@@ -18,7 +19,7 @@ from semcom.architecture import ConvEncoderArchitecture
 class ConvEncoder(nn.Module):
     """Prepared images (B, 3, S, S) -> standardised features (B, D).
 
-    Images above 32 pixels lose the surplus by a strided first layer.
+    The first layer is strided for images larger than 32 pixels.
     """
 
     def __init__(self, architecture: ConvEncoderArchitecture) -> None:
@@ -55,21 +56,21 @@ class ConvEncoder(nn.Module):
 
     @torch.no_grad()
     def start_as_identity(self) -> None:
-        """Each 3x3 convolution first hands on as many of its inputs as it has outputs for."""
+        """Initialise each 3x3 convolution as the identity on as many inputs as it has outputs."""
         for layer in self.trunk.modules():
             if isinstance(layer, nn.Conv2d) and not isinstance(layer, Whitening):
                 nn.init.dirac_(layer.weight[: min(layer.in_channels, layer.out_channels)])
 
     def fit_whitening(self, images_B3SS: Tensor) -> None:
-        """Set the fixed first layer, where there is one, from a sample of prepared images."""
+        """Set the fixed first layer, if there is one, from a sample of prepared images."""
         if isinstance(self.trunk[0], Whitening):
             self.trunk[0].fit(images_B3SS)
 
 
 class Whitening(nn.Conv2d):
-    """A fixed convolution onto the eigenvectors of the images' patches, scaled to unit variance.
+    """A fixed convolution with the eigenvectors of the images' patches, scaled to unit variance.
 
-    Each component comes with both signs, so that the ReLU behind it loses nothing. The idea is
+    Each component occurs with both signs, so that the following ReLU loses nothing. The idea is
     David Page's and Keller Jordan's (cifar10-airbench, arXiv:2404.00498).
     """
 
@@ -82,7 +83,7 @@ class Whitening(nn.Conv2d):
 
     @torch.no_grad()
     def fit(self, images_B3SS: Tensor, epsilon: float = 5e-4) -> None:
-        """Take the eigenvectors from a sample of images."""
+        """Compute the eigenvectors from a sample of images."""
         size = self.kernel_size[0]
         patches = images_B3SS.float().unfold(2, size, size).unfold(3, size, size)
         patches_PC = patches.permute(0, 2, 3, 1, 4, 5).reshape(-1, 3 * size * size).double()

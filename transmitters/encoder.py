@@ -74,7 +74,7 @@ class SemanticEncoder(nn.Module):
 
 
 def make_stage(in_channels: int, planes: int, *, stride: int, depth: int) -> nn.Sequential:
-    """`depth` bottlenecks; the first one changes width and does the stride."""
+    """Return `depth` bottlenecks; the first one changes the width and has the stride."""
     blocks = [Bottleneck(in_channels, planes, stride)]
     blocks += [Bottleneck(planes * EXPANSION, planes) for _ in range(depth - 1)]
     return nn.Sequential(*blocks)

@@ -1,7 +1,7 @@
-"""What computes the networks of a transmitter: torch, or ONNX Runtime without torch.
+"""Engines that run the networks of a transmitter: torch, or ONNX Runtime without torch.
 
-Both take the same verified weights and agree up to rounding. Each is imported only where it is
-the one that is asked for, so that an edge device installs no more than it runs.
+Both take the same verified weights and agree up to rounding. Only the selected one is imported, so
+that an edge device installs no more than it runs.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ EXTRA: dict[Engine, str] = {"torch": "transmitter", "onnxruntime": "edge"}
 
 
 def codec_loader(engine: Engine, *, threads: int) -> Loader:
-    """Import an engine; what it returns loads codecs of any family for it.
+    """Import an engine; return a function that loads codecs of any family for it.
 
     Raises:
         ConfigurationError: its packages are not installed.
@@ -31,12 +31,12 @@ def codec_loader(engine: Engine, *, threads: int) -> Loader:
 
             torch.set_num_threads(threads)
         else:
-            import transmitters.onnx_engine  # noqa: F401 - to see that its packages are there
+            import transmitters.onnx_engine  # noqa: F401 - checks that its packages are installed
     return partial(Checkpoint.load_transmitter, engine=engine, threads=threads)
 
 
 def engine_rounding(engine: Engine, *, threads: int) -> EngineRounding:
-    """Return how an engine rounds on this host; it takes a moment."""
+    """Return the rounding of an engine on this host; this takes a moment."""
     if engine == "torch":
         from semcom.nn.rounding import torch_part
 
@@ -50,7 +50,7 @@ def load_transmitter(checkpoint: Checkpoint, engine: Engine, threads: int) -> Tr
     """Load the transmitting half of a codec of the paper's families.
 
     Raises:
-        CheckpointError: weights that are damaged, do not fit, or compute nothing useful.
+        CheckpointError: the weights are damaged, do not fit, or give invalid outputs.
     """
     if engine == "torch":
         from transmitters.codec import TransmitterCodec

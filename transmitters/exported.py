@@ -24,7 +24,7 @@ from semcom.settings import Engine
 
 
 class ExportedTransmitter:
-    """Any module that turns images into symbols."""
+    """Any module that maps images to symbols."""
 
     def __init__(self, checkpoint: Checkpoint) -> None:
         manifest = checkpoint.manifest
@@ -37,7 +37,7 @@ class ExportedTransmitter:
         """Encode one frame: images uint8 (N, H, W, C) -> complex64 (N, K).
 
         Raises:
-            CheckpointError: images of another size than the program takes.
+            CheckpointError: the program does not accept images of this size.
         """
         if items.shape[1:] != self.architecture.item:
             given, taken = (" x ".join(map(str, each)) for each in (items.shape[1:], self.item))
@@ -51,7 +51,7 @@ class ExportedTransmitter:
 
     @property
     def item(self) -> tuple[int, int, int]:
-        """Height, width and channels of an image that it takes."""
+        """Height, width and channels of its input."""
         return self.architecture.item
 
 
@@ -59,7 +59,7 @@ def load_transmitter(checkpoint: Checkpoint, engine: Engine, threads: int) -> Ex
     """Load the transmitting half, ready for service.
 
     Raises:
-        CheckpointError: its program is damaged, holds code, or computes nothing useful.
+        CheckpointError: its program is damaged, contains code, or gives invalid outputs.
     """
     del engine  # it is torch: see the family
     torch.set_num_threads(threads)

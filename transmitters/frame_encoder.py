@@ -1,4 +1,4 @@
-"""Images of frames to symbols, and answers to scores; codecs and data sets are opened once."""
+"""Encode items of frames to symbols, and judge answers; codecs and data sets are opened once."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ CacheKey = tuple[str, str, int | None, Span]  # codec, data set, user, items
 
 
 class FrameEncoder:
-    """Images to symbols, on the worker's thread; keeps codecs, data sets and codewords."""
+    """Encodes items on the worker's thread; keeps codecs, data sets and codewords."""
 
     def __init__(self, settings: TransmitterSettings) -> None:
         self._settings = settings
@@ -45,10 +45,10 @@ class FrameEncoder:
         self._cached_bytes = 0
 
     def encode(self, plan: FramePlan) -> Encoded:
-        """Encode a frame, or take it from the cache where the same images went before.
+        """Encode a frame, or take it from the cache if the same items were encoded before.
 
         Raises:
-            SemcomError: the codec or the data set is missing, damaged or another one.
+            SemcomError: the codec or the data set is missing, damaged or a different one.
         """
         assignment = plan.assignment
         key = (assignment.codec_digest, assignment.dataset_digest, assignment.user, plan.items)
@@ -60,8 +60,8 @@ class FrameEncoder:
         images = self.source(assignment).images(plan.items)
         started = time.perf_counter()
         symbols_BK = codec.encode(images, snr_db=assignment.spec.snr_db)
-        if not is_finite(symbols_BK):  # the channel would refuse it, and not know why
-            raise CheckpointError(f"codec {assignment.codec} encodes images to NaN or Inf")
+        if not is_finite(symbols_BK):  # the channel would refuse it without knowing the cause
+            raise CheckpointError(f"codec {assignment.codec} encodes items to NaN or Inf")
         used = used_of(codec, manifest, images)
         encoded = Encoded(plan, symbols_BK, 1e3 * (time.perf_counter() - started), used)
         if cacheable:
@@ -69,7 +69,7 @@ class FrameEncoder:
         return self._sent(encoded)
 
     def _sent(self, encoded: Encoded) -> Encoded:
-        """Cut ordered codewords to what the point's rate sends first."""
+        """Cut ordered codewords to the increments of the first round."""
         task = self.task(encoded.plan)
         if not isinstance(task, OrderedClassification):
             return encoded
@@ -78,7 +78,7 @@ class FrameEncoder:
         return Ordered(codewords_BK, counts_B, task.lengths).sent(encoded)
 
     def further(self, encoded: Encoded, answer: bytes) -> Encoded | None:
-        """Return the next round of a frame after an answer; None where there is none.
+        """Return the next round of a frame after an answer; None if there is none.
 
         Raises:
             ProtocolError: no codec of this task gives such an answer.
@@ -107,22 +107,22 @@ class FrameEncoder:
         return source
 
     def task(self, plan: FramePlan) -> Task:
-        """Return the task of the codec that a frame was encoded with."""
+        """Return the task of the codec with which a frame was encoded."""
         return self._manifests[plan.assignment.codec_digest].task
 
     def last_answer(self, encoded: Encoded, answer: bytes) -> bytes:
-        """Return the answer to a frame's last round as it is judged and kept."""
+        """Return the answer to a frame's last round in the form that is judged and kept."""
         if encoded.ordered is None:
             return answer
         answers = as_kept(self._parsed(encoded.plan, answer), encoded.ordered.counts_B)
         return self.task(encoded.plan).form.format(answers)
 
     def judge(self, plan: FramePlan, answer: bytes) -> Judged:
-        """Judge the answer to a frame by the task of the codec that it was encoded with.
+        """Judge the answer to a frame with the task of its codec.
 
         Raises:
-            ProtocolError: no codec of this task gives such an answer: that at the other end is not
-                this one's.
+            ProtocolError: no codec of this task gives such an answer, so the other end has another
+                codec.
         """
         task = self.task(plan)
         answers = self._parsed(plan, answer)
@@ -139,7 +139,7 @@ class FrameEncoder:
         return answers
 
     def _half(self, assignment: PointWork) -> TransmitterHalf:
-        """What encodes the frames of an assignment; superposed links may differ in it."""
+        """Return the encoder for an assignment's frames; it may differ between superposed links."""
         codec = self._codec(assignment)
         if assignment.user is None or self._manifests[assignment.codec_digest].links == 1:
             return codec

@@ -1,4 +1,4 @@
-"""One frame of a point: which items it holds, and what the channel is told of it. Pure."""
+"""One frame of a point: its items, and the message to the channel. Pure."""
 
 from __future__ import annotations
 
@@ -16,57 +16,57 @@ from transmitters.reports import Key
 
 @dataclass(frozen=True)
 class FramePlan:
-    """One frame to encode and send. Frames beyond the data set's end begin another turn."""
+    """One frame to encode and send. Frames beyond the end of the data set begin another turn."""
 
     assignment: PointWork
     frame: int
-    round: int = 0  # of those in which ordered codewords are sent
+    round: int = 0  # round in which an ordered codeword is sent
 
     @property
     def key(self) -> Key:
-        """What the frame is called on its way; each round has a number of its own."""
+        """Return the frame's key in flight; each round has its own number."""
         return self.assignment.run, self.assignment.point, self.number
 
     @property
     def recorded_key(self) -> Key:
-        """What the frame is called in the ledger, whatever its rounds."""
+        """Return the frame's key in the ledger, which is the same for all its rounds."""
         return self.assignment.run, self.assignment.point, self.frame
 
     @property
     def number(self) -> int:
-        """Number of the frame on its way."""
+        """Number of the frame in messages."""
         return self.frame * MAX_INCREMENTS + self.round if self.has_rounds else self.frame
 
     @property
     def has_rounds(self) -> bool:
-        """Whether the answers decide how much is sent."""
+        """Return whether the answers determine how much is sent."""
         rate = self.assignment.spec.rate
         return rate is not None and rate.confidence is not None
 
     @property
     def first_image(self) -> int:
-        """Index of the frame's first image among those that the point sends."""
+        """Index of the frame's first item among those that the point sends."""
         return self._turn_and_frame[1] * self.assignment.frame_images
 
     @property
     def items(self) -> Span:
-        """Which items of the data set the frame holds."""
+        """Items of the data set in the frame."""
         work = self.assignment
         first = (self.first_image + work.offset) % work.images
         return Span(first, self.images, of=work.images)
 
     @property
     def first_on_air(self) -> int:
-        """The same, counted on from turn to turn: it keys the noise, which is new in each turn."""
+        """The same, counted across turns: it keys the noise, which is new in each turn."""
         return self._turn_and_frame[0] * self.assignment.images + self.first_image
 
     @property
     def images(self) -> int:
-        """Images in the frame; the last one of a point may be shorter."""
+        """Number of items in the frame; the last frame of a point may be shorter."""
         return min(self.assignment.frame_images, self.assignment.images - self.first_image)
 
     def message(self, link: str, *, symbols: int, used: bytes = b"") -> SymbolFrame:
-        """Return what the channel is told of the frame; `used`: symbols of each row, empty: all."""
+        """Return the message to the channel; `used`: symbols of each row, empty: all."""
         work = self.assignment
         return SymbolFrame(
             key=FrameKey(run=work.run, point=work.point, link=link, frame=self.number),
@@ -84,7 +84,7 @@ class FramePlan:
 
 
 class Ordered(NamedTuple):
-    """Whole ordered codewords (B, K), and how many of their increments are sent (B,)."""
+    """Complete ordered codewords (B, K), and the number of increments sent (B,)."""
 
     codewords_BK: Symbols
     counts_B: Counts
@@ -98,9 +98,9 @@ class Ordered(NamedTuple):
 
 @dataclass(frozen=True)
 class Encoded:
-    """A frame's symbols_BK, and how long encoding took when it was done.
+    """A frame's symbols_BK, and the duration of the encoding.
 
-    `used` says how many symbols of each row are sent, as messages state it.
+    `used`: number of symbols sent for each row, in the form of messages.
     """
 
     plan: FramePlan
@@ -110,5 +110,5 @@ class Encoded:
     ordered: Ordered | None = None
 
     def message(self, link: str) -> SymbolFrame:
-        """Return what the channel is told of the frame."""
+        """Return the message to the channel."""
         return self.plan.message(link, symbols=self.symbols_BK.shape[1], used=self.used)

@@ -1,4 +1,4 @@
-"""What a transmitter sends, images or sentences: a shard by memory map, cut into frames."""
+"""The items that a transmitter sends: a memory-mapped shard of images or sentences, in frames."""
 
 from __future__ import annotations
 
@@ -29,5 +29,5 @@ class FrameSource:
         return items.cut(self._shard.items)
 
     def references(self, task: Task, items: Span) -> Any:
-        """What a task judges answers by: labels, or the items; neither leaves this process."""
+        """Return the references for judging answers: labels or items, which never leave here."""
         return self._shard.references(task, items)

@@ -1,7 +1,7 @@
-"""Work of which this link's frames are recorded, and frames that others still wait for. Pure.
+"""Finished work that other links of the group may still need. Pure.
 
-Frames that meet others in a slot may be needed again after they were answered: a channel that was
-restarted has lost them, and with them the answers of the other links.
+Frames that meet others in a slot may be needed again after they were answered: a restarted channel
+has lost them, and so cannot answer the other links.
 """
 
 from __future__ import annotations
@@ -10,11 +10,11 @@ from collections.abc import Callable
 from typing import Any
 
 from semcom.frame_messages import FrameKey
-from semcom.messages import PointWork
+from semcom.messages import PointWork, StreamAssignment
 from transmitters.frame_plan import FramePlan
 from transmitters.reports import Key
 
-MAX_WORKS = 64  # points of a run that are kept at most; links of a group advance together
+MAX_WORKS = 64  # largest number of kept points; links of a group advance together
 
 
 class KeptWork:
@@ -22,24 +22,24 @@ class KeptWork:
 
     def __init__(self) -> None:
         self._works: dict[tuple[str, int], PointWork] = {}
-        self._wanted: dict[Key, FramePlan] = {}  # to be given out to the encoder
+        self._wanted: dict[Key, FramePlan] = {}  # to be passed to the encoder
         self._encoding: set[Key] = set()
 
     @property
     def points(self) -> list[int]:
-        """The points that are kept."""
+        """The kept points."""
         return [point for _, point in self._works]
 
     def keep(self, work: PointWork) -> None:
-        """Keep a point whose frames are all recorded; the lowest one is forgotten for it."""
-        if work.user is None:
+        """Keep a point whose frames are all recorded; if necessary, forget the lowest one."""
+        if work.user is None or isinstance(work, StreamAssignment):
             return
         self._works[work.run, work.point] = work
         while len(self._works) > MAX_WORKS:
             del self._works[min(self._works)]
 
     def work(self, run: str, point: int) -> PointWork | None:
-        """Return what is kept of a point."""
+        """Return the work of a kept point."""
         return self._works.get((run, point))
 
     def keep_only(self, kept: Callable[[tuple[str, int]], bool]) -> None:
@@ -51,21 +51,21 @@ class KeptWork:
         self._encoding = {key for key in self._encoding if kept(key[:2])}
 
     def want(self, key: FrameKey, work: PointWork) -> None:
-        """Take up a frame to be encoded and sent once more; no more of them than the window."""
+        """Accept a frame to be encoded and sent once more, within the window."""
         plan = FramePlan(work, key.frame)
         waiting = len(self._wanted) + len(self._encoding)
         if key.frame < work.frame_count and waiting < work.window:
             self._wanted.setdefault(plan.key, plan)
 
     def frames_to_encode(self) -> list[FramePlan]:
-        """Return frames that are wanted; each is given out once."""
+        """Return wanted frames, each once."""
         plans = [plan for key, plan in self._wanted.items() if key not in self._encoding]
         self._encoding.update(plan.key for plan in plans)
         self._wanted.clear()
         return plans
 
     def encoded(self, plan: FramePlan) -> bool:
-        """Return whether a frame that was encoded is one of these, and forget it."""
+        """Return whether an encoded frame is one of these, and forget it."""
         wanted = plan.key in self._encoding
         self._encoding.discard(plan.key)
         return wanted

@@ -1,6 +1,7 @@
-"""The semantic encoders as graphs of ONNX: `encoder.py` and `conv_encoder.py` without torch.
+"""The semantic encoders as ONNX graphs: `encoder.py` and `conv_encoder.py` without torch.
 
-Shape legend: N images, C channels, S positions of a map, D feature width, H heads, w width of one.
+Shape legend: N images, C channels, S positions of a map, D feature width, H heads, w width of a
+head.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from semcom.onnx.graph import Graph
 
 
 def add_student(graph: Graph, x: str, architecture: EncoderArchitecture) -> str:
-    """`SemanticEncoder`: normalised images (N, 3, H, W) -> features (N, D)."""
+    """Add `SemanticEncoder`: normalised images (N, 3, H, W) -> features (N, D)."""
     channels, strides = 3, (architecture.stem_conv_stride, 1, 1)
     for number, (width, stride) in enumerate(
         zip(architecture.stem_channels, strides, strict=True), 1
@@ -39,7 +40,7 @@ def add_student(graph: Graph, x: str, architecture: EncoderArchitecture) -> str:
 def _add_bottleneck(
     graph: Graph, x: str, name: str, widths: tuple[int, int], *, stride: int
 ) -> str:
-    """`Bottleneck`: 1x1, 3x3 and 1x1 convolutions beside the shortcut."""
+    """Add `Bottleneck`: 1x1, 3x3 and 1x1 convolutions parallel to the shortcut."""
     channels, planes = widths
     outputs = planes * EXPANSION
     y = graph.conv_norm(x, (f"{name}.conv1", f"{name}.bn1"), (planes, channels, 1))
@@ -56,11 +57,11 @@ def _add_bottleneck(
 def _add_attention_pool(
     graph: Graph, x_NCHW: str, architecture: EncoderArchitecture, channels: int
 ) -> str:
-    """`AttentionPool`, with key and value on the side of the only query.
+    """Add `AttentionPool`, with the key and value matrices moved to the only query.
 
-    A score is q (K t + k) = (q K) t + q k, and the softmax takes the last term out. Attention sums
-    to 1, so what is attended of V t + v is V (what is attended of t) + v. Hence K and V meet one
-    vector per head instead of every position.
+    A score is q (K t + k) = (q K) t + q k, and the softmax cancels the last term. Attention weights
+    sum to 1, so the mean of V t + v is V (mean of t) + v. K and V are thus multiplied by one vector
+    per head instead of every position.
     """
     weights, name = graph.weights, "encoder.pool"
     heads, positions = architecture.heads, architecture.last_map_size**2
@@ -77,7 +78,7 @@ def _add_attention_pool(
     tokens_NCS = graph.add("Add", tokens_NCS, graph.constant(place_SC.T))
     tokens_NSC = graph.add("Transpose", tokens_NCS, perm=[0, 2, 1])
     first_NC = graph.add("Reshape", mean_NC1, graph.integers(0, channels))
-    # The first token's position goes through the query's matrix beforehand.
+    # The first token's position is multiplied by the query matrix in advance.
     query_C = query_C + query_CC @ place_SC[0]
     scale = width**-0.5
     query_NC = graph.dense(first_NC, scale * query_CC, scale * query_C)
@@ -91,7 +92,7 @@ def _add_attention_pool(
 
 
 def add_conv_encoder(graph: Graph, x: str, architecture: ConvEncoderArchitecture) -> str:
-    """`ConvEncoder`: normalised images (N, 3, S, S) -> standardised features (N, D)."""
+    """Add `ConvEncoder`: normalised images (N, 3, S, S) -> standardised features (N, D)."""
     channels, stride, layer = 3, architecture.first_stride, 0
     if architecture.whiten:
         x, channels = _add_whitening(graph, x, stride)
@@ -124,7 +125,7 @@ def add_conv_encoder(graph: Graph, x: str, architecture: ConvEncoderArchitecture
 
 
 def _add_whitening(graph: Graph, x: str, stride: int) -> tuple[str, int]:
-    """`Whitening`, and how many channels it leaves."""
+    """Add `Whitening`; also return its number of channels."""
     size, width, padding = 2 * stride, 24 * stride**2, stride // 2 or 1
     kernel = graph.weights.take("encoder.trunk.0.weight", width, 3, size, size)
     x = graph.convolution(x, kernel, np.zeros(width), strides=[stride, stride], pads=[padding] * 4)
@@ -134,6 +135,6 @@ def _add_whitening(graph: Graph, x: str, stride: int) -> tuple[str, int]:
 def _add_trunk_conv(
     graph: Graph, x: str, layer: str, widths: tuple[int, int], *, stride: int = 1
 ) -> str:
-    """A 3x3 convolution, its norm and ReLU."""
+    """Add a 3x3 convolution, its norm and ReLU."""
     names = (f"encoder.trunk.{layer}.0", f"encoder.trunk.{layer}.1")
     return graph.add("Relu", graph.conv_norm(x, names, (*widths, 3), stride=stride))

@@ -1,6 +1,6 @@
-"""A codec's transmitter on ONNX Runtime: no torch in the process.
+"""A codec's transmitter on ONNX Runtime, without torch in the process.
 
-Shape legend: N images of a frame, H and W of stored images, S size that the encoder sees, c reals
+Shape legend: N images of a frame, H and W of stored images, S input size of the encoder, c reals
 of a codeword, K complex symbols.
 """
 
@@ -33,10 +33,10 @@ class OnnxCodec:
 
     @classmethod
     def load(cls, checkpoint: Checkpoint, *, threads: int) -> OnnxCodec:
-        """Build from a checkpoint, ready for service.
+        """Build from a checkpoint, ready for use.
 
         Raises:
-            CheckpointError: weights that are damaged, do not fit, or compute nothing useful.
+            CheckpointError: the weights are damaged, do not fit, or give invalid outputs.
         """
         architecture = checkpoint.architecture
         model = build_model(architecture, checkpoint.read_weights("transmitter"))
@@ -54,7 +54,7 @@ class OnnxCodec:
     ) -> npt.NDArray[np.complex64]:
         """Encode one frame: uint8 (N, H, W, 3) -> complex64 (N, K).
 
-        `snr_db` reaches the network only where the codec has `tx_csi`.
+        `snr_db` reaches the network only if the codec has `tx_csi`.
         """
         (codeword_Nc,) = self.run(self.prepare(images_NHW3), [CODEWORD], snr_db=snr_db)
         return _symbols(codeword_Nc)
@@ -62,14 +62,14 @@ class OnnxCodec:
     def forward(
         self, pixels_N3SS: Pixels, *, snr_db: float
     ) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.complex64]]:
-        """Pixels in the encoder's size -> features (N, D) and symbols (N, K)."""
+        """Compute features (N, D) and symbols (N, K) of pixels in the encoder's size."""
         features_ND, codeword_Nc = self.run(pixels_N3SS, [FEATURES, CODEWORD], snr_db=snr_db)
         return features_ND, _symbols(codeword_Nc)
 
     def run(
         self, pixels_N3SS: Pixels, outputs: list[str], *, snr_db: float
     ) -> list[npt.NDArray[np.float32]]:
-        """The model's outputs of these names."""
+        """Return the model's outputs of these names."""
         inputs = {PIXELS: pixels_N3SS}
         if needs_snr(self.architecture.channel):
             inputs[SNR_DB] = np.full((len(pixels_N3SS), 1), snr_db, dtype=np.float32)
@@ -77,7 +77,7 @@ class OnnxCodec:
         return found
 
     def prepare(self, images_NHW3: npt.NDArray[np.uint8]) -> Pixels:
-        """Stored images -> float32 (N, 3, S, S) in 0..255, resized where they have another size."""
+        """Return stored images as float32 (N, 3, S, S) in 0..255, resized if needed."""
         images_N3HW = images_NHW3.transpose(0, 3, 1, 2)
         pixels = np.ascontiguousarray(images_N3HW, dtype=np.float32)
         size = self.architecture.encoder.input.size

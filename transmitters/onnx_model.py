@@ -1,10 +1,10 @@
-"""The transmitting half of a codec as a model of ONNX: what `codec.py` is to torch.
+"""The transmitting half of a codec as an ONNX model, the counterpart of `codec.py`.
 
     pixels (N, 3, S, S) in 0..255 -> normalise -> encoder -> features (N, D)
                                                -> channel encoder -> codeword (N, c)
 
-It computes what the networks of torch compute, up to rounding: batch norms lie in the layers before
-them, and products of matrices with nothing between them are one.
+It computes the same as the torch networks, up to rounding: batch norms are folded into the
+preceding layers, and adjacent matrix products are merged.
 
 Shape legend: N images, S image size, D feature width, c reals of a codeword.
 """
@@ -33,11 +33,11 @@ SMALLEST_POWER = 1e-12  # as semcom.nn.symbols.normalize_power
 
 
 def build_model(architecture: CodecArchitecture, arrays: Arrays) -> bytes:
-    """A codec's transmitter, serialized; `snr_db` (N, 1) is an input only where it is needed.
+    """Return a codec's transmitter, serialised; `snr_db` (N, 1) is an input only if needed.
 
     Raises:
-        CheckpointError: arrays that do not fit the architecture.
-        ConfigurationError: a model of timm, which torch runs.
+        CheckpointError: the arrays do not fit the architecture.
+        ConfigurationError: the encoder is a timm model, which needs torch.
     """
     if isinstance(architecture.encoder, TimmEncoderArchitecture):
         raise ConfigurationError(
@@ -64,19 +64,19 @@ def build_model(architecture: CodecArchitecture, arrays: Arrays) -> bytes:
 
 
 def needs_snr(channel: ChannelCodecArchitecture) -> bool:
-    """Whether what is sent depends on the SNR."""
+    """Return whether codewords depend on the SNR."""
     return channel.tx_csi and not channel.is_direct
 
 
 def _add_normalization(graph: Graph, spec: InputSpec) -> str:
-    """The last line of `prepare_images`."""
+    """Add the normalisation of `prepare_images`."""
     mean, std = (np.array(triple).reshape(3, 1, 1) * 255.0 for triple in (spec.mean, spec.std))
     centred = graph.add("Sub", PIXELS, graph.constant(mean))
     return graph.add("Mul", centred, graph.constant(1.0 / std))
 
 
 def _add_channel_encoder(graph: Graph, channel: ChannelCodecArchitecture, x: str) -> str:
-    """`ChannelEncoder` up to its codeword (N, c)."""
+    """Add `ChannelEncoder` up to its codeword (N, c)."""
     dim = channel.feature_dim
     if channel.tx_csi:
         x = graph.add("Add", x, add_snr_code(graph, SNR_DB, "channel_encoder.snr_code", width=dim))
@@ -85,7 +85,7 @@ def _add_channel_encoder(graph: Graph, channel: ChannelCodecArchitecture, x: str
 
 
 def _add_normalizations(graph: Graph, x_Nc: str, channel: ChannelCodecArchitecture) -> str:
-    """Unit power of the codeword, or of each increment by itself: `normalize_increments`."""
+    """Add unit power of the codeword, or of each increment (`normalize_increments`)."""
     if channel.increments is None:
         return _add_power_normalization(graph, x_Nc)
     ends = [2 * length for length in channel.lengths]
@@ -98,7 +98,7 @@ def _add_normalizations(graph: Graph, x_Nc: str, channel: ChannelCodecArchitectu
 
 
 def _add_power_normalization(graph: Graph, x_Nc: str) -> str:
-    """`normalize_power`: mean square 1/2 per real."""
+    """Add `normalize_power`: mean square 1/2 per real."""
     square = graph.add("Mul", x_Nc, x_Nc)
     mean_N1 = graph.add("ReduceMean", square, graph.integers(1), keepdims=1)
     bounded = graph.add("Max", mean_N1, graph.constant(np.array(SMALLEST_POWER)))

@@ -1,7 +1,8 @@
 """Bicubic resizing with antialiasing as two products of matrices.
 
-torch's `interpolate(mode="bicubic", antialias=True)` weighs, for each row of the result, the rows
-of the image around it; the same for columns. Here are those weights, of Keys' kernel.
+torch's `interpolate(mode="bicubic", antialias=True)` computes each row of the result as a
+weighted sum of nearby rows of the image, and columns likewise. This module computes these weights,
+from Keys' kernel.
 """
 
 from __future__ import annotations
@@ -17,10 +18,10 @@ SUPPORT = 2.0  # pixels to both sides, at scale 1
 
 
 def resize_weights(before: int, after: int) -> Array:
-    """(after, before): each row holds the weights of the input for one place of the output."""
-    # Scale and centres are rounded as torch rounds them: ten times closer to it than without.
+    """Return weights (after, before): a row has the input's weights for one output position."""
+    # Scale and centres are rounded as in torch, which reduces the difference tenfold.
     scale = float(np.float32(before / after))
-    stretch = max(scale, 1.0)  # shrinking averages over wider surroundings
+    stretch = max(scale, 1.0)  # downscaling averages over a larger neighbourhood
     weights = np.zeros((after, before))
     for place in range(after):
         centre = float(np.float32(scale * (place + 0.5)))
@@ -32,7 +33,7 @@ def resize_weights(before: int, after: int) -> Array:
 
 
 def _keys(distance: Array) -> Array:
-    """Keys' cubic convolution kernel (1981)."""
+    """Return Keys' cubic convolution kernel (1981)."""
     x = np.abs(distance)
     near = ((KEYS_A + 2) * x - (KEYS_A + 3)) * x * x + 1
     far = (((x - 5) * x + 8) * x - 4) * KEYS_A
@@ -40,7 +41,7 @@ def _keys(distance: Array) -> Array:
 
 
 def build_resize(height: int, width: int, size: int) -> bytes:
-    """A model (N, 3, height, width) -> (N, 3, size, size) that stays in 0..255."""
+    """Return a model (N, 3, height, width) -> (N, 3, size, size), clipped to 0..255."""
     graph = Graph(WeightTable({}))
     rows, columns = resize_weights(height, size), resize_weights(width, size)
     x = graph.add("MatMul", PIXELS, graph.constant(columns.T))

@@ -1,4 +1,4 @@
-"""Points at work: which of their frames are to be accepted, and which are not recorded. Pure."""
+"""Points in progress: frames still to be accepted, and frames not yet recorded. Pure."""
 
 from __future__ import annotations
 
@@ -20,19 +20,19 @@ class _Point:
 
 
 class OpenPoints:
-    """The points of a link that have frames which are not recorded, in order of assignment."""
+    """The points of a link with unrecorded frames, in order of assignment."""
 
     def __init__(self) -> None:
         self._points: OrderedDict[tuple[str, int], _Point] = OrderedDict()
 
     @property
     def indices(self) -> list[int]:
-        """Points with frames that are not recorded."""
+        """Points with unrecorded frames."""
         return [point for _, point in self._points]
 
     @property
     def backlog(self) -> int:
-        """Frames that are not accepted yet."""
+        """Number of frames not accepted yet."""
         return sum(len(point.pending) for point in self._points.values())
 
     @property
@@ -40,8 +40,13 @@ class OpenPoints:
         """Frames that are not recorded."""
         return sum(len(point.open_frames) for point in self._points.values())
 
+    def lowest_frame(self, otherwise: int) -> int:
+        """Return the lowest unrecorded frame; `otherwise` if there is none."""
+        lowest = (min(each.open_frames) for each in self._points.values() if each.open_frames)
+        return min(lowest, default=otherwise)
+
     def add(self, work: PointWork, frames: Iterable[int]) -> int:
-        """Add frames of a point, unless they are at work already; returns how many are new."""
+        """Add frames of a point unless they are already in progress; return how many are new."""
         point = self._points.setdefault((work.run, work.point), _Point(work))
         new = [frame for frame in frames if frame not in point.open_frames]
         point.open_frames.update(new)
@@ -49,13 +54,13 @@ class OpenPoints:
         return len(new)
 
     def take(self, has_room: Callable[[PointWork], bool]) -> Iterator[FramePlan]:
-        """Take up frames, one after the other, while there is room for another one."""
+        """Yield frames to accept while there is room."""
         for point in self._points.values():
             while point.pending and has_room(point.work):
                 yield FramePlan(point.work, point.pending.popleft())
 
     def work(self, run: str, point: int) -> PointWork | None:
-        """Return what is to be done at a point; None where nothing is left to do."""
+        """Return the work of a point; None if nothing is left to do."""
         found = self._points.get((run, point))
         return None if found is None else found.work
 
@@ -70,7 +75,7 @@ class OpenPoints:
             del self._points[key]
 
     def recorded(self, receipt: Recorded) -> list[PointWork]:
-        """Forget frames that the ledger holds; returns the work that is finished by that."""
+        """Forget recorded frames; return the work that is thereby finished."""
         finished: list[PointWork] = []
         for point, frame in receipt.frames:
             found = self._points.get((receipt.run, point))

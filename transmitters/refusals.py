@@ -1,4 +1,4 @@
-"""Messages that were refused, at this end or the other, as the transmitter counts them."""
+"""Count messages that were refused at this end or by a peer."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from semcom.telemetry import Telemetry
 
 
 class Refusals:
-    """How many there were since the process started."""
+    """The number of refusals since the process started."""
 
     def __init__(self, telemetry: Telemetry) -> None:
         self.total = 0
@@ -20,10 +20,10 @@ class Refusals:
         self._telemetry.count("semcom_messages_refused_total", 1, reason)
 
     def take(self, refusal: Refusal, *, known: bool) -> None:
-        """Count that of a peer.
+        """Count a peer's refusal.
 
         Raises:
-            ProtocolError: the peer never understood a word: it speaks another version.
+            ProtocolError: the peer has another version of the protocol.
         """
         self.count(refusal.reason)
         if refusal.reason == "version" and not known:

@@ -1,7 +1,7 @@
-"""Results that the ledger has not acknowledged yet: reported again and again, up to a bound. Pure.
+"""Results without a receipt from the ledger: reported repeatedly, up to a bound. Pure.
 
-A transmitter whose results nobody acknowledges takes up no more frames once they fill the bound.
-So none is lost: a sweep waits, and a stream sheds the frames that are due meanwhile.
+A transmitter whose results are not acknowledged accepts no more frames once they fill the bound.
+So none is lost: a sweep waits, and a stream sheds frames that are due meanwhile.
 """
 
 from __future__ import annotations
@@ -15,8 +15,8 @@ from semcom.messages import FrameResult, Results
 RESULTS_TIMEOUT_S = 2.0
 RESULTS_PER_MESSAGE = 16
 MESSAGES_AT_ONCE = 64
-RESULT_BYTES = 2048  # that a result takes, its answer and its score aside
-SUM_BYTES = 160  # that a sum of the score takes
+RESULT_BYTES = 2048  # bytes of a result without its answer and score
+SUM_BYTES = 160  # bytes of a sum of the score
 
 Key = tuple[str, int, int]  # run, point, frame
 
@@ -46,7 +46,7 @@ class Reports:
 
     @property
     def full(self) -> bool:
-        """Whether so many wait that no more frames should be accepted."""
+        """Return whether so many results wait that no more frames should be accepted."""
         return self._bytes >= self._max_bytes
 
     def add(self, key: Key, result: FrameResult, *, codec: str) -> None:
@@ -56,7 +56,7 @@ class Reports:
         self._bytes += waiting.size_bytes
 
     def forget(self, key: Key) -> None:
-        """A result was recorded, or has no taker."""
+        """Forget a result that was recorded or is no longer needed."""
         waiting = self._waiting.pop(key, None)
         if waiting is not None:
             self._bytes -= waiting.size_bytes
@@ -67,7 +67,7 @@ class Reports:
             self.forget(key)
 
     def due(self, now_s: float) -> list[Results]:
-        """Results that were never reported, or whose receipt is overdue; some of them, if many."""
+        """Return results that were not reported yet or whose receipt is overdue, up to a limit."""
         due: dict[tuple[str, str], list[FrameResult]] = {}
         left = MESSAGES_AT_ONCE * RESULTS_PER_MESSAGE
         for key, waiting in self._waiting.items():
@@ -86,7 +86,7 @@ class Reports:
         ]
 
     def unsent(self, message: Results) -> None:
-        """A message could not leave: it is due at once."""
+        """Mark results as due at once, because their message could not be sent."""
         for result in message.results:
             waiting = self._waiting.get((message.run, result.point, result.frame))
             if waiting is not None:

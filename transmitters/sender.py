@@ -4,8 +4,8 @@ The transmitter is the only one that retries. A frame lives through
 
     pending -> encoding -> in flight -> (answered) unrecorded -> (recorded) forgotten
 
-and its task result is its acknowledgement. The window bounds what is encoding or in flight, and
-with it the memory of every process behind.
+and its task result is its acknowledgement. The window bounds the frames that are being encoded or
+in flight, and thereby the memory of all following processes.
 """
 
 from __future__ import annotations
@@ -22,7 +22,15 @@ from semcom.errors import (
     SemcomError,
 )
 from semcom.frame_messages import FrameKey, SymbolFrame, TaskResult
-from semcom.messages import RETRIABLE, Assignment, FrameResult, PointWork, Recorded, Refusal
+from semcom.messages import (
+    RETRIABLE,
+    Assignment,
+    FrameResult,
+    PointWork,
+    Recorded,
+    Refusal,
+    StreamAssignment,
+)
 from semcom.tasks.score import Score
 from transmitters.answers import Answers
 from transmitters.frame_plan import Encoded, FramePlan
@@ -33,12 +41,12 @@ from transmitters.timeouts import RetransmissionTimeout
 from transmitters.window import Window
 
 REFUSED_BACKOFF_S, MAX_REFUSED_BACKOFF_S = 0.05, 1.0
-MAX_OPEN_FRAMES = 1 << 21  # accepted and not recorded; a number each is kept
-RESULTS_BYTES = 16 << 20  # that may wait for their receipts
+MAX_OPEN_FRAMES = 1 << 21  # accepted and not recorded; one number is kept for each
+RESULTS_BYTES = 16 << 20  # bytes of results that may wait for their receipts
 
 
 class Judged(NamedTuple):
-    """What the task made of a frame's answer: its score, and what is kept of it."""
+    """The judgement of a frame's answer: its score, and the part of it that is kept."""
 
     score: Score
     kept: bytes
@@ -46,7 +54,7 @@ class Judged(NamedTuple):
 
 @dataclass
 class InFlight:
-    """A frame on its way, with all that is needed to send it again."""
+    """A frame in flight, with everything needed to send it again."""
 
     encoded: Encoded
     message: SymbolFrame
@@ -56,21 +64,21 @@ class InFlight:
     retry_at_s: float
     attempts: int = 1
     refusals: int = 0
-    told: bool = False  # to come again, by a refusal or a restart: that is no time-out
+    told: bool = False  # to be sent again after a refusal or a restart, which is not a timeout
     repeats: int = 0  # of earlier rounds
 
     @property
     def plan(self) -> FramePlan:
-        """Which frame it is."""
+        """Plan of the frame."""
         return self.encoded.plan
 
     def come_again(self, now_s: float) -> None:
-        """It was lost: it is due now, without having run into a time-out."""
+        """Mark the frame as lost: it is due now, without a timeout."""
         self.retry_at_s = now_s
         self.told = True
 
     def report(self, result: TaskResult, judged: Judged, *, round_trip_ms: float) -> FrameResult:
-        """Return what the ledger is told of the frame, now that it is answered and judged."""
+        """Return the result of an answered and judged frame for the ledger."""
         return FrameResult(
             point=self.plan.assignment.point,
             frame=self.plan.frame,
@@ -84,6 +92,7 @@ class InFlight:
             decode_ms=result.decode_ms,
             round_trip_ms=round_trip_ms,
             snr_measured_db=result.snr_measured_db,
+            absent=result.absent,
         )
 
 
@@ -112,23 +121,23 @@ class Sender:
         return len(self.reports)
 
     def assign(self, assignment: Assignment) -> int:
-        """Take up frames of a point, those already at work are left as they are; how many.
+        """Accept frames of a point that are not in progress yet; return how many.
 
         Raises:
-            ConfigurationError: more than may be open at a time.
+            ConfigurationError: too many frames would be open at a time.
         """
         self.keep_only(assignment.run)
         self.kept.keep_only(lambda run_point: run_point[1] >= assignment.lowest)
         wanted = sum(stop - start for start, stop in assignment.frames)
         if wanted + self.points.open_frames > MAX_OPEN_FRAMES:
             raise ConfigurationError(
-                f"{wanted} frames assigned, {self.points.open_frames} are open and "
-                f"{MAX_OPEN_FRAMES} may be: set larger frame_images, or fewer images"
+                f"{wanted} frames assigned, {self.points.open_frames} are open; "
+                f"the limit is {MAX_OPEN_FRAMES}: set larger frame_images, or fewer images"
             )
         return sum(self.take_up(assignment, range(*span)) for span in assignment.frames)
 
     def keep_only(self, run: str, *, first_point: int = 0) -> None:
-        """Forget frames of other runs and of points before `first_point`: they have no taker."""
+        """Forget frames of other runs and of points before `first_point`."""
 
         def kept(run_point: tuple[str, int]) -> bool:
             return run_point[0] == run and run_point[1] >= first_point
@@ -142,15 +151,15 @@ class Sender:
         self.kept.keep_only(kept)
 
     def take_up(self, work: PointWork, frames: Iterable[int]) -> int:
-        """Frames of a point to be sent, unless they are at work already; how many are new."""
+        """Accept frames of a point unless they are already in progress; return how many are new."""
         return self.points.add(work, frames)
 
     def is_encoding(self, plan: FramePlan) -> bool:
-        """Whether a frame was given out to be encoded and not forgotten since."""
+        """Return whether a frame is being encoded and has not been forgotten."""
         return plan.key in self._encoding
 
     def frames_to_encode(self) -> list[FramePlan]:
-        """Frames that others wait for, and those that the window has room for; each once."""
+        """Return frames for which others wait, and frames that fit into the window, each once."""
         plans = self.kept.frames_to_encode()
         for plan in self.points.take(self._has_room):
             self._encoding.add(plan.key)
@@ -158,13 +167,13 @@ class Sender:
         return plans
 
     def encoded(self, frame: Encoded, *, now_s: float) -> InFlight:
-        """A frame was encoded: it is in flight from now on and must be sent."""
+        """Return the frame to send: it was encoded and is in flight from now on."""
         self._encoding.discard(frame.plan.key)
         self._window.encoded(frame.symbols_BK.nbytes)
         return self._sent(frame, began_s=now_s, now_s=now_s)
 
     def further(self, flight: InFlight, frame: Encoded, *, now_s: float) -> InFlight:
-        """An answered frame has another round, which must be sent."""
+        """Return another round of an answered frame, to be sent."""
         again = self._sent(frame, began_s=flight.began_s, now_s=now_s)
         again.repeats = flight.repeats + flight.attempts - 1
         return again
@@ -176,21 +185,21 @@ class Sender:
         return flight
 
     def answered(self, result: TaskResult, answer: bytes, *, now_s: float) -> InFlight | None:
-        """A task result came back; None where it had been there or is of another run.
+        """Process a task result; return None if it is repeated or belongs to another run.
 
         Raises:
             AccountingError: it differs from an earlier answer to the same frame.
-            CheckpointError: it was decoded by another codec.
+            CheckpointError: it was decoded with another codec.
         """
         if result.key.link != self.link:
             return None
         key = (result.key.run, result.key.point, result.key.frame)
-        digest = self._answers.check(key, answer)
+        digest = self._answers.check(key, answer, absent=result.absent)
         flight = self._in_flight.get(key)
         if flight is None:
             return None
         if result.codec != flight.message.codec:
-            raise CheckpointError("the answer comes from another codec than the frame's")
+            raise CheckpointError("the answer comes from a codec other than the frame's")
         del self._in_flight[key]
         self._answers.remember(key, digest)
         if flight.attempts == 1:
@@ -198,20 +207,20 @@ class Sender:
         return flight
 
     def finished(self, flight: InFlight, result: TaskResult, judged: Judged, now_s: float) -> None:
-        """An answered frame was judged: report it until it is recorded."""
+        """Report a judged frame until it is recorded."""
         report = flight.report(result, judged, round_trip_ms=1e3 * (now_s - flight.began_s))
         self.reports.add(flight.plan.recorded_key, report, codec=flight.message.codec)
 
     def refused(self, refusal: Refusal, *, now_s: float) -> None:
-        """A frame was not taken: try it again soon, or give up where that cannot help.
+        """Process a refusal: retry soon, or give up if that cannot help.
 
         Raises:
-            CheckpointError: the codec is why, and no retry can mend that.
-            AccountingError: the frame that was sent before had another content.
-            ProtocolError: another refusal that no retry can mend.
+            CheckpointError: the codec is the reason, so a retry cannot help.
+            AccountingError: the frame that was sent before had different content.
+            ProtocolError: another refusal for which a retry cannot help.
         """
         if refusal.key is None or refusal.key.link != self.link:
-            return  # damaged on the wire and unreadable: its time-out brings it again
+            return  # damaged on the wire and unreadable: its timeout repeats it
         key = (refusal.key.run, refusal.key.point, refusal.key.frame)
         flight = self._in_flight.get(key)
         if flight is None:
@@ -224,7 +233,7 @@ class Sender:
         flight.retry_at_s = now_s + min(backoff_s, MAX_REFUSED_BACKOFF_S)
 
     def wanted(self, key: FrameKey, *, now_s: float) -> None:
-        """A slot lacks a frame of this link: send it again, or once more where it was answered."""
+        """Process Wanted: send the frame again, also if it was already answered."""
         if key.link != self.link:
             return
         name = (key.run, key.point, key.frame)
@@ -233,11 +242,13 @@ class Sender:
             flight.come_again(now_s)
             return
         work = self.points.work(*name[:2]) or self.kept.work(*name[:2])
+        if isinstance(work, StreamAssignment):
+            return  # the slot is served without it: an answered frame has already met the others
         if work is not None and name not in self._encoding and not self.points.is_pending(*name):
             self.kept.want(key, work)
 
     def frames_to_resend(self, now_s: float) -> list[InFlight]:
-        """Frames whose answer is overdue; each counts as sent again now."""
+        """Return frames whose answer is overdue; each counts as sent again now."""
         due = [flight for flight in self._in_flight.values() if flight.retry_at_s <= now_s]
         overdue = [flight.last_sent_s for flight in due if not flight.told]
         if overdue:
@@ -250,26 +261,26 @@ class Sender:
         return due
 
     def channel_restarted(self, now_s: float) -> None:
-        """The channel lost what it held: everything in flight is due now."""
+        """Mark everything in flight as due, because the channel lost its state."""
         for flight in self._in_flight.values():
             flight.come_again(now_s)
 
     def recorded(self, receipt: Recorded) -> None:
-        """The ledger holds these frames: forget them."""
+        """Forget frames that the ledger has recorded."""
         for point, frame in receipt.frames:
             self.reports.forget((receipt.run, point, frame))
         for work in self.points.recorded(receipt):
             self.kept.keep(work)
 
     def next_deadline_s(self, now_s: float, idle_s: float) -> float:
-        """Seconds until a frame is due again, at most `idle_s`."""
+        """Return the seconds until a frame is due again, at most `idle_s`."""
         soonest = min((f.retry_at_s for f in self._in_flight.values()), default=now_s + idle_s)
         return min(idle_s, max(0.0, soonest - now_s))
 
     def _has_room(self, assignment: PointWork) -> bool:
-        """Whether another frame may be encoded.
+        """Return whether another frame may be encoded.
 
-        None may while too many results wait for their receipts.
+        It may not while too many results wait for their receipts.
         """
         return not self.reports.full and self._window.has_room(
             assignment,
@@ -280,9 +291,9 @@ class Sender:
 
 
 def final_error(refusal: Refusal) -> SemcomError:
-    """Return the error that a refusal is which no retry can mend."""
+    """Return the error for a final refusal."""
     if refusal.reason == "codec_mismatch":
         return CheckpointError(f"the receiver cannot use this codec: {refusal.detail}")
     if refusal.reason == "conflict":
         return AccountingError(f"the channel holds another frame of that name: {refusal.detail}")
-    return ProtocolError(refusal.reason, f"refused on the way: {refusal.detail}")
+    return ProtocolError(refusal.reason, f"refused in transit: {refusal.detail}")

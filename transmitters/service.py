@@ -37,7 +37,7 @@ from transmitters.uplink import Uplink
 
 logger = logging.getLogger("transmitters")
 
-SLACK_BYTES = 32 << 20  # of repeated frames that may wait to leave, beyond the window
+SLACK_BYTES = 32 << 20  # bytes of repeated frames that may be queued, beyond the window
 
 
 class TransmitterService:
@@ -97,11 +97,11 @@ class TransmitterService:
 
     @property
     def ready(self) -> bool:
-        """Whether orchestrator and channel have answered lately."""
+        """Return whether orchestrator and channel have answered recently."""
         return self._heartbeats.fresh("orchestrator") and self._heartbeats.fresh("channel")
 
     def handle(self, endpoint: Endpoint, received: Received) -> None:
-        """Take a message; what cannot be mended ends this transmitter's part of the run."""
+        """Process a message; a final error ends this transmitter's part of the run."""
         try:
             if received.error is not None:
                 self._on_unreadable(endpoint, received.error)
@@ -113,7 +113,7 @@ class TransmitterService:
             self._fail(error)
 
     def tick(self, now_s: float) -> float:
-        """Greet, collect what was encoded, fill the window, send again what is overdue."""
+        """Send Hello, collect encoded frames, fill the window, repeat overdue frames."""
         if now_s >= self._next_hello_s:
             self._greet(now_s)
         for outcome in self._worker.outcomes():
@@ -140,13 +140,13 @@ class TransmitterService:
         self._telemetry.set("semcom_frames_open", self._sender.points.open_frames, self.link)
         idle_s = max(0.0, self._next_hello_s - now_s)
         if self._failure is not None:
-            return idle_s  # nothing is sent again before there is other work
+            return idle_s  # nothing is repeated until there is new work
         if not self._draining:
             idle_s = self._streamer.wait_s(now_s, idle_s)
         return self._sender.next_deadline_s(now_s, idle_s)
 
     def drain(self) -> None:
-        """Send nothing new; wait for the answers and receipts of what is on its way."""
+        """Send nothing new; wait for the answers and receipts of frames in flight."""
         self._draining = True
 
     def close(self) -> None:
@@ -156,7 +156,7 @@ class TransmitterService:
             endpoint.close()
 
     def _report(self, now_s: float) -> None:
-        """Send results; say once when they wait in vain for so long that nothing new is sent."""
+        """Send results; log once if missing receipts prevent new frames."""
         reports = self._sender.reports
         due = reports.due(now_s)
         sent = next((n for n, each in enumerate(due) if not self._control.send(each)), len(due))
@@ -202,8 +202,8 @@ class TransmitterService:
         elif isinstance(message, Refusal):
             self._refusals.take(message, known=self._greeted)
             if message.reason == "unexpected":
-                # The only one that says who is meant: this link is not of the run. Any other is
-                # about a message that is repeated anyway.
+                # The only refusal without ambiguity: this link is not part of the run. Any other
+                # refers to a message that is repeated anyway.
                 raise ProtocolError(message.reason, message.detail)
         else:
             raise ProtocolError("unexpected", f"{type(message).__name__} from the orchestrator")
@@ -215,7 +215,7 @@ class TransmitterService:
             raise error
 
     def _fail(self, error: Exception | None) -> None:
-        """Tell the orchestrator with every Hello; it decides what becomes of the run."""
+        """Report a failure with every Hello; the orchestrator ends the run."""
         if self._failure is not None:
             return
         logger.error(str(error), exc_info=None if isinstance(error, SemcomError) else error)

@@ -1,4 +1,4 @@
-"""How long a frame's answer is waited for before it is sent again (RFC 6298). Pure."""
+"""The timeout after which an unanswered frame is sent again (RFC 6298). Pure."""
 
 from __future__ import annotations
 
@@ -9,26 +9,26 @@ MIN_TIMEOUT_S, MAX_TIMEOUT_S = 1.0, 60.0
 
 
 class RetransmissionTimeout:
-    """The time-out of a link: four smoothed round trips, doubled while answers are overdue."""
+    """The timeout of a link: four smoothed round trips, doubled while answers are overdue."""
 
     def __init__(self) -> None:
         self.seconds = FIRST_TIMEOUT_S
         self._smoothed_round_trip_s: float | None = None
-        self._doubled_s = -math.inf  # when it was doubled last
+        self._doubled_s = -math.inf  # time at which it was last doubled
 
     def measure(self, round_trip_s: float) -> None:
-        """Take the round trip of a frame that was sent only once."""
+        """Measure the round trip of a frame that was sent only once."""
         before = self._smoothed_round_trip_s
         smoothed = round_trip_s if before is None else 0.875 * before + 0.125 * round_trip_s
         self._smoothed_round_trip_s = smoothed
         self.seconds = min(MAX_TIMEOUT_S, max(MIN_TIMEOUT_S, 4.0 * smoothed))
 
     def expired(self, last_sent_s: float, now_s: float) -> None:
-        """The last one of the frames that ran into a time-out together was sent then: double it.
+        """Double the timeout after frames, the last of which was sent at `last_sent_s`, timed out.
 
-        Once for all frames that were sent with one time-out, and kept until a frame that was sent
-        only once is answered (RFC 6298, section 5): else a link slower than the time-out would
-        send everything twice for ever.
+        It is doubled once for all frames sent with the same timeout, and kept until a frame that
+        was sent only once is answered (RFC 6298, section 5); otherwise a link slower than the
+        timeout would send everything twice forever.
         """
         if last_sent_s >= self._doubled_s:
             self.seconds = min(MAX_TIMEOUT_S, 2.0 * self.seconds)

@@ -1,4 +1,4 @@
-"""Encoders of timm, as CLIP's ViT-B/16: the paper's teacher, and its JSCC-teacher's encoder."""
+"""Encoders from timm, such as CLIP's ViT-B/16, the paper's teacher."""
 
 from __future__ import annotations
 
@@ -16,20 +16,20 @@ from semcom.errors import ConfigurationError
 def make_timm_encoder(
     architecture: TimmEncoderArchitecture, *, pretrained: bool = False, weights: Path | None = None
 ) -> nn.Module:
-    """A model of timm whose output is the feature (B, D); CLIP's own projection where it has one.
+    """Return a timm model whose output is the feature (B, D); CLIP models keep their projection.
 
     With `pretrained` its weights are those of the file `weights`, or of timm's hub.
 
     Raises:
-        ConfigurationError: timm knows no such model, or cannot make it of this size.
+        ConfigurationError: timm has no such model, or cannot build it for this size.
     """
     if not timm.is_model(architecture.model.split(".")[0]):
-        raise ConfigurationError(f"timm knows no model '{architecture.model}'")
+        raise ConfigurationError(f"timm has no model '{architecture.model}'")
     try:
         model = _created(architecture, pretrained=pretrained, weights=weights)
     except (RuntimeError, TypeError, ValueError, AssertionError) as error:
         reason = (str(error).splitlines() or [type(error).__name__])[0]
-        raise ConfigurationError(f"timm cannot make '{architecture.model}': {reason}") from error
+        raise ConfigurationError(f"timm cannot build '{architecture.model}': {reason}") from error
     _leave_nothing_out(model)
     return model
 
@@ -51,7 +51,7 @@ def _created(
 
 
 def _leave_nothing_out(model: nn.Module) -> None:
-    """No dropout and no stochastic depth: a step depends on its images, whatever ran before it."""
+    """Disable dropout and stochastic depth, so that a step depends only on its images."""
     for module in model.modules():
         if isinstance(module, nn.modules.dropout._DropoutNd):
             module.p = 0.0

@@ -1,4 +1,4 @@
-"""The transmitter's side towards the channel: frames out, answers in."""
+"""The transmitter's connection to the channel: frames out, answers in."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ logger = logging.getLogger("transmitters")
 
 
 class Uplink:
-    """Sends the frames of a link, and judges what comes back."""
+    """Sends the frames of a link, and judges the answers."""
 
     def __init__(
         self,
@@ -49,11 +49,11 @@ class Uplink:
 
     @property
     def known(self) -> bool:
-        """Whether the channel has ever answered."""
+        """Return whether the channel has ever answered."""
         return bool(self._channel_instance)
 
     def take(self, received: Received) -> None:
-        """Take a message of the channel.
+        """Process a message of the channel.
 
         Raises:
             SemcomError: it ends this transmitter's part of the run.
@@ -89,7 +89,7 @@ class Uplink:
             return
         answer = self._encoder.last_answer(flight.encoded, answer)
         judged = self._encoder.judge(flight.plan, answer)
-        if self._answers_dir is not None:  # before it is reported: what is recorded is there
+        if self._answers_dir is not None:  # before it is reported
             frame, point = flight.plan.frame, result.key.point
             keep_answer(self._answers_dir, answer, link=self._link, point=point, frame=frame)
         self._sender.finished(flight, result, judged, now_s)
@@ -101,17 +101,17 @@ class Uplink:
         self._telemetry.observe("semcom_round_trip_seconds", round_trip_s, self._link)
 
     def send(self, encoded: Encoded) -> None:
-        """Send a frame that was encoded, unless it was forgotten meanwhile."""
+        """Send an encoded frame, unless it has been forgotten."""
         if self._sender.kept.encoded(encoded.plan):
             message = encoded.message(self._link)
             self._telemetry.count("semcom_frames_retransmitted_total", 1, self._link)
-            # Its answer is known, others wait for theirs.
+            # Its answer is known; other links wait for theirs.
             self.endpoint.send(message, encoded.symbols_BK)
             return
         if not self._sender.is_encoding(encoded.plan):
             return
         flight = self._sender.encoded(encoded, now_s=time.monotonic())
-        self._send(flight)  # at once: the clock of the round trip runs
+        self._send(flight)  # at once, because the round trip is being measured
         self._telemetry.count("semcom_frames_sent_total", 1, self._link)
         self._telemetry.observe("semcom_stage_seconds", encoded.encode_ms / 1e3, "encode")
         self._show_codec(encoded.plan.assignment)

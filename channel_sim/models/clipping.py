@@ -1,4 +1,4 @@
-"""A power amplifier that clips: no symbol leaves with more than a limit above the mean power.
+"""A clipping power amplifier: the power of a symbol is limited relative to the mean power.
 
     y_k = x_k min(1, A / |x_k|),   A^2 = 10^(papr_db / 10) mean_k |x_k|^2
 
@@ -17,10 +17,17 @@ from channel_sim.noise import ComplexArray
 
 
 class ClippingChannel(ChannelModel):
-    """A soft limiter before additive noise; nothing is random but the noise."""
+    """A soft limiter before additive noise; only the noise is random."""
 
-    csi: Literal["none"] = Field(default="none", description="there is no gain to be known")
-    papr_db: float = Field(default=3.0, ge=0, le=40, description="limit over the mean power, dB")
+    csi: Literal["none"] = Field(
+        default="none", description="there is no gain that a receiver could know"
+    )
+    papr_db: float = Field(
+        default=3.0,
+        ge=0,
+        le=40,
+        description="limit of a symbol's power relative to the mean power, dB",
+    )
 
     def draw(self, streams: Streams, *, symbols: int) -> None:
         """Draw nothing."""
@@ -35,4 +42,4 @@ class ClippingChannel(ChannelModel):
         return (symbols_BK * scale_BK.astype(np.float32)).astype(np.complex64)
 
     def gains(self, state: None) -> None:
-        """Return None: a clipped symbol has lost what no gain brings back."""
+        """Return None: no gain can undo clipping."""

@@ -5,7 +5,7 @@
 
 `f_D t` counts Doppler cycles: item i is sent at t = i times `doppler`. Angles a_n are equally
 spaced from a random start, phases p_n are random; both are drawn once per link and point, so
-every range of items can be drawn alone. (Zheng and Xiao, "Simulation models with correct
+any range of items can be drawn separately. (Zheng and Xiao, "Simulation models with correct
 statistical properties for Rayleigh fading channels", 2003.)
 """
 
@@ -24,14 +24,17 @@ class JakesChannel(ChannelModel):
     """Rayleigh fading with Jakes' spectrum, constant over a codeword."""
 
     doppler: float = Field(
-        default=0.01, ge=0, le=0.5, description="f_D T, T from one codeword to the next"
+        default=0.01,
+        ge=0,
+        le=0.5,
+        description="f_D T, with T the time from one codeword to the next",
     )
 
     def draw(self, streams: Streams, *, symbols: int) -> ComplexArray:
         """Draw a gain per codeword: complex64 (B, 1)."""
-        del symbols  # they share the codeword's gain
+        del symbols  # symbols share the codeword's gain
         drawn = streams.link_normals("jakes", count=SINUSOIDS + 1)
-        phases = np.angle(drawn.astype(np.complex128))  # uniform: CN(0, 1) has no direction
+        phases = np.angle(drawn.astype(np.complex128))  # uniform, because CN(0, 1) is isotropic
         start, phases_M = phases[0], phases[1:]
         angles_M = (2.0 * np.pi * np.arange(SINUSOIDS) + start) / SINUSOIDS
         cycles_B = self.doppler * streams.numbers

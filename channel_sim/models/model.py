@@ -1,20 +1,21 @@
-"""What a channel model is: settings that users write, and draw, apply and csi.
+"""The interface of a channel model: users' settings, and draw, apply and csi.
 
     state    = model.draw(streams, symbols=K)      every random number, keyed
-    faded_BK = model.apply(symbols_BK, state)      no noise: the channel adds it after
-    csi_BM   = model.csi_of(state)                 what the receiver is told, M columns, or None
+    faded_BK = model.apply(symbols_BK, state)      without noise, which the channel adds
+    csi_BM   = model.csi_of(state)                 the channel state (M columns), or None
 
-A model is a pydantic class, so its fields are what a scenario may set. A package registers it among
-its entry points:
+A model is a pydantic class, whose fields are the settings in a scenario. A package registers it as
+an entry point:
 
     [project.entry-points."rkd_sc.channels"]
     mine = "my_package.my_module:MyChannel"
 
-A default never changes, and that of a field which is added later means as before: plans leave out
-what is as by default.
+Never change a default; the default of a field that is added later must mean "as before", because
+plans omit settings that equal their defaults.
 
 Shape legend: B codewords (items), K complex symbols per codeword, M columns of channel state: 1 (a
-gain per codeword), K (a gain per symbol), or others, of which the receiver undoes the mean power.
+gain per codeword), K (a gain per symbol), or any other number, of which the receiver inverts the
+effective gain.
 """
 
 from __future__ import annotations
@@ -31,14 +32,14 @@ from channel_sim.noise import ComplexArray, Items, Normals, complex_normals_of, 
 from semcom.points import EqualizerMethod
 
 Csi = Literal["perfect", "none"]
-NOISE = "noise"  # whose numbers are added after the model, and nobody else's
+NOISE = "noise"  # reserved for the noise that is added after the model
 
 
 @dataclass(frozen=True)
 class Streams:
-    """The random numbers of items `first_item` ... of a link at a point, by purpose.
+    """The random numbers of items of a link at a point from `first_item` on, by purpose.
 
-    Every number depends on seed, link, point, item and purpose alone: never on order or batch.
+    Every number depends only on seed, link, point, item and purpose, never on order or batch.
     """
 
     seed: int
@@ -53,7 +54,7 @@ class Streams:
         return self._drawn(purpose, self.first_item, self.items, per_item)
 
     def block_normals(self, purpose: str, *, coherence: int, per_item: int) -> ComplexArray:
-        """Draw CN(0, 1) once for `coherence` items on end: complex64 (B, per_item)."""
+        """Draw CN(0, 1) once for `coherence` consecutive items: complex64 (B, per_item)."""
         first = self.first_item // coherence
         last = (self.first_item + self.items - 1) // coherence
         drawn = self._drawn(purpose, first, last - first + 1, per_item)
@@ -67,30 +68,33 @@ class Streams:
 
     @property
     def numbers(self) -> npt.NDArray[np.int64]:
-        """Number of each item, int64 (B,)."""
+        """Return the number of each item, int64 (B,)."""
         return np.arange(self.first_item, self.first_item + self.items, dtype=np.int64)
 
     def _drawn(self, purpose: str, first: int, number: int, per_item: int) -> ComplexArray:
         if purpose == NOISE:
-            raise ValueError(f"purpose {NOISE} is that of the additive noise; choose another one")
+            raise ValueError(
+                f"purpose {NOISE} is reserved for the additive noise; choose another one"
+            )
         key = stream_key(seed=self.seed, link=self.link, point=self.point, purpose=purpose)
         return self.draw([Items(key, first, number)], per_item=per_item)
 
 
 class ChannelModel(BaseModel, ABC):
-    """Base of all models: unknown keys are errors, settings never change."""
+    """Base of all models: unknown keys are errors, settings are immutable."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
-    csi: Csi = Field(default="perfect", description="what the receiver knows of the channel")
+    csi: Csi = Field(default="perfect", description="what the receiver knows about the channel")
     equalizer: EqualizerMethod = Field(
-        default="zero_forcing", description="at the receiver; none with csi: none"
+        default="zero_forcing",
+        description="equaliser of the receiver; without effect if csi is none",
     )
 
     @model_validator(mode="after")
     def _has_effect(self) -> Self:
         if self.csi == "none" and "equalizer" in self.model_fields_set:
-            raise ValueError("equalizer has no effect with csi: none; leave one out")
+            raise ValueError("equalizer has no effect with csi: none; omit one of them")
         return self
 
     @abstractmethod
@@ -103,15 +107,15 @@ class ChannelModel(BaseModel, ABC):
 
     @abstractmethod
     def gains(self, state: Any) -> ComplexArray | None:
-        """Return the gains (B, M) that an equaliser can undo; None where there are none."""
+        """Return the gains (B, M) that an equaliser can invert; None if there are none."""
 
     def csi_of(self, state: Any) -> ComplexArray | None:
-        """Return what the receiver is told, complex64 (B, M); None: nothing."""
+        """Return the channel state for the receiver, complex64 (B, M); None: no state."""
         return None if self.csi == "none" else self.gains(state)
 
 
 def multiplied(symbols_BK: ComplexArray, gains_BM: ComplexArray) -> ComplexArray:
-    """Return gains times symbols, rounded operation by operation on every processor alike."""
+    """Return gains times symbols, rounded step by step, identically on every processor."""
     product = np.empty(symbols_BK.shape, dtype=np.complex64)
     (z_re, z_im), (h_re, h_im) = (
         (symbols_BK.real, symbols_BK.imag),

@@ -2,8 +2,8 @@
 
     y_k = x_k exp(j phi_k),   phi_k = 2 pi f k + sum_{i <= k} w_i,   w_i ~ N(0, s^2)
 
-k counts the symbols of a codeword from 0, which starts with phase 0: the error is what is left
-after a perfect estimate at the start of the codeword.
+k counts the symbols of a codeword from 0, where the phase is 0: the error is what remains after a
+perfect estimate at the start of the codeword.
 """
 
 from __future__ import annotations
@@ -21,13 +21,17 @@ class OscillatorChannel(ChannelModel):
     """A rotation of every symbol."""
 
     csi: Literal["perfect", "none"] = Field(
-        default="none", description="perfect: the rotation of every symbol; none: nothing"
+        default="none",
+        description="perfect: the receiver knows the rotation of every symbol; none: nothing",
     )
     cfo: float = Field(
-        default=0.0, ge=-0.5, le=0.5, description="f, carrier offset in cycles per symbol"
+        default=0.0, ge=-0.5, le=0.5, description="f, carrier frequency offset in cycles per symbol"
     )
     phase_noise_std: float = Field(
-        default=0.0, ge=0, le=3.15, description="s, radians from one symbol to the next"
+        default=0.0,
+        ge=0,
+        le=3.15,
+        description="s, standard deviation of the phase step per symbol in radians",
     )
 
     def draw(self, streams: Streams, *, symbols: int) -> ComplexArray:

@@ -4,8 +4,8 @@
       -> y[t] = sum_l h_l x[t - d_l] -> prefix removed -> DFT
     H_k = sum_l h_l exp(-j 2 pi k d_l / N),   sum_l E|h_l|^2 = 1
 
-With P >= max d_l the OFDM symbols do not reach each other and Y_k = H_k X_k. A shorter prefix
-leaves interference between symbols and between subcarriers, which the receiver takes for noise.
+With P >= max d_l, OFDM symbols do not interfere and Y_k = H_k X_k. A shorter prefix causes
+interference between symbols and between subcarriers, which the receiver treats as noise.
 
 Profiles: `exponential` (power falls by e per delay spread, cut at -30 dB) and TDL-A to TDL-E of
 3GPP TR 38.901, tables 7.7.2-1 to 7.7.2-5, scaled to the delay spread. Delays are rounded to
@@ -32,7 +32,7 @@ Profile = Literal["exponential", "tdl-a", "tdl-b", "tdl-c", "tdl-d", "tdl-e"]
 
 
 class Taps(NamedTuple):
-    """Delays in samples, mean powers, and the share of a first tap that does not fade."""
+    """Delays in samples, mean powers, and the non-fading share of the first tap."""
 
     delays_L: npt.NDArray[np.int64]
     powers_L: npt.NDArray[np.float64]
@@ -40,7 +40,7 @@ class Taps(NamedTuple):
 
 
 class TapDraw(NamedTuple):
-    """Gains of the taps of every codeword, complex64 (B, L), and how many symbols it has."""
+    """Gains of the taps of every codeword, complex64 (B, L), and its number of symbols."""
 
     gains_BL: ComplexArray
     symbols: int
@@ -49,11 +49,15 @@ class TapDraw(NamedTuple):
 class TdlChannel(ChannelModel):
     """Frequency-selective fading, constant over `coherence` codewords."""
 
-    profile: Profile = Field(default="exponential", description="of power over delay")
-    delay_spread_ns: float = Field(default=300.0, gt=0, le=1e5, description="rms, nanoseconds")
-    subcarriers: int = Field(default=64, ge=2, le=4096, description="N of an OFDM symbol")
-    spacing_khz: float = Field(default=15.0, gt=0, le=1e4, description="of the subcarriers, kHz")
-    cyclic_prefix: int = Field(default=16, ge=0, le=4096, description="P, in samples")
+    profile: Profile = Field(default="exponential", description="power delay profile")
+    delay_spread_ns: float = Field(
+        default=300.0, gt=0, le=1e5, description="rms delay spread in nanoseconds"
+    )
+    subcarriers: int = Field(
+        default=64, ge=2, le=4096, description="N, number of subcarriers of an OFDM symbol"
+    )
+    spacing_khz: float = Field(default=15.0, gt=0, le=1e4, description="subcarrier spacing in kHz")
+    cyclic_prefix: int = Field(default=16, ge=0, le=4096, description="P, length in samples")
     coherence: int = Field(default=1, ge=1, le=1_000_000, description="codewords per draw")
 
     @model_validator(mode="after")
@@ -62,8 +66,9 @@ class TdlChannel(ChannelModel):
             raise ValueError("cyclic_prefix: longer than the OFDM symbol; lower it")
         if int(self.taps.delays_L[-1]) >= self.subcarriers:
             raise ValueError(
-                f"delay_spread_ns: the last path arrives {self.taps.delays_L[-1]} samples late, an "
-                f"OFDM symbol has {self.subcarriers}; lower it, or have more subcarriers"
+                f"delay_spread_ns: the last path arrives {self.taps.delays_L[-1]} samples "
+                "late, but an "
+                f"OFDM symbol has {self.subcarriers}; lower it, or use more subcarriers"
             )
         return self
 
@@ -123,7 +128,7 @@ class TdlChannel(ChannelModel):
         return response_BK
 
     def through_time(self, symbols_BK: ComplexArray, state: TapDraw) -> ComplexArray:
-        """Send codewords sample by sample, whatever the prefix; silence comes before each."""
+        """Send codewords sample by sample, with any prefix; each follows a pause."""
         items, symbols = symbols_BK.shape
         n, prefix = self.subcarriers, self.cyclic_prefix
         blocks = -(-symbols // n)

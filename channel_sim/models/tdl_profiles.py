@@ -1,4 +1,4 @@
-"""Tapped delay lines of 3GPP TR 38.901: delays over the delay spread, powers in dB."""
+"""Tapped delay lines of 3GPP TR 38.901: delays relative to the delay spread, powers in dB."""
 
 from __future__ import annotations
 

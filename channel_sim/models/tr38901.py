@@ -4,8 +4,8 @@
 
 Symbol i of a codeword is on subcarrier i mod N of OFDM symbol i div N; the cyclic prefix is longer
 than the delays. Sionna draws h and tau from its own generator, which is seeded for every
-codeword by a key of (seed, link, point, item). So answers do not depend on order or batching; they
-are the same for one version of Sionna and torch.
+codeword by a key of (seed, link, point, item). Answers therefore do not depend on order or
+batching; they are reproducible with the same versions of Sionna and torch.
 
 This is the only model that needs torch, which is imported when the first codeword is drawn.
 """
@@ -33,14 +33,22 @@ Paths = Callable[[int, int], tuple[npt.NDArray[np.complex128], npt.NDArray[np.fl
 
 
 class SionnaChannel(ChannelModel):
-    """A channel of TR 38.901 between single antennas, drawn for every codeword."""
+    """A channel of TR 38.901 between two single antennas, drawn for every codeword."""
 
-    profile: Profile = Field(default="cdl-c", description="tables 7.7.1 (CDL) and 7.7.2 (TDL)")
-    delay_spread_ns: float = Field(default=300.0, gt=0, le=1e5, description="rms, nanoseconds")
-    carrier_ghz: float = Field(default=3.5, ge=0.5, le=100, description="frequency, GHz")
-    speed_mps: float = Field(default=0.0, ge=0, le=1000, description="of the transmitter, m/s")
-    subcarriers: int = Field(default=64, ge=2, le=4096, description="N of an OFDM symbol")
-    spacing_khz: float = Field(default=15.0, gt=0, le=1e4, description="of the subcarriers, kHz")
+    profile: Profile = Field(
+        default="cdl-c", description="as in tables 7.7.1 (CDL) and 7.7.2 (TDL)"
+    )
+    delay_spread_ns: float = Field(
+        default=300.0, gt=0, le=1e5, description="rms delay spread in nanoseconds"
+    )
+    carrier_ghz: float = Field(default=3.5, ge=0.5, le=100, description="carrier frequency in GHz")
+    speed_mps: float = Field(
+        default=0.0, ge=0, le=1000, description="speed of the transmitter in m/s"
+    )
+    subcarriers: int = Field(
+        default=64, ge=2, le=4096, description="N, number of subcarriers of an OFDM symbol"
+    )
+    spacing_khz: float = Field(default=15.0, gt=0, le=1e4, description="subcarrier spacing in kHz")
 
     def draw(self, streams: Streams, *, symbols: int) -> ComplexArray:
         """Draw H at every symbol of every codeword, complex64 (B, K).
@@ -78,7 +86,7 @@ def _seed(streams: Streams, item: int) -> int:
 def _paths(
     profile: Profile, delay_spread_ns: float, carrier_ghz: float, speed_mps: float, rate_hz: float
 ) -> Paths:
-    """Return what draws the paths of one codeword, sampled once per OFDM symbol."""
+    """Return a function that draws the paths of one codeword, sampled once per OFDM symbol."""
     with needed_by("channel model sionna", "sionna"):
         from sionna.phy import config  # noqa: PLC0415 - torch, only where a model needs it
         from sionna.phy.channel.tr38901 import CDL, TDL, AntennaArray  # noqa: PLC0415

@@ -1,8 +1,8 @@
 """Recorded channel gains, played codeword by codeword.
 
-The file is CSV with columns `re,im` (a header is allowed), or SigMF: `NAME.sigmf-meta` beside
+The file is CSV with columns `re,im` (a header is allowed), or SigMF: `NAME.sigmf-meta` next to
 `NAME.sigmf-data` of type cf32_le. Item i has gain i modulo the length of the trace. `unit_power`
-scales the trace so that the mean of |h|^2 is 1, and the SNR that is set is the mean one.
+scales the trace so that the mean of |h|^2 is 1, and the SNR that is set is the mean SNR.
 """
 
 from __future__ import annotations
@@ -30,11 +30,13 @@ class TraceChannel(ChannelModel):
     """One gain per codeword, from a file."""
 
     file: Path = Field(
-        description="CSV of re,im, or the .sigmf-meta of a SigMF recording, where the channel runs",
+        description="CSV file with lines re,im, or the .sigmf-meta file of a SigMF recording, on "
+        "the host of the channel",
         json_schema_extra={"format": "file-path"},
     )
     sha256: str = Field(
-        pattern="^[0-9a-f]{64}$", description="of the file with the gains, so that it is the same"
+        pattern="^[0-9a-f]{64}$",
+        description="digest of the file with the gains, to ensure that it is the same file",
     )
     unit_power: bool = Field(default=True, description="scale the mean power to 1")
 
@@ -42,9 +44,9 @@ class TraceChannel(ChannelModel):
         """Take the gain of every codeword: complex64 (B, 1).
 
         Raises:
-            ConfigurationError: the file is missing, another one, or no trace.
+            ConfigurationError: the file is missing, a different one, or not a trace.
         """
-        del symbols  # they share the codeword's gain
+        del symbols  # symbols share the codeword's gain
         gains = read_trace(self.file, self.sha256)
         if self.unit_power:
             gains = gains / np.float32(math.sqrt(float(np.mean(np.abs(gains) ** 2))))
@@ -64,7 +66,7 @@ def read_trace(file: Path, sha256: str) -> ComplexArray:
     """Read the gains of a trace: complex64 (N,).
 
     Raises:
-        ConfigurationError: the file is missing, too large, another one, or no trace.
+        ConfigurationError: the file is missing, too large, a different one, or not a trace.
     """
     holds = file.with_suffix(DATA) if file.suffix == META else file
     try:
@@ -73,10 +75,14 @@ def read_trace(file: Path, sha256: str) -> ComplexArray:
         raise ConfigurationError(f"trace {holds}: {error.strerror}") from error
     found = hashlib.sha256(content).hexdigest()
     if found != sha256:
-        raise ConfigurationError(f"trace {holds}: SHA-256 {found}, the settings name another")
+        raise ConfigurationError(
+            f"trace {holds}: its SHA-256 is {found}, not the one in the settings"
+        )
     gains = _sigmf(file, content) if file.suffix == META else _csv(file, content)
     if not len(gains) or not np.isfinite(gains.view(np.float32)).all() or not gains.any():
-        raise ConfigurationError(f"trace {file}: no gains, only zeros, or one that is not finite")
+        raise ConfigurationError(
+            f"trace {file}: it contains no gains, only zeros, or a value that is not finite"
+        )
     return gains
 
 
@@ -105,5 +111,7 @@ def _sigmf(file: Path, content: bytes) -> ComplexArray:
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise ConfigurationError(f"trace {file}: is not SigMF metadata: {error}") from error
     if kind != "cf32_le" or len(content) % 8:
-        raise ConfigurationError(f"trace {file}: core:datatype is {kind}, only cf32_le is read")
+        raise ConfigurationError(
+            f"trace {file}: core:datatype is {kind}, only cf32_le is supported"
+        )
     return np.frombuffer(content, dtype="<c8").astype(np.complex64)

@@ -1,7 +1,7 @@
 # %% [markdown]
 # # Debugging a codec item by item
 #
-# An accuracy tells how often a codec errs; single items show why. You find the items that a codec gets wrong, and
+# An accuracy says how often a codec errs; single items show why. You find the items that a codec gets wrong, and
 # distinguish errors caused by the channel from errors caused by the networks.
 
 # %%

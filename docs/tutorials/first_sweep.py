@@ -1,7 +1,7 @@
 # %% [markdown]
 # # First sweep in Python
 #
-# You send 200 synthetic images over AWGN and Rayleigh fading with a shipped codec, look at the accuracies, and see that
+# You send 200 synthetic images over AWGN and Rayleigh fading with a shipped codec, look at the accuracies, and check that
 # the result is exact. This takes half a minute.
 
 # %%
@@ -11,8 +11,10 @@ import rkd_sc
 # %% [markdown]
 # ## A scenario
 #
-# A scenario defines what is sent over which channels. Here it is a dict; a YAML file with the same keys works, too.
-# `shapes10` is a data set of ten drawn shapes, and also the name of the shipped codec for it.
+# A scenario defines what is sent over which channels. Here, it is a dict; a YAML file with the same keys works, too.
+# `shapes10` is a data set of ten synthetic shapes, and also the name of the shipped codec for it. A link is a transmitter
+# with its data set and codec. `snr_db` is Es/N0 per complex symbol. With `engine: onnxruntime` the transmitter computes
+# its network without torch and starts sooner; the default is `torch`.
 
 # %%
 scenario = {
@@ -29,10 +31,11 @@ scenario = {
 #
 # `sweep` starts a transmitter, a channel and a receiver as separate processes and records every frame in a ledger. The
 # data set is generated first if it is missing. All results are in the folder `runs/first`, which no later run
-# overwrites: to run this cell again, remove the folder or pass another one as the second argument.
+# overwrites: to run this cell again, remove the folder or pass another one as the second argument. With `progress=True`,
+# a line shows the points done, the speed and the remaining time; a function instead of `True` gets the same values.
 
 # %%
-run = rkd_sc.sweep(scenario)
+run = rkd_sc.sweep(scenario, progress=True)
 run
 
 # %% [markdown]
@@ -75,5 +78,5 @@ for line in run.verify("data").lines():
 # ## Next
 #
 # * Change the scenario: [settings](../settings.md#a-sweep) lists every key.
-# * Send with [a codec of your own](own_codec.md).
+# * Send with [your own codec](own_codec.md).
 # * Look at [single items](debugging.md) of this run.

@@ -1,8 +1,8 @@
 # %% [markdown]
 # # Your own channel
 #
-# A channel model is one class in a package with one entry point. You write a model in which an obstacle blocks the path
-# now and then, install it, and compare it with AWGN in a sweep.
+# A channel model is one class in a package with one entry point. You write a model in which an
+# obstacle occasionally blocks the path, install it, and compare it with AWGN in a sweep.
 
 # %%
 # %matplotlib inline

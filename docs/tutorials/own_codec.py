@@ -16,7 +16,7 @@ from semcom.shards import Shard
 
 STEPS = 200
 torch.manual_seed(0)
-torch.set_num_threads(2)
+torch.set_num_threads(1)  # several threads wait for each other on a busy machine
 
 # %% [markdown]
 # ## Two modules

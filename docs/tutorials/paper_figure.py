@@ -15,8 +15,8 @@ import rkd_sc
 # %% [markdown]
 # ## Two systems
 #
-# The shipped codecs for ten shapes and for a hundred stand in for two systems, each compared on its own data set. Two
-# channel seeds are pooled.
+# The shipped codecs for ten shapes and for a hundred stand in for two systems, each on its own data
+# set. Two channel seeds are pooled.
 
 # %%
 points = {
@@ -35,7 +35,7 @@ for name in ("shapes10", "shapes100"):
 # ## Figures
 #
 # One file per figure and format. `style` is a shipped style (`ieee`, `ieee-wide`) or a matplotlib style sheet; `labels`
-# sets the displayed names of systems and codecs. The command is
+# sets the displayed names of systems, codecs and channels. The command is
 # `semcom report RUN... --format pdf,png --style ieee --label ...`.
 
 # %%
@@ -79,6 +79,6 @@ with open("figures/curves.csv") as file:
 # %% [markdown]
 # ## Next
 #
-# * All that `semcom report --format` writes: [figures](../figures.md).
-# * A style of your own: matplotlib's
+# * Everything that `semcom report --format` writes: [figures](../figures.md).
+# * Your own style: matplotlib's
 #   [style sheets](https://matplotlib.org/stable/users/explain/customizing.html).

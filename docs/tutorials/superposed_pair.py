@@ -2,7 +2,8 @@
 # # A superposed pair
 #
 # Two transmitters send simultaneously over one channel, and one receiver decodes both images from the sum. You train a
-# codec of the family `semnoma` for a few seconds, which shows the procedure but does not give good images.
+# codec of the family `semnoma` for a few seconds, which shows the procedure but does not yield good
+# images.
 
 # %%
 # %matplotlib inline
@@ -41,7 +42,7 @@ codec = rkd_sc.train(
     preset="smoke",
     system="semnoma",
     out="codecs/pair",
-    settings={"stages.semnoma.epochs": 2},
+    settings={"stages.semnoma.epochs": 2, "threads": 1},
 )
 print(f"{codec.manifest.links} links in a slot, {codec.manifest.symbols} symbols")
 

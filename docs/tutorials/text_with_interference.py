@@ -15,9 +15,9 @@ import rkd_sc
 # %% [markdown]
 # ## Sentences and a codec
 #
-# The sentences are generated from a small grammar; `rkd_sc.prepare("sentences")` generates many more. The codec is one
-# of the baselines, trained without a teacher: it recovers some words, but is not good. Omit `settings` to train a good
-# one.
+# The sentences are generated from a small grammar; `rkd_sc.prepare("sentences")` generates many
+# more. The codec is one of the baselines, trained without a teacher: it recovers some words, but
+# its quality is poor. Omit `settings` to train a good one.
 
 # %%
 prepare_sentences(Path("data/sentences"), train=1500, test=60)
@@ -26,12 +26,12 @@ codec = rkd_sc.train(
     preset="embedded",
     system="baseline-3",
     out="codecs/words",
-    settings={"stages.baseline.epochs": 3},
+    settings={"stages.baseline.epochs": 3, "threads": 1},
 )
-print(f"up to {codec.manifest.symbols} symbols a sentence")
+print(f"up to {codec.manifest.symbols} symbols per sentence")
 
 # %% [markdown]
-# ## Three links that disturb each other
+# ## Three links that interfere with each other
 #
 # Each link of a group of `kind: interference` has its own receiver and suffers interference from the frames of the
 # links that follow it. All combinations of SIR and number of interferers are swept.

@@ -1,9 +1,9 @@
 # %% [markdown]
 # # Codewords of several lengths
 #
-# Some codecs send *ordered* codewords: they consist of increments, and the first increments alone are also a codeword.
-# You sweep the number of increments, let the receiver's confidence determine it, and compare accuracy with the number
-# of symbols.
+# Some codecs send *ordered* codewords: they consist of increments, and the first n increments are also a codeword.
+# You sweep the number of increments, let the receiver's confidence determine it, and plot accuracy
+# against the number of symbols.
 
 # %%
 # %matplotlib inline
@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 
 import rkd_sc
 
-rkd_sc.prepare("shapes10")
+rkd_sc.prepare("shapes10").summary
 
 # %% [markdown]
 # ## The codec
@@ -52,7 +52,7 @@ for result in run:
 # %% [markdown]
 # ## Accuracy against symbols
 #
-# Lines are fixed lengths, marks are confidences. `semcom report` draws the same figure with intervals.
+# Lines show fixed lengths, markers show confidences. `semcom report` draws the same figure with intervals.
 
 # %%
 figure = Figure(figsize=(6, 3.5), layout="constrained")
@@ -72,11 +72,11 @@ axes.legend(ncols=3)
 figure
 
 # %% [markdown]
-# ## What was sent of single images
+# ## What was sent for single images
 #
-# The ledger holds the increments of every image, so `semcom verify` counts the symbols again. `answers` lists them
-# beside the answered class if a scenario keeps its answers; here an evaluation in one process does so, and gives the
-# same digest as the sweep.
+# The ledger holds the increments of every image, so `semcom verify` counts the symbols again.
+# `answers` lists them next to the answered class if the scenario keeps its answers. Here, an
+# evaluation in one process keeps them; its digest is that of the sweep.
 
 # %%
 evaluated = rkd_sc.evaluate({**scenario, "keep_answers": True}, "runs/lengths-evaluated")
@@ -88,5 +88,6 @@ for increments in (1, 2, 3, 4):
     )
 
 # %% [markdown]
-# The last rate at -10 dB spends all increments on most images; at 0 dB you would see the opposite. To train an ordered codec of
-# your own, set `architecture.channel.increments` ([training](../training.md#codecs-of-several-lengths)).
+# At -10 dB, the last rate spends all increments on most images; at 0 dB you would see the opposite.
+# To train your own ordered codec, set `architecture.channel.increments`
+# ([training](../training.md#codecs-of-several-lengths)).

@@ -29,8 +29,10 @@ class ThumbnailArchitecture(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    side: int = Field(ge=16, le=1024, description="of an image, in pixels")
-    block: int = Field(ge=1, le=64, description="pixels a side that become one")
+    side: int = Field(ge=16, le=1024, description="side of an image in pixels")
+    block: int = Field(
+        ge=1, le=64, description="side in pixels of the block that becomes one pixel"
+    )
 
 
 class Transmitter:

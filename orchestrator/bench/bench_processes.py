@@ -1,4 +1,4 @@
-"""Processes that a benchmark starts, and ends when it is done."""
+"""Processes that a benchmark starts and ends."""
 
 from __future__ import annotations
 
@@ -28,10 +28,10 @@ class AskedProcess:
         self._module = module
 
     def ask(self, line: str) -> Any:
-        """The answer to a line.
+        """Return the answer to a line.
 
         Raises:
-            ProcessFailedError: the process ended instead.
+            ProcessFailedError: the process ended without answering.
         """
         assert self._process.stdin is not None
         assert self._process.stdout is not None
@@ -46,7 +46,7 @@ class AskedProcess:
 
 @contextmanager
 def asked(module: str, *arguments: str) -> Iterator[AskedProcess]:
-    """Start `python -m MODULE`, which has nothing to lose: at the end it is killed."""
+    """Start `python -m MODULE`, which has no state to save and is killed at the end."""
     process = start_module(
         module,
         *arguments,
@@ -65,10 +65,10 @@ def asked(module: str, *arguments: str) -> Iterator[AskedProcess]:
 
 @contextmanager
 def served(package: str, sections: dict[str, Any], folder: Path, peer: str) -> Iterator[None]:
-    """Have a process of the system serve: `python -m PACKAGE --id PEER`.
+    """Run a process of the system during the block: `python -m PACKAGE --id PEER`.
 
     Raises:
-        ProcessFailedError: it ended before its time.
+        ProcessFailedError: it ended prematurely.
     """
     config, log = folder / f"{peer}.yaml", folder / f"{peer}.jsonl"
     sections = {role: {**section, "parent_pid": os.getpid()} for role, section in sections.items()}
@@ -86,7 +86,7 @@ def served(package: str, sections: dict[str, Any], folder: Path, peer: str) -> I
 
 
 def addresses(count: int) -> list[str]:
-    """Return addresses on loopback that are free."""
+    """Return free addresses on loopback."""
     return [f"tcp://127.0.0.1:{port}" for port in free_ports(count)]
 
 

@@ -1,4 +1,4 @@
-"""Sweeps for benchmarks: the shipped processes on drawn images, watched while they run."""
+"""Sweeps for benchmarks: the shipped processes on synthetic images, measured while they run."""
 
 from __future__ import annotations
 
@@ -25,14 +25,17 @@ from semcom.checkpoints import name_classes, open_checkpoint
 from semcom.errors import SemcomError
 from semcom.statistics import percentile
 
-DATASET, CODEC = "shapes10", "cifar10"  # the drawn images have the size and classes of CIFAR-10
-MIDDLE = (0.25, 0.9)  # of the frames: all links are at work, none is done
+DATASET, CODEC = (
+    "shapes10",
+    "cifar10",
+)  # the synthetic images have the size and number of classes of CIFAR-10
+MIDDLE = (0.25, 0.9)  # range of frames in which all links are busy and none has finished
 SAMPLE_S = 0.2
 
 
 @dataclass
 class WatchedSweep:
-    """When how many frames were recorded; what the processes weighed at most."""
+    """Times of recorded frames, and peak memory of the processes."""
 
     frame_images: int
     recorded: list[tuple[float, int]] = field(default_factory=list)
@@ -44,28 +47,28 @@ class WatchedSweep:
         self.recorded.append((time.monotonic(), recorded))
 
     def notice(self, text: str) -> None:
-        """Ignore it: all processes are on one host."""
+        """Ignore notices: all processes are on one host."""
 
     def waiting(self, roles: list[str]) -> None:
         """Ignore missing processes: the first frames wait for all."""
 
     @property
     def images_per_second(self) -> float:
-        """In the middle of the sweep, of all links together."""
+        """Return the rate of all links together, in the middle of the sweep."""
         total = self.recorded[-1][1]
         middle = [each for each in self.recorded if MIDDLE[0] <= each[1] / total <= MIDDLE[1]]
         if len(middle) < 2:
-            raise SemcomError("too few frames to tell a rate")
+            raise SemcomError("too few frames to measure a rate")
         (first_s, first), (last_s, last) = middle[0], middle[-1]
         return (last - first) * self.frame_images / (last_s - first_s)
 
     def round_trip_ms(self, percent: float) -> float:
-        """A percentile of the round trips."""
+        """Return a percentile of the round trips."""
         return percentile([row.round_trip_ms for row in self.rows], percent)
 
 
 def scenario_of(name: str, *, links: int = 1, **settings: Any) -> Scenario:
-    """Links that all carry the same codec; every image is encoded wherever it is sent."""
+    """Return a scenario of links with the same codec; every image is encoded at every point."""
     content = {
         "name": name,
         "links": {
@@ -79,10 +82,10 @@ def scenario_of(name: str, *, links: int = 1, **settings: Any) -> Scenario:
 
 
 def swept(scenario: Scenario, folders: Folders) -> WatchedSweep:
-    """Run a sweep with processes of its own; what was seen of it.
+    """Run a sweep with its own processes; return the measurements.
 
     Raises:
-        SemcomError: it does not come to its end.
+        SemcomError: it fails.
     """
     watched = WatchedSweep(scenario.frame_images)
 
@@ -102,10 +105,10 @@ def swept(scenario: Scenario, folders: Folders) -> WatchedSweep:
 
 
 def with_drawn_classes(folders: Folders, root: Path) -> Path:
-    """Copy the codec to `root` and give its classes the names of the drawn ones.
+    """Copy the codec to `root` and rename its classes to those of the synthetic set.
 
-    A plan refuses a codec that answers other classes than the data set has. Here only the time
-    counts that its networks take.
+    A plan refuses a codec whose classes differ from those of the data set. Here only the computing
+    time matters.
     """
     classes = ensure(DATASET, folders.data / DATASET).classes
     copied = shutil.copytree(folders.codecs / CODEC, root / CODEC)
@@ -115,7 +118,7 @@ def with_drawn_classes(folders: Folders, root: Path) -> Path:
 
 @contextmanager
 def weighed(peak_mib: dict[str, float]) -> Iterator[None]:
-    """Note the memory of this process's children, by their names, until the block ends."""
+    """Record the memory of this process's children by name during the block."""
     over = threading.Event()
 
     def weigh() -> None:

@@ -1,7 +1,7 @@
-"""`semcom bench run channel`: the channel process alone, beside a forwarder that reads nothing.
+"""`semcom bench run channel`: the channel process alone, compared with a forwarder.
 
-The channel draws its noise with each engine; the targets are those of the compiled one. Both ends
-of the link share one thread, which bounds what the forwarder can show.
+The channel draws its noise with each engine; the targets refer to the compiled one. Both ends of
+the link share one thread, which limits the forwarder's rate.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ FAST: NoiseEngine = "numba"
 
 
 def bench_channel(rounds: int) -> Figures:
-    """Frames per second to the receiver, results per second back, and their ratios."""
+    """Measure frames per second to the receiver, results per second back, and their ratios."""
     here = machine()
     rows: list[Row] = []
     with tempfile.TemporaryDirectory() as folder, ExitStack() as stack:
@@ -86,17 +86,17 @@ def bench_channel(rounds: int) -> Figures:
 
 
 def _rate_of(case: Case, way: str, through: str) -> str:
-    """A column: messages per second."""
+    """Return the name of a column with messages per second."""
     return f"{case.name} {way}: {through}, 1/s"
 
 
 def _ratio_of(case: Case, way: str, engine: NoiseEngine) -> str:
-    """A column: the channel's rate over the forwarder's."""
+    """Return the name of a column with the channel's rate over the forwarder's."""
     return f"{case.name} {way}: {engine}, share of the forwarder"
 
 
 def _rates(ends: AskedProcess, case: Case) -> list[float]:
-    """Frames per second there, results per second back."""
+    """Return frames per second to the receiver and results per second back."""
     return [case.frames / seconds for seconds in ends.ask(f"stream {case.frames} {WINDOW}")]
 
 
@@ -121,7 +121,7 @@ def _through_channel(case: Case, engine: NoiseEngine, folder: Path) -> Iterator[
 
 @contextmanager
 def through_forwarder(case: Case) -> Iterator[AskedProcess]:
-    """Both ends of a link with nothing but a forwarder between them."""
+    """Measure both ends of a link with only a forwarder between them."""
     uplink, downlink = addresses(2)
     with (
         asked("orchestrator.bench.raw", "forward", uplink, downlink),

@@ -1,4 +1,4 @@
-"""`semcom bench run cluster`: what parts cost, what a second worker gains, what a ledger takes."""
+"""`semcom bench run cluster`: costs of parts, gain of a second worker, rate of a ledger."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
+from statistics import fmean
 
 import yaml
 
@@ -33,15 +34,14 @@ LINKS = 8
 POINTS = 150
 IMAGES = 1000  # of each link
 TOGETHER_S = 0.05  # between records of one unit
-IMPORTS = {  # of a command, and of the process that evaluates for it
-    "command": "orchestrator.cli.main",
-    "process": "orchestrator.training.evaluation_process",
-}
-SINGLE_FRAMES = 500  # that are committed one by one, as frames of a slow link
+REPEATS = 4  # of imports, before the parts and after
+# A command and its evaluating process.
+IMPORTS = ("orchestrator.cli.main", "orchestrator.training.evaluation_process")
+SINGLE_FRAMES = 500  # frames committed one by one, as those of a slow link
 
 
 def bench_cluster(rounds: int, folders: Folders) -> Figures:
-    """Evaluate a plan whole and in parts, and by one and two workers of Ray."""
+    """Evaluate a plan as a whole and in parts, and with one and two Ray workers."""
     here = machine()
     with tempfile.TemporaryDirectory() as name:
         place = _Place(Path(name), folders)
@@ -69,7 +69,7 @@ def bench_cluster(rounds: int, folders: Folders) -> Figures:
 
 @dataclass
 class _Place:
-    """Folders of the benchmark, and the plan that is evaluated."""
+    """Folders of the benchmark, and the evaluated plan."""
 
     root: Path
     folders: Folders
@@ -97,7 +97,7 @@ class _Place:
 
 @dataclass
 class _Rate:
-    """When how many frames were recorded."""
+    """Times at which frames were recorded."""
 
     recorded: list[tuple[float, int]] = field(default_factory=list)
 
@@ -106,39 +106,41 @@ class _Rate:
         self.recorded.append((time.monotonic(), recorded))
 
     def encoding(self, codec: str, images: int, total: int) -> None:
-        """Workers do not tell."""
+        """Ignore this: workers do not report it."""
 
     def notice(self, text: str) -> None:
-        """All workers are on this machine."""
+        """Ignore notices: all workers are on this machine."""
 
     def per_second(self, workers: int) -> float:
-        """Return frames per second once every worker has brought its first unit.
+        """Return frames per second after every worker has delivered its first unit.
 
         Raises:
-            SemcomError: there are too few units to tell.
+            SemcomError: there are too few units.
         """
         later = [*self.recorded[1:], (float("inf"), 0)]
         pairs = zip(self.recorded, later, strict=True)
         ends = [each for each, after in pairs if each[1] and after[0] - each[0] > TOGETHER_S]
         if len(ends) <= workers:
-            raise SemcomError("too few units to tell a rate")
+            raise SemcomError("too few units to measure a rate")
         (first_s, first), (last_s, last) = ends[workers - 1], ends[-1]
         return (last - first) / (last_s - first_s)
 
 
 def _round(place: _Place, number: int) -> Row:
-    imports = {name: _cpu_s(partial(_import, module)) for name, module in IMPORTS.items()}
     folder = place.root / f"round-{number}"
-    whole = _cpu_s(partial(_semcom, "evaluate", place.file, *place.words(), "--out", folder / "w"))
+    # Parts are small against imports: what both cost is measured before the parts and after.
+    before = (_whole(place, folder / "w"), *_imports())
     parts = _cpu_s(partial(_evaluate_parts, place, folder))
-    computing = whole - imports["command"] - imports["process"]
-    in_parts = parts - (PARTS + 1) * imports["command"] - PARTS * imports["process"]
+    after = (_whole(place, folder / "again"), *_imports())
+    whole, of_command, of_process = map(fmean, zip(before, after, strict=True))
+    computing = whole - of_command - of_process
+    in_parts = parts - (PARTS + 1) * of_command - PARTS * of_process
     one, two = (_frames_per_second(place, folder / f"{count}", count) for count in (1, 2))
     unit, single, size = _ledger(folder / "w", folder)
     return {
         "whole, CPU s": whole,
         f"{PARTS} parts and merge, CPU s": parts,
-        "imports of a part, CPU s": sum(imports.values()),
+        "imports of a part, CPU s": of_command + of_process,
         "parts over whole": in_parts / computing,
         "one worker, frames/s": one,
         "two workers, frames/s": two,
@@ -147,6 +149,19 @@ def _round(place: _Place, number: int) -> Row:
         "ledger, commits/s of one frame": single,
         BYTES: size,
     }
+
+
+def _whole(place: _Place, out: Path) -> float:
+    """Return the CPU time of the evaluation in one piece."""
+    return _cpu_s(partial(_semcom, "evaluate", place.file, *place.words(), "--out", out))
+
+
+def _imports() -> tuple[float, float]:
+    """Return the mean CPU time that the imports of a command and of its process take."""
+    command, process = (
+        fmean(_cpu_s(partial(_import, module)) for _ in range(REPEATS)) for module in IMPORTS
+    )
+    return command, process
 
 
 def _evaluate_parts(place: _Place, folder: Path) -> None:
@@ -159,7 +174,7 @@ def _evaluate_parts(place: _Place, folder: Path) -> None:
 def _semcom(*words: object) -> None:
     done = run_module("orchestrator", *words, capture_output=True, text=True)
     if done.returncode:
-        last = (done.stderr.strip().splitlines() or ["nothing was said"])[-1]
+        last = (done.stderr.strip().splitlines() or ["no output"])[-1]
         raise ProcessFailedError(last.removeprefix("error: "), done.returncode)
 
 
@@ -170,7 +185,7 @@ def _import(module: str) -> None:
 
 
 def _cpu_s(work: Callable[[], None]) -> float:
-    """Return the CPU time of the processes that some work starts and waits for."""
+    """Return the CPU time of the processes that a function starts and waits for."""
     before = resource.getrusage(resource.RUSAGE_CHILDREN)
     work()
     after = resource.getrusage(resource.RUSAGE_CHILDREN)
@@ -195,7 +210,7 @@ def _frames_per_second(place: _Place, folder: Path, workers: int) -> float:
 
 
 def _ledger(finished: Path, folder: Path) -> tuple[float, float, float]:
-    """Return frames a second of whole units and of frames one by one, and bytes of a frame."""
+    """Return frames per second in units and one by one, and bytes per frame."""
     with open_ledger(finished) as ledger:
         rows = list(ledger.rows())
         plan, tasks = ledger.plan, ledger.tasks
@@ -217,7 +232,7 @@ def _ledger(finished: Path, folder: Path) -> tuple[float, float, float]:
                 ledger.record_rows(unit)
         return sum(map(len, units)) / (time.monotonic() - begun_s)
 
-    os.sync()  # what was written before is not waited for here
+    os.sync()  # so that earlier writes are not measured
     units = [rows[at : at + UNIT_FRAMES] for at in range(0, len(rows), UNIT_FRAMES)]
     with new("units") as ledger:
         unit = per_second(ledger, units)

@@ -1,4 +1,4 @@
-"""`semcom bench run encoder`: the transmitter's encoder on ONNX Runtime beside plain PyTorch."""
+"""`semcom bench run encoder`: the encoder on ONNX Runtime compared with plain PyTorch."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ ENGINES = ("plain", "torch", "onnxruntime")
 
 
 def bench_encoder(rounds: int, folders: Folders) -> Figures:
-    """Milliseconds of one image with one thread: plain PyTorch, and both engines."""
+    """Measure milliseconds per image with one thread: plain PyTorch and both engines."""
     here = machine()
     *lines, found = _lines(rounds, folders)
     rows: list[Row] = [{} for _ in range(rounds)]
@@ -56,7 +56,7 @@ def bench_encoder(rounds: int, folders: Folders) -> Figures:
 
 
 def _agreement(found: dict[str, Any]) -> str:
-    """Return how far the answers and features of the engines differ."""
+    """Return how much the answers and features of the engines differ."""
     return (
         f"{found['answers_that_differ']} of {found['images']} answers differ, features by at most "
         f"{found['largest_feature_difference']:.1e} (the largest is {found['largest_feature']:.3g})"
@@ -70,6 +70,6 @@ def _lines(rounds: int, folders: Folders) -> list[dict[str, Any]]:
     module = "orchestrator.training.encoder_timing"
     done = run_module(module, *words, capture_output=True, text=True)
     if done.returncode:
-        last = (done.stderr.strip().splitlines() or ["nothing was said"])[-1]
+        last = (done.stderr.strip().splitlines() or ["no output"])[-1]
         raise ProcessFailedError(f"encoder_bench: {last.removeprefix('error: ')}", done.returncode)
     return [json.loads(line) for line in done.stdout.splitlines()]

@@ -1,10 +1,10 @@
-"""A channel that draws nothing: feeds a receiver as fast as it takes frames.
+"""A channel that draws nothing and feeds a receiver as fast as it accepts frames.
 
     python -m orchestrator.bench.feed DOWNLINK --symbols K
 
-It binds `DOWNLINK` and waits for the receiver's hello. Each line of standard input, "IMAGES FRAMES
-WINDOW", asks for so many frames of so many images, taken in turn from three links, and is answered
-with a line of JSON: the seconds until all results were back, and those of them that the receiver
+It binds `DOWNLINK` and waits for the receiver's Hello. Each line of standard input, "IMAGES FRAMES
+WINDOW", requests FRAMES frames of IMAGES images, taken in turn from three links, and is answered
+with a line of JSON: the seconds until all results were back, and the seconds that the receiver
 spent in its decoder.
 """
 
@@ -42,16 +42,16 @@ class Feed:
         self._decode_ms: list[float] = []  # of one forward pass after the other
 
     def wait(self) -> None:
-        """Until a receiver with a codec has said hello.
+        """Wait until a receiver with a codec has sent a Hello.
 
         Raises:
-            TimeoutError: none does.
+            TimeoutError: there is none.
         """
         while not self._codec:
             self._take()
 
     def seconds(self, images: int, frames: int, window: int) -> tuple[float, float]:
-        """Seconds until so many frames of so many images are answered, and those of decoding."""
+        """Return the seconds until all frames are answered, and those spent in decoding."""
         phases_BK = np.random.default_rng(0).uniform(0, 2 * np.pi, (images, self._symbols))
         symbols_BK = np.exp(1j * phases_BK).astype(np.complex64)
         messages = [wire.encode(self._frame(images), symbols_BK) for _ in range(frames)]
@@ -66,11 +66,11 @@ class Feed:
         return time.perf_counter() - started_s, sum(self._decode_ms) / 1e3
 
     def close(self) -> None:
-        """Hang up."""
+        """Close the connections."""
         self._endpoint.close()
 
     def _take(self) -> int:
-        """Results among what has come in; waits for something."""
+        """Wait for messages and return the results among them."""
         if not self._endpoint.socket.poll(SILENCE_MS):
             raise TimeoutError("the receiver is silent")
         results = 0
@@ -104,7 +104,7 @@ class Feed:
 
 
 def main() -> int:
-    """Answer until standard input ends."""
+    """Answer requests until standard input ends."""
     parser = argparse.ArgumentParser(prog="python -m orchestrator.bench.feed")
     parser.add_argument("downlink")
     parser.add_argument("--symbols", type=int, required=True)

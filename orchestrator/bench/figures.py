@@ -1,7 +1,7 @@
-"""Results of a benchmark: rounds, and the targets that they are compared with.
+"""Results of a benchmark: rounds, and the targets with which they are compared.
 
-A round measures both sides, one after the other; its ratios are made from its own two sides, for
-the machine is shared and changes its pace. What counts is the median of the rounds.
+A round measures both sides, one after the other; its ratios use only these two measurements,
+because the speed of a shared machine varies. The median of the rounds counts.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ Row = dict[str, float]
 
 @dataclass(frozen=True, kw_only=True)
 class Target:
-    """A promise about a column of the rounds, as a sentence, and the bound that its median has."""
+    """A target for a column of the rounds: a sentence, and the bound of its median."""
 
     claim: str
     column: str
@@ -36,27 +36,27 @@ class Target:
     at_least: bool = True
 
     def met(self, median: float) -> bool:
-        """Return whether a median keeps the promise."""
+        """Return whether a median meets the target."""
         return median >= self.bound if self.at_least else median <= self.bound
 
 
 @dataclass(frozen=True, kw_only=True)
 class Figures:
-    """A benchmark's rounds (rows of equal columns) and how they came about."""
+    """A benchmark's rounds (rows of equal columns) and their conditions."""
 
     name: str
     title: str
     rounds: list[Row]
     targets: list[Target] = field(default_factory=list)
     facts: dict[str, str] = field(default_factory=dict)
-    rows_are_cases: bool = False  # rows are cases of their own, not repeats
+    rows_are_cases: bool = False  # rows are different cases, not repetitions
 
     def values(self, column: str) -> list[float]:
         """A column."""
         return [row[column] for row in self.rounds]
 
     def table(self) -> ReportTable:
-        """Median, least and greatest of every column; or the rows, where each is a case."""
+        """Return median, minimum and maximum of every column; or the rows, if each is a case."""
         note = "; ".join(f"{name}: {fact}" for name, fact in self.facts.items())
         if self.rows_are_cases:
             head = list(self.rounds[0])
@@ -70,10 +70,10 @@ class Figures:
         return ReportTable(title=self.title, head=head, rows=rows, note=note)
 
     def write(self, folder: Path) -> Path:
-        """Write NAME.csv with the rounds, and NAME.json with all but them; returns the CSV.
+        """Write NAME.csv with the rounds and NAME.json with the rest; return the CSV's path.
 
         Raises:
-            StorageError: the disk refuses.
+            StorageError: the disk is full or cannot be written.
         """
         path = folder / f"{self.name}.csv"
         about = {**asdict(self), "rounds": len(self.rounds)}
@@ -94,10 +94,10 @@ class Figures:
 
 
 def read_figures(folder: Path) -> list[Figures]:
-    """Every benchmark that was written to a folder, by name.
+    """Return every benchmark in a folder, by name.
 
     Raises:
-        ConfigurationError: there is none, or a file is not what `Figures.write` writes.
+        ConfigurationError: there is none, or a file was not written by `Figures.write`.
     """
     found = [_read(path) for path in sorted(folder.glob("*.json"))]
     if not found:
@@ -106,7 +106,7 @@ def read_figures(folder: Path) -> list[Figures]:
 
 
 def target_table(found: list[Figures]) -> ReportTable:
-    """A row per target: what was promised, what was measured, whether it holds."""
+    """Return a row per target: bound, measurement, and whether it is met."""
     rows = []
     for figures in found:
         for target in figures.targets:
@@ -123,12 +123,12 @@ def target_table(found: list[Figures]) -> ReportTable:
                     "met" if target.met(median) else "missed",
                 ]
             )
-    head = ["target", "asked", "median", "min to max", "runs", ""]
+    head = ["target", "required", "median", "min to max", "runs", ""]
     return ReportTable(title="Targets", head=head, rows=rows)
 
 
 def machine() -> dict[str, str]:
-    """Return what the figures depend on, in words."""
+    """Return the machine on which the figures depend, in words."""
     return {
         "processor": processor(),
         "cores": str(len(os.sched_getaffinity(0))),
@@ -145,11 +145,11 @@ def _read(path: Path) -> Figures:
         targets = [Target(**target) for target in about.pop("targets")]
         return Figures(**{**about, "targets": targets, "rounds": rounds})
     except (OSError, ValueError, TypeError, KeyError) as error:
-        raise ConfigurationError(f"{path} is no benchmark: {error}") from error
+        raise ConfigurationError(f"{path} is not a benchmark: {error}") from error
 
 
 def _number(value: float) -> str:
-    """Three digits, more where there are more before the point."""
+    """Return a number with three digits, or more if the integer part has more."""
     if value == 0:
         return "0"
     if abs(value) >= 100:

@@ -1,4 +1,4 @@
-"""`semcom bench run growth`: what an image costs as links and receivers become more."""
+"""`semcom bench run growth`: the cost of an image as links and receivers increase."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from orchestrator.plan.folders import Folders
 
 LINKS = (1, 3, 10, 30)
 RECEIVERS = (1, 2)
-IMAGES = 1000  # of a link at one SNR: many times what it may have under way
+IMAGES = 1000  # images of a link at one SNR: many times its window
 FRAME_IMAGES = 20
 
 
 def bench_growth(folders: Folders) -> Figures:
-    """A sweep for each number of links and receivers; every link sends the same images."""
+    """Run a sweep for each number of links and receivers; every link sends the same images."""
     here = machine()
     rows: list[Row] = []
     for receivers in RECEIVERS:

@@ -1,4 +1,4 @@
-"""`semcom bench run pipeline latency`: the processes beside what they replace."""
+"""`semcom bench run pipeline latency`: the processes compared with baselines."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ SINGLE_FRAMES = 500
 
 
 def bench_pipeline(rounds: int, folders: Folders) -> Figures:
-    """Images per second of three links, and of one process that does the same in a loop.
+    """Measure images per second of three links, and of one process that does the same in a loop.
 
     The loop has all cores: its encoder and decoder use as many threads as there are. The
     processes use one thread each.
@@ -29,7 +29,7 @@ def bench_pipeline(rounds: int, folders: Folders) -> Figures:
     )
     rows: list[Row] = []
     with offline(folders) as loop:
-        loop.ask("link")  # the first time is slower
+        loop.ask("link")  # the first run is slower
         for _ in range(rounds):
             ours = swept(scenario, folders).images_per_second
             alone = IMAGES / float(loop.ask("link"))
@@ -52,9 +52,9 @@ def bench_pipeline(rounds: int, folders: Folders) -> Figures:
 
 
 def bench_latency(rounds: int, folders: Folders) -> Figures:
-    """Round trip of one image at a time less the computing in it, and that of raw ZeroMQ.
+    """Measure the round trip of single images minus its computing time, and that of raw ZeroMQ.
 
-    The way is the same: over a forwarder to the other end and back, four hops in all. At the same
+    The path is the same: over a forwarder to the other end and back, four hops in all. At the same
     pace, it pauses before each frame for as long as a transmitter encodes.
     """
     here = machine()
@@ -107,7 +107,7 @@ def bench_latency(rounds: int, folders: Folders) -> Figures:
 def offline(
     folders: Folders, *, threads: int | None = None
 ) -> AbstractContextManager[AskedProcess]:
-    """The link in one process, see `orchestrator.training.offline`; on all cores if not told."""
+    """Run the link in one process, by default on all cores; see `orchestrator.training.offline`."""
     return asked(
         "orchestrator.training.offline",
         *(() if threads is None else ("--threads", str(threads))),

@@ -1,4 +1,4 @@
-"""One picture of all targets: how far each is met."""
+"""One figure of all targets and how far each is met."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ LEAST = 1e-9
 
 
 def write_plot(found: list[Figures], folder: Path) -> Path:
-    """Draw every target's runs as multiples of what was asked; right of 1 it is met.
+    """Draw every target's runs as multiples of the required value; above 1 it is met.
 
     Raises:
-        StorageError: the disk refuses.
+        StorageError: the disk is full or cannot be written.
     """
     targets = [(figures, target) for figures in found for target in figures.targets]
     claims = [plain(target.claim) for _, target in targets]
@@ -41,7 +41,7 @@ def write_plot(found: list[Figures], folder: Path) -> Path:
         axes.set_yticks(range(len(targets)), claims)
         axes.set_ylim(len(targets) - 0.4, -0.6)
         axes.grid(visible=False, axis="y")
-        axes.set_xlabel("measured over asked (median, min, max)")
+        axes.set_xlabel("measured over required (median, min, max)")
         content = png_bytes(figure)
     path = folder / PLOT
     try:
@@ -52,6 +52,6 @@ def write_plot(found: list[Figures], folder: Path) -> Path:
 
 
 def _reached(target: Target, value: float) -> float:
-    """Return how often a value is what was asked; above 0, for the axis is logarithmic."""
+    """Return a value as a multiple of the required one; positive, for a logarithmic axis."""
     over, under = (value, target.bound) if target.at_least else (target.bound, value)
     return max(over, LEAST) / max(under, LEAST)

@@ -1,13 +1,13 @@
-"""Raw ZeroMQ: ends without encoder and decoder, and a forwarder that does nothing.
+"""Raw ZeroMQ: ends without encoder and decoder, and a forwarder without computation.
 
     python -m orchestrator.bench.raw forward UPLINK DOWNLINK
     python -m orchestrator.bench.raw exchange UPLINK DOWNLINK --images B --symbols K
 
-These are what the channel process is measured against. `exchange` is both ends of a
-link on one thread; it reads "stream FRAMES WINDOW" and answers with the seconds that the frames
-took to the receiver, and their results back, or "single FRAMES PAUSE_S" and answers with every
-round trip. All messages are made beforehand, so that what is measured lies between the ends.
-`forward` passes parts on unread. Both end when their standard input does.
+These are the baselines of the channel process. `exchange` is both ends of a link on one thread. It
+reads "stream FRAMES WINDOW" and answers with the seconds until all frames had reached the receiver
+and all results had come back, or "single FRAMES PAUSE_S" and answers with every round trip. All
+messages are created in advance, so that only the path between the ends is measured. `forward`
+passes parts on unread. Both end with their standard input.
 """
 
 from __future__ import annotations
@@ -32,10 +32,10 @@ CODEC = "c" * 64
 SILENCE_MS = 60_000
 GREET_MS = 100
 HIGH_WATER_MARK = 4096
-CHUNK = 2048  # frames made at a time, outside the measured time
+CHUNK = 2048  # frames created at a time, outside the measured time
 
 Socket = zmq.Socket[bytes]
-FRAMES = (SymbolFrame.TYPE, ReceivedFrame.TYPE)  # a forwarder leaves them as they were sent
+FRAMES = (SymbolFrame.TYPE, ReceivedFrame.TYPE)  # a forwarder leaves them unchanged
 RESULTS = (TaskResult.TYPE,)
 
 
@@ -61,7 +61,7 @@ class Exchange:
         self._next_frame = 0
 
     def greet(self) -> None:
-        """Say hello until something comes back at both ends: a welcome, or the other's hello.
+        """Send Hello until something arrives at both ends: a Welcome, or the other end's Hello.
 
         Raises:
             TimeoutError: no process answers.
@@ -73,14 +73,14 @@ class Exchange:
                 heard.update(socket for _parts in _waiting(socket))
             if len(heard) == len(self._hellos):
                 return
-        raise TimeoutError("nobody answers")
+        raise TimeoutError("no answer")
 
     def seconds(self, frames: int, *, window: int) -> tuple[float, float]:
-        """Seconds that so many frames take to the receiver, and their results back.
+        """Return the seconds that frames take to the receiver, and their results back.
 
-        At most `window` messages are under way.
+        At most `window` messages are in flight.
         """
-        self.greet()  # who was silent since the last time is forgotten
+        self.greet()  # ends that were silent since the last time have been forgotten
         there_s = back_s = 0.0
         for first in range(0, frames, CHUNK):
             keys = range(self._next_frame, self._next_frame + min(CHUNK, frames - first))
@@ -92,9 +92,9 @@ class Exchange:
         return there_s, back_s
 
     def round_trips_s(self, frames: int, *, pause_s: float) -> list[float]:
-        """Seconds of every round trip of one frame at a time, with a pause before each.
+        """Return the seconds of every round trip of one frame at a time, with a pause before each.
 
-        A process that has had nothing to do meanwhile sleeps deeper and has cold caches.
+        A process that was idle meanwhile sleeps more deeply and has cold caches.
         """
         self.greet()
         found = []
@@ -104,14 +104,14 @@ class Exchange:
             self._say_hello()
             pause_over_s = time.perf_counter() + pause_s
             while time.perf_counter() < pause_over_s:
-                pass  # as a transmitter, whose core is busy meanwhile
+                pass  # like a transmitter, whose core is busy meanwhile
             there_s = self._pass(frame, self._up, self._down, FRAMES, 1)
             found.append(there_s + self._pass(result, self._down, self._up, RESULTS, 1))
         self._next_frame += frames
         return found
 
     def close(self) -> None:
-        """Hang up."""
+        """Close the connections."""
         self._context.destroy(linger=0)
 
     def _pass(
@@ -122,7 +122,7 @@ class Exchange:
         expected: tuple[int, ...],
         window: int,
     ) -> float:
-        """Seconds until all messages sent at one end have come out at the other."""
+        """Return the seconds until all messages sent at one end have arrived at the other."""
         sent = received = 0
         started_s = time.perf_counter()
         while received < len(messages):
@@ -130,7 +130,7 @@ class Exchange:
                 here.send_multipart(messages[sent])
                 sent += 1
             if not self._poller.poll(SILENCE_MS):
-                raise TimeoutError(f"{received} of {len(messages)} messages came out")
+                raise TimeoutError(f"{received} of {len(messages)} messages arrived")
             received += sum(_type(parts) in expected for parts in _waiting(there))
             for parts in _waiting(here):
                 _type(parts)
@@ -160,7 +160,7 @@ class Exchange:
 
 
 def forward(uplink: str, downlink: str) -> None:
-    """Pass on what comes at one side to who spoke last at the other, unread, for ever."""
+    """Forward messages unread to the peer that last sent something at the other side, forever."""
     context: zmq.Context[Socket] = zmq.Context()
     sides = [context.socket(zmq.ROUTER) for _ in range(2)]
     for side, address in zip(sides, (uplink, downlink), strict=True):
@@ -196,7 +196,7 @@ def _connected(context: zmq.Context[Socket], address: str) -> Socket:
 
 
 def _waiting(socket: Socket) -> Iterator[list[bytes]]:
-    """Every message that is there."""
+    """Return all messages that wait."""
     while True:
         try:
             yield socket.recv_multipart(zmq.NOBLOCK)
@@ -216,7 +216,7 @@ def _key(frame: int) -> FrameKey:
 
 
 def main() -> int:
-    """The entry of both."""
+    """Run either of them."""
     parser = argparse.ArgumentParser(prog="python -m orchestrator.bench.raw")
     parser.add_argument("what", choices=["forward", "exchange"])
     parser.add_argument("uplink")

@@ -1,4 +1,4 @@
-"""`semcom bench run receiver`: the receiver process beside its own decoder without a process."""
+"""`semcom bench run receiver`: the receiver process compared with its decoder alone."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ MODES = ("throughput", "exact")
 
 
 def bench_receiver(rounds: int, folders: Folders) -> Figures:
-    """Images per second of a receiver fed as fast as it takes them, in both of its modes."""
+    """Measure images per second of a receiver fed as fast as it accepts them, in both modes."""
     here = machine()
     rows: list[Row] = []
     with tempfile.TemporaryDirectory() as folder, ExitStack() as stack:
@@ -31,7 +31,7 @@ def bench_receiver(rounds: int, folders: Folders) -> Figures:
             mode: stack.enter_context(_fed_receiver(mode, folders, Path(folder))) for mode in MODES
         }
         for batch in BATCHES:
-            alone.ask(f"decode {batch}")  # the first time is slower
+            alone.ask(f"decode {batch}")  # the first run is slower
         for _ in range(rounds):
             best = max(float(alone.ask(f"decode {batch}")) for batch in BATCHES)
             single, single_busy = _measured(fed["throughput"], images=1, total=SINGLE_IMAGES)
@@ -80,7 +80,7 @@ def bench_receiver(rounds: int, folders: Folders) -> Figures:
 
 
 def _measured(feed: AskedProcess, *, images: int, total: int) -> tuple[float, float]:
-    """Images per second, and the share of the time that the decoder was at work."""
+    """Return images per second, and the share of the time in the decoder."""
     window = max(2, WINDOW_IMAGES // images)
     seconds, decoding_s = feed.ask(f"{images} {total // images} {window}")
     return total / seconds, decoding_s / seconds

@@ -1,4 +1,4 @@
-"""`semcom bench run start`: how long a demo takes to sweep, and a process to be there."""
+"""`semcom bench run start`: the time until a demo sweeps, and import times of processes."""
 
 from __future__ import annotations
 
@@ -23,17 +23,20 @@ MODULES = {
     "receiver": "receiver.service",
     "command": "orchestrator.cli.main",
 }
+LOAD_KERNELS = "from channel_sim.noise_engine import load_engine; load_engine('numba')"
+WITH_KERNELS = "the same of the channel with its compiled kernels, s"
 POLL_S = 0.02
 
 
 def bench_start(rounds: int, folders: Folders) -> Figures:
-    """Seconds from `semcom demo` to its first recorded frame, and of every import."""
+    """Measure the seconds from `semcom demo` to its first recorded frame, and of every import."""
     here = machine()
     rows: list[Row] = []
     for _ in range(rounds):
         row: Row = {"demo sweeps after, s": _demo_s(folders)}
         for name, module in MODULES.items():
             row[f"import of the {name}, s"] = _import_s(module)
+        row[WITH_KERNELS] = _import_s("channel_sim.service", then=LOAD_KERNELS)
         rows.append(row)
     return Figures(
         name="start",
@@ -52,13 +55,19 @@ def bench_start(rounds: int, folders: Folders) -> Figures:
                 bound=0.5,
                 at_least=False,
             ),
+            Target(
+                claim="start: the same with its compiled kernels (s)",
+                column=WITH_KERNELS,
+                bound=0.5,
+                at_least=False,
+            ),
         ],
         facts=here,
     )
 
 
 def _demo_s(folders: Folders) -> float:
-    """Until the ledger of a demo holds a frame; then it is ended."""
+    """Return the seconds until the ledger of a demo has a frame; then end it."""
     with tempfile.TemporaryDirectory() as name:
         run = Path(name) / "demo"
         options = ("--out", run, "--data", folders.data, "--codecs", folders.codecs)
@@ -72,25 +81,25 @@ def _demo_s(folders: Folders) -> float:
             return time.monotonic() - started_s
         finally:
             children = psutil.Process(process.pid).children() if process.poll() is None else []
-            process.kill()  # its processes follow it
+            process.kill()  # its processes end with it
             process.wait()
             psutil.wait_procs(children, timeout=30)
 
 
 def _has_frames(run: Path) -> bool:
-    """Return whether a frame is recorded; only looks, while the demo writes."""
+    """Return whether a frame is recorded; read-only, because the demo is writing."""
     try:
         with closing(sqlite3.connect(f"file:{run / LEDGER}?mode=ro", uri=True)) as database:
             return database.execute("SELECT 1 FROM frames LIMIT 1").fetchone() is not None
     except sqlite3.Error:
-        return False  # it is being made
+        return False  # it is being created
 
 
-def _import_s(module: str) -> float:
-    """Wall time of the import in a new interpreter, without that of the interpreter itself."""
+def _import_s(module: str, *, then: str = "") -> float:
+    """Wall time of an import, and of a call, in a new interpreter, without its own start."""
     program = (
         "import time; started = time.perf_counter(); "
-        f"import {module}; print(time.perf_counter() - started)"
+        f"import {module}\n{then}\nprint(time.perf_counter() - started)"
     )
     done = run_program(program, stdout=subprocess.PIPE, text=True)
     if done.returncode:

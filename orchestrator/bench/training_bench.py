@@ -1,4 +1,4 @@
-"""`semcom bench run training`: the training loop beside a straightforward PyTorch one."""
+"""`semcom bench run training`: the training loop compared with a straightforward PyTorch one."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ STEPS = 64  # of 128 images, in every round
 
 
 def bench_training(rounds: int, folders: Folders) -> Figures:
-    """Images per second of both loops over the same student and images, all cores."""
+    """Measure images per second of both loops with the same student and images on all cores."""
     with tempfile.TemporaryDirectory() as folder:
         table = Path(folder) / "rounds.csv"
         words = [DATASET, "--data", str(folders.data), "--steps", str(STEPS)]
@@ -25,7 +25,7 @@ def bench_training(rounds: int, folders: Folders) -> Figures:
             "orchestrator.training.loop_timing", *words, capture_output=True, text=True
         )
         if done.returncode:
-            last = (done.stderr.strip().splitlines() or ["nothing was said"])[-1]
+            last = (done.stderr.strip().splitlines() or ["no output"])[-1]
             text = f"training.bench: {last.removeprefix('error: ')}"
             raise ProcessFailedError(text, done.returncode)
         with table.open(newline="") as file:

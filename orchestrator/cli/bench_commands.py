@@ -1,4 +1,4 @@
-"""`semcom bench`: benchmarks of the processes beside what they replace."""
+"""`semcom bench`: benchmarks of the processes compared with baselines."""
 
 from __future__ import annotations
 
@@ -13,9 +13,11 @@ from orchestrator.bench.channel_bench import bench_channel
 from orchestrator.bench.encoder_bench import bench_encoder
 from orchestrator.bench.figures import Figures, read_figures, target_table
 from orchestrator.bench.growth import bench_growth
+from orchestrator.bench.peers_bench import bench_peers
 from orchestrator.bench.pipeline_bench import bench_latency, bench_pipeline
 from orchestrator.bench.receiver_bench import bench_receiver
 from orchestrator.bench.start import bench_start
+from orchestrator.bench.superposition_bench import bench_superposition
 from orchestrator.bench.training_bench import bench_training
 from orchestrator.cli.command_order import examples
 from orchestrator.cli.options import CodecDir, DataDir, new_app
@@ -32,7 +34,7 @@ Bench = Callable[[int, Folders], Figures]
 
 
 def bench_on_ray(rounds: int, folders: Folders) -> Figures:
-    """Import Ray only where it is asked for."""
+    """Import Ray only when it is needed."""
     from orchestrator.bench.cluster_bench import bench_cluster  # noqa: PLC0415 - few have it
 
     return bench_cluster(rounds, folders)
@@ -43,18 +45,21 @@ BENCHES: dict[str, Bench] = {
     "latency": bench_latency,
     "pipeline": bench_pipeline,
     "receiver": bench_receiver,
+    "superposition": bench_superposition,
     "encoder": bench_encoder,
     "training": bench_training,
     "start": bench_start,
     "growth": lambda _, folders: bench_growth(folders),
+    "peers": lambda rounds, _: bench_peers(rounds),
     "cluster": bench_on_ray,
 }
-APART = ("cluster",)  # what `all` leaves out: Ray is an extra of its own
+APART = ("peers", "cluster")  # `all` leaves them out: Sionna and Ray are separate extras
 # The extras that a benchmark needs; all others need those of a training.
 EXTRAS = {
     "channel": ["compiled"],
     "encoder": ["training", "edge"],
-    "start": ["receiver", "edge"],
+    "start": ["receiver", "edge", "compiled"],
+    "peers": ["compiled", "sionna"],
     "cluster": ["training", "ray"],
 }
 
@@ -78,17 +83,17 @@ def bench_run(
     names: Annotated[
         list[str], typer.Argument(metavar="NAME", help=f"all, or some of: {', '.join(BENCHES)}.")
     ],
-    rounds: Annotated[int, typer.Option(min=1, max=1000, help="How often.")] = 5,
+    rounds: Annotated[int, typer.Option(min=1, max=1000, help="Number of rounds.")] = 5,
     out: Annotated[Path, typer.Option(help="Folder of CSV and JSON.")] = Path("runs/bench"),
     data: DataDir = DATA,
     codecs: CodecDir = CODECS,
 ) -> None:
-    """Run benchmarks: the processes beside what they replace."""
+    """Run benchmarks of the processes against their baselines."""
     together = [name for name in BENCHES if name not in APART]
     chosen = [each for name in names for each in (together if name == "all" else [name])]
     unknown = [name for name in chosen if name not in BENCHES]
     if unknown:
-        raise typer.BadParameter(f"{', '.join(unknown)}; there are: all, {', '.join(BENCHES)}")
+        raise typer.BadParameter(f"{', '.join(unknown)}; available: all, {', '.join(BENCHES)}")
     for name in chosen:
         for extra in EXTRAS.get(name, ["training"]):
             require(command("semcom", "bench", "run", name), extra)
@@ -107,7 +112,7 @@ def bench_report(
         Path, typer.Argument(metavar="FOLDER", help="Folder of CSV and JSON.")
     ] = Path("runs/bench"),
 ) -> None:
-    """Print every target beside its measurement and draw them."""
+    """Print and plot every target with its measurement."""
     from orchestrator.bench.plot import write_plot  # noqa: PLC0415 - draws
 
     found = read_figures(folder)

@@ -23,16 +23,14 @@ from semcom.names import NAME_PATTERN, is_name
 checkpoints_app = new_app("List, check and copy codecs.", "semcom checkpoints list")
 
 
-Names = Annotated[
-    list[str] | None, typer.Argument(metavar="NAME", help="Codecs; all if none is named.")
-]
+Names = Annotated[list[str] | None, typer.Argument(metavar="NAME", help="Codecs (default: all).")]
 
 
 @checkpoints_app.command("list", epilog=examples("semcom checkpoints list"))
 def checkpoints_list(codecs: CodecDir = CODECS) -> None:
     """List your codecs and the shipped ones.
 
-    A shipped codec is used where --codecs has none of its name.
+    A shipped codec is used if --codecs has none with the same name.
     """
     table = new_table(
         "codec",
@@ -72,7 +70,7 @@ def checkpoints_verify(
 ) -> None:
     """Check codecs and run their networks once.
 
-    Manifests, digests, shapes and values are compared.
+    Manifests, digests, shapes and values are checked.
     """
     catalog = Catalog(codecs)
     chosen = names or catalog.names()
@@ -114,21 +112,24 @@ def checkpoints_label(
     name: Annotated[str, typer.Argument(metavar="NAME", help="A codec of rkd or jscc.")],
     *,
     made: Annotated[
-        str | None, typer.Option("--name", help="Of the new codec (NAME-label).")
+        str | None, typer.Option("--name", help="Name of the new codec (NAME-label).")
     ] = None,
     code: Annotated[
         LabelCode | None,
-        typer.Option(help="Of the classes; simplex where the symbols have room for it."),
+        typer.Option(help="Code for the classes (default: simplex if it fits into the symbols)."),
     ] = None,
     symbols: Annotated[
-        int | None, typer.Option(min=1, max=MAX_SYMBOLS, help="Of a codeword; as NAME sends.")
+        int | None,
+        typer.Option(
+            min=1, max=MAX_SYMBOLS, help="Symbols per codeword (default: as many as NAME sends)."
+        ),
     ] = None,
     codecs: CodecDir = CODECS,
 ) -> None:
-    """Make the codec that sends the class alone.
+    """Create a codec that sends only the class.
 
-    The transmitter classifies, as NAME does without noise; the receiver tells the codewords of the
-    classes apart. Its curve is the label bound of NAME.
+    The transmitter classifies as NAME does without noise; the receiver detects the codeword of a
+    class. Its curve is the label bound of NAME.
     """
     source = Catalog(codecs).verified(name)
     wanted = f"{name}-label" if made is None else made

@@ -1,4 +1,4 @@
-"""`semcom merge`: parts that were computed anywhere become one; what `--on` connects to."""
+"""`semcom merge`: merges parts computed anywhere; connects `--on` to a cluster."""
 
 from __future__ import annotations
 
@@ -24,19 +24,19 @@ from semcom.extras import needed_by
 def merge(
     out: Annotated[Path, typer.Argument(help="Folder of the merged evaluation.")],
     parts: Annotated[
-        list[Path], typer.Argument(help="Folders of parts, or folders that hold parts.")
+        list[Path], typer.Argument(help="Folders of parts, or folders that contain parts.")
     ],
     *,
     mixed: Annotated[
-        bool, typer.Option("--mixed", help="Take parts of hosts that round differently, too.")
+        bool, typer.Option("--mixed", help="Accept parts from hosts that round differently.")
     ] = False,
     runs: RunsDir = RUNS,
 ) -> None:
     """Merge the parts of an evaluation.
 
-    Every frame counts once, and the results digest is that of a single machine. Missing frames are
-    listed with the commands that compute them. A frame with two answers ends the merge with exit
-    code 8.
+    Every frame is counted once, and the results digest is that of a single machine. Missing frames
+    are listed with the commands that compute them. A frame with two different answers ends the
+    merge with exit code 8.
     """
     try:
         outcome = merge_parts(out, parts, runs=runs, mixed=mixed)
@@ -50,7 +50,7 @@ def merge(
 
 
 def placed_on_ray(address: str) -> Callable[[Scenario], AbstractContextManager[ProcessCluster]]:
-    """Return what connects a sweep to a Ray cluster that runs its processes.
+    """Return a factory that connects a sweep to the Ray cluster that runs its processes.
 
     Raises:
         ConfigurationError: Ray is not installed.

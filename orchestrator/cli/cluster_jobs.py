@@ -1,4 +1,4 @@
-"""`semcom jobs ... --on`: training jobs of a Ray cluster instead of this machine's queue."""
+"""`semcom jobs ... --on`: training jobs on a Ray cluster instead of in this machine's queue."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def watch_cluster_jobs(address: str, job_id: str | None) -> int:
 def cancel_cluster_job(address: str, job_id: str) -> None:
     """Ask a job to save and end."""
     job = cluster_jobs(address).cancel(job_id)
-    ended = f"has ended: {job.state.lower()}" if job.ended else "is asked to save and end"
+    ended = f"has ended: {job.state.lower()}" if job.ended else "was asked to save and end"
     console.print(one_line(f"job {job_id} {ended}"))
 
 
@@ -65,10 +65,10 @@ def own_number(job_id: str) -> int:
     """Return the number of a job of this machine's queue.
 
     Raises:
-        typer.BadParameter: it is none.
+        typer.BadParameter: it is not a number.
     """
     if not job_id.isascii() or not job_id.isdecimal() or len(job_id) > 18:
-        raise typer.BadParameter(f"{job_id!r} is not a valid integer: the number of a job")
+        raise typer.BadParameter(f"{job_id!r} is not a valid integer; expected the number of a job")
     return int(job_id)
 
 

@@ -6,7 +6,7 @@ from typing import Any
 
 from typer.core import TyperGroup
 
-# In the order in which one uses them; a test compares them with the commands that there are.
+# In the order of use; a test compares them with the existing commands.
 SECTIONS: dict[str, tuple[str, ...]] = {
     "Run and check": (
         "demo",
@@ -14,11 +14,12 @@ SECTIONS: dict[str, tuple[str, ...]] = {
         "evaluate",
         "merge",
         "verify",
+        "measure",
         "report",
         "inspect",
         "record",
     ),
-    "Data sets and codecs": ("data", "checkpoints", "footprint"),
+    "Data sets and codecs": ("data", "weights", "checkpoints", "footprint", "bound"),
     "Train": ("train", "search", "jobs"),
     "Stream": ("up", "status", "channel", "codec", "down"),
     "Secure, test and measure": ("keys", "soak", "bench"),
@@ -46,6 +47,6 @@ class OrderedCommands(TyperGroup):
 
 
 def examples(*lines: str) -> str:
-    """Return the end of a command's help: commands to paste, a line each."""
+    """Return the end of a command's help: examples to paste, one per line."""
     title = "Example:" if len(lines) == 1 else "Examples:"
     return "\n".join(["\b", title, *(f"  {line}" for line in lines)])

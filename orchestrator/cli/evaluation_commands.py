@@ -10,6 +10,7 @@ from typing import Annotated, Any
 import typer
 from rich.progress import Progress
 
+from orchestrator.cli.inspection_commands import parse_snrs
 from orchestrator.cli.options import (
     ClusterAddress,
     CodecDir,
@@ -38,12 +39,13 @@ from orchestrator.plan.folders import CODECS, DATA, RUNS, Folders
 from orchestrator.plan.plan import Plan
 from orchestrator.plan.scenario import Scenario, read_scenario
 from orchestrator.plan.units import units_of_part
+from orchestrator.reports.channel_titles import channels_named
 from orchestrator.reports.console_tables import run_tables, system_tables
 from orchestrator.reports.footprints import footprint_tables, read_footprints
 from orchestrator.reports.paper import FOLDER as FIGURES
 from orchestrator.reports.paper import write_figures
 from orchestrator.reports.ratios import RATIO_SNR_DB
-from orchestrator.reports.report import markdown_report, source_tables, write_report
+from orchestrator.reports.report import album_of, markdown_report, source_tables, write_report
 from orchestrator.reports.report_sources import parse_labels, read_sources
 from orchestrator.results.resumption import EVALUATE, folder_words, going_on, part_words
 from orchestrator.sweep.run import InterruptedRunError, RunOutcome
@@ -71,8 +73,8 @@ class EvaluationBar:
         self._progress.update(self._bar, completed=recorded, note="")
 
     def encoding(self, codec: str, images: int, total: int) -> None:
-        """Images were encoded."""
-        self._progress.update(self._bar, note=f"{codec}: {images} of {total} images encoded")
+        """Items were encoded."""
+        self._progress.update(self._bar, note=f"{codec}: {images} of {total} items encoded")
 
     def notice(self, text: str) -> None:
         """Print a line above the bar."""
@@ -84,7 +86,7 @@ def evaluate(  # noqa: PLR0913 - the options of a command
         list[str] | None,
         typer.Argument(
             metavar="CODEC",
-            help="Codecs, or a scenario in YAML; with a scenario instead of its own.",
+            help="Codecs. With a scenario, they replace the scenario's codecs.",
         ),
     ] = None,
     *,
@@ -92,22 +94,24 @@ def evaluate(  # noqa: PLR0913 - the options of a command
         Path | None, typer.Option(help="A scenario in YAML: its links and points.")
     ] = None,
     channels: Annotated[
-        str | None, typer.Option(help=f"Channel models; {CHANNELS} if left out.")
+        str | None, typer.Option(help=f"Channel models (default: {CHANNELS}).")
     ] = None,
     snr_db: Annotated[
         str | None,
-        typer.Option("--snr-db", help=f"START:STOP:STEP or a list; {SNR_DB} if left out."),
+        typer.Option("--snr-db", help=f"START:STOP:STEP or a list (default: {SNR_DB})."),
     ] = None,
-    seeds: Annotated[str | None, typer.Option(help=f"Channel seeds; {SEEDS} if left out.")] = None,
-    images: Annotated[int | None, typer.Option(help="Test images; all if left out.")] = None,
+    seeds: Annotated[str | None, typer.Option(help=f"Channel seeds (default: {SEEDS}).")] = None,
+    images: Annotated[int | None, typer.Option(help="Number of test items (default: all).")] = None,
     part: Annotated[
         str | None,
-        typer.Option(help="Only a part, as 3/10, auto/10 or auto in an array; see semcom merge."),
+        typer.Option(
+            help="Compute one part: 3/10, auto/10, or auto in an array; see semcom merge."
+        ),
     ] = None,
     on: ClusterAddress = None,
     slurm_script: Annotated[
         Path | None,
-        typer.Option("--slurm-script", help="Write a batch script for --part auto/N, and no more."),
+        typer.Option("--slurm-script", help="Only write a batch script for --part auto/N."),
     ] = None,
     out: Annotated[
         Path | None,
@@ -119,7 +123,7 @@ def evaluate(  # noqa: PLR0913 - the options of a command
 ) -> None:
     """Evaluate codecs in one process, without links.
 
-    The answers are those of a sweep over the same points. The same command resumes an interrupted
+    The answers equal those of a sweep over the same points. The same command resumes an interrupted
     evaluation.
     """
     require("semcom evaluate", "training")
@@ -138,7 +142,8 @@ def evaluate(  # noqa: PLR0913 - the options of a command
     else:
         if any(value is not None for value in given.values()):
             raise ConfigurationError(
-                "--scenario says all points: leave out --channels, --snr-db, --seeds and --images"
+                "--scenario defines all points: leave out --channels, --snr-db, --seeds "
+                "and --images"
             )
         wanted = with_codecs(read_scenario(scenario), codecs, catalog)
         name = f"{wanted.name}-evaluation"
@@ -167,17 +172,21 @@ def footprint(
     codecs: Annotated[list[str] | None, typer.Argument(metavar="CODEC", help="Codecs.")] = None,
     paper: Annotated[
         list[str] | None,
-        typer.Option(help="Also Table I at 224x224 for cifar10, cifar100 or tiny-imagenet."),
+        typer.Option(
+            help="Also measure Table I at 224x224 for cifar10, cifar100 or tiny-imagenet."
+        ),
     ] = None,
     threads: Annotated[int, typer.Option(min=1, max=256, help="Threads of the networks.")] = 1,
-    repeats: Annotated[int, typer.Option(min=1, max=100_000, help="Runs at batch 1.")] = 100,
+    repeats: Annotated[
+        int, typer.Option(min=1, max=100_000, help="Number of timed runs at batch size 1.")
+    ] = 100,
     out: Annotated[Path | None, typer.Option(help="Folder of the result (RUNS/footprint).")] = None,
     codec_dir: CodecDir = CODECS,
     runs: RunsDir = RUNS,
 ) -> None:
-    """Measure parameters, FLOPs and latency of encoders (Table II).
+    """Measure size, FLOPs and latency of codecs (Tables II, III).
 
-    Keep the machine quiet.
+    Run nothing else meanwhile.
     """
     require("semcom footprint", "training")
     folder = out or runs / "footprint"
@@ -191,7 +200,7 @@ def footprint(
     for dataset in paper or []:
         if dataset not in PAPER_DATASETS:
             raise ConfigurationError(
-                f"--paper: unknown data set '{dataset}'; there are: {', '.join(PAPER_DATASETS)}"
+                f"--paper: unknown data set '{dataset}'; available: {', '.join(PAPER_DATASETS)}"
             )
         words += ["--paper", dataset]
     code = run_module("orchestrator.training.footprint", *words).returncode
@@ -213,7 +222,10 @@ def report(  # noqa: PLR0913, PLR0917 - the options of a command
     ],
     out: Annotated[
         Path | None,
-        typer.Option(help="Folder of the report (the run's; `comparison` beside several)."),
+        typer.Option(
+            help="Folder of the report (default: the run's; with several runs, "
+            "a folder `comparison` next to the first)."
+        ),
     ] = None,
     markdown: Annotated[
         bool, typer.Option("--markdown", help="Only print the tables as Markdown.")
@@ -221,29 +233,44 @@ def report(  # noqa: PLR0913, PLR0917 - the options of a command
     ratio_snr_db: Annotated[
         float, typer.Option("--ratio-snr-db", help="SNR at which compression ratios are compared.")
     ] = RATIO_SNR_DB,
+    example_snr_db: Annotated[
+        str | None,
+        typer.Option(
+            "--example-snr-db",
+            help="SNRs of example pictures and sentences, as 0,10 (some of the run's).",
+        ),
+    ] = None,
     formats: Annotated[
         str | None,
-        typer.Option("--format", help="Figures for a paper instead, a file each: pdf,svg,png."),
+        typer.Option(
+            "--format", help="Write figures for a paper instead, one file each: pdf,svg,png."
+        ),
     ] = None,
     style: Annotated[
         str | None,
-        typer.Option(help="Of those figures: ieee, ieee-wide, or matplotlib's style sheet."),
+        typer.Option(help="Style of those figures: ieee, ieee-wide, or a matplotlib style sheet."),
     ] = None,
     label: Annotated[
         list[str] | None,
-        typer.Option(metavar="NAME=TEXT", help="Call a system or codec so; again for several."),
+        typer.Option(metavar="NAME=TEXT", help="Display name of a system, codec or channel."),
     ] = None,
     data: DataDir = DATA,
 ) -> None:
     """Draw and print runs, evaluations, searches, footprints.
 
-    Where --data holds the data sets, systems are compared item by item.
+    If --data contains the data sets, systems are compared item by item.
     """
     labels = parse_labels(label or [])
     if style is not None and formats is None:
-        raise ConfigurationError("--style is of figures for a paper: set --format, as pdf")
+        raise ConfigurationError(
+            "--style applies to figures for a paper: set --format, such as pdf"
+        )
     if markdown:
-        console.print(markdown_report(folders, ratio_snr_db=ratio_snr_db, labels=labels, data=data))
+        text = markdown_report(
+            folders, ratio_snr_db=ratio_snr_db, labels=labels, data=data,
+            example_snrs_db=parse_snrs(example_snr_db) or (),
+        )  # fmt: skip
+        console.print(text)
         return
     folder = folders[0] if len(folders) == 1 else folders[0].parent / "comparison"
     if formats is not None:
@@ -256,8 +283,13 @@ def report(  # noqa: PLR0913, PLR0917 - the options of a command
             console.print(f"wrote {path}")
         return
     print_folders(folders, labels)
-    path = write_report(out or folder, folders, ratio_snr_db=ratio_snr_db, labels=labels, data=data)
+    path = write_report(
+        out or folder, folders, ratio_snr_db=ratio_snr_db, labels=labels, data=data,
+        example_snrs_db=parse_snrs(example_snr_db) or (),
+    )  # fmt: skip
     console.print(f"report: {path}")
+    if (album := album_of(path)) is not None:
+        console.print(f"pictures: {album}")
 
 
 def _points(
@@ -304,7 +336,7 @@ def _evaluate(
 
 
 def on_ray(address: str) -> Callable[..., RunOutcome]:
-    """Return what evaluates on a Ray cluster.
+    """Return a function that evaluates on a Ray cluster.
 
     Raises:
         ConfigurationError: Ray is not installed.
@@ -316,13 +348,14 @@ def on_ray(address: str) -> Callable[..., RunOutcome]:
 
 
 def print_folders(folders: Sequence[Path], labels: Mapping[str, str] | None = None) -> None:
-    """Runs by themselves, evaluations together, then searches and footprints."""
+    """Print each run separately, evaluations together, then searches and footprints."""
     found = read_sources(folders, labels)
     width = console.table_width
-    for run in found.timed:
-        for shown in run_tables(run.summary, width=width):
+    with channels_named(found.labels):
+        for run in found.timed:
+            for shown in run_tables(run.summary, width=width):
+                console.print(shown)
+        for shown in system_tables([run for run in found.runs if run.is_evaluation], width=width):
             console.print(shown)
-    for shown in system_tables([run for run in found.runs if run.is_evaluation], width=width):
-        console.print(shown)
-    for table in source_tables(found):
-        console.print(table.rich())
+        for table in source_tables(found):
+            console.print(table.rich())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from pathlib import Path
 from typing import Annotated
 
@@ -12,52 +13,58 @@ from orchestrator.cli.options import CodecDir, DataDir
 from orchestrator.cli.terminal import Words, console, progress_bar
 from orchestrator.datasets.prepare import draw_missing
 from orchestrator.inspection.choice import Wanted
-from orchestrator.inspection.item_page import look_page
+from orchestrator.inspection.item_page import item_page
 from orchestrator.inspection.item_tables import look_tables
 from orchestrator.inspection.ranking import COUNT, Which
 from orchestrator.inspection.run_items import Look, inspect_run
 from orchestrator.inspection.sigmf_recording import files_of, write_recordings
 from orchestrator.plan.folders import CODECS, DATA, RUNS, Folders
-from orchestrator.results.run_folder import open_ledger
-from semcom.errors import AccountingError, ConfigurationError, StorageError
+from orchestrator.results.run_folder import LEDGER, open_ledger
+from semcom.errors import AccountingError, ConfigurationError, SemcomError, StorageError
 from semcom.extras import require
 from semcom.files import write_atomically
 
+MAX_LISTED = 5  # runs that an error names
 ORDERS = ("worst", "change", "number")
 RunFolder = Annotated[Path, typer.Argument(metavar="RUN", help="Folder of a run or evaluation.")]
-CodecName = Annotated[str | None, typer.Option(help="One of the link's codecs; the first.")]
-ChannelLabel = Annotated[
-    str | None, typer.Option(help="Channel as reports name it, or its model; the first.")
+CodecName = Annotated[
+    str | None, typer.Option(help="One of the link's codecs (default: the first).")
 ]
-Seed = Annotated[int | None, typer.Option(help="Seed of the channel; the first.")]
+ChannelLabel = Annotated[
+    str | None,
+    typer.Option(help="Channel by its name in reports, or its model (default: the first)."),
+]
+Seed = Annotated[int | None, typer.Option(help="Seed of the channel (default: the first).")]
 Snrs = Annotated[
-    str | None, typer.Option("--snr-db", help="SNRs of the run, as -10,0,10; all if left out.")
+    str | None, typer.Option("--snr-db", help="SNRs of the run, such as -10,0,10 (default: all).")
 ]
 
 
 def inspect(  # noqa: PLR0913 - the options of a command
     run: RunFolder,
     *,
-    link: Annotated[str | None, typer.Option(help="One of the run's links; the first.")] = None,
+    link: Annotated[
+        str | None, typer.Option(help="One of the run's links (default: the first).")
+    ] = None,
     codec: CodecName = None,
     channel: ChannelLabel = None,
     seed: Seed = None,
     snr_db: Snrs = None,
     item: Annotated[
-        list[int] | None, typer.Option(help="Number of an item; again for several.")
+        list[int] | None, typer.Option(help="Number of an item; may be repeated.")
     ] = None,
-    count: Annotated[int, typer.Option(min=1, max=1000, help="Items to choose.")] = COUNT,
-    by: Annotated[str, typer.Option(help="Choose by worst, change or number.")] = "worst",
+    count: Annotated[int, typer.Option(min=1, max=1000, help="Number of items to choose.")] = COUNT,
+    by: Annotated[str, typer.Option(help="How to choose: worst, change or number.")] = "worst",
     among: Annotated[
-        int | None, typer.Option(min=1, help="Choose among the first so many items.")
+        int | None, typer.Option(min=1, help="Number of first items among which to choose.")
     ] = None,
     html: Annotated[Path | None, typer.Option(help="Write a page with pictures.")] = None,
     data: DataDir = DATA,
     codec_dir: CodecDir = CODECS,
 ) -> None:
-    """Look at single items of a run: answers, symbols, features.
+    """Show single items of a run: answers, symbols, features.
 
-    Everything is computed once more from the run's plan and compared with its ledger.
+    Everything is recomputed from the run's plan and compared with its ledger.
     """
     require("semcom inspect", "training")
     if by not in ORDERS:
@@ -72,7 +79,7 @@ def inspect(  # noqa: PLR0913 - the options of a command
     for part in look_tables(look, detailed=detailed, width=console.table_width):
         console.print(part)
     if html is not None:
-        _write(html, look_page(look))
+        _write(html, item_page(look))
         console.print(f"page: {html}")
     if look.differing:
         raise AccountingError(look.agreement())
@@ -82,13 +89,17 @@ def inspect(  # noqa: PLR0913 - the options of a command
 def record(  # noqa: PLR0913 - the options of a command
     link: Annotated[str, typer.Argument(metavar="LINK", help="One of the run's links.")],
     *,
-    run: Annotated[Path, typer.Option(help="Folder of a run or evaluation.")],
-    out: Annotated[
-        Path | None, typer.Option(help="Files without their endings; LINK if left out.")
+    run: Annotated[
+        Path | None, typer.Option(help="Folder of a finished run or evaluation; required.")
     ] = None,
-    items: Annotated[int, typer.Option(min=1, help="Record the first so many items.")] = 100,
+    out: Annotated[
+        Path | None, typer.Option(help="Path of the files without extension (default: LINK).")
+    ] = None,
+    items: Annotated[
+        int, typer.Option(min=1, help="Record this many items, from the first on.")
+    ] = 100,
     item: Annotated[
-        list[int] | None, typer.Option(help="Number of an item; again for several.")
+        list[int] | None, typer.Option(help="Number of an item; may be repeated.")
     ] = None,
     codec: CodecName = None,
     channel: ChannelLabel = None,
@@ -100,10 +111,14 @@ def record(  # noqa: PLR0913 - the options of a command
     data: DataDir = DATA,
     codec_dir: CodecDir = CODECS,
 ) -> None:
-    """Write the symbols of a link, sent and received, as SigMF.
+    """Write the symbols of a link of a finished run as SigMF.
 
-    Everything is computed once more from the run's plan and compared with its ledger.
+    Sent and received symbols are written. Everything is recomputed from the run's plan and compared
+    with its ledger. A live system keeps no symbols: sweep its points first, with `semcom sweep
+    --live`.
     """
+    if run is None:
+        raise ConfigurationError(_which_run(link))
     require("semcom record", "training")
     require("semcom record", "sigmf")
     files_of(out or Path(link))  # before anything is computed
@@ -114,14 +129,27 @@ def record(  # noqa: PLR0913 - the options of a command
         folders=Folders(data=data, codecs=codec_dir, runs=RUNS),
     )
     if look.differing:
-        raise AccountingError(f"nothing is written: {look.agreement()}")
+        raise AccountingError(f"nothing was written: {look.agreement()}")
     for path in write_recordings(look, out or Path(link), sample_rate_hz=sample_rate):
         console.print(f"wrote {path}")
     console.print(look.agreement())
 
 
+def _which_run(link: str) -> str:
+    """Return the text for a command that names a link but no run."""
+    found: list[str] = []
+    for ledger in sorted(RUNS.glob(f"*/{LEDGER}")):
+        with suppress(SemcomError), open_ledger(ledger.parent) as opened:
+            if link in opened.plan.links:
+                found.append(str(ledger.parent))
+    if not found:
+        return f"--run is required, and no run in {RUNS} has link '{link}': run a sweep first"
+    listed = ", ".join(found[:MAX_LISTED]) + (", ..." if len(found) > MAX_LISTED else "")
+    return f"--run is required; runs with link '{link}': {listed}"
+
+
 def looked_at(run: Path, wanted: Wanted, which: Which, *, folders: Folders) -> Look:
-    """Look at items with a progress bar while they are encoded; drawn data sets are drawn."""
+    """Return items; show a progress bar, and generate missing synthetic data sets."""
     with open_ledger(run) as ledger:
         draw_missing((link.dataset for link in ledger.plan.links.values()), folders.data)
     columns = Words("{task.description}"), BarColumn(), MofNCompleteColumn(), Words("items")
@@ -138,7 +166,7 @@ def parse_snrs(text: str | None) -> list[float] | None:
     """Return SNRs of a list such as `-10,0,10`.
 
     Raises:
-        ConfigurationError: something is no number.
+        ConfigurationError: something is not a number.
     """
     try:
         return None if text is None else [float(part) for part in text.split(",")]

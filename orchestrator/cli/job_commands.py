@@ -37,8 +37,8 @@ from semcom.shards import read_manifest
 from semcom.telemetry import log_json
 
 POLL_S = 0.5
-beside = Terminal(stderr=True)  # standard output holds the number of the job alone
-# What the queue itself tells a training job.
+beside = Terminal(stderr=True)  # standard output has only the job's number
+# Options that the queue itself passes to a training job.
 OURS = (
     "--work", "--out", "--progress", "--nproc", "--name", "--data", "--preset", "--system",
 )  # fmt: skip
@@ -50,9 +50,7 @@ jobs_app = new_app(
 )
 
 WorkDir = Annotated[Path, typer.Option("--work", help="Folder of training artefacts.")]
-JobId = Annotated[
-    str, typer.Argument(metavar="ID", help="A job, by its number in `semcom jobs list`.")
-]
+JobId = Annotated[str, typer.Argument(metavar="ID", help="Number of a job in `semcom jobs list`.")]
 JobsCluster = Annotated[
     str | None,
     typer.Option(
@@ -60,7 +58,10 @@ JobsCluster = Annotated[
     ),
 ]
 Parallel = Annotated[
-    int | None, typer.Option(min=1, max=64, help="Jobs at a time, for a supervisor started now.")
+    int | None,
+    typer.Option(
+        min=1, max=64, help="Number of jobs that run at the same time, if this starts a supervisor."
+    ),
 ]
 
 
@@ -78,17 +79,20 @@ def submit(  # noqa: PLR0913 - the options of a command
     preset: Annotated[str, typer.Option(help="See `semcom train --help`.")] = "compact",
     system: Annotated[str, typer.Option(help="See `semcom train --help`.")] = "rkd-sc",
     name: Annotated[
-        str | None, typer.Option(help="Of the codec (DATASET-PRESET[-SYSTEM]).")
+        str | None, typer.Option(help="Name of the codec (DATASET-PRESET[-SYSTEM]).")
     ] = None,
-    nproc: Annotated[int, typer.Option(min=1, max=256, help="Ranks on this machine.")] = 1,
-    priority: Annotated[int, typer.Option(help="Higher ones go first.")] = 0,
+    nproc: Annotated[
+        int, typer.Option(min=1, max=256, help="Number of ranks on this machine.")
+    ] = 1,
+    priority: Annotated[int, typer.Option(help="Jobs with a higher priority run first.")] = 0,
     parallel: Parallel = None,
     foreground: Annotated[
         bool, typer.Option("--foreground", help="Run the queue here until it is empty.")
     ] = False,
     on: JobsCluster = None,
     gpus: Annotated[
-        int | None, typer.Option(min=0, max=256, help="That a job on a cluster gets, with --on.")
+        int | None,
+        typer.Option(min=0, max=256, help="Number of GPUs for a job on a cluster; with --on."),
     ] = None,
     data: Annotated[Path, typer.Option(help="Folder of data sets.")] = DATA,
     codecs: Annotated[Path, typer.Option(help="Folder of codecs.")] = Path("codecs"),
@@ -96,7 +100,7 @@ def submit(  # noqa: PLR0913 - the options of a command
 ) -> None:
     """Queue a training job.
 
-    Options of `semcom train`, such as --set KEY=VALUE, go to the training as they are.
+    Options of `semcom train`, such as --set KEY=VALUE, are passed to the training unchanged.
     """
     require("semcom jobs submit", "training")
     name = name or default_name(dataset, preset, system)
@@ -124,7 +128,7 @@ def submit(  # noqa: PLR0913 - the options of a command
     if on is not None:
         if foreground or parallel is not None or priority:
             raise ConfigurationError(
-                "--on: the cluster has a queue of its own: leave out --foreground, --parallel and "
+                "--on: the cluster has its own queue: leave out --foreground, --parallel and "
                 "--priority"
             )
         _submit_to_cluster(on, wanted, gpus=gpus or 0, checked=(data / dataset).exists())
@@ -132,7 +136,7 @@ def submit(  # noqa: PLR0913 - the options of a command
     if gpus is not None:
         raise ConfigurationError("--gpus has an effect only with --on; leave it out")
     folder = JobsFolder(work)
-    # A mistake is better found before anything is queued.
+    # Mistakes are found before anything is queued.
     if read_settings(folder, parallel=parallel).module == TRAINING:
         check_arguments(arguments)
     with _store(folder, create=True) as store:
@@ -148,11 +152,11 @@ def submit(  # noqa: PLR0913 - the options of a command
             raise typer.Exit(128 + stopped_by)
         raise typer.Exit(queue_view.exit_status(job))
     if not instance.ensure(folder, parallel) and parallel is not None:
-        _note("a supervisor runs already; it keeps its own --parallel")
+        _note("a supervisor is already running; it keeps its own --parallel")
 
 
 def _submit_to_cluster(address: str, wanted: Submission, *, gpus: int, checked: bool) -> None:
-    """Submit a training to a cluster; its settings are checked where the data set is here, too."""
+    """Submit a training to a cluster; check its settings if the data set is on this host."""
     if checked:
         check_arguments(wanted.arguments)
     console.print(cluster_jobs(address).submit(wanted, gpus=gpus))
@@ -180,11 +184,13 @@ def list_jobs(on: JobsCluster = None, work: WorkDir = WORK) -> None:
 
 @jobs_app.command(epilog=examples("semcom jobs watch 1"))
 def watch(
-    job_id: Annotated[str | None, typer.Argument(metavar="ID", help="All if none.")] = None,
+    job_id: Annotated[
+        str | None, typer.Argument(metavar="ID", help="Number of a job (default: all jobs).")
+    ] = None,
     on: JobsCluster = None,
     work: WorkDir = WORK,
 ) -> None:
-    """Show jobs while they run; end with their exit code."""
+    """Show jobs while they run and end with their exit code."""
     if on is not None:
         raise typer.Exit(watch_cluster_jobs(on, job_id))
     number = None if job_id is None else own_number(job_id)
@@ -212,7 +218,7 @@ def cancel(job_id: JobId, on: JobsCluster = None, work: WorkDir = WORK) -> None:
         job = store.cancel(own_number(job_id), time.time())
     if job.state == "running":
         instance.ensure(folder)
-        _note(f"job {job_id} is asked to save and end")
+        _note(f"job {job_id} was asked to save and end")
     else:
         _note(f"job {job_id} is cancelled")
 
@@ -233,7 +239,7 @@ def restart(job_id: JobId, work: WorkDir = WORK) -> None:
 @jobs_app.command(epilog=examples("semcom jobs logs 1 --follow"))
 def logs(
     job_id: JobId,
-    follow: Annotated[bool, typer.Option("--follow", help="Until the job ends.")] = False,
+    follow: Annotated[bool, typer.Option("--follow", help="Continue until the job ends.")] = False,
     on: JobsCluster = None,
     work: WorkDir = WORK,
 ) -> None:
@@ -255,23 +261,25 @@ def logs(
 
 @jobs_app.command(epilog=examples("semcom jobs serve --parallel 2"))
 def serve(
-    parallel: Annotated[int | None, typer.Option(min=1, max=64, help="Jobs at a time.")] = None,
+    parallel: Annotated[
+        int | None, typer.Option(min=1, max=64, help="Number of jobs that run at the same time.")
+    ] = None,
     work: WorkDir = WORK,
 ) -> None:
     """Run the supervisor in the foreground.
 
-    That is for a service or a container; Ctrl-C queues its running jobs again.
+    Use it in a service or a container. Ctrl-C queues its running jobs again.
     """
     _serve(JobsFolder(work), parallel=parallel, idle_s=float("inf"))
 
 
 def _serve(folder: JobsFolder, *, parallel: int | None, idle_s: float) -> int:
-    """Run the supervisor to its end; the signal that asked for it, 0 if none did."""
+    """Run the supervisor to its end; return the signal that ended it, or 0."""
     log_json()
     absolute = JobsFolder(folder.work.absolute())
     stopped_by = supervise(absolute, read_settings(folder, parallel=parallel, idle_s=idle_s))
     if stopped_by is None:
-        raise ConfigurationError(f"another supervisor runs for {folder.work} and takes the jobs")
+        raise ConfigurationError(f"another supervisor runs for {folder.work} and runs the jobs")
     return stopped_by
 
 

@@ -18,25 +18,29 @@ def keys(
     folder: Annotated[Path, typer.Argument(metavar="DIR", help="Folder of keys.")],
     peer: Annotated[
         list[str] | None,
-        typer.Option(help="A link's NAME or receiver:NAME; may be given again."),
+        typer.Option(help="A link's NAME or receiver:NAME; may be repeated."),
     ] = None,
     scenario: Annotated[
         Path | None, typer.Option(help="All links and receivers of a scenario.")
     ] = None,
     revoked: Annotated[
-        list[str] | None, typer.Option("--revoke", metavar="NAME", help="Refuse NAME's key.")
+        list[str] | None, typer.Option("--revoke", metavar="NAME", help="Revoke NAME's key.")
     ] = None,
     target: Annotated[
         Path | None,
-        typer.Option("--hand-out", metavar="TARGET", help="Copy what the named peers need."),
+        typer.Option(
+            "--hand-out",
+            metavar="TARGET",
+            help="Copy the key files that the named peers need to this folder.",
+        ),
     ] = None,
 ) -> None:
-    """Make, hand out and revoke keys of processes.
+    """Generate, distribute and revoke the keys of processes.
 
-    No key that exists is changed or overwritten.
+    Existing keys are never changed or overwritten.
     """
     if revoked and (peer or scenario is not None or target is not None):
-        raise ConfigurationError("--revoke goes alone")
+        raise ConfigurationError("--revoke cannot be combined with other options")
     if revoked:
         for name in revoked:
             revoke(folder, name)
@@ -54,4 +58,6 @@ def keys(
         return
     for each in made:
         console.print(f"{each}: new key")
-    console.print(f"{folder}: {len(made)} keys made; use them with security: {{keys: {folder}}}")
+    console.print(
+        f"{folder}: {len(made)} keys generated; use them with security: {{keys: {folder}}}"
+    )

@@ -43,9 +43,12 @@ POLL_S = 0.5
 
 Name = Annotated[
     str | None,
-    typer.Option("--name", help="Which live system, by name or URL, if there are several."),
+    typer.Option("--name", help="The live system, by name or URL, if there are several."),
 ]
 Link = Annotated[str, typer.Argument(metavar="LINK", help="A link of the live system.")]
+LinkOrGroup = Annotated[
+    str, typer.Argument(metavar="LINK", help="A link of the live system, or a group of links.")
+]
 
 channel_app = new_app(
     "Change the channel of a live system.", "semcom channel set shapes10 --snr-db -4"
@@ -64,13 +67,13 @@ def up(  # noqa: PLR0913 - the options of a command
     ] = LIVE_SCENARIO,
     *,
     name: Annotated[
-        str | None, typer.Option(help="Name of the live system (the scenario's).")
+        str | None, typer.Option(help="Name of the live system (default: the scenario's).")
     ] = None,
     attach: Annotated[
         bool, typer.Option("--attach", help="Wait for processes that are started elsewhere.")
     ] = False,
     detach: Annotated[
-        bool, typer.Option("--detach", help="Leave it in the background once every link streams.")
+        bool, typer.Option("--detach", help="Run it in the background once every link streams.")
     ] = False,
     data: DataDir = DATA,
     codecs: CodecDir = CODECS,
@@ -95,14 +98,14 @@ def up(  # noqa: PLR0913 - the options of a command
 
 
 def status(
-    watch: Annotated[bool, typer.Option("--watch", help="Until Ctrl-C.")] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="For programs.")] = False,
+    watch: Annotated[bool, typer.Option("--watch", help="Repeat until Ctrl-C.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON, for programs.")] = False,
     name: Name = None,
     runs: RunsDir = RUNS,
 ) -> None:
     """Show the links of a live system.
 
-    Each has its SNR, metrics, latency and throughput; sweeps and training jobs are shown too.
+    Shows SNR, metrics, latency and throughput of each link, and sweeps and training jobs.
     """
     system = find_system(runs, name)
     current = read_status(system)
@@ -112,7 +115,7 @@ def status(
     if not watch:
         console.print(view(current))
         return
-    if not console.at_terminal:  # where nothing can be drawn over, one after the other
+    if not console.at_terminal:  # where output cannot be overwritten, one after the other
         while not console.quiet:
             console.print(view(current))
             time.sleep(2 * POLL_S)
@@ -137,10 +140,12 @@ def down(name: Name = None, runs: RunsDir = RUNS) -> None:
         "semcom channel set shapes10 --snr-db -5 --model rayleigh",
         "semcom channel set shapes10 --model tdl --set profile=tdl-c",
         "semcom channel set shapes10 --follow",
+        "semcom channel set street --sir-db 5 --interferers 1",
     ),
 )
-def channel_set(
-    link: Link,
+def channel_set(  # noqa: PLR0913 - the options of a command
+    link: LinkOrGroup,
+    *,
     snr_db: Annotated[
         float | None,
         typer.Option(min=SNR_MIN_DB, max=SNR_MAX_DB, help="Hold this SNR, Es/N0 in dB."),
@@ -152,32 +157,47 @@ def channel_set(
         list[str] | None,
         typer.Option("--set", metavar="KEY=VALUE", help="A setting of the model; may be repeated."),
     ] = None,
-    follow: Annotated[bool, typer.Option("--follow", help="Follow the course again.")] = False,
+    follow: Annotated[bool, typer.Option("--follow", help="Resume the SNR course.")] = False,
+    sir_db: Annotated[
+        float | None, typer.Option(help="SIR of each interferer in the link's group, dB.")
+    ] = None,
+    interferers: Annotated[
+        int | None, typer.Option(help="Number of interferers of each link of the group.")
+    ] = None,
+    occurrence: Annotated[
+        float | None, typer.Option(help="Probability that an interferer is active.")
+    ] = None,
     name: Name = None,
     runs: RunsDir = RUNS,
 ) -> None:
-    """Change the channel of a link while it streams."""
-    if snr_db is None and model is None and not (settings or follow):
-        raise ConfigurationError("nothing to change: give --snr-db, --model, --set or --follow")
+    """Change the channel of a link, or of a group of links, while it streams."""
+    met = {"sir_db": sir_db, "interferers": interferers, "occurrence": occurrence}
+    met = {key: value for key, value in met.items() if value is not None}
+    if snr_db is None and model is None and not (settings or follow or met):
+        raise ConfigurationError(
+            "nothing to change: give --snr-db, --model, --set, --follow, or for a group --sir-db, "
+            "--interferers or --occurrence"
+        )
     if snr_db is not None and follow:
         raise ConfigurationError("give --snr-db or --follow, not both")
-    wanted: dict[str, Any] = {"link": link, "snr_db": snr_db, "model": model}
+    wanted: dict[str, Any] = {"link": link, "snr_db": snr_db, "model": model, **met}
     wanted["settings"] = dict(_setting(each) for each in settings or [])
     if follow:
         wanted["course"] = "resume"
-    validate(ChannelRequest, wanted, where="channel set")  # before a system is looked for
+    validate(ChannelRequest, wanted, where="channel set")  # checked before a system is searched for
     change(find_system(runs, name), "/api/channel", wanted)
     changes = [
         "follows its course" if follow else "",
         f"holds {snr_db:g} dB" if snr_db is not None else "",
         f"channel model {model}" if model is not None else "",
         *(settings or []),
+        *(f"{key} {value:g}" for key, value in met.items()),
     ]
     console.print(f"{link}: {', '.join(filter(None, changes))}")
 
 
 def _setting(text: str) -> tuple[str, Any]:
-    """`KEY=VALUE`, the value as YAML has it.
+    """Parse `KEY=VALUE`, with the value in YAML.
 
     Raises:
         ConfigurationError: it is not of that form.
@@ -206,10 +226,10 @@ def codec_set(
 def sweep_live(
     scenario: Scenario, path: Path, *, runs: Path, name: str | None, resume: bool, report: bool
 ) -> None:
-    """Run a sweep in a live system and wait for its end.
+    """Run a sweep in a live system and wait until it ends.
 
     Raises:
-        SemcomError: it was refused or came to nothing, with the exit code that a sweep has.
+        SemcomError: it was refused or failed, with the exit code of a sweep.
     """
     system = find_system(runs, name)
     wanted = scenario.model_dump(mode="json")
@@ -243,12 +263,12 @@ def sweep_live(
 def _stream(
     scenario: LiveScenario, home: Home, folders: Folders, work: Path, *, launch: bool
 ) -> None:
-    """In the foreground: the table on a terminal, else a line when it is up."""
+    """Run in the foreground: show the table on a terminal, otherwise one line when it is up."""
     table = Live(console=console, auto_refresh=False) if console.at_terminal else None
 
     def on_up(url: str) -> None:
         console.print(
-            f"{home.name} is up at {url}; end it by Ctrl-C or with: {home.command('down')}"
+            f"{home.name} is up at {url}; end it with Ctrl-C, or with: {home.command('down')}"
         )
         if table is not None:
             table.start()
@@ -278,10 +298,10 @@ def _detach(home: Home, arguments: list[str]) -> None:
     """Start the same command in the background; return when every link streams.
 
     Raises:
-        ProcessFailedError: it ended before, with its error and exit code.
+        ProcessFailedError: it ended before that, with its error and exit code.
     """
     with console.status("starting"):
         found = start(home, arguments)
     console.print(f"{home.name} is up at {found.url}")
-    console.print(f"look at it with: {home.command('status')}")
+    console.print(f"see its state with: {home.command('status')}")
     console.print(f"end it with: {home.command('down')}")

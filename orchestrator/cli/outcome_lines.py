@@ -16,7 +16,7 @@ from semcom.plain_text import command, one_line
 
 
 def print_outcome(outcome: RunOutcome) -> None:
-    """Print the digest of the results, and where their report is or why there is none."""
+    """Print the digest of the results, and the path of their report or why there is none."""
     print_results(outcome.results_digest, outcome.seconds)
     console.print(f"results: {outcome.folder / RESULTS_CSV}")
     if outcome.report is not None:
@@ -26,21 +26,21 @@ def print_outcome(outcome: RunOutcome) -> None:
 
 
 def print_part(outcome: RunOutcome, part: Part) -> None:
-    """Print that a part is there, and what puts all of them together."""
+    """Print that a part is finished, and the command that merges all parts."""
     parts = outcome.folder.parent
     merged = merge_hint(parts.with_name(f"{parts.name}-merged"), [parts])
     console.print(f"part {part} is in {outcome.folder}, in {outcome.seconds:.0f} s")
-    console.print(f"when all parts are there: {merged}")
+    console.print(f"when all parts are finished: {merged}")
 
 
 def print_slurm_script(
     scenario: Scenario, words: Sequence[str], *, part: str | None, out: Path, script: Path
 ) -> None:
-    """Write the batch script of an evaluation in parts, and print what submits it."""
+    """Write the batch script of an evaluation in parts, and print the command that submits it."""
     parts, folder = parts_of_script(part), Path.cwd()
     text = slurm_script(scenario, words, parts=parts, out=out, script=script, folder=folder)
     write_script(script, text)
-    console.print(f"wrote {script}: read it, change it, then: {command('sbatch', script)}")
+    console.print(f"wrote {script}: read it, adapt it, then run: {command('sbatch', script)}")
 
 
 def print_results(digest: str, seconds: float) -> None:
@@ -49,6 +49,6 @@ def print_results(digest: str, seconds: float) -> None:
 
 
 def print_undrawn(folder: Path, reason: str) -> None:
-    """Print that the results are whole and not drawn, and what draws them again."""
+    """Print that the results are complete but not drawn, and the command that draws them."""
     again = command("semcom", "report", folder)
     console.print(f"no report: {one_line(reason)}; draw it with: {again}")

@@ -21,23 +21,28 @@ SOAK_SCENARIO = SCENARIOS / "soak.yaml"
 
 
 def soak(  # noqa: PLR0913, PLR0917 - the options of a command
-    minutes: Annotated[float, typer.Option(min=0.01, max=10_000, help="How long.")] = 10.0,
-    seed: Annotated[int, typer.Option(help="Decides the faults.")] = 0,
+    minutes: Annotated[
+        float, typer.Option(min=0.01, max=10_000, help="Duration in minutes.")
+    ] = 10.0,
+    seed: Annotated[int, typer.Option(help="Seed of the faults.")] = 0,
     memory: Annotated[
-        bool, typer.Option("--memory/--no-memory", help="Judge memory: from 10 minutes on.")
+        bool,
+        typer.Option(
+            "--memory/--no-memory", help="Check memory for leaks; needs at least 10 minutes."
+        ),
     ] = True,
     scenario: Annotated[
         Path,
-        typer.Option(help="What is swept repeatedly.", show_default="the shipped soak.yaml"),
+        typer.Option(help="Scenario to sweep repeatedly.", show_default="the shipped soak.yaml"),
     ] = SOAK_SCENARIO,
-    out: Annotated[Path | None, typer.Option(help="The folder of all rounds.")] = None,
+    out: Annotated[Path | None, typer.Option(help="Folder of all rounds.")] = None,
     data: DataDir = DATA,
     codecs: CodecDir = CODECS,
     runs: RunsDir = RUNS,
 ) -> None:
     """Kill and stop processes at random and audit every frame.
 
-    A live system sweeps meanwhile; every frame must be accounted for.
+    Meanwhile, a live system runs sweeps; every frame must be accounted for.
     """
     check_length(minutes, judge_memory=memory)
     wanted = read_scenario(scenario)

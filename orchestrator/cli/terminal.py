@@ -1,8 +1,8 @@
 """Print lines, tables and progress bars of commands.
 
-Nothing that is printed is taken for markup, and control characters are shown, not sent. On a
-terminal tables keep to its width; elsewhere nothing is cut or broken, whatever COLUMNS says.
-A reader that has gone away, as `head` does, changes nothing about what a command does.
+Printed text is never interpreted as markup, and control characters are shown as escapes. On a
+terminal, tables fit its width; elsewhere nothing is truncated or wrapped, whatever COLUMNS says. If
+the reader exits, as `head` does, the command continues unchanged.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ from semcom.errors import StorageError
 from semcom.plain_text import one_line, visible
 
 MIN_NUMBER_WIDTH = 4
-WHOLE = 1_000_000  # columns, where there is no terminal: no table is as wide
+WHOLE = 1_000_000  # columns without a terminal: wider than any table
 
 
 class Terminal(Console):
@@ -40,7 +40,7 @@ class Terminal(Console):
 
     @property
     def at_terminal(self) -> bool:
-        """Return whether it is a terminal; `is_terminal` only says whether colours are wanted."""
+        """Return whether this is a terminal; `is_terminal` only says whether colours are wanted."""
         try:
             return bool(self.file.isatty())
         except (AttributeError, ValueError):  # it is closed
@@ -48,7 +48,7 @@ class Terminal(Console):
 
     @property
     def table_width(self) -> int | None:
-        """Return how many columns a table may have; None where it may have any number."""
+        """Return the greatest width of a table in columns; None if it is not limited."""
         return self.width if self.at_terminal else None
 
     @property
@@ -62,7 +62,7 @@ class Terminal(Console):
         self._width, self._height = new_size
 
     def render_str(self, text: str, **options: Any) -> Text:
-        """Make text of a string, of which nothing is markup."""
+        """Convert a string to text without interpreting markup."""
         plain = {"markup": False, "emoji": False, "highlight": False, "highlighter": None}
         return super().render_str(visible(text), **options | plain)
 
@@ -70,7 +70,7 @@ class Terminal(Console):
         """Print strings and tables as they are.
 
         Raises:
-            StorageError: standard output goes to a disk that refuses.
+            StorageError: standard output goes to a disk that cannot be written.
         """
         try:
             super().print(*objects, **options)
@@ -79,10 +79,10 @@ class Terminal(Console):
             raise StorageError(f"cannot write to standard output: {error.strerror}") from error
 
     def write_bytes(self, content: bytes) -> None:
-        """Write bytes of other origin, such as a log, unless the reader has exited.
+        """Write bytes from elsewhere, such as a log, unless the reader has exited.
 
         Raises:
-            StorageError: standard output goes to a disk that refuses.
+            StorageError: standard output goes to a disk that cannot be written.
         """
         try:
             if not self.quiet:
@@ -122,12 +122,12 @@ def new_table(
     numbers: bool = False,
     dense: bool = False,
 ) -> Table:
-    """Return a table without frames; title and caption stand on lines of their own.
+    """Return a table without frames; title and caption are on separate lines.
 
     Args:
-        heads: names of columns, whose texts are folded where a terminal is too narrow.
-        title: above it.
-        caption: below it.
+        heads: names of columns, whose texts are wrapped if a terminal is too narrow.
+        title: line above the table.
+        caption: line below the table.
         numbers: whether all columns but the first hold numbers.
         dense: with one space between columns instead of two.
     """
@@ -141,13 +141,13 @@ def new_table(
 
 
 def add_number_columns(table: Table, heads: Sequence[str]) -> None:
-    """Add columns whose numbers are never broken."""
+    """Add columns whose numbers are never wrapped."""
     for head in heads:
         table.add_column(head, justify="right", no_wrap=True, min_width=MIN_NUMBER_WIDTH)
 
 
 class Words(TextColumn):
-    """A column of a progress bar that shows names and notes as they are."""
+    """A column of a progress bar that shows names and notes unchanged."""
 
     def render(self, task: Task) -> Text:
         """Fill in the pattern."""
@@ -155,7 +155,7 @@ class Words(TextColumn):
 
 
 def progress_bar(*columns: ProgressColumn, shown_on: Console = console) -> Progress:
-    """Return a progress bar, by default that of frames with a note beside it."""
+    """Return a progress bar, by default one for frames with a note next to it."""
     frames = (
         Words("{task.description}"),
         BarColumn(),
@@ -168,5 +168,5 @@ def progress_bar(*columns: ProgressColumn, shown_on: Console = console) -> Progr
 
 
 def _whole(text: str | None) -> Text | None:
-    """A title that is not broken to the width of its table."""
+    """Return a title that is not wrapped to the width of its table."""
     return None if text is None else Text(visible(text), no_wrap=True, overflow="ignore")

@@ -1,4 +1,4 @@
-"""`semcom train` and `semcom search`: training runs in a process of its own."""
+"""`semcom train` and `semcom search`: training runs in a separate process."""
 
 from __future__ import annotations
 
@@ -34,9 +34,9 @@ def search(context: typer.Context) -> None:
 
 
 def _draw_missing(words: list[str]) -> None:
-    """Draw the set that is asked for, if it is one that is drawn and is not there yet.
+    """Generate the requested set if it is a synthetic one that does not exist yet.
 
-    Every option of a training but --help takes a value; what is no option's is the data set.
+    Every option of a training except --help takes a value; the remaining argument is the data set.
     """
     if "--help" in words or "-h" in words:
         return

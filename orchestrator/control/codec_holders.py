@@ -1,4 +1,4 @@
-"""Which receivers hold which codecs, and which have refused one: what sweep and stream ask."""
+"""The codecs that receivers have loaded or refused, for sweeps and streams."""
 
 from __future__ import annotations
 
@@ -8,37 +8,40 @@ from semcom.messages import CodecReport, Hello, LoadCodec
 
 
 class CodecHolders:
-    """Reports of receivers about codecs; what one refuses, another may load."""
+    """Reports of receivers about codecs; a codec that one refuses may be loaded by another."""
 
     def __init__(self) -> None:
-        self._instances: dict[str, str] = {}  # receiver -> its life
+        self._instances: dict[str, str] = {}  # receiver -> its instance
         self._held: dict[str, set[str]] = {}  # receiver -> digests that it has loaded
         self._refusals: dict[str, dict[str, str]] = {}  # digest -> receiver -> why
         self._asked: set[str] = set()  # digests that receivers were asked to load
 
     def hello(self, hello: Hello) -> None:
-        """A receiver says what it has loaded; a new life may take what the last one refused."""
+        """Note a receiver's loaded codecs.
+
+        A new instance may accept codecs that the last one refused.
+        """
         if self._instances.get(hello.peer) != hello.instance:
             self._drop(hello.peer)
             self._instances[hello.peer] = hello.instance
         self._held[hello.peer] = set(hello.codecs)
 
     def report(self, peer: str, report: CodecReport) -> None:
-        """A receiver refused a codec that it was asked for; of others its next Hello tells."""
+        """Note a refused codec; loaded ones are listed in the next Hello."""
         if not report.loaded and peer in self._held and report.digest in self._asked:
             self._refusals.setdefault(report.digest, {})[peer] = report.detail
 
     def gone(self, peer: str) -> None:
-        """Forget a receiver that was silent for too long, with its codecs."""
+        """Forget a receiver that was silent for too long, and its codecs."""
         self._drop(peer)
 
     def forget_refusals(self, digest: str) -> None:
-        """Ask for it again."""
+        """Forget refusals, so that the codec is requested again."""
         self._asked.add(digest)
         self._refusals.pop(digest, None)
 
     def offers(self, hello: Hello, wanted: Mapping[str, str]) -> list[LoadCodec]:
-        """Of the wanted codecs (digest -> name), those a receiver neither has nor refused."""
+        """Return the wanted codecs (digest -> name) that a receiver neither has nor refused."""
         self._asked.update(wanted)
         return [
             LoadCodec(codec=name, digest=digest)
@@ -48,25 +51,25 @@ class CodecHolders:
 
     @property
     def peers(self) -> list[str]:
-        """Receivers that are there."""
+        """The connected receivers."""
         return [*self._held]
 
     def loaded(self, digest: str) -> bool:
-        """Return whether a receiver has it."""
+        """Return whether a receiver has loaded the codec."""
         return any(digest in held for held in self._held.values())
 
     def decided(self, digest: str) -> bool:
-        """Return whether every receiver there is has either loaded or refused it."""
+        """Return whether every connected receiver has either loaded or refused the codec."""
         refused = self._refusals.get(digest, {})
         return all(digest in held or peer in refused for peer, held in self._held.items())
 
     def why_refused(self, digest: str) -> str:
-        """Return what the receivers that refused it said; empty if none did."""
+        """Return the reasons of the receivers that refused the codec; empty if there are none."""
         return "; ".join(sorted(set(self._refusals.get(digest, {}).values())))
 
     @property
     def refused(self) -> dict[str, str]:
-        """Digests that a receiver refused, and why."""
+        """Digests that a receiver refused, with the reason."""
         return {digest: self.why_refused(digest) for digest in self._refusals}
 
     def _drop(self, peer: str) -> None:

@@ -1,7 +1,7 @@
-"""Hosts of a run's processes: two that do not round alike are told apart as soon as both are there.
+"""Hosts of a run's processes: differences in rounding are reported as soon as both are connected.
 
-A frame that is sent again may be answered by another receiver, and a link may move to another
-host: only what may answer for the same frames is compared.
+A frame that is sent again may be answered by another receiver, and a link may move to another host,
+so only processes that may answer the same frames are compared.
 """
 
 from __future__ import annotations
@@ -15,14 +15,14 @@ from semcom.messages import HostReport
 
 
 class Hosts:
-    """Which hosts have reported, each once; bounded."""
+    """The hosts that have reported, each once; bounded."""
 
     def __init__(self, known: Iterable[Origin] = ()) -> None:
-        """Take those of an earlier part of the run."""
+        """Start with the hosts of an earlier part of the run."""
         self._known = list(known)
 
     def take(self, report: HostReport) -> Origin | None:
-        """Return a host that was not known yet, as its process is to be remembered."""
+        """Return the record of a host that was not known yet."""
         process = f"{report.role} {report.peer}"
         origin = report.origin.model_copy(update={"process": process, "part": None})
         if origin in self._known or len(self._known) >= MAX_PEERS:
@@ -31,13 +31,13 @@ class Hosts:
         return origin
 
     def told_apart(self, origin: Origin) -> str:
-        """Return a line if another host that may answer in its place does not round as it does."""
+        """Return a line if another host that may answer in its place rounds differently."""
         for other in self._known:
             if _kind(other) != _kind(origin) or other == origin:
                 continue
             one, two = origin.fingerprint, other.fingerprint
             if one.rounding == two.rounding and _kind(origin) == CHANNEL:
-                continue  # the channel's operations are exact, whatever computes them
+                continue  # the channel's operations are exact on every host
             if differing := differences(one, two):
                 return rounds_otherwise(origin, other, differing)
         return ""
@@ -47,7 +47,7 @@ CHANNEL, RECEIVER = "channel", "receiver"
 
 
 def _kind(origin: Origin) -> str:
-    """Return what one process has in common with those that may take its place."""
+    """Return what a process has in common with those that may replace it."""
     process = origin.process or ""
     role = process.partition(" ")[0]
     return role if role in (CHANNEL, RECEIVER) else process

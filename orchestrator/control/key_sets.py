@@ -1,4 +1,4 @@
-"""Makes and changes a folder of keys; `semcom/keys.py` says what lies in it and reads it."""
+"""Create and change a folder of keys; `semcom/keys.py` describes and reads it."""
 
 from __future__ import annotations
 
@@ -40,14 +40,14 @@ def parse_peer(text: str) -> Speaker:
 
 
 def make_keys(folder: Path, peers: Sequence[Speaker]) -> list[Speaker]:
-    """Make the keys that are missing, of the servers and of `peers`; never touch one that is there.
+    """Generate missing keys of the servers and of `peers`; never change an existing one.
 
-    Returns those that were made.
+    Returns the new ones.
 
     Raises:
-        ConfigurationError: a name is another peer's, or its key is there and not authorised.
+        ConfigurationError: a name belongs to another peer, or its key exists but is not authorised.
         AuthenticationError: others can add or replace keys in `folder`.
-        StorageError: the disk refuses.
+        StorageError: the disk cannot be written.
     """
     wanted = list(dict.fromkeys([*SERVERS, *peers]))
     try:
@@ -56,7 +56,7 @@ def make_keys(folder: Path, peers: Sequence[Speaker]) -> list[Speaker]:
         KeyFolder(folder).check_permissions()
         missing = [peer for peer in wanted if not _is_there(folder, peer)]
         if len({peer.name for peer in wanted}) != len(wanted):
-            raise ConfigurationError("two peers cannot have one name")
+            raise ConfigurationError("two peers cannot have the same name")
         for peer in missing:
             _make(folder, peer)
     except OSError as error:
@@ -65,17 +65,17 @@ def make_keys(folder: Path, peers: Sequence[Speaker]) -> list[Speaker]:
 
 
 def revoke(folder: Path, name: str) -> None:
-    """Refuse a peer's key from now on; connections that it has stay until they end.
+    """Refuse a peer's key from now on; existing connections stay open.
 
     Raises:
-        ConfigurationError: no such peer, or no name.
-        StorageError: the disk refuses.
+        ConfigurationError: there is no such peer, or the name is invalid.
+        StorageError: the disk cannot be written.
     """
     check_name(name, what="--revoke")
     path = folder / AUTHORIZED / f"{name}.yaml"
     if not path.is_file():
         known = ", ".join(key.name for key in KeyFolder(folder).listed(AUTHORIZED)) or "none"
-        raise ConfigurationError(f"no peer {name!r} is authorised in {folder}; there are: {known}")
+        raise ConfigurationError(f"no peer {name!r} is authorised in {folder}; available: {known}")
     try:
         path.replace(folder / REVOKED / path.name)
     except OSError as error:
@@ -83,21 +83,24 @@ def revoke(folder: Path, name: str) -> None:
 
 
 def hand_out(folder: Path, target: Path, peers: Sequence[Speaker]) -> None:
-    """Write what the host of `peers` needs to `target`: their secrets, and all public files.
+    """Write what the host of `peers` needs to `target`: their secrets and all public files.
 
-    Public files that are gone from `folder` go there too, and so do other secrets that `folder`
-    holds: no other secret ever lies in `target`. One that would be lost is left alone.
+    Public files that `folder` no longer has are removed from `target`, and so are other secrets
+    that `folder` has, so that `target` never has any other secret. A secret that would be lost is
+    kept.
 
     Raises:
-        ConfigurationError: no peer is named, or `target` is the folder itself, lies in it, or
-            holds a secret that `folder` does not.
+        ConfigurationError: no peer is named, or `target` is the folder itself, is inside it, or has
+            a secret that `folder` does not have.
         AuthenticationError: others can add or replace files in `target`.
-        StorageError: the disk refuses.
+        StorageError: the disk cannot be written.
     """
     if not peers:
-        raise ConfigurationError("--hand-out needs --peer: whose keys?")
+        raise ConfigurationError("--hand-out needs --peer, which says whose keys to hand out")
     if target.resolve().is_relative_to(folder.resolve()):
-        raise ConfigurationError(f"{folder} is the whole set; hand out to a folder outside of it")
+        raise ConfigurationError(
+            f"{folder} is the folder of the whole set; hand out to a folder outside of it"
+        )
     secrets = {f"{peer.name}.yaml" for peer in peers}
     try:
         for which in (SECRET, AUTHORIZED, REVOKED):
@@ -120,7 +123,7 @@ def hand_out(folder: Path, target: Path, peers: Sequence[Speaker]) -> None:
 
 
 def _copy(source: Path, target: Path) -> None:
-    """Bring a key file up to date; one that is the same stays, and so does who holds it."""
+    """Update a key file; an identical one is kept, and so is its lock."""
     content = _read(source)
     if not target.exists() or _read(target) != content:
         new = target.with_name(f".{target.name}")
@@ -144,10 +147,10 @@ def _read(path: Path) -> bytes:
 
 
 def _is_there(folder: Path, peer: Speaker) -> bool:
-    """Return whether a peer has its key already.
+    """Return whether a peer already has its key.
 
     Raises:
-        ConfigurationError: it has one that must not be used, or replaced without being asked.
+        ConfigurationError: it has a key that must be neither used nor replaced silently.
     """
     secret, authorized = (folder / each / f"{peer.name}.yaml" for each in (SECRET, AUTHORIZED))
     if (folder / REVOKED / f"{peer.name}.yaml").exists():
@@ -157,10 +160,11 @@ def _is_there(folder: Path, peer: Speaker) -> bool:
         )
     known = KeyFolder(folder).speaker(peer.name)
     if authorized.exists() and known != peer:
-        raise ConfigurationError(f"{authorized} is there and is not the key of {peer}")
+        raise ConfigurationError(f"{authorized} already exists and is not the key of {peer}")
     if secret.exists() and known is None:
         raise ConfigurationError(
-            f"{secret} is there, {authorized} is not: put that back, or remove both for a new key"
+            f"{secret} exists, but {authorized} does not: restore that file, or remove "
+            f"{secret.name} for a new key"
         )
     return known == peer
 
@@ -175,7 +179,7 @@ def _make(folder: Path, peer: Speaker) -> None:
 
 
 def _write_new(path: Path, content: bytes) -> None:
-    """Write a file that only its owner may read; one that is there is an error."""
+    """Write a file that only its owner may read; an existing file is an error."""
     descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     with os.fdopen(descriptor, "wb") as file:
         file.write(content)

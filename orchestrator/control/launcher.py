@@ -1,4 +1,4 @@
-"""Starts the processes of a run, watches them and starts them again, wherever they run."""
+"""Start the processes of a run on any host, watch them and restart them."""
 
 from __future__ import annotations
 
@@ -17,17 +17,17 @@ from semcom.telemetry import event
 
 logger = logging.getLogger("orchestrator.control.launcher")
 
-# Exit codes that starting again cannot mend: configuration, port, key, protocol, codec, disk.
+# Exit codes for which a restart cannot help: configuration, port, key, protocol, codec, disk.
 FINAL_EXIT_CODES = {2, 3, 4, 5, 6, 7}
 RESTART_AFTER_S = 0.5
-MAX_LOG_BYTES = 1 << 20  # of what is read to say why a process ended
+MAX_LOG_BYTES = 1 << 20  # bytes of a log that are read to report why a process ended
 MAX_RESTARTS_PER_MINUTE = 10
 STOP_GRACE_S = 10.0
 
 
 @dataclass
 class Child:
-    """One process that the launcher keeps alive."""
+    """One process that the launcher keeps running."""
 
     role: LaunchedRole
     peer: str
@@ -42,13 +42,13 @@ class Launcher:
     """The processes of one run."""
 
     def __init__(self, folder: Path, starter: ProcessStarter) -> None:
-        """Take the run's folder, for logs, and what starts a process."""
+        """Take the run's folder, for logs, and the starter of processes."""
         self.children: list[Child] = []
         self._folder = folder
         self._starter = starter
 
     def start(self, role: LaunchedRole, peer: str, *, shard: int = 0) -> None:
-        """Start a process and keep it alive from now on.
+        """Start a process and keep it running from now on.
 
         Raises:
             StorageError: the log cannot be written, or the system refuses another process.
@@ -59,11 +59,11 @@ class Launcher:
         self._spawn(child, time.monotonic())
 
     def watch(self, now_s: float) -> list[str]:
-        """Start again what has died; returns the roles that were started again.
+        """Restart processes that have died; return the roles that were restarted.
 
         Raises:
             ProcessFailedError: a process ended permanently, or dies repeatedly.
-            StorageError: as `start`.
+            StorageError: as for `start`.
         """
         restarted: list[str] = []
         for child in self.children:
@@ -104,7 +104,7 @@ class Launcher:
                 child.process.send_signal(signal.SIGCONT)  # a stopped process could not end
 
     def running(self, role: LaunchedRole) -> int:
-        """Return how many processes of a role run."""
+        """Return how many processes of a role are running."""
         return sum(
             1
             for child in self.children
@@ -138,7 +138,7 @@ class Launcher:
 
 
 def last_error(log: Path) -> str:
-    """The text of the last error in a log of JSON lines."""
+    """Return the text of the last error in a log of JSON lines."""
     try:
         lines = read_end(log, max_bytes=MAX_LOG_BYTES).decode(errors="replace").splitlines()
     except OSError:

@@ -1,4 +1,4 @@
-"""The shipped processes as children of this one, and what every process is that is kept alive."""
+"""The shipped processes as children of this one, and the interface of a supervised process."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ LaunchedRole = Literal["transmitter", "channel", "receiver"]
 
 
 class Running(Protocol):
-    """A process under way, as `subprocess.Popen` has it."""
+    """A running process, with the interface of `subprocess.Popen`."""
 
     @property
     def pid(self) -> int:
-        """Return its number on its host; 0 where that is not known yet."""
+        """Return its process id on its host; 0 if it is not known yet."""
 
     def poll(self) -> int | None:
         """Return its exit code; None while it runs."""
@@ -36,7 +36,7 @@ class Running(Protocol):
         """Return its exit code once it has ended.
 
         Raises:
-            subprocess.TimeoutExpired: it has not.
+            subprocess.TimeoutExpired: it has not ended.
         """
 
     def kill(self) -> None:
@@ -44,10 +44,10 @@ class Running(Protocol):
 
 
 class ProcessStarter(Protocol):
-    """Starts processes here, or wherever there is room."""
+    """Starts processes on this host or on a cluster."""
 
     def start(self, role: LaunchedRole, peer: str, *, shard: int, log: Path) -> Running:
-        """Start a process that writes to a log of this host.
+        """Start a process that writes to a log on this host.
 
         Raises:
             OSError: it cannot be started.
@@ -60,10 +60,10 @@ class LocalProcesses:
     def __init__(self, folder: Path, shards: Sequence[Sections]) -> None:
         """Write `processes.yaml` with one section per role into the run's folder.
 
-        Every further shard, whose processes have other addresses, has a file of its own.
+        Each further shard, whose processes have other addresses, has its own file.
 
         Raises:
-            StorageError: the disk refuses.
+            StorageError: the disk cannot be written.
         """
         self._configs = [
             _write(folder / f"processes{f'-{number}' if number > 1 else ''}.yaml", sections)
@@ -90,7 +90,7 @@ def start_process(role: LaunchedRole, peer: str, config: Path, *, log: Any) -> R
 
 
 def process_file(sections: Sections) -> bytes:
-    """Return a process file, whose processes end when this one is gone."""
+    """Return the path of a process file, whose processes end when this one ends."""
     content: dict[str, Mapping[str, Any]] = {
         role: {**section, "parent_pid": os.getpid()} for role, section in sections.items()
     }

@@ -1,4 +1,7 @@
-"""Peers of the orchestrator: when they last spoke, and which compute differently; bounded."""
+"""Peers of the orchestrator: times of their last messages, and those that compute differently.
+
+Bounded.
+"""
 
 from __future__ import annotations
 
@@ -13,22 +16,26 @@ from semcom.telemetry import Telemetry
 
 T = TypeVar("T")
 PeerName = tuple[Role, str]
-MAX_PEERS = 1024  # that are remembered, by role and name
+MAX_PEERS = 1024  # number of peers remembered, by role and name
 
 
 class Peers:
-    """The processes that say hello. Times are of the monotonic clock."""
+    """The processes that send Hello. Times are those of the monotonic clock."""
 
     def __init__(self, now_s: float) -> None:
         self._begun_s = now_s
-        self._here: dict[PeerName, tuple[bytes, float]] = {}  # connection, and heard when
-        self._objected: dict[PeerName, tuple[str, float]] = {}  # why, and heard when
+        self._here: dict[
+            PeerName, tuple[bytes, float]
+        ] = {}  # connection, and time of the last message
+        self._objected: dict[
+            PeerName, tuple[str, float]
+        ] = {}  # reason, and time of the last message
 
     def make_room(self, hello: Hello, now_s: float) -> PeerName | None:
-        """Forget and return the longest silent peer where this one would exceed the bound.
+        """Forget and return the longest silent peer if a new one would exceed the bound.
 
         Raises:
-            ProtocolError: `overloaded`, all of them are there.
+            ProtocolError: `overloaded`, all of them are active.
         """
         name = (hello.role, hello.peer)
         _make_room(self._objected, name, now_s)
@@ -41,7 +48,7 @@ class Peers:
         self._here[name] = (sender, now_s)
 
     def object_to(self, hello: Hello, why: str, now_s: float) -> bool:
-        """Remember why a process is no peer; whether that is new."""
+        """Remember why a process is not a peer; return whether that is new."""
         name = (hello.role, hello.peer)
         self._here.pop(name, None)
         new = name not in self._objected
@@ -53,12 +60,12 @@ class Peers:
         del self._here[role, peer]
 
     def silent(self, now_s: float, *, longer_than_s: float) -> list[PeerName]:
-        """Return the peers that have said nothing for longer than this."""
+        """Return the peers that have been silent for longer than this."""
         here = self._here.items()
         return [name for name, (_, heard_s) in here if now_s - heard_s > longer_than_s]
 
     def connections(self, role: Role, peer: str | None = None) -> list[bytes]:
-        """Return where to send what is for a peer, or for all peers of a role."""
+        """Return the connections of a peer, or of all peers of a role."""
         return [
             sender
             for (kind, name), (sender, _) in self._here.items()
@@ -66,7 +73,7 @@ class Peers:
         ]
 
     def receivers_at(self, sender: bytes) -> list[str]:
-        """Return the names of receivers that speak by a connection."""
+        """Return the names of receivers on a connection."""
         return [
             name
             for (role, name), (known_as, _) in self._here.items()
@@ -74,8 +81,8 @@ class Peers:
         ]
 
     def absent(self, links: Collection[str], now_s: float) -> list[str]:
-        """Return the roles and links of which nothing was heard lately."""
-        peers = list(self._here.items())  # `/readyz` asks on a thread of its own
+        """Return the roles and links from which nothing has arrived recently."""
+        peers = list(self._here.items())  # `/readyz` calls this on another thread
         fresh = {peer for peer, (_, heard_s) in peers if now_s - heard_s <= DEAD_AFTER_S}
         roles = {role for role, _ in fresh}
         absent: list[str] = [role for role in ("channel", "receiver") if role not in roles]
@@ -83,7 +90,7 @@ class Peers:
         return absent + [f"transmitter {link}" for link in missing]
 
     def heard(self, now_s: float) -> list[str]:
-        """Return the links whose transmitter was heard of lately."""
+        """Return the links whose transmitter sent something recently."""
         return [
             peer
             for (role, peer), (_, heard_s) in self._here.items()
@@ -91,11 +98,11 @@ class Peers:
         ]
 
     def objections(self, now_s: float) -> list[str]:
-        """Return why processes that were heard of lately are no peers."""
+        """Return why recently seen processes are not peers."""
         return [why for why, at_s in self._objected.values() if now_s - at_s <= DEAD_AFTER_S]
 
     def rows(self, now_s: float) -> list[dict[str, Any]]:
-        """Return the known peers, and when each last spoke."""
+        """Return the known peers and the times of their last messages."""
         return [
             {
                 "role": role,
@@ -118,11 +125,11 @@ class Peers:
 def _make_room(
     known: dict[PeerName, tuple[T, float]], name: PeerName, now_s: float
 ) -> PeerName | None:
-    """Forget the one that was heard of first, unless it is there; return which that was."""
+    """Forget the oldest peer, unless it is connected; return its name."""
     if name in known or len(known) < MAX_PEERS:
         return None
     oldest = min(known, key=lambda peer: known[peer][1])
     if now_s - known[oldest][1] <= DEAD_AFTER_S:
-        raise ProtocolError("overloaded", f"{MAX_PEERS} processes are known here already")
+        raise ProtocolError("overloaded", f"{MAX_PEERS} processes are already known here")
     del known[oldest]
     return oldest

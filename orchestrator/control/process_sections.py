@@ -16,8 +16,8 @@ class ChannelPlace(NamedTuple):
     """Addresses at which a channel listens.
 
     Attributes:
-        bound: address of its own host that its sockets are bound to.
-        host: by which others dial it.
+        bound: address to which its sockets are bound.
+        host: host to which others connect.
         uplink: port for transmitters.
         downlink: port for receivers.
     """
@@ -29,7 +29,7 @@ class ChannelPlace(NamedTuple):
 
 
 def host_to_dial(bound: str) -> str:
-    """Return the host by which processes of this one dial the address that a socket is bound to."""
+    """Return the host to which local processes connect to reach a socket's bound address."""
     host = bound.removeprefix("tcp://").rpartition(":")[0]
     return "127.0.0.1" if host in ("*", "0.0.0.0") else host
 
@@ -45,11 +45,11 @@ def process_sections(
     """Return a section for each role.
 
     Args:
-        settings: of the system.
-        control: the orchestrator's address, as processes dial it.
-        place: where their channel listens.
-        folders: of data sets and codecs.
-        answers: where transmitters keep their answers, if they do.
+        settings: settings of the system.
+        control: the orchestrator's address for processes.
+        place: addresses of their channel.
+        folders: folders of data sets and codecs.
+        answers: folder in which transmitters keep answers, if they do.
     """
     common: dict[str, Any] = {"control": control}
     if settings.security is not None:

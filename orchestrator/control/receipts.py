@@ -1,4 +1,4 @@
-"""Results that came in: recorded durably first, then acknowledged to their senders."""
+"""Received results: recorded durably, then acknowledged to their senders."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from semcom.telemetry import Telemetry
 
 
 class Receipts:
-    """Results of one run that wait to be recorded together."""
+    """Results of one run that are waiting to be recorded together."""
 
     def __init__(self, work: Work, telemetry: Telemetry) -> None:
         self._work = work
@@ -18,18 +18,18 @@ class Receipts:
 
     @property
     def waiting(self) -> bool:
-        """Return whether results are not recorded yet."""
+        """Return whether there are unrecorded results."""
         return bool(self._unrecorded)
 
     def take(self, sender: bytes, message: Results) -> None:
         """Keep results until they are recorded.
 
         Raises:
-            ProtocolError: they are of a link that does not take part.
+            ProtocolError: they belong to a link that is not part of the run.
         """
         if message.run != self._work.run:
-            # Left over from a run before. Its sender forgets it once it gets work of this run;
-            # a refusal could reach it after that and end its part of this one.
+            # Left over from an earlier run. Its sender discards it once it gets work of this run; a
+            # refusal could arrive after that and end its part of this run.
             self._telemetry.count("semcom_messages_refused_total", 1, "unexpected")
             return
         if message.link not in self._work.links:
@@ -37,11 +37,11 @@ class Receipts:
         self._unrecorded.append((sender, message))
 
     def record(self) -> list[tuple[bytes, Message]]:
-        """Commit everything that came in since the last time; what its senders are told then.
+        """Commit all results since the last call; return the receipts for their senders.
 
         Raises:
-            AccountingError: it contradicts what was planned or recorded.
-            StorageError: the disk refuses.
+            AccountingError: they contradict the plan or the ledger.
+            StorageError: the disk cannot be written.
         """
         batch, self._unrecorded = self._unrecorded, []
         if not batch:

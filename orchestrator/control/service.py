@@ -1,7 +1,7 @@
 """The control socket, independent of the work: a sweep, or a live stream.
 
-Greetings are answered with what the peer lacks, results are recorded before they are
-acknowledged, and processes that die are started again.
+A Hello is answered with what the peer lacks, results are recorded before they are acknowledged, and
+processes that die are restarted.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ from semcom.wire import refusal
 STARTING_S = 15.0
 logger = logging.getLogger("orchestrator")
 
-LOGGED_EVERY_S = 1.0  # what one kind of message has logged
+LOGGED_EVERY_S = 1.0  # limits the log lines of each kind of message
 
 
 class ControlService:
@@ -61,7 +61,7 @@ class ControlService:
     ) -> None:
         self.instance = new_instance()
         self.failure: Exception | None = None
-        self.bystanders: frozenset[str] = frozenset()  # transmitters that this run leaves alone
+        self.bystanders: frozenset[str] = frozenset()  # transmitters that this run does not use
         self._control = control
         self._work = work
         self._launcher = launcher
@@ -71,7 +71,7 @@ class ControlService:
         self._log_limit = KindLimit(every_s=LOGGED_EVERY_S)
         self._next_tick_s = 0.0
         self._attention = Attention(HEARTBEAT_S)
-        # Processes that are started here take some seconds to be there.
+        # Processes that are started here need some seconds to connect.
         self._reminder = Reminder(FIRST_S if launcher is None else STARTING_S)
         telemetry.begin(work.links)
 
@@ -87,19 +87,19 @@ class ControlService:
 
     @property
     def ready(self) -> bool:
-        """Return whether every role has been heard of."""
+        """Return whether every role has sent something."""
         return not self._peers.absent(self._work.links, time.monotonic())
 
     @property
     def done(self) -> bool:
-        """Return whether the run has come to its end, good or bad."""
+        """Return whether the run has ended, successfully or not."""
         if self.failure is not None or self._work.complete:
             return True
         self.failure = self._work.stuck
         return self.failure is not None or self._drained
 
     def handle(self, endpoint: Endpoint, received: Received) -> None:
-        """Take a message from a process."""
+        """Process a message from a process."""
         try:
             if received.error is not None:
                 raise received.error
@@ -115,7 +115,7 @@ class ControlService:
             endpoint.send(Refusal(reason="unexpected", detail=detail), to=received.sender)
 
     def tick(self, now_s: float) -> float:
-        """Record what came in; watch the processes; continue the work."""
+        """Record results, watch the processes, continue the work."""
         self._record()
         if now_s >= self._next_tick_s:
             self._next_tick_s = now_s + HEARTBEAT_S / 2
@@ -125,13 +125,13 @@ class ControlService:
         return min(wait_s, self._work.wait_s(now_s))
 
     def send(self, orders: Sequence[Order]) -> None:
-        """Carry out what the work says."""
+        """Send the messages that the work returns."""
         for order in orders:
             for connection in self._peers.connections(order.role, order.peer):
                 self._control.send(order.message, to=connection)
 
     def drain(self) -> None:
-        """Interrupted: let transmitters finish what is on its way, and record it."""
+        """Let transmitters finish frames in flight after an interruption, and record them."""
         self.send(self._work.drain(launched=self._launcher is not None))
         if self._launcher is not None:
             self._launcher.terminate("transmitter")
@@ -145,16 +145,16 @@ class ControlService:
         return self._peers.rows(now_s)
 
     def heard(self, now_s: float) -> list[str]:
-        """Links whose transmitter was heard of lately."""
+        """Return the links whose transmitter sent something recently."""
         return self._peers.heard(now_s)
 
     def objections(self, now_s: float) -> list[str]:
-        """Return why processes that were heard of lately are no peers: they compute differently."""
+        """Return why recently seen processes are not peers: they compute differently."""
         return self._peers.objections(now_s)
 
     @property
     def _drained(self) -> bool:
-        """Interrupted, and no transmitter is left that could report anything."""
+        """Return whether the run is interrupted and no transmitter can report anything."""
         return (
             self._work.interrupted
             and not self._receipts.waiting
@@ -162,18 +162,18 @@ class ControlService:
         )
 
     def _end(self, failure: Exception | None) -> None:
-        """End the run with its first failure, if this is one."""
+        """End the run with a failure, if this is the first one."""
         self.failure = self.failure or failure
 
     def _watch(self, now_s: float) -> None:
-        """Twice a second: see who is there, and start again what has died."""
+        """Check twice per second which peers are connected, and restart dead processes."""
         if self._attention.listened(now_s):
             self._note_silence(now_s)
         self._peers.show(self._telemetry, now_s)
         absent = self._peers.absent(self._work.links, now_s)
         self._end(self._work.housekeep(absent))
         if self._reminder.due(bool(absent) and not self._work.interrupted, now_s):
-            where = "" if self._launcher is not None else f" to dial {self._control.address}"
+            where = "" if self._launcher is not None else f" to connect to {self._control.address}"
             waits.warning(f"waiting for {', '.join(absent)}{where}")
         if self._launcher is not None and not self._work.interrupted and self.failure is None:
             try:
@@ -211,10 +211,10 @@ class ControlService:
         return []
 
     def _answers_to_hello(self, sender: bytes, hello: Hello) -> Sequence[Message]:
-        """Return Welcome, and what the peer lacks; one that computes differently is no peer."""
+        """Return Welcome and what the peer lacks; one that computes differently is refused."""
         now_s = time.monotonic()
         if (forgotten := self._peers.make_room(hello, now_s)) is not None:
-            _tell_gone(self._work, *forgotten)  # the next look at the silent does not find it
+            _tell_gone(self._work, *forgotten)  # the next check of silent peers must not find it
         self._telemetry.count("semcom_heartbeats_total", 1, hello.role)
         welcome = Welcome(instance=self.instance)
         objection = _objection(self._work, hello, self.bystanders)
@@ -231,7 +231,7 @@ class ControlService:
         return [welcome, *lacking]
 
     def _take_failure(self, message: Failure) -> None:
-        """Only a process of this run can spoil it."""
+        """Process a failure; only a process of this run can end it."""
         stranger = message.role == "transmitter" and message.peer not in self._work.links
         if stranger or message.run not in (None, self._work.run):
             if self._log_limit.due(f"failure of {message.peer}", time.monotonic()):
@@ -251,7 +251,7 @@ class ControlService:
 
 
 def _tell_gone(work: Work, role: Role, peer: str) -> None:
-    """Tell the work that a peer has been silent for too long; it may only call itself a link's."""
+    """Notify the work of a peer that was silent for too long and may belong to no link."""
     if role == "receiver":
         work.receiver_gone(peer)
     elif role == "transmitter" and peer in work.links:
@@ -259,14 +259,14 @@ def _tell_gone(work: Work, role: Role, peer: str) -> None:
 
 
 def _objection(work: Work, hello: Hello, bystanders: Collection[str]) -> str | None:
-    """Return why a process of this run would give other answers than were planned, if it would."""
+    """Return why the answers of a process of this run would differ from the plan, if so."""
     wanted, here = work.arithmetic.get(hello.role), hello.arithmetic
     stranger = hello.role == "transmitter" and (
         hello.peer not in work.links or hello.peer in bystanders
     )
     if wanted is None or here is None or stranger:
         return None
-    if hello.role == "receiver" and here.engine is None:  # of before there was a choice
+    if hello.role == "receiver" and here.engine is None:  # of an earlier version, without a choice
         here = here.model_copy(update={"engine": "torch"})
     if here == wanted:
         return None

@@ -1,4 +1,4 @@
-"""The processes of a run, here or on a cluster, or the doors where those of others dial in."""
+"""The processes of a run, here or on a cluster, or the addresses to which external ones connect."""
 
 from __future__ import annotations
 
@@ -30,15 +30,15 @@ class ProcessCluster(Protocol):
 
     @property
     def settings(self) -> SystemSettings:
-        """Return the settings with what the cluster asks for: this host's address, and keys."""
+        """Return the settings with this host's address and keys, as the cluster requires."""
 
     def starter(self, control: str, folders: Folders) -> ProcessStarter:
-        """Return what places processes, which dial the orchestrator at `control`."""
+        """Return a starter of processes that connect to the orchestrator at `control`."""
 
 
 @dataclass
 class ProcessSystem:
-    """The orchestrator's control socket, and the launcher where processes are started here."""
+    """The orchestrator's control socket, and the launcher if processes are started here."""
 
     settings: SystemSettings
     control: Endpoint
@@ -59,9 +59,9 @@ class ProcessSystem:
         """Start the processes and serve them until the service is done or interrupted.
 
         Args:
-            service: what the orchestrator does.
-            transmitters: links to start transmitters for.
-            pages: what is served over HTTP beside `/metrics`.
+            service: the orchestrator's service.
+            transmitters: links for which to start transmitters.
+            pages: pages to serve over HTTP besides `/metrics`.
             opened: called once the processes run and the pages are served, at `page_port`.
 
         Raises:
@@ -85,9 +85,9 @@ class ProcessSystem:
             serve(service, self.wakeup, lambda: self.stop.asked)
 
     def _start(self, launcher: Launcher, transmitters: Sequence[str]) -> None:
-        """Every shard's channel and receivers, then the transmitters.
+        """Start every shard's channel and receivers, then the transmitters.
 
-        Links go to the shards in turn, those whose frames meet to one.
+        Links are distributed over the shards in turn; links that meet share a shard.
         """
         shards = self.settings.shards
         for shard in range(shards):
@@ -101,16 +101,16 @@ class ProcessSystem:
 
 
 def check_places(settings: SystemSettings, *, launch: bool) -> None:
-    """Return whether processes that are started elsewhere can find this one.
+    """Return whether processes that are started elsewhere can reach this one.
 
     Raises:
-        ConfigurationError: they could not know where to dial.
+        ConfigurationError: they could not know where to connect.
     """
     if not launch and settings.shards > 1:
-        raise ConfigurationError("shards are for processes that are started here")
+        raise ConfigurationError("shards need processes that this command starts")
     if not launch and not settings.ports.control:
         raise ConfigurationError(
-            "processes that are started elsewhere must know where to dial: set ports.control"
+            "processes that are started elsewhere need fixed addresses: set ports.control"
         )
 
 
@@ -124,12 +124,12 @@ def open_system(
     stop: StopRequest,
     answers: Path | None = None,
 ) -> Iterator[ProcessSystem]:
-    """Bind the control socket; at the end, stop what was started here or on a cluster.
+    """Bind the control socket; at the end, stop the processes that were started.
 
-    `answers` is where transmitters that are started here keep their answers.
+    `answers` is the folder in which transmitters that are started here keep their answers.
 
     Raises:
-        ConfigurationError: processes of other machines could not know where to dial.
+        ConfigurationError: processes on other machines could not know where to connect.
         PortInUseError: the port is taken.
     """
     check_places(settings, launch=bool(launch))
@@ -174,7 +174,7 @@ def _start_here(
     ports: list[int],
     answers: Path | None,
 ) -> LocalProcesses:
-    """Return what starts processes on this machine. The channel listens where the scenario says."""
+    """Return a starter of processes on this machine; the channel listens as the scenario says."""
     host = host_to_dial(control)
     dialled = f"tcp://{host}:{control.rpartition(':')[2]}"
     places = [

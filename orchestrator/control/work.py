@@ -1,4 +1,4 @@
-"""The work of the orchestrator's processes, as the control socket needs it: a sweep, a stream."""
+"""The interface between the control socket and the orchestrator's work: a sweep, a stream."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from semcom.messages import (
 
 @dataclass(frozen=True)
 class Order:
-    """An instruction: say this to a peer, or to all peers of a role."""
+    """An instruction to send a message to a peer, or to all peers of a role."""
 
     role: Role
     peer: str | None
@@ -28,24 +28,24 @@ class Order:
 
 
 class Work(Protocol):
-    """The work of one run. It never sends: each call returns what is to be said.
+    """The work of one run. It never sends: each call returns the messages to send.
 
     A call that returns an exception ends the run with it.
     """
 
     @property
     def run(self) -> str:
-        """Name of the run that messages are about."""
+        """Name of the run in messages."""
         ...
 
     @property
     def links(self) -> Collection[str]:
-        """Links whose transmitters take part."""
+        """Links of the run."""
         ...
 
     @property
     def arithmetic(self) -> Mapping[Role, Arithmetic]:
-        """Return how processes have to compute."""
+        """Return the arithmetic that processes must use."""
         ...
 
     @property
@@ -55,7 +55,7 @@ class Work(Protocol):
 
     @property
     def interrupted(self) -> bool:
-        """Return whether peers are given nothing more to do."""
+        """Return whether peers get no more work."""
         ...
 
     @property
@@ -65,27 +65,27 @@ class Work(Protocol):
 
     @property
     def stuck(self) -> Exception | None:
-        """Return why the work cannot be completed; None where it can."""
+        """Return why the work cannot be completed; None if it can."""
         ...
 
     def drain(self, *, launched: bool) -> Sequence[Order]:
-        """Begin nothing new; `launched` transmitters are ended by their launcher."""
+        """Start nothing new; `launched` transmitters are ended by their launcher."""
         ...
 
     def lacks(self, hello: Hello) -> Sequence[Message]:
-        """Return what the peer that says hello lacks.
+        """Return what the peer that sent Hello lacks.
 
         Raises:
-            ConfigurationError: a transmitter of a link that is not of this run.
+            ConfigurationError: the transmitter's link is not part of this run.
         """
         ...
 
     def moves(self, hello: Hello) -> Sequence[Order]:
-        """Return what others are told because this peer said hello."""
+        """Return messages to other peers that this peer's Hello requires."""
         ...
 
     def other_arithmetic(self, hello: Hello, text: str) -> Exception | None:
-        """Note that a process would give other answers than were planned; it gets no work."""
+        """Note that a process would give answers that differ from the plan; it gets no work."""
         ...
 
     def codec_report(self, peer: str, report: CodecReport) -> None:
@@ -93,7 +93,7 @@ class Work(Protocol):
         ...
 
     def host_report(self, report: HostReport) -> None:
-        """Note which host a process of this run is on, and how that rounds."""
+        """Note the host of a process of this run, and its rounding."""
         ...
 
     def receiver_gone(self, peer: str) -> None:
@@ -105,15 +105,15 @@ class Work(Protocol):
         ...
 
     def failed(self, message: Failure, text: str) -> Exception | None:
-        """Note that a process of this run cannot do its part."""
+        """Note that a process of this run has failed."""
         ...
 
     def commit(self, batch: Sequence[Results]) -> list[int]:
         """Record results durably; return how many frames of each message were new.
 
         Raises:
-            AccountingError: they contradict what was planned or recorded.
-            StorageError: the disk refuses.
+            AccountingError: they contradict the plan or the ledger.
+            StorageError: the disk cannot be written.
         """
         ...
 
@@ -126,13 +126,13 @@ class Work(Protocol):
         ...
 
     def tick(self, now_s: float) -> Sequence[Order]:
-        """Do what time asks for."""
+        """Do time-dependent work."""
         ...
 
     def wait_s(self, now_s: float) -> float:
-        """Return how long the next tick can wait."""
+        """Return the time until the next tick."""
         ...
 
     def housekeep(self, absent: Sequence[str]) -> Exception | None:
-        """Twice a second: look after what is stored; `absent` roles and links are waited for."""
+        """Maintain stored data twice per second; `absent` roles and links are awaited."""
         ...

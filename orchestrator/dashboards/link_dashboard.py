@@ -1,4 +1,4 @@
-"""Link and channel: one link, or several, from the transmitter's side."""
+"""Link and channel: one or several links, from the transmitter's side."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _CHANNEL = Row(
         ),
         Panel(
             title="Images judged",
-            description="Images per second whose answers were judged.",
+            description="Items per second whose answers were judged.",
             unit="cps",
             width=8,
             minimum=0,
@@ -61,7 +61,7 @@ _TIME = Row(
     (
         Panel(
             title="Round trip",
-            description="From the first sending of a frame to its answer; tails are dashed.",
+            description="From the first transmission of a frame to its answer; tails are dashed.",
             unit="s",
             minimum=0,
             thresholds=above(1, 2),
@@ -73,15 +73,17 @@ _TIME = Row(
         ),
         Panel(
             title="Distribution of the round trip",
-            description="How many frames per second took how long.",
+            description="Frames per second by duration of their round trip.",
             unit="s",
             kind="heatmap",
             queries=(Query(f"sum by (le) (rate({ROUND_TRIP}_bucket{{{LINK}}}{RATE}))", "{{le}}"),),
         ),
         Panel(
             title="Stages",
-            description="Mean duration of the stages of a frame's way, over all links. The queues "
-            "are what a frame waited since its socket was found readable.",
+            description=(
+                "Mean duration of the stages of a frame's path, over all links. "
+                "Queueing times count from the moment the socket was found readable."
+            ),
             unit="s",
             minimum=0,
             stacked=True,
@@ -89,7 +91,7 @@ _TIME = Row(
         ),
         Panel(
             title="Stages, 99th percentile",
-            description="What one frame in a hundred takes longer than, by stage, over all links.",
+            description="Duration exceeded by one frame in a hundred, by stage, over all links.",
             unit="s",
             minimum=0,
             queries=(Query(quantile(0.99, "semcom_stage_seconds", "stage"), "{{stage}}"),),
@@ -102,8 +104,10 @@ _FRAMES = Row(
     (
         Panel(
             title="Frames per second",
-            description="Due, sent for the first time, taken by the channel (with repeated ones), "
-            "and recorded.",
+            description=(
+                "Due, sent for the first time, received by the channel (including "
+                "repetitions), and recorded."
+            ),
             unit="cps",
             link_colours=False,
             minimum=0,
@@ -133,8 +137,10 @@ _FRAMES = Row(
         ),
         Panel(
             title="Repeated, duplicate, shed, unroutable",
-            description="Frames sent again; answers that were there already; frames not accepted "
-            "because too many waited; frames whose peer was gone. In the last 5 minutes.",
+            description=(
+                "Frames sent again; duplicate answers; frames not accepted because too "
+                "many waited; frames whose peer had disconnected. In the last 5 minutes."
+            ),
             unit="none",
             link_colours=False,
             minimum=0,
@@ -166,7 +172,9 @@ _PEERS = Row(
     (
         Panel(
             title="Peers of the channel",
-            description="Peers that the channel heard of in the last three seconds, by role.",
+            description=(
+                "Peers from which the channel got a message in the last three seconds, by role."
+            ),
             unit="none",
             minimum=0,
             thresholds=((None, RED), (1.0, GREEN)),
@@ -177,17 +185,17 @@ _PEERS = Row(
         ),
         Panel(
             title="Age of the last heartbeat",
-            description="How long ago a process last heard of a peer of each role; three seconds "
-            "are death.",
+            description=(
+                "Time since a process last got a message from a peer of each role; "
+                "after three seconds it is dead."
+            ),
             unit="s",
             minimum=0,
             width=12,
             height=6,
             thresholds=above(2, 3),
             queries=(
-                Query(
-                    "max by (job, role) (semcom_heartbeat_age_seconds)", "{{job}} hears {{role}}"
-                ),
+                Query("max by (job, role) (semcom_heartbeat_age_seconds)", "{{job}} from {{role}}"),
             ),
         ),
     ),

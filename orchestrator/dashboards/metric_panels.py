@@ -1,4 +1,4 @@
-"""Panels of the metrics of our tasks, made of what a Metric says of itself."""
+"""Panels of the metrics of built-in tasks, generated from each Metric."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from semcom.tasks.metric import Metric
 from semcom.tasks.registry import our_tasks
 from semcom.tasks.task import Task
 
-UNITS = {"%": "percentunit", "": "none"}  # Grafana's names; of others it shows what they are
+UNITS = {"%": "percentunit", "": "none"}  # Grafana's names; other units are shown unchanged
 AGAINST_SNR = " against SNR of the last sweep"
 # The table of points becomes one column per link and channel over the SNR as x.
 CURVES: tuple[Json, ...] = (
@@ -65,7 +65,7 @@ def value_panel(
     """Return a panel of the values of a metric over time, by link."""
     return Panel(
         title=metric.title,
-        description=f"{metric.title} of the answers as the transmitters judge them; only of links "
+        description=f"{metric.title} of the answers, judged by the transmitters; only for links "
         f"whose codec has the task {task.kind_name()}. {better(metric)}",
         unit=UNITS.get(metric.unit, metric.unit),
         width=width,
@@ -80,8 +80,8 @@ def curve_panel(metric: Metric, *, width: int, height: int) -> Panel:
     """Return a panel of a metric against the SNR."""
     return Panel(
         title=metric.title + AGAINST_SNR,
-        description="Points of the sweep that are complete, by link and channel. After the "
-        f"sweep has ended the last values of the past day are shown. {better(metric)}",
+        description="Complete points of the sweep, by link and channel. After the sweep, the last "
+        f"values of the past day are shown. {better(metric)}",
         unit=UNITS.get(metric.unit, metric.unit),
         kind="trend",
         width=width,

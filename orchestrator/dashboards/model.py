@@ -1,7 +1,7 @@
 """Parts of a dashboard, and the JSON that Grafana reads.
 
 A dashboard is a list of rows of panels that flow from left to right, 24 units wide. All panels
-share one look: a link has the same colour everywhere; dashed is what another line is compared with.
+share a style: a link has the same colour everywhere; reference lines are dashed.
 """
 
 from __future__ import annotations
@@ -67,7 +67,7 @@ class Panel:
     maximum: float | None = None
     decimals: int | None = None
     dashed: str | None = None
-    link_colours: bool = True  # False where a link has many series that must be told apart
+    link_colours: bool = True  # False if a link has several series that must differ in colour
     stacked: bool = False
     states: tuple[tuple[int, str, str], ...] = ()  # value, text, colour
     transformations: tuple[Json, ...] = ()

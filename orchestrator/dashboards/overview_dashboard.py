@@ -1,4 +1,4 @@
-"""Overview: does the system do its work, and how well?"""
+"""Overview: is everything running, and how well?"""
 
 from __future__ import annotations
 
@@ -28,14 +28,14 @@ STATES = ((2, "ready", GREEN), (1, "not ready", YELLOW), (0, "down", RED))
 STATE_STEPS = ((None, RED), (1.0, YELLOW), (2.0, GREEN))
 ROUND_TRIP = "semcom_round_trip_seconds"
 _MAIN = tuple(main_metrics())
-_WIDTH = GRID_WIDTH // (len(_MAIN) + 1)  # of a panel beside those of the main metrics
+_WIDTH = GRID_WIDTH // (len(_MAIN) + 1)  # width of a panel next to those of the main metrics
 
 _STATE = Row(
     "State",
     (
         Panel(
             title="Processes ready",
-            description="Share of the system's processes that can do their work.",
+            description="Share of the system's processes that are ready.",
             unit="percentunit",
             kind="stat",
             width=4,
@@ -50,7 +50,7 @@ _STATE = Row(
         ),
         Panel(
             title="Alerts firing",
-            description="Alert rules that fire now; docs/monitoring.md says what to do.",
+            description="Alert rules that are firing; docs/monitoring.md says what to do.",
             unit="none",
             kind="stat",
             width=4,
@@ -60,8 +60,11 @@ _STATE = Row(
         ),
         Panel(
             title="Accounting gap",
-            description="Frames of the last 10 minutes that were offered and are neither recorded "
-            "nor shed nor still open. A few are normal: the counters are read one after another.",
+            description=(
+                "Frames of the last 10 minutes that were offered and are neither "
+                "recorded, shed nor still open. A few are normal: the counters are read one after "
+                "another."
+            ),
             unit="none",
             kind="stat",
             width=4,
@@ -131,7 +134,7 @@ _FLOW = Row(
     (
         Panel(
             title="Round trip",
-            description="From the first sending of a frame to its answer: median, and the 99th "
+            description="From the first transmission of a frame to its answer: median, and 99th "
             "percentile dashed.",
             unit="s",
             minimum=0,
@@ -144,7 +147,9 @@ _FLOW = Row(
         ),
         Panel(
             title="Frames offered and recorded",
-            description="Frames per second that were due (dashed), and that reached the ledger.",
+            description=(
+                "Frames per second that were due (dashed), and that were recorded in the ledger."
+            ),
             unit="cps",
             minimum=0,
             dashed=" offered$",
@@ -155,8 +160,10 @@ _FLOW = Row(
         ),
         Panel(
             title="Accounting gap by link",
-            description="Offered less recorded, shed, lost and still open frames of the last 10 "
-            "minutes. It grows if frames get lost.",
+            description=(
+                "Offered frames minus recorded, shed, lost and open ones, over the "
+                "last 10 minutes. It grows if frames are lost unnoticed."
+            ),
             unit="none",
             thresholds=above(100, 1000),
             queries=(Query("semcom:accounting_gap_frames:increase10m"),),

@@ -35,10 +35,10 @@ def metric_value(task: type[Task], metric: Metric, where: str = "", over: str = 
     """Value of a metric, by link; links whose codec has another task have none.
 
     Args:
-        task: the metric's.
-        metric: one that is made of one sum (`Metric.of`).
-        where: further selectors of labels.
-        over: the time that it is of.
+        task: task of the metric.
+        metric: a metric computed from one sum (`Metric.of`).
+        where: further label selectors.
+        over: time range.
     """
     assert metric.of is not None, f"{metric.name} cannot be computed from counters"
     chosen = ", ".join(part for part in (f'task="{task.counted_as()}"', where) if part)
@@ -51,12 +51,12 @@ def metric_value(task: type[Task], metric: Metric, where: str = "", over: str = 
 
 
 def sweep_curve(metric: Metric) -> str:
-    """Values of a metric at the points of the last sweep, by curve and SNR."""
+    """Return the values of a metric at the points of the last sweep, by curve and SNR."""
     points = f'last_over_time(semcom_sweep_metric{{metric="{metric.name}"}}[1d])'
     return f'max by (curve, snr_db) (label_join({points}, "curve", " ", "link", "channel"))'
 
 
 def process_state(jobs: str = SERVICES) -> str:
-    """2 ready, 1 up but not ready, 0 down; by job and instance."""
+    """Return the state of processes: 2 ready, 1 up but not ready, 0 down; by job and instance."""
     up = f'max by (job, instance) (up{{job=~"{jobs}"}})'
     return f"({up} + on (job, instance) max by (job, instance) (semcom_ready)) or {up}"

@@ -58,23 +58,27 @@ _WORK = Row(
     (
         Panel(
             title="Images decoded",
-            description="Images per second by receiver: the channel gives a frame to the receiver "
-            "that holds the fewest.",
+            description=(
+                "Items per second by receiver: the channel sends a frame to the "
+                "receiver that holds the fewest."
+            ),
             unit="cps",
             minimum=0,
             queries=(Query(per_second("semcom_images_decoded_total", "instance"), BY_INSTANCE),),
         ),
         Panel(
-            title="Images decoded by link",
-            description="Images per second by link, over all receivers.",
+            title="Items decoded by link",
+            description="Items per second by link, over all receivers.",
             unit="cps",
             minimum=0,
             queries=(Query(per_second("semcom_images_decoded_total")),),
         ),
         Panel(
             title="Frames taken and duplicate",
-            description="Frames per second taken from the wire, and (dashed) those that waited "
-            "already and got one answer for both.",
+            description=(
+                "Frames per second received, and (dashed) duplicates of waiting "
+                "frames, which share an answer."
+            ),
             unit="cps",
             minimum=0,
             dashed=" duplicate$",
@@ -85,7 +89,9 @@ _WORK = Row(
         ),
         Panel(
             title="Messages refused",
-            description="Messages that receivers refused or had refused, by reason, in 5 minutes.",
+            description=(
+                "Messages refused by receivers, or refused by their peers, by reason, in 5 minutes."
+            ),
             unit="none",
             minimum=0,
             queries=(
@@ -103,8 +109,10 @@ _TIME = Row(
     (
         Panel(
             title="Stages at the receiver",
-            description="Mean time a frame waits at the socket, for its turn or its batch, and is "
-            "decoded.",
+            description=(
+                "Mean time for which a frame waits at the socket and for its turn or "
+                "batch, and of its decoding."
+            ),
             unit="s",
             minimum=0,
             stacked=True,

@@ -21,7 +21,7 @@ _JOBS = Row(
         ),
         Panel(
             title="Progress of the stage",
-            description="Share that is done of the stage that each job is in.",
+            description="Finished share of each job's current stage.",
             unit="percentunit",
             kind="bargauge",
             width=12,
@@ -37,7 +37,7 @@ _JOBS = Row(
         ),
         Panel(
             title="Jobs started again",
-            description="Jobs that died and were started again, in the last hour.",
+            description="Jobs that died and were restarted in the last hour.",
             unit="none",
             minimum=0,
             thresholds=above(1, 3),
@@ -49,7 +49,7 @@ _JOBS = Row(
         ),
         Panel(
             title="Age of the last checkpoint",
-            description="What a job would lose if it were killed now.",
+            description="Work that a job would lose if it were killed now.",
             unit="s",
             minimum=0,
             thresholds=above(1800, 3600),
@@ -84,7 +84,7 @@ _LEARNING = Row(
         ),
         Panel(
             title="Speed",
-            description="Images per second that each job trains on.",
+            description="Items per second that each job trains on.",
             unit="cps",
             minimum=0,
             queries=(
@@ -101,9 +101,8 @@ _LEARNING = Row(
             ),
         ),
         Panel(
-            title="Images trained on",
-            description="Images per second by data set, from their count: it falls to 0 when jobs "
-            "stand still.",
+            title="Items trained on",
+            description="Items per second by data set, from their count; 0 while jobs are stopped.",
             unit="cps",
             minimum=0,
             width=24,

@@ -1,4 +1,4 @@
-"""Writes the dashboards as Grafana reads them.
+"""Write the dashboards in the form that Grafana reads.
 
 python -m orchestrator.dashboards.write     in the root of the repository; `make monitoring`
 """
@@ -24,7 +24,7 @@ DASHBOARDS: dict[str, Dashboard] = {
 
 
 def generated() -> dict[Path, str]:
-    """The files, and what each of them must hold."""
+    """Return the files and their required content."""
     return {
         FOLDER / f"{name}.json": json.dumps(dashboard_json(dashboard), indent=1) + "\n"
         for name, dashboard in DASHBOARDS.items()

@@ -1,4 +1,4 @@
-"""Unpacks archives from elsewhere: nothing lands outside the folder, and all of it or none."""
+"""Unpack users' archives completely or not at all, and never outside the folder."""
 
 from __future__ import annotations
 
@@ -26,8 +26,8 @@ from semcom.files import open_regular
 
 MAX_UNPACKED_BYTES = 4 << 30  # the largest known set has half a GiB
 MAX_FILES = 1_000_000
-MAX_PIECE_BYTES = 16 << 20  # that a header of an archive may make us read at once
-MAX_REST_BYTES = 64 << 20  # that may follow the end of a tar
+MAX_PIECE_BYTES = 16 << 20  # largest read that a header of an archive may cause
+MAX_REST_BYTES = 64 << 20  # bytes that may follow the end of a tar
 _PIECE_BYTES = 1 << 18
 _TAR_END = bytes(tarfile.BLOCKSIZE)
 _ENCRYPTED = 1  # in the flags of a file in a zip
@@ -48,7 +48,7 @@ _OTHER_KINDS = {
 }
 _NAME_IT = "name the data set's archive or its folder"
 _BY_HAND = "unpack it by hand and name its folder with '--from DIR'"
-# A name that the file system does not take is the archive's fault, a full disk is not.
+# A name that the file system rejects is an error of the archive, a full disk is not.
 _OF_NAMES = frozenset(
     {errno.ENAMETOOLONG, errno.EINVAL, errno.EILSEQ, errno.ENOTDIR, errno.EISDIR, errno.EEXIST}
 )
@@ -65,12 +65,12 @@ class _Member:
 
 
 def unpack(archive: Path, folder: Path) -> None:
-    """Unpack a .zip or .tar (plain, .gz, .bz2, .xz) to `folder`, which is made by renaming.
+    """Unpack a .zip or .tar (plain, .gz, .bz2, .xz) to `folder`, which is created by renaming.
 
     Raises:
-        ConfigurationError: no archive, a damaged, encrypted or too large one, or one with names
-            that lead elsewhere or cannot be written.
-        StorageError: `folder` exists, or the disk is full or refuses.
+        ConfigurationError: it is not an archive, is damaged, encrypted or too large, or has names
+            that point elsewhere or cannot be written.
+        StorageError: `folder` exists, or the disk is full or cannot be written.
     """
     if folder.exists():
         raise StorageError(f"{folder} exists already; remove it first")
@@ -91,15 +91,15 @@ def unpack(archive: Path, folder: Path) -> None:
 
 @contextmanager
 def _unpacking(archive: Path) -> Iterator[None]:
-    """Turn whatever a library raises over an archive into one line."""
+    """Turn any error of a library into one line."""
     try:
         yield
     except (ConfigurationError, StorageError):
         raise
-    except Exception as error:  # zlib, lzma, struct, tarfile, zipfile may fail in any way
+    except Exception as error:  # zlib, lzma, struct, tarfile and zipfile may raise anything
         reason = next(iter(str(error).splitlines()), "") or type(error).__name__
         raise ConfigurationError(
-            f"{archive} cannot be unpacked, it is cut short or damaged ({shown(reason)}); "
+            f"{archive} cannot be unpacked: it is truncated or damaged ({shown(reason)}); "
             "download it again"
         ) from error
 
@@ -133,7 +133,9 @@ def _members(archive: Path, file: IO[bytes]) -> Iterator[_Member]:
     if zipfile.is_zipfile(file):
         yield from _of_zip(archive, file)
     elif start.startswith(b"PK"):
-        raise ConfigurationError(f"{archive} is a cut or damaged zip archive; download it again")
+        raise ConfigurationError(
+            f"{archive} is a truncated or damaged zip archive; download it again"
+        )
     else:
         file.seek(0)
         yield from _of_tar(archive, file, start)
@@ -152,8 +154,10 @@ def _of_zip(archive: Path, file: IO[bytes]) -> Iterator[_Member]:
                     f"{_BY_HAND}"
                 )
             if stat.S_IFMT(info.external_attr >> 16) not in (0, stat.S_IFREG, stat.S_IFDIR):
-                raise ConfigurationError(f"{archive} holds '{shown(name)}', which is no plain file")
-            # Some programs of Windows write their own separator.
+                raise ConfigurationError(
+                    f"{archive} holds '{shown(name)}', which is not a regular file"
+                )
+            # Some programs on Windows write their own separator.
             name = name if "/" in name else name.replace("\\", "/")
             folder = info.is_dir() or name.endswith("/")
             yield _Member(name, folder, info.file_size, partial(zipped.open, info))
@@ -172,21 +176,21 @@ def _of_tar(archive: Path, file: IO[bytes], start: bytes) -> Iterator[_Member]:
             tar.members = []  # type: ignore[attr-defined]  # it would keep them all
             if not (info.isfile() or info.isdir()):
                 raise ConfigurationError(
-                    f"{archive} holds '{shown(info.name)}', which is no plain file"
+                    f"{archive} holds '{shown(info.name)}', which is not a regular file"
                 )
             opened = partial(tar.extractfile, info)
             yield _Member(info.name, info.isdir(), info.size, opened)
-        # tarfile takes a header that is cut or damaged for the end.
+        # tarfile treats a truncated or damaged header as the end.
         bounded.seek(tar.offset)
         if bounded.read(tarfile.BLOCKSIZE) != _TAR_END:
-            raise EOFError("it has no end")
-        rest_bytes = 0  # checksums of what was compressed stand behind it
+            raise EOFError("it is truncated")
+        rest_bytes = 0  # the compressed file's checksums follow
         while rest_bytes < MAX_REST_BYTES and (piece := bounded.read(_PIECE_BYTES)):
             rest_bytes += len(piece)
 
 
 def _decompressed(file: IO[bytes], start: bytes) -> Any:
-    """The file as it was before it was compressed by gzip, bzip2 or xz, or the file itself."""
+    """Return the decompressed file if it is gzip, bzip2 or xz, otherwise the file itself."""
     if start.startswith(b"\x1f\x8b"):
         return gzip.GzipFile(fileobj=file)
     if start.startswith(b"BZh"):
@@ -200,24 +204,24 @@ def _no_archive(archive: Path, start: bytes, *, compressed: bool) -> str:
     if not start:
         return f"{archive} is empty; download it again"
     if compressed:
-        return f"{archive} is a compressed file that holds no tar archive; {_NAME_IT}"
+        return f"{archive} is a compressed file that contains no tar archive; {_NAME_IT}"
     kind = next((kind for magic, kind in _OTHER_KINDS.items() if start.startswith(magic)), None)
     if kind is not None:
         return f"{archive} is {kind}, not a zip or tar archive; {_BY_HAND}"
     if start.lstrip(b"\xef\xbb\xbf \t\r\n").startswith(b"<"):
         return f"{archive} is a web page, not an archive; download it again, logged in where needed"
-    return f"{archive} is no zip or tar archive; {_NAME_IT}"
+    return f"{archive} is not a zip or tar archive; {_NAME_IT}"
 
 
 class _Bounded(io.RawIOBase):
-    """A file with bounded reads: headers of archives say how much to read."""
+    """A file with bounded reads, because headers of archives determine how much is read."""
 
     def __init__(self, archive: Path, file: Any) -> None:
         self._archive = archive
         self._file: IO[bytes] = file
 
     def read(self, size: int = -1) -> bytes:
-        """Read so many bytes."""
+        """Read that number of bytes."""
         if not 0 <= size <= MAX_PIECE_BYTES:
             raise ConfigurationError(
                 f"{self._archive} has a header of {size} bytes; download it again"
@@ -225,7 +229,7 @@ class _Bounded(io.RawIOBase):
         return self._file.read(size)
 
     def seek(self, place: int, whence: int = 0) -> int:
-        """Go to a place."""
+        """Set the position."""
         return self._file.seek(place, whence)
 
     def tell(self) -> int:
@@ -239,12 +243,12 @@ class _Bounded(io.RawIOBase):
 
 def _place(archive: Path, folder: Path, name: str) -> Path:
     if "\0" in name or not (folder / name).resolve().is_relative_to(folder.resolve()):
-        raise ConfigurationError(f"{archive} holds '{shown(name)}', which leads outside")
+        raise ConfigurationError(f"{archive} holds '{shown(name)}', which is a path outside of it")
     return folder / name
 
 
 def _write(archive: Path, member: _Member, folder: Path, room_bytes: int) -> int:
-    """Write a member to its place; returns its size."""
+    """Write a member; return its size."""
     written = 0
     with _writing(archive, member.name):
         path = _place(archive, folder, member.name)
@@ -256,7 +260,7 @@ def _write(archive: Path, member: _Member, folder: Path, room_bytes: int) -> int
         while piece := _piece(source):
             written += len(piece)
             if written > room_bytes:
-                raise ConfigurationError(f"{archive} unpacks to more than it says")
+                raise ConfigurationError(f"{archive} unpacks to more than its header states")
             target.write(piece)
     return written
 
@@ -264,7 +268,7 @@ def _write(archive: Path, member: _Member, folder: Path, room_bytes: int) -> int
 def _piece(source: IO[bytes]) -> bytes:
     try:
         return source.read(_PIECE_BYTES)
-    except OSError as error:  # of bz2 and gzip: the archive is damaged, and no disk refuses
+    except OSError as error:  # from bz2 and gzip: the archive is damaged, the disk is not the cause
         raise EOFError(str(error)) from error
 
 
@@ -279,4 +283,6 @@ def _writing(archive: Path, name: str) -> Iterator[None]:
             ) from error
         raise StorageError(f"cannot unpack {archive}: {error.strerror}") from error
     except UnicodeError as error:
-        raise ConfigurationError(f"{archive} holds '{shown(name)}', which is no name") from error
+        raise ConfigurationError(
+            f"{archive} holds '{shown(name)}', which is not a valid name"
+        ) from error

@@ -5,8 +5,8 @@
     cifar-10-batches-bin/  data_batch_1.bin .. 5, test_batch.bin, batches.meta.txt
     cifar-100-binary/      train.bin, test.bin, fine_label_names.txt
 
-A pickle can run any code, so these are opened only if their MD5 is the official one, and then by
-an unpickler that knows numpy arrays and nothing else. CIFAR-100 gives its 100 fine labels.
+A pickle can run any code, so these are read only if their MD5 is the official one, and by an
+unpickler that accepts only numpy arrays. CIFAR-100 provides its 100 fine labels.
 """
 
 from __future__ import annotations
@@ -90,7 +90,7 @@ class CifarLayout:
         record = self.label_bytes + _PIXELS
         if len(content) == 0 or len(content) % record:
             raise ConfigurationError(
-                f"{path} is damaged: {len(content)} bytes are no whole number of records of "
+                f"{path} is damaged: {len(content)} bytes are not a whole number of records of "
                 f"{record} bytes; download it again"
             )
         records = content.reshape(-1, record)
@@ -131,12 +131,12 @@ CIFAR_LAYOUTS = (
 
 
 class _ArrayUnpickler(pickle.Unpickler):
-    """Loads plain containers and numpy arrays; any other global is refused."""
+    """Loads plain containers and numpy arrays; refuses any other global."""
 
     def find_class(self, module: str, name: str) -> Any:
         """The three globals in the pickle of an array, under numpy's old and new module names."""
         known = {
-            # The function itself has no public name; an array tells it.
+            # The function has no public name; it is taken from an array.
             "multiarray._reconstruct": np.empty(0).__reduce__()[0],
             "numpy.ndarray": np.ndarray,
             "numpy.dtype": np.dtype,
@@ -157,21 +157,21 @@ def _unpickle(path: Path) -> dict[str, Any]:
         )
     try:
         loaded = _ArrayUnpickler(io.BytesIO(content), encoding="latin1").load()
-    except Exception as error:  # a pickle may fail in any way
-        raise ConfigurationError(f"{path} is no CIFAR pickle: {error}") from error
+    except Exception as error:  # unpickling may raise anything
+        raise ConfigurationError(f"{path} is not a CIFAR pickle: {error}") from error
     if not isinstance(loaded, dict):
-        raise ConfigurationError(f"{path} is no CIFAR pickle: it holds no dictionary")
+        raise ConfigurationError(f"{path} is not a CIFAR pickle: it holds no dictionary")
     return loaded
 
 
 def _field(path: Path, content: dict[str, Any], name: str) -> Any:
     if name not in content:
-        raise ConfigurationError(f"{path} is no CIFAR pickle: '{name}' is missing")
+        raise ConfigurationError(f"{path} is not a CIFAR pickle: '{name}' is missing")
     return content[name]
 
 
 def _images(path: Path, rows: np.ndarray[Any, Any]) -> ImageArray:
-    """Rows of 1,024 red, green, then blue values to images_NHWC."""
+    """Convert rows of 1,024 red, green, then blue values to images_NHWC."""
     if rows.dtype != np.uint8 or rows.ndim != 2 or rows.shape[1] != _PIXELS:
         raise ConfigurationError(
             f"{path} holds {rows.dtype} {rows.shape}, not uint8 (N, {_PIXELS})"

@@ -1,7 +1,7 @@
 """Layout: `train/<class>/*` and `test/<class>/*` with PNG or JPEG images.
 
-Class folders sort in label order, whole numbers in them as numbers. A `words.txt` beside `train`,
-as Tiny-ImageNet has it, names classes whose folders are WordNet ids.
+Class folders are sorted in label order, with whole numbers as numbers. A `words.txt` next to
+`train`, as in Tiny-ImageNet, names classes whose folders are WordNet ids.
 """
 
 from __future__ import annotations
@@ -23,14 +23,14 @@ from semcom.shards import Split
 
 LAYOUT = "class folders"
 _SPLITS: tuple[Split, Split] = ("train", "test")
-# What systems put beside images by themselves.
+# Files that operating systems create next to images.
 _OF_SYSTEMS = frozenset({"thumbs.db", "ehthumbs.db", "desktop.ini", "icon\r", "__macosx", "@eadir"})
-PASSED_OVER = "hidden or system file{} passed over"
+PASSED_OVER = "hidden or system file{} skipped"
 
 
 def holds(folder: Path) -> bool:
     """Return whether the folder is in this layout."""
-    # A folder of shards has these two as well, but nothing below them.
+    # A folder of shards has these two as well, but no folders below them.
     return all((folder / split).is_dir() for split in _SPLITS) and bool(folders(folder / "train"))
 
 
@@ -38,8 +38,8 @@ def read(folder: Path) -> SourceImages:
     """Read both splits.
 
     Raises:
-        ConfigurationError: no classes, other classes in test than in train, a file that is no
-            image, or images that are not square and of one size.
+        ConfigurationError: there are no classes, the classes of test and train differ, a file is
+            not an image, or images are not square and of one size.
     """
     names, tested = folders(folder / "train"), folders(folder / "test")
     for some, others, split in ((tested, names, "train"), (names, tested, "test")):
@@ -62,15 +62,17 @@ def labelled_files(
 ) -> list[tuple[Path, int]]:
     """Return the image files of each class with its label, the index of its name.
 
-    They lie in `<folder>/<name>/<inside>`, or right in `<folder>/<name>` if that is absent.
+    They are in `<folder>/<name>/<inside>`, or directly in `<folder>/<name>` if that is absent.
 
     Raises:
-        ConfigurationError: a class without images, a file that is no image, or an image beside the
+        ConfigurationError: a class without images, a file that is not an image, or an image next to
             class folders.
     """
     astray = [path for path in sorted(folder.iterdir()) if _is_picture(path)]
     if astray:
-        raise ConfigurationError(f"{astray[0]} lies beside the class folders; put it into one")
+        raise ConfigurationError(
+            f"{astray[0]} is next to the class folders; move it into one of them"
+        )
     files: list[tuple[Path, int]] = []
     for label, name in enumerate(names):
         place = folder / name
@@ -84,9 +86,9 @@ def labelled_files(
 
 
 def readable_names(folder: Path, names: list[str]) -> list[str]:
-    """Return class names by `words.txt` (WordNet id, tab, synonyms), if there is one: the first.
+    """Return class names from `words.txt` (WordNet id, tab, synonyms), the first synonyms.
 
-    A name that would stand for two classes is left as it is.
+    A name that would denote two classes is left unchanged.
     """
     path = folder / "words.txt"
     if not path.exists():
@@ -112,10 +114,12 @@ def _image_files(folder: Path, notes: Notes) -> list[Path]:
         elif path.name == f"{folder.name}_boxes.txt":  # of Tiny-ImageNet, without images/
             continue
         elif path.is_dir():
-            raise ConfigurationError(f"{path} is a folder; images lie right in their class folder")
+            raise ConfigurationError(
+                f"{path} is a folder; images must lie directly in their class folder"
+            )
         elif path.suffix.lower() not in SUFFIXES:
             raise ConfigurationError(
-                f"{path} is not a PNG or JPEG image by its name; convert or remove it"
+                f"{path} is not named like a PNG or JPEG image; convert or remove it"
             )
         else:
             files.append(path)
@@ -127,5 +131,5 @@ def _is_picture(path: Path) -> bool:
 
 
 def of_system(path: Path) -> bool:
-    """Return whether a file or folder is hidden, or put there by a system by itself."""
+    """Return whether a file or folder is hidden, or was created by an operating system."""
     return path.name.startswith(".") or path.name.lower() in _OF_SYSTEMS

@@ -1,7 +1,7 @@
-"""Random numbers of the drawn sets: image by image, and the same on every machine.
+"""Random numbers of the synthetic sets: image by image, and identical on every machine.
 
-All are raw 64-bit outputs of Philox streams. Image i depends on the streams' key and on i alone,
-not on how many images are drawn before or after it in one call.
+All are raw 64-bit outputs of Philox streams. Image i depends only on the streams' key and on i, not
+on how many images are drawn before or after it in one call.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ class Streams:
 
 
 class Dice:
-    """Hands out the columns of a table of uniform numbers, scaled."""
+    """Returns the columns of a table of uniform numbers, scaled."""
 
     def __init__(self, uniform_NP: Doubles) -> None:
         self._uniform_NP = uniform_NP

@@ -1,4 +1,4 @@
-"""Fetches the official archives over the network; every byte is checked before it is unpacked."""
+"""Download the official archives; the complete file is checked before it is unpacked."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from rich.progress import DownloadColumn, Progress, TimeRemainingColumn, Transfe
 from orchestrator.cli.terminal import Terminal
 from semcom.errors import ConfigurationError, StorageError
 
-_TIMEOUT_S = 30.0  # without a single byte
+_TIMEOUT_S = 30.0  # without receiving a byte
 _BLOCK_BYTES = 1 << 16
 
 
@@ -47,14 +47,14 @@ TINY_IMAGENET = Archive(
 
 
 def download(archive: Archive, folder: Path) -> Path:
-    """Fetch an archive into `folder` unless it lies there already; returns the file.
+    """Download an archive into `folder` unless it is there; return the file.
 
-    The file appears under its name only when it is whole and its checksum fits. After a failure
-    the next call starts again.
+    The file gets its name only when it is complete and its checksum is correct. After a failure,
+    the next call starts from scratch.
 
     Raises:
         ConfigurationError: the network or the server failed, or the checksum is wrong.
-        StorageError: the disk is full or refuses.
+        StorageError: the disk is full or cannot be written.
     """
     path = folder / archive.file_name
     try:
@@ -84,7 +84,8 @@ def _fetch(archive: Archive, file: IO[bytes]) -> None:
     if md5.hexdigest() != archive.md5:
         raise ConfigurationError(
             f"{archive.url} gave {size} bytes with MD5 {md5.hexdigest()}, expected {archive.md5}: "
-            "a broken or a changed file; try again, or name a copy on disk with '--from DIR'"
+            "the file is damaged or has changed; try again, or name a copy on disk with "
+            "'--from DIR'"
         )
 
 

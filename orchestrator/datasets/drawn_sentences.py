@@ -1,9 +1,9 @@
-"""Sentences of a small grammar, for demos and tests where no corpus is at hand.
+"""Sentences from a small grammar, for demos and tests without a corpus.
 
     sentence   noun phrase, verb, noun phrase, then up to two of: place, time, second clause
     words      about 500; every choice but the shape of the sentence is even
 
-Sentence i of a drawing depends on (seed, i) and DRAWING_VERSION alone.
+Sentence i depends only on (seed, i) and DRAWING_VERSION.
 """
 
 from __future__ import annotations
@@ -100,7 +100,7 @@ def drawing_source(seed: int) -> str:
 
 
 def draw_sentences(count: int, seed: int) -> list[str]:
-    """Draw so many different sentences."""
+    """Generate a number of different sentences."""
     dice = Random(f"{NAME}/{DRAWING_VERSION}/{seed}")
     found: dict[str, None] = {}
     while len(found) < count:
@@ -113,15 +113,15 @@ def draw_sentences(count: int, seed: int) -> list[str]:
 def prepare_sentences(
     root: Path, *, train: int | None = None, test: int | None = None, seed: int = 0
 ) -> DatasetManifest:
-    """Draw the set and write it to `root` as shards; its own sizes unless others are given.
+    """Generate the set, by default with its own sizes, and write it to `root` as shards.
 
     Raises:
-        ConfigurationError: no sentences asked for.
-        StorageError: the disk is full or refuses.
+        ConfigurationError: no sentences were requested.
+        StorageError: the disk is full or cannot be written.
     """
     train, test = TRAIN if train is None else train, TEST if test is None else test
     if min(train, test) < 1:
-        raise ConfigurationError(f"{NAME}: ask for at least 1 sentence of each split")
+        raise ConfigurationError(f"{NAME}: each split needs at least 1 sentence")
     validation = min(VALIDATION, test)
     texts = draw_sentences(train + validation + test, seed)
     ordered = sorted(texts, key=sentence_key)
@@ -139,7 +139,7 @@ def prepare_sentences(
 
 
 def _one(dice: Random, words: Sequence[str]) -> str:
-    """An even choice; Random.choice may change with Python, Random.random may not."""
+    """Return a uniform choice; Random.choice may change with Python, Random.random may not."""
     return words[int(dice.random() * len(words))]
 
 

@@ -1,4 +1,4 @@
-"""Puts the labels of a source into the order of the data set that it is prepared as."""
+"""Map the labels of a source to those of the data set as which it is prepared."""
 
 from __future__ import annotations
 
@@ -12,17 +12,16 @@ from semcom.class_names import canonical_names, class_key, labels_of, shown
 from semcom.errors import ConfigurationError
 from semcom.known_classes import known_classes
 
-MAX_NAMED = 4  # of the classes that are called otherwise, in a note
+MAX_NAMED = 4  # classes with other names listed in a note
 
 
 def in_order_of(dataset: str, found: SourceImages) -> SourceImages:
     """Return the images with the labels and class names of a known data set.
 
-    A class is known by any of its names; whole numbers are labels. What was taken for what is
-    noted.
+    A class is recognised by any of its names; whole numbers are labels. The mapping is noted.
 
     Raises:
-        ConfigurationError: a class that the data set lacks, or two that are one of its own.
+        ConfigurationError: the data set lacks a class, or two classes map to the same one.
     """
     names = canonical_names(dataset)
     assert names is not None
@@ -49,11 +48,11 @@ def in_order_of(dataset: str, found: SourceImages) -> SourceImages:
 def _unknown(dataset: str, name: str, names: list[str]) -> str:
     near = difflib.get_close_matches(name, names, 1)
     hint = f"did you mean '{near[0]}'?" if near else f"its classes are {', '.join(names[:3])}, ..."
-    return f"class '{shown(name)}' of the source is none of {dataset}'s; {hint}"
+    return f"class '{shown(name)}' of the source is not a class of {dataset}; {hint}"
 
 
 def _renamed(dataset: str, by_label: dict[int, str]) -> tuple[str, ...]:
-    """A note of the classes that the source calls otherwise; none of WordNet ids."""
+    """Return a note on classes that have other names in the source; none for WordNet ids."""
     known = known_classes(dataset) or ()
     others = [
         f"{shown(name)} is {known[label][0]}"
@@ -63,7 +62,7 @@ def _renamed(dataset: str, by_label: dict[int, str]) -> tuple[str, ...]:
     if not others:
         return ()
     more = f" and {len(others) - MAX_NAMED} more" if len(others) > MAX_NAMED else ""
-    return (f"classes taken by another name: {', '.join(others[:MAX_NAMED])}{more}",)
+    return (f"classes recognised under another name: {', '.join(others[:MAX_NAMED])}{more}",)
 
 
 def _wordnet_id(names: tuple[str, ...]) -> tuple[str, ...]:

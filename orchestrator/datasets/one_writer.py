@@ -1,4 +1,4 @@
-"""One process at a time writes a data set; what a killed one left is removed by the next one."""
+"""One process at a time writes a data set; the next one removes what a killed one left."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ logger = logging.getLogger("orchestrator.datasets")
 
 @contextmanager
 def alone(root: Path) -> Iterator[None]:
-    """Keep other processes from writing the data set meanwhile, and wait for one that does."""
+    """Prevent other processes from writing the data set in this block; wait for one that does."""
 
     def waiting(holder: Holder) -> None:
         logger.warning("waiting for data set %s, which %s writes", root, holder)
@@ -39,7 +39,7 @@ def _unpacked(root: Path) -> str:
 
 
 def _remove_left_overs(root: Path) -> None:
-    """Remove what processes left behind that were killed; no other process writes here now."""
+    """Remove what killed processes left behind; no other process is writing now."""
     try:
         folders = [path for path in (root, *(root / split for split in SPLITS)) if path.is_dir()]
         temporary = [path for folder in folders for of in TEMPORARY for path in folder.glob(of)]
@@ -55,13 +55,13 @@ def _remove_left_overs(root: Path) -> None:
 
 @contextmanager
 def opened(source: Path, root: Path) -> Iterator[tuple[Path, bool]]:
-    """Yield the folder of a source, and whether it was an archive, which is unpacked beside `root`.
+    """Yield the folder of a source and whether it was an archive, unpacked next to `root`.
 
-    What is raised meanwhile about the place where it was unpacked is told of the archive.
+    Errors about the place where it was unpacked are reported as errors of the archive.
 
     Raises:
-        ConfigurationError: it cannot be read, or is no archive.
-        StorageError: the disk is full or refuses.
+        ConfigurationError: it cannot be read, or is not an archive.
+        StorageError: the disk is full or cannot be written.
     """
     try:
         is_archive = source.exists() and not source.is_dir()
@@ -75,7 +75,7 @@ def opened(source: Path, root: Path) -> Iterator[tuple[Path, bool]]:
             place = Path(folder) / "unpacked"
             unpack(source, place)
             yield place, True
-    except ConfigurationError as error:  # the place is gone: what is wrong lies in the archive
+    except ConfigurationError as error:  # the folder is temporary: the error is in the archive
         raise ConfigurationError(str(error).replace(str(place), str(source))) from error
     except OSError as error:
         raise StorageError(f"cannot unpack {source}: {error.strerror}") from error

@@ -1,6 +1,6 @@
 """Layouts of a user's own images: class folders or a flat folder, with or without splits.
 
-    train/<class>/*  test/<class>/*    `val`, `valid`, `validation` or `dev` where `test` is missing
+    train/<class>/*  test/<class>/*    `val`, `valid`, `validation` or `dev` if `test` is missing
     <class>/*                          test images are held out
     train/*  test/*  or  *             without class folders: images without labels
 
@@ -30,16 +30,16 @@ from semcom.errors import ConfigurationError
 from semcom.shards import Split
 
 TRAIN_NAMES = ("train", "training")
-# In order: the first that is there, and has class folders if train has, is the test split.
+# In order: the first existing one, with class folders if train has them, is the test split.
 TEST_NAMES = ("test", "testing", "eval", "val", "valid", "validation", "dev")
-NO_IMAGE = "not images by their names"
+NO_IMAGE = "not named like images"
 
 
 @dataclass(frozen=True)
 class OwnSource:
-    """Content of a source: class names in label order, and images per split, not read yet.
+    """Content of a source: class names in label order, and unread images per split.
 
-    No classes: images without labels. No split `test`: some are to be held out.
+    No classes: images without labels. No split `test`: some images must be held out.
     """
 
     layout: str
@@ -51,17 +51,17 @@ class OwnSource:
 @dataclass(frozen=True)
 class _Split:
     folder: Path
-    classes: list[str]  # class folders that hold images
-    direct: list[Path]  # images right in it
+    classes: list[str]  # class folders that contain images
+    direct: list[Path]  # images directly in it
 
 
 def find(folder: Path, reader: PictureReader, *, is_archive: bool) -> OwnSource | None:
-    """Return the images of a folder in one of these layouts; None if it holds none.
+    """Return the images of a folder in one of these layouts; None if there are none.
 
-    A folder that holds nothing but one folder stands for that one.
+    If a folder contains only one other folder, that folder is read.
 
     Raises:
-        ConfigurationError: one class only, or other classes in one split than in the other.
+        ConfigurationError: there is only one class, or the splits have different classes.
     """
     inner = _inner(folder, is_archive=is_archive)
     train, test, notes = _splits(inner)
@@ -84,7 +84,7 @@ def find(folder: Path, reader: PictureReader, *, is_archive: bool) -> OwnSource 
 
 
 def _splits(folder: Path) -> tuple[_Split, _Split | None, tuple[str, ...]]:
-    """The training images, the test images where a folder has them, and what is to be said."""
+    """Return the training images, the test images if a folder has them, and notes for the user."""
     by_name = {name.casefold(): folder / name for name in folders(folder)}
     trained = [by_name[name] for name in TRAIN_NAMES if name in by_name]
     tested = [by_name[name] for name in TEST_NAMES if name in by_name]
@@ -95,7 +95,7 @@ def _splits(folder: Path) -> tuple[_Split, _Split | None, tuple[str, ...]]:
     alike = [split for split in usable if bool(split.classes) == bool(train.classes)]
     test = alike[0] if alike else None
     others = [split.folder.name for split in usable if split is not test]
-    notes = (f"passed over beside the training images: {', '.join(others)}",) if others else ()
+    notes = (f"skipped next to the training images: {', '.join(others)}",) if others else ()
     return train, test, notes
 
 
@@ -106,7 +106,7 @@ def _split(folder: Path) -> _Split:
 
 
 def _inner(folder: Path, *, is_archive: bool) -> Path:
-    """The folder that counts: one that holds a single folder, and no images, stands for it."""
+    """Return the folder to read: its only folder if it contains nothing else."""
     while True:
         below = [name for name in folders(folder) if _holds_images(folder / name)]
         if len(below) != 1 or _split(folder).direct or below[0].casefold() in TRAIN_NAMES:
@@ -132,8 +132,8 @@ def _one_class(split: _Split) -> str:
     count = len(split.direct)
     beside = f" beside {count} image{'s' * (count != 1)}" if count else ""
     return (
-        f"{split.folder} has one class only, the folder '{name}'{beside}; classes are needed from "
-        f"two on, and images without classes are named by their own folder: --from "
+        f"{split.folder} has only one class, the folder '{name}'{beside}; at least two are "
+        "needed. For images without classes, name their folder: --from "
         f"{split.folder / split.classes[0]}"
     )
 
@@ -141,13 +141,13 @@ def _one_class(split: _Split) -> str:
 def _beside(direct: list[Path], root: Path) -> str:
     count = len(direct)
     return (
-        f"{count} image{'' if count == 1 else 's'} beside the class folders passed over; "
+        f"{count} image{'' if count == 1 else 's'} next to the class folders skipped; "
         f"{'it' if count == 1 else 'the first'} is {shown(str(direct[0].relative_to(root)))}"
     )
 
 
 def _items(split: _Split, root: Path, reader: PictureReader) -> Items:
-    """The files of a split, and their label: the place of their class; what is no image counts."""
+    """Return the files of a split with their labels; files that are not images are included."""
     files: list[tuple[Path, int]] = []
     if split.classes:
         for label, name in enumerate(split.classes):
@@ -171,7 +171,7 @@ def _files_below(folder: Path, reader: PictureReader) -> Iterator[Path]:
 
 
 def _walk(folder: Path) -> Iterator[list[Path]]:
-    """The files of a folder and of those below it, without those of systems."""
+    """Return the files in and below a folder, without those of operating systems."""
     for place, below, names in os.walk(folder):
         below[:] = sorted(name for name in below if not of_system(Path(name)))
         yield [Path(place) / name for name in sorted(names)]

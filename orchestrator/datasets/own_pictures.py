@@ -1,7 +1,8 @@
-"""Reads images of a user's own: any size and mode; what cannot be used is counted by its reason.
+"""Read a user's own images of any size and mode; count unusable ones by reason.
 
-What is no 8-bit RGB is converted as `orchestrator.datasets.pictures` does. Without a size that was
-asked for, all images must be square and of one size; with one, they are cropped and resized to it.
+Images that are not 8-bit RGB are converted as in `orchestrator.datasets.pictures`. Without a
+requested size, all images must be square and of one size, unless they are cut into tiles; with one,
+they are cropped and resized to it.
 """
 
 from __future__ import annotations
@@ -9,7 +10,7 @@ from __future__ import annotations
 import hashlib
 import warnings
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -25,18 +26,24 @@ from orchestrator.datasets.pictures import (
 )
 from semcom.class_names import shown
 from semcom.errors import ConfigurationError
-from semcom.shards import MAX_IMAGE_SIZE, MIN_IMAGE_SIZE, ImageArray, LabelArray
+from semcom.shards import (
+    MAX_IMAGE_SIZE,
+    MIN_IMAGE_SIZE,
+    MIN_TILED_SIDE,
+    ImageArray,
+    LabelArray,
+)
 
 FORMATS = ("PNG", "JPEG", "WEBP", "BMP")  # by Pillow's names
 SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".jpe", ".jfif", ".webp", ".bmp"})
-MAX_PIXELS = 1 << 26  # of an image before it is resized
+MAX_PIXELS = 1 << 26  # pixels of an image before it is resized
 MAX_SIZES_TOLD = 4
 Size = tuple[int, int]  # width and height in pixels
 
 
 @dataclass(frozen=True)
 class Item:
-    """An image that is not read yet; `name` is its place in the source."""
+    """An unread image; `name` is its path in the source."""
 
     name: str
     label: int
@@ -82,38 +89,48 @@ class LeftOut:
 
 
 class _OnlyItsSizeError(ConfigurationError):
-    """The sizes differ already: no pixels are needed to say so."""
+    """The sizes already differ, so no pixels are needed."""
 
 
 class PictureReader:
-    """Reads the splits of one data set; all their images get one size.
+    """Reads the splits of one data set, with all images of one size.
 
     Args:
-        size: pixels a side that images are resized to; None leaves them as they are.
+        size: pixels per side to which images are resized; None leaves them unchanged.
+        any_size: images need not be square or of one size.
     """
 
-    def __init__(self, size: int | None) -> None:
-        if size is not None and not MIN_IMAGE_SIZE <= size <= MAX_IMAGE_SIZE:
-            raise ConfigurationError(
-                f"--size {size}: images have {MIN_IMAGE_SIZE} to {MAX_IMAGE_SIZE:,} pixels a side"
-            )
+    def __init__(self, size: int | None, *, any_size: bool = False) -> None:
+        check_side("--size", size)
         self.size = size
-        self._side = size
+        self._any_size = any_size
         self.sizes: Counter[Size] = Counter()
         self.notes: Notes = Counter()
         self.left_out = LeftOut()
 
     def read(self, items: Items) -> Pictures:
-        """Read the images of a split that can be used.
+        """Read the usable images of a split.
 
         Raises:
-            ConfigurationError: so many of this size do not fit into memory.
+            ConfigurationError: the images do not fit into memory.
         """
         images_NHWC: ImageArray | None = None
         labels: list[int] = []
         digests: list[bytes] = []
+        for item, content, image_HWC in self.decoded(items):
+            if images_NHWC is None:
+                images_NHWC = _room(items.most, len(image_HWC))
+            images_NHWC[len(labels)] = image_HWC
+            labels.append(item.label)
+            digests.append(hashlib.sha256(content).digest())
+        if images_NHWC is None:
+            images_NHWC = np.empty((0, MIN_IMAGE_SIZE, MIN_IMAGE_SIZE, 3), dtype=np.uint8)
+        return Pictures(images_NHWC[: len(labels)], np.array(labels, dtype=np.uint16), digests)
+
+    def decoded(self, items: Items) -> Iterator[tuple[Item, bytes, ImageArray]]:
+        """Yield the images of a split that can be used, with the bytes of their files."""
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # of Pillow: what is wrong is left out, or noted
+            warnings.simplefilter("ignore")  # from Pillow: problems are counted or noted
             for item in items.images:
                 try:
                     content = item.read()
@@ -123,20 +140,13 @@ class PictureReader:
                 except PictureError as error:
                     self.left_out.add(error.kind, item.name)
                     continue
-                if images_NHWC is None:
-                    images_NHWC = _room(items.most, len(image_HWC))
-                images_NHWC[len(labels)] = image_HWC
-                labels.append(item.label)
-                digests.append(hashlib.sha256(content).digest())
-        if images_NHWC is None:
-            images_NHWC = np.empty((0, MIN_IMAGE_SIZE, MIN_IMAGE_SIZE, 3), dtype=np.uint8)
-        return Pictures(images_NHWC[: len(labels)], np.array(labels, dtype=np.uint16), digests)
+                yield item, content, image_HWC
 
     def check_sizes(self, where: object) -> None:
         """Check that all images have one size that can be stored.
 
         Raises:
-            ConfigurationError: they do not, and no size was asked for; it tells the sizes found.
+            ConfigurationError: they do not, and no size was requested; lists the sizes found.
         """
         if self.size is not None or not self.sizes:
             return
@@ -150,20 +160,21 @@ class PictureReader:
         elif width != height:
             wrong = f"has images of {width}x{height} pixels, which are not square"
         elif width > MAX_IMAGE_SIZE:
-            wrong = f"has images of {width}x{height} pixels, {MAX_IMAGE_SIZE:,} a side are the most"
+            wrong = f"has images of {width}x{height} pixels, more than {MAX_IMAGE_SIZE:,} per side"
         else:
             return
         usual = min(max(min(width, height), MIN_IMAGE_SIZE), MAX_IMAGE_SIZE)
         raise ConfigurationError(
-            f"{where} {wrong}; crop and resize them all with '--size N', such as --size {usual}"
+            f"{where} {wrong}; crop and resize them all with '--size N', such as --size {usual}, "
+            "or cut them into tiles with '--tiles N'"
         )
 
     def lines(self) -> tuple[str, ...]:
-        """Return what was converted and what was left out, a line each."""
+        """Return a line for each kind of conversion or omission."""
         return (*note_lines(self.notes), *self.left_out.lines())
 
     def _decoded(self, content: bytes, name: str) -> ImageArray:
-        notes: Notes = Counter()  # of this image, which may turn out to be damaged
+        notes: Notes = Counter()  # notes of this image, which may turn out to be damaged
         image_HWC = decode(content, name, notes, check=self._check, formats=FORMATS)
         if self.size is not None:
             image_HWC = _resized(image_HWC, self.size, notes)
@@ -171,23 +182,36 @@ class PictureReader:
         return image_HWC
 
     def _check(self, image: Image.Image) -> None:
-        """Object to what cannot be used, before any pixel is decoded."""
+        """Refuse unusable images before any pixel is decoded."""
         width, height = image.size
         if getattr(image, "n_frames", 1) > 1:
             raise PictureError("", "several frames or images in one file")
-        if min(width, height) < MIN_IMAGE_SIZE:
-            raise PictureError("", f"smaller than {MIN_IMAGE_SIZE}x{MIN_IMAGE_SIZE} pixels")
+        least = MIN_TILED_SIDE if self._any_size else MIN_IMAGE_SIZE
+        if min(width, height) < least:
+            raise PictureError("", f"smaller than {least}x{least} pixels")
         if width * height > MAX_PIXELS:
             raise PictureError("", f"larger than {MAX_PIXELS:,} pixels")
-        if self.size is not None:
+        if self.size is not None or self._any_size:
             return
         self.sizes[(height, width) if _lies_down(image) else (width, height)] += 1
         if len(self.sizes) > 1 or width != height or width > MAX_IMAGE_SIZE:
             raise _OnlyItsSizeError
 
 
+def check_side(option: str, side: int | None) -> None:
+    """Refuse a number of pixels per side that no data set has.
+
+    Raises:
+        ConfigurationError: it names the option.
+    """
+    if side is not None and not MIN_IMAGE_SIZE <= side <= MAX_IMAGE_SIZE:
+        raise ConfigurationError(
+            f"{option} {side}: images have {MIN_IMAGE_SIZE} to {MAX_IMAGE_SIZE:,} pixels per side"
+        )
+
+
 def check_bytes(size: int) -> None:
-    """Refuse a file by its size before it is read.
+    """Refuse a file that is too large before it is read.
 
     Raises:
         PictureError: it is too large.
@@ -202,7 +226,7 @@ def _lies_down(image: Image.Image) -> bool:
 
 
 def _resized(image_HWC: ImageArray, size: int, notes: Notes) -> ImageArray:
-    """The centre of an image, `size` pixels a side."""
+    """Return the centre of an image, `size` pixels per side."""
     height, width = image_HWC.shape[:2]
     if width != height:
         notes["image{} cropped to the square in the centre"] += 1

@@ -1,14 +1,15 @@
-"""Prepares a data set of a user's own, under any name: images in a folder, an archive or parquet.
+"""Prepare a user's own data set under any name: images in a folder, an archive or parquet.
 
-How a source is laid out is found by itself; what had to be converted, and what cannot be used, is
-a line each with its number, and stands in the manifest.
+The layout of a source is detected; conversions and unusable files are counted in one line per kind,
+also in the manifest.
 """
 
 from __future__ import annotations
 
 import dataclasses
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -17,7 +18,8 @@ from orchestrator.datasets import own_folders, parquet_files
 from orchestrator.datasets.hold_out import TEST_SHARE, check_share, held_out
 from orchestrator.datasets.one_writer import alone, opened
 from orchestrator.datasets.own_folders import OwnSource
-from orchestrator.datasets.own_pictures import FORMATS, PictureReader, Pictures
+from orchestrator.datasets.own_pictures import FORMATS, PictureReader, Pictures, check_side
+from orchestrator.datasets.own_tiles import tiled_source
 from orchestrator.datasets.pictures import SourceImages, either
 from orchestrator.datasets.prepare import DATASETS
 from orchestrator.datasets.sources import check_apart, known_layout
@@ -26,13 +28,14 @@ from semcom.codec_manifest import MAX_CLASS_NAME
 from semcom.errors import ConfigurationError
 from semcom.names import check_name
 from semcom.shards import DatasetManifest, Split, write_dataset
+from semcom.tile_shards import write_tiles
 
 logger = logging.getLogger("orchestrator.datasets")
 
 Find = Callable[..., OwnSource | None]
-# In order; each is given a folder, and says None of one that it does not know.
+# In order; each gets a folder and returns None for an unknown layout.
 FOLDER_LAYOUTS: tuple[Find, ...] = (parquet_files.find, own_folders.find)
-# Single files that are no archives, by their suffix: another kind of source is one more entry.
+# Single files that are not archives, by suffix; another kind of source is one more entry.
 FILE_LAYOUTS: dict[str, Callable[[Path], OwnSource]] = {
     parquet_files.SUFFIX: parquet_files.find_file
 }
@@ -45,70 +48,94 @@ def prepare_own(
     source: Path,
     size: int | None = None,
     test_share: float | None = None,
+    tiles: int | None = None,
 ) -> DatasetManifest:
-    """Write the images of `source` to `root` as the data set `name`, over what is there.
+    """Write the images of `source` to `root` as the data set `name`, replacing any existing one.
 
     Args:
-        name: any name but one of DATASETS.
+        name: any name except those in DATASETS.
         root: the folder to write, such as data/mine.
         source: a folder, an archive or a parquet file.
-        size: pixels a side that every image is cropped and resized to; None: as they are.
-        test_share: of each class, where the source has no test images; None: TEST_SHARE.
+        size: pixels per side to which every image is cropped and resized; None: unchanged.
+        test_share: of each class, where the source has no test images; None: TEST_SHARE, or all
+            of what is cut into tiles.
+        tiles: pixels per side of tiles into which every image is cut, whatever its size.
 
     Raises:
-        ConfigurationError: no such source, or one of which no data set can be made.
-        StorageError: the disk is full or refuses.
+        ConfigurationError: there is no such source, or it gives no data set.
+        StorageError: the disk is full or cannot be written.
     """
     check_name(name, what="data set")
     if name in DATASETS:
         raise ConfigurationError(f"'{name}' is a known data set; choose another name")
     if test_share is not None:
         check_share(test_share)
-    reader = PictureReader(size)
-    with alone(root):
-        found = _read(source, root, reader, test_share)
+    if size is not None and tiles is not None:
+        raise ConfigurationError("--size and --tiles: an image is resized or cut, not both")
+    check_side("--tiles", tiles)
+    reader = PictureReader(size, any_size=tiles is not None)
+    given = "--size" if size is not None else "--test-share" if test_share else ""
+    with alone(root), _opened(source, root, reader, given) as there:
+        if tiles is not None:
+            whole = tiled_source(source, there, reader, test_share)
+            return write_tiles(
+                root,
+                name=name,
+                source=_told(name, source, whole.layout, whole.notes),
+                side=tiles,
+                splits=whole.splits,
+            )
+        found = (
+            there if isinstance(there, SourceImages) else _images(source, there, reader, test_share)
+        )
         _check_names(source, found.classes)
-        for note in found.notes:
-            logger.warning("%s: %s", name, note)
-        made_of = f"copy of {source.name} ({found.layout})"
         return write_dataset(
             root,
             name=name,
             classes=found.classes,
-            source="; ".join((made_of, *found.notes)),
+            source=_told(name, source, found.layout, found.notes),
             splits=found.splits,
         )
 
 
-def _read(
-    source: Path, root: Path, reader: PictureReader, test_share: float | None
-) -> SourceImages:
+def _told(name: str, source: Path, layout: str, notes: Sequence[str]) -> str:
+    """Return what a manifest says of a source, and say each note."""
+    for note in notes:
+        logger.warning("%s: %s", name, note)
+    return "; ".join((f"copy of {source.name} ({layout})", *notes))
+
+
+@contextmanager
+def _opened(
+    source: Path, root: Path, reader: PictureReader, given: str
+) -> Iterator[SourceImages | OwnSource]:
+    """Yield what a source holds: a published set, or images that are not read yet.
+
+    `given` is an option without effect on a published set.
+    """
     find_file = FILE_LAYOUTS.get(source.suffix.casefold())
     try:
         if find_file is not None and source.is_file():
-            return _images(source, find_file(source), reader, test_share)
+            yield find_file(source)
+            return
         with opened(source, root) as (folder, is_archive):
             if not folder.is_dir():
                 raise ConfigurationError(f"no folder or archive {source}")
             if not is_archive:
                 check_apart(folder, root)
             published = known_layout(folder)
-            if published is not None:
-                _check_no_options(reader, test_share, published[1].name)
-                return published[1].read(published[0])
-            found = _found(folder, reader, is_archive=is_archive)
-            return _images(source, found, reader, test_share)
+            if published is None:
+                yield _found(folder, reader, is_archive=is_archive)
+                return
+            if given:
+                raise ConfigurationError(
+                    f"{given} has no effect on {published[1].name}, which has one size and test "
+                    "images; leave it out"
+                )
+            yield published[1].read(published[0])
     except OSError as error:
         what = source if error.filename is None else error.filename
         raise ConfigurationError(f"cannot read {what}: {error.strerror}") from error
-
-
-def _check_no_options(reader: PictureReader, test_share: float | None, layout: str) -> None:
-    given = "--size" if reader.size is not None else "--test-share" if test_share else ""
-    if given:
-        raise ConfigurationError(
-            f"{given} has no effect on {layout}, which has one size and test images; leave it out"
-        )
 
 
 def _found(folder: Path, reader: PictureReader, *, is_archive: bool) -> OwnSource:
@@ -118,14 +145,14 @@ def _found(folder: Path, reader: PictureReader, *, is_archive: bool) -> OwnSourc
             return found
     raise ConfigurationError(
         f"{folder} holds no images: {either(FORMATS)} in <class>/, in train/<class>/ and "
-        "test/<class>/, or right in the folder; or parquet files"
+        "test/<class>/, or directly in the folder; or parquet files"
     )
 
 
 def _images(
     source: Path, found: OwnSource, reader: PictureReader, test_share: float | None
 ) -> SourceImages:
-    """Decode what was found; hold test images out where there are none."""
+    """Decode the images; hold out test images if there are none."""
     if "test" in found.splits and test_share is not None:
         raise ConfigurationError(
             f"--test-share has no effect: {source} has test images; leave it out"
@@ -134,7 +161,7 @@ def _images(
     reader.check_sizes(source)
     for split, pictures in read.items():
         if not pictures.digests:
-            why = "; ".join(reader.left_out.lines()) or "none is there"
+            why = "; ".join(reader.left_out.lines()) or "there are none"
             raise ConfigurationError(f"{source} has no {split} images that can be used: {why}")
     notes = (*found.notes, *reader.lines(), *_notes(found.classes, read))
     _check_trained(source, found.classes, read["train"], reader)
@@ -164,7 +191,7 @@ def _part(pictures: Pictures, chosen_N: np.ndarray) -> Pictures:
 
 
 def _notes(classes: Sequence[str], read: dict[Split, Pictures]) -> tuple[str, ...]:
-    """Return what a user would want to know of the labels before a codec is trained on them."""
+    """Return notes on the labels that matter before a codec is trained on them."""
     notes: list[str] = []
     labels: dict[bytes, set[int]] = {}
     for pictures in read.values():
@@ -198,7 +225,7 @@ def _check_trained(
 
 
 def _check_names(source: Path, classes: Sequence[str]) -> None:
-    """Refuse class names that a codec could not have."""
+    """Refuse class names that are invalid for a codec."""
     for name in classes:
         try:
             name.encode()

@@ -1,4 +1,4 @@
-"""Colours that can be told apart: a grey level that sets them off, and a tint around it."""
+"""Distinguishable colours: different grey levels, with a tint."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import numpy as np
 from orchestrator.datasets.dice import Doubles
 from orchestrator.datasets.shapes import FloatArray
 
-# Where a colour family sits on the hue circle, in turns.
+# Hue of each colour family, in turns.
 FAMILIES: dict[str, float] = {"red": 0.0, "yellow": 1 / 6, "green": 1 / 3, "blue": 2 / 3}
 
 

@@ -3,9 +3,9 @@
     data/train-00000-of-00001.parquet  data/test-00000-of-00001.parquet
     train/0000.parquet  test/0000.parquet      or one file, whose test images are held out
 
-A row holds an image, as {bytes, path} or as bytes, and a label. Names of classes are those of the
-schema's metadata (`ClassLabel`), or else the labels themselves; they are sorted as class folders
-are, so that the same files have the same labels from either layout.
+A row has an image, as {bytes, path} or as bytes, and a label. Class names are those in the schema's
+metadata (`ClassLabel`), or else the labels themselves; they are sorted like class folders, so that
+the same files have the same labels from either layout.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ LAYOUT = "parquet files"
 LABEL_NAMES = ("label", "labels", "fine_label", "class", "target")
 IMAGE_NAMES = ("image", "img", "picture", "jpg", "png")
 ROWS_AT_A_TIME = 64
-NO_LABEL = "rows without a label that is known"
+NO_LABEL = "rows without a known label"
 NO_IMAGE = "rows without an image"
 
 
@@ -46,7 +46,7 @@ def find(folder: Path, reader: PictureReader, *, is_archive: bool) -> OwnSource 
     """Return the images of the parquet files in a folder; None if there are none.
 
     Raises:
-        ConfigurationError: pyarrow is missing, a file is damaged, or holds no images.
+        ConfigurationError: pyarrow is missing, or a file is damaged or has no images.
     """
     del reader, is_archive
     files = sorted(
@@ -58,10 +58,10 @@ def find(folder: Path, reader: PictureReader, *, is_archive: bool) -> OwnSource 
 
 
 def find_file(file: Path) -> OwnSource:
-    """Return the images of one parquet file; test images are to be held out.
+    """Return the images of one parquet file, from which test images will be held out.
 
     Raises:
-        ConfigurationError: pyarrow is missing, the file is damaged, or holds no images.
+        ConfigurationError: pyarrow is missing, or the file is damaged or has no images.
     """
     return _source(file.parent, [file])
 
@@ -71,7 +71,7 @@ def _source(root: Path, files: Sequence[Path]) -> OwnSource:
     table = _table(train[0])
     labels = {path: _labels(path, table) for path in [*train, *test]}
     if test and not any(label is not None for path in test for label in labels[path]):
-        notes += ("the test files have no labels, and are passed over",)
+        notes += ("the test files have no labels and are skipped",)
         test = []
     names = sorted(
         {label for path in train for label in labels[path] if label is not None}, key=natural_key
@@ -98,10 +98,10 @@ def _source(root: Path, files: Sequence[Path]) -> OwnSource:
 
 
 def _splits(root: Path, files: Sequence[Path]) -> tuple[list[Path], list[Path], tuple[str, ...]]:
-    """The files of both splits; all are training files where no name says otherwise.
+    """Return the files of both splits; files are training files unless their names say otherwise.
 
     Raises:
-        ConfigurationError: files of several configurations.
+        ConfigurationError: there are files of several configurations.
     """
     by_split: dict[str, list[Path]] = {}
     places: set[Path] = set()
@@ -117,14 +117,14 @@ def _splits(root: Path, files: Sequence[Path]) -> tuple[list[Path], list[Path], 
     train = [path for name in (*TRAIN_NAMES, "") for path in by_split.get(name, [])]
     tested = [name for name in TEST_NAMES if name in by_split]
     if not train:
-        raise ConfigurationError(f"{root} holds parquet files of {', '.join(tested)}, and no train")
+        raise ConfigurationError(f"{root} holds parquet files of {', '.join(tested)}, but no train")
     others = tested[1:]
-    notes = (f"passed over beside the training images: {', '.join(others)}",) if others else ()
+    notes = (f"skipped next to the training images: {', '.join(others)}",) if others else ()
     return train, by_split[tested[0]] if tested else [], notes
 
 
 def _split_of(path: Path) -> tuple[str, Path]:
-    """The split that a file's name or one of its folders says, and the folder beside that."""
+    """Return the split stated by a file's name or one of its folders, and the remaining folder."""
     known = (*TRAIN_NAMES, *TEST_NAMES)
     stem = re.split(r"[^a-z]", path.stem.casefold(), maxsplit=1)[0]
     place = Path(*(part for part in path.parent.parts if part.casefold() not in known))
@@ -135,10 +135,10 @@ def _split_of(path: Path) -> tuple[str, Path]:
 
 
 def _table(path: Path) -> _Table:
-    """Find the columns by the features of the metadata, or else by type and name.
+    """Find the columns by the metadata's features, or else by type and name.
 
     Raises:
-        ConfigurationError: no column holds images.
+        ConfigurationError: no column has images.
     """
     schema = _opened(path).schema_arrow
     features = _features(schema.metadata or {})
@@ -164,7 +164,7 @@ def _table(path: Path) -> _Table:
 
 
 def _features(metadata: dict[bytes, bytes]) -> dict[str, dict[str, Any]]:
-    """Return what `datasets` says of the columns; nothing if another program wrote the file."""
+    """Return the features stored by `datasets`; empty if another program wrote the file."""
     try:
         features = json.loads(metadata[b"huggingface"])["info"]["features"]
         return {name: of for name, of in features.items() if isinstance(of, dict)}
@@ -180,11 +180,16 @@ def _may_be_images(kind: Any) -> bool:
 
 
 def _labels(path: Path, table: _Table) -> list[str | None]:
-    """The name of each row's class; None of a row without a label, and of all without a column."""
+    """Return the class name of each row.
+
+    None for rows without a label, and for all without a column.
+    """
     file = _opened(path)
     for column in filter(None, (table.image, table.label)):
         if column not in file.schema_arrow.names:
-            raise ConfigurationError(f"{path} has no column '{shown(column)}', as others have")
+            raise ConfigurationError(
+                f"{path} has no column '{shown(column)}', but other files have"
+            )
     if table.label is None:
         return [None] * int(file.metadata.num_rows)
     return [
@@ -199,12 +204,12 @@ def _named(value: Any, names: list[str] | None) -> str | None:
         return None
     if names is not None and isinstance(value, int):
         return names[value] if 0 <= value < len(names) else None
-    return None if value == -1 else str(value)  # -1: of a test split whose labels are not told
+    return None if value == -1 else str(value)  # -1: a test split without published labels
 
 
 @dataclass(frozen=True)
 class _Rows:
-    """The rows of some files, as often as they are asked for."""
+    """The rows of some files; can be iterated repeatedly."""
 
     root: Path
     labels: dict[Path, list[str | None]]
@@ -235,10 +240,10 @@ class _Rows:
 
 
 def _opened(path: Path) -> Any:
-    """A parquet file, its footer read.
+    """Open a parquet file and read its footer.
 
     Raises:
-        ConfigurationError: pyarrow is missing, or this is no such file.
+        ConfigurationError: pyarrow is missing, or the file is not readable as parquet.
     """
     try:
         from pyarrow import parquet
@@ -249,7 +254,7 @@ def _opened(path: Path) -> Any:
         ) from error
     try:
         return parquet.ParquetFile(path)
-    except Exception as error:  # of Arrow: its own kinds, and those of the system
+    except Exception as error:  # from Arrow: its own errors, and those of the system
         raise _unreadable(path, error) from error
 
 

@@ -1,7 +1,8 @@
-"""Image files to arrays: PNG and JPEG, square, all of one size.
+"""Read image files as arrays: PNG and JPEG, square, all of one size.
 
-What is no 8-bit RGB is converted, and counted by kind: 16 bits keep their upper 8, transparency is
-laid on white, grey, palettes and CMYK become RGB, and an EXIF orientation is followed.
+Images that are not 8-bit RGB are converted, and counted by kind: 16 bits keep their upper 8,
+transparent images are composited on white, grey, palettes and CMYK become RGB, and an EXIF
+orientation is applied.
 """
 
 from __future__ import annotations
@@ -32,14 +33,14 @@ _JPEG = b"\xff\xd8\xff"
 _PNG_DEPTH = 24  # the byte of a PNG file that says how many bits a channel has
 _GREY_MODES = ("1", "L", "LA", "La", "I", "I;16", "I;16B", "I;16L")
 
-Notes = Counter[str]  # how often what was done; {} stands for the s of a plural
+Notes = Counter[str]  # count of each kind of conversion; {} is the s of a plural
 
 
 @dataclass(frozen=True)
 class SourceImages:
     """A data set as found: class names in label order, and images_NHWC, labels_N per split.
 
-    `notes` say what was converted or passed over, a line each.
+    `notes` has a line for each kind of conversion or omission.
     """
 
     layout: str
@@ -49,7 +50,7 @@ class SourceImages:
 
 
 class PictureError(ConfigurationError):
-    """An image that cannot be taken; `kind` says why, without its name."""
+    """An unusable image; `kind` gives the reason without its name."""
 
     def __init__(self, text: str, kind: str) -> None:
         super().__init__(text)
@@ -57,24 +58,25 @@ class PictureError(ConfigurationError):
 
 
 def note_lines(notes: Notes) -> tuple[str, ...]:
-    """Return what was noted as text, such as "3 images converted from 16 bit to 8 bit"."""
+    """Return the notes as text, such as "3 images converted from 16 bit to 8 bit"."""
     return tuple(
         f"{count} {what.format('' if count == 1 else 's')}" for what, count in sorted(notes.items())
     )
 
 
 def read_pictures(labelled: list[tuple[Path, int]], notes: Notes) -> tuple[ImageArray, LabelArray]:
-    """Decode image files, given with their labels; conversions are added to `notes`.
+    """Decode image files with their labels; add conversions to `notes`.
 
     Returns:
         images_NHWC uint8 (N, H, H, 3) and labels_N uint16 (N,), in the order given.
 
     Raises:
-        ConfigurationError: an unreadable, oblong or differently sized image; it names the file.
+        ConfigurationError: an image is unreadable, not square or of a different size; names the
+            file.
     """
     assert labelled, "callers report an empty split by its name"
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # of Pillow: what is wrong is an error, the rest is noted
+        warnings.simplefilter("ignore")  # from Pillow: problems are errors, the rest is noted
         side = _picture(labelled[0][0], None, Counter()).shape[0]
         images_NHWC = np.empty((len(labelled), side, side, 3), dtype=np.uint8)
         for row, (path, _) in enumerate(labelled):
@@ -83,7 +85,7 @@ def read_pictures(labelled: list[tuple[Path, int]], notes: Notes) -> tuple[Image
 
 
 def _picture(path: Path, side: int | None, notes: Notes) -> ImageArray:
-    """One image as (H, H, 3); its header is checked before any pixel is decoded."""
+    """Return one image as (H, H, 3); its header is checked before any pixel is decoded."""
     content = read_content(path, MAX_FILE_BYTES)
     return decode(content, path, notes, check=lambda image: _check_shape(path, image, side))
 
@@ -96,14 +98,14 @@ def decode(
     check: Callable[[Image.Image], None],
     formats: tuple[str, ...] = FORMATS,
 ) -> ImageArray:
-    """Return an image as RGB (H, W, 3); what was converted is added to `notes`.
+    """Return an image as RGB (H, W, 3); add conversions to `notes`.
 
     Args:
         content: the file's bytes.
-        what: names it in messages.
+        what: its name in messages.
         notes: counts conversions by kind.
-        check: is shown the image before any pixel is decoded, and raises what it objects to.
-        formats: Pillow's names of those that are read.
+        check: gets the image before any pixel is decoded, and raises if it is unusable.
+        formats: Pillow's names of accepted formats.
 
     Raises:
         PictureError: it is empty, damaged, or in none of the formats.
@@ -124,7 +126,7 @@ def decode(
         raise PictureError(
             f"{what} is not a {names} image; convert or remove it", f"not {names} images"
         ) from error
-    except Exception as error:  # Pillow may fail in any way on bytes from elsewhere
+    except Exception as error:  # Pillow may raise anything for foreign bytes
         reason = next(iter(str(error).splitlines()), "") or type(error).__name__
         raise _damaged(what, reason) from error
 
@@ -146,7 +148,7 @@ def _check_shape(path: Path, image: Image.Image, side: int | None) -> None:
     if not MIN_IMAGE_SIZE <= width <= MAX_IMAGE_SIZE:
         raise ConfigurationError(
             f"{path} is {width}x{height}; images have {MIN_IMAGE_SIZE} to {MAX_IMAGE_SIZE} pixels "
-            "a side"
+            "per side"
         )
     if side is not None and width != side:
         raise ConfigurationError(
@@ -163,7 +165,7 @@ def _as_rgb(image: Image.Image, *, deep: bool, notes: Notes) -> ImageArray:
     kinds = [*_kinds(image, deep=deep)]
     transparent = image.info.get("transparency")
     oriented = ImageOps.exif_transpose(image) if is_turned(image) else image
-    if deep and len(image.getbands()) == 1:  # grey: Pillow would cut all above 255
+    if deep and len(image.getbands()) == 1:  # grey: Pillow would clip everything above 255
         values_HW = np.asarray(oriented)
         rgb_HW3 = np.repeat((values_HW >> 8).astype(np.uint8)[..., None], 3, axis=2)
         covered = np.ones(values_HW.shape) if transparent is None else values_HW != transparent
@@ -178,7 +180,7 @@ def _as_rgb(image: Image.Image, *, deep: bool, notes: Notes) -> ImageArray:
 
 
 def _kinds(image: Image.Image, *, deep: bool) -> Iterable[str]:
-    """Return what must be done to the image whatever its pixels are."""
+    """Return the conversions that do not depend on the pixels."""
     if deep:
         yield "image{} converted from 16 bit to 8 bit"
     if image.mode in _GREY_MODES:
@@ -188,19 +190,19 @@ def _kinds(image: Image.Image, *, deep: bool) -> Iterable[str]:
     if image.mode == "CMYK":
         yield "image{} converted from CMYK to RGB"
     if is_turned(image):
-        yield "image{} turned by EXIF orientation"
+        yield "image{} rotated by EXIF orientation"
 
 
 def is_turned(image: Image.Image) -> bool:
-    """Return whether an EXIF orientation turns or mirrors the image."""
+    """Return whether an EXIF orientation rotates or mirrors the image."""
     try:
         return image.getexif().get(Base.Orientation, 1) in range(2, 9)
-    except Exception:  # damaged beside a good image: it says nothing
+    except Exception:  # damaged EXIF data of a valid image is ignored
         return False
 
 
 def _on_white(rgb_HW3: ImageArray, cover_HW: npt.NDArray[Any]) -> tuple[ImageArray, bool]:
-    """The image on white, covered from 0 to 1; and whether any white is seen."""
+    """Return the image on white with a coverage of 0 to 1, and whether any white is visible."""
     if (cover_HW == 1).all():
         return rgb_HW3, False
     cover_HW1 = cover_HW[..., None]
@@ -208,5 +210,5 @@ def _on_white(rgb_HW3: ImageArray, cover_HW: npt.NDArray[Any]) -> tuple[ImageArr
 
 
 def _noted(rgb_HW3: ImageArray, white: bool, *, kinds: list[str], notes: Notes) -> ImageArray:
-    notes.update([*kinds, "image{} with transparency laid on white"] if white else kinds)
+    notes.update([*kinds, "image{} with transparency composited on white"] if white else kinds)
     return rgb_HW3

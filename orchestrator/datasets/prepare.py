@@ -1,6 +1,6 @@
-"""Prepares a data set by name: drawn, copied from a folder, or downloaded; the result is shards.
+"""Prepare a data set by name: generated, copied from a folder, or downloaded; the result is shards.
 
-Data sets of a user's own are prepared by `orchestrator.datasets.own_sets`.
+`orchestrator.datasets.own_sets` prepares users' own data sets.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ logger = logging.getLogger("orchestrator.datasets")
 
 @dataclass(frozen=True, kw_only=True)
 class RealSet:
-    """A published data set: what it must hold, and where it is to be had."""
+    """A published data set: its required content, and its source."""
 
     classes: int
     image_size: int
@@ -87,21 +87,22 @@ def prepare(
     test_images: int | None = None,
     seed: int = 0,
 ) -> DatasetManifest:
-    """Write the data set `name` to `root`, over what is there.
+    """Write the data set `name` to `root`, replacing any existing one.
 
     Args:
         name: one of DATASETS.
         root: the folder to write, such as data/cifar10.
-        source: a real set's folder or archive on disk. None downloads it to the folder
-            `downloads` beside `root`.
-        train_images, test_images: how many items; a real set gives the first in canonical
-            order, which are a random sample. None takes all of a real set, the usual number of a
-            drawn one.
-        seed: of a drawn set.
+        source: a published set's folder or archive on disk. None downloads it to the folder
+            `downloads` next to `root`.
+        train_images, test_images: number of items; of a published set, the first ones in canonical
+            order, which are a random sample. None takes all of a published set, or the default
+            number of a synthetic one.
+        seed: seed of a synthetic set.
 
     Raises:
-        ConfigurationError: unknown name, no network, or a source that is not this data set.
-        StorageError: the disk is full or refuses.
+        ConfigurationError: the name is unknown, there is no network, or the source is not this data
+            set.
+        StorageError: the disk is full or cannot be written.
     """
     check_known(name)
     wanted: dict[Split, int | None] = {"train": train_images, "test": test_images}
@@ -109,7 +110,7 @@ def prepare(
         if images is not None and images < 1:
             raise ConfigurationError(f"{name}: at least 1 {split} image is needed, not {images}")
     if name in DRAWN and source is not None:
-        raise ConfigurationError(f"{name} is drawn, not copied; leave '--from' out")
+        raise ConfigurationError(f"{name} is generated, not copied; leave out '--from'")
     with alone(root):
         if name in DRAWN:
             return _draw(name, root, train=train_images, test=test_images, seed=seed)
@@ -117,16 +118,16 @@ def prepare(
 
 
 def ensure(name: str, root: Path, *, seed: int = 0) -> DatasetManifest:
-    """Make sure that `root` holds the data set: draw it if it is drawn, or else only look.
+    """Ensure that `root` has the data set: generate a synthetic one, otherwise only check it.
 
-    A drawn set is drawn again if it is damaged or comes from another version or seed; any size
-    will do. Nothing but a drawing of this set is ever overwritten. A set of a user's own is looked
-    at as a published one is.
+    A synthetic set is generated again if it is damaged or comes from another version or seed; any
+    size is accepted. Only a generated copy of this set is ever overwritten. A user's own set is
+    checked like a published one.
 
     Raises:
-        ConfigurationError: no name, a set that is absent or damaged and is not drawn, or a folder
-            that holds another data set.
-        StorageError: the disk is full or refuses.
+        ConfigurationError: the name is invalid, the set is absent or damaged and not synthetic, or
+            the folder contains another data set.
+        StorageError: the disk is full or cannot be written.
     """
     check_name(name, what="data set")
     try:
@@ -134,7 +135,7 @@ def ensure(name: str, root: Path, *, seed: int = 0) -> DatasetManifest:
     except ConfigurationError:
         if not lock_of(root).exists():
             raise
-        found = None  # another process writes it
+        found = None  # another process is writing it
     if found is not None:
         return found
     with alone(root):
@@ -142,10 +143,10 @@ def ensure(name: str, root: Path, *, seed: int = 0) -> DatasetManifest:
 
 
 def _ready(name: str, root: Path, seed: int) -> DatasetManifest | None:
-    """The data set that is there; None where one must be drawn.
+    """Return the existing data set; None if one must be generated.
 
     Raises:
-        ConfigurationError: it is none, damaged, or another one.
+        ConfigurationError: it is invalid, damaged, or another data set.
     """
     if name in DRAWN and not (root / MANIFEST).exists():
         return None
@@ -177,7 +178,7 @@ def _drawing(name: str, seed: int) -> str:
 
 
 def check_known(name: str) -> None:
-    """Refuse a data set that is neither published nor drawn.
+    """Refuse a data set that is neither published nor synthetic.
 
     Raises:
         ConfigurationError: it is not one of DATASETS.
@@ -185,7 +186,7 @@ def check_known(name: str) -> None:
     check_name(name, what="data set")
     if name not in DATASETS:
         raise ConfigurationError(
-            f"no data set '{name}'; there are {', '.join(DATASETS)}; one of your own is made of "
+            f"no data set '{name}'; available: {', '.join(DATASETS)}; make your own from "
             "images or sentences with '--from DIR'"
         )
 
@@ -227,7 +228,7 @@ def _prepare_real(
 
 
 def _read(name: str, source: Path, root: Path) -> SourceImages:
-    """Read a folder, or an archive by way of a temporary folder beside `root`."""
+    """Read a folder, or an archive via a temporary folder next to `root`."""
     usual_names = REAL_SETS[name].usual_names
     with opened(source, root) as (folder, is_archive):
         return read_source(folder, usual_names, output=None if is_archive else root)
@@ -255,24 +256,24 @@ def _check(name: str, real: RealSet, found: SourceImages) -> None:
 def _first(
     what: str, images_NHWC: ImageArray, labels_N: LabelArray, wanted: int | None
 ) -> tuple[ImageArray, LabelArray]:
-    """The first images in canonical order: the same ones from every layout."""
+    """Return the first images in canonical order: the same ones from every layout."""
     if wanted is None:
         return images_NHWC, labels_N
     if wanted > len(labels_N):
         raise ConfigurationError(
-            f"{what}: {wanted} images asked for, but the source has {len(labels_N)}"
+            f"{what}: {wanted} images requested, but the source has {len(labels_N)}"
         )
     order = canonical_order(images_NHWC, labels_N)[:wanted]
     return images_NHWC[order], labels_N[order]
 
 
 def draw_missing(wanted: Iterable[str], folder: Path) -> None:
-    """Draw the data sets that are drawn and are missing in `folder`; look at the others.
+    """Generate missing synthetic data sets in `folder`; check the others.
 
     Raises:
-        ConfigurationError: a folder holds another data set, or one that is damaged or missing and
-            is not drawn.
-        StorageError: the disk is full or refuses.
+        ConfigurationError: a folder contains another data set, or one that is damaged or missing
+            and not synthetic.
+        StorageError: the disk is full or cannot be written.
     """
     for name in sorted(set(wanted)):
         ensure(name, folder / name)

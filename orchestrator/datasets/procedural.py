@@ -1,4 +1,4 @@
-"""Three drawn image classification sets of rising difficulty, for where nothing can be downloaded.
+"""Three synthetic image classification sets of increasing difficulty, without downloads.
 
 | name      | classes | pixels | a class is a               | stands in for |
 |-----------|---------|--------|----------------------------|---------------|
@@ -6,10 +6,10 @@
 | shapes100 |     100 | 32x32  | shape and texture          | CIFAR-100     |
 | shapes200 |     200 | 64x64  | shape, texture and colour  | Tiny-ImageNet |
 
-Everything else about a picture is chance: place, size and tilt of the shape, colours, background,
-clutter, light and noise. Image i of a split is a function of (set, split, seed, i) and of
-DRAWING_VERSION, and its label is i modulo the number of classes; so every split is balanced and a
-longer draw begins with a shorter one.
+Everything else in an image is random: position, size and rotation of the shape, colours,
+background, clutter, light and noise. Image i of a split is a function of (set, split, seed, i) and
+of DRAWING_VERSION, and its label is i modulo the number of classes; so every split is balanced, and
+a larger set begins with a smaller one.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from orchestrator.datasets.textures import PATTERNS
 from semcom.errors import ConfigurationError
 from semcom.shards import DatasetManifest, ImageArray, LabelArray, Split, write_dataset
 
-# Counts up whenever a picture changes: prepared sets of another version are drawn again.
+# Incremented whenever images change: prepared sets of another version are generated again.
 DRAWING_VERSION = 1
 _DRAWN = "drawn by orchestrator.datasets."
 _CHUNK_PIXELS = 1 << 17  # pixels drawn at a time: the working arrays stay in the CPU's caches
@@ -51,7 +51,7 @@ class DrawnSet:
         return [head + tail + shape for tail in tails for head in heads for shape in OUTLINES]
 
     def contents(self, labels_N: LabelArray) -> Contents:
-        """Return what the labels say; the shape varies fastest."""
+        """Return the content for each label; the shape varies fastest."""
         rest_N, shape_N = np.divmod(labels_N.astype(np.int64), len(OUTLINES))
         textures = [list(PATTERNS).index(name) for name in self.textures] or [0]
         rest_N, texture_N = np.divmod(rest_N, len(textures))
@@ -121,11 +121,11 @@ def draw(name: str, split: Split, images: int, seed: int = 0) -> tuple[ImageArra
         images_NHWC uint8 and labels_N uint16, with labels 0, 1, 2, ... over and over.
 
     Raises:
-        ConfigurationError: no set of that name, or no images asked for.
+        ConfigurationError: there is no set of that name, or no images were requested.
     """
     drawn = drawn_set(name)
     if images < 1:
-        raise ConfigurationError(f"{name}/{split}: ask for at least 1 image, not {images}")
+        raise ConfigurationError(f"{name}/{split}: at least 1 image is needed, not {images}")
     size = drawn.style.image_size
     labels_N = (np.arange(images) % len(drawn.classes)).astype(np.uint16)
     images_NHWC = np.empty((images, size, size, 3), dtype=np.uint8)
@@ -138,23 +138,23 @@ def draw(name: str, split: Split, images: int, seed: int = 0) -> tuple[ImageArra
 
 
 def drawn_set(name: str) -> DrawnSet:
-    """The procedural set of that name.
+    """Return the procedural set of that name.
 
     Raises:
         ConfigurationError: there is none.
     """
     if name not in DRAWN_SETS:
-        raise ConfigurationError(f"no drawn set '{name}'; there are {', '.join(DRAWN_SETS)}")
+        raise ConfigurationError(f"no synthetic set '{name}'; available: {', '.join(DRAWN_SETS)}")
     return DRAWN_SETS[name]
 
 
 def drawing_source(seed: int) -> str:
-    """The `source` text in the manifest of a set drawn from this seed by this code."""
+    """Return the `source` text in the manifest of a set generated from this seed by this code."""
     return f"{_DRAWN}procedural, version {DRAWING_VERSION}, seed {seed}"
 
 
 def is_drawing(source: str) -> bool:
-    """Return whether a manifest's `source` text says that the set was drawn, by any version."""
+    """Return whether a manifest's `source` text marks a synthetic set of any version."""
     return source.startswith(_DRAWN)
 
 
@@ -166,11 +166,11 @@ def prepare_procedural(
     test_images: int | None = None,
     seed: int = 0,
 ) -> DatasetManifest:
-    """Draw a set and write it to `root` as shards; the set's own sizes unless others are given.
+    """Generate a set, by default with its own sizes, and write it to `root` as shards.
 
     Raises:
-        ConfigurationError: no set of that name.
-        StorageError: the disk is full or refuses.
+        ConfigurationError: there is no set of that name.
+        StorageError: the disk is full or cannot be written.
     """
     drawn = drawn_set(name)
     train = drawn.train_images if train_images is None else train_images

@@ -1,4 +1,4 @@
-"""Draws scenes in bulk: one textured shape per image amid clutter, under uneven light.
+"""Draw scenes in bulk: one textured shape per image, with clutter and uneven light.
 
 Parameters are float64, one row per image; pixels are float32 and see only operations whose every
 bit IEEE 754 defines (see `shapes`), so a scene is the same on every machine.
@@ -77,7 +77,7 @@ def _colours(
     hue_N = np.where(free_N, 0.0, contents.hue_N) + np.where(
         free_N, dice.between(0, 1), dice.either_way(style.hue_jitter)
     )
-    # A shape whose colour matters must show it: strong, and neither near black nor near white.
+    # A shape whose colour matters must show it: saturated, and neither near black nor near white.
     chroma_N = np.where(free_N, dice.between(0.1, 0.6), dice.between(0.5, 0.8))
     first_level_N = np.where(free_N, level_N3[:, 1], 0.5 + 0.4 * (level_N3[:, 1] - 0.5))
     background_N3 = colour(level_N3[:, 0], dice.between(0.0, 0.4), dice.between(0, 1))

@@ -1,7 +1,7 @@
-"""Lines of text to the sentences of a data set, as DeepSC's public code cleans Europarl's.
+"""Convert lines of text to the sentences of a data set, as DeepSC's public code does for Europarl.
 
-Letters lose their accents and become small, `.`, `!` and `?` become words, everything else becomes
-a blank. A sentence has 5 to 29 words.
+Letters lose their accents and become lower-case, `.`, `!` and `?` become words, and everything else
+becomes a blank. A sentence has 5 to 29 words.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ OTHER = re.compile(r"[^a-z.!?]+")
 
 
 def cleaned(line: str) -> str:
-    """Return the words of a line with a blank between them; nothing where there are none."""
+    """Return the words of a line separated by blanks; empty if there are none."""
     letters = line
     if not line.isascii():
         parts = unicodedata.normalize("NFD", line)
@@ -28,15 +28,15 @@ def cleaned(line: str) -> str:
 
 
 def is_sentence(text: str) -> bool:
-    """Return whether a cleaned line has as many words as a sentence may have."""
+    """Return whether the number of words of a cleaned line is allowed for a sentence."""
     return MIN_WORDS <= text.count(" ") + 1 <= MAX_WORDS
 
 
 def sentences(lines: Iterable[str]) -> Iterator[str]:
-    """Yield the sentences of a file, cleaned: one of each line.
+    """Yield the cleaned sentences of a file, one per line.
 
     A file with lines that are tags is a transcript of Europarl: its other lines are paragraphs,
-    which are cut into sentences.
+    which are split into sentences.
     """
     is_transcript = False
     for line in lines:

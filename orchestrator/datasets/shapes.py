@@ -2,11 +2,11 @@
 
 Each function takes coordinates x, y (float32, any common shape; y points up) in which the
 outline about fills the unit circle, and returns the distance in the same unit. It is exact near
-straight edges and round arcs and grows with slope 1 across the outline, which is all that
-anti-aliasing asks for; far from the outline it may be too small.
+straight edges and round arcs and grows with slope 1 across the outline, which is enough for
+anti-aliasing; far from the outline it may be too small.
 
-Only +, -, *, /, sqrt, abs, min and max appear: IEEE 754 defines their every bit, so an outline is
-the same on every machine. That rules out sin, cos and atan2 on pixels.
+Only +, -, *, /, sqrt, abs, min and max are used: IEEE 754 defines every bit of their results, so an
+outline is the same on every machine. This excludes sin, cos and atan2 on pixels.
 """
 
 from __future__ import annotations
@@ -107,12 +107,12 @@ def _length(x: FloatArray, y: FloatArray) -> FloatArray:
 
 
 def _both(one: FloatArray, other: FloatArray) -> FloatArray:
-    """The outline of what lies inside of both."""
+    """Return the outline of the intersection."""
     overlap: FloatArray = np.maximum(one, other)
     return overlap
 
 
 def _either(one: FloatArray, other: FloatArray) -> FloatArray:
-    """The outline of what lies inside of either."""
+    """Return the outline of the union."""
     union: FloatArray = np.minimum(one, other)
     return union

@@ -1,4 +1,4 @@
-"""Reads a data set from a folder, in whichever of the known layouts it is."""
+"""Read a data set from a folder in any of the known layouts."""
 
 from __future__ import annotations
 
@@ -32,16 +32,17 @@ LAYOUTS = (
 def read_source(
     folder: Path, usual_names: tuple[str, ...] = (), *, output: Path | None = None
 ) -> SourceImages:
-    """Read the data set in `folder` or, failing that, in a folder right under it.
+    """Read the data set in `folder` or, if there is none, in a folder directly below it.
 
     Args:
         folder: a folder in a known layout, or the parent of one.
-        usual_names: what the data set's folder is called, to choose by if several folders under
-            `folder` qualify, such as CIFAR-10 beside CIFAR-100.
-        output: where the data set will be written; not into what is read, nor around it.
+        usual_names: names of the data set's folder, for the choice if several folders below
+            `folder` qualify, such as CIFAR-10 and CIFAR-100.
+        output: folder of the data set, which must not overlap with what is read.
 
     Raises:
-        ConfigurationError: no known layout, more than one, or files missing or damaged.
+        ConfigurationError: there is no known layout or more than one, or files are missing or
+            damaged.
     """
     try:
         path, layout = _chosen(folder, usual_names)
@@ -54,29 +55,29 @@ def read_source(
 
 
 def known_layout(folder: Path) -> tuple[Path, Layout] | None:
-    """Return where a folder holds a published data set as it is published, and its layout.
+    """Return the folder of a published data set in its original form, and its layout.
 
-    It lies in the folder, or in one right under it; None if in none of them, or in several.
+    It is in the folder, or in one directly below it; None if it is in none or in several.
     """
     found = [at for at in _found(folder) if at[1].name != class_folders.LAYOUT]
     return found[0] if len(found) == 1 else None
 
 
 def check_apart(source: Path, output: Path) -> None:
-    """Refuse to write shards among the images that they are made of.
+    """Refuse to write shards among the images from which they are made.
 
     Raises:
-        ConfigurationError: they would come to lie there.
+        ConfigurationError: the folders overlap.
     """
     if _overlap(source.resolve(), output.resolve()):
         raise ConfigurationError(
-            f"{output} cannot be written, the images are read from {source}; "
+            f"{output} cannot be written, because the images are read from {source}; "
             "choose another folder with '--data DIR'"
         )
 
 
 def _overlap(source: Path, output: Path) -> bool:
-    """Return whether shards would come to lie among the images."""
+    """Return whether shards would be written among the images."""
     if not output.is_relative_to(source):
         return source.is_relative_to(output)
     below = output.relative_to(source).parts
@@ -102,7 +103,7 @@ def _chosen(folder: Path, usual_names: tuple[str, ...]) -> tuple[Path, Layout]:
 
 
 def _missing_half(folder: Path) -> str:
-    """Return what is said of a folder that has one of the two splits."""
+    """Return the hint for a folder that has only one of the two splits."""
     halves = [split for split in ("train", "test") if (folder / split).is_dir()]
     if len(halves) != 1:
         return ""
@@ -110,7 +111,7 @@ def _missing_half(folder: Path) -> str:
 
 
 def _found(folder: Path) -> Iterator[tuple[Path, Layout]]:
-    """The folder itself if it qualifies, or else every folder under it that does."""
+    """Return the folder itself if it qualifies, or else every folder directly below that does."""
     here = _layout_of(folder)
     if here is not None:
         yield folder, here

@@ -1,7 +1,7 @@
-"""Prepares a data set of sentences from text files, under any name.
+"""Prepare a data set of sentences from text files under any name.
 
-A line holds a sentence; transcripts of Europarl are cut into sentences. Which sentences are taken,
-and which split each goes to, follows from the sentences alone, not from files or their order.
+Each line is a sentence; transcripts of Europarl are split into sentences. The selection of
+sentences and their splits depend only on the sentences, not on files or their order.
 """
 
 from __future__ import annotations
@@ -33,10 +33,10 @@ WORDS, TRAIN = 8_000, 200_000
 HELD_OUT = 5_000  # test sentences at most, and as many for validation
 HELD_OUT_SHARE = 0.1  # ... and of all at most
 ZIPPED = ".gz"
-NO_TEXT = PICTURES | {PARQUET}  # beside which a text file is a note
+NO_TEXT = PICTURES | {PARQUET}  # next to which a text file is a note
 SUFFIXES = (".txt", ".en", ".text")
-TRANSCRIPTS = "ep-"  # of the corpus europarlmin, beside the minutes of its sessions
-ENGLISH = ".en"  # of a corpus that has a file for each language
+TRANSCRIPTS = "ep-"  # transcripts in the corpus europarlmin, next to its minutes
+ENGLISH = ".en"  # suffix in a corpus with a file for each language
 MAX_LINE = 1 << 20  # characters
 
 
@@ -48,7 +48,7 @@ class TextSize:
     train: int = TRAIN
 
     def check(self) -> None:
-        """Refuse sizes that no data set can have.
+        """Refuse invalid sizes.
 
         Raises:
             ConfigurationError: one is out of bounds.
@@ -75,11 +75,11 @@ def holds_text(source: Path) -> bool:
 
 
 def prepare_text(name: str, *, root: Path, source: Path, size: TextSize) -> DatasetManifest:
-    """Write the sentences of text files to `root` as the data set `name`, over what is there.
+    """Write sentences of text files to `root` as the data set `name`, replacing any existing one.
 
     Raises:
         ConfigurationError: no such source, or one of which no data set can be made.
-        StorageError: the disk is full or refuses.
+        StorageError: the disk is full or cannot be written.
     """
     check_name(name, what="data set")
     if name in DATASETS:
@@ -110,14 +110,14 @@ def split_sentences(texts: Iterable[str], *, train: int, what: str) -> dict[Spli
     """Return test, validation and training sentences: by ascending SHA-256 of the sentence.
 
     Raises:
-        ConfigurationError: too few for three splits.
+        ConfigurationError: there are too few for three splits.
     """
     ordered = sorted(texts, key=sentence_key)
     held_out = min(HELD_OUT, int(HELD_OUT_SHARE * len(ordered)))
     if held_out < 1:
         raise ConfigurationError(
-            f"{what} holds {len(ordered)} sentences that can be used; a data set needs "
-            f"{round(1 / HELD_OUT_SHARE)}, of {MIN_WORDS} to {MAX_WORDS} words, one a line"
+            f"{what} holds {len(ordered)} usable sentences; a data set needs "
+            f"{round(1 / HELD_OUT_SHARE)}, of {MIN_WORDS} to {MAX_WORDS} words, one per line"
         )
     return {
         "train": ordered[2 * held_out : 2 * held_out + train],
@@ -127,7 +127,7 @@ def split_sentences(texts: Iterable[str], *, train: int, what: str) -> dict[Spli
 
 
 def _files(source: Path) -> list[Path]:
-    """The text files of a source, in order of their names.
+    """Return the text files of a source in the order of their names.
 
     Raises:
         ConfigurationError: there is none.

@@ -1,4 +1,4 @@
-"""Text files from elsewhere: bounded, and decoded only where the encoding is certain."""
+"""Read text files of users, bounded, and only if their encoding is certain."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def read_lines(path: Path) -> list[str]:
     """Return the lines of a text in UTF-8, or in UTF-16 or UTF-32 with a byte order mark.
 
     Raises:
-        ConfigurationError: not readable, or not such a text.
+        ConfigurationError: it is not readable, or not such a text.
     """
     content = read_content(path, MAX_BYTES)
     encoding = next((name for mark, name in _MARKS if content.startswith(mark)), "utf-8")
@@ -36,7 +36,9 @@ def read_lines(path: Path) -> list[str]:
             "save it as UTF-8"
         ) from error
     if "\0" in text:
-        raise ConfigurationError(f"{path} is not text in UTF-8: it holds zeros; save it as UTF-8")
+        raise ConfigurationError(
+            f"{path} is not text in UTF-8: it contains zero bytes; save it as UTF-8"
+        )
     return text.splitlines()
 
 
@@ -44,7 +46,7 @@ def read_content(path: Path, max_bytes: int) -> bytes:
     """Return the bytes of a regular file.
 
     Raises:
-        ConfigurationError: missing, not readable, no regular file, or too large.
+        ConfigurationError: it is missing, not readable, not a regular file, or too large.
     """
     try:
         return read_file(path, max_bytes=max_bytes)

@@ -1,7 +1,7 @@
 """Ten surface patterns: for every pixel how much of the second colour shows, from 0 to 1.
 
-A pattern is computed on pixel distances, so that its edges are anti-aliased over one pixel; as in
-`shapes`, only operations appear whose every bit IEEE 754 defines.
+A pattern is computed from pixel distances, so that its edges are anti-aliased over one pixel; as in
+`shapes`, only operations are used for which IEEE 754 defines every bit.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
-"""Layout: the official Tiny-ImageNet folder, and what is often made of it.
+"""Layout: the official Tiny-ImageNet folder, and common variants.
 
     tiny-imagenet-200/wnids.txt                      class ids, one per line
     tiny-imagenet-200/words.txt                      id, tab, synonyms
-    tiny-imagenet-200/train/<wnid>/images/*.JPEG     or right in <wnid>/
+    tiny-imagenet-200/train/<wnid>/images/*.JPEG     or directly in <wnid>/
     tiny-imagenet-200/val/images/*.JPEG, val/val_annotations.txt    or val/<wnid>/*.JPEG
 
 The labels of the official test split were never published: its `val` is our `test`. Classes are
@@ -32,7 +32,7 @@ def read(folder: Path) -> SourceImages:
     """Read both splits.
 
     Raises:
-        ConfigurationError: something missing, unknown or unreadable.
+        ConfigurationError: something is missing, unknown or unreadable.
     """
     if not (folder / "train").is_dir():
         raise ConfigurationError(f"{folder} has no folder train")
@@ -42,7 +42,7 @@ def read(folder: Path) -> SourceImages:
     strangers = [name for name in folders(folder / "train") if name not in names]
     if strangers:
         raise ConfigurationError(
-            f"{folder / 'train'} has class '{shown(strangers[0])}', which wnids.txt lacks"
+            f"{folder / 'train'} has class '{shown(strangers[0])}', which is not in wnids.txt"
         )
     notes: Notes = Counter()
     train = read_pictures(labelled_files(folder / "train", names, notes, "images"), notes)
@@ -52,7 +52,7 @@ def read(folder: Path) -> SourceImages:
 
 
 def _validation_files(folder: Path, names: list[str], notes: Notes) -> list[tuple[Path, int]]:
-    """The images of `val` with their labels: annotated, or moved into class folders."""
+    """Return the images of `val` with their labels: annotated, or in class folders."""
     if (folder / "images").is_dir() or not set(folders(folder)) & set(names):
         return _annotated(folder, names)
     return labelled_files(folder, names, notes, "images")
@@ -71,7 +71,7 @@ def _annotated(folder: Path, names: list[str]) -> list[tuple[Path, int]]:
         if name not in labels or not file_name or Path(file_name).name != file_name:
             raise ConfigurationError(f"{path}, line {number}: no image of a class in wnids.txt")
         if place / file_name in files:
-            raise ConfigurationError(f"{path}, line {number}: {shown(file_name)} is there twice")
+            raise ConfigurationError(f"{path}, line {number}: {shown(file_name)} occurs twice")
         files[place / file_name] = labels[name]
     if not files:
         raise ConfigurationError(f"{path} lists no images")

@@ -1,4 +1,4 @@
-"""Which words sentences have, and how often: what a vocabulary is made of."""
+"""Count the words of sentences, from which a vocabulary is built."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from semcom.vocabulary import Vocabulary
 
 
 def frequent_words(texts: Iterable[str], most: int) -> set[str]:
-    """Return the words that occur most often; of equally frequent ones the first by alphabet."""
+    """Return the most frequent words; of equally frequent ones, the alphabetically first."""
     return set(_by_falling_count(texts)[:most])
 
 
 def vocabulary_of(texts: Iterable[str]) -> Vocabulary:
-    """Return the vocabulary of sentences: all of their words, by falling count."""
+    """Return the vocabulary of sentences: all of their words, by descending count."""
     return Vocabulary(tuple(_by_falling_count(texts)))
 
 

@@ -1,4 +1,4 @@
-"""An evaluation, or a part of one, with an open ledger: what begins it, and what it leaves."""
+"""An evaluation, or a part of one, with an open ledger: its start and its results."""
 
 from __future__ import annotations
 
@@ -27,9 +27,9 @@ from semcom.stop_signals import stop_requests
 
 @dataclass(frozen=True, kw_only=True)
 class BegunEvaluation:
-    """What is evaluated, and the ledger that it goes into.
+    """A started evaluation: its plan and its ledger.
 
-    `command` holds the words that go on with it, `part` which part of it this is, if not all.
+    `command` is the command that resumes it; `part` is the part that it computes, if not all.
     """
 
     scenario: Scenario
@@ -40,31 +40,31 @@ class BegunEvaluation:
 
     @property
     def plan(self) -> Plan:
-        """Return what is to be answered, as the ledger holds it."""
+        """Return the plan in the ledger."""
         return self.ledger.plan
 
     @property
     def folder(self) -> Path:
-        """Return where it lies."""
+        """Return its folder."""
         return self.ledger.path.parent
 
     @property
     def units(self) -> list[Unit]:
-        """Return all that is to be computed into this ledger."""
+        """Return all units that belong to this ledger."""
         if self.part is None:
             return whole_units(self.plan)
         return units_of_part(self.plan, self.part.number, self.part.of)
 
     @property
     def answers_dir(self) -> Path | None:
-        """Return where answers are kept as files, if they are."""
+        """Return the folder of kept answers, if they are kept."""
         return (self.folder / ANSWERS).absolute() if self.scenario.keep_answers else None
 
     def write_manifest(self) -> None:
         """Write the manifest as far as it is known.
 
         Raises:
-            StorageError: the disk refuses.
+            StorageError: the disk cannot be written.
         """
         write_run_manifest(
             self.folder,
@@ -75,12 +75,12 @@ class BegunEvaluation:
             results={**self._kind, **stated_origins(self.ledger.origins, self.plan)},
         )
 
-    def finish(self, seconds: float, report: Reporter) -> RunOutcome:
-        """Write all that it leaves behind when it is complete, and close the ledger.
+    def finish(self, seconds: float, report: Reporter, *, data: Path) -> RunOutcome:
+        """Write all results of a complete evaluation, and close the ledger.
 
         Raises:
             AccountingError: the ledger lacks answers, or was altered.
-            StorageError: the disk refuses, or the folder is not in its place any more.
+            StorageError: the disk cannot be written, or the folder was moved or deleted.
         """
         ledger, part = self.ledger, self.part
         page = undrawn = None
@@ -101,7 +101,7 @@ class BegunEvaluation:
                 )
             ledger.close()
             if part is None:
-                page, undrawn = draw(self.folder, report)
+                page, undrawn = draw(self.folder, report, data=data)
             ledger.check_place()
         return RunOutcome(self.folder, digests.results, page, seconds, undrawn)
 
@@ -122,13 +122,13 @@ def open_evaluation(
     command: Sequence[str] = (),
     part: Part | None = None,
 ) -> Iterator[BegunEvaluation]:
-    """Open the ledger of an evaluation, new or to be gone on with; closed at the end.
+    """Open the ledger of a new or resumed evaluation; close it at the end.
 
-    The caller holds the folder (`orchestrator.results.run_lock.alone_in`).
+    The caller has locked the folder (`orchestrator.results.run_lock.alone_in`).
 
     Raises:
-        ConfigurationError: the folder holds the evaluation of something else.
-        StorageError: the disk refuses.
+        ConfigurationError: the folder contains an evaluation of something else.
+        StorageError: the disk cannot be written.
     """
     codecs = facts_of_plan(plan, Catalog(folders.codecs))
     ledger = Ledger(folder / LEDGER, plan, tasks=tasks_of(codecs))

@@ -1,4 +1,4 @@
-"""Units of a plan as an evaluating process is asked for them."""
+"""Convert units of a plan to requests for an evaluating process."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from semcom.evaluation_messages import EvaluationJob, EvaluationPoint, Evaluatio
 
 
 def task_of_unit(plan: Plan, unit: Unit, folders: Folders) -> EvaluationTask:
-    """Return a unit with everything that it needs in full, and data set and codec by digest."""
+    """Return a unit with data set and codec by digest and everything else in full."""
     first = unit.links[0]
     link = plan.links[first]
     codec = link.codecs[unit.variant]
@@ -32,14 +32,16 @@ def task_of_unit(plan: Plan, unit: Unit, folders: Folders) -> EvaluationTask:
         images=link.images,
         first=unit.first,
         stop=unit.stop,
-        points=[EvaluationPoint(point=each, spec=plan.points[each].spec) for each in unit.points],
+        points=[
+            EvaluationPoint(point=each, spec=plan.spec_at(first, each)) for each in unit.points
+        ],
     )
 
 
 def job_of(
     plan: Plan, units: Sequence[Unit], folders: Folders, *, answers_dir: Path | None = None
 ) -> EvaluationJob:
-    """Return what one process is asked for: units, at least one, and how to compute them."""
+    """Return the request for one process: at least one unit, and how to compute it."""
     return EvaluationJob(
         frame_images=plan.frame_images,
         encoder_threads=plan.threads.transmitter,

@@ -1,4 +1,4 @@
-"""What a merged evaluation lacks, and the commands that compute it."""
+"""The gaps of a merged evaluation, and the commands that compute them."""
 
 from __future__ import annotations
 
@@ -17,22 +17,22 @@ from semcom.plain_text import command
 
 @dataclass(frozen=True)
 class Gap:
-    """Frames that are missing together, and the command that computes them."""
+    """Missing frames, and the command that computes them."""
 
     units: tuple[Unit, ...]
     command: str
 
     def lines(self, plan: Plan) -> list[str]:
-        """Return what is missing, link by link, and the command."""
+        """Return the missing frames by link, and the command."""
         missing = [f"missing: {described(plan, unit)}" for unit in self.units]
         return [*missing, f"compute with: {self.command}"]
 
 
 def gaps_of(missing: Sequence[Unit], sources: Sequence[Source], out: Path) -> list[Gap]:
-    """Return the gaps of a merged evaluation, part by part where it was computed in parts.
+    """Return the gaps of a merged evaluation, by part if it was computed in parts.
 
-    Of parts that were cut in several ways the most usual way counts. Where nothing was computed in
-    parts, the merged evaluation itself is gone on with.
+    If parts were split in several ways, the most frequent one counts. If nothing was computed in
+    parts, the merged evaluation itself is resumed.
     """
     parts = [(source.part, source) for source in sources if source.part is not None]
     if not missing:
@@ -53,7 +53,7 @@ def gaps_of(missing: Sequence[Unit], sources: Sequence[Source], out: Path) -> li
 
 
 def whole_command(sources: Sequence[Source], out: Path) -> str:
-    """Return the command that computes here whatever is missing."""
+    """Return the command that computes everything missing on this machine."""
     words = next((source.words for source in sources if source.words), [])
     if words:
         return going_on(words, out)
@@ -73,7 +73,7 @@ def described(plan: Plan, unit: Unit) -> str:
 
 
 def _both(one: Unit, other: Unit) -> list[Unit]:
-    """Return what two units have in common."""
+    """Return the intersection of two units."""
     first, stop = max(one.first, other.first), min(one.stop, other.stop)
     if (one.links, one.variant) != (other.links, other.variant) or first >= stop:
         return []

@@ -1,4 +1,4 @@
-"""A process that evaluates: it is asked for one job after another, and answers line by line."""
+"""A computing process: it gets one job after another, and answers line by line."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ from typing import Self
 
 from semcom.children import start_module
 from semcom.errors import SemcomError
-from semcom.evaluation_messages import EvaluationError, EvaluationJob, EvaluationLine, Finished
+from semcom.evaluation_messages import EvaluationError, EvaluationLine, Finished, Line
 from semcom.evaluation_messages import parse_line as parse
 
 PROCESS = "orchestrator.training.evaluation_process"
 
 
 class JobProcess:
-    """The process; it ends with the block, or when this process is gone."""
+    """The process; it ends with the block, or when this process ends."""
 
     def __init__(self, module: str = PROCESS) -> None:
         """Start it."""
@@ -25,22 +25,22 @@ class JobProcess:
         )
 
     def __enter__(self) -> Self:
-        """Let it end at the end of the block."""
+        """Return it; it ends at the end of the block."""
         return self
 
     def __exit__(self, *_: object) -> None:
         self.close()
 
-    def lines(self, job: EvaluationJob) -> Iterator[EvaluationLine]:
-        """Yield what it answers to a job; the last line of one that went well is `Finished`.
+    def lines(self, job: Line) -> Iterator[EvaluationLine]:
+        """Yield the answers to a job; the last line of a successful one is `Finished`.
 
         Raises:
-            SemcomError: it ended, or wrote what is no answer.
+            SemcomError: it ended, or wrote an invalid answer.
         """
         pipe, answers = self._process.stdin, self._process.stdout
         assert pipe is not None
         assert answers is not None
-        # A process that ended at once reads nothing: its exit code tells more.
+        # A process that ended at once reads nothing; its exit code is more informative.
         with suppress(BrokenPipeError):
             pipe.write(job.model_dump_json().encode() + b"\n")
             pipe.flush()
@@ -48,7 +48,7 @@ class JobProcess:
             try:
                 line = parse(text)
             except ValueError as error:
-                detail = f"the evaluating process wrote what is no answer: {error}"
+                detail = f"the evaluating process wrote an invalid answer: {error}"
                 raise SemcomError(detail) from error
             yield line
             if isinstance(line, Finished | EvaluationError):
@@ -61,6 +61,6 @@ class JobProcess:
         self._process.terminate()
         for pipe in (self._process.stdin, self._process.stdout):
             if pipe is not None:
-                with suppress(BrokenPipeError):  # what it was asked and has not read
+                with suppress(BrokenPipeError):  # unread requests
                     pipe.close()
         self._process.wait()

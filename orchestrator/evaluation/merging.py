@@ -1,6 +1,6 @@
-"""`semcom merge`: parts of an evaluation become one, with the results digest of a single machine.
+"""`semcom merge`: merge parts of an evaluation, with the results digest of a single machine.
 
-The order of the parts, how they were cut, and how often a frame was computed do not matter: every
+The order of the parts, how they were split, and how often a frame was computed do not matter: every
 frame is recorded once, and a frame that two parts answered must have one answer.
 """
 
@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import secrets
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -42,7 +42,7 @@ SHORT = 12  # letters of a digest in a message
 
 
 class MissingFramesError(AccountingError):
-    """Parts do not come to the whole; `gaps` say what is missing, of which plan."""
+    """The parts are incomplete; `gaps` lists what is missing."""
 
     def __init__(self, text: str, gaps: Sequence[Gap], plan: Plan) -> None:
         super().__init__(text)
@@ -52,7 +52,7 @@ class MissingFramesError(AccountingError):
 
 @dataclass(frozen=True)
 class Merge:
-    """Parts that belong together, and where they go."""
+    """Parts of one evaluation, and the target folder."""
 
     out: Path
     sources: Sequence[Source]
@@ -60,24 +60,24 @@ class Merge:
 
     @property
     def plan(self) -> Plan:
-        """Return what the parts are parts of."""
+        """Return the plan of the parts."""
         return self.sources[0].plan
 
     @property
     def scenario(self) -> Scenario:
-        """Return what is evaluated; answers are kept if a part kept them."""
+        """Return the evaluated scenario; answers are kept if a part kept them."""
         scenarios = [source.scenario for source in self.sources]
         keep = any(each.keep_answers for each in scenarios)
         return scenarios[0].model_copy(update={"keep_answers": keep})
 
     @property
     def codecs(self) -> list[CodecFacts]:
-        """Return what is known of the codecs."""
+        """Return the known data of the codecs."""
         return self.sources[0].codecs
 
     @property
     def words(self) -> list[str]:
-        """Return the words of the whole evaluation."""
+        """Return the command of the complete evaluation."""
         return self.sources[0].words
 
 
@@ -86,20 +86,20 @@ def merge_parts(out: Path, named: Sequence[Path], *, runs: Path, mixed: bool = F
 
     Args:
         out: the folder of the merged evaluation.
-        named: folders of parts, or folders that hold parts.
-        runs: folder of runs; its live systems' folders are not for evaluations.
-        mixed: take parts of hosts that round differently.
+        named: folders of parts, or folders that contain parts.
+        runs: folder of runs; the folders of its live systems are not allowed.
+        mixed: accept parts from hosts that round differently.
 
     Raises:
-        ConfigurationError: parts of different plans, or of hosts that round differently.
-        MissingFramesError: they are not the whole; what there is has been merged.
+        ConfigurationError: the parts belong to different plans, or to hosts that round differently.
+        MissingFramesError: they are incomplete; the existing ones have been merged.
         AccountingError: a frame has two answers, or a part was altered; nothing has been merged.
-        StorageError: a part is damaged, or the disk refuses.
+        StorageError: a part is damaged, or the disk cannot be written.
     """
     started_s = time.monotonic()
     folders = [each for each in find_parts(named) if each.resolve() != out.resolve()]
     if not folders:
-        raise ConfigurationError(f"{out} cannot be merged with itself alone: name its parts")
+        raise ConfigurationError(f"{out} cannot be merged only with itself: name its parts")
     with alone_in(out, runs):
         check_folder(out, resume=True, kind=EVALUATION)
         merge = Merge(out, [read_source(folder) for folder in folders], mixed)
@@ -116,7 +116,7 @@ def merge_parts(out: Path, named: Sequence[Path], *, runs: Path, mixed: bool = F
             raise
         except BaseException:
             ledger.close()
-            if new:  # it holds nothing
+            if new:  # it is empty
                 for side in SIDES:
                     Path(f"{out / LEDGER}{side}").unlink(missing_ok=True)
             raise
@@ -125,10 +125,10 @@ def merge_parts(out: Path, named: Sequence[Path], *, runs: Path, mixed: bool = F
 
 
 def check_plans(merge: Merge) -> None:
-    """See that all parts are of one plan.
+    """Check that all parts belong to one plan.
 
     Raises:
-        ConfigurationError: they are not.
+        ConfigurationError: they do not.
     """
     first = merge.sources[0]
     for source in merge.sources[1:]:
@@ -140,33 +140,33 @@ def check_plans(merge: Merge) -> None:
 
 
 def check_rounding(merge: Merge, ledger: Ledger) -> None:
-    """See that parts, and what was merged before, are of hosts that round alike.
+    """Check that parts, and those merged before, come from hosts that round alike.
 
     Raises:
-        ConfigurationError: they are not, or a part does not say how its host rounds.
+        ConfigurationError: they do not, or a part does not state its host's rounding.
     """
     known = next(iter(ledger.origins.all().values()), None)
     for source in merge.sources:
         if source.holds_answers and not source.origins:
             raise ConfigurationError(
-                f"{source.folder} does not say how its host rounds (an earlier version made it); "
-                f"take it nevertheless with {MIXED}"
+                f"{source.folder} does not state its host's rounding (written by an earlier "
+                f"version); accept it nevertheless with {MIXED}"
             )
         for origin in source.origins:
             known = known or origin
             if differing := differences(origin.fingerprint, known.fingerprint):
                 raise ConfigurationError(
-                    f"{rounds_otherwise(origin, known, differing)}; or take both with {MIXED}"
+                    f"{rounds_otherwise(origin, known, differing)}; or accept both with {MIXED}"
                 )
 
 
 def fill(ledger: Ledger, merge: Merge) -> None:
-    """Record all that the parts hold, all of it or, where that cannot be, nothing.
+    """Record everything in the parts, or nothing if that is not possible.
 
     Raises:
         AccountingError: a frame has two answers.
         ConfigurationError: a part kept no answers, and others did.
-        StorageError: a part is damaged, or the disk refuses.
+        StorageError: a part is damaged, or the disk cannot be written.
     """
     complete = not missing_units(whole_units(ledger.plan), ledger.recorded_frames())
     earlier: dict[Path, tuple[Computed, ...]] = {}
@@ -183,21 +183,25 @@ def fill(ledger: Ledger, merge: Merge) -> None:
 
 
 def _fill_from(ledger: Ledger, part: Ledger, source: Source, *, answers: Path | None) -> None:
-    """Record what a part holds; its kept answers are there before."""
+    """Record a part; its kept answers are copied first."""
     kept = KeptAnswers(source.folder, part.tasks)
     if answers is not None and source.holds_answers and not kept.there:
-        raise ConfigurationError(f"{source.folder} kept no answers, and other parts did")
-    for row in part.rows():
-        if answers is not None:
-            content = kept.read(row)
-            keep_answer(answers, content, link=row.link, point=row.point, frame=row.frame)
-        ledger.record_rows([row])
+        raise ConfigurationError(f"{source.folder} kept no answers, but other parts did")
+    rows = part.rows()
+    ledger.record_rows(rows if answers is None else _with_answers(rows, kept, answers))
+
+
+def _with_answers(rows: Iterable[FrameRow], kept: KeptAnswers, answers: Path) -> Iterator[FrameRow]:
+    """Keep each row's answer before the row is recorded."""
+    for row in rows:
+        keep_answer(answers, kept.read(row), link=row.link, point=row.point, frame=row.frame)
+        yield row
 
 
 def _copy_origins(ledger: Ledger, part: Ledger, *, add: bool) -> tuple[Computed, ...]:
-    """Take over who computed a part, unless the ledger was whole before; return what it computed.
+    """Copy the origin of a part, unless the ledger was already complete; return what it computed.
 
-    A frame that several parts computed stands under each of them.
+    A frame that several parts computed is listed under each of them.
     """
     computed = part.origins.computed()
     for number, origin in part.origins.all().items() if add else ():
@@ -216,9 +220,9 @@ def _open_merged(merge: Merge) -> Ledger:
 def _two_answers(
     ledger: Ledger, row: FrameRow, source: Source, earlier: Mapping[Path, Sequence[Computed]]
 ) -> str:
-    """Return who answered a frame in two ways, and whether they round alike."""
+    """Return which parts answered a frame differently, and whether they round alike."""
     where = [str(folder) for folder, spans in earlier.items() if any(map(_holds(row), spans))]
-    others = ", ".join(where) or f"what is in {ledger.path.parent} already"
+    others = ", ".join(where) or f"the ledger in {ledger.path.parent}"
     told = f"{row} has two answers: one in {source.folder}, one in {others}"
     origins, computed = ledger.origins.all(), ledger.origins.computed()
     for number, other in origins.items():

@@ -24,7 +24,7 @@ from semcom.errors import ConfigurationError
 from semcom.evaluation_messages import EvaluationJob, EvaluationLine
 from semcom.stop_signals import Stopped, stopping_at_once
 
-UNITS_OF_A_WORKER = 10  # so that no worker waits long for the last one
+UNITS_OF_A_WORKER = 10  # units per worker, so that none waits long for the last one
 
 
 class Cluster(Protocol):
@@ -32,14 +32,14 @@ class Cluster(Protocol):
 
     @property
     def workers(self) -> int:
-        """Return how many units are computed at once."""
+        """Return how many units are computed at the same time."""
 
     def compute(
         self, jobs: Sequence[EvaluationJob]
     ) -> Generator[tuple[EvaluationJob, list[EvaluationLine]]]:
         """Yield each job with its lines, in the order in which they are finished.
 
-        What is under way when it is closed is cancelled.
+        Closing it cancels running jobs.
         """
 
 
@@ -52,25 +52,26 @@ def run_on_cluster(
     cluster: Callable[[int], AbstractContextManager[Cluster]],
     command: Sequence[str] = (),
 ) -> RunOutcome:
-    """Evaluate a scenario on a cluster, or finish that; units that are there are kept.
+    """Evaluate a scenario on a cluster, or finish one; existing units are kept.
 
     Args:
         scenario: what to evaluate.
-        folder: the evaluation's.
-        folders: of data sets and codecs, which every node must have at the same places.
-        watcher: makes the one who is told of the progress.
-        cluster: connects to the workers, whose units compute with so many threads.
-        command: the words that go on with it.
+        folder: folder of the evaluation.
+        folders: folders of data sets and codecs, which every node must have under the same paths.
+        watcher: creates the object that gets the progress.
+        cluster: connects to the workers, given the number of threads of a unit.
+        command: the words of the command that resumes it.
 
     Raises:
-        ConfigurationError: the folder holds something else, or there is no cluster.
-        InterruptedRunError: Ctrl-C or SIGTERM; what is under way has been cancelled.
-        SemcomError: with the exit code that the error names.
+        ConfigurationError: the folder contains something else, or there is no cluster.
+        InterruptedRunError: Ctrl-C or SIGTERM; running units have been cancelled.
+        SemcomError: with the exit code of the error.
     """
     started_s = time.monotonic()
     if scenario.keep_answers:
         raise ConfigurationError(
-            "keep_answers: on a cluster its workers would keep them; leave it out, or use --part"
+            "keep_answers: on a cluster, the answers would stay on its workers; leave it "
+            "out, or use --part"
         )
     folders, scenario = folders.absolute(), exactly(scenario)
     plan = plan_evaluation(scenario, folders)
@@ -89,13 +90,13 @@ def run_on_cluster(
                     pieces = [piece for unit in missing for piece in in_pieces(unit, answers=each)]
                     jobs = [job_of(begun.plan, [piece], folders) for piece in pieces]
                     _record(begun, connected, jobs, recorder)
-            return begun.finish(time.monotonic() - started_s, write_report)
+            return begun.finish(time.monotonic() - started_s, write_report, data=folders.data)
 
 
 def _record(
     begun: BegunEvaluation, cluster: Cluster, jobs: Sequence[EvaluationJob], recorder: Recorder
 ) -> None:
-    """Record each unit whole as soon as it comes back."""
+    """Record each unit as a whole as soon as it returns."""
     try:
         with stopping_at_once(), closing(cluster.compute(jobs)) as answered:
             for job, lines in answered:

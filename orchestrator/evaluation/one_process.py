@@ -1,8 +1,9 @@
-"""`semcom evaluate`: a sweep without processes, in a folder like a run's; or a part of one.
+"""`semcom evaluate`: a sweep without processes, or a part of one, in a folder like a run's.
 
-The plan, the ledger and what is made from them are those of a run, so an evaluation and a sweep of
-one scenario have one plan digest, and must have one results digest. The networks run in a process
-of their own (`orchestrator/training/evaluation_process.py`); this one plans and records.
+The plan, the ledger and everything derived from them are those of a run, so an evaluation and a
+sweep of one scenario have the same plan digest, and must have the same results digest. The networks
+run in a separate process (`orchestrator/training/evaluation_process.py`); this one plans and
+records.
 """
 
 from __future__ import annotations
@@ -49,13 +50,13 @@ def run_evaluation(
     command: Sequence[str] = (),
     part: Part | None = None,
 ) -> RunOutcome:
-    """Evaluate a scenario or a part of it, or finish that; answers that are there are kept.
+    """Evaluate a scenario or a part of it, or finish one; existing answers are kept.
 
-    `command` holds the words that go on with it, see `orchestrator.results.resumption`.
+    `command` is the command that resumes it; see `orchestrator.results.resumption`.
 
     Raises:
-        ConfigurationError: the folder holds a run, or the evaluation of something else.
-        SemcomError: with the exit code that the error names.
+        ConfigurationError: the folder contains a run, or an evaluation of something else.
+        SemcomError: with the exit code of the error.
     """
     started_s = time.monotonic()
     folders, scenario = folders.absolute(), exactly(scenario)
@@ -69,13 +70,13 @@ def run_evaluation(
         check_folder(folder, resume=True, kind=kind)
         with open_evaluation(scenario, plan, folder, folders, command=command, part=part) as begun:
             _record(begun, folders, watcher(begun.plan))
-            return begun.finish(time.monotonic() - started_s, write_report)
+            return begun.finish(time.monotonic() - started_s, write_report, data=folders.data)
 
 
 def exactly(scenario: Scenario) -> Scenario:
-    """Return the scenario in exact mode, which is what an evaluation is.
+    """Return the scenario in exact mode, as an evaluation computes it.
 
-    Merged frames are a matter of the receivers' process.
+    Only receivers merge frames.
     """
     return scenario.model_copy(update={"decoding": "exact"})
 
@@ -91,10 +92,10 @@ def plan_evaluation(scenario: Scenario, folders: Folders) -> Plan:
 
 
 def _record(begun: BegunEvaluation, folders: Folders, watcher: EvaluationWatcher) -> None:
-    """Have what is missing computed, and record each point as soon as it is answered.
+    """Compute what is missing, and record each point as soon as it is answered.
 
     Raises:
-        ProcessFailedError: the process gave up.
+        ProcessFailedError: the process failed.
         InterruptedRunError: Ctrl-C or SIGTERM.
     """
     recorded = begun.ledger.recorded_frames()
@@ -114,14 +115,14 @@ def _record(begun: BegunEvaluation, folders: Folders, watcher: EvaluationWatcher
         for line in lines:
             recorder.take(line, job)
             if isinstance(line, Evaluator):
-                begun.write_manifest()  # for those who compute other parts
+                begun.write_manifest()  # for processes that compute other parts
                 if part is not None and (told := notice_of_siblings(begun.folder, line.origin)):
                     watcher.notice(told)
 
 
 @contextmanager
 def evaluating_process(job: EvaluationJob) -> Iterator[Iterator[EvaluationLine]]:
-    """The lines of an evaluating process, which ends with the block.
+    """Start an evaluating process, which ends with the block.
 
     Raises:
         InterruptedRunError: Ctrl-C or SIGTERM inside the block.

@@ -1,4 +1,4 @@
-"""Which part of an evaluation a process is to compute: `--part`, or what an engine tells it.
+"""The part of an evaluation that a process computes: from `--part`, or from an engine.
 
 Slurm numbers the tasks of an array (`sbatch --array`), Kubernetes the pods of an indexed Job. Both
 tell a process its own number, and Slurm also how many there are.
@@ -33,7 +33,7 @@ class Part:
         return f"part-{self.number}-of-{self.of}"
 
     def __str__(self) -> str:
-        """Return it as `--part` takes it."""
+        """Return it in the form of `--part`."""
         return f"{self.number}/{self.of}"
 
 
@@ -58,7 +58,7 @@ def _checked(text: str, number: str | int, of: str) -> Part:
     numbers = [str(number), of]
     if not all(re.fullmatch(r"[1-9]\d{0,8}", each) for each in numbers):
         raise ConfigurationError(
-            f"--part {text}: expected I/N as 3/10, parts counted from 1; or auto/N or auto, as a "
+            f"--part {text}: expected I/N such as 3/10, counted from 1; or auto/N or auto in a "
             f"task of an array"
         )
     part = Part(*map(int, numbers))
@@ -72,33 +72,35 @@ def _checked(text: str, number: str | int, of: str) -> Part:
 def _own_number(environment: Mapping[str, str]) -> int:
     """Return the number that an engine gave this process, counted from 1.
 
-    An array of Slurm is taken as it is counted (`--array=1-10`), so that tasks that are submitted
-    again by their numbers compute the same parts.
+    The numbers of a Slurm array are used unchanged (`--array=1-10`), so that resubmitted tasks
+    compute the same parts.
     """
     if SLURM in environment:
         return _number(environment, SLURM)
     if KUBERNETES in environment:
         return _number(environment, KUBERNETES) + 1
     raise ConfigurationError(
-        f"--part {AUTO}: this process is no task of an array: neither {SLURM} nor {KUBERNETES} is "
-        f"set; name the part as 3/10"
+        f"--part {AUTO}: this process is not a task of an array: neither {SLURM} nor "
+        f"{KUBERNETES} is "
+        f"set; name the part, such as 3/10"
     )
 
 
 def _of_array(environment: Mapping[str, str]) -> Part:
-    """Return the part of a whole array of Slurm, wherever it begins to count."""
+    """Return the part of a complete Slurm array, whatever its first number."""
     if SLURM not in environment:
         number = _own_number(environment)
         raise ConfigurationError(
             f"--part {AUTO}: Kubernetes does not say how many pods the Job has; name the number of "
-            f"parts, as --part {AUTO}/{max(number, 10)}"
+            f"parts, such as --part {AUTO}/{max(number, 10)}"
         )
     names = [f"SLURM_ARRAY_TASK_{name}" for name in ("COUNT", "MIN", "MAX")]
     count, lowest, highest = (_number(environment, name) for name in names)
     if highest - lowest + 1 != count:
         raise ConfigurationError(
             f"--part {AUTO}: the array has {count} tasks between {lowest} and {highest}, so its "
-            f"numbers do not tell the parts; name the number of parts, as --part {AUTO}/{highest}"
+            "numbers do not identify the parts; name the number of parts, such as --part "
+            f"{AUTO}/{highest}"
         )
     return _checked(AUTO, _number(environment, SLURM) - lowest + 1, str(count))
 

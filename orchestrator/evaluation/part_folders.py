@@ -1,4 +1,4 @@
-"""Parts of an evaluation as they lie on disk, to be merged: each with its plan and its manifest."""
+"""Parts of an evaluation on disk, to be merged: each with its plan and its manifest."""
 
 from __future__ import annotations
 
@@ -33,14 +33,14 @@ from semcom.settings import validate
 
 @dataclass(frozen=True, kw_only=True)
 class Source:
-    """A part, or an evaluation that was finished or stopped, as its folder holds it.
+    """The folder of a part, or of a finished or stopped evaluation.
 
     Attributes:
-        folder: where it lies.
-        plan: what it is a part of.
-        origins: who computed what it holds.
-        holds_answers: whether it holds any.
-        manifest: what its `manifest.json` says.
+        folder: its folder.
+        plan: plan of the complete evaluation.
+        origins: hosts that computed its answers.
+        holds_answers: whether it has answers.
+        manifest: content of its `manifest.json`.
     """
 
     folder: Path
@@ -51,7 +51,7 @@ class Source:
 
     @property
     def part(self) -> Part | None:
-        """Return which part it is; None where it is a whole evaluation, or does not say."""
+        """Return its part; None for a complete evaluation, or if it is not stated."""
         stated = self.manifest.get("part")
         numbers = [
             stated.get(name) if isinstance(stated, dict) else None for name in ("number", "of")
@@ -63,37 +63,37 @@ class Source:
 
     @property
     def words(self) -> list[str]:
-        """Return the words of the whole evaluation; none where the manifest holds no such words."""
+        """Return the command of the complete evaluation; empty if the manifest has none."""
         return whole_words(stated_words(self.manifest))
 
     @property
     def scenario(self) -> Scenario:
-        """Return what is evaluated.
+        """Return the evaluated scenario.
 
         Raises:
-            ConfigurationError: the manifest does not say it, or not as this version does.
+            ConfigurationError: the manifest does not state it in this version's form.
         """
         path = self.folder / RUN_MANIFEST
         return validate(Scenario, self.manifest.get("scenario"), where=f"{path}: scenario")
 
     @property
     def codecs(self) -> list[CodecFacts]:
-        """Return what is known of its codecs.
+        """Return the known data of its codecs.
 
         Raises:
             ConfigurationError: the manifest does not say it, or not as this version does.
         """
         stated, path = self.manifest.get("codecs"), self.folder / RUN_MANIFEST
         if not isinstance(stated, list):
-            raise ConfigurationError(f"{path} does not say its codecs")
+            raise ConfigurationError(f"{path} does not name its codecs")
         return [validate(CodecFacts, each, where=f"{path}: codecs") for each in stated]
 
 
 def find_parts(named: Sequence[Path]) -> list[Path]:
-    """Return folders of parts: those that are named, and those that lie in a named folder.
+    """Return folders of parts: named ones, and those inside a named folder.
 
     Raises:
-        ConfigurationError: one holds neither a part nor parts.
+        ConfigurationError: a folder contains neither a part nor parts.
     """
     found: dict[Path, Path] = {}
     for path in named:
@@ -103,17 +103,19 @@ def find_parts(named: Sequence[Path]) -> list[Path]:
             inside = (each for each in path.glob("part-*") if FOLDER.fullmatch(each.name))
             folders = sorted(each for each in inside if is_there(each / LEDGER))
         if not folders:
-            raise ConfigurationError(f"{path} holds no part of an evaluation, and no parts")
+            raise ConfigurationError(
+                f"{path} holds neither a part of an evaluation nor folders of parts"
+            )
         found |= {folder.resolve(): folder for folder in folders}
     return list(found.values())
 
 
 def read_source(folder: Path) -> Source:
-    """Read a part but for its answers, and see that it is as it was left.
+    """Read a part without its answers, and check that it was not altered.
 
     Raises:
-        ConfigurationError: it is no part, or a process is filling it.
-        AccountingError: its ledger was altered, or holds answers in doubt.
+        ConfigurationError: it is not a part, or a process is writing it.
+        AccountingError: its ledger was altered, or has doubtful answers.
         StorageError: it is damaged or cannot be read.
     """
     with open_part(folder) as ledger:
@@ -137,14 +139,14 @@ def read_source(folder: Path) -> Source:
 
 @contextmanager
 def open_part(folder: Path) -> Iterator[Ledger]:
-    """Open the ledger of a part that no process is filling, on any host; closed at the end.
+    """Open the ledger of a part that no process on any host is writing; close it at the end.
 
-    SQLite's log is shared within one host alone, so a ledger that is written elsewhere must not be
-    opened here.
+    SQLite's log can be shared only within one host, so a ledger that is being written elsewhere
+    must not be opened here.
 
     Raises:
-        ConfigurationError: a process is filling it, or there is none.
-        AccountingError: some of its answers are in doubt.
+        ConfigurationError: a process is writing it, or there is none.
+        AccountingError: some of its answers are doubtful.
         StorageError: it is damaged.
     """
     if may_write(folder):

@@ -1,4 +1,4 @@
-"""Answers of evaluating processes on their way into a ledger, with who computed them."""
+"""Record the answers of evaluating processes in a ledger, with their origins."""
 
 from __future__ import annotations
 
@@ -24,22 +24,22 @@ from semcom.messages import FrameResult
 
 
 class EvaluationWatcher(Protocol):
-    """Is told of the progress."""
+    """Gets the progress of an evaluation."""
 
     def progress(self, recorded: int) -> None:
-        """So many frames of what is to be computed are in the ledger."""
+        """Note how many of the frames to compute are in the ledger."""
 
     def encoding(self, codec: str, images: int, total: int) -> None:
-        """So many images of `total` have been encoded by a codec."""
+        """Note how many items of `total` a codec has encoded."""
 
     def notice(self, text: str) -> None:
-        """Something that a user should know, and that ends nothing."""
+        """Note something that a user should know and that does not end the evaluation."""
 
 
 class Recorder:
     """Records what a process answers as soon as it is answered.
 
-    Of several processes each has its own number from `begin`.
+    Each of several processes has its own number from `begin`.
     """
 
     def __init__(
@@ -50,22 +50,22 @@ class Recorder:
         recorded: int = 0,
         part: str | None = None,
     ) -> None:
-        """Take the frames that are there already, and of which part of an evaluation they are."""
+        """Take the existing frames, and the part of an evaluation to which they belong."""
         self._ledger = ledger
         self._watcher = watcher
         self._recorded = recorded
         self._part = part
         self._begun: Origin | None = None
-        self._told: set[str] = set()  # fingerprints of which something was said
+        self._told: set[str] = set()  # fingerprints that have been reported
         watcher.progress(recorded)
 
     def take(self, line: EvaluationLine, job: EvaluationJob) -> None:
-        """Take a line of the process that works on a job.
+        """Process a line of the process that works on a job.
 
         Raises:
-            ProcessFailedError: the process gave up.
-            AccountingError: an answer differs from one that is there.
-            StorageError: the disk refuses, or the ledger is not in its place any more.
+            ProcessFailedError: the process failed.
+            AccountingError: an answer differs from the recorded one.
+            StorageError: the disk cannot be written, or the ledger was moved or deleted.
         """
         self._ledger.check_place()  # also while images are encoded
         match line:
@@ -83,7 +83,7 @@ class Recorder:
                 raise ProcessFailedError(line.detail, line.exit_code)
 
     def _begin(self, origin: Origin) -> None:
-        """Note who computes, and say so where that one rounds otherwise than another did."""
+        """Note the computing host, and report it if it rounds differently from an earlier one."""
         begun = origin.model_copy(update={"part": self._part})
         if begun == self._begun:
             return
@@ -110,10 +110,10 @@ class Recorder:
 
 
 def _frame_results(plan: Plan, line: EvaluatedPoint, task: EvaluationTask) -> Iterator[FrameResult]:
-    """Return a point's answers as the frames of the plan; they took no time on any link."""
+    """Return a point's answers as frames of the plan, without durations of a link."""
     frames = range(task.first, task.stop)
     if len(line.frames) != len(frames):
-        raise SemcomError(f"point {line.point} of link {line.link} came back with wrong totals")
+        raise SemcomError(f"point {line.point} of link {line.link} was computed with wrong totals")
     for frame, judged in zip(frames, line.frames, strict=True):
         yield FrameResult(
             point=line.point,

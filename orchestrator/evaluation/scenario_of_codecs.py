@@ -1,7 +1,7 @@
-"""What `semcom evaluate` is asked for, as a scenario: every codec on the link of its data set.
+"""The request of `semcom evaluate` as a scenario: every codec on the link of its data set.
 
-All codecs of a data set share one link, so they meet the same fading at every point, and those of
-one width the same noise.
+All codecs of a data set share one link, so they have the same fading at every point, and those with
+the same number of symbols the same noise.
 """
 
 from __future__ import annotations
@@ -22,14 +22,14 @@ NAME = "evaluation"
 
 
 def scenario_first(scenario: Path | None, named: list[str]) -> tuple[Path | None, list[str]]:
-    """Return the scenario and the codecs of a command; the first word may be a file in YAML."""
+    """Return the scenario and the codecs of a command, whose first word may be a YAML file."""
     if scenario is None and named and named[0].endswith((".yaml", ".yml")):
         return Path(named[0]), named[1:]
     return scenario, named
 
 
 def scenario_for(codecs: Sequence[str], catalog: Catalog, *, points: dict[str, Any]) -> Scenario:
-    """Codecs at `points`: the scenario's keys channels, snr_db, seeds, images.
+    """Return a scenario of codecs at `points`, with its keys channels, snr_db, seeds and images.
 
     Raises:
         ConfigurationError: no or an unknown codec, or points that are not valid.
@@ -45,7 +45,7 @@ def scenario_for(codecs: Sequence[str], catalog: Catalog, *, points: dict[str, A
 
 
 def with_codecs(scenario: Scenario, codecs: Sequence[str], catalog: Catalog) -> Scenario:
-    """The scenario's points for other codecs: each on the links that carry its data set.
+    """Return the scenario for other codecs, each on the links with its data set.
 
     Raises:
         ConfigurationError: an unknown codec, or one whose data set no link of the scenario has.
@@ -69,7 +69,7 @@ def with_codecs(scenario: Scenario, codecs: Sequence[str], catalog: Catalog) -> 
 
 
 def parse_channels(text: str) -> list[dict[str, str]]:
-    """`awgn,rayleigh,tdl`: channel models, their settings as by default.
+    """Parse `awgn,rayleigh,tdl`: channel models with default settings.
 
     Raises:
         ConfigurationError: an unknown model.
@@ -78,7 +78,7 @@ def parse_channels(text: str) -> list[dict[str, str]]:
     for name in names:
         if name not in installed():
             raise ConfigurationError(
-                f"--channels: unknown channel '{name}'; there are: {', '.join(installed())}"
+                f"--channels: unknown channel '{name}'; available: {', '.join(installed())}"
             )
         if name not in OWN_MODELS:
             model_class(name)
@@ -89,7 +89,7 @@ def parse_snr_db(text: str) -> list[float] | dict[str, float]:
     """`-10:25:2.5` (start, stop, step in dB) or a list such as `-10,0,25`.
 
     Raises:
-        ConfigurationError: neither, or a range that is not valid.
+        ConfigurationError: it is neither, or the range is not valid.
     """
     numbers = _numbers(text, ":" if ":" in text else ",")
     if not numbers or (":" in text and len(numbers) != 3):
@@ -111,12 +111,12 @@ def parse_seeds(text: str) -> list[int]:
     """
     seeds = [number for number in _numbers(text, ",") if isinstance(number, int)]
     if len(seeds) != text.count(",") + 1:
-        raise ConfigurationError(f"--seeds {text}: expected whole numbers as 0,1,2")
+        raise ConfigurationError(f"--seeds {text}: expected whole numbers such as 0,1,2")
     return seeds
 
 
 def _numbers(text: str, separator: str) -> list[int | float]:
-    """Numbers as scenarios have them; none where a part is no number."""
+    """Return numbers as in scenarios; none if a part is not a number."""
     try:
         found = [parse_yaml(part.strip(), where="") for part in text.split(separator)]
     except ConfigurationError:
@@ -128,7 +128,7 @@ def _numbers(text: str, separator: str) -> list[int | float]:
 
 
 def checked_codecs(codecs: Sequence[str], catalog: Catalog) -> list[str]:
-    """Codecs in the order given, each once.
+    """Return codecs in the given order, each once.
 
     Raises:
         ConfigurationError: one is not in the catalogue.

@@ -1,4 +1,4 @@
-"""The other parts of an evaluation, which lie beside a part's own folder, and how they round.
+"""The rounding of the other parts of an evaluation, next to a part's own folder.
 
 Only manifests are read: another host may be writing the ledgers.
 """
@@ -17,9 +17,9 @@ from semcom.fingerprint import Fingerprint, Origin, differences
 
 
 def notice_of_siblings(folder: Path, own: Origin) -> str:
-    """Return a line if a part beside `folder` was computed by a host that rounds otherwise.
+    """Return a line if a part next to `folder` was computed by a host that rounds differently.
 
-    The first part is looked at that says how it rounds; nothing is returned where none does.
+    The first part that states its rounding is compared; None if none does.
     """
     for sibling in sorted(folder.absolute().parent.glob("part-*")):
         if sibling.name == folder.name or not FOLDER.fullmatch(sibling.name):
@@ -32,7 +32,7 @@ def notice_of_siblings(folder: Path, own: Origin) -> str:
 
 
 def _origin_of(folder: Path) -> Origin | None:
-    """Return who computed a part, as its manifest says; None where it does not, or is damaged."""
+    """Return the origin of a part from its manifest; None if it is missing or damaged."""
     try:
         manifest = read_run_manifest(folder) or {}
         stated = manifest["computed_by"][0]

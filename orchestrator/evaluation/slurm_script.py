@@ -1,4 +1,4 @@
-"""The batch script of an evaluation in parts for Slurm: read and changed by a user."""
+"""The batch script of an evaluation in parts for Slurm, to be adapted by users."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ SCRIPT = """#!/bin/bash
 # {name} in {parts} parts: each task of the array computes one, as `semcom evaluate --part` does.
 # Submit it:     {submit}
 # Watch it:      squeue --me
-# A task that was lost with its node is queued again and goes on with what its ledger holds.
-# Submit tasks again by their numbers:    {again}
+# A task that is lost with its node is queued again and resumes from its ledger.
+# Resubmit tasks by number:    {again}
 # When all are done:                      {merge}
-# Read this script and change it; partition, account and times are your cluster's.
+# Read this script and adapt it: partition, account and times depend on your cluster.
 
 #SBATCH --job-name={job}
 #SBATCH --array=1-{parts}
@@ -31,7 +31,7 @@ SCRIPT = """#!/bin/bash
 #SBATCH --cpus-per-task={threads}
 #SBATCH --mem=4G
 #SBATCH --time=04:00:00
-# Slurm sends SIGTERM so many seconds before the end, and the part keeps what it has.
+# Slurm sends SIGTERM this many seconds before the end; the part keeps its answers.
 #SBATCH --signal=B:TERM@60
 # Hosts that round alike, so that parts can be merged: a feature of your nodes, or one kind of them.
 ##SBATCH --constraint=FEATURE
@@ -39,14 +39,14 @@ SCRIPT = """#!/bin/bash
 ##SBATCH --account=ACCOUNT
 
 set -euo pipefail
-# What makes semcom known on a node, as: source /shared/venv/bin/activate
+# Whatever makes semcom available on a node, such as: source /shared/venv/bin/activate
 cd {folder}
 exec {evaluate}
 """
 
 
 def parts_of_script(part: str | None) -> int:
-    """Return how many parts `--part auto/N` asks for.
+    """Return the number of parts in `--part auto/N`.
 
     Raises:
         ConfigurationError: it says something else, or nothing.
@@ -54,7 +54,8 @@ def parts_of_script(part: str | None) -> int:
     found = AUTO_OF.fullmatch(part or "")
     if found is None:
         raise ConfigurationError(
-            "--slurm-script: say in how many parts, as --part auto/10; each task of the array "
+            "--slurm-script: give the number of parts, such as --part auto/10; each task "
+            "of the array "
             "computes one"
         )
     return int(found[1])
@@ -66,12 +67,12 @@ def slurm_script(
     """Return the text of the batch script.
 
     Args:
-        scenario: what is evaluated.
-        words: of the whole evaluation's command, see `orchestrator.results.resumption`.
-        parts: how many.
-        out: the folder of all parts, which every node must see.
-        script: where it will lie.
-        folder: where its commands run, which every node must see.
+        scenario: the evaluated scenario.
+        words: the command of the complete evaluation; see `orchestrator.results.resumption`.
+        parts: number of parts.
+        out: folder of all parts, to which every node needs access.
+        script: path of the script.
+        folder: folder in which its commands run, to which every node needs access.
     """
     threads = scenario.threads
     each = ["semcom", *part_words(words, f"auto/{parts}"), "--out", out]
@@ -89,14 +90,14 @@ def slurm_script(
 
 
 def write_script(script: Path, text: str) -> None:
-    """Write the script where no file is yet.
+    """Write the script unless the file exists.
 
     Raises:
-        ConfigurationError: there is one, which a user may have changed.
-        StorageError: the disk refuses.
+        ConfigurationError: it exists and may have been edited.
+        StorageError: the disk cannot be written.
     """
     if is_there(script):
-        raise ConfigurationError(f"{script} is there already: choose another, or remove it")
+        raise ConfigurationError(f"{script} already exists: choose another, or remove it")
     try:
         script.write_text(text)
         script.chmod(0o755)

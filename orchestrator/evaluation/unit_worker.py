@@ -1,6 +1,7 @@
-"""A worker of an engine: it computes one unit after another with a process that stays.
+"""A worker of an engine: computes one unit after another with a persistent process.
 
-The process holds torch and the codec of the last unit, so that neither is loaded for each unit.
+The process keeps torch and the codec of the last unit loaded, so that neither is loaded for each
+unit.
 """
 
 from __future__ import annotations
@@ -12,10 +13,10 @@ _kept: list[JobProcess] = []  # at most one; an engine's worker computes one uni
 
 
 def compute_unit(job: str) -> list[str]:
-    """Compute a job, an `EvaluationJob` in JSON; returns its lines but for those of progress.
+    """Compute a job, an `EvaluationJob` in JSON; return its lines without those of progress.
 
     Raises:
-        SemcomError: the process died; another attempt may do better.
+        SemcomError: the process died; another attempt may succeed.
     """
     asked = EvaluationJob.model_validate_json(job)
     process = _kept.pop() if _kept else JobProcess()

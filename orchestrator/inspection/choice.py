@@ -1,4 +1,4 @@
-"""Choose the curve that is looked at: a link with a codec over a channel, by rising SNR. Pure."""
+"""Choose the inspected curve: a link with a codec over a channel, by ascending SNR. Pure."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, kw_only=True)
 class Wanted:
-    """Names that a user gives; the first of the plan where there is none.
+    """Names given by a user; by default the first ones of the plan.
 
     Attributes:
         link: name of the link.
         codec: name of one of its codecs.
-        channel: label of the channel as reports print it, or its model alone.
+        channel: label of the channel in reports, or only its model.
         seed: of the channel.
-        snrs_db: only these; all if None.
+        snrs_db: SNRs; None: all.
     """
 
     link: str | None = None
@@ -33,7 +33,7 @@ class Wanted:
 
 @dataclass(frozen=True, kw_only=True)
 class ItemCurve:
-    """Points of a plan that differ in SNR alone, by rising SNR."""
+    """Points of a plan that differ only in SNR, by ascending SNR."""
 
     link: str
     variant: int
@@ -48,10 +48,10 @@ class ItemCurve:
 
 
 def choose_curve(plan: Plan, wanted: Wanted) -> ItemCurve:
-    """Return the curve that is asked for.
+    """Return the requested curve.
 
     Raises:
-        ConfigurationError: the plan has none such; the line says what there is.
+        ConfigurationError: the plan has no such curve; the message lists the available names.
     """
     link = _one_of("link", plan.links, wanted.link)
     codecs = plan.links[link].codecs
@@ -80,18 +80,18 @@ def _one_of(kind: str, there: Iterable[T], named: T | None) -> T:
     if named is None:
         return known[0]
     if named not in known:
-        raise ConfigurationError(f"no {kind} {named} in this run; there are: {_list(known)}")
+        raise ConfigurationError(f"no {kind} {named} in this run; available: {_list(known)}")
     return named
 
 
 def _channel(labels: Iterable[str], named: str | None) -> str:
-    """Return the label that is named in full, or by its first words where these say which."""
+    """Return the label that is given in full, or by unambiguous first words."""
     known = list(labels)
     if named is None or named in known:
         return _one_of("channel", known, named)
     begun = [label for label in known if label.startswith(f"{named} ")]
     if len(begun) > 1:
-        raise ConfigurationError(f"channel {named}: say which of: {_list(begun)}")
+        raise ConfigurationError(f"channel {named}: choose one of: {_list(begun)}")
     return _one_of("channel", known, begun[0] if begun else named)
 
 

@@ -9,27 +9,27 @@ import numpy as np
 import numpy.typing as npt
 
 Symbols = npt.NDArray[np.complex64]
-MAX_DRAWN = 400  # symbols of a constellation; of more, every so many
-LINKED = 64  # codewords of no more symbols have lines from what was sent to what arrived
-# Bits of a Braille letter, by row and column of its dots.
+MAX_DRAWN = 400  # largest number of symbols drawn; longer codewords are thinned
+LINKED = 64  # up to this many symbols, lines connect sent and received symbols
+# Bits of a Braille character, by row and column of its dots.
 DOTS = ((0x01, 0x08), (0x02, 0x10), (0x04, 0x20), (0x40, 0x80))
 BLANK = 0x2800
 
 
 def reach_of(*codewords: Symbols) -> float:
-    """Return how far the axes must go for all symbols to be seen; at least just beyond 1."""
+    """Return the range of the axes in which all symbols are visible; at least slightly above 1."""
     parts = [np.abs(part) for each in codewords for part in (each.real, each.imag)]
     finite = [part[np.isfinite(part)] for part in parts]
     return 1.06 * max([1.0, *(float(part.max()) for part in finite if part.size)])
 
 
 def thinned(symbols_K: Symbols) -> Symbols:
-    """Return the symbols that are drawn: all, or every so many of a long codeword."""
+    """Return the symbols to draw: all, or every n-th of a long codeword."""
     return symbols_K[:: -(-len(symbols_K) // MAX_DRAWN) or 1]
 
 
 def svg(sent_K: Symbols, arrived_K: Symbols, *, title: str) -> str:
-    """Return sent symbols as rings and those that arrived as dots, with axes and |z| = 1."""
+    """Return sent symbols as rings and received ones as dots, with axes and |z| = 1."""
     reach = reach_of(sent_K, arrived_K)
     sent, arrived = (_places(thinned(each), reach) for each in (sent_K, arrived_K))
     lines = ""
@@ -46,7 +46,7 @@ def svg(sent_K: Symbols, arrived_K: Symbols, *, title: str) -> str:
 
 
 def braille(symbols_K: Symbols, reach: float, *, columns: int = 22) -> list[str]:
-    """Return a constellation in lines of Braille letters, as high as wide, with its axes."""
+    """Return a square constellation in lines of Braille characters, with its axes."""
     rows = columns // 2
     width, height = 2 * columns, 4 * rows
     grid = np.zeros((height, width), dtype=bool)
@@ -67,6 +67,6 @@ def braille(symbols_K: Symbols, reach: float, *, columns: int = 22) -> list[str]
 
 
 def _places(symbols_K: Symbols, reach: float) -> list[str]:
-    """Return where symbols lie in the picture; what is not finite lies nowhere."""
+    """Return the positions of finite symbols in the picture."""
     good = symbols_K[np.isfinite(symbols_K)]
     return [f"{50 * z.real / reach:.1f} {-50 * z.imag / reach:.1f}" for z in good.tolist()]

@@ -1,4 +1,4 @@
-"""A look at items as one page: pictures, sentences, answers and constellations at every SNR."""
+"""Inspected items as one page: images, sentences, answers and constellations at every SNR."""
 
 from __future__ import annotations
 
@@ -77,8 +77,8 @@ class ItemPage(str):
         return f'<iframe style="{style}" srcdoc="{escape(self)}"></iframe>'
 
 
-def look_page(look: Look) -> ItemPage:
-    """Return the whole page; nothing in it is loaded from elsewhere."""
+def item_page(look: Look) -> ItemPage:
+    """Return items as a self-contained HTML page, which a notebook displays."""
     differing = ' class="warn"' if look.differing else ' class="muted"'
     parts = [
         f"<style>\n{CSS}\n</style>",
@@ -112,16 +112,16 @@ def _key(look: Look) -> str:
     superposed = any(answer.equalized is None for item in look.items for answer in item.answers)
     arrived = "received, the sum of all links" if superposed else "received and equalised"
     return (
-        '<p class="muted key">Constellations: <b class="s">rings</b> are the symbols that were '
-        f'sent, <b class="g">dots</b> those that were {arrived}; the circle is |z| = 1. Distances '
-        "are Euclidean, over the length of what was sent.</p>"
+        '<p class="muted key">Constellations: <b class="s">rings</b> are the symbols '
+        f'sent, <b class="g">dots</b> the symbols {arrived}; the circle is |z| = 1. Distances '
+        "are Euclidean, relative to the length of the sent codeword.</p>"
     )
 
 
 def _card(look: Look, item: Item) -> str:
     head = f"<h2>{escape(item_name(look, item))}</h2>"
     if item.content.ndim == 3:
-        head += picture(item.content, "what was sent")
+        head += picture(item.content, "item sent")
     if item.text is not None:
         head += f"<p>{escape(item.text)}</p>"
     points = "\n".join(_point(look, item, answer) for answer in item.answers)
@@ -135,7 +135,7 @@ def _card(look: Look, item: Item) -> str:
 def _point(look: Look, item: Item, answer: ItemAnswer) -> str:
     parts = [f"<h3><span>{answer.snr_db:g} dB</span><span>{mark_of(answer)}</span></h3>"]
     if answer.answer.ndim == 3:
-        parts.append(picture(answer.answer, "what was answered"))
+        parts.append(picture(answer.answer, "answer"))
     elif item.content.ndim == 1:
         parts.append(f"<p>{_compared(item.text or '', answer.text or '')}</p>")
     else:
@@ -164,7 +164,7 @@ def _kind(answer: ItemAnswer) -> str:
 
 
 def _compared(sent: str, answered: str) -> str:
-    """Return the answered words: those that were not sent marked, those that are lost struck."""
+    """Return the answered words, with added words marked and lost words struck out."""
     before, after = sent.split(), answered.split()
     found: list[str] = []
     for kind, a, b, c, d in difflib.SequenceMatcher(None, before, after, False).get_opcodes():

@@ -1,4 +1,4 @@
-"""A look at items on a terminal: a table of all, then each of a few with its symbols."""
+"""Inspected items on a terminal: a table of all, then some of them with their symbols."""
 
 from __future__ import annotations
 
@@ -35,12 +35,12 @@ MARKS = {True: "green", False: "red", None: ""}
 
 
 def look_tables(look: Look, *, detailed: int, width: int | None) -> Iterator[RenderableType]:
-    """Yield all that is printed of a look.
+    """Yield everything that is printed for an inspection.
 
     Args:
-        look: what was found.
-        detailed: of how many items the symbols are shown.
-        width: columns of the terminal; None where it is none, and shows no pictures.
+        look: the inspected items.
+        detailed: number of items shown with their symbols.
+        width: columns of the terminal; None if it is not a terminal, where no pictures are shown.
     """
     yield styled(heading(look), "bold")
     yield styled(order_text(look))
@@ -50,7 +50,7 @@ def look_tables(look: Look, *, detailed: int, width: int | None) -> Iterator[Ren
 
 
 def item_lines(look: Look, item: Item, *, colours: bool) -> Iterator[RenderableType]:
-    """Yield an item: what was sent, a row for each SNR, and its constellations."""
+    """Yield an item: its content, a row for each SNR, and its constellations."""
     sent = f": {item.text}" if item.text is not None else ""
     yield styled(f"{item_name(look, item)}{sent}", "bold")
     if colours and item.content.ndim == 3:
@@ -62,7 +62,7 @@ def item_lines(look: Look, item: Item, *, colours: bool) -> Iterator[RenderableT
 
 
 def half_blocks(image_HW3: npt.NDArray[Any]) -> list[Text]:
-    """Return a picture as lines of half blocks, two pixels a letter."""
+    """Return a picture as lines of half blocks, two pixels per character."""
     step = -(-image_HW3.shape[1] // MAX_PICTURE)
     pixels = image_HW3[::step, ::step].tolist()
     lines: list[Text] = []
@@ -76,13 +76,13 @@ def half_blocks(image_HW3: npt.NDArray[Any]) -> list[Text]:
 
 
 def beside(blocks: Sequence[Sequence[Text]]) -> Text:
-    """Return blocks of lines beside each other; all of one height."""
+    """Return blocks of lines of equal height side by side."""
     rows = (Text(GAP).join(row) for row in zip(*blocks, strict=True))
     return Text("\n").join(rows)
 
 
 def _overview(look: Look, width: int | None) -> Table:
-    """Return a row for each item; a narrow terminal has room for fewer SNRs."""
+    """Return a row for each item; a narrow terminal shows fewer SNRs."""
     table = new_table("item", "sent", title=overview_title(look))
     points: Sequence[int] = range(len(look.items[0].answers))
     if width is not None and len(points) > (room := max(2, (width - BESIDE) // CELL)):
@@ -123,7 +123,7 @@ def _answers(look: Look, item: Item) -> Table:
 
 
 def _constellations(answers: Sequence[ItemAnswer]) -> Iterator[Text]:
-    """Yield what was sent and what arrived, at the lowest and at the highest SNR."""
+    """Yield sent and received symbols at the lowest and at the highest SNR."""
     shown = [answers[0], *answers[1:][-1:]]
     blocks: list[list[Text]] = []
     first = answers[0].sent

@@ -1,4 +1,4 @@
-"""Texts of a look at items, for terminals and pages alike. Pure."""
+"""Texts about inspected items, for terminals and pages. Pure."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ ORDERS: dict[Order, str] = {
 
 
 def heading(look: Look) -> str:
-    """Return which curve of which run is looked at."""
+    """Return the inspected curve and run in words."""
     return f"{look.run}: {look.curve}"
 
 
 def order_text(look: Look) -> str:
-    """Return which items are shown, and how they were ranked."""
+    """Return in words which items are shown, and how they were ranked."""
     count = len(look.items)
     items = f"{count} item" + "s" * (count != 1)
     if not look.among:
@@ -33,13 +33,13 @@ def order_text(look: Look) -> str:
 
 
 def overview_title(look: Look) -> str:
-    """Return what the table of all items has at each SNR."""
+    """Return the title of the table of all items."""
     metric = metric_heading(look.task.METRICS[0])
     return "Answers and confidence" if look.task.REFERENCE == "labels" else metric
 
 
 def item_name(look: Look, item: Item) -> str:
-    """Return an item's number, and its place in its data set where that is another."""
+    """Return an item's number, and its index in its data set if that differs."""
     place = f", {look.dataset} {item.index}" if item.index != item.number else ""
     return f"item {item.number}{place}"
 
@@ -52,12 +52,12 @@ def answer_words(task: Task, answer: ItemAnswer) -> str:
 
 
 def mark_of(answer: ItemAnswer) -> str:
-    """Return a mark for right and wrong; nothing where there is neither."""
+    """Return a mark for correct and wrong; empty if there is neither."""
     if answer.right is None:
         return ""
     return RIGHT if answer.right else WRONG
 
 
 def distance_text(distance: float | None) -> str:
-    """Return a distance as tables have it."""
+    """Return a distance in the form of tables."""
     return "\N{EN DASH}" if distance is None else f"{distance:.3f}"

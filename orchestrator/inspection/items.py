@@ -1,4 +1,4 @@
-"""An item of a run and its answers, with all that was sent and received, as arrays.
+"""An item of a run and its answers, with everything sent and received as arrays.
 
 Shape legend: K complex symbols, M columns of channel state, D feature width.
 """
@@ -25,19 +25,19 @@ class ItemAnswer:
     Attributes:
         point: index into the plan's points.
         snr_db: Es/N0 per complex symbol.
-        score: sums of the item alone.
-        values: each metric of the task, of the item alone.
-        answer: as the codec's task has it: a class, an image uint8 (H, W, 3), token ids.
-        text: the answer in words: the name of a class, or a sentence; None of images.
-        right: whether it is what was sent; None of images, which are never quite.
-        outputs: what the codec computed before it became an answer, as logits.
-        sent: the codeword (K,), without symbols that it does not use.
-        received: as it left the channel (K,); of superposed links their sum.
-        csi: channel state (M,); None where the receiver was told none.
-        equalized: what the decoder saw (K,); None where links were superposed.
-        feature_sent: what was encoded, None where the codec's family has no features.
-        feature_recovered: what the receiver recovered of it.
-        confidence: the answer's share of a softmax over the outputs; None where they are no logits.
+        score: sums for this item alone.
+        values: each metric of the task for this item alone.
+        answer: in the form of the codec's task: a class, an image uint8 (H, W, 3), token ids.
+        text: the answer in words: the name of a class, or a sentence; None for images.
+        right: whether it equals the item sent; None for images.
+        outputs: the codec's outputs before they became an answer, such as logits.
+        sent: the codeword (K,), without unused symbols.
+        received: the codeword after the channel (K,); for superposed links their sum.
+        csi: channel state (M,); None if the receiver had none.
+        equalized: the decoder's input (K,); None for superposed links.
+        feature_sent: the encoded feature; None if the codec's family has no features.
+        feature_recovered: the feature recovered by the receiver.
+        confidence: the answer's softmax probability; None if the outputs are not logits.
     """
 
     point: int
@@ -58,27 +58,28 @@ class ItemAnswer:
 
     @property
     def feature_distance(self) -> float | None:
-        """Euclidean distance of the features over the length of the one that was sent."""
+        """Euclidean distance of the features, divided by the norm of the sent one."""
         if self.feature_sent is None or self.feature_recovered is None:
             return None
         return _relative(self.feature_recovered, self.feature_sent)
 
     @property
     def symbol_distance(self) -> float | None:
-        """Euclidean distance of equalised and sent symbols over the length of the sent codeword."""
+        """Distance of equalised and sent symbols, divided by the norm of the sent codeword."""
         return None if self.equalized is None else _relative(self.equalized, self.sent)
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Item:
-    """An item that a link sent, and its answers by rising SNR.
+    """An item that a link sent, and its answers by ascending SNR.
 
     Attributes:
-        number: from 0, in the order in which the link sent its items.
-        index: in the test split of its data set.
-        content: what was sent: an image uint8 (H, W, 3), or token ids uint16 (L,).
-        text: it in words: the sentence, or the name of an image's class; None where it has none.
-        label: its class; None where the data set has none.
+        number: number from 0, in the order in which the link sent its items.
+        index: index in the test split of its data set.
+        content: the item sent: an image uint8 (H, W, 3), or token
+            ids uint16 (L,).
+        text: the sentence, or the name of an image's class; None if it has none.
+        label: its class; None if the data set has none.
         answers: one for each SNR.
     """
 

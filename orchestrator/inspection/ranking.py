@@ -1,6 +1,6 @@
-"""The order in which items are looked at: the worst first. Pure.
+"""The order of inspected items, the worst first. Pure.
 
-Shape legend: N items, P points by rising SNR.
+Shape legend: N items, P points by ascending SNR.
 """
 
 from __future__ import annotations
@@ -21,14 +21,15 @@ COUNT = 8
 
 @dataclass(frozen=True, kw_only=True)
 class Which:
-    """Choice of the items of a link that are looked at.
+    """Choice of the items of a link to inspect.
 
     Attributes:
-        items: their numbers; where none are named, `count` of them are chosen.
-        count: how many.
-        by: what they are ranked by.
-        among: rank the first so many; None: all where the ledger holds their answers, else 200.
-        detail: whether features are computed, too, which needs torch and the network once more.
+        items: their numbers; if empty, `count` of them are chosen.
+        count: number of items to choose.
+        by: order in which they are ranked.
+        among: rank only this many first items; None: all if the ledger has their answers, otherwise
+            200.
+        detail: whether features are computed, too, which needs torch and another forward pass.
     """
 
     items: Sequence[int] = ()
@@ -39,10 +40,10 @@ class Which:
 
 
 def ranked(values_NP: Values, metric: Metric, by: Order) -> list[int]:
-    """Return the rows of a metric's values in the order to look at them.
+    """Return the rows of a metric's values in the order of inspection.
 
-    `worst`: the worst mean over all SNRs first; of equals, the one that changes most. `change`: the
-    one whose value changes most from SNR to SNR first; of equals, the worst. `number`: as sent.
+    `worst`: the worst mean over all SNRs first; ties by change. `change`: the one whose value
+    changes most from SNR to SNR first; ties by value. `number`: as sent.
     """
     mean_N, change_N = values_NP.mean(axis=1), changes(values_NP)
     worst_N = mean_N if metric.better == "higher" else -mean_N
@@ -61,9 +62,9 @@ def ranked(values_NP: Values, metric: Metric, by: Order) -> list[int]:
 
 
 def changes(values_NP: Values) -> Values:
-    """Return by how much each row's values change from point to point, all changes added up.
+    """Return the sum of the changes of each row's values from point to point.
 
-    Of right and wrong answers this is how often the item changed from one to the other.
+    For correct and wrong answers, this is how often the item changed between them.
     """
     summed: Values = np.abs(np.diff(values_NP, axis=1)).sum(axis=1)
     return summed

@@ -1,6 +1,6 @@
-"""Items of a run computed once more from its plan, and compared frame by frame with its ledger.
+"""Recompute items of a run from its plan, and compare them frame by frame with its ledger.
 
-The same process computes them as an evaluation's, so that channel draws, forward passes and answers
+They are computed by the process of evaluations, so that channel draws, forward passes and answers
 are those of the run (`orchestrator/training/evaluation_process.py`).
 """
 
@@ -37,21 +37,21 @@ from semcom.evaluation_messages import (
 
 Arrays = Mapping[str, npt.NDArray[Any]]
 Recorded = Mapping[tuple[str, int, int], FrameRow]  # by link, point and frame
-Encoding = Callable[[str, int, int], None]  # codec, images encoded, of how many
+Encoding = Callable[[str, int, int], None]  # codec, encoded items, total
 
 
 def _silently(codec: str, done: int, of: int) -> None:
-    """Take note of no progress."""
+    """Ignore the progress."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Computing:
-    """Choice of how items are computed.
+    """Options of the computation.
 
     Attributes:
-        encoding: is told how many items are encoded.
-        process: gives the lines that answer a job; a process for this job alone if None.
-        turn: how often all items of the link were sent before, in a stream.
+        encoding: called with the number of encoded items.
+        process: returns the lines that answer a job; None: a process for this job only.
+        turn: how often a stream has sent all items of the link before.
     """
 
     encoding: Encoding = _silently
@@ -63,14 +63,14 @@ class Computing:
 
 @dataclass(frozen=True, kw_only=True)
 class Recomputed:
-    """Arrays of the wanted items, by point, and how they agree with the ledger.
+    """Arrays of the requested items by point, and their agreement with the ledger.
 
     Attributes:
-        items: numbers in the order asked for.
-        arrays: of each point; every array has a row for each of `items`.
-        compared: how many frames were compared with the ledger.
-        differing: a line for each frame of which the ledger says otherwise.
-        missing: how many of the frames the ledger does not have.
+        items: numbers in the requested order.
+        arrays: arrays of each point, with a row for each of `items`.
+        compared: number of frames compared with the ledger.
+        differing: a line for each frame that differs from the ledger.
+        missing: number of frames that the ledger does not have.
     """
 
     items: tuple[int, ...]
@@ -93,17 +93,18 @@ def recompute(
     """Compute the frames of some items at all points of a curve.
 
     Args:
-        plan: of the run.
-        curve: which points.
+        plan: plan of the run.
+        curve: points of the curve.
         items: numbers of the link's items.
-        folders: of data sets and codecs, found by name and held against the plan's digests.
+        folders: folders of data sets and codecs, found by name and compared with the plan's
+            digests.
         recorded: the frames of the ledger.
-        detail: scores alone, symbols too, or features as well.
-        computing: how; in a process of its own if None.
+        detail: only scores, symbols as well, or also features.
+        computing: options; None: a separate process.
 
     Raises:
-        ConfigurationError: there is no such item, or the data set is another one.
-        SemcomError: as an evaluation.
+        ConfigurationError: there is no such item, or the data set is a different one.
+        SemcomError: as for an evaluation.
     """
     planned = plan.links[curve.link].images
     for item in items:
@@ -134,7 +135,7 @@ def recompute(
 
 
 def _units(plan: Plan, curve: ItemCurve, items: Iterable[int]) -> Iterable[Unit]:
-    """Return the frames that hold items, each row of neighbours as one unit."""
+    """Return the frames with the items, with adjacent frames as one unit."""
     group = plan.group_of(curve.link)
     links = (curve.link,) if group is None else tuple(group.links)
     frames = sorted({item // plan.frame_images for item in items})
@@ -159,7 +160,7 @@ def _computed(job: EvaluationJob, computing: Computing) -> Iterable[EvaluatedPoi
 
 
 def _joined(paths: Iterable[Path], items: Sequence[int]) -> Arrays:
-    """Return the arrays of several files as one, with their rows in the order of the items."""
+    """Return the joined arrays of several files, with rows in the order of the items."""
     parts: list[dict[str, npt.NDArray[Any]]] = []
     for path in paths:
         with np.load(path, allow_pickle=False) as file:
@@ -173,7 +174,7 @@ def _joined(paths: Iterable[Path], items: Sequence[int]) -> Arrays:
 def _agreement(
     lines: Iterable[EvaluatedPoint], units: Sequence[Unit], recorded: Recorded
 ) -> tuple[int, list[str], int]:
-    """Hold every computed frame against the ledger: compared, lines that differ, missing."""
+    """Compare computed frames with the ledger: return compared, differing lines, missing."""
     compared, missing = 0, 0
     differing: list[str] = []
     for line in lines:
@@ -184,5 +185,5 @@ def _agreement(
                 continue
             compared += 1
             if (row.answer, dict(row.score)) != (computed.answer, computed.score):
-                differing.append(f"{row}: the ledger has another answer than is computed here")
+                differing.append(f"{row}: the recomputed answer differs from the ledger")
     return compared, differing, missing

@@ -1,6 +1,6 @@
-"""`semcom inspect`: choose which items of a run to look at, and what became of them at every SNR.
+"""`semcom inspect`: choose items of a run and recompute their answers at every SNR.
 
-Shape legend: N items, P points by rising SNR.
+Shape legend: N items, P points by ascending SNR.
 """
 
 from __future__ import annotations
@@ -36,28 +36,28 @@ from semcom.tasks.task import Task
 from semcom.tasks.text import word_lists
 from semcom.text_shards import AnyShard, TextShard, open_shard
 
-AMONG = 200  # items that are ranked where they have to be computed for it
+AMONG = 200  # number of items ranked if they have to be computed for it
 ANY, WORST = Wanted(), Which()
 
 
 @dataclass(frozen=True, kw_only=True)
 class Look:
-    """Items that an inspection found, and how they agree with the ledger.
+    """Inspected items, and their agreement with the ledger.
 
     Attributes:
         run: name of the run.
-        curve: which of its curves.
+        curve: the inspected curve.
         dataset: name of the data set.
-        classes: names of its classes; empty where there are none.
-        task: of the codec.
-        items: in the order in which they are ranked.
-        by: what they were ranked by.
-        among: how many items were ranked, of `sent` that the link sent.
-        sent: how many items the link sent.
+        classes: names of its classes; empty if there are none.
+        task: task of the codec.
+        items: items in ranked order.
+        by: order of the ranking.
+        among: number of ranked items, of `sent`.
+        sent: number of items that the link sent.
         throughput: whether receivers merged frames, so that rounding may differ.
-        compared: how many frames were computed once more and compared with the ledger.
-        differing: a line for each frame of which the ledger says otherwise.
-        missing: how many of the frames the ledger does not have.
+        compared: number of frames recomputed and compared with the ledger.
+        differing: a line for each frame that differs from the ledger.
+        missing: number of frames that the ledger does not have.
     """
 
     run: str
@@ -75,15 +75,15 @@ class Look:
     missing: int
 
     def agreement(self) -> str:
-        """Return in one line whether the ledger agrees with what was computed once more."""
+        """Return in one line whether the recomputed frames agree with the ledger."""
         if self.differing:
-            why = "; its receivers merged frames, which rounds otherwise" if self.throughput else ""
+            why = "; its receivers merged frames, which changes rounding" if self.throughput else ""
             return (
                 f"{len(self.differing)} of {self.compared} frames differ from the ledger{why}; "
                 f"first: {self.differing[0]}"
             )
         left = f", {self.missing} are not in it" if self.missing else ""
-        return f"{self.compared} frames recomputed, each as the ledger has it{left}"
+        return f"{self.compared} frames recomputed, all equal to the ledger{left}"
 
 
 def inspect_run(
@@ -94,20 +94,20 @@ def inspect_run(
     which: Which = WORST,
     encoding: Encoding = lambda *_: None,
 ) -> Look:
-    """Look at items of a run.
+    """Inspect items of a run.
 
     Args:
-        folder: of the run or evaluation.
-        wanted: which of its curves.
-        folders: of data sets and codecs.
-        which: which items.
-        encoding: is told how many items are encoded.
+        folder: folder of the run or evaluation.
+        wanted: names of the curve.
+        folders: folders of data sets and codecs.
+        which: choice of items.
+        encoding: called with the number of encoded items.
 
     Raises:
-        ConfigurationError: the run has no such curve or item, or its data set is not here.
-        SemcomError: as an evaluation of it.
+        ConfigurationError: the run has no such curve or item, or its data set is missing.
+        SemcomError: as for an evaluation.
     """
-    read_run(folder)  # its ledger is as the run left it
+    read_run(folder)  # its ledger is unchanged
     with open_ledger(folder) as ledger:
         plan, tasks = ledger.plan, ledger.tasks
         curve = choose_curve(plan, wanted)
@@ -166,11 +166,11 @@ def planned_shard(root: Path, digest: str) -> AnyShard:
     """Return the items of a data set.
 
     Raises:
-        ConfigurationError: it is missing, or another one than was planned.
+        ConfigurationError: it is missing, or is not the planned one.
     """
     shard = open_shard(root, "test")
     if shard.digest != digest:
-        raise ConfigurationError(f"data set {root} is another one than that of the run")
+        raise ConfigurationError(f"data set {root} is not the one of the run")
     return shard
 
 
@@ -232,7 +232,7 @@ def _label(shard: AnyShard, index: int) -> int | None:
 
 
 def _text(shard: AnyShard, content: npt.NDArray[Any]) -> str | None:
-    """Return a sentence, or the name of a class; None of an image."""
+    """Return a sentence, or the name of a class; None for an image."""
     if isinstance(shard, TextShard):
         return shard.vocabulary.text(word_lists(content[None])[0])
     if content.ndim > 1:

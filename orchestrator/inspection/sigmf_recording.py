@@ -1,12 +1,12 @@
-"""Symbols of a link as SigMF recordings, for GNU Radio, `sigmf` and whatever else reads them.
+"""Symbols of a link as SigMF recordings, for GNU Radio, `sigmf` and other readers.
 
-    NAME.sent.sigmf-data, .sigmf-meta         codewords as they were sent, cf32_le
-    NAME.received.sigmf-data, .sigmf-meta     the same samples as they left the channel
+    NAME.sent.sigmf-data, .sigmf-meta         codewords as sent, cf32_le
+    NAME.received.sigmf-data, .sigmf-meta     the same samples after the channel
     NAME.sigmf-collection                     names both
 
-A sample is a symbol; codewords follow one another, by rising SNR and then in the order of the
+A sample is a symbol; codewords follow each other by ascending SNR and then in the order of the
 items. A capture begins with each point. Each codeword has an annotation with the fields of FIELDS.
-The files hold no time of day: equal runs give equal recordings.
+The files contain no time of day, so equal runs give equal recordings.
 """
 
 from __future__ import annotations
@@ -27,33 +27,33 @@ from semcom.shipped import installed_version
 
 NAMESPACE = "rkd_sc"
 EXTENSION = {"name": NAMESPACE, "version": "1.0.0", "optional": True}
-MAX_GAINS = 64  # of channel state in an annotation
+MAX_GAINS = 64  # columns of channel state in an annotation
 FIELDS = {
     "item": "number of the item, from 0 in the order in which the link sent them",
-    "index": "its place in the test split of the data set",
+    "index": "index in the test split of the data set",
     "point": "index into the points of the run's plan",
     "snr_db": "Es/N0 per complex symbol, dB",
     "codec": "name of the codec",
-    "sent": "class or sentence that was sent; absent of pictures without a class",
-    "answer": "class or sentence that was answered; absent of pictures",
-    "right": "whether it is what was sent; absent of pictures",
-    "metrics": "each metric of the task, of this item alone",
-    "csi": "channel state [real, imaginary] as the receiver has it; absent where it has none",
+    "sent": "class or sentence sent; omitted for images without a class",
+    "answer": "class or sentence answered; omitted for images",
+    "right": "whether the answer equals what was sent; omitted for images",
+    "metrics": "each metric of the task, for this item alone",
+    "csi": "the receiver's channel state [real, imaginary]; omitted if it has none",
 }
 PARTS = ("sent", "received")
 
 
 def write_recordings(look: Look, path: Path, *, sample_rate_hz: float) -> list[Path]:
-    """Write both recordings of what was looked at, and the collection; returns the files.
+    """Write both recordings of inspected items, and the collection; return the files.
 
     Args:
         look: items with their symbols.
-        path: of the files, without their endings.
-        sample_rate_hz: symbols per second; nothing in a run says how long one takes.
+        path: path of the files without extensions.
+        sample_rate_hz: symbols per second; a run does not define the duration of a symbol.
 
     Raises:
-        ConfigurationError: a file is there already, or `sigmf` is not installed.
-        StorageError: the disk refuses.
+        ConfigurationError: a file already exists, or `sigmf` is not installed.
+        StorageError: the disk cannot be written.
     """
     with needed_by("semcom record", "sigmf"):
         from sigmf import SigMFCollection, SigMFFile
@@ -84,17 +84,17 @@ def write_recordings(look: Look, path: Path, *, sample_rate_hz: float) -> list[P
 
 
 def files_of(path: Path) -> list[Path]:
-    """Return the files that recordings of a name come to.
+    """Return the files of recordings with a name.
 
     Raises:
-        ConfigurationError: one is there already.
+        ConfigurationError: one of them already exists.
     """
     bases = [path.with_name(f"{path.name}.{part}") for part in PARTS]
     files = [Path(f"{base}.sigmf-{end}") for base in bases for end in ("data", "meta")]
     files.append(Path(f"{path}.sigmf-collection"))
     for each in files:
         if is_there(each):
-            raise ConfigurationError(f"{each} is there already: choose another --out")
+            raise ConfigurationError(f"{each} already exists: choose another --out")
     return files
 
 
@@ -104,7 +104,7 @@ def _samples(look: Look, part: str) -> bytes:
 
 
 def _codewords(look: Look) -> Iterator[tuple[int, int, Item, ItemAnswer]]:
-    """Yield where each codeword begins, its number of symbols, and whose it is."""
+    """Yield the start of each codeword, its number of symbols, its item and its answer."""
     start = 0
     for place in range(len(look.curve.points)):
         for item in look.items:

@@ -1,6 +1,6 @@
-"""The main metric of single items, by which they are ranked.
+"""The main metric of single items, used for ranking.
 
-Shape legend: N items, P points by rising SNR.
+Shape legend: N items, P points by ascending SNR.
 """
 
 from __future__ import annotations
@@ -25,9 +25,9 @@ Numbers = Sequence[int]
 def values_in_ledger(
     plan: Plan, curve: ItemCurve, recorded: Recorded, task: Task, shard: AnyShard, *, items: int
 ) -> tuple[Numbers, Values] | None:
-    """Return which of the first items have answers at all points, and the values of these (N, P).
+    """Return which of the first items have answers at all points, and their values (N, P).
 
-    None where the ledger keeps no answers, or has none of these items at all points.
+    None if the ledger keeps no answers, or no item has answers at all points.
     """
     numbers: list[int] = []
     parts: list[list[list[float]]] = []

@@ -1,4 +1,4 @@
-"""One supervisor per work folder: is there one, and starting it."""
+"""One supervisor per work folder: find or start it."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from semcom.errors import ProcessFailedError, SemcomError, StorageError
 from semcom.files import open_to_write, read_file, write_atomically
 from semcom.locks import FileLock
 
-LOCK_WAIT_S = 2.0  # a command that looks for a supervisor holds its lock for a moment
+LOCK_WAIT_S = 2.0  # a command that looks for a supervisor briefly holds its lock
 START_DEADLINE_S = 60.0
 POLL_S = 0.02
 MAX_STATE_BYTES = 1 << 16
@@ -27,17 +27,17 @@ MAX_STATE_BYTES = 1 << 16
 
 @dataclass(frozen=True)
 class Instance:
-    """The supervisor that runs."""
+    """The running supervisor."""
 
     pid: int
     metrics: str
 
 
 def announce(folder: JobsFolder, metrics: str) -> None:
-    """This process is the supervisor.
+    """Record that this process is the supervisor.
 
     Raises:
-        StorageError: the disk refuses.
+        StorageError: the disk cannot be written.
     """
     started_s = psutil.Process().create_time()
     content = {"pid": os.getpid(), "started_s": started_s, "metrics": metrics}
@@ -48,13 +48,13 @@ def announce(folder: JobsFolder, metrics: str) -> None:
 
 
 def retire(folder: JobsFolder) -> None:
-    """This process is the supervisor no more."""
+    """Record that this process is no longer the supervisor."""
     with contextlib.suppress(OSError):
         folder.state.unlink()
 
 
 def find(folder: JobsFolder) -> Instance | None:
-    """The supervisor that runs; one that was killed has left a file, but is no process."""
+    """Return the running supervisor; a killed one has left a file but has no process."""
     try:
         content = json.loads(read_file(folder.state, max_bytes=MAX_STATE_BYTES))
         if is_process(content["pid"], content["started_s"]):
@@ -65,14 +65,14 @@ def find(folder: JobsFolder) -> Instance | None:
 
 
 def ensure(folder: JobsFolder, parallel: int | None = None) -> bool:
-    """Start a supervisor that outlives this command, unless one runs.
+    """Start a supervisor that outlives this command, unless one is running.
 
     Returns:
         Whether one was started.
 
     Raises:
         ProcessFailedError: it ended at once; with its exit code.
-        StorageError: the disk refuses.
+        StorageError: the disk cannot be written.
     """
     lock = FileLock(folder.lock, folder=folder.root)
     if not lock.acquire():
@@ -94,10 +94,10 @@ def _await(folder: JobsFolder, process: subprocess.Popen[bytes]) -> None:
     end_s = time.monotonic() + START_DEADLINE_S
     while find(folder) is None:
         code = process.poll()
-        if code == 0:  # another command's supervisor was faster, or the work was done at once
+        if code == 0:  # another command's supervisor was faster, or there was no more work
             return
         if code is not None:
             raise ProcessFailedError(f"the supervisor ended: {last_error(folder.log)}", code)
         if time.monotonic() > end_s:
-            raise SemcomError(f"the supervisor does not start; see {folder.log}")
+            raise SemcomError(f"the supervisor did not start; see {folder.log}")
         time.sleep(POLL_S)

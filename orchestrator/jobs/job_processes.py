@@ -1,8 +1,8 @@
-"""Jobs as processes: started, found again, asked to end, and cleared away with all they started.
+"""Jobs as processes: start, find, stop and remove them with all their children.
 
-A job is a session of its own under `runner.py`. torchrun gives each of its workers another
-session, so a group of processes is not all of a job: whatever carries the job's folder in its
-environment is.
+A job is a separate session under `runner.py`. torchrun gives each of its workers another session,
+so a process group does not contain all of a job: its processes are recognised by the job's folder
+in their environment.
 """
 
 from __future__ import annotations
@@ -25,18 +25,18 @@ from semcom.files import open_to_write
 
 MARK = "SEMCOM_JOB"
 SAME_START_S = 1.0  # the start time follows the system's clock, which may be adjusted
-DYING_S = 5.0  # a killed process may be waiting for a disk or a GPU
+DYING_S = 5.0  # a killed process may still be waiting for a disk or a GPU
 KILLED = -int(signal.SIGKILL)
 
 
 def command_of(job: Job, module: str) -> list[str]:
-    """The training command of a job, to be run in `job.cwd`."""
+    """Return the training command of a job, to be run in `job.cwd`."""
     progress = JobsFolder(Path(job.work)).progress(job.id)
     return python_module(module, *job.arguments, "--progress", progress)
 
 
 def is_process(pid: int | None, started_s: float | None) -> bool:
-    """Return whether a process still is the one that was started then."""
+    """Return whether a process is still the one that was started at that time."""
     if pid is None or started_s is None:
         return False
     try:
@@ -57,7 +57,7 @@ class JobProcesses:
         self._children: dict[int, subprocess.Popen[bytes]] = {}  # those started by this process
 
     def start(self, job: Job) -> tuple[int, float]:
-        """Begin the attempt that the store counted; returns process id and start time.
+        """Start the attempt that the store has counted; return process id and start time.
 
         Raises:
             OSError: it cannot be started.
@@ -83,18 +83,21 @@ class JobProcesses:
         return child.pid, _started_s(child.pid)
 
     def adopt(self, job: Job) -> bool:
-        """Take over a job that an earlier supervisor started; False if its process is gone."""
+        """Take over a job that an earlier supervisor started.
+
+        Return False if its process has ended.
+        """
         if not is_process(job.pid, job.pid_started_s):
             return False
         self._jobs[job.id] = job
         return True
 
     def exit_code(self, job: Job) -> int | None:
-        """The exit code of the latest attempt of a job, as its runner wrote it down."""
+        """Return the exit code of the latest attempt of a job, as written by its runner."""
         return read_exit(self._folder.job(job.id), job.attempts)
 
     def ended(self) -> dict[int, int | None]:
-        """Jobs whose attempt is over, and their exit codes; None: it has not run at all."""
+        """Return jobs whose attempt has ended, with their exit codes; None: it never ran."""
         codes: dict[int, int | None] = {}
         for job_id, job in list(self._jobs.items()):
             child = self._children.get(job_id)
@@ -116,7 +119,7 @@ class JobProcesses:
                     os.killpg(job.pid, number)
 
     def clear(self, job_id: int) -> bool:
-        """Kill all that is left of a job, in whatever session; False if some of it does not die."""
+        """Kill all remaining processes of a job in any session; return False if some do not die."""
         left = list(_marked(self._folder.job(job_id).absolute()))
         for process in left:
             with contextlib.suppress(psutil.Error):
@@ -140,7 +143,7 @@ def _marked(folder: Path) -> Iterator[psutil.Process]:
             if process.pid != own and process.environ().get(MARK) == str(folder):
                 yield process
         except (psutil.Error, OSError):
-            continue  # another user's, or gone
+            continue  # another user's, or ended
 
 
 def _lives(process: psutil.Process) -> bool:
@@ -153,5 +156,5 @@ def _lives(process: psutil.Process) -> bool:
 def _started_s(pid: int) -> float:
     try:
         return psutil.Process(pid).create_time()
-    except psutil.Error:  # it has ended already, and is not waited for yet
+    except psutil.Error:  # it has ended, but has not been waited for
         return 0.0

@@ -1,4 +1,4 @@
-"""Logs of jobs: find the line that says why one failed, and follow a log."""
+"""Logs of jobs: find the reason of a failure, and follow a log."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ EXCEPTION = re.compile(r"^[A-Za-z_][\w.]*(Error|Exception|Interrupt|Exit)\b")
 
 
 def last_error_line(log: Path) -> str:
-    """The last line of the last attempt that names an error, else its last line at all."""
+    """Return the last line of the last attempt that names an error, otherwise its last line."""
     try:
         lines = read_end(log, max_bytes=TAIL_BYTES).decode(errors="replace").splitlines()
     except OSError:
@@ -33,10 +33,10 @@ def last_error_line(log: Path) -> str:
 
 
 def read_along(log: Path, ended: Callable[[], bool], *, poll_s: float) -> Iterator[bytes]:
-    """A log's bytes from its start, waiting for more until `ended` says that none will come."""
+    """Yield a log's bytes from its start, waiting for more until `ended` returns true."""
     offset = 0
     while True:
-        last_round = ended()  # asked before reading, so that nothing written until then is missed
+        last_round = ended()  # called before reading, so that nothing is missed
         while chunk := _read(log, offset):
             offset += len(chunk)
             yield chunk
@@ -50,5 +50,5 @@ def _read(log: Path, offset: int) -> bytes:
         with os.fdopen(open_regular(log), "rb") as file:
             file.seek(offset)
             return file.read(CHUNK_BYTES)
-    except FileNotFoundError:  # it has not begun
+    except FileNotFoundError:  # it has not started
         return b""

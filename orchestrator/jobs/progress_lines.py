@@ -3,7 +3,7 @@
     {"time": 1790000000.0, "stage": "stage1", "epoch": 3, "epochs": 13, "step": 120, "steps": 390,
      "images_per_s": 283.1, "lr": 0.001, "losses": {"kd": 0.31}, "checkpoint_s": 1789999990.0}
 
-`epoch` is the number of epochs that are done, `step` that of the steps of the next one.
+`epoch` is the number of finished epochs, `step` the number of finished steps of the next one.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ PACE_LINES = 30
 
 
 class ProgressLine(BaseModel):
-    """One line. Losses may be NaN: that is what a training that diverges tells."""
+    """One line. Losses may be NaN if a training diverges."""
 
     model_config = ConfigDict(extra="ignore", frozen=True)
 
@@ -49,7 +49,7 @@ class ProgressLine(BaseModel):
 
     @property
     def ratio(self) -> float:
-        """Return how much of the stage is done, 0..1."""
+        """Return the finished share of the stage, 0..1."""
         return self.steps_done / self.steps_in_all
 
     @property
@@ -59,18 +59,18 @@ class ProgressLine(BaseModel):
 
 
 class Tail:
-    """Reads what was added to a file since the last time; whole and valid lines only."""
+    """Reads complete, valid lines that were added to a file since the last time."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
         self._offset = 0
         self._file: tuple[int, int] | None = None
         self._rest = b""
-        self._skips = False  # until the end of a line whose beginning was passed over
+        self._skips = False  # until the end of a line whose beginning was skipped
 
     def read(self) -> list[ProgressLine]:
-        """New lines; what is no valid line is passed over."""
-        added = self._added()  # first: it may find that the file starts again
+        """Return new lines; invalid ones are skipped."""
+        added = self._added()  # first, because it may detect that the file was restarted
         *lines, self._rest = (self._rest + added).split(b"\n")
         if lines and self._skips:
             del lines[0]
@@ -98,7 +98,7 @@ class Tail:
 
 
 class Pace:
-    """Steps per second over the last lines of a stage."""
+    """Tracks steps per second over the last lines of a stage."""
 
     def __init__(self) -> None:
         self.last: ProgressLine | None = None
@@ -106,20 +106,20 @@ class Pace:
         self._points: deque[tuple[float, int]] = deque(maxlen=PACE_LINES)
 
     def add(self, line: ProgressLine) -> None:
-        """One more line; a new stage, or one that went back, starts again."""
+        """Add a line; a new stage, or one that went back, starts again."""
         last = self.last
         if last is not None and (
             last.stage != line.stage or line.steps_done < last.steps_done or line.time < last.time
         ):
             self._points.clear()
         self._points.append((line.time, line.steps_done))
-        if line.images_per_s > 0:  # two lines at one step: the second has no speed to tell
+        if line.images_per_s > 0:  # two lines at one step: the second gives no speed
             self.images_per_s = line.images_per_s
         self.last = line
 
     @property
     def remaining_s(self) -> float | None:
-        """Seconds until the stage is done; None while that cannot be told."""
+        """Return the seconds until the stage is finished; None while unknown."""
         if self.last is None or len(self._points) < 2:
             return None
         (first_s, first), (last_s, last) = self._points[0], self._points[-1]

@@ -1,8 +1,8 @@
-"""The numbers of running jobs for Prometheus.
+"""Metrics of running jobs for Prometheus.
 
-Labels are data set, stage and term of the loss, each from a closed set; what is not in it is
-`other`. Jobs are not told apart: of two on one data set the series show whichever spoke last.
-A job that ends leaves its gauges at 0, as they were before it began.
+Labels are data set, stage and term of the loss, each from a closed set; other values become
+`other`. Jobs are not distinguished: of two jobs on one data set, the series show the one that
+reported last. When a job ends, its gauges return to 0.
 """
 
 from __future__ import annotations
@@ -47,22 +47,22 @@ class TrainingMetrics:
             self._telemetry.set("semcom_jobs", count, state)
 
     def restarted(self, job: Job) -> None:
-        """A job died and is started again."""
+        """Count a job that died and is restarted."""
         self._telemetry.count("semcom_training_restarts_total", 1, dataset_label(job))
-        self._last.pop(job.id, None)  # the time until it goes on is no step
+        self._last.pop(job.id, None)  # the time until it resumes is not a step
 
     def progress(self, job: Job, lines: Sequence[ProgressLine]) -> None:
-        """Return what a job has told since the last time."""
+        """Export what a job has reported since the last time."""
         for line in lines:
             self._step(job, line)
             self._last[job.id] = line
 
     def taken_over(self, job: Job, lines: Sequence[ProgressLine]) -> None:
-        """Return a job's earlier progress: the last line is shown, none is counted."""
+        """Export the last line of a job's earlier progress without counting it."""
         self.progress(job, lines[-1:])
 
     def ages(self, jobs: Sequence[Job], now_unix_s: float) -> None:
-        """Return how old the last checkpoints of the running jobs are."""
+        """Export the age of the running jobs' last checkpoints."""
         for job in jobs:
             last = self._last.get(job.id)
             if last is not None and last.checkpoint_s is not None:
@@ -70,7 +70,7 @@ class TrainingMetrics:
                 self._telemetry.set(AGE, age_s, dataset_label(job))
 
     def ended(self, job: Job) -> None:
-        """A job runs no more."""
+        """Reset the gauges of a job that has ended."""
         self._last.pop(job.id, None)
         self._zero(dataset_label(job))
 
@@ -104,10 +104,10 @@ class TrainingMetrics:
 
 
 def dataset_label(job: Job) -> str:
-    """A job's data set among the known ones."""
+    """Return a job's data set, or `other` if it is unknown."""
     return job.dataset if job.dataset in DATASETS else OTHER
 
 
 def stage_label(stage: str) -> str:
-    """The stage among the known ones."""
+    """Return the stage, or `other` if it is unknown."""
     return stage if stage in TERMS else OTHER

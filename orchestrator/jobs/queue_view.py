@@ -1,4 +1,4 @@
-"""Jobs for people: the table, the bars, and plain lines where there is no terminal."""
+"""Display jobs: a table, progress bars, and plain lines without a terminal."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ DIGITS = 12  # of a digest that are shown
 
 
 def exit_status(job: Job) -> int:
-    """The exit code of a command that waits for a job; a signal as a shell gives it."""
+    """Return the exit code of a command that waits for a job; for signals, as in a shell."""
     if job.state == "done":
         return 0
     if job.state == "cancelled":
@@ -32,7 +32,7 @@ def exit_status(job: Job) -> int:
 
 
 def table(jobs: Sequence[Job], folder: JobsFolder) -> Table:
-    """All jobs, a row each; ranks, restarts and codecs only where there are any to tell of."""
+    """Return a table with a row per job; ranks, restarts and codecs only if there are any."""
     columns: dict[str, list[str]] = {
         "id": [str(job.id) for job in jobs],
         "name": [job.name for job in jobs],
@@ -56,7 +56,7 @@ def table(jobs: Sequence[Job], folder: JobsFolder) -> Table:
 
 @dataclass
 class Watched:
-    """A job and how far it has come."""
+    """A job and its progress."""
 
     job: Job
     folder: JobsFolder
@@ -80,14 +80,14 @@ class Watched:
 
     @property
     def note(self) -> str:
-        """Losses, speed and the time that the stage still takes; or how the job ended."""
+        """Losses, speed and remaining time of the stage; or how the job ended."""
         last = self.pace.last
         if self.job.ended:
             return _ending(self.job)
         if self.job.state == "queued" or last is None:
             return _state(self.job)
         parts = [f"{term} {loss:.4g}" for term, loss in last.losses.items()]
-        parts.append(f"{self.pace.images_per_s:.0f} images/s")
+        parts.append(f"{self.pace.images_per_s:.0f} items/s")
         if self.pace.remaining_s is not None:
             parts.append(f"{_duration(self.pace.remaining_s)} left")
         return ", ".join(parts)
@@ -99,7 +99,7 @@ def watch(
     """Show jobs until all of them have ended.
 
     Returns:
-        0, or the exit code of the first job in order that did not end well.
+        0, or the exit code of the first job in order that failed.
     """
     watched = [Watched(job, folder) for job in jobs]
     show = _Bars(console) if console.is_terminal else _Lines(console)
@@ -109,7 +109,7 @@ def watch(
                 one.job = store.job(one.job.id)
                 one.look()
                 show.update(one)
-            if console.quiet or all(one.job.ended for one in watched):  # nobody reads any more
+            if console.quiet or all(one.job.ended for one in watched):  # the reader has exited
                 break
             time.sleep(poll_s)
     ended = [one.job for one in watched if one.job.ended]
@@ -141,7 +141,7 @@ class _Bars:
 
 
 class _Lines:
-    """A line when the state, the stage or the epoch changes."""
+    """Prints a line when the state, the stage or the epoch changes."""
 
     def __init__(self, console: Console) -> None:
         self.progress = Progress(console=console, disable=True)

@@ -1,9 +1,9 @@
 """`python -m orchestrator.jobs.runner FOLDER ATTEMPT -- COMMAND...`: one attempt of a job.
 
-It runs between the supervisor and the training, so that the exit code is on disk whichever process
-dies: a restarted supervisor is not the parent of its jobs any more, and only the parent of a
-process gets its code. It leads the job's session, and its lock ensures that no two attempts of a
-job run at once.
+It runs between the supervisor and the training, so that the exit code reaches the disk whichever
+process dies: a restarted supervisor is no longer the parent of its jobs, and only the parent of a
+process gets its code. It leads the job's session, and its lock ensures that only one attempt of a
+job runs at a time.
 """
 
 from __future__ import annotations
@@ -27,12 +27,12 @@ TERMINATED = 128 + signal.SIGTERM
 
 
 def exit_file(folder: Path, attempt: int) -> Path:
-    """Return where the exit code of an attempt stands."""
+    """Return the file with the exit code of an attempt."""
     return folder / f"exit-{attempt}"
 
 
 def read_exit(folder: Path, attempt: int) -> int | None:
-    """The exit code of an attempt, negative for a signal; None while there is none."""
+    """Return the exit code of an attempt, negative for a signal; None while there is none."""
     try:
         return int(read_text(exit_file(folder, attempt), max_bytes=MAX_EXIT_BYTES))
     except (OSError, ValueError):
@@ -40,9 +40,9 @@ def read_exit(folder: Path, attempt: int) -> int | None:
 
 
 def run(folder: Path, attempt: int, command: list[str]) -> int:
-    """Run one attempt to its end and write its exit code down; returns it as a shell would.
+    """Run one attempt to its end and write its exit code; return it as a shell would.
 
-    SIGTERM goes to the whole group: the training says so, saves and ends, and is waited for.
+    SIGTERM goes to the whole group: the training reports it, saves and ends; this process waits.
     """
     with stop_requests("", insist=False, say=in_silence) as stop:
         return _run(folder, attempt, command, stop)
@@ -56,7 +56,7 @@ def _run(folder: Path, attempt: int, command: list[str], stop: StopRequest) -> i
     code = TERMINATED if stop.asked else _train(command, stop)
     try:
         write_atomically(exit_file(folder, attempt), str(code).encode())
-    except OSError as error:  # our own exit code has to do
+    except OSError as error:  # only our own exit code remains
         _say(f"error: cannot write into {folder}: {error.strerror}")
     return code if code >= 0 else 128 - code
 
@@ -68,7 +68,7 @@ def _say(text: str) -> None:
 
 def _train(command: list[str], stop: StopRequest) -> int:
     with start_command(command, stdin=subprocess.DEVNULL) as process:
-        if stop.asked:  # between the look at it and the fork: the child has not heard of it
+        if stop.asked:  # it arrived before the fork, so the child did not get it
             process.terminate()
         code: int = process.wait()
         return code

@@ -1,4 +1,4 @@
-"""The supervisor as a process: the store's wishes, the jobs' processes and the metrics, in turn."""
+"""The supervisor as a process: it handles requests, the jobs' processes and the metrics."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ SAVING = "running jobs save and are queued again"
 
 
 class JobService:
-    """Carries out what the supervisor decides."""
+    """Carries out the supervisor's decisions."""
 
     def __init__(
         self, folder: JobsFolder, settings: JobsSettings, store: JobStore, metrics: TrainingMetrics
@@ -54,7 +54,7 @@ class JobService:
         self.ready = False
 
     def recover(self) -> None:
-        """Find again, or settle, what an earlier supervisor left running."""
+        """Find or settle the jobs that an earlier supervisor left running."""
         for job in self._store.active():
             if job.state != "running":
                 continue
@@ -68,7 +68,7 @@ class JobService:
         self.ready = True
 
     def tick(self) -> None:
-        """Look at store and processes once, and do what is due."""
+        """Check store and processes once, and do what is due."""
         jobs = {job.id: job for job in self._store.active()}
         for job_id, code in self._processes.ended().items():
             if job_id in jobs:
@@ -84,7 +84,7 @@ class JobService:
 
     @property
     def draining(self) -> bool:
-        """Return whether it was asked to end."""
+        """Return whether it has been asked to end."""
         return self._supervisor.draining
 
     @property
@@ -120,11 +120,11 @@ class JobService:
             self._settle(job, instruction)
 
     def _start(self, queued: Job) -> None:
-        if not self._processes.clear(queued.id):  # it stays queued, and is looked at again
-            event(logger, "what is left of an earlier attempt does not end", job=queued.id)
+        if not self._processes.clear(queued.id):  # it stays queued and is checked again
+            event(logger, "processes of an earlier attempt do not end", job=queued.id)
             return
         job = self._store.start(queued.id, time.time())
-        if job is None:  # cancelled since it was looked at
+        if job is None:  # cancelled meanwhile
             return
         tail = self._tails[job.id] = Tail(self._folder.progress(job.id))
         self._metrics.taken_over(job, tail.read())
@@ -139,7 +139,7 @@ class JobService:
         event(logger, "job started", job=job.id, name=job.name, child=pid, attempt=job.attempts)
 
     def _register(self, job: Job) -> None:
-        """A job is done when its codec can be served; one that ends before the export has none."""
+        """Mark a job as done if its codec can be used; one that ends before the export has none."""
         digest = None
         try:
             if job.makes_codec:
@@ -147,7 +147,7 @@ class JobService:
                     Catalog(Path(job.cwd) / job.codecs, own_only=True).verified(job.name).digest
                 )
         except CheckpointError as error:
-            code, text = error.exit_code, f"ended well, but its codec cannot be used: {error}"
+            code, text = error.exit_code, f"finished, but its codec cannot be used: {error}"
             self._store.finish(job.id, "failed", now_s=time.time(), exit_code=code, error=text)
             return
         self._store.finish(job.id, "done", now_s=time.time(), exit_code=0, digest=digest)
@@ -177,11 +177,11 @@ def supervise(folder: JobsFolder, settings: JobsSettings) -> int | None:
     """Run the queue of a work folder until it has been idle for a while, or until asked to end.
 
     Returns:
-        The signal that asked it to end, 0 if none did; None if another supervisor runs already.
+        The signal that ended it, or 0; None if another supervisor is already running.
 
     Raises:
         PortInUseError: the address of the metrics is taken.
-        StorageError: the disk refuses; running jobs continue and are found again.
+        StorageError: the disk cannot be written; running jobs continue and are found again.
     """
     store = JobStore(folder.database, create=True)
     lock = FileLock(folder.lock, folder=folder.root)
@@ -193,7 +193,8 @@ def supervise(folder: JobsFolder, settings: JobsSettings) -> int | None:
             while True:
                 _serve(folder, settings, store, Ending(stop, wakeup))
                 lock.release()
-                # A job that came while the lock was held found a supervisor, and started none.
+                # A job that was submitted while the lock was held found a supervisor and started
+                # none.
                 if stop.asked or not store.active() or not lock.acquire():
                     return stop.signal
     finally:

@@ -1,4 +1,4 @@
-"""Files of the queue of a work folder, and settings of its supervisor."""
+"""Files of the job queue in a work folder, and settings of its supervisor."""
 
 from __future__ import annotations
 
@@ -11,28 +11,42 @@ from semcom.settings import HOST_NAMES, HostNames, Port, Settings, read_yaml, va
 
 
 class JobsSettings(Settings):
-    """Settings of a supervisor; read from `WORK/.jobs/settings.yaml` where that is there."""
+    """Settings of a supervisor; read from `WORK/.jobs/settings.yaml` if it exists."""
 
     parallel: int = Field(default=1, ge=1, le=64, description="jobs that run at the same time")
-    max_restarts: int = Field(default=3, ge=0, le=100, description="of a job that dies")
-    backoff_s: float = Field(default=2.0, ge=0, le=3600, description="doubles with each restart")
-    grace_s: float = Field(default=30.0, ge=0, le=3600, description="from SIGTERM to SIGKILL")
+    max_restarts: int = Field(default=3, ge=0, le=100, description="restarts of a job that crashes")
+    backoff_s: float = Field(
+        default=2.0,
+        ge=0,
+        le=3600,
+        description="wait before the first restart; doubles with each restart",
+    )
+    grace_s: float = Field(
+        default=30.0, ge=0, le=3600, description="time between SIGTERM and SIGKILL"
+    )
     idle_s: float = Field(
         default=300.0,
         ge=0,
         allow_inf_nan=True,
-        description="the supervisor ends after that long; .inf: never",
+        description="the supervisor ends after being idle this long; .inf: never",
     )
-    poll_s: float = Field(default=0.5, gt=0, le=60, description="between two looks at the queue")
-    module: str = Field(default="orchestrator.training", description="`python -m` of a job")
-    metrics_host: str = Field(default="127.0.0.1", description="0.0.0.0: for other hosts, too")
+    poll_s: float = Field(
+        default=0.5, gt=0, le=60, description="time between two looks at the queue"
+    )
+    module: str = Field(
+        default="orchestrator.training", description="module that a job runs with `python -m`"
+    )
+    metrics_host: str = Field(
+        default="127.0.0.1",
+        description="address on which /metrics listens; 0.0.0.0: reachable from other hosts",
+    )
     metrics_port: Port = Field(default=0, description="0: any free port, see `semcom jobs list`")
     metrics_hosts: HostNames = HOST_NAMES
 
 
 @dataclass(frozen=True)
 class JobsFolder:
-    """`WORK/.jobs`: no job can be called so, names begin with a letter or a digit."""
+    """The folder `WORK/.jobs`; no job has this name, since names begin with a letter or a digit."""
 
     work: Path
 
@@ -48,12 +62,12 @@ class JobsFolder:
 
     @property
     def lock(self) -> Path:
-        """Held by the one supervisor of this work folder."""
+        """The lock file of the only supervisor of this work folder."""
         return self.root / "supervisor.lock"
 
     @property
     def state(self) -> Path:
-        """Which process the supervisor is, and where it serves its metrics."""
+        """The file that names the supervisor's process and the address of its metrics."""
         return self.root / "supervisor.json"
 
     @property
@@ -80,11 +94,11 @@ class JobsFolder:
 
 
 def read_settings(folder: JobsFolder, **overrides: float | None) -> JobsSettings:
-    """The settings of a work folder's supervisor; the defaults where there is no file.
+    """Return the settings of a work folder's supervisor; the defaults if there is no file.
 
     Args:
         folder: of the queue.
-        overrides: settings by name that go before the file's; None leaves one as it is.
+        overrides: settings by name that override those of the file; None overrides nothing.
 
     Raises:
         ConfigurationError: the file, or an override, is not valid.

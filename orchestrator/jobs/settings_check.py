@@ -1,4 +1,4 @@
-"""Check what a training is asked for before it is queued, in a process: there is no torch here."""
+"""Check the arguments of a training before it is queued, in a process that has torch."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ PREFIXES = ("error: ", "semcom train: error: ")
 
 
 def check_arguments(arguments: Sequence[str]) -> None:
-    """Check the arguments of a training and the settings that they name.
+    """Check the arguments of a training and the settings in them.
 
     Raises:
         ProcessFailedError: the training would refuse them, with its line and its exit code.

@@ -1,4 +1,4 @@
-"""The store of jobs: one row a job, in SQLite; every change is one transaction.
+"""The store of jobs: one row per job, in SQLite; every change is one transaction.
 
     queued -> running -> done | failed | cancelled
        ^         |                  |        |
@@ -44,11 +44,11 @@ PRAGMA user_version={VERSION};
 
 @dataclass(frozen=True, kw_only=True)
 class Submission:
-    """A job as it is asked for. Paths are as given, relative to `cwd`."""
+    """A submitted job. Paths are as given, relative to `cwd`."""
 
     name: str
     dataset: str
-    arguments: tuple[str, ...]  # of the training command, all but --progress
+    arguments: tuple[str, ...]  # arguments of the training command except --progress
     nproc: int = 1
     priority: int = 0
     work: str = "training"
@@ -63,8 +63,8 @@ class Job(Submission):
     id: int
     state: State = "queued"
     cancel_asked: bool = False
-    attempts: int = 0  # how often it was started, ever
-    restarts: int = 0  # how often it died since it was submitted or restarted by hand
+    attempts: int = 0  # total number of starts
+    restarts: int = 0  # number of crashes since it was submitted or restarted by hand
     submitted_s: float = 0.0
     started_s: float | None = None
     finished_s: float | None = None
@@ -76,17 +76,17 @@ class Job(Submission):
 
     @property
     def makes_codec(self) -> bool:
-        """Return whether its end is a codec: `--until STAGE` ends before the export."""
+        """Return whether it produces a codec: with `--until STAGE` it does not."""
         return not any(word.partition("=")[0] == "--until" for word in self.arguments)
 
     @property
     def turn(self) -> tuple[int, int]:
-        """Return what the queue is ordered by."""
+        """Return the key by which the queue is ordered."""
         return -self.priority, self.id
 
     @property
     def ended(self) -> bool:
-        """Return whether nothing more happens to it by itself."""
+        """Return whether it has ended."""
         return self.state not in ("queued", "running")
 
 
@@ -100,8 +100,8 @@ class JobStore:
         """Open the store.
 
         Raises:
-            ConfigurationError: there is none, or it is of another version.
-            StorageError: the disk refuses.
+            ConfigurationError: there is none, or it has another version.
+            StorageError: the disk cannot be written.
         """
         if not create and not path.exists():
             raise ConfigurationError(f"no jobs at {path.parent}; submit one or name its --work")
@@ -136,23 +136,23 @@ class JobStore:
         return cursor.lastrowid
 
     def job(self, job_id: int) -> Job:
-        """One job.
+        """Return a job.
 
         Raises:
-            ConfigurationError: there is none of that id.
+            ConfigurationError: there is none with that id.
         """
         found = self._select("WHERE id=?", job_id)
         if not found:
             shown_by = command("semcom", "jobs", "list", "--work", self.path.parent.parent)
-            raise ConfigurationError(f"no job {job_id}; look at those there are with: {shown_by}")
+            raise ConfigurationError(f"no job {job_id}; list the jobs with: {shown_by}")
         return found[0]
 
     def jobs(self) -> list[Job]:
-        """All jobs by id."""
+        """Return all jobs by id."""
         return self._select("ORDER BY id")
 
     def active(self) -> list[Job]:
-        """Jobs that are queued or running, by id."""
+        """Return jobs that are queued or running, by id."""
         return self._select("WHERE state IN ('queued', 'running') ORDER BY id")
 
     def counts(self) -> dict[State, int]:
@@ -163,7 +163,7 @@ class JobStore:
         return {state: found.get(state, 0) for state in STATES}
 
     def start(self, job_id: int, now_s: float) -> Job | None:
-        """A queued job begins an attempt; None if it is no longer queued."""
+        """Start an attempt of a queued job; return None if it is no longer queued."""
         changed = self._update(
             "state='running', attempts=attempts+1, pid=NULL, pid_started_s=NULL, "
             "started_s=COALESCE(started_s, ?) WHERE id=? AND state='queued' AND cancel_asked=0",
@@ -172,11 +172,11 @@ class JobStore:
         return self.job(job_id) if changed else None
 
     def set_process(self, job_id: int, pid: int, started_s: float) -> None:
-        """Which process runs a job."""
+        """Record the process of a job."""
         self._update("pid=?, pid_started_s=? WHERE id=?", (pid, started_s, job_id))
 
     def requeue(self, job_id: int, *, restarts: int) -> None:
-        """A running job is to be started again."""
+        """Queue a running job again."""
         self._update(
             "state='queued', pid=NULL, pid_started_s=NULL, restarts=? "
             "WHERE id=? AND state='running'",
@@ -193,7 +193,7 @@ class JobStore:
         error: str | None = None,
         digest: str | None = None,
     ) -> None:
-        """A job has come to its end."""
+        """Record the end of a job."""
         self._update(
             "state=?, finished_s=?, exit_code=?, error=?, digest=?, pid=NULL, pid_started_s=NULL "
             "WHERE id=? AND state IN ('queued', 'running')",
@@ -201,7 +201,7 @@ class JobStore:
         )
 
     def cancel(self, job_id: int, now_s: float) -> Job:
-        """A queued job is cancelled; a running one is marked so that the supervisor stops it.
+        """Cancel a queued job; mark a running one so that the supervisor stops it.
 
         Raises:
             ConfigurationError: no such job, or it has ended.
@@ -215,7 +215,7 @@ class JobStore:
             )
             job = self.job(job_id)
         if not changed:
-            raise ConfigurationError(f"job {job_id} is {job.state}; nothing is there to cancel")
+            raise ConfigurationError(f"job {job_id} is {job.state}; there is nothing to cancel")
         return job
 
     def restart(self, job_id: int) -> Job:
@@ -233,8 +233,8 @@ class JobStore:
             )
         job = self.job(job_id)
         if not changed:
-            raise ConfigurationError(f"job {job_id} is {job.state}; only what failed or was "
-                                     "cancelled is restarted")  # fmt: skip
+            raise ConfigurationError(f"job {job_id} is {job.state}; only failed or "
+                                     "cancelled jobs can be restarted")  # fmt: skip
         return job
 
     def close(self) -> None:
@@ -270,7 +270,7 @@ class JobStore:
             try:
                 yield
             except BaseException:
-                if self._database.in_transaction:  # a full disk has ended it already
+                if self._database.in_transaction:  # a full disk has already ended it
                     self._database.execute("ROLLBACK")
                 raise
             self._database.execute("COMMIT")

@@ -1,7 +1,7 @@
 """Decide what to do with jobs: events in, instructions out; no process, clock or disk.
 
-The store says what is wanted and what is so; `decide` compares the two. What it remembers beside
-that may be lost with the process: whom it has asked to end, and until when it backs off.
+The store has the requests and the current state; `decide` compares them. Its own memory may be lost
+with the process: which jobs it has asked to end, and until when it backs off.
 """
 
 from __future__ import annotations
@@ -32,14 +32,14 @@ class Terminate:
 
 @dataclass(frozen=True)
 class Kill:
-    """End a running job that did not follow."""
+    """Kill a running job that did not end."""
 
     job: int
 
 
 @dataclass(frozen=True)
 class Requeue:
-    """A job's attempt is over and another one is due."""
+    """A job's attempt has ended and another one is due."""
 
     job: int
     restarts: int
@@ -47,14 +47,14 @@ class Requeue:
 
 @dataclass(frozen=True)
 class Register:
-    """A job ended well: check its codec and record it."""
+    """A job has finished: check its codec and record it."""
 
     job: int
 
 
 @dataclass(frozen=True)
 class Settle:
-    """A job has come to another end."""
+    """A job has ended in another way."""
 
     job: int
     state: State
@@ -67,8 +67,8 @@ Instruction = Start | Terminate | Kill | Requeue | Register | Settle
 def died(code: int) -> bool:
     """Return whether a restart may help after an exit code: a signal, or an internal error.
 
-    Negative codes and those above 128 are signals; a training that was asked to end saves and
-    leaves with 143.
+    Negative codes and those above 128 are signals; a training that is asked to end saves and exits
+    with 143.
     """
     return code < 0 or code > 128 or code == SemcomError.exit_code
 
@@ -78,15 +78,15 @@ class Supervisor:
 
     def __init__(self, settings: JobsSettings, now_s: float) -> None:
         self._settings = settings
-        self._asked_s: dict[int, float] = {}  # when a job was asked to end
+        self._asked_s: dict[int, float] = {}  # time at which a job was asked to end
         self._killed: set[int] = set()
-        self._retry_s: dict[int, float] = {}  # until when a job that died is left alone
-        self._busy_s = now_s  # when there was last something to do
+        self._retry_s: dict[int, float] = {}  # time until which a crashed job is not restarted
+        self._busy_s = now_s  # time at which there was last something to do
         self._idle = False
         self.draining = False
 
     def drain(self) -> None:
-        """Start nothing more, and ask what runs to end; it is queued again."""
+        """Start nothing more, and ask running jobs to end; they are queued again."""
         self.draining = True
 
     def done(self, now_s: float) -> bool:
@@ -94,7 +94,7 @@ class Supervisor:
         return self._idle and (self.draining or now_s - self._busy_s >= self._settings.idle_s)
 
     def ended(self, job: Job, code: int | None, now_s: float) -> Instruction:
-        """The attempt of a running job is over; None: it was lost with an earlier supervisor."""
+        """Process the end of a job's attempt; None: it was lost with an earlier supervisor."""
         self._asked_s.pop(job.id, None)
         self._killed.discard(job.id)
         if code == 0:
@@ -109,7 +109,7 @@ class Supervisor:
         return Settle(job.id, "failed", code)
 
     def decide(self, jobs: Sequence[Job], now_s: float) -> list[Instruction]:
-        """Return what the queued and running jobs ask for."""
+        """Return the instructions for queued and running jobs."""
         running = [job for job in jobs if job.state == "running"]
         queued = [job for job in jobs if job.state == "queued"]
         if running or (queued and not self.draining):
@@ -120,7 +120,9 @@ class Supervisor:
             if job.cancel_asked or self.draining:
                 instructions += self._end(job, now_s)
         for job in queued:
-            if job.cancel_asked:  # while it died: it was still running when the command looked
+            if (
+                job.cancel_asked
+            ):  # it died meanwhile, and was still running when the command checked
                 instructions.append(Settle(job.id, "cancelled", None))
         if not self.draining:
             waiting = [job for job in queued if not job.cancel_asked]
@@ -138,7 +140,7 @@ class Supervisor:
         return []
 
     def _starts(self, waiting: Sequence[Job], free: int, now_s: float) -> list[Instruction]:
-        """The first jobs in order. One that backs off keeps its place: it holds a slot."""
+        """Return the first jobs in order. A job that backs off keeps its slot."""
         first = sorted(waiting, key=lambda job: job.turn)[: max(0, free)]
         ready = [job for job in first if self._retry_s.get(job.id, now_s) <= now_s]
         for job in ready:
@@ -147,7 +149,7 @@ class Supervisor:
 
 
 def describe_code(code: int | None) -> str:
-    """An exit code in words."""
+    """Return an exit code in words."""
     if code is None:
         return "never started"
     number = -code if code < 0 else code - 128 if code > 128 else 0

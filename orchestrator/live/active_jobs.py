@@ -1,4 +1,4 @@
-"""Training jobs beside a live system, for its status."""
+"""Training jobs for the status of a live system."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from semcom.errors import SemcomError
 
 
 def active_jobs(work: Path) -> list[dict[str, Any]]:
-    """Jobs of a work folder: those that run, then the queued ones in the order of their turn.
+    """Return the jobs of a work folder: running ones, then queued ones in order.
 
-    There are none where there is no queue.
+    Empty without a queue.
     """
     folder = JobsFolder(work)
     try:

@@ -1,16 +1,16 @@
-"""The control API of a live system over HTTP: which address asks what, and who may change things.
+"""The control API of a live system over HTTP: paths, and permissions for changes.
 
-    GET  /api/status   (?since=UPTIME_S leaves out samples of the history up to that one)
-    GET  /api/item     ?link=NAME: an item of the latest frame, computed once more
+    GET  /api/status   (?since=UPTIME_S omits samples of the history up to that one)
+    GET  /api/item     ?link=NAME: a recomputed item of the latest frame
     POST /api/channel  {"link": ..., "snr_db": ..., "model": ..., "course": "resume"}
     POST /api/codec    {"link": ..., "codec": ...}
     POST /api/sweep    {"scenario": {...}, "name": ..., "resume": false}
     POST /api/stop     {}
 
-A change must come as JSON, which no page of another site can send unasked, and not from a page of
-another origin. Requests name a host of this system (`semcom/http_hosts.py`), so that no foreign
-name leads here. Bound elsewhere than to loopback, a change and an item need the token:
-`Authorization: Bearer TOKEN`.
+A change must be JSON, which pages of other sites cannot send without permission, and must not come
+from a page of another origin. Requests must name a host of this system (`semcom/http_hosts.py`). If
+the server is not bound to loopback, a change and an item need the token: `Authorization: Bearer
+TOKEN`.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ CHANGES: Mapping[str, type[Wanted]] = {
     "/api/sweep": SweepRequest,
     "/api/stop": StopSystem,
 }
-LOOPBACK = ("127.0.0.1", "localhost", "[::1]")  # without the token, too
+LOOPBACK = ("127.0.0.1", "localhost", "[::1]")  # also without the token
 STATUS_DEADLINE_S = 10.0
 CHANGE_DEADLINE_S = 60.0
 
@@ -67,11 +67,11 @@ class Api:
         """Serve a desk.
 
         Args:
-            desk: where requests are handed over.
-            host: the address that the server listens on.
-            token: what a change must bring where that is not loopback.
-            more: what a status holds beside what the system knows itself.
-            item: shows an item of a frame that was answered.
+            desk: passes requests to the serving thread.
+            host: the address on which the server listens.
+            token: token that a change needs if the page is not bound to loopback.
+            more: further content of a status.
+            item: returns an item of an answered frame.
         """
         self._desk = desk
         self._token = token
@@ -80,7 +80,7 @@ class Api:
         self._on_loopback = host in LOOPBACK
 
     def __call__(self, request: Request) -> Response | None:
-        """The answer; None where the path is not one of the API."""
+        """Return the response; None if the path is not part of the API."""
         if request.path not in (STATUS, ITEM, *CHANGES):
             return None
         objection = self._objection(request)
@@ -104,19 +104,19 @@ class Api:
             return _json(400, {"error": str(error), "exit_code": error.exit_code})
 
     def _objection(self, request: Request) -> tuple[int, str] | None:
-        """HTTP status and reason why a request is not even looked at; None if it is."""
+        """Return HTTP status and reason of a refusal; None if the request is allowed."""
         host = request.headers.get("host", "")
         if request.path in (STATUS, ITEM):
             if request.method != "GET":
-                return 405, "it is asked for with GET"
+                return 405, "this path needs GET"
             if request.path == ITEM and not self._on_loopback and not self._may_change(request):
                 return 401, "an item needs the token: Authorization: Bearer TOKEN"
             return None
         if request.method != "POST":
-            return 405, "a change is asked for with POST"
+            return 405, "a change needs POST"
         origin = request.headers.get("origin")
         if origin is not None and origin.partition("://")[2] != host:
-            return 403, "a page of another origin may change nothing here"
+            return 403, "a page of another origin may not change anything here"
         kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
         if kind != "application/json":
             return 415, "a change must be application/json"
@@ -136,7 +136,7 @@ class Api:
 
 
 def _since(status: dict[str, Any], query: str) -> dict[str, Any]:
-    """A status with those samples only that the asker does not have."""
+    """Return a status with only the samples that the client does not have."""
     since = parse_qs(query).get("since")
     if since is None:
         return status
@@ -156,7 +156,7 @@ def _parsed(body: bytes) -> Any:
     try:
         return json.loads(body, object_pairs_hook=_unique)
     except RecursionError as error:
-        raise ConfigurationError("the body is JSON of too many levels") from error
+        raise ConfigurationError("the body is JSON with too many levels of nesting") from error
     except UnicodeDecodeError as error:
         raise ConfigurationError(f"the body is not UTF-8: byte {error.start}") from error
     except ValueError as error:
@@ -164,11 +164,11 @@ def _parsed(body: bytes) -> Any:
 
 
 def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    """A map of JSON; a key that is given twice would be a silent choice."""
+    """Return a JSON map; refuse duplicate keys."""
     found = dict(pairs)
     if len(found) != len(pairs):
         twice = next(key for key, times in Counter(key for key, _ in pairs).items() if times > 1)
-        raise ConfigurationError(f"the body gives the key {quoted(twice)} twice")
+        raise ConfigurationError(f"the body contains the key {quoted(twice)} twice")
     return found
 
 

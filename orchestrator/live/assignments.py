@@ -1,8 +1,9 @@
-"""Compare what the transmitters of a stream should do with what they report."""
+"""Compare the desired state of a stream's transmitters with their reports."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import time
+from collections.abc import Callable, Iterable
 
 from orchestrator.control.codec_holders import CodecHolders
 from orchestrator.control.work import Order
@@ -13,11 +14,18 @@ from semcom.messages import Hello, Message, StreamAssignment
 
 
 class StreamAssignments:
-    """Assignments of links whose point the channel and whose codec the receivers have."""
+    """Assignments of links whose point is known to the channel and whose codec is loaded."""
 
     def __init__(
-        self, run: str, scenario: LiveScenario, *, points: StreamPoints, holders: CodecHolders
+        self,
+        run: str,
+        scenario: LiveScenario,
+        *,
+        points: StreamPoints,
+        holders: CodecHolders,
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
+        self._clock = clock
         self.paused = False
         self._run = run
         self._scenario = scenario
@@ -25,11 +33,12 @@ class StreamAssignments:
         self._holders = holders
 
     def of(self, link: Link) -> StreamAssignment | None:
-        """Return what a link should do now; None before channel and receivers are ready for it."""
+        """Return the assignment of a link; None before channel and receivers are ready for it."""
         if link.point is None or link.epoch is None or link.spec is None:
             return None
         if not self._points.is_known(link.point) or not self._holders.loaded(link.codec.digest):
             return None
+        group, first = link.group, link.first_frame
         return StreamAssignment(
             run=self._run,
             point=link.point,
@@ -46,26 +55,34 @@ class StreamAssignments:
             rate_hz=link.settings.rate_hz,
             arrivals=link.settings.arrivals,
             paused=self.paused,
+            offset=link.planned.offset,
+            user=None if group is None else group.user(link),
+            first_frame=first,
+            due_in_s=None if group is None else group.due_in_s(first, self._clock()),
         )
 
     def lacking(self, link: Link, hello: Hello) -> list[Message]:
-        """The assignment of a transmitter that says hello, unless it works at just that."""
+        """Return the assignment of a transmitter that sent Hello, unless it already has it.
+
+        In a group it is sent every time, because slots are due by the orchestrator's clock.
+        """
         assignment, said = self.of(link), hello.stream
         if assignment is None:
             return []
         wanted = (assignment.run, assignment.epoch, assignment.point, assignment.paused)
-        if said is not None and (said.run, said.epoch, said.point, said.paused) == wanted:
+        told = said is not None and (said.run, said.epoch, said.point, said.paused) == wanted
+        if told and link.group is None:
             return []
         return [assignment]
 
     def moves(self, links: Iterable[Link]) -> list[Order]:
-        """Orders to links whose point is not the one that they say."""
+        """Return orders to links that report another point."""
         return self.orders(
             link for link in links if link.said is None or link.said.point != link.point
         )
 
     def orders(self, links: Iterable[Link]) -> list[Order]:
-        """Orders to links, whatever they say they do."""
+        """Return orders to links, whatever they report."""
         return [
             Order("transmitter", link.name, assignment)
             for link in links

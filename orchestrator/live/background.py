@@ -1,4 +1,4 @@
-"""A live system in a process of its own: started until every link streams, and ended."""
+"""A live system in a separate process: start it until every link streams, and end it."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from semcom.errors import ConfigurationError, ProcessFailedError, SemcomError
 from semcom.files import read_end
 
 POLL_S = 0.1
-MAX_LOG_BYTES = 1 << 16  # of what is read to say why it ended
+MAX_LOG_BYTES = 1 << 16  # bytes of the log read to report why it ended
 READY_DEADLINE_S = 300.0
 DOWN_DEADLINE_S = 60.0
 
@@ -24,9 +24,9 @@ def start(home: Home, words: Sequence[str]) -> Found:
     """Start `semcom up` with these words in the background; return when every link streams.
 
     Raises:
-        ConfigurationError: it is up already.
-        ProcessFailedError: it ended before, with its error and exit code.
-        SemcomError: not every link streams after some minutes; it is left as it is.
+        ConfigurationError: it is already up.
+        ProcessFailedError: it ended before that, with its error and exit code.
+        SemcomError: not every link streams after some minutes; it keeps running.
     """
     if home.find() is not None:
         raise ConfigurationError(
@@ -44,7 +44,7 @@ def start(home: Home, words: Sequence[str]) -> Found:
             raise ProcessFailedError(_last_line(home.logs / UP_LOG), code)
         if time.monotonic() > deadline_s:
             raise SemcomError(
-                f"not every link streams; see {home.logs} and: {home.command('status')}"
+                f"not all links are streaming; see {home.logs} and: {home.command('status')}"
             )
         time.sleep(POLL_S)
 
@@ -76,5 +76,5 @@ def _streams(system: Found) -> bool:
 
 def _last_line(log: Path) -> str:
     text = read_end(log, max_bytes=MAX_LOG_BYTES).decode(errors="replace")
-    lines = text.strip().splitlines() or ["it ended at once"]
+    lines = text.strip().splitlines() or ["it ended immediately"]
     return lines[-1].removeprefix("error: ")

@@ -10,16 +10,16 @@ MAX_KEPT = 200
 
 
 class LinkChanges:
-    """Notes when something about a link is not what it was."""
+    """Records changes of a link."""
 
     def __init__(self) -> None:
         self._before: dict[str, str] = {}
         self._rows: deque[tuple[float, str]] = deque(maxlen=MAX_KEPT)
 
     def note(self, uptime_s: float, **now: str) -> None:
-        """Compare what a link has with what it had; keywords are words for people.
+        """Compare a link's state with the previous one; keywords are shown to users.
 
-        The first call marks nothing.
+        The first call records nothing.
         """
         parts = [
             f"{name} {value}"

@@ -1,4 +1,4 @@
-"""Asks a live system over HTTP."""
+"""Send requests to a live system over HTTP."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from semcom.health import exit_code_of_status
 
 DEADLINE_S = CHANGE_DEADLINE_S + 10.0
 MAX_ANSWER_BYTES = 64 << 20
-INTERNAL = 500  # and above: the system failed, not the request
+INTERNAL = 500  # and above: a failure of the system, not of the request
 
 
 def read_status(system: Found) -> dict[str, Any]:
@@ -23,13 +23,13 @@ def read_status(system: Found) -> dict[str, Any]:
 
     Raises:
         ConfigurationError: no system answers there.
-        ProcessFailedError: it does not tell.
+        ProcessFailedError: it refuses.
     """
     return _ask(system, urllib.request.Request(system.url + STATUS))
 
 
 def change(system: Found, path: str, content: dict[str, Any]) -> dict[str, Any]:
-    """Ask for a change; return its result.
+    """Request a change; return its result.
 
     Raises:
         ConfigurationError: no system answers there.
@@ -43,7 +43,7 @@ def change(system: Found, path: str, content: dict[str, Any]) -> dict[str, Any]:
 
 
 def _ask(system: Found, request: urllib.request.Request) -> dict[str, Any]:
-    # A proxy from the environment has no business between here and the system.
+    # A proxy from the environment must not stand between here and the system.
     opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
     try:
         with opener.open(request, timeout=DEADLINE_S) as response:
@@ -54,7 +54,7 @@ def _ask(system: Found, request: urllib.request.Request) -> dict[str, Any]:
     except (OSError, http.client.HTTPException, ValueError) as error:
         raise ConfigurationError(f"no live system answers at {system.url}: {error}") from error
     if not isinstance(answer, dict):
-        raise ConfigurationError(f"{system.url} is no live system")
+        raise ConfigurationError(f"{system.url} is not a live system")
     return answer
 
 

@@ -10,16 +10,16 @@ from orchestrator.plan.plan import PlannedCodec
 
 @dataclass
 class CodecChange:
-    """A codec on its way into a link: loaded by receivers, then sent with, then done."""
+    """A change of codec: loaded by receivers, then used by the transmitter, then finished."""
 
     codec: PlannedCodec
     before: PlannedCodec
-    point: int | None = None  # the first one with it
-    outcome: str | None = None  # "" once it serves, else why it was refused
+    point: int | None = None  # first point with the new codec
+    outcome: str | None = None  # "" once it is in use, else why it was refused
 
 
 class LinkCodec:
-    """The codec that a link sends with, and the change that is under way, if any."""
+    """The codec of a link, and the pending change, if any."""
 
     def __init__(self, codec: PlannedCodec) -> None:
         self.now = codec
@@ -27,11 +27,11 @@ class LinkCodec:
 
     @property
     def wanted(self) -> list[PlannedCodec]:
-        """Codecs that receivers have to load."""
+        """Codecs that receivers must load."""
         return [self.now] if self.change is None else [self.now, self.change.codec]
 
     def begin(self, codec: PlannedCodec) -> CodecChange:
-        """Begin a change, which is over at once if that codec serves already."""
+        """Begin a change, which is finished at once if the codec is already in use."""
         change = CodecChange(codec, self.now)
         if codec.digest == self.now.digest:
             change.outcome = ""
@@ -40,7 +40,7 @@ class LinkCodec:
         return change
 
     def go_on(self, holders: CodecHolders) -> None:
-        """Once all receivers have loaded or refused the new codec, change over or give up."""
+        """Once all receivers have loaded or refused the new codec, use it or give up."""
         change = self.change
         if change is None or change.point is not None or self.now is change.codec:
             return
@@ -53,19 +53,22 @@ class LinkCodec:
             change.outcome, self.change = refused, None
 
     def moved_to(self, point: int) -> None:
-        """The link has a new point: the first one with the codec of a change, if it sends that."""
+        """Note a new point of the link: the first one with the new codec, if it is used."""
         change = self.change
         if change is not None and change.point is None and self.now is change.codec:
             change.point = point
 
     def served(self, point: int) -> None:
-        """A frame of a point has come through: a change up to there is done."""
+        """Note that a frame of a point was answered, which finishes changes up to it."""
         change = self.change
         if change is not None and change.point is not None and point >= change.point:
             change.outcome, self.change = "", None
 
     def take_back(self, why: str) -> bool:
-        """Go back to the codec before where frames are sent with a new one; whether they are."""
+        """Go back to the previous codec if frames are sent with the new one.
+
+        Return whether they are.
+        """
         change = self.change
         if change is None or change.point is None:
             return False

@@ -1,4 +1,4 @@
-"""Requests for another codec of a link: begun at once, answered when the change has ended."""
+"""Requests for another codec of a link: started at once, answered when the change has ended."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ logger = logging.getLogger("orchestrator.live")
 
 
 class CodecRequests:
-    """Pending changes of codecs, whose requests wait for an answer."""
+    """Pending codec changes, whose requests wait for an answer."""
 
     def __init__(self, stream: Stream, scenario: LiveScenario, folders: Folders) -> None:
         self._stream = stream
@@ -30,18 +30,25 @@ class CodecRequests:
         self._changes: list[tuple[CodecChange, Future[Answer]]] = []
 
     def begin(self, wanted: CodecRequest, answer: Future[Answer]) -> Sequence[Order]:
-        """Begin a change; returns what processes are told.
+        """Begin a change; return the messages to processes.
 
         Raises:
-            ConfigurationError: no such link or codec, or a sweep or another change is under way.
+            ConfigurationError: there is no such link or codec, or a sweep or another change is in
+                progress.
             CheckpointError: the codec cannot be used.
         """
         link = self._scenario.links.get(wanted.link)
         if link is None:
             known = ", ".join(self._scenario.links)
             raise ConfigurationError(f"no link '{wanted.link}'; links: {known}")
+        group = self._stream.link(wanted.link).group
+        if group is not None:
+            raise ConfigurationError(
+                f"link {wanted.link} is in group {group.name}, whose links have one codec while "
+                "they stream; to change it, start the system again with another one"
+            )
         if self._stream.paused:
-            raise ConfigurationError("a sweep runs; change the codec when it has ended")
+            raise ConfigurationError("a sweep is running; change the codec when it has ended")
         catalog = Catalog(self._folders.codecs)
         planned = plan_link(
             wanted.link,
@@ -58,7 +65,7 @@ class CodecRequests:
         return orders
 
     def answer_ended(self) -> None:
-        """Tell what came of the changes that have come to an end."""
+        """Answer the requests of changes that have ended."""
         waiting = []
         for change, answer in self._changes:
             if change.outcome is None:
@@ -75,6 +82,6 @@ class CodecRequests:
         self._changes = waiting
 
     def take_waiting(self) -> list[Future[Answer]]:
-        """Return the answers that are not given yet, for the caller to give."""
+        """Return the pending requests, which the caller must answer."""
         waiting, self._changes = [answer for _, answer in self._changes], []
         return waiting

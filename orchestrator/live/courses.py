@@ -1,6 +1,6 @@
 """SNR over time. A course is a pure function of (seconds since the start, seed) -> dB.
 
-SNRs are in steps of 0.1 dB and within [-30, 60], so that a course that hardly moves makes no new
+SNRs are in steps of 0.1 dB and within [-30, 60], so that a nearly constant course creates no new
 channel conditions.
 """
 
@@ -19,7 +19,7 @@ from orchestrator.live.traces import SECONDS_MAX, read_trace
 from semcom.points import SNR_MAX_DB, SNR_MIN_DB, SnrDb
 from semcom.settings import Settings
 
-WALK_BLOCK = 1024  # steps of a random walk that are drawn at a time
+WALK_BLOCK = 1024  # steps of a random walk drawn at a time
 
 Seconds = Annotated[float, Field(gt=0, le=SECONDS_MAX, allow_inf_nan=False)]
 
@@ -37,7 +37,7 @@ class Constant(Settings):
 
 
 class Steps(Settings):
-    """One SNR after the other, each for `hold_s`, and again from the start."""
+    """One SNR after the other, each for `hold_s`, repeated."""
 
     kind: Literal["steps"]
     snr_db: list[SnrDb] = Field(min_length=1, max_length=10_000)
@@ -50,7 +50,7 @@ class Steps(Settings):
 
 
 class Ramp(Settings):
-    """From `start` to `stop` within `period_s`, back in the same time, and so on."""
+    """From `start` to `stop` within `period_s`, back in the same time, repeated."""
 
     kind: Literal["ramp"]
     start: SnrDb
@@ -78,7 +78,7 @@ class Sine(Settings):
         low, high = self.mean - self.amplitude, self.mean + self.amplitude
         if low < SNR_MIN_DB or high > SNR_MAX_DB:
             raise ValueError(
-                f"mean {self.mean:.10g} and amplitude {self.amplitude:.10g} lead from {low:.10g} "
+                f"mean {self.mean:.10g} and amplitude {self.amplitude:.10g} range from {low:.10g} "
                 f"to {high:.10g} dB; SNRs are within {SNR_MIN_DB:g} to {SNR_MAX_DB:g}"
             )
         return self
@@ -91,7 +91,7 @@ class Sine(Settings):
 
 
 class RandomWalk(Settings):
-    """A step of normal width `step_db` every `every_s`, thrown back at the two bounds."""
+    """A normal step of standard deviation `step_db` every `every_s`, reflected at both bounds."""
 
     kind: Literal["random_walk"]
     start: SnrDb
@@ -108,7 +108,7 @@ class RandomWalk(Settings):
         return self
 
     def raw_db(self, at_s: float, seed: int) -> float:
-        """SNR at a time, dB. Time beyond the last block costs one block more, not the past."""
+        """SNR at a time, dB. A later time costs at most one more block."""
         step = int(at_s / self.every_s)
         block, within = divmod(step, WALK_BLOCK)
         walked = _walked(seed, self.step_db, block)
@@ -126,7 +126,7 @@ class Trace(Settings):
         """SNR at a time, dB.
 
         Raises:
-            ConfigurationError: the file is missing or holds something else.
+            ConfigurationError: the file is missing or not a trace.
         """
         del seed
         trace = read_trace(self.file)
@@ -151,7 +151,7 @@ def snr_at(course: Course, at_s: float, *, seed: int) -> float:
 
 @lru_cache(maxsize=256)
 def _walked(seed: int, step_db: float, block: int) -> np.ndarray:
-    """Return where the steps of a block lead, from where it begins, dB."""
+    """Return the path of a block's steps from its start, dB."""
     dice = np.random.Generator(np.random.Philox(key=[seed, block]))
     walked: np.ndarray = np.cumsum(dice.normal(0.0, step_db, WALK_BLOCK))
     return walked
@@ -162,7 +162,7 @@ _LAST_WALKED: dict[tuple[int, float], tuple[int, float]] = {}  # (block, dB befo
 
 @lru_cache(maxsize=256)
 def _walked_before(seed: int, step_db: float, block: int) -> float:
-    """Return how far all blocks before this one lead, dB; from where an earlier call came to."""
+    """Return the value before a block, dB, starting from the result of an earlier call."""
     known, total = _LAST_WALKED.get((seed, step_db), (0, 0.0))
     if known > block:
         known, total = 0, 0.0
@@ -173,7 +173,7 @@ def _walked_before(seed: int, step_db: float, block: int) -> float:
 
 
 def _thrown_back(value: float, low: float, high: float) -> float:
-    """A value reflected at two bounds as often as needed."""
+    """Return a value reflected at two bounds as often as needed."""
     width = high - low
     phase = ((value - low) / width) % 2.0
     return low + width * (phase if phase <= 1.0 else 2.0 - phase)

@@ -1,7 +1,7 @@
-"""An item of a frame that a live link has just sent: recomputed, with its symbols, for the page.
+"""An item of a frame that a live link has just sent, recomputed with its symbols for the page.
 
-Nothing of it was kept on its way: like a run's, it follows from the plan of its point. The networks
-run in one process that starts when an item is first asked for.
+Nothing of it was stored: as for a run, it follows from the plan of its point. The networks run in
+one process that starts when an item is first requested.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ PATIENCE_S = 20.0
 
 
 class CurrentItems:
-    """Shows the first item of frames; for the threads of the page, one at a time."""
+    """Returns the first item of frames; called by the page's threads, one at a time."""
 
     def __init__(self, scenario: LiveScenario, folders: Folders) -> None:
         self._scenario = scenario
@@ -55,7 +55,7 @@ class CurrentItems:
         """Return an item with its answer and symbols.
 
         Raises:
-            ConfigurationError: the packages that compute it are not installed here.
+            ConfigurationError: the packages for computing it are not installed here.
             SemcomError: codec or data set are not those of the frame, or the process failed.
         """
         require("the item of a live link", "training")
@@ -66,7 +66,7 @@ class CurrentItems:
                 raise ConfigurationError("the system has ended")
             return self._shown(frame)
         except SemcomError:
-            self._end()  # it may have ended with what it was asked
+            self._end()  # it may have ended with an unfinished request
             raise
         finally:
             self._lock.release()
@@ -78,7 +78,7 @@ class CurrentItems:
             self._end()
 
     def _shown(self, frame: AnsweredFrame) -> dict[str, Any]:
-        link, planned, frame_images, spec, result = frame
+        link, planned, groups, frame_images, spec, result = frame
         plan = Plan(
             run=self._scenario.name,
             frame_images=frame_images,
@@ -86,11 +86,12 @@ class CurrentItems:
             threads=self._scenario.threads,
             engine=self._scenario.engine,
             receiver_engine=self._scenario.receiver_engine,
-            links={link: planned},
+            links=planned,
             points=[PlannedPoint(variant=0, spec=spec)],
+            groups=groups,
         )
-        turn, number = turn_of(result.frame, frames=plan.frames(link), images=planned.images)
-        curve = choose_curve(plan, Wanted())
+        turn, number = turn_of(result.frame, frames=plan.frames(link), images=planned[link].images)
+        curve = choose_curve(plan, Wanted(link=link))
         found = recompute(
             plan,
             curve,
@@ -99,7 +100,8 @@ class CurrentItems:
             recorded={(link, 0, number): _row(plan, link, number, result)},
             computing=Computing(process=self._lines, turn=turn),
         )
-        shard = planned_shard(self._folders.data / planned.dataset, planned.dataset_digest)
+        own = planned[link]
+        shard = planned_shard(self._folders.data / own.dataset, own.dataset_digest)
         task = Catalog(self._folders.codecs).open(curve.codec.name).manifest.task
         (item,) = items_of(found, plan, curve, task, shard)
         return {
@@ -124,7 +126,7 @@ class CurrentItems:
 
 
 def _row(plan: Plan, link: str, frame: int, result: FrameResult) -> FrameRow:
-    """Return the result as a ledger of the plan would have it."""
+    """Return the result as a row of a ledger."""
     given = {field.name for field in fields(FrameRow)} & set(FrameResult.model_fields)
     values = {name: getattr(result, name) for name in given}
     codec = plan.codec_at(link, 0).digest
@@ -158,7 +160,7 @@ def _pairs(symbols_K: npt.NDArray[np.complex64]) -> list[list[float]]:
 
 
 def _png(image: npt.NDArray[Any]) -> str | None:
-    """Return a picture as text; None of what is none."""
+    """Return an image as text; None for anything else."""
     if image.ndim != 3:
         return None
     content = io.BytesIO()

@@ -1,4 +1,4 @@
-"""A sweep with the processes of a live system: planned, run, reported as by `semcom sweep`."""
+"""A sweep with the processes of a live system: planned, run and reported as by `semcom sweep`."""
 
 from __future__ import annotations
 
@@ -31,7 +31,8 @@ from semcom.sockets import Endpoint
 from semcom.telemetry import Telemetry, log_file
 from semcom.worker import Worker
 
-# What decides answers must be the same; what is of processes can only be that of the running ones.
+# Settings that affect answers must be equal; those of processes cannot differ from the running
+# ones.
 DECIDES = ("decoding", "threads", "device", "engine", "receiver_engine")
 OF_PROCESSES = ("receivers", "shards", "noise_engine", "ports", "security", "log_frames")
 
@@ -39,7 +40,7 @@ State = Literal["planning", "draining", "running", "reporting", "done", "failed"
 
 
 def check_fits(scenario: Scenario, settings: SystemSettings, links: list[str]) -> None:
-    """See that a sweep means the same with running processes as with its own.
+    """Check that a sweep has the same meaning with running processes as with its own.
 
     Raises:
         ConfigurationError: a link has no transmitter, answers could differ, or a setting of
@@ -58,23 +59,25 @@ def check_fits(scenario: Scenario, settings: SystemSettings, links: list[str]) -
             )
     if scenario.groups and settings.shards > 1:
         raise ConfigurationError(
-            "groups: the running links are spread over several shards, and those that meet need one"
+            "groups: the running links are spread over several shards, but links that "
+            "meet must be in one"
         )
     if scenario.keep_answers:
         raise ConfigurationError(
-            "keep_answers: has no effect in a live system, whose processes run already; "
+            "keep_answers: has no effect in a live system, whose processes are already running; "
             "leave it out"
         )
     for name in OF_PROCESSES:
         left_out = SystemSettings.model_fields[name].default
         if getattr(scenario, name) not in (left_out, getattr(settings, name)):
             raise ConfigurationError(
-                f"{name}: has no effect in a live system, whose processes run already; leave it out"
+                f"{name}: has no effect in a live system, whose processes are already running; "
+                "leave it out"
             )
 
 
 class HostedSweep:
-    """One sweep from request to report. Slow work is done on the worker's thread."""
+    """One sweep from request to report. The worker's thread does slow work."""
 
     def __init__(
         self, request: SweepRequest, folders: Folders, worker: Worker[Any], telemetry: Telemetry
@@ -84,7 +87,7 @@ class HostedSweep:
         self.service: ControlService | None = None
         self.plan: Plan | None = None
         self.missing_roles: list[str] = []
-        self.asked: Future[Answer] | None = None  # who waits for it to begin
+        self.asked: Future[Answer] | None = None  # request that waits for it to begin
         self._recorded = 0
         self._request = request
         self._folders = folders
@@ -92,29 +95,29 @@ class HostedSweep:
         self._telemetry = telemetry
         self._begun: BegunRun | None = None
         self._outcome: RunOutcome | None = None
-        self._held = ExitStack()  # the folder and its ledger, until all is written
+        self._held = ExitStack()  # the locked folder and ledger, until everything is written
         self._open = ExitStack()  # the log
         wanted = folders.runs / (request.name or request.scenario.name)
         check_not_live(wanted, folders.runs)
-        if request.name is None:  # an own folder for each; resumed is the last of them
+        if request.name is None:  # a new folder for each; the last one can be resumed
             wanted = last_folder(wanted) if request.resume else claim_folder(wanted)
         self.folder: Path = wanted
         self._start(self._make_plan)
 
     @property
     def over(self) -> bool:
-        """Return whether nothing more happens."""
+        """Return whether it has ended."""
         return self.state in ("done", "failed")
 
     def planned(self, plan: Plan) -> None:
-        """The plan is there; processes may be drained now."""
+        """Return whether the plan exists, so that processes may be drained."""
         self.plan, self.state = plan, "draining"
 
     def run(self, control: Endpoint, launcher: Launcher | None) -> ControlService:
         """Open the ledger and take over the control socket.
 
         Raises:
-            SemcomError: the run's folder or the disk refuses.
+            SemcomError: the run's folder cannot be used.
         """
         assert self.plan is not None
         scenario, resume = self._request.scenario, self._request.resume
@@ -132,7 +135,7 @@ class HostedSweep:
         return self.service
 
     def finish(self) -> None:
-        """The sweep has ended, well or not: close the log, and begin the report if well."""
+        """End the sweep: close the log, and start the report if it succeeded."""
         assert self._begun is not None
         assert self.service is not None
         self._open.close()
@@ -144,16 +147,16 @@ class HostedSweep:
         else:
             self.state, begun = "reporting", self._begun
             report = write_report_apart if self._request.report else None
-            self._start(lambda: finish_run(begun, report))
+            self._start(lambda: finish_run(begun, report, data=self._folders.data))
         self.service = None
 
     def reported(self, outcome: RunOutcome) -> None:
-        """All is written."""
+        """Note that everything is written."""
         self._held.close()
         self._outcome, self.state = outcome, "done"
 
     def fail(self, error: Exception) -> None:
-        """It came to nothing."""
+        """End the sweep with an error."""
         self._open.close()
         self._held.close()
         if self._request.name is None:
@@ -161,7 +164,7 @@ class HostedSweep:
         self.error, self.state = error, "failed"
 
     def answer(self, outcome: Answer | Exception) -> None:
-        """Answer the request for the sweep once: it has begun, or why it does not."""
+        """Answer the request for the sweep once: it has begun, or why not."""
         asked, self.asked = self.asked, None
         if asked is None:
             return
@@ -175,14 +178,14 @@ class HostedSweep:
         self._recorded = recorded
 
     def notice(self, text: str) -> None:
-        """The log tells it."""
+        """Ignore it: the log has it."""
 
     def waiting(self, roles: list[str]) -> None:
-        """Roles that have not been heard of lately."""
+        """Note the roles that are silent."""
         self.missing_roles = roles
 
     def status(self) -> dict[str, Any]:
-        """Return how far it has come."""
+        """Return its progress."""
         error, outcome = self.error, self._outcome
         return {
             "name": self._request.scenario.name,

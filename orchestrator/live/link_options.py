@@ -11,13 +11,15 @@ from semcom.points import SNR_MAX_DB, SNR_MIN_DB
 
 
 def choices(catalog: Catalog) -> dict[str, Any]:
-    """Channel models and their settings, bounds of the SNR, and codecs whose manifest is read."""
+    """Channel models and their settings, bounds of the SNR, and codecs for one link."""
     codecs = []
     for name in catalog.all_names():
         try:
             manifest = catalog.open(name).manifest
         except CheckpointError:
             continue
+        if manifest.links > 1:
+            continue  # those of a group cannot change
         codecs.append({"name": name, "dataset": manifest.dataset, "system": manifest.system})
     offered = offered_models()
     return {

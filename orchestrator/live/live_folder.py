@@ -22,13 +22,13 @@ from semcom.names import check_name, is_name
 from semcom.plain_text import command, option
 
 TOKEN_VARIABLE = "SEMCOM_TOKEN"
-MAX_BYTES = 1 << 16  # of live.json and of the token
+MAX_BYTES = 1 << 16  # largest size of live.json and of the token
 UP_LOG = "up.log"
 
 
 @dataclass(frozen=True)
 class Found:
-    """A live system that runs; `pid` is None where it runs on another machine."""
+    """A running live system; `pid` is None on another machine."""
 
     name: str
     url: str
@@ -40,10 +40,10 @@ class Home:
     """The folder of one live system on this machine."""
 
     def __init__(self, runs: Path, name: str) -> None:
-        """Name it; nothing is made yet.
+        """Set the paths; nothing is created yet.
 
         Raises:
-            ConfigurationError: that is no name of a folder.
+            ConfigurationError: it is not a valid name of a folder.
         """
         self.name = check_name(name, what="the live system")
         self.runs = runs
@@ -51,7 +51,7 @@ class Home:
         self._lock = FileLock(self.folder / LOCK, folder=self.folder)
 
     def command(self, word: str) -> str:
-        """A command of `semcom` for this very system, to be pasted into a shell."""
+        """Return a `semcom` command for this system, to be pasted into a shell."""
         return command("semcom", word, "--name", self.name, *option("--runs", self.runs, RUNS))
 
     @property
@@ -60,11 +60,11 @@ class Home:
         return self.folder / "logs"
 
     def move_in(self) -> str:
-        """Take the folder for this process; returns the token for changes.
+        """Lock the folder for this process; return the token for changes.
 
         Raises:
-            ConfigurationError: a system of that name runs, or SEMCOM_TOKEN is no token.
-            StorageError: the disk refuses.
+            ConfigurationError: a system of that name is running, or SEMCOM_TOKEN is not valid.
+            StorageError: the disk cannot be written.
         """
         try:
             self.logs.mkdir(parents=True, exist_ok=True)
@@ -81,7 +81,7 @@ class Home:
         """Open the log of a system that is started in the background.
 
         Raises:
-            StorageError: the disk refuses.
+            StorageError: the disk cannot be written.
         """
         try:
             self.logs.mkdir(parents=True, exist_ok=True)
@@ -90,10 +90,10 @@ class Home:
             raise StorageError(f"cannot use {self.folder}: {error.strerror}") from error
 
     def announce(self, url: str) -> None:
-        """Commands may come now.
+        """Write the address, so that commands can find the system.
 
         Raises:
-            StorageError: the disk refuses.
+            StorageError: the disk cannot be written.
         """
         content = {
             "name": self.name,
@@ -107,7 +107,7 @@ class Home:
             raise StorageError(f"cannot write into {self.folder}: {error.strerror}") from error
 
     def check_place(self) -> None:
-        """See that commands can still find this system.
+        """Check that commands can still find this system.
 
         Raises:
             StorageError: its folder was deleted or replaced.
@@ -119,14 +119,14 @@ class Home:
             )
 
     def move_out(self) -> None:
-        """This process is no live system any more."""
-        if self._lock.in_place:  # else the file is of another system
+        """Note that this process is no longer a live system."""
+        if self._lock.in_place:  # otherwise the file belongs to another system
             with contextlib.suppress(OSError):
                 (self.folder / "live.json").unlink(missing_ok=True)
         self._lock.release()
 
     def find(self) -> Found | None:
-        """The system, if it runs; one that was killed has left a file, but is no process."""
+        """Return the running system; a killed one has left a file but has no process."""
         try:
             content = json.loads(read_file(self.folder / "live.json", max_bytes=MAX_BYTES))
             if not is_process(content["pid"], content["started_s"]):
@@ -146,16 +146,16 @@ class Home:
 
 
 def token_variable() -> str:
-    """The token that the environment names; empty where it names none.
+    """Return the token from the environment; empty if there is none.
 
     Raises:
-        ConfigurationError: it is none that a header can carry; the text does not show it.
+        ConfigurationError: it is not valid in a header; the message does not show it.
     """
     return _checked_token(os.environ.get(TOKEN_VARIABLE, ""), where=TOKEN_VARIABLE)
 
 
 def find_system(runs: Path, name: str | None) -> Found:
-    """The live system of that name or URL; without a name, the only one there is.
+    """Return the live system with a name or URL; without a name, the only one.
 
     Raises:
         ConfigurationError: there is none, or there are several.

@@ -1,4 +1,4 @@
-"""A live system as one service: the stream, a sweep in between, and what is asked from outside."""
+"""A live system as one service: the stream, sweeps in between, and external requests."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ from semcom.worker import Worker
 
 logger = logging.getLogger("orchestrator.live")
 
-DRAIN_S = 10.0  # until a sweep begins although frames of the stream are still under way
+DRAIN_S = 10.0  # until a sweep begins although frames of the stream are still in flight
 STOP_S = 10.0  # until the system ends although some still are
 
 
@@ -83,17 +83,17 @@ class LiveSystem:
 
     @property
     def ready(self) -> bool:
-        """Return whether every role has been heard of."""
+        """Return whether every role has sent something."""
         return self._active.ready
 
     @property
     def failure(self) -> Exception | None:
-        """Return what ended the stream."""
+        """Return the error that ended the stream."""
         return self._streaming.failure
 
     @property
     def done(self) -> bool:
-        """Return whether all has come to its end."""
+        """Return whether everything has ended."""
         if self.failure is not None or time.monotonic() >= self._stop_by_s:
             return True
         return self._stopping and self._active.done
@@ -117,12 +117,12 @@ class LiveSystem:
         return min(wait_s, max(0.0, self._next_watch_s - now_s))
 
     def drain(self) -> None:
-        """Stop: finish what is on its way, if it comes to its end soon."""
+        """Stop; finish frames in flight if that is possible soon."""
         self._stop_by_s = min(self._stop_by_s, time.monotonic() + STOP_S)
         self._active.drain()
 
     def close(self) -> None:
-        """End what is still asked and under way."""
+        """End pending requests and work."""
         error = ConfigurationError("the system has ended")
         sweep = self._sweep
         if sweep is not None and sweep.service is not None and not sweep.over:
@@ -132,12 +132,12 @@ class LiveSystem:
             future.set_exception(error)
         if sweep is not None:
             sweep.answer(error)
-        self._worker.close()  # what it writes of a sweep is finished, before that is let go
+        self._worker.close()  # writing a sweep is finished before its folder is released
         if sweep is not None and not sweep.over:
             sweep.fail(error)
 
     def status(self, now_s: float) -> dict[str, Any]:
-        """A snapshot for tables, charts and pages; `docs/live.md` names what is in it."""
+        """Return a snapshot for tables, charts and pages; `docs/live.md` describes it."""
         sweep = self._sweep
         heard = self._active.heard(now_s)
         return {
@@ -173,7 +173,7 @@ class LiveSystem:
             asked.answer.set_exception(error)
 
     def _answer(self, asked: Asked, now_s: float) -> Answer | None:
-        """The answer to a request; None where it is given later."""
+        """Return the answer to a request; None if it is given later."""
         wanted = asked.wanted
         match wanted:
             case StatusRequest():
@@ -196,7 +196,7 @@ class LiveSystem:
 
     def _begin_sweep(self, wanted: SweepRequest, answer: Future[Answer]) -> None:
         if self._sweep is not None and not self._sweep.over:
-            raise ConfigurationError("a sweep is under way; wait for its end")
+            raise ConfigurationError("a sweep is running; wait until it has ended")
         check_fits(wanted.scenario, self._scenario, list(self._scenario.links))
         for objection in self._streaming.objections(time.monotonic()):
             raise ConfigurationError(objection)
@@ -229,7 +229,7 @@ class LiveSystem:
             sweep.finish()
             self._active = self._streaming
             self._stream.resume()
-            event(logger, "stream goes on", sweep=sweep.state)
+            event(logger, "stream resumed", sweep=sweep.state)
 
     def _run_sweep(self, sweep: HostedSweep) -> None:
         try:

@@ -1,4 +1,4 @@
-"""Requests to a live system, and how the asking thread passes them on."""
+"""Requests to a live system, and their way to the serving thread."""
 
 from __future__ import annotations
 
@@ -9,9 +9,11 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, field_validator, model_validator
 
+from orchestrator.plan.interference_points import Number
 from orchestrator.plan.scenario import Scenario
 from semcom.channel_models import model_class
 from semcom.errors import ConfigurationError
+from semcom.interference import Occurrence, SirDb
 from semcom.names import Name
 from semcom.points import OWN_MODELS, SnrDb
 from semcom.settings import Settings
@@ -21,22 +23,25 @@ Answer = dict[str, Any]
 
 
 class StatusRequest(Settings):
-    """Ask for the status."""
+    """Request the status."""
 
 
 class ItemRequest(Settings):
-    """Ask for the latest frame of a link that was answered."""
+    """Request the latest answered frame of a link."""
 
     link: Name
 
 
 class ChannelRequest(Settings):
-    """Hold an SNR, take another model or other settings of it, or follow the course again."""
+    """Hold an SNR, set another model or other settings, or follow the course again."""
 
     link: Name
     snr_db: SnrDb | None = None
     model: str | None = None
     settings: dict[str, Any] = Field(default={}, max_length=64)
+    sir_db: SirDb | None = None
+    interferers: Number | None = None
+    occurrence: Occurrence | None = None
     course: Literal["resume"] | None = None
 
     @field_validator("model")
@@ -52,11 +57,17 @@ class ChannelRequest(Settings):
     @model_validator(mode="after")
     def _changes_something(self) -> Self:
         stays = self.snr_db is None and self.model is None and self.course is None
-        if stays and not self.settings:
-            raise ValueError("nothing to change: give snr_db, model, settings or course")
+        if stays and not self.settings and not self.met:
+            raise ValueError("nothing to change: give snr_db, model, settings, course or sir_db")
         if self.snr_db is not None and self.course is not None:
             raise ValueError("give snr_db or course, not both")
         return self
+
+    @property
+    def met(self) -> dict[str, Any]:
+        """Return the changes of the interference in a link's group."""
+        fields = {"sir_db", "interferers", "occurrence"}
+        return self.model_dump(include=fields, exclude_none=True)
 
 
 class CodecRequest(Settings):
@@ -67,7 +78,7 @@ class CodecRequest(Settings):
 
 
 class SweepRequest(Settings):
-    """Run a sweep with the processes of the system; it lies in RUNS/`name`."""
+    """Run a sweep with the processes of the system, in the folder RUNS/`name`."""
 
     scenario: Scenario
     name: Name | None = None
@@ -96,18 +107,18 @@ class Asked:
 
 
 class Desk:
-    """Requests from other threads for the thread that serves."""
+    """Passes requests from other threads to the serving thread."""
 
     def __init__(self, wakeup: Wakeup) -> None:
         self._wakeup = wakeup
         self._asked: queue.SimpleQueue[Asked] = queue.SimpleQueue()
 
     def ask(self, wanted: Wanted, *, deadline_s: float) -> Answer:
-        """Hand over a request and wait for the answer.
+        """Pass on a request and wait for the answer.
 
         Raises:
-            BusyError: there is none in time; it may still be carried out.
-            SemcomError: what is wrong with the request.
+            BusyError: there was no answer in time; the request may still be carried out.
+            SemcomError: the request was refused.
         """
         asked = Asked(wanted)
         self._asked.put(asked)
@@ -118,7 +129,7 @@ class Desk:
             raise BusyError(f"no answer within {deadline_s:g} s; look at semcom status") from error
 
     def take(self) -> list[Asked]:
-        """Everything that was asked since the last call."""
+        """Return all requests since the last call."""
         found: list[Asked] = []
         while True:
             try:

@@ -1,4 +1,4 @@
-"""The live page: files of this package, read once. They ask the API for all that they show."""
+"""The live page: files of this package, read once. They get all data from the API."""
 
 from __future__ import annotations
 
@@ -34,11 +34,11 @@ class Site:
 
     @property
     def paths(self) -> list[str]:
-        """All there is."""
+        """All paths of the page."""
         return sorted(self._pages)
 
     def __call__(self, request: Request) -> Response | None:
-        """A part of the page; None where there is no such part."""
+        """Return a part of the page; None if there is no such part."""
         page = self._pages.get(request.path)
         if page is not None and request.method != "GET":
             return Response(405, b"the page is asked for with GET\n")

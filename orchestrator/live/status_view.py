@@ -1,4 +1,4 @@
-"""A live system's status for people."""
+"""Display a live system's status."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def view(status: Status) -> Group:
     lines: list[RenderableType] = [_headline(status), _links(status)]
     away = [f"{each['role']} {each['peer']}" for each in status["processes"] if not each["up"]]
     if away:
-        lines.append(styled(f"not heard of: {', '.join(away)}", "yellow"))
+        lines.append(styled(f"silent: {', '.join(away)}", "yellow"))
     for link in status["links"]:
         lines += _notes(link)
     if status["sweep"] is not None:
@@ -33,7 +33,7 @@ def view(status: Status) -> Group:
 
 
 def sweep_line(sweep: Status) -> str:
-    """Return how far a sweep has come."""
+    """Return the progress of a sweep as a line."""
     text = f"sweep {sweep['name']}: {sweep['state']}"
     if sweep["state"] in ("running", "reporting"):
         text += f", {sweep['recorded']} of {sweep['planned']} frames"
@@ -71,7 +71,7 @@ def _links(status: Status) -> Table:
         streams = link["state"] == "streaming"
         table.add_row(
             link["link"],
-            f"{link['channel']}, {link['course']}" if streams else link["state"],
+            f"{link['channel']}, {link['course']}{_met(link)}" if streams else link["state"],
             _pair(link["snr_set_db"], window["snr_measured_db"], "{:z.1f}", "dB"),
             _value(window, link["metric"], named=not shared),
             _pair(window["p50_ms"], window["p99_ms"], "{:.0f}", "ms"),
@@ -83,12 +83,21 @@ def _links(status: Status) -> Table:
     return table
 
 
+def _met(link: Status) -> str:
+    """Return a link's interference in words."""
+    met = None if link["group"] is None else link["group"]["interference"]
+    if met is None:
+        return ""
+    return f", SIR {met['sir_db']:g} dB, {met['interferers']} interfering"
+
+
 def _notes(link: Status) -> list[Text]:
-    """Return what is out of the ordinary with a link."""
+    """Return notes on anything unusual about a link."""
     counts = {
         "sent again": link["window"]["retransmissions"],
         "shed": link["shed"],
         "lost": link["lost"],
+        f"answered without {' or '.join(link['absent'])}": link["incomplete"],
         "not accounted for": link["unaccounted"],
     }
     parts = [f"{count} frames {what}" for what, count in counts.items() if count]
@@ -107,7 +116,10 @@ def _pair(first: float | None, second: float | None, pattern: str, unit: str) ->
 
 
 def _value(window: Status, metric: Status, *, named: bool) -> str:
-    """Value of a link's metric and half of its interval; named where links have several metrics."""
+    """Return the value of a link's metric with half its interval.
+
+    Named if links have several metrics.
+    """
     value, low, high = (window[name] for name in ("value", "ci95_low", "ci95_high"))
     if value is None:
         return ""

@@ -1,8 +1,8 @@
 """A live stream without sockets or clocks: events and time in, messages out.
 
 Every channel condition of a link is a point. When its course or a user changes the SNR, the link
-gets a new point: first the channel learns it, then the transmitter is moved to it. Points that no
-frame needs any more are forgotten at both ends, so that a stream can continue forever.
+gets a new point: first the channel gets it, then the transmitter is moved to it. Points that no
+frame needs any more are forgotten at both ends, so that a stream can run forever.
 """
 
 from __future__ import annotations
@@ -15,7 +15,9 @@ from orchestrator.control.work import Order
 from orchestrator.live.assignments import StreamAssignments
 from orchestrator.live.codec_changes import CodecChange
 from orchestrator.live.intervals import Interval
+from orchestrator.live.link_rows import link_row
 from orchestrator.live.links import Link
+from orchestrator.live.live_groups import group_of, live_groups
 from orchestrator.live.live_scenario import LiveScenario
 from orchestrator.live.requests import ChannelRequest
 from orchestrator.live.stream_points import StreamPoints
@@ -59,11 +61,12 @@ class Stream:
             )
             for name, link in scenario.links.items()
         }
+        self.groups = live_groups(scenario, self.links)
         self.arithmetic = scenario.arithmetic
         self._start_s = now_s
         self._courses = Interval(scenario.course_every_s, now_s)
         self._samples = Interval(SAMPLE_S, now_s)
-        self._points = StreamPoints(run)
+        self._points = StreamPoints(run, [group.told for group in self.groups])
         self._holders = CodecHolders()
         self._assignments = StreamAssignments(
             run, scenario, points=self._points, holders=self._holders
@@ -72,27 +75,27 @@ class Stream:
 
     @property
     def next_s(self) -> float:
-        """Return when courses or histories are due."""
+        """Return the time at which courses or histories are due."""
         return min(self._courses.next_s, self._samples.next_s)
 
     @property
     def paused(self) -> bool:
-        """Return whether nothing new is offered."""
+        """Return whether no new frames are offered."""
         return self._assignments.paused
 
     @property
     def drained(self) -> bool:
-        """Paused, and every transmitter that is there has the receipts of all its frames."""
+        """Return whether it is paused and every connected transmitter has its receipts."""
         return self.paused and all(
             link.said is None or (link.said.paused and link.account.open == 0)
             for link in self.links.values()
         )
 
     def hello(self, hello: Hello) -> list[Message]:
-        """Return what the peer that says hello lacks.
+        """Return what the peer that sent Hello lacks.
 
         Raises:
-            ConfigurationError: a transmitter of a link that is not of this system.
+            ConfigurationError: the transmitter's link is not part of this system.
         """
         if hello.role == "channel":
             return self._points.lacking(hello)
@@ -104,35 +107,34 @@ class Stream:
         return []
 
     def tick(self, now_s: float) -> list[Order]:
-        """Move links along their courses; tell all processes that need to know."""
+        """Advance links along their courses; return messages to the processes concerned."""
+        moved = self._courses.due(now_s)
         for link in self.links.values():
             link.codecs.go_on(self._holders)
-        if self._courses.due(now_s):
-            for link in self.links.values():
+            if moved:
                 link.move(now_s - self._start_s)
-        if self._samples.due(now_s):
-            for link in self.links.values():
-                link.sample(now_s, at_s=now_s - self._start_s)
+        for link in self.links.values() if self._samples.due(now_s) else ():
+            link.sample(now_s, at_s=now_s - self._start_s)
         first_new = self._points.total
         self._points.forget(self.links.values())
-        for link in self.links.values():
-            if link.instance and link.name not in self._away and not self.paused:
-                self._points.renew(link)
+        if not self.paused:
+            here = [link for link in self.links.values() if link.name not in self._away]
+            self._points.renew(here, self.groups, now_s)
         if self._points.total == first_new:
             return []
         return [Order("channel", None, table) for table in self._points.tables(first_new)]
 
     def moves(self) -> list[Order]:
-        """Links whose point the channel has just learnt: move them."""
+        """Move links whose point the channel now knows."""
         return self._assignments.moves(self.links.values())
 
     def results(
         self, link: str, codec: str, results: Iterable[FrameResult], *, now_s: float
     ) -> int:
-        """Results of a link; how many of them were new.
+        """Process results of a link; return how many were new.
 
         Raises:
-            ProtocolError: of frames that cannot be.
+            ProtocolError: they belong to impossible frames.
         """
         state, new = self.links[link], 0
         for result in results:
@@ -145,33 +147,33 @@ class Stream:
         return new
 
     def codec_report(self, peer: str, report: CodecReport) -> None:
-        """A receiver loaded a codec, or refused it."""
+        """Note that a receiver loaded or refused a codec."""
         self._holders.report(peer, report)
 
     def receiver_gone(self, peer: str) -> None:
-        """A receiver has been silent for too long."""
+        """Note that a receiver has been silent for too long."""
         self._holders.gone(peer)
 
     def transmitter_gone(self, link: str) -> None:
-        """A transmitter has been silent for too long: its link needs no new points."""
+        """Note that a transmitter has been silent for too long, so its link needs no new points."""
         self._away.add(link)
 
     def failed(self, link: str, detail: str) -> None:
-        """A transmitter cannot do its part; a codec that it was changing to is taken back."""
+        """Note that a transmitter failed; go back to the previous codec if it was changing."""
         self.links[link].fail(detail)
 
     def set_channel(self, wanted: ChannelRequest) -> None:
-        """Change a link's channel while it runs.
+        """Change the channel of a link, or of all links of its group, while it runs.
 
         Raises:
             ConfigurationError: there is no such link, or its model has no such settings.
         """
-        self.link(wanted.link).set_channel(wanted)
+        (group_of(self.groups, wanted.link) or self.link(wanted.link)).set_channel(wanted)
 
     def change_codec(
         self, link: str, codec: PlannedCodec, task: Task
     ) -> tuple[CodecChange, list[Order]]:
-        """Begin to change a link's codec; its `outcome` tells when that has come to an end.
+        """Begin to change a link's codec; its `outcome` is set when the change has ended.
 
         Raises:
             ConfigurationError: no such link, or another change is under way.
@@ -189,7 +191,7 @@ class Stream:
         return change, [Order("receiver", None, LoadCodec(codec=codec.name, digest=codec.digest))]
 
     def pause(self) -> list[Order]:
-        """Offer nothing more."""
+        """Offer no more frames."""
         self._assignments.paused = True
         return self._assignments.orders(self.links.values())
 
@@ -203,7 +205,7 @@ class Stream:
     def status(self, now_s: float, *, heard: Sequence[str]) -> list[dict[str, Any]]:
         """A row for each link."""
         return [
-            link.status(now_s, streaming=not self.paused, heard=name in heard)
+            link_row(link, now_s, streaming=not self.paused, heard=name in heard)
             | {"failure": link.failure or self._holders.why_refused(link.codec.digest)}
             for name, link in self.links.items()
         ]
@@ -212,7 +214,7 @@ class Stream:
         return self._tasks.get(codec, ANY_CLASSES)
 
     def link(self, name: str) -> Link:
-        """Return a link; ConfigurationError where there is none of that name."""
+        """Return a link; raise ConfigurationError if there is none with that name."""
         if name not in self.links:
             raise ConfigurationError(f"no link '{name}'; links: {', '.join(self.links)}")
         return self.links[name]

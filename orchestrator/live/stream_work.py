@@ -1,4 +1,4 @@
-"""A live stream as the work of the control socket: what its processes are told while it streams."""
+"""A live stream as the work of the control socket: the messages to its processes."""
 
 from __future__ import annotations
 
@@ -26,15 +26,15 @@ from semcom.telemetry import Telemetry, event
 logger = logging.getLogger("orchestrator.live")
 
 FORGOTTEN_AFTER_S = 60.0
-LOGGED_EVERY_S = 1.0  # what one peer has logged
+LOGGED_EVERY_S = 1.0  # limits the log lines of one peer
 
 
 class StreamWork:
     """The work of a live system until it is interrupted; `Work`."""
 
-    forget_after_s = FORGOTTEN_AFTER_S  # receivers come and go, under new names too
+    forget_after_s = FORGOTTEN_AFTER_S  # receivers come and go, also with new names
     interrupted = False
-    stuck = None  # a link may stand still; the others go on
+    stuck = None  # a link may stop; the others continue
 
     def __init__(self, stream: Stream, telemetry: Telemetry) -> None:
         self._stream = stream
@@ -73,15 +73,15 @@ class StreamWork:
         return self._stream.pause()
 
     def lacks(self, hello: Hello) -> Sequence[Message]:
-        """Points, codecs or the point to stream at."""
+        """Return points, codecs or the assignment that a peer lacks."""
         return self._stream.hello(hello)
 
     def moves(self, hello: Hello) -> Sequence[Order]:
-        """Links whose point the channel has just said to know are moved to it."""
+        """Move links to a point that the channel has just reported."""
         return self._stream.moves() if hello.role == "channel" else []
 
     def other_arithmetic(self, hello: Hello, text: str) -> None:
-        """Its link stands still and says why; of a receiver the log tells."""
+        """Stop the transmitter's link with a reason; for a receiver, write a log line."""
         if self._log_limit.due(f"arithmetic of {hello.peer}", time.monotonic()):
             event(logger, "other arithmetic", peer=hello.peer, detail=text)
         if hello.role == "transmitter":
@@ -91,21 +91,21 @@ class StreamWork:
             self._stream.receiver_gone(hello.peer)
 
     def codec_report(self, peer: str, report: CodecReport) -> None:
-        """A receiver loaded a codec, or refused it."""
+        """Note that a receiver loaded or refused a codec."""
         self._stream.codec_report(peer, report)
 
     def host_report(self, report: HostReport) -> None:
-        """The log tells where two hosts do not round alike."""
+        """Log it if two hosts round differently."""
         origin = self._hosts.take(report)
         if origin is not None and (told := self._hosts.told_apart(origin)):
             event(logger, "hosts differ", detail=told)
 
     def receiver_gone(self, peer: str) -> None:
-        """Its codecs are loaded nowhere else by that."""
+        """Forget the receiver's codecs."""
         self._stream.receiver_gone(peer)
 
     def transmitter_gone(self, peer: str) -> None:
-        """Its link needs no new points."""
+        """Note that the transmitter's link needs no new points."""
         self._stream.transmitter_gone(peer)
 
     def failed(self, message: Failure, text: str) -> None:
@@ -116,7 +116,7 @@ class StreamWork:
             self._stream.failed(message.peer, text)
 
     def commit(self, batch: Sequence[Results]) -> list[int]:
-        """Take results into the windows; what cannot be is counted, and shown at its link."""
+        """Add results to the windows; count impossible ones and show them at their link."""
         now_s, new = time.monotonic(), []
         for message in batch:
             try:
@@ -130,15 +130,15 @@ class StreamWork:
         return new
 
     def follow_up(self, message: Results) -> Sequence[Message]:
-        """A stream needs no more work than it has."""
+        """Return nothing: a stream needs no further work."""
         del message
         return []
 
     def recorded(self) -> None:
-        """Nothing is kept but the windows."""
+        """Do nothing: only windows are kept."""
 
     def tick(self, now_s: float) -> Sequence[Order]:
-        """Count what was given up; move links along their courses."""
+        """Count frames given up; advance links along their courses."""
         for name, link in self._stream.links.items():
             given_up = link.account.lost - self._lost.get(name, 0)
             if given_up:
@@ -147,8 +147,8 @@ class StreamWork:
         return [] if self.interrupted else self._stream.tick(now_s)
 
     def wait_s(self, now_s: float) -> float:
-        """Return how long until courses or histories are due."""
+        """Return the time until courses or histories are due."""
         return max(0.0, self._stream.next_s - now_s)
 
     def housekeep(self, absent: Sequence[str]) -> None:
-        """Nothing is stored."""
+        """Do nothing: nothing is stored."""

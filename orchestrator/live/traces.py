@@ -1,8 +1,7 @@
-"""Reads a trace of SNR over time: a CSV file of `seconds,snr_db`.
+"""Read a trace of SNR over time: a CSV file of `seconds,snr_db`.
 
-What can have one meaning only is taken, and said where it is not the plain one: a byte order
-mark, Windows' line ends, `;` or a tab between the columns, times that count from 1970. Anything
-else is refused with its row.
+Unambiguous deviations are accepted and noted: a byte order mark, Windows line ends, `;` or a tab
+between the columns, Unix times. Anything else is refused with its row.
 """
 
 from __future__ import annotations
@@ -22,7 +21,7 @@ from semcom.type_words import quoted
 
 MAX_TRACE_BYTES = 16 << 20
 SECONDS_MAX = 1e7  # of a trace
-UNIX_S = (1e8, 1e10)  # what can only be seconds since 1970: from 1973 to 2286
+UNIX_S = (1e8, 1e10)  # range of Unix times: from 1973 to 2286
 HEADER = ["seconds", "snr_db"]
 COLUMNS = "seconds,snr_db"
 NUMBER = re.compile(r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?")
@@ -32,9 +31,9 @@ SEPARATORS = {",": "commas", ";": "semicolons", "\t": "tabs"}
 
 @dataclass(frozen=True)
 class TraceData:
-    """Times in seconds, rising from 0 on, and SNRs in dB; the last time is the length.
+    """Times in seconds, ascending from 0, and SNRs in dB; the last time is the length.
 
-    `notes` say what was read in another way than as it stands.
+    `notes` lists accepted deviations.
     """
 
     times_s: tuple[float, ...]
@@ -44,10 +43,10 @@ class TraceData:
 
 @lru_cache(maxsize=256)  # as many as links may have
 def read_trace(path: Path) -> TraceData:
-    """Return what a trace holds; a first row of names may be there.
+    """Return the content of a trace, whose first row may be a header.
 
     Raises:
-        ConfigurationError: missing, not readable, or not such a file; with the row.
+        ConfigurationError: it is missing, not readable, or not a trace; with the row.
     """
     try:
         text = yaml_text.decode(read_file(path, max_bytes=MAX_TRACE_BYTES))
@@ -56,7 +55,7 @@ def read_trace(path: Path) -> TraceData:
     except OSError as error:
         raise ConfigurationError(f"cannot read trace {path}: {error.strerror}") from error
     if "\0" in text:
-        raise ConfigurationError(f"trace {path} is no text: it holds zero bytes")
+        raise ConfigurationError(f"trace {path} is not text: it contains zero bytes")
     try:
         return _parsed(text)
     except ValueError as error:
@@ -64,7 +63,7 @@ def read_trace(path: Path) -> TraceData:
 
 
 def _parsed(text: str) -> TraceData:
-    """Raises ValueError with the row and the reason."""
+    """Parse a trace; raise ValueError with the row and the reason."""
     lines = [
         (number, line)
         for number, line in enumerate(text.splitlines(), start=1)
@@ -91,7 +90,7 @@ def _parsed(text: str) -> TraceData:
 
 
 def _separator(line: str) -> str:
-    """Return what separates the columns: the first of the three that is not within a number."""
+    """Return the column separator: the first of the three that is not part of a number."""
     return next((each for each in (";", "\t") if each in line), ",")
 
 
@@ -107,7 +106,7 @@ def _columns(number: int, line: str, separator: str) -> list[str]:
 
 
 def _values(number: int, columns: list[str]) -> tuple[float, float]:
-    """A row's time and SNR."""
+    """Return a row's time and SNR."""
     at_s, snr_db = (_number(number, *each) for each in zip(HEADER, columns, strict=True))
     if not SNR_MIN_DB <= snr_db <= SNR_MAX_DB:
         bounds = f"{SNR_MIN_DB:g} to {SNR_MAX_DB:g} dB"
@@ -127,13 +126,13 @@ def _number(row: int, name: str, text: str) -> float:
 
 
 def _check_times(times_s: list[float], rows: list[int]) -> None:
-    """See that times rise from 0 on, within bounds."""
+    """Check that times ascend from 0 within bounds."""
     for before, at_s, row in _pairs(times_s, rows):
         if at_s < 0:
             raise ValueError(f"row {row}: seconds {at_s:.10g} is below 0")
         if before is not None and at_s <= before:
-            what = "comes twice" if at_s == before else f"follows {before:.10g}"
-            raise ValueError(f"row {row}: seconds {at_s:.10g} {what}; times must rise")
+            what = "occurs twice" if at_s == before else f"follows {before:.10g}"
+            raise ValueError(f"row {row}: seconds {at_s:.10g} {what}; times must increase")
         if at_s > SECONDS_MAX:
             raise ValueError(
                 f"row {row}: seconds {at_s:.10g} is beyond {SECONDS_MAX:,.0f}; times are in "

@@ -1,4 +1,4 @@
-"""A live system from scenario to its end."""
+"""Run a live system from its scenario to its end."""
 
 from __future__ import annotations
 
@@ -42,13 +42,13 @@ def run_live(
     """Stream until the system is stopped.
 
     Args:
-        scenario: what to stream.
-        home: where commands find the system.
-        folders: where data sets, codecs and runs lie.
+        scenario: the live scenario.
+        home: folder in which commands find the system.
+        folders: folders of data sets, codecs and runs.
         work: folder of training artefacts, whose jobs the status shows.
-        launch: start the processes here; else they are started elsewhere and dial in.
-        up: told the URL once it can be asked.
-        watcher: told the status every second.
+        launch: start the processes here; otherwise they are started elsewhere and connect.
+        up: called with the URL once it answers.
+        watcher: called with the status every second.
 
     Raises:
         SemcomError: it cannot start, or a process ended permanently.

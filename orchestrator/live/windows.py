@@ -15,16 +15,16 @@ from semcom.tasks.metric import Metric
 from semcom.tasks.score import Score, merged
 from semcom.tasks.task import Task
 
-MAX_FRAMES = 65_536  # in a window, whatever its length
+MAX_FRAMES = 65_536  # largest number of frames in a window
 HISTORY_S = 600
 
 
 @dataclass(frozen=True)
 class WindowStats:
-    """A link in the last seconds; None where nothing came.
+    """Statistics of a link in the last seconds; None without answers.
 
     `value` is that of the task's main metric, `ci95_low` and `ci95_high` are its 95 % interval.
-    The measured SNR is that of the newest point alone, to be held against the SNR that is set.
+    The measured SNR is that of the newest point only, for comparison with the SNR set.
     """
 
     frames: int
@@ -62,11 +62,11 @@ class Window:
 
     @property
     def metric(self) -> Metric:
-        """The metric of the values: the task's main one."""
+        """The metric of the values, the task's main one."""
         return self.task.METRICS[0]
 
     def add(self, result: FrameResult, now_s: float) -> None:
-        """A frame was recorded."""
+        """Add a recorded frame."""
         self._frames.append(
             _Frame(
                 now_s,
@@ -80,7 +80,7 @@ class Window:
         )
 
     def stats(self, now_s: float) -> WindowStats:
-        """The window that ends now."""
+        """Return the statistics of the window that ends now."""
         while self._frames and now_s - self._frames[0].at_s > self._length_s:
             self._frames.popleft()
         frames = self._frames
@@ -105,7 +105,7 @@ class Window:
         )
 
     def _value_and_interval(self, total: Score) -> tuple[float | None, ...]:
-        """Return value and both ends of its interval; None for what is no finite number."""
+        """Return value and both ends of its interval; None for values that are not finite."""
         if not total:
             return None, None, None
         found = (self.metric.value(total), *self.metric.interval(total))
@@ -113,10 +113,10 @@ class Window:
 
 
 def metric_map(metric: Metric) -> dict[str, Any]:
-    """Return what a page or a table needs to show values of a metric.
+    """Return what a page or a table needs to display values of a metric.
 
     A value is printed as `scale` times the value with `digits` and `unit`; `limits` are unscaled.
-    A window holds few items, so there is a digit less than in reports.
+    A window has few items, so there is one digit less than in reports.
     """
     return {
         "name": metric.name,
@@ -130,7 +130,7 @@ def metric_map(metric: Metric) -> dict[str, Any]:
 
 
 def mean_db(values_db: Iterable[float | None]) -> float | None:
-    """Mean of power ratios given in dB, in dB; None where there are none."""
+    """Return the mean of power ratios given in dB, in dB; None if there are none."""
     ratios = [10.0 ** (value / 10.0) for value in values_db if value is not None]
     return 10.0 * math.log10(sum(ratios) / len(ratios)) if ratios else None
 
@@ -141,7 +141,7 @@ HISTORY = (
 
 
 class History:
-    """A sample a second of the last ten minutes."""
+    """One sample per second of the last ten minutes."""
 
     def __init__(self) -> None:
         self._samples: deque[tuple[float | None, ...]] = deque(maxlen=HISTORY_S)
@@ -155,16 +155,16 @@ class History:
         offered: int,
         recorded: int,
     ) -> None:
-        """One more sample; the oldest one goes. Frames are counted since the start."""
+        """Add a sample and drop the oldest one. Frames are counted since the start."""
         kept = (stats.p50_ms, stats.p99_ms, stats.frames_per_s)
         rounded = [None if each is None else round(each, 4) for each in kept]
-        # Metrics are of any size: significant digits, not decimals.
+        # Metrics have any magnitude: significant digits, not decimals.
         value = None if stats.value is None else float(f"{stats.value:.6g}")
         sample = (round(uptime_s, 4), snr_set_db, value, *rounded, offered, recorded)
         self._samples.append(sample)
 
     @property
     def columns(self) -> dict[str, list[float | None]]:
-        """The samples by name, oldest first."""
+        """Return the samples by name, oldest first."""
         columns = zip(*self._samples, strict=True) if self._samples else ((),) * len(HISTORY)
         return {name: list(column) for name, column in zip(HISTORY, columns, strict=True)}

@@ -1,9 +1,9 @@
-"""Processes of a sweep on the nodes of a Ray cluster, kept alive by the launcher as those here.
+"""Processes of a sweep on the nodes of a Ray cluster, supervised by the launcher like local ones.
 
-Each is a `ProcessActor`, which Ray starts again on another node when it loses the actor's own. The
-launcher then finds the process gone and starts it again, through the actor. Where a channel
-listens is known when its actor is placed; when that has changed, its peers are started again with
-the new address. Nothing here waits for the cluster: all of it happens when the launcher looks.
+Each is a `ProcessActor`, which Ray restarts on another node if its own is lost. The launcher then
+finds that the process has ended and restarts it through the actor. A channel's address is known
+when its actor is placed; if it changes, its peers are restarted with the new address. Nothing here
+waits for the cluster: everything happens when the launcher checks.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ from semcom.telemetry import event
 logger = logging.getLogger("orchestrator.on_ray")
 LOOK_EVERY_S = 0.2
 CLOSE_S = 10.0
-LOST = -signal.SIGKILL  # exit code of a process that went with its node
+LOST = -signal.SIGKILL  # exit code of a process that was lost with its node
 
 
 class PlacedProcesses:
@@ -45,17 +45,17 @@ class PlacedProcesses:
         *,
         keys: Callable[[LaunchedRole, str], Files],
     ) -> None:
-        """Take what processes are told, and what hands out the keys of each."""
+        """Take the processes' settings, and a function that returns the keys of each."""
         self._settings = settings
         self._control = control
         self._folders = folders
         self._keys = keys
         self._actors: dict[str, Any] = {}
         self._starts = 0
-        self.places: dict[int, ChannelPlace] = {}  # of the channel of each shard, as last known
+        self.places: dict[int, ChannelPlace] = {}  # last known address of each shard's channel
 
     def start(self, role: LaunchedRole, peer: str, *, shard: int, log: Path) -> PlacedProcess:
-        """Place a process, or start it again on the actor that it has."""
+        """Place a process, or restart it on its actor."""
         if peer not in self._actors:
             options = actor_options(role, self._settings.device)
             made = ray.remote(**options)(ProcessActor)
@@ -63,7 +63,7 @@ class PlacedProcesses:
         return PlacedProcess(self, self._actors[peer], role, peer, shard=shard, log=log)
 
     def close(self) -> None:
-        """End all actors, with the processes and keys that they keep."""
+        """End all actors with their processes and keys."""
         closing = [actor.close.remote() for actor in self._actors.values()]
         if closing:
             ray.wait(closing, num_returns=len(closing), timeout=CLOSE_S)
@@ -72,16 +72,16 @@ class PlacedProcesses:
         self._actors.clear()
 
     def next_start(self) -> int:
-        """Return a number that no start had before."""
+        """Return a new start number."""
         self._starts += 1
         return self._starts
 
     def ports(self) -> tuple[int, int]:
-        """Return the channel's ports as the scenario names them; 0 where it does not."""
+        """Return the channel's ports in the scenario; 0 if they are not set."""
         return self._settings.ports.uplink, self._settings.ports.downlink
 
     def section(self, role: LaunchedRole, shard: int) -> Mapping[str, Any] | None:
-        """Return what a process is told; None until its channel has a place."""
+        """Return the settings of a process; None until its channel has been placed."""
         place = self.places.get(shard)
         if place is None:
             return None
@@ -111,11 +111,11 @@ class PlacedProcess:
         self._number = 0
         self._told: Mapping[str, Any] | None = None
         self._next_look_s = 0.0
-        # What the actor was asked last; its answer comes in order.
+        # The last request to the actor; answers arrive in order.
         self._asked = actor.place.remote(*cluster.ports()) if role == "channel" else None
 
     def poll(self) -> int | None:
-        """Return the exit code; None while it runs, or waits for a node.
+        """Return the exit code; None while it runs or waits for a node.
 
         Raises:
             ProcessFailedError: the cluster cannot run it.
@@ -154,7 +154,7 @@ class PlacedProcess:
         self._code = LOST
 
     def _ask(self) -> None:
-        """Have it started as it is to be by now; else have a look at it."""
+        """Request a start with the current settings, or a look at the process."""
         section = self._cluster.section(self._role, self._shard)
         if section is not None and section != self._told:
             self._told, self._number = section, self._cluster.next_start()
@@ -186,7 +186,7 @@ class PlacedProcess:
                 told = {"role": self._role, "peer": self._peer, "child": look.pid}
                 event(logger, "process placed", node=look.node, **told)
             self._code = look.code
-        elif look.number == 0:  # the actor is another one, which runs nothing
+        elif look.number == 0:  # the actor was restarted and runs nothing
             self._code = LOST
 
     def _write(self, log: bytes) -> None:
@@ -205,7 +205,7 @@ def wants_gpu(device: str) -> bool:
 
 
 def actor_options(role: LaunchedRole, device: str) -> dict[str, Any]:
-    """Return how Ray treats an actor: it comes back on some node, whatever was lost."""
+    """Return Ray's options of an actor: it is restarted on any node after any loss."""
     options: dict[str, Any] = {
         "max_restarts": -1,
         "max_task_retries": -1,

@@ -1,7 +1,7 @@
-"""An actor that keeps one of the shipped processes on the node where Ray places it.
+"""An actor that runs one of the shipped processes on its node.
 
-The driver says what is started; an actor that Ray started again elsewhere runs nothing until it is
-told. It keeps the process's keys and log in a folder that goes with it.
+The driver decides what is started; an actor that Ray restarted elsewhere runs nothing until then.
+It keeps the process's keys and log in a folder that is removed with it.
 """
 
 from __future__ import annotations
@@ -29,19 +29,19 @@ from semcom import sockets
 
 Files = Mapping[str, bytes]  # of a folder, by their paths in it
 PREFIX = "semcom-process-"  # of folders, before the actor's process id
-CHUNK_BYTES = 1 << 20  # of a log that is handed over at once
+CHUNK_BYTES = 1 << 20  # bytes of a log passed on at a time
 STOP_S = 5.0
 
 
 class Look(NamedTuple):
-    """A look at a process.
+    """The state of a process.
 
     Attributes:
-        number: of the start that it is about; 0 where this life of the actor has started nothing.
+        number: number of the start; 0 if this instance of the actor has started nothing.
         code: the exit code, None while it runs.
-        log: what it has written since the last look.
-        pid: its number on its node.
-        node: address of that.
+        log: new output since the last look.
+        pid: its process id on its node.
+        node: address of the node.
     """
 
     number: int
@@ -55,7 +55,7 @@ class ProcessActor:
     """One process at a time."""
 
     def __init__(self, keys: Files) -> None:
-        """Take the files of the folder of keys; none where there are none."""
+        """Take the files of the folder of keys, if there are any."""
         remove_left()
         self._folder = TemporaryDirectory(prefix=f"{PREFIX}{os.getpid()}-")
         self._log = (Path(self._folder.name) / "log.jsonl").open("w+b")
@@ -71,21 +71,21 @@ class ProcessActor:
         self._place: ChannelPlace | None = None
 
     def place(self, uplink: int, downlink: int) -> ChannelPlace:
-        """Return where a channel listens on this node; a port that is 0 is chosen once."""
+        """Return the address of a channel on this node; a port of 0 is chosen once."""
         if self._place is None:
             host, free = ray.util.get_node_ip_address(), sockets.free_ports(2)
             self._place = ChannelPlace(host, host, uplink or free[0], downlink or free[1])
         return self._place
 
     def start(self, number: int, role: LaunchedRole, peer: str, section: Mapping[str, Any]) -> None:
-        """Start a process in place of that before; not again what was started under that number.
+        """Start a process in place of the previous one, unless this number was already started.
 
         Raises:
             OSError: it cannot be started.
         """
         if number == self._number:
             return
-        if self._process is not None:  # all that it holds is sent again
+        if self._process is not None:  # its state is sent again
             self._process.kill()
             self._process.wait()
         secure = {} if self._keys is None else {"security": {"keys": self._keys}}
@@ -96,12 +96,12 @@ class ProcessActor:
         self._number = number
 
     def look(self) -> Look:
-        """Return how the process is."""
+        """Return the state of the process."""
         code = None if self._process is None else self._process.poll()
         self._log.seek(self._taken)
         log = self._log.read(CHUNK_BYTES)
         self._taken += len(log)
-        if len(log) == CHUNK_BYTES:  # the end comes with the last of its log
+        if len(log) == CHUNK_BYTES:  # the end is reported with the last part of its log
             code = None
         pid = 0 if self._process is None else self._process.pid
         return Look(self._number, code, log, pid, ray.util.get_node_ip_address())

@@ -1,4 +1,4 @@
-"""`semcom sweep --on ray`: a cluster that a sweep's processes are placed on, and their keys."""
+"""`semcom sweep --on ray`: a cluster for a sweep's processes, and their keys."""
 
 from __future__ import annotations
 
@@ -27,13 +27,13 @@ ANY_ADDRESS = ("*", "0.0.0.0")
 
 @dataclass(frozen=True)
 class SweepCluster:
-    """A cluster that is connected to; `ProcessCluster`."""
+    """A connected cluster; `ProcessCluster`."""
 
     settings: Scenario
     placed: list[PlacedProcesses] = field(default_factory=list)
 
     def starter(self, control: str, folders: Folders) -> ProcessStarter:
-        """Return what places processes, which dial the orchestrator at `control`."""
+        """Return a starter of processes that connect to the orchestrator at `control`."""
         host, _, port = control.removeprefix("tcp://").rpartition(":")
         if host in ANY_ADDRESS:
             host = address_to_nodes()
@@ -47,7 +47,7 @@ class SweepCluster:
             each.close()
 
     def _keys_of(self, role: LaunchedRole, peer: str) -> Files:
-        """Return the files of keys that a process needs: its own secret, and what is public."""
+        """Return the key files that a process needs: its own secret, and the public ones."""
         if self.settings.security is None:
             return {}
         with TemporaryDirectory(prefix="semcom-keys-") as name:
@@ -61,7 +61,7 @@ class SweepCluster:
 def sweep_cluster(address: str, scenario: Scenario) -> Iterator[SweepCluster]:
     """Connect to the cluster at an address, see `connection`; processes end with the block.
 
-    Processes of a scenario without keys get new ones. Several shards have none.
+    Processes of a scenario without keys get new ones. Sweeps with several shards have no keys.
 
     Raises:
         ConfigurationError: there is no cluster.
@@ -84,7 +84,7 @@ def sweep_cluster(address: str, scenario: Scenario) -> Iterator[SweepCluster]:
 
 
 def address_to_nodes() -> str:
-    """Return the address of this host by which the cluster's nodes reach it."""
+    """Return the address at which the cluster's nodes reach this host."""
     nodes = [str(node["NodeManagerAddress"]) for node in ray.nodes() if node["Alive"]]
     elsewhere = [node for node in nodes if not node.startswith(LOOPBACK)]
     if not elsewhere:

@@ -1,7 +1,7 @@
-"""Training jobs on a Ray cluster, by Ray's own jobs: `semcom jobs ... --on ADDRESS`.
+"""Training jobs on a Ray cluster, using Ray Jobs: `semcom jobs ... --on ADDRESS`.
 
-Ray keeps them; the queue of one machine knows nothing of them. Each is a `semcom train` on the node
-that Ray chooses, with the folders that it was submitted with.
+Ray stores them; they are not in this machine's queue. Each is a `semcom train` on a node chosen by
+Ray, with the folders given at submission.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ POLL_S = 1.0
 
 @dataclass(frozen=True)
 class ClusterJob:
-    """A training job as the cluster knows it."""
+    """A training job on the cluster."""
 
     id: str
     name: str
@@ -39,7 +39,7 @@ class ClusterJob:
 
     @property
     def ended(self) -> bool:
-        """Return whether nothing more comes of it."""
+        """Return whether it has ended."""
         return bool(JobStatus(self.state).is_terminal())
 
     @property
@@ -59,14 +59,14 @@ class ClusterJobs:
     """The training jobs of a cluster."""
 
     def __init__(self, address: str) -> None:
-        """Connect to the cluster's dashboard, which takes jobs.
+        """Connect to the cluster's dashboard, which accepts jobs.
 
         Raises:
             ConfigurationError: there is none.
         """
         if address == LOCAL:
             raise ConfigurationError(
-                f"--on {LOCAL}: that cluster ends with the command; name one that stays"
+                f"--on {LOCAL}: that cluster ends with the command; name a permanent one"
             )
         self._address = address
         where = client_address(address)
@@ -76,15 +76,15 @@ class ClusterJobs:
                 self._client = JobSubmissionClient(where)
         except (OSError, RuntimeError, ValueError) as error:
             raise ConfigurationError(
-                f"--on {address}: no cluster takes jobs ({last_line(error)}); its head needs the "
+                f"--on {address}: no cluster accepts jobs ({last_line(error)}); its head needs the "
                 "dashboard"
             ) from error
 
     def submit(self, wanted: Submission, *, gpus: int) -> str:
-        """Submit a training; returns the cluster's name of the job.
+        """Submit a training; return the job's name on the cluster.
 
         Raises:
-            ConfigurationError: the cluster does not take it.
+            ConfigurationError: the cluster refuses it.
         """
         words = ["semcom", "train", *wanted.arguments]
         return str(
@@ -110,17 +110,19 @@ class ClusterJobs:
         """
         found = self._asked(self._client.get_job_info, job_id)
         if not _is_ours(found):
-            raise ConfigurationError(f"--on {self._address}: {job_id} is no training job of semcom")
+            raise ConfigurationError(
+                f"--on {self._address}: {job_id} is not a training job of semcom"
+            )
         return _job(found)
 
     def cancel(self, job_id: str) -> ClusterJob:
-        """Ask a job to save and end; returns it as it was."""
+        """Ask a job to save and end; return its previous state."""
         job = self.job(job_id)
         self._asked(self._client.stop_job, job_id)
         return job
 
     def output(self, job_id: str, *, follow: bool) -> Iterator[str]:
-        """Yield what a job prints, until it ends if asked to follow."""
+        """Yield the output of a job; with `follow`, until it ends."""
         printed = 0
         while True:
             ended = self.job(job_id).ended  # before its output is read, so that none is missed
@@ -147,7 +149,7 @@ class ClusterJobs:
                 time.sleep(POLL_S)
 
     def _asked(self, ask: Any, *words: Any, **options: Any) -> Any:
-        """Ask the cluster, and say in one line what it refuses."""
+        """Call the cluster, and turn a refusal into one line."""
         try:
             return ask(*words, **options)
         except (OSError, RuntimeError, ValueError) as error:
@@ -156,7 +158,7 @@ class ClusterJobs:
 
 @contextmanager
 def _silence() -> Iterator[None]:
-    """Keep back what a client tells of itself while it looks for the dashboard."""
+    """Suppress a client's output while it looks for the dashboard."""
     logging.disable(logging.WARNING)
     try:
         with redirect_stderr(StringIO()):

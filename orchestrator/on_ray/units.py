@@ -1,8 +1,7 @@
 """`semcom evaluate --on ray`: the units of an evaluation as tasks of a Ray cluster.
 
-The driver's ledger is the only state: a unit is recorded as soon as it comes back, so the same
-command resumes after whatever ended the driver, and a task that a lost node took along is tried
-again elsewhere.
+The driver's ledger is the only state: a unit is recorded as soon as it returns, so the same command
+resumes however the driver ended, and a task that is lost with its node is retried elsewhere.
 """
 
 from __future__ import annotations
@@ -19,27 +18,27 @@ from orchestrator.on_ray.connection import connection, last_line
 from semcom.errors import SemcomError
 from semcom.evaluation_messages import EvaluationJob, EvaluationLine, parse_line
 
-ATTEMPTS = 5  # of a unit, on whichever nodes
-AHEAD = 2  # units at a worker, so that it need not wait for the driver
+ATTEMPTS = 5  # attempts of a unit, on any nodes
+AHEAD = 2  # units queued per worker, so that it need not wait for the driver
 POLL_S = 1.0
 
 
 class UnitLostError(SemcomError):
-    """A unit was not computed, however often it was tried."""
+    """A unit could not be computed after several attempts."""
 
 
 class RayCluster:
-    """A cluster that is connected to."""
+    """A connected cluster."""
 
     def __init__(self, *, threads: int) -> None:
-        """Take how many threads a unit computes with."""
+        """Set the number of threads of a unit."""
         self._threads = threads
         options = {"num_cpus": threads, "max_retries": ATTEMPTS - 1, "retry_exceptions": True}
         self._compute = ray.remote(**options)(compute_unit)
 
     @property
     def workers(self) -> int:
-        """Return how many units are computed at once."""
+        """Return how many units are computed at the same time."""
         return max(1, int(ray.cluster_resources().get("CPU", 1)) // self._threads)
 
     def compute(
@@ -47,11 +46,11 @@ class RayCluster:
     ) -> Generator[tuple[EvaluationJob, list[EvaluationLine]]]:
         """Yield each job with its lines, in the order in which they are finished.
 
-        Ray ends what is under way when this process leaves the cluster. Tasks are not cancelled one
-        by one: Ray 2.60 aborts the process where one is finished at that moment.
+        Ray ends running tasks when this process disconnects. Tasks are not cancelled one by one,
+        because Ray 2.60 aborts the process if a task finishes at that moment.
 
         Raises:
-            UnitLostError: a unit was lost time and again.
+            UnitLostError: a unit was lost repeatedly.
         """
         waiting = list(reversed(jobs))
         under_way: dict[Any, EvaluationJob] = {}
@@ -71,7 +70,7 @@ class RayCluster:
 def connected(address: str, threads: int, *, workers: int | None = None) -> Iterator[RayCluster]:
     """Connect to the cluster at an address, see `connection`; units compute with `threads`.
 
-    A cluster that is started here has so many `workers`, as many as processors if left out.
+    A cluster that is started here has this many `workers`, by default one per processor.
 
     Raises:
         ConfigurationError: there is no cluster.
@@ -86,4 +85,4 @@ def _lines(reference: Any) -> list[EvaluationLine]:
     except RayError as error:
         raise UnitLostError(f"a unit was lost {ATTEMPTS} times: {last_line(error)}") from error
     except ValueError as error:
-        raise SemcomError(f"a worker wrote what is no answer: {last_line(error)}") from error
+        raise SemcomError(f"a worker wrote an invalid answer: {last_line(error)}") from error

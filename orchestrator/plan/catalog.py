@@ -1,4 +1,4 @@
-"""The catalogue of codecs: what is there, whether it can be trusted, and packing it up."""
+"""The catalogue of codecs: list, verify and export them."""
 
 from __future__ import annotations
 
@@ -24,10 +24,10 @@ from semcom.tasks.classification import OfClasses
 
 
 class Catalog:
-    """The codecs of a folder, and the shipped ones that have no namesake there."""
+    """The codecs of a folder, and the shipped ones with other names."""
 
     def __init__(self, root: Path, *, own_only: bool = False) -> None:
-        """Take the codecs below `root`; with `own_only` without the shipped ones."""
+        """Take the codecs in `root`; with `own_only`, without the shipped ones."""
         self.root = root
         self._own_only = own_only
 
@@ -40,7 +40,7 @@ class Catalog:
         return sorted({*self.names(), *([] if self._own_only else _names_in(CODECS_SHIPPED))})
 
     def folder(self, name: str) -> Path:
-        """Return the folder of a codec; it need not be there."""
+        """Return the folder of a codec, which need not exist."""
         return self.root / name if self._own_only else find_codec(self.root, name)
 
     def is_shipped(self, name: str) -> bool:
@@ -51,7 +51,7 @@ class Catalog:
         """Read a codec's manifest.
 
         Raises:
-            CheckpointError: there is none of that name, or it is not valid.
+            CheckpointError: there is no codec with that name, or it is not valid.
         """
         if not is_name(name):
             raise CheckpointError(f"codec {name[:MAX_QUOTED]!r}: a name matches {NAME_PATTERN}")
@@ -71,13 +71,13 @@ class Catalog:
         return checkpoint
 
     def export(self, name: str, target: Path) -> Path:
-        """Copy a verified codec into `target`/<name>; the manifest arrives last.
+        """Copy a verified codec to `target`/<name>; the manifest is written last.
 
-        Each file is whole or absent; a link or FIFO in its place is replaced, never written to.
+        Each file is complete or absent; a link or FIFO in its place is replaced, never written to.
 
         Raises:
-            CheckpointError: it cannot be trusted, or the target holds another one.
-            StorageError: the disk refuses.
+            CheckpointError: it cannot be trusted, or the target contains another one.
+            StorageError: the disk cannot be written.
         """
         checkpoint = self.verified(name)
         folder = target / name
@@ -95,15 +95,15 @@ class Catalog:
         return folder
 
     def name_classes(self, name: str, data_dir: Path) -> Checkpoint:
-        """Write class names into the manifest of a codec that has none; its digest stays.
+        """Write class names into the manifest of a codec that has none; its digest does not change.
 
-        They are those of the data set it was trained on: by its name, if that is a known one, else
-        as the prepared data set in `data_dir` has them.
+        They are those of the data set on which it was trained: the official ones of a known set,
+        otherwise those of the prepared data set in `data_dir`.
 
         Raises:
             CheckpointError: there is no such codec, or it is not valid.
-            ConfigurationError: the data set is not there, or not the one it was trained on.
-            StorageError: the disk refuses.
+            ConfigurationError: the data set is missing, or is not the one on which it was trained.
+            StorageError: the disk cannot be written.
         """
         checkpoint = self.open(name)
         manifest = checkpoint.manifest
@@ -116,8 +116,8 @@ class Catalog:
             trained_on, train = manifest.training.get("dataset_sha256"), dataset.splits.get("train")
             if train is None or trained_on not in (None, train.sha256):
                 raise ConfigurationError(
-                    f"{data_dir / manifest.dataset} does not hold the images that codec {name} was "
-                    f"trained on"
+                    f"{data_dir / manifest.dataset} does not contain the images on which codec "
+                    f"{name} was trained"
                 )
             classes = dataset.classes
         return name_classes(checkpoint, classes)
@@ -135,14 +135,14 @@ class VerifiedCodecs(Protocol):
 
 
 class VerifiedOnce:
-    """A catalogue that checks a codec once, however many links of a plan use it."""
+    """A catalogue that checks each codec once, for all links of a plan."""
 
     def __init__(self, catalog: VerifiedCodecs) -> None:
         self._catalog = catalog
         self._seen: dict[str, Checkpoint] = {}
 
     def verified(self, name: str) -> Checkpoint:
-        """Return a codec that was checked; see `VerifiedCodecs`."""
+        """Return a checked codec; see `VerifiedCodecs`."""
         if name not in self._seen:
             self._seen[name] = self._catalog.verified(name)
         return self._seen[name]
@@ -153,12 +153,12 @@ def no_codec(name: str, catalog: Catalog) -> str:
     there = ", ".join(catalog.names()) or "none"
     beside = [other for other in catalog.all_names() if other not in catalog.names()]
     shipped = f"; shipped: {', '.join(beside)}" if beside else ""
-    return f"no codec '{name}' in {catalog.root}; there are: {there}{shipped}"
+    return f"no codec '{name}' in {catalog.root}; available: {there}{shipped}"
 
 
 def _names_in(root: Path) -> list[str]:
     try:
         found = [path.parent.name for path in root.glob(f"*/{MANIFEST}")]
-    except OSError:  # what cannot be read cannot be used
+    except OSError:  # unreadable ones cannot be used
         return []
     return sorted(name for name in found if is_name(name))

@@ -1,4 +1,4 @@
-"""Has the networks of codecs run once in a process of its own: the orchestrator has no torch."""
+"""Run the networks of codecs once in a separate process; the orchestrator does not use torch."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ NO_TORCH = "the networks were not run: torch is not installed here"
 
 
 def run_networks(folders: Sequence[Path]) -> list[str]:
-    """Load codecs and run each of their halves once; returns what is to be said beside "ok".
+    """Load codecs and run each of their halves once; return notes to print after "ok".
 
     Raises:
-        ProcessFailedError: a codec is refused, with the exit code of that.
+        ProcessFailedError: a codec is refused, with its exit code.
     """
     if find_spec("torch") is None:
         return [NO_TORCH]

@@ -8,20 +8,20 @@ from semcom.checkpoints import default_root
 from semcom.errors import StorageError
 from semcom.settings import Settings
 
-# Where commands look if they are not told.
+# Default folders of commands.
 DATA, RUNS, WORK = Path("data"), Path("runs"), Path("training")
 CODECS = default_root()
 
 
 class Folders(Settings):
-    """Folders of data sets, codecs and runs; relative to where the command is given."""
+    """Folders of data sets, codecs and runs; relative to the current folder."""
 
     data: Path = DATA
     codecs: Path = Path("codecs")
     runs: Path = RUNS
 
     def absolute(self) -> Folders:
-        """The same folders, for processes that run elsewhere.
+        """Return absolute paths, for processes with another current folder.
 
         Raises:
             StorageError: the current folder was deleted, or one of them is a loop of links.
@@ -31,4 +31,4 @@ class Folders(Settings):
                 data=self.data.resolve(), codecs=self.codecs.resolve(), runs=self.runs.resolve()
             )
         except (OSError, RuntimeError) as error:
-            raise StorageError(f"cannot tell where {self.runs} lies: {error}") from error
+            raise StorageError(f"cannot determine the path of {self.runs}: {error}") from error

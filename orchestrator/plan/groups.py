@@ -15,28 +15,32 @@ from semcom.settings import Settings
 
 
 class GroupSettings(Settings):
-    """Links that send at once over one channel: superposed, or as interferers of each other."""
+    """Links that send simultaneously over one channel, superposed or as interferers."""
 
     kind: Kind = Field(
         default="superposition",
-        description="added up for one receiver; or each wanted by one, the others interfering",
+        description="superposition: one receiver decodes the sum; interference: each link has its"
+        " own receiver, the others interfere",
     )
     links: list[Name] = Field(
-        min_length=2, max_length=MAX_MEMBERS, description="of the scenario; each is in one group"
+        min_length=2,
+        max_length=MAX_MEMBERS,
+        description="links of the scenario; each may be in one group only",
     )
     powers: dict[Name, Power] = Field(
         default={},
-        description="share of each superposed link in the total power 1; equal if left out",
+        description="share of each superposed link in the total power of 1; equal shares if "
+        "omitted",
     )
 
     @model_validator(mode="after")
     def _adds_up(self) -> Self:
         if len(set(self.links)) != len(self.links):
-            raise ValueError("links holds a name twice")
+            raise ValueError("links contains a name twice")
         if not self.powers:
             return self
         if self.kind == "interference":
-            raise ValueError("powers are those of superposed links; here interference has sir_db")
+            raise ValueError("powers apply only to superposed links; for interference, set sir_db")
         if set(self.powers) != set(self.links):
             raise ValueError(f"powers must name exactly the links {', '.join(self.links)}")
         total = math.fsum(self.powers.values())
@@ -46,7 +50,7 @@ class GroupSettings(Settings):
 
 
 class PlannedGroup(Settings):
-    """A group with nothing left open: members in ascending order, and powers of superposed ones."""
+    """A planned group: members in ascending order, and powers of superposed ones."""
 
     kind: Kind
     links: list[Name]
@@ -54,16 +58,16 @@ class PlannedGroup(Settings):
 
     @property
     def received_together(self) -> int:
-        """Links that one receiver decodes at once."""
+        """Links that one receiver decodes together."""
         return len(self.links) if self.kind == "superposition" else 1
 
     def as_told(self, name: str, *, window: int) -> Group:
-        """Return what the channel is told of it."""
+        """Return the group in the form of messages."""
         return Group(name=name, kind=self.kind, links=self.links, powers=self.powers, window=window)
 
 
 def plan_group(settings: GroupSettings) -> PlannedGroup:
-    """Put the links of a group in order, and give each its power."""
+    """Sort the links of a group, and assign powers."""
     links = sorted(settings.links)
     equal = 1.0 / len(links)
     powers = [settings.powers.get(link, equal) for link in links]
@@ -72,15 +76,15 @@ def plan_group(settings: GroupSettings) -> PlannedGroup:
 
 
 def check_groups(groups: Mapping[str, GroupSettings], links: Mapping[str, object]) -> None:
-    """See that groups are made of links of the scenario, each in one.
+    """Check that groups consist of links of the scenario, each in at most one.
 
     Raises:
-        ValueError: a group has the name of a link, or a link is not there or in two groups.
+        ValueError: a group has the name of a link, or a link does not exist or is in two groups.
     """
     member_of: dict[str, str] = {}
     for name, group in groups.items():
         if name in links:
-            raise ValueError(f"group {name} has the name of a link: its noise would be that one's")
+            raise ValueError(f"group {name} has the name of a link: both would have the same noise")
         for link in group.links:
             if link not in links:
                 raise ValueError(f"group {name}: {link} is not a link of the scenario")
@@ -90,7 +94,7 @@ def check_groups(groups: Mapping[str, GroupSettings], links: Mapping[str, object
 
 
 def check_codec_links(link: str, codec: str, *, wanted: int, served: int) -> None:
-    """See that a codec serves as many links as meet.
+    """Check that a codec serves the number of links that meet.
 
     Raises:
         ConfigurationError: it serves another number.
@@ -99,6 +103,6 @@ def check_codec_links(link: str, codec: str, *, wanted: int, served: int) -> Non
         return
     serves = f"codec {codec} serves {served} links that meet in a group"
     if served == 1:
-        serves = f"codec {codec} serves a link by itself"
+        serves = f"codec {codec} serves a single link"
     meets = f"it is in a group of {wanted}" if wanted > 1 else "it is in no group"
     raise ConfigurationError(f"link {link}: {serves}, {meets}")

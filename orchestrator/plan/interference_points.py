@@ -1,4 +1,4 @@
-"""Interference as a scenario has it: axes that are swept, beside those of SNR, channel and seed."""
+"""Interference in a scenario: swept axes besides SNR, channel and seed."""
 
 from __future__ import annotations
 
@@ -19,20 +19,23 @@ Number = Annotated[int, Field(ge=0, le=MAX_MEMBERS - 1)]
 
 
 class InterferenceSettings(Settings):
-    """Interference of the links of a group: all numbers of interferers at all SIRs."""
+    """Interference between the links of a group: all numbers of interferers at all SIRs."""
 
     sir_db: SnrPoints = Field(
         description="SIR of each interferer, as a list or a range like snr_db"
     )
     interferers: list[Number] = Field(
-        min_length=1, description="how many each link meets; 0: none, whatever the SIR"
+        min_length=1,
+        description="number of interferers of each link; 0: none, whatever the SIR",
     )
     occurrence: Occurrence = Field(
-        default=0.9, description="probability with which an interferer is on"
+        default=0.9, description="probability that an interferer is active"
     )
-    per: Per = Field(default="symbol", description="what occurrence is drawn for")
+    per: Per = Field(
+        default="symbol", description="occurrence is drawn once per symbol or once per codeword"
+    )
     delay: Delay = Field(
-        default=24, description="symbols after which an interferer begins, at most; uniform"
+        default=24, description="largest delay of an interferer in symbols; drawn uniformly"
     )
 
     @model_validator(mode="after")
@@ -43,14 +46,14 @@ class InterferenceSettings(Settings):
         }
         for key, found in values.items():
             if len(set(found)) != len(found):
-                raise ValueError(f"{key} holds a value twice")
+                raise ValueError(f"{key} contains a value twice")
         if self.interferers == [0]:
-            raise ValueError("interferers: 0 alone is no interference; leave interference out")
+            raise ValueError("interferers: only 0 means no interference; leave interference out")
         return self
 
     @property
     def points(self) -> list[Interference | None]:
-        """All that is swept; None: no interferer, which is one point whatever the SIRs."""
+        """Return the swept points; None: no interferer, which is one point for all SIRs."""
         found: list[Interference | None] = []
         for number in self.interferers:
             if number == 0:
@@ -70,7 +73,7 @@ class InterferenceSettings(Settings):
 
 
 def interference_points(settings: InterferenceSettings | None) -> list[Interference | None]:
-    """Return what is swept of interference; of a scenario without any, one point."""
+    """Return the swept points of interference; one point for a scenario without it."""
     return [None] if settings is None else settings.points
 
 
@@ -80,21 +83,24 @@ def check_interference(
     links: Iterable[str],
     channels: Iterable[Channel],
 ) -> None:
-    """See that interference reaches every link, and that its groups are large enough.
+    """Check that interference applies to every link, and that its groups are large enough.
 
     Raises:
-        ValueError: it does not; or a channel does not say what interferers meet.
+        ValueError: it does not, or a channel model does not define the channel of interferers.
     """
     interfering = {name: group for name, group in groups.items() if group.kind == "interference"}
     if settings is None:
         for name in interfering:
-            raise ValueError(f"group {name}: say how strong its links interfere, by interference")
+            raise ValueError(
+                f"group {name}: set interference, which defines how strongly its links interfere"
+            )
         return
     reached = {link for group in interfering.values() for link in group.links}
     for link in links:
         if link not in reached:
             raise ValueError(
-                f"interference does not reach link {link}: it is in no group of kind interference"
+                f"interference does not apply to link {link}: it is in no group of kind "
+                "interference"
             )
     most = max(settings.interferers)
     for name, group in interfering.items():
@@ -106,6 +112,6 @@ def check_interference(
     others = [it.model for it in channels if not isinstance(it, ChannelSettings)]
     if others:
         raise ValueError(
-            f"channel model {others[0]} does not say what interferers meet; with interference "
-            f"there are {', '.join(OWN_MODELS)}"
+            f"channel model {others[0]} does not define the channel of interferers; with "
+            f"interference, use one of {', '.join(OWN_MODELS)}"
         )

@@ -1,6 +1,6 @@
-"""Plans: a scenario with nothing left open, pinned by digests.
+"""Plans: fully specified scenarios, pinned by digests.
 
-Two runs with one plan must end with one results digest.
+Two runs of the same plan must have the same results digest.
 """
 
 from __future__ import annotations
@@ -29,16 +29,18 @@ from semcom.settings import (
     Settings,
 )
 from semcom.shards import DatasetManifest, Span, read_manifest
+from semcom.snr_rates import SnrRates, told_spec
 from semcom.tasks.text import Text
 from semcom.wire import MAX_PAYLOAD_BYTES, fits
 
 
 class PlannedCodec(Settings):
-    """A codec, pinned by its digest."""
+    """A codec, pinned by its digest; and its table of increments by SNR, if a link follows it."""
 
     name: Name
     digest: Digest
     system: str
+    snr_rates: SnrRates | None = Field(default=None, exclude_if=lambda table: table is None)
 
 
 class PlannedLink(Settings):
@@ -52,7 +54,7 @@ class PlannedLink(Settings):
 
 
 class PlannedPoint(Settings):
-    """A channel condition, for the `variant`-th codec of each link that has so many."""
+    """A channel condition, for the `variant`-th codec of each link that has one."""
 
     variant: int = Field(ge=0)
     spec: PointSpec
@@ -73,12 +75,12 @@ class Plan(Settings):
 
     @property
     def name(self) -> str:
-        """The scenario's name: `run` without what makes it unique on the wire."""
+        """The scenario's name: `run` without its unique suffix."""
         return self.run.rsplit(".", 1)[0]
 
     @property
     def digest(self) -> str:
-        """SHA-256 over everything that decides the answers."""
+        """SHA-256 over everything that determines the answers."""
         return plan_digest(self)
 
     @property
@@ -96,27 +98,31 @@ class Plan(Settings):
         return -(-self.links[link].images // self.frame_images)
 
     def frame_size(self, link: str, frame: int) -> int:
-        """Images of a frame; the last one may be shorter."""
+        """Items per frame; the last frame may be shorter."""
         return min(self.frame_images, self.links[link].images - frame * self.frame_images)
 
     def items(self, link: str, frame: int) -> Span:
-        """Which items of its data set a frame of a link holds."""
+        """Return the items of its data set in a frame of a link."""
         planned = self.links[link]
         first = frame * self.frame_images + planned.offset
         return Span(first % planned.images, self.frame_size(link, frame), of=planned.images)
 
     def group_of(self, link: str) -> PlannedGroup | None:
-        """The group whose frames a link's frames meet; None where they meet none."""
+        """Return the group of a link; None if it has none."""
         return next((group for group in self.groups.values() if link in group.links), None)
 
     def points_of(self, link: str) -> list[int]:
-        """Indices of the points that a link is planned for, in order."""
+        """Return the indices of a link's points in order."""
         variants = len(self.links[link].codecs)
         return [index for index, point in enumerate(self.points) if point.variant < variants]
 
     def codec_at(self, link: str, point: int) -> PlannedCodec:
-        """The codec that a link uses at a point."""
+        """Return the codec of a link at a point."""
         return self.links[link].codecs[self.points[point].variant]
+
+    def spec_at(self, link: str, point: int) -> PointSpec:
+        """Return a point as a link is told it: its codec's table replaces a rate by SNR."""
+        return told_spec(self.points[point].spec, self.codec_at(link, point).snr_rates)
 
     @property
     def total_frames(self) -> int:
@@ -125,7 +131,7 @@ class Plan(Settings):
 
 
 def make_plan(scenario: Scenario, *, run: str, data_dir: Path, catalog: Catalog) -> Plan:
-    """Pin everything that a scenario leaves open.
+    """Return the plan of a scenario.
 
     Raises:
         ConfigurationError: a data set is missing, or does not fit the codec.
@@ -145,7 +151,7 @@ def make_plan(scenario: Scenario, *, run: str, data_dir: Path, catalog: Catalog)
         for name, link in scenario.links.items()
     }
     groups = {name: plan_group(group) for name, group in scenario.groups.items()}
-    links |= _offset_links(groups, links)
+    links |= offset_links(groups, links)
     rates = rates_of(scenario.increments)
     together = {link: it.received_together for it in groups.values() for link in it.links}
     for name, link in links.items():
@@ -157,6 +163,8 @@ def make_plan(scenario: Scenario, *, run: str, data_dir: Path, catalog: Catalog)
             for setting in ("engine", "receiver_engine"):
                 engine = getattr(scenario, setting)
                 manifest.family.check_engine(codec.name, engine, setting=setting)
+    if not any(rate is not None and rate.by_snr for rate in rates):
+        links = {name: _without_tables(link) for name, link in links.items()}
     digests = {codec.digest for link in links.values() for codec in link.codecs}
     if len(digests) > MAX_ITEMS:
         raise ConfigurationError(f"{len(digests)} codecs in one run, at most {MAX_ITEMS}")
@@ -188,21 +196,27 @@ def make_plan(scenario: Scenario, *, run: str, data_dir: Path, catalog: Catalog)
     )
 
 
-def _offset_links(
+def _without_tables(link: PlannedLink) -> PlannedLink:
+    """Leave out the tables of a link's codecs: a plan holds only what decides its answers."""
+    codecs = [codec.model_copy(update={"snr_rates": None}) for codec in link.codecs]
+    return link.model_copy(update={"codecs": codecs})
+
+
+def offset_links(
     groups: Mapping[str, PlannedGroup], links: Mapping[str, PlannedLink]
 ) -> dict[str, PlannedLink]:
-    """The links of groups, each beginning with its own image.
+    """Return the links of groups, each starting with another item.
 
     Raises:
-        ConfigurationError: links of a group have different numbers of images.
+        ConfigurationError: links of a group have different numbers of items.
     """
     found: dict[str, PlannedLink] = {}
     for name, group in groups.items():
         counts = {links[link].images for link in group.links}
         if len(counts) > 1:
             raise ConfigurationError(
-                f"group {name}: its links have {' and '.join(map(str, sorted(counts)))} images; "
-                "those that meet must have as many, set images"
+                f"group {name}: its links have {' and '.join(map(str, sorted(counts)))} items; "
+                "those that meet must have the same number; set images"
             )
         for link, offset in offsets_of(group.links, images=counts.pop()).items():
             found[link] = links[link].model_copy(update={"offset": offset})
@@ -219,16 +233,16 @@ def plan_link(
     data_dir: Path,
     catalog: VerifiedCodecs,
 ) -> PlannedLink:
-    """Pin a link's data set and codecs, and see that they fit each other.
+    """Pin a link's data set and codecs, and check that they fit.
 
     Args:
-        name: of the link.
-        dataset: its data set; the test images are sent.
+        name: name of the link.
+        dataset: its data set, whose test items are sent.
         codecs: names in the catalogue.
-        images: how many of them; all if None.
-        frame_images: images in a frame.
+        images: number of items; all if None.
+        frame_images: items per frame.
         data_dir: folder of data sets.
-        catalog: where the codecs are.
+        catalog: catalogue of the codecs.
 
     Raises:
         ConfigurationError: a data set is missing, or does not fit the codec.
@@ -237,7 +251,9 @@ def plan_link(
     manifest = read_manifest(data_dir / dataset)
     split = manifest.splits.get("test")
     if split is None:
-        raise ConfigurationError(f"link {name}: data set {dataset} has no test images")
+        raise ConfigurationError(
+            f"link {name}: data set {dataset} has no test {manifest.item_word}"
+        )
     planned = [
         _plan_codec(name, codec, manifest, frame_images=frame_images, catalog=catalog)
         for codec in codecs
@@ -245,7 +261,8 @@ def plan_link(
     wanted = split.images if images is None else images
     if wanted > split.images:
         raise ConfigurationError(
-            f"link {name}: {wanted} images asked for, data set {dataset} has {split.images}"
+            f"link {name}: {wanted} {manifest.item_word} requested, but data set {dataset} has "
+            f"{split.images}"
         )
     return PlannedLink(dataset=dataset, dataset_digest=split.sha256, images=wanted, codecs=planned)
 
@@ -258,24 +275,26 @@ def _plan_codec(
     check_classes(f"link {link}", codec, manifest, dataset)
     if not fits(frame_images, manifest.symbols, csi_columns=manifest.links):
         raise ConfigurationError(
-            f"link {link}: {frame_images} images of {manifest.symbols} symbols do not fit into "
-            f"one message; lower frame_images"
+            f"link {link}: {frame_images} {dataset.item_word} of {manifest.symbols} symbols do not "
+            "fit into one message; lower frame_images"
         )
     if frame_images * manifest.task.form.item_bytes > MAX_PAYLOAD_BYTES:
         raise ConfigurationError(
-            f"link {link}: the answers to {frame_images} images do not fit into one message; lower "
-            f"frame_images"
+            f"link {link}: the answers to {frame_images} {dataset.item_word} do not fit into one "
+            "message; lower frame_images"
         )
-    return PlannedCodec(name=codec, digest=manifest.digest, system=manifest.system)
+    return PlannedCodec(
+        name=codec, digest=manifest.digest, system=manifest.system, snr_rates=manifest.snr_rates
+    )
 
 
 def _check_items(link: str, codec: str, manifest: AnyManifest, dataset: DatasetManifest) -> None:
-    """See that a codec takes the items of the data set: their kind, size and vocabulary."""
+    """Check that a codec fits the items of the data set: their kind, size and vocabulary."""
     task, size, sentences = manifest.task, dataset.image_size, dataset.sentences
     if isinstance(task, Text) != (sentences is not None):
-        of, there = ("sentences", "images")[:: 1 if isinstance(task, Text) else -1]
         raise ConfigurationError(
-            f"link {link}: codec {codec} is for {of}, data set {dataset.name} has {there}"
+            f"link {link}: codec {codec} is for {task.item_word()}, data set {dataset.name} has "
+            f"{dataset.item_word}"
         )
     if isinstance(task, Text) and sentences is not None:
         if task.vocabulary_sha256 != sentences.vocabulary_sha256:
@@ -285,8 +304,9 @@ def _check_items(link: str, codec: str, manifest: AnyManifest, dataset: DatasetM
             )
         if task.longest < sentences.longest:
             raise ConfigurationError(
-                f"link {link}: codec {codec} takes sentences of {task.longest} words, data set "
-                f"{dataset.name} has some of {sentences.longest}"
+                f"link {link}: codec {codec} takes sentences of up to {task.longest} "
+                "words, but data set "
+                f"{dataset.name} has sentences of {sentences.longest}"
             )
         return
     if task.REFERENCE == "items" and task.form.shape != (size, size, 3):

@@ -1,4 +1,4 @@
-"""Scenarios: what a user writes in YAML."""
+"""Scenarios: users' YAML files."""
 
 from __future__ import annotations
 
@@ -27,10 +27,11 @@ from semcom.plain_text import command
 from semcom.points import ChannelSettings
 from semcom.settings import (
     HOST_NAMES,
+    NOISE_ENGINE,
     Decoding,
     Engine,
     HostNames,
-    NoiseEngine,
+    NoiseEngineChoice,
     Port,
     SecuritySettings,
     Settings,
@@ -40,18 +41,19 @@ from semcom.settings import (
 )
 from semcom.shipped import scenario_file
 
-LIVE = "live"  # the mode of scenarios that `semcom up` takes
+LIVE = "live"  # the mode of scenarios for `semcom up`
 
 
 class LinkSettings(Settings):
-    """One transmitter: its images, and the codec or codecs to send them with."""
+    """One transmitter: its data set, and its codec or codecs."""
 
     dataset: Name = Field(description="a prepared data set")
     codec: Name | None = Field(default=None, description="one codec")
     codecs: list[Name] = Field(
         default=[],
         max_length=16,
-        description="or several; or several on the same fading; on the same noise if of one width",
+        description="or several, compared on the same fading, and on the same noise if their "
+        "codewords have one length",
     )
 
     @property
@@ -64,7 +66,7 @@ class LinkSettings(Settings):
         if (self.codec is None) == (not self.codecs):
             raise ValueError("give either codec or codecs")
         if len(set(self.codecs)) != len(self.codecs):
-            raise ValueError("codecs holds a name twice")
+            raise ValueError("codecs contains a name twice")
         return self
 
 
@@ -76,25 +78,27 @@ class Ports(Settings):
         pattern=r"^([A-Za-z0-9.\-]+|\*)$",
         description="an address or interface of this host; `*`: all",
     )
-    control: Port = Field(default=0, description="of the orchestrator, for all processes")
-    uplink: Port = Field(default=0, description="of the channel, for transmitters")
-    downlink: Port = Field(default=0, description="of the channel, for receivers")
-    metrics: Port = Field(default=0, description="of the orchestrator's metrics and live page")
-    metrics_host: str = Field(default="127.0.0.1", description="of those pages: where they listen")
+    control: Port = Field(default=0, description="port of the orchestrator, for all processes")
+    uplink: Port = Field(default=0, description="port of the channel, for transmitters")
+    downlink: Port = Field(default=0, description="port of the channel, for receivers")
+    metrics: Port = Field(default=0, description="port of the orchestrator's metrics and live page")
+    metrics_host: str = Field(
+        default="127.0.0.1", description="address on which those pages listen"
+    )
     metrics_hosts: HostNames = HOST_NAMES
 
 
 class Threads(Settings):
     """Threads of the networks, per process. The answers of exact mode depend on them."""
 
-    transmitter: int = Field(default=1, ge=1, le=256, description="of the encoders")
-    receiver: int = Field(default=1, ge=1, le=256, description="of the decoders")
+    transmitter: int = Field(default=1, ge=1, le=256, description="threads of each encoder")
+    receiver: int = Field(default=1, ge=1, le=256, description="threads of each decoder")
 
 
 def arithmetic_of(
     threads: Threads, *, engine: Engine, receiver_engine: Engine, decoding: Decoding
 ) -> dict[Role, Arithmetic]:
-    """Return how the processes of each role must compute for a plan's answers."""
+    """Return the arithmetic of each role for a plan's answers."""
     return {
         "transmitter": Arithmetic(threads=threads.transmitter, engine=engine),
         "receiver": Arithmetic(threads=threads.receiver, engine=receiver_engine, decoding=decoding),
@@ -104,28 +108,41 @@ def arithmetic_of(
 class SystemSettings(Settings):
     """Settings of the processes, for sweeps and for live systems."""
 
-    name: str = Field(pattern="^[a-z0-9][a-z0-9._-]{0,47}$", description="of the run's folder")
-    window: int = Field(default=8, ge=1, le=1024, description="frames in flight per link")
-    encode_once: bool = Field(default=True, description="encode an image once, not at every point")
-    decoding: Decoding = Field(
-        default="exact", description="throughput: receivers merge frames that wait, near ties vary"
+    name: str = Field(
+        pattern="^[a-z0-9][a-z0-9._-]{0,47}$", description="name of the run and of its folder"
     )
-    receivers: int = Field(default=1, ge=1, le=64, description="processes, of every shard")
+    window: int = Field(default=8, ge=1, le=1024, description="frames in flight per link")
+    encode_once: bool = Field(
+        default=True, description="encode each image once instead of at every point"
+    )
+    decoding: Decoding = Field(
+        default="exact",
+        description="throughput: receivers merge waiting frames, and answers that are nearly ties"
+        " may vary",
+    )
+    receivers: int = Field(default=1, ge=1, le=64, description="number of receivers per shard")
     shards: int = Field(
-        default=1, ge=1, le=16, description="channels, each with links and receivers of its own"
+        default=1,
+        ge=1,
+        le=16,
+        description="number of channels, each with its own links and receivers",
     )
     device: str = Field(
-        default="cpu", pattern=r"^(auto|cpu|cuda(:\d+)?)$", description="of the receivers"
+        default="cpu", pattern=r"^(auto|cpu|cuda(:\d+)?)$", description="device of the receivers"
     )
-    threads: Threads = Field(default=Threads(), description="of the networks")
-    engine: Engine = Field(default="torch", description="of the transmitters' networks")
-    receiver_engine: Engine = Field(default="torch", description="of the receivers' networks")
-    noise_engine: NoiseEngine = Field(default="numpy", description="of the channel")
-    ports: Ports = Field(default=Ports(), description="fixed ones, for processes elsewhere")
+    threads: Threads = Field(default=Threads(), description="threads of the networks")
+    engine: Engine = Field(
+        default="torch", description="library that runs the transmitters' networks"
+    )
+    receiver_engine: Engine = Field(
+        default="torch", description="library that runs the receivers' networks"
+    )
+    noise_engine: NoiseEngineChoice = NOISE_ENGINE
+    ports: Ports = Field(default=Ports(), description="fixed ports, for processes on other hosts")
     security: SecuritySettings | None = Field(
         default=None, repr=False, description="keys of all processes, see security.md"
     )
-    log_frames: bool = Field(default=False, description="each frame in the logs, for an audit")
+    log_frames: bool = Field(default=False, description="log each frame, for an audit")
 
     @property
     def receiver_names(self) -> list[str]:
@@ -134,12 +151,12 @@ class SystemSettings(Settings):
 
     @property
     def links_together(self) -> list[list[str]]:
-        """Links that one channel process must serve, where any of them meet."""
+        """Return links that one channel process must serve because they meet."""
         return []
 
     @property
     def arithmetic(self) -> dict[Role, Arithmetic]:
-        """Return how transmitters and receivers compute."""
+        """Return the arithmetic of transmitters and receivers."""
         return arithmetic_of(
             self.threads,
             engine=self.engine,
@@ -162,41 +179,42 @@ class SystemSettings(Settings):
 class Scenario(SystemSettings):
     """A sweep: every link over every channel, SNR and seed."""
 
-    mode: Literal["sweep"] = Field(default="sweep", description="else it is a live scenario")
+    mode: Literal["sweep"] = Field(default="sweep", description="a live scenario has `live` here")
     links: dict[Name, LinkSettings] = Field(
-        min_length=1, max_length=256, description="a transmitter each"
+        min_length=1, max_length=256, description="links, each with its own transmitter"
     )
     groups: dict[Name, GroupSettings] = Field(
         default={}, max_length=MAX_GROUPS, description="links whose frames meet in the channel"
     )
     interference: InterferenceSettings | None = Field(
-        default=None, description="of the links of groups whose kind is interference"
+        default=None, description="for groups whose kind is interference"
     )
     channels: list[Channel] = Field(
-        default=[ChannelSettings()], min_length=1, description="all are swept"
+        default=[ChannelSettings()],
+        min_length=1,
+        description="channel conditions, all of which are swept",
     )
     increments: Increments | None = Field(
         default=None,
-        description="of ordered codewords: numbers that are sent, or {confidence: 0.9}: as many "
-        "as it takes; all are swept. None: whole codewords",
+        description="for ordered codewords: numbers of increments to send; snr: as the codec's "
+        "table says; or {confidence: 0.9}: as many as it takes; all are swept. None: whole "
+        "codewords",
     )
     snr_db: SnrPoints = Field(description="Es/N0 per complex symbol")
     seeds: list[Annotated[int, Field(ge=0, lt=2**63)]] = Field(
-        default=[0], min_length=1, description="of the channel, all are swept"
+        default=[0], min_length=1, description="seeds of the channel, all of which are swept"
     )
     images: int | None = Field(
-        default=None, ge=1, description="per point and link; all if left out"
+        default=None, ge=1, description="items per point and link; all if omitted"
     )
-    frame_images: int = Field(
-        default=100, ge=1, le=MAX_FRAME_IMAGES, description="images of a frame"
-    )
+    frame_images: int = Field(default=100, ge=1, le=MAX_FRAME_IMAGES, description="items per frame")
     keep_answers: bool = Field(
-        default=False, description="each answer as a file in the run's folder, below answers/"
+        default=False, description="save each answer as a file in the run's folder, below answers/"
     )
 
     @property
     def links_together(self) -> list[list[str]]:
-        """Links that one channel process must serve: those of a group, or one by itself."""
+        """Return links that one channel process must serve: those of a group, or a single one."""
         grouped = {link for group in self.groups.values() for link in group.links}
         alone = [[link] for link in self.links if link not in grouped]
         return [*(list(group.links) for group in self.groups.values()), *alone]
@@ -226,7 +244,7 @@ class Scenario(SystemSettings):
                 raise ValueError(f"{key} holds {twice} twice")
         apart = len(self.links_together)
         if self.shards > apart:
-            raise ValueError(f"{self.shards} shards for {apart} links or groups of links")
+            raise ValueError(f"{self.shards} shards, but only {apart} links or groups of links")
         return self
 
     @model_validator(mode="after")

@@ -1,4 +1,4 @@
-"""SNR points as a user writes them: a list, or a range whose stop is one of its points."""
+"""SNR points in users' files: a list, or a range whose stop is one of its points."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ DECIMALS = 9  # of a point, dB
 class SnrRange(Settings):
     """SNR points from `start` to `stop`, both included, `step` apart; dB."""
 
-    start: SnrDb = Field(description="dB, included")
-    stop: SnrDb = Field(description="dB, included")
-    step: float = Field(gt=0, le=100, allow_inf_nan=False, description="dB")
+    start: SnrDb = Field(description="first value in dB, included")
+    stop: SnrDb = Field(description="last value in dB, included")
+    step: float = Field(gt=0, le=100, allow_inf_nan=False, description="step in dB")
 
     @model_validator(mode="before")
     @classmethod
     def _has_a_direction(cls, content: Any) -> Any:
-        """Refuse a range that falls, before its negative step is found."""
+        """Refuse a descending range, before its negative step is detected."""
         found = [content.get(key) for key in cls.model_fields] if isinstance(content, dict) else []
         values = [value for value in found if isinstance(value, int | float)]
         if len(values) == 3:
@@ -32,15 +32,16 @@ class SnrRange(Settings):
             if stop < start:
                 upwards = f"start: {stop:.10g}, stop: {start:.10g}, step: {abs(step):.10g}"
                 raise ValueError(
-                    f"stop {stop:.10g} is below start {start:.10g}; a range rises: write {upwards}"
+                    f"stop {stop:.10g} is below start {start:.10g}; a range must rise: "
+                    f"write {upwards}"
                 )
         return content
 
     @model_validator(mode="after")
     def _ends_at_stop(self) -> Self:
         steps = (self.stop - self.start) / self.step
-        if steps > MAX_POINTS:  # before anybody counts them out
-            raise ValueError(f"step {self.step:.10g} makes more than {MAX_POINTS:,} points")
+        if steps > MAX_POINTS:  # before they are generated
+            raise ValueError(f"step {self.step:.10g} gives more than {MAX_POINTS:,} points")
         if self._point(round(steps)) != round(self.stop, DECIMALS):
             below, above = self._point(math.floor(steps)), self._point(math.floor(steps) + 1)
             raise ValueError(

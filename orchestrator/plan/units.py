@@ -1,7 +1,7 @@
-"""Units of work of a plan, and how they are shared out among parts. Pure.
+"""Units of work of a plan, and their distribution over parts. Pure.
 
 A unit is a range of frames of a link with one of its codecs, at all points: an item is encoded once
-and sent at every point, so points are never shared out. Links whose frames meet are one unit.
+and sent at every point, so points are never split. Links whose frames meet form one unit.
 """
 
 from __future__ import annotations
@@ -17,11 +17,11 @@ Recorded = Mapping[tuple[int, str], AbstractSet[int]]  # frames by (point, link)
 
 @dataclass(frozen=True)
 class Unit:
-    """Frames `first` to `stop` - 1 of links that are answered together, at some points.
+    """Frames `first` to `stop` - 1 of links that are decoded together, at some points.
 
     Attributes:
-        links: one, or the members of a group in ascending order.
-        variant: which of the links' codecs.
+        links: one link, or the members of a group in ascending order.
+        variant: index of the links' codec.
         first: the first frame.
         stop: the frame after the last one.
         points: indices in the plan, ascending; all are of `variant`.
@@ -35,7 +35,7 @@ class Unit:
 
     @property
     def frames(self) -> int:
-        """Return how many answers it comes to: each frame of each link at each point."""
+        """Return the number of frames: each frame of each link at each point."""
         return (self.stop - self.first) * self._frame_answers
 
     @property
@@ -60,9 +60,10 @@ def whole_units(plan: Plan) -> list[Unit]:
 def units_of_part(plan: Plan, number: int, of: int) -> list[Unit]:
     """Return the units of one of `of` parts, counted from 1.
 
-    All units lie one after the other, each frame with its weight in answers; a part is what lies
-    between two marks. So parts are of about one size, each frame is in exactly one of them, and a
-    part loads as few codecs as can be. Where there are fewer frames than parts, some are empty.
+    The units form one sequence, in which each frame has its number of answers as weight; a part
+    lies between two marks. So parts have about the same size, each frame is in exactly one of them,
+    and a part loads as few codecs as possible. If there are fewer frames than parts, some are
+    empty.
     """
     assert 1 <= number <= of
     units = whole_units(plan)
@@ -80,12 +81,12 @@ def units_of_part(plan: Plan, number: int, of: int) -> list[Unit]:
 
 
 def missing_units(units: Iterable[Unit], recorded: Recorded) -> list[Unit]:
-    """Return what is left of units: frames in a row that lack answers at the same points."""
+    """Return the missing units: consecutive frames that lack answers at the same points."""
     return [left for unit in units for left in _left_of(unit, recorded)]
 
 
 def in_pieces(unit: Unit, *, answers: int) -> list[Unit]:
-    """Cut a unit into units of about so many answers, each of at least one frame."""
+    """Split a unit into units of about this many answers, with at least one frame each."""
     length = max(1, round(answers * (unit.stop - unit.first) / max(1, unit.frames)))
     return [
         replace(unit, first=first, stop=min(first + length, unit.stop))

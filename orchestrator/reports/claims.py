@@ -1,4 +1,4 @@
-"""The claims of the paper's section IV beside what was measured: a row each, with a verdict.
+"""The claims of the paper's section IV with measurements and verdicts, one row each.
 
 A verdict follows from the interval of the measurement (`orchestrator.reports.verdicts`), unless a
 side of the comparison is not what the paper compares.
@@ -37,10 +37,11 @@ from semcom.tasks.score import ITEMS
 
 SMALLEST_DEPTHS = (1, 1, 1, 1)
 PAPER_TEACHER = (86_192_640, 87_849_216)  # CLIP's ViT-B/16 and ViT-B/32
-OTHER_TEACHER = 0.1  # relative difference in parameters that makes a teacher another one
+OTHER_TEACHER = 0.1  # relative difference in parameters above which a teacher counts as different
 CHANNEL = "awgn"
 HIGH_DB, LOW_DB = 25.0, -10.0
 OURS, STUDENT, TEACHER = "rkd-sc", "jscc-student", "jscc-teacher"
+T_DEEPSC = "t-deepsc"
 
 _BySystem = dict[str, dict[str, dict[float, float]]]  # data set, system, SNR
 Accuracies = Mapping[float, float]  # by Es/N0 in dB, 0..1
@@ -48,7 +49,7 @@ Accuracies = Mapping[float, float]  # by Es/N0 in dB, 0..1
 
 @dataclass(frozen=True, kw_only=True)
 class Evidence:
-    """Measurements on one data set; a missing one leaves its claims out.
+    """Measurements on one data set; claims without measurements are omitted.
 
     `accuracies` are those of each system over AWGN, from at least `images` images each, `errors`
     their standard errors; `parameters` those of the transmitter and of its teacher; `searched` the
@@ -81,7 +82,7 @@ class Evidence:
 class Claim:
     """A claim of the paper in percent by data set, and its measurement as a share.
 
-    `unfit` says why a comparison is not the paper's; None where it is.
+    `unfit` says why a comparison is not the paper's; None if it is.
     """
 
     text: str
@@ -91,7 +92,7 @@ class Claim:
     unfit: Callable[[Evidence], str | None] = lambda _evidence: None
 
     def verdict(self, evidence: Evidence, measured: Measured) -> str:
-        """Return the verdict, and the reason where there is no fit comparison."""
+        """Return the verdict, and the reason if there is no suitable comparison."""
         if (why := self.unfit(evidence)) is not None:
             return f"no fit comparison: {why}"
         return verdict_of(measured, self.paper[evidence.dataset] / 100)
@@ -105,9 +106,11 @@ def _kept_of(other: str, snr_db: float) -> Callable[[Evidence], Measured | None]
     return kept
 
 
-def _gain_over(other: str, snr_db: float) -> Callable[[Evidence], Measured | None]:
+def _gain_over(
+    other: str, snr_db: float, *, of: str = OURS
+) -> Callable[[Evidence], Measured | None]:
     def gain(evidence: Evidence) -> Measured | None:
-        ratio = evidence.ratio(OURS, other, snr_db)
+        ratio = evidence.ratio(of, other, snr_db)
         return None if ratio is None else around(ratio[0] - 1, ratio[1])
 
     return gain
@@ -138,11 +141,11 @@ def _saved_by_the_penalty(evidence: Evidence) -> Measured | None:
 
 
 def _weak_teacher(evidence: Evidence) -> str | None:
-    """A teacher's link without noise is the bound of its student: below it, it was not trained."""
+    """Return a reason if a teacher without noise is worse than its student: not fully trained."""
     ratio = evidence.ratio(OURS, TEACHER, HIGH_DB)
     if ratio is None or around(*ratio).low <= 1:
         return None
-    return "JSCC-teacher is below RKD-SC at 25 dB, so it was not trained to its end"
+    return "JSCC-teacher is below RKD-SC at 25 dB, so it was not fully trained"
 
 
 def _other_teacher(evidence: Evidence) -> str | None:
@@ -212,6 +215,12 @@ CLAIMS = (
         basis=_images,
     ),
     Claim(
+        text="gain of JSCC-student over T-DeepSC at 0 dB",
+        paper={"cifar10": 9.35, "cifar100": 11.53, "tiny-imagenet": 16.72},
+        measure=_gain_over(T_DEEPSC, 0.0, of=STUDENT),
+        basis=_images,
+    ),
+    Claim(
         text="parameters that KDL-DARTS finds below those of DARTS",
         paper={"cifar10": 29.4, "cifar100": 14.5, "tiny-imagenet": 27.9},
         measure=_saved_by_the_penalty,
@@ -222,7 +231,7 @@ CLAIMS = (
 
 
 def claims_table(evidence: Sequence[Evidence]) -> ReportTable | None:
-    """A row for every claim that can be answered; None where none can."""
+    """Return a row for every claim with measurements; None if there are none."""
     rows = [
         [
             claim.text, each.dataset, f"{claim.paper[each.dataset]:.2f} %",
@@ -252,9 +261,9 @@ class _Counted(NamedTuple):
 
 
 def evidence_of(runs: Sequence[StoredRun], searches: Sequence[SearchRecord] = ()) -> list[Evidence]:
-    """Return what runs, evaluations and searches tell of each data set.
+    """Return the measurements of runs, evaluations and searches for each data set.
 
-    A system with two codecs on a data set speaks for neither.
+    A system with two codecs on a data set is omitted.
     """
     counted = [
         _Counted(curve.dataset, curve.system, curve.digest, point)
@@ -268,7 +277,7 @@ def evidence_of(runs: Sequence[StoredRun], searches: Sequence[SearchRecord] = ()
 def evidence_of_results(
     results_csv: str, codecs: Iterable[CodecFacts], searches: Sequence[SearchRecord] = ()
 ) -> list[Evidence]:
-    """The same from the `results.csv` of an evaluation and the codecs that its manifest names."""
+    """Return the same from an evaluation's `results.csv` and the codecs in its manifest."""
     counted = [
         _Counted(at.dataset, at.system, at.codec, point)
         for at, points in pooled_results(results_csv).items()

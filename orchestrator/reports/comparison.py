@@ -1,36 +1,32 @@
-"""Systems compared: curves of a metric (Fig. 6).
+"""Comparison of systems: curves of a metric (Fig. 6).
 
-Runs and evaluations are taken together. What is known twice (the same codec, images, link, channel
-condition and seed) gave the same answers, and is counted once.
+Runs and evaluations are combined. Duplicates (the same codec, items, link, channel condition and
+seed) have the same answers and are counted once.
 """
 
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 from pydantic import ValidationError
 
 from orchestrator.plan.codec_facts import CodecFacts
 from orchestrator.plan.plan import PlannedCodec
-from orchestrator.reports.curves import Curve, at_rate, joined, pooled_points
+from orchestrator.reports.curves import Curve, CurvePoint, at_rate, joined, pooled_points
+from orchestrator.reports.system_titles import system_title, titles
 from orchestrator.results.run_folder import StoredRun
 from orchestrator.results.summary import PointSummary
 from semcom.tasks.metric import Metric
 
-TITLES = {
-    "rkd-sc": "RKD-SC",
-    "jscc-student": "JSCC-student",
-    "jscc-teacher": "JSCC-teacher",
-    "label": "Label",
-}
-SYSTEMS = tuple(TITLES)
+# Which curve a point belongs to (label of its channel), and where on it; None: to none.
+Placing = Callable[[PointSummary], tuple[str, float] | None]
 
 
 class Draw(NamedTuple):
-    """The settings that decide the answers of a point."""
+    """The settings that determine the answers of a point."""
 
     dataset_digest: str
     link: str
@@ -51,10 +47,10 @@ class Member(NamedTuple):
 
 @dataclass(frozen=True, kw_only=True)
 class SystemCurve(Curve):
-    """A curve of one codec, called by its system and as little more as tells it apart.
+    """A curve of one codec, named by its system and no more than needed to distinguish it.
 
-    `shade` is 0 where a system has one codec on a data set; those of more run from -1 to 1, and
-    `rank` counts them.
+    `shade` is 0 if a system has one codec on a data set; several range from -1 to 1, and `rank`
+    counts them.
     """
 
     system: str
@@ -65,27 +61,33 @@ class SystemCurve(Curve):
 
 
 def system_curves(runs: Sequence[StoredRun], metric: Metric) -> list[SystemCurve]:
-    """A curve per data set, codec and channel, images of all seeds and links counted together.
+    """Return a curve per data set, codec and channel, with items of all seeds and links pooled.
 
     Codecs whose task lacks the metric have none.
     """
+    return placed_curves(runs, metric, _against_snr)
+
+
+def placed_curves(runs: Sequence[StoredRun], metric: Metric, placing: Placing) -> list[SystemCurve]:
+    """Return `system_curves` against any axis, whose values replace the SNRs of the points."""
     found = distinct_points(runs, metric)
     labels = member_labels(found.keys(), facts_of(runs), labels_of(runs))
     curves: list[SystemCurve] = []
     for member in sorted(found, key=lambda member: member_order(member, labels)):
-        by_channel: dict[str, list[PointSummary]] = defaultdict(list)
+        by_channel: dict[str, dict[float, list[PointSummary]]] = defaultdict(dict)
         for point in found[member].values():
-            by_channel[at_rate("", point.channel, point.rate)[1]].append(point)
+            if (place := placing(point)) is not None:
+                by_channel[place[0]].setdefault(place[1], []).append(point)
         label, shade, rank = labels[member]
         curves += [
             SystemCurve(
-                task=points[0].task.kind,
+                task=next(iter(places.values()))[0].task.kind,
                 metric=metric,
                 dataset=member.dataset,
                 series=label,
                 channel=channel,
-                seeds=len({point.seed for point in points}),
-                points=pooled_points(points),
+                seeds=len({point.seed for points in places.values() for point in points}),
+                points=[_pooled_at(x, places[x]) for x in sorted(places)],
                 gaps_db=[],
                 system=member.system,
                 codec=member.codec,
@@ -93,14 +95,14 @@ def system_curves(runs: Sequence[StoredRun], metric: Metric) -> list[SystemCurve
                 shade=shade,
                 rank=rank,
             )
-            for channel, points in by_channel.items()
+            for channel, places in by_channel.items()
         ]
     datasets = list(dict.fromkeys(member.dataset for member in found))
     return sorted(curves, key=lambda curve: datasets.index(curve.dataset))
 
 
 def facts_of(runs: Sequence[StoredRun]) -> dict[str, CodecFacts]:
-    """Return the facts about codecs from manifests, by digest; older ones state none."""
+    """Return the facts about codecs from manifests, by digest; older manifests have none."""
     facts: dict[str, CodecFacts] = {}
     for run in runs:
         codecs = run.manifest.get("codecs")
@@ -116,7 +118,7 @@ def facts_of(runs: Sequence[StoredRun]) -> dict[str, CodecFacts]:
 def distinct_points(
     runs: Sequence[StoredRun], metric: Metric
 ) -> dict[Member, dict[Draw, PointSummary]]:
-    """Points that have a metric, by codec; of one that is there twice, what saw more images."""
+    """Points that have a metric, by codec; of duplicates, the one with more images."""
     found: dict[Member, dict[Draw, PointSummary]] = {}
     for run in runs:
         links = run.summary.plan.links
@@ -137,13 +139,8 @@ def distinct_points(
 
 
 def labels_of(runs: Sequence[StoredRun]) -> dict[str, str]:
-    """Return what a user calls systems and codecs, by the names that they have."""
+    """Return the user's names of systems and codecs by their original names."""
     return {name: label for run in runs for name, label in run.labels.items()}
-
-
-def system_title(system: str, labels: Mapping[str, str]) -> str:
-    """Return what a system is called in a report."""
-    return labels.get(system, TITLES.get(system, system))
 
 
 def member_labels(
@@ -173,15 +170,26 @@ def member_labels(
 
 
 def member_order(member: Member, labels: dict[Member, tuple[str, float, int]]) -> tuple[int, float]:
-    """Return what members are sorted by: the paper's systems first, then by their shades."""
+    """Return the sort key of members: the paper's systems first, then by shade."""
     return _rank(member.system), labels[member][1]
 
 
 def _name(member: Member, group: Sequence[Member]) -> str:
-    """The codec's name; two codecs of one name are told apart by their digests."""
+    """The codec's name; two codecs with one name are distinguished by their digests."""
     alike = {other.digest for other in group if other.codec == member.codec}
     return f"{member.codec} {member.digest[:6]}" if len(alike) > 1 else member.codec
 
 
 def _rank(system: str) -> int:
-    return SYSTEMS.index(system) if system in SYSTEMS else len(SYSTEMS)
+    known = list(titles())
+    return known.index(system) if system in known else len(known)
+
+
+def _against_snr(point: PointSummary) -> tuple[str, float]:
+    return at_rate("", point.channel, point.rate)[1], point.snr_db
+
+
+def _pooled_at(x: float, points: Sequence[PointSummary]) -> CurvePoint:
+    """Return pooled points at one position of an axis."""
+    (pooled,) = pooled_points(points)
+    return replace(pooled, snr_db=x)

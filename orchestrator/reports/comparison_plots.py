@@ -1,4 +1,4 @@
-"""Fig. 6 and Fig. 8: systems told apart by colour, 95 % intervals as bands, names at the lines."""
+"""Fig. 6 and Fig. 8: a colour per system, 95 % intervals as bands, names at the lines."""
 
 from __future__ import annotations
 
@@ -12,8 +12,9 @@ from matplotlib.figure import Figure
 from matplotlib.layout_engine import ConstrainedLayoutEngine
 from matplotlib.ticker import MaxNLocator
 
-from orchestrator.reports.comparison import SYSTEMS, SystemCurve
-from orchestrator.reports.curves import CurvePoint, channel_title
+from orchestrator.reports.channel_titles import channel_title
+from orchestrator.reports.comparison import SystemCurve
+from orchestrator.reports.curves import CurvePoint
 from orchestrator.reports.direct_labels import LINE_HEIGHT, EndLabel, label_line_ends
 from orchestrator.reports.drawing import (
     dressed,
@@ -27,22 +28,24 @@ from orchestrator.reports.label_bounds import LabelBound
 from orchestrator.reports.metric_texts import axis_label, limits_of
 from orchestrator.reports.ratios import RatioCurve
 from orchestrator.reports.strokes import Stroke, series_stroke, stroke
+from orchestrator.reports.system_titles import known_systems
 from orchestrator.reports.theme import LIGHT, Theme
 from semcom.tasks.metric import Metric
 
-PLOT_WIDTH_IN = 3.3  # a panel is wider than this by its longest name
+PLOT_WIDTH_IN = 3.3  # width of a panel without its longest name
 PANEL_HEIGHT_IN = 2.7
-TITLES_IN = 0.7  # what titles and axis labels take of a panel's height
+TITLES_IN = 0.7  # height of titles and axis labels
 ES_N0 = "$E_s/N_0$ (dB)"
 LABEL_SIZE = 8.5
-LABEL_LETTERS, TITLE_LETTERS = 48, 40
+MAX_COLUMNS, MAX_CHANNELS = 3, 12  # of a figure
+LABEL_LETTERS, TITLE_LETTERS = 48, 46
 BAND_ALPHA = 0.16
 RATIO_ROOM = 0.12  # above the highest value, as a share of the panel
-PALEST, DARKEST = 0.4, 0.6  # how much of the paper or the ink a shade holds at most
+PALEST, DARKEST = 0.4, 0.6  # largest share of background or text colour in a shade
 
 
 class _Drawn(NamedTuple):
-    """A value and the ends of its interval, as they are drawn."""
+    """A drawn value and the ends of its interval."""
 
     value: float
     low: float
@@ -56,22 +59,24 @@ def systems_figure(
     bounds: Sequence[LabelBound] = (),
     x_label: str = ES_N0,
 ) -> Figure:
-    """A metric against SNR: a row per data set, a column per channel, a line per codec.
+    """Draw a metric against SNR: a row per data set, a column per channel, a line per codec.
 
-    `bounds` are drawn dotted, each in the colour of its codec; `x_label` says what the SNRs of the
-    curves stand for.
+    Many channels of a data set take several rows (`drawn_channels`). `bounds` are drawn dotted,
+    each in the colour of its codec; `x_label` names the axis of the curves.
     """
-    datasets = list(dict.fromkeys(curve.dataset for curve in curves))
-    channels = list(dict.fromkeys(curve.channel for curve in curves))
     strokes = _system_strokes(curves, theme)
+    channels = drawn_channels(curves)
+    curves = [curve for curve in curves if curve.channel in channels]
+    datasets = list(dict.fromkeys(curve.dataset for curve in curves))
+    rows = [(dataset, part) for dataset in datasets for part in _in_rows(channels)]
     with dressed(theme):
         most = max(len(_shown(curves, d, c)) for d in datasets for c in channels)
         names = [plain(curve.series, LABEL_LETTERS) for curve in curves]
-        figure, panels, height_in = _panels(len(datasets), len(channels), names, most)
-        for row, dataset in zip(panels, datasets, strict=True):
+        figure, panels, height_in = _panels(len(rows), len(rows[0][1]), names, most)
+        for row, (dataset, part) in zip(panels, rows, strict=True):
             # The same for all channels of a data set.
             known = [each for c in curves if c.dataset == dataset for each in c.intervals]
-            for axes, channel in zip(row, channels, strict=True):
+            for axes, channel in zip(row, part, strict=True):
                 shown = _shown(curves, dataset, channel)
                 if not shown:
                     axes.remove()
@@ -88,8 +93,20 @@ def systems_figure(
         return figure
 
 
+def drawn_channels(curves: Sequence[SystemCurve]) -> list[str]:
+    """Return the channels that a figure shows: lines, not single points, and `MAX_CHANNELS`."""
+    found = {curve.channel: 0 for curve in curves}
+    for curve in curves:
+        found[curve.channel] = max(found[curve.channel], len(curve.points))
+    lines = [channel for channel, points in found.items() if points > 1] or list(found)
+    last = len(lines) - 1
+    if last < MAX_CHANNELS:
+        return lines
+    return [lines[round(index * last / (MAX_CHANNELS - 1))] for index in range(MAX_CHANNELS)]
+
+
 def ratio_figure(curves: Sequence[RatioCurve], *, snr_db: float, theme: Theme = LIGHT) -> Figure:
-    """A metric at one SNR against compression ratio: a panel per data set."""
+    """Draw a metric at one SNR against compression ratio: a panel per data set."""
     datasets = list(dict.fromkeys(curve.dataset for curve in curves))
     columns = min(2, len(datasets))
     channels = list(dict.fromkeys(curve.channel for curve in curves))
@@ -128,7 +145,7 @@ def ratio_png(curves: Sequence[RatioCurve], *, snr_db: float, theme: Theme = LIG
 
 
 def system_colour(colour: str, theme: Theme, shade: float = 0.0) -> str:
-    """A shade of a system's colour; -1 lies towards the paper, 1 to the ink."""
+    """Return a shade of a system's colour: -1 is towards the background, 1 towards the text."""
     rest = abs(shade) * (PALEST if shade < 0 else DARKEST)
     share = 1.0 - rest
     (r0, g0, b0) = to_rgb(colour)
@@ -137,15 +154,20 @@ def system_colour(colour: str, theme: Theme, shade: float = 0.0) -> str:
 
 
 def _systems(named: Iterable[str]) -> list[str]:
-    """The known systems, which have one colour in every figure, then the others."""
-    return list(dict.fromkeys([*SYSTEMS, *named]))
+    """Return systems in the order of their colours: those of a family have one everywhere."""
+    shown = list(dict.fromkeys(named))
+    known = [n for family in known_systems() if family.keys() & set(shown) for n in family]
+    reserved = list(dict.fromkeys([*known, *shown]))
+    if len(reserved) <= len(LIGHT.series):
+        return reserved
+    return [name for name in reserved if name in shown]  # else two would share a colour
 
 
 def _system_strokes(curves: Sequence[SystemCurve], theme: Theme) -> dict[tuple[str, int], Stroke]:
     """Return how the codecs of systems are drawn, by system and rank.
 
-    A system has a colour and a marker, and its codecs shades of it; codecs that are more than
-    there are colours have colours and forms of their own.
+    A system has a colour and a marker, and its codecs have shades of it; further codecs have their
+    own colours and line styles.
     """
     systems = _systems(curve.system for curve in curves)
     shades = {(curve.system, curve.rank): curve.shade for curve in curves}
@@ -155,7 +177,7 @@ def _system_strokes(curves: Sequence[SystemCurve], theme: Theme) -> dict[tuple[s
     for (system, rank), shade in shades.items():
         index = systems.index(system)
         colour = theme.series[index % len(theme.series)]
-        # Every fourth form is a solid line: that of the first codec of each system.
+        # Every fourth style is a solid line, for the first codec of each system.
         form = 4 * (index + index // len(theme.series)) + 5 * rank
         strokes[system, rank] = stroke(system_colour(colour, theme, shade), form)
     return strokes
@@ -170,6 +192,14 @@ def _ratio_stroke(
     return stroke(theme.series[index % len(theme.series)], form)
 
 
+def _in_rows(channels: Sequence[str]) -> list[list[str]]:
+    """Return channels in rows of `MAX_COLUMNS`, padded with empty ones."""
+    if len(channels) <= MAX_COLUMNS:
+        return [list(channels)]
+    filled = [*channels, *[""] * (-len(channels) % MAX_COLUMNS)]
+    return [filled[at : at + MAX_COLUMNS] for at in range(0, len(filled), MAX_COLUMNS)]
+
+
 def _shown(curves: Sequence[SystemCurve], dataset: str, channel: str) -> list[SystemCurve]:
     return [curve for curve in curves if (curve.dataset, curve.channel) == (dataset, channel)]
 
@@ -177,7 +207,7 @@ def _shown(curves: Sequence[SystemCurve], dataset: str, channel: str) -> list[Sy
 def _panels(
     rows: int, columns: int, names: Sequence[str], most: int
 ) -> tuple[Figure, np.ndarray, float]:
-    """Panels with room for the names at the ends of their lines, and the height of each."""
+    """Return panels with room for the names at the ends of their lines, and the height of each."""
     line_in = LINE_HEIGHT * LABEL_SIZE / 72 * max(map(lines_of, names))
     height_in = max(PANEL_HEIGHT_IN, TITLES_IN + most * line_in)
     figure = new_figure(PLOT_WIDTH_IN * columns, height_in * rows)
@@ -195,7 +225,9 @@ def _draw_systems(
         snrs_db = [point.snr_db for point in curve.points]
         _draw_line(axes, snrs_db, _drawn(curve.metric, curve.points), line, of=len(lines))
     axes.set_ylabel(axis_label(curves[0].metric))
-    axes.xaxis.set_major_locator(MaxNLocator(nbins=8, steps=[1, 2, 5, 10]))
+    # Numbers of interferers are integers.
+    whole = all(float(point.snr_db).is_integer() for curve in curves for point in curve.points)
+    axes.xaxis.set_major_locator(MaxNLocator(nbins=8, steps=[1, 2, 5, 10], integer=whole))
     axes.yaxis.set_major_locator(MaxNLocator(nbins=6, steps=[1, 2, 5, 10]))
     labels = [
         _end(curve.points[-1].snr_db, _drawn(curve.metric, curve.points)[-1], curve.series, line)
@@ -227,7 +259,7 @@ def _ratio_name(curve: RatioCurve) -> str:
 
 
 def _drawn(metric: Metric, points: Sequence[CurvePoint]) -> list[_Drawn]:
-    """Return where points and their intervals lie, in the unit of the axis."""
+    """Return the positions of points and their intervals in units of the axis."""
     return [
         _Drawn(*(metric.scale * at for at in (metric.value(p.score), *p.interval(metric))))
         for p in points
@@ -237,7 +269,7 @@ def _drawn(metric: Metric, points: Sequence[CurvePoint]) -> list[_Drawn]:
 def _draw_line(
     axes: Axes, x: Sequence[float], drawn: Sequence[_Drawn], line: Stroke, *, of: int
 ) -> None:
-    """Values over their intervals, which are paler the more lines there are."""
+    """Draw values with their intervals, which are paler if there are many lines."""
     axes.fill_between(
         x,
         [at.low for at in drawn],

@@ -1,4 +1,4 @@
-"""Results for the terminal, a table per metric: an SNR per column, as many as there is room for."""
+"""Results for the terminal, a table per metric: one SNR per column, as many as fit."""
 
 from __future__ import annotations
 
@@ -8,8 +8,9 @@ from typing import NamedTuple
 from rich.table import Table
 
 from orchestrator.cli.terminal import MIN_NUMBER_WIDTH, add_number_columns, new_table
+from orchestrator.reports.channel_titles import channel_title
 from orchestrator.reports.comparison import SystemCurve, system_curves
-from orchestrator.reports.curves import channel_title, metrics_of
+from orchestrator.reports.curves import metrics_of
 from orchestrator.reports.metric_texts import against_snr, value_text
 from orchestrator.results.run_folder import RESULTS_CSV, StoredRun
 from orchestrator.results.summary import Summary
@@ -21,7 +22,7 @@ EDGES = 2  # columns beside a table
 
 
 class Series(NamedTuple):
-    """A line of a run's table; images of all seeds count together."""
+    """A line of a run's table; items of all seeds are pooled."""
 
     link: str
     codec: str
@@ -29,12 +30,12 @@ class Series(NamedTuple):
 
 
 def run_tables(summary: Summary, *, width: int | None = None) -> list[Table]:
-    """A table of each metric of a run: a line per link and channel, an SNR per column.
+    """Return a table of each metric of a run: a line per link and channel, a column per SNR.
 
-    Seeds are counted together, as everywhere in a report.
+    Seeds are pooled, as everywhere in a report.
 
-    Where `width` columns have no room for all SNRs, every second or third is shown, and the
-    caption says so. A point without all of its frames shows as an ellipsis.
+    If `width` columns are too few for all SNRs, every second or third is shown, with a note in the
+    caption. An incomplete point is shown as an ellipsis.
     """
     return [_run_table(summary, metric, width) for metric in summary.metrics]
 
@@ -47,7 +48,7 @@ def _run_table(summary: Summary, metric: Metric, width: int | None) -> Table:
     columns = [names, ["channel", *(channel_title(series.channel) for series, _ in cells)]]
     room = None if width is None else _room(width, columns)
     snrs_db, caption = _shown((snr_db for _, snr_db in cells), cells.values(), room)
-    pooled = f"{seeds} channel seeds counted together" if seeds > 1 else None
+    pooled = f"{seeds} channel seeds pooled" if seeds > 1 else None
     incomplete = f"{INCOMPLETE} not complete" if INCOMPLETE in cells.values() else None
     table = new_table(
         *(column[0] for column in columns),
@@ -56,7 +57,7 @@ def _run_table(summary: Summary, metric: Metric, width: int | None) -> Table:
         dense=True,
     )
     add_number_columns(table, [f"{snr_db:g}" for snr_db in snrs_db])
-    # One row of the table per link: its name may take several lines, beside the channels'.
+    # One row of the table per link: its name may take several lines, next to the channels'.
     for name, lines in groups.items():
         texts = [[channel_title(series.channel) for series in lines]]
         texts += [[cells.get((series, snr_db), "") for series in lines] for snr_db in snrs_db]
@@ -65,7 +66,7 @@ def _run_table(summary: Summary, metric: Metric, width: int | None) -> Table:
 
 
 def system_tables(runs: Sequence[StoredRun], *, width: int | None = None) -> list[Table]:
-    """Tables of evaluations: one per metric and data set, seeds counted together."""
+    """Return tables of evaluations: one per metric and data set, with seeds pooled."""
     return [
         _system_table(dataset, [curve for curve in curves if curve.dataset == dataset], width)
         for curves in (system_curves(runs, metric) for metric in metrics_of(runs))
@@ -95,14 +96,14 @@ def _system_table(dataset: str, curves: Sequence[SystemCurve], width: int | None
 
 
 def _room(width: int, names: Sequence[Sequence[str]]) -> int:
-    """Return what columns of names leave of a width."""
+    """Return the width that remains next to columns of names."""
     return width - EDGES - sum(max(map(len, column)) + 1 for column in names)
 
 
 def _shown(
     planned: Iterable[float], cells: Iterable[str], room: int | None
 ) -> tuple[list[float], str | None]:
-    """The SNRs whose cells have room, and what is said of the others; all where `room` is None."""
+    """Return the SNRs whose cells fit, and a note on the others; all if `room` is None."""
     snrs_db = sorted(set(planned))
     column = 1 + max(MIN_NUMBER_WIDTH, *map(len, cells), *(len(f"{snr:g}") for snr in snrs_db))
     step = 1 if room is None else -(-column * len(snrs_db) // max(column, room)) or 1
@@ -113,7 +114,7 @@ def _shown(
 def _cells(summary: Summary, metric: Metric) -> dict[tuple[Series, float], str]:
     """Return the cell of each planned series and SNR with a metric, in the order of the plan.
 
-    As in figures, a point counts with the seeds that are complete, and has no value without any.
+    As in figures, a point is computed from its complete seeds, and has no value without any.
     """
     plan = summary.plan
     scores: dict[tuple[Series, float], Score] = {}
@@ -133,7 +134,7 @@ def _cells(summary: Summary, metric: Metric) -> dict[tuple[Series, float], str]:
 
 
 def _groups(summary: Summary, cells: dict[tuple[Series, float], str]) -> dict[str, list[Series]]:
-    """Series by the name of their link, and of their codec if it has several; by channel."""
+    """Return series by the name of their link, and of their codec if it has several; by channel."""
     groups: dict[str, dict[Series, None]] = {}
     channels = list(dict.fromkeys(series.channel for series, _ in cells))
     for series, _ in cells:

@@ -12,6 +12,7 @@ from typing import NamedTuple
 
 from orchestrator.plan.plan import PlannedCodec
 from orchestrator.reports.clustered import clustered_interval
+from orchestrator.reports.system_titles import system_title
 from orchestrator.results.run_folder import StoredRun
 from orchestrator.results.summary import LinkLatency, PointSummary
 from semcom.increments import Rate
@@ -24,10 +25,10 @@ CurveKey = tuple[str, str, str, str]  # task, data set, series, channel
 
 @dataclass(frozen=True, kw_only=True)
 class CurvePoint:
-    """Result at one SNR: the sums over the images of all seeds.
+    """Result at one SNR: the sums over the items of all seeds.
 
-    `repeats` says in how many points each image was counted; `points` are those whose clusters are
-    known.
+    `repeats` is the number of points in which each item was counted; `points` are those with known
+    clusters.
     """
 
     snr_db: float
@@ -36,7 +37,7 @@ class CurvePoint:
     points: tuple[PointSummary, ...] = field(default=(), compare=False, repr=False)
 
     def interval(self, metric: Metric) -> Interval:
-        """Return the 95 % interval of a metric, in which each image counts as one draw."""
+        """Return the 95 % interval of a metric, in which each item counts as one draw."""
         clusters = [point.clusters for point in self.points]
         known = [each for each in clusters if each is not None]
         told = known if len(known) == self.repeats else []
@@ -50,10 +51,10 @@ class CurvePoint:
 
 @dataclass(frozen=True, kw_only=True)
 class Curve:
-    """A metric of one system or codec (`series`) over one channel, by rising SNR.
+    """A metric of one system or codec (`series`) over one channel, by ascending SNR.
 
-    `task` is the kind of the task. `gaps_db` are the SNRs that were planned and are not complete
-    with any seed.
+    `task` is the kind of the task. `gaps_db` are the planned SNRs that are not complete with any
+    seed.
     """
 
     task: str
@@ -72,7 +73,7 @@ class Curve:
 
     @property
     def cells(self) -> dict[float, str]:
-        """Values with their intervals, as cells of a table, by SNR."""
+        """Return values with their intervals, as cells of a table, by SNR."""
         return {point.snr_db: point.printed(self.metric) for point in self.points}
 
 
@@ -86,7 +87,7 @@ class LatencyBar:
 
 
 class CountedSeries(NamedTuple):
-    """A codec over a channel, as a row of `results.csv` names it."""
+    """A codec over a channel, as in a row of `results.csv`."""
 
     task: str
     dataset: str
@@ -96,14 +97,14 @@ class CountedSeries(NamedTuple):
 
 
 def pooled_points(points: Iterable[PointSummary | CurvePoint]) -> list[CurvePoint]:
-    """A point per SNR, rising, the images of all seeds and links counted together."""
+    """Return a point per SNR, ascending, with the items of all seeds and links pooled."""
     found: dict[float, list[PointSummary | CurvePoint]] = defaultdict(list)
     for point in points:
         found[point.snr_db].append(point)
     return [
         CurvePoint(
             snr_db=snr_db,
-            score=reduce(merged, (point.score for point in found[snr_db])),
+            score=reduce(_merged, (point.score for point in found[snr_db])),
             repeats=len(found[snr_db]),
             points=tuple(p for p in found[snr_db] if isinstance(p, PointSummary)),
         )
@@ -111,11 +112,17 @@ def pooled_points(points: Iterable[PointSummary | CurvePoint]) -> list[CurvePoin
     ]
 
 
+def _merged(first: Score, second: Score) -> Score:
+    """Return the common sums: only some runs of a codec may have measures."""
+    common = [name for name in first if name in second]
+    return merged({n: first[n] for n in common}, {n: second[n] for n in common})
+
+
 def pooled_results(results_csv: str) -> dict[CountedSeries, list[CurvePoint]]:
-    """The points of a run's or evaluation's `results.csv`, all seeds together.
+    """Return the points of a run's or evaluation's `results.csv`, with all seeds pooled.
 
     Raises:
-        ValueError: a row has no score, or is of a task that is not installed.
+        ValueError: a row has no score, or its task is not installed.
     """
     found: dict[CountedSeries, list[CurvePoint]] = defaultdict(list)
     for row in csv.DictReader(io.StringIO(results_csv)):
@@ -126,7 +133,7 @@ def pooled_results(results_csv: str) -> dict[CountedSeries, list[CurvePoint]]:
 
 
 def metrics_of(runs: Sequence[StoredRun]) -> list[Metric]:
-    """The metrics of all complete points, each once: task by task, its main metric first."""
+    """Return the metrics of all complete points, each once: task by task, the main metric first."""
     shown = {
         metric for run in runs for point in run.summary.points for metric in point.task.METRICS
     }
@@ -135,11 +142,11 @@ def metrics_of(runs: Sequence[StoredRun]) -> list[Metric]:
 
 
 def metric_curves(runs: Sequence[StoredRun], metric: Metric) -> list[Curve]:
-    """Curves of the complete points that have a metric, of all runs, in the order of their plans.
+    """Return curves of all runs' complete points that have a metric, in the order of their plans.
 
-    A series is called by as little as tells it apart: its system; its codec where a data set
-    meets several of one system; its link where several share a codec; its run if there are two.
-    Where ordered codewords are sent at several rates, each rate is a series.
+    A series is named by no more than needed to distinguish it: its system; its codec if a data set
+    has several of one system; its link if several share a codec; its run if there are two. If
+    ordered codewords are sent at several rates, each rate is a series.
     """
     names = _series_names(runs)
     done: dict[CurveKey, list[PointSummary]] = defaultdict(list)
@@ -160,7 +167,7 @@ def metric_curves(runs: Sequence[StoredRun], metric: Metric) -> list[Curve]:
 
 
 def latency_bars(runs: Sequence[StoredRun]) -> list[LatencyBar]:
-    """A bar per link, and per codec where some link has several."""
+    """Return a bar per link, and per codec if some link has several."""
     plans = [run.summary.plan for run in runs]
     by_codec = any(len(link.codecs) > 1 for plan in plans for link in plan.links.values())
     return [
@@ -176,23 +183,8 @@ def latency_bars(runs: Sequence[StoredRun]) -> list[LatencyBar]:
     ]
 
 
-CHANNELS = {
-    "awgn": "AWGN",
-    "rayleigh": "Rayleigh",
-    "rician": "Rician",
-    "tdl": "TDL",
-    "jakes": "Jakes",
-}
-
-
-def channel_title(label: str) -> str:
-    """A channel's label as papers write it."""
-    model, *rest = label.split(" ", 1)
-    return " ".join([CHANNELS.get(model, model), *rest])
-
-
 def _series_names(runs: Sequence[StoredRun]) -> dict[tuple[str, str, str], str]:
-    """Return what a series is called, by (run, link, codec)."""
+    """Return the names of series by (run, link, codec)."""
     planned = [
         (run.name, name, link.dataset, codec)
         for run in runs
@@ -223,8 +215,9 @@ def at_rate(series: str, label: str, rate: Rate | None) -> tuple[str, str]:
 
 def _label(labels: Mapping[str, str], codec: PlannedCodec, *, by_codec: bool) -> str:
     """Return what a user calls a codec or its system, else the name that it has."""
-    name = codec.name if by_codec else codec.system
-    return labels.get(codec.name, labels.get(name, name))
+    if codec.name in labels or by_codec:
+        return labels.get(codec.name, codec.name)
+    return system_title(codec.system, labels)
 
 
 def joined(*parts: str) -> str:
@@ -232,7 +225,7 @@ def joined(*parts: str) -> str:
 
 
 def _ambiguous(pairs: Iterable[tuple[tuple[str, ...], str]]) -> bool:
-    """Return whether some key stands for more than one value."""
+    """Return whether some key has more than one value."""
     first: dict[tuple[str, ...], str] = {}
     return any(first.setdefault(key, value) != value for key, value in pairs)
 

@@ -1,4 +1,4 @@
-"""Names written at the ends of lines, instead of a legend to be looked up."""
+"""Names at the ends of lines instead of a legend."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ PLACE = 1.035  # where the names start, in widths of the panel
 
 @dataclass(frozen=True)
 class EndLabel:
-    """A line's last point, in the units of the panel, and what to write beside it."""
+    """A line's last point, in the units of the panel, and its text."""
 
     x: float
     y: float
@@ -24,22 +24,22 @@ class EndLabel:
 def label_line_ends(
     axes: Axes, labels: Sequence[EndLabel], *, height_in: float, size: float = 8.5
 ) -> None:
-    """Write the names right of the panel, apart from each other, each with a thin line to its end.
+    """Write the names to the right of the panel without overlap, each with a thin line to its end.
 
-    To be called when the limits of the panel are set.
+    Call this after the limits of the panel are set.
 
     Args:
         axes: the panel, with linear scales.
         labels: one per line.
-        height_in: about how high the panel is, in inches.
-        size: of the font, in points.
+        height_in: approximate height of the panel in inches.
+        size: font size in points.
     """
     low, high = axes.get_ylim()
     lines = max(label.text.count("\n") + 1 for label in labels)
     room = lines * LINE_HEIGHT * size / (72 * height_in)
     ordered = sorted(labels, key=lambda label: label.y)
     places = spread([(label.y - low) / (high - low) for label in ordered], room)
-    # Nothing stands where the panel's title is, or below its axis.
+    # Keep the area of the panel's title, and that below its axis, free.
     shift = max(0.0, -places[0]) - max(0.0, places[-1] - 1.0)
     places = [place + shift for place in places]
     for label, place in zip(ordered, places, strict=True):
@@ -65,11 +65,11 @@ def label_line_ends(
 
 
 def spread(wanted: Sequence[float], room: float) -> list[float]:
-    """Places as near to rising `wanted` ones as is possible with `room` between neighbours.
+    """Return positions close to the ascending `wanted` ones, with `room` between neighbours.
 
-    Neighbours that are too close are moved as a group, which keeps its middle.
+    Neighbours that are too close are moved as a group with a fixed centre.
     """
-    groups: list[list[float]] = []  # sum of wished starts, number of members
+    groups: list[list[float]] = []  # sum of wanted starts, number of members
     for index, value in enumerate(wanted):
         groups.append([value - room * index, 1.0])
         while len(groups) > 1 and _mean(groups[-1]) < _mean(groups[-2]):

@@ -23,26 +23,26 @@ from matplotlib.text import Text
 from orchestrator.reports.theme import DPI, Theme, rc_params
 from semcom.plain_text import one_line
 
-MAX_PIXELS = 30_000  # of a side: Agg draws less than 65,536, and nobody looks at more
+MAX_PIXELS = 30_000  # pixels per side: Agg draws fewer than 65,536
 MAX_COLUMNS = 8  # of a legend
-MAX_NAME = 60  # letters of a line; longer names take several
+MAX_NAME = 60  # characters of a line; longer names take several
 ABOVE, BELOW = "outside upper center", "outside lower center"
 
 
 @contextmanager
 def dressed(theme: Theme) -> Iterator[None]:
-    """Colours and sizes of a theme for what is drawn in the block, whatever the user has set."""
+    """Apply the colours and sizes of a theme in the block, whatever the user has set."""
     with style.context(["default", rc_params(theme)], after_reset=True):
         yield
 
 
 def new_figure(width_in: float, height_in: float) -> Figure:
-    """Return an empty figure whose parts make room for each other."""
+    """Return an empty figure with automatic layout."""
     return Figure(figsize=(width_in, height_in), layout="constrained")
 
 
 def png_bytes(figure: Figure) -> bytes:
-    """The figure as PNG without anything that changes from one machine's clock to another."""
+    """Return the figure as PNG without times."""
     content = io.BytesIO()
     FigureCanvasAgg(figure)
     dpi = min(DPI, MAX_PIXELS / max(figure.get_size_inches()))
@@ -51,14 +51,14 @@ def png_bytes(figure: Figure) -> bytes:
 
 
 def add_legend(figure: Figure, handles: Sequence[Artist], place: str) -> Legend:
-    """Add a legend above or below the panels, in as many columns as there is room for.
+    """Add a legend above or below the panels, with as many columns as fit.
 
-    The figure grows by what the legend needs, so that the panels keep their size.
+    The figure grows by the height of the legend, so that the panels keep their size.
     """
     columns = min(MAX_COLUMNS, len(handles))
     while True:
         rows = -(-len(handles) // columns)
-        columns = -(-len(handles) // rows)  # full rows, as far as that goes
+        columns = -(-len(handles) // rows)  # full rows, as far as possible
         legend = figure.legend(handles=handles, loc=place, ncols=columns)
         extent = legend.get_window_extent(_renderer(figure))
         if columns == 1 or extent.width <= figure.bbox.width:
@@ -85,10 +85,10 @@ def lines_of(text: str) -> int:
 
 
 def plain(name: str, width: int = MAX_NAME) -> str:
-    """Return a name as it is to be read: a folder may be called anything.
+    """Return a name in a printable form, because a folder may have any name.
 
-    Nothing is taken for a formula or for a name to be left out; letters that the font lacks
-    become their numbers; long names are broken into lines.
+    Nothing is interpreted as a formula or a hidden name; characters that the font lacks become
+    their codes; long names are wrapped.
     """
     known = _letters()
     shown = "".join(
@@ -102,7 +102,7 @@ def plain(name: str, width: int = MAX_NAME) -> str:
 
 @cache
 def _letters() -> frozenset[int]:
-    """Return what matplotlib's own font can draw."""
+    """Return the characters of matplotlib's default font."""
     return frozenset(get_font(findfont("DejaVu Sans")).get_charmap())
 
 

@@ -6,8 +6,9 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from orchestrator.plan.codec_facts import transmitter_parameters
-from orchestrator.reports.comparison import TITLES
 from orchestrator.reports.markup import NOTHING, count, depths_text
+from orchestrator.reports.sentence_footprints import sentence_footprint_tables
+from orchestrator.reports.system_titles import system_title
 from orchestrator.reports.tables import ReportTable
 from orchestrator.results.run_folder import read_record
 from semcom.records import FOOTPRINT_FILE, Footprint, FootprintRecord, Timing
@@ -18,7 +19,7 @@ BATCH = 100
 
 
 def read_footprints(folder: Path) -> FootprintRecord | None:
-    """The footprints of a folder; None where there are none.
+    """Return the footprints of a folder; None if there are none.
 
     Raises:
         ConfigurationError: `footprint.json` is damaged.
@@ -28,29 +29,31 @@ def read_footprints(folder: Path) -> FootprintRecord | None:
 
 
 def footprint_section(records: Sequence[FootprintRecord]) -> list[str]:
-    """Table II, once per machine it was measured on; nothing where there is none."""
+    """Return Table II, once per machine on which it was measured; nothing if there is none."""
     tables = footprint_tables(records)
     return ["<h2>Footprint</h2>", *(table.html() for table in tables)] if tables else []
 
 
 def footprint_tables(records: Sequence[FootprintRecord]) -> list[ReportTable]:
-    """A row per quantity, a column per codec or architecture."""
-    return [
-        ReportTable(
-            title="Parameters, FLOPs and latency of the encoder",
-            head=["", *(footprint.name for footprint in record.footprints)],
-            rows=[
-                [name, *(cell(footprint) for footprint in record.footprints)]
-                for name, cell in ROWS.items()
-            ],
-            note=_note(record),
-        )
-        for record in records
-    ]
+    """Return a row per quantity, a column per codec or architecture; for sentences, Table III."""
+    images = [record for record in records if record.footprints]
+    return [*map(_image_table, images), *sentence_footprint_tables(records)]
+
+
+def _image_table(record: FootprintRecord) -> ReportTable:
+    return ReportTable(
+        title="Parameters, FLOPs and latency of the encoder",
+        head=["", *(footprint.name for footprint in record.footprints)],
+        rows=[
+            [name, *(cell(footprint) for footprint in record.footprints)]
+            for name, cell in ROWS.items()
+        ],
+        note=_note(record),
+    )
 
 
 def iot_estimate_ms(footprint: Footprint) -> float:
-    """Latency of one image on the paper's IoT device, if it computes like this CPU."""
+    """Return the estimated latency of one image on the paper's IoT device, scaled from this CPU."""
     return footprint.encode_1.median_ms * IOT_SLOWER
 
 
@@ -114,7 +117,7 @@ def _share_of_channel_encoder(footprint: Footprint) -> str:
 
 ROWS: dict[str, Callable[[Footprint], str]] = {
     "data set": lambda footprint: footprint.dataset,
-    "system": lambda footprint: TITLES.get(footprint.system, footprint.system),
+    "system": lambda footprint: system_title(footprint.system, {}),
     "input": lambda footprint: f"{footprint.input_size} x {footprint.input_size}",
     "depths": _depths,
     "parameters: semantic encoder": _part("encoder"),

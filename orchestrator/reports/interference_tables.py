@@ -1,4 +1,4 @@
-"""A metric against SIR and number of interferers: a table per metric, SNRs below each other."""
+"""A metric against SIR and number of interferers: a table per metric, with one block per SNR."""
 
 from __future__ import annotations
 
@@ -6,15 +6,16 @@ from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
-from orchestrator.reports.curves import CurvePoint, channel_title, metrics_of, pooled_points
+from orchestrator.reports.channel_titles import channel_title
+from orchestrator.reports.curves import CurvePoint, metrics_of, pooled_points
 from orchestrator.reports.tables import ReportTable
 from orchestrator.results.run_folder import StoredRun
 from orchestrator.results.summary import PointSummary
 from semcom.tasks.metric import Metric
 
 NOTE = (
-    "SIR of each interferer, in dB; N come to SIR - 10 log10 N together. Links and seeds of "
-    "a codec count together; in brackets 95 % intervals, each item being one draw."
+    "SIR of each interferer in dB; with N interferers, the total SIR is SIR - 10 log10 N. "
+    "Links and seeds of a codec are pooled; 95 % intervals in brackets; each item is one draw."
 )
 
 
@@ -26,12 +27,6 @@ class _Row(NamedTuple):
     channel: str
     snr_db: float
     interferers: int
-
-
-def interference_section(runs: Sequence[StoredRun]) -> list[str]:
-    """Return the tables of a page; nothing where no run has interference."""
-    tables = interference_tables(runs)
-    return ["<h2>Interference</h2>", *(table.html() for table in tables)] if tables else []
 
 
 def interference_tables(runs: Sequence[StoredRun]) -> list[ReportTable]:
@@ -72,7 +67,7 @@ def _row(point: PointSummary) -> _Row:
 
 
 def _column(row: _Row, sir_db: float) -> float | None:
-    """Return the SIR of a cell; without interferers all SIRs are one point."""
+    """Return the SIR of a cell; without interferers, all SIRs are one point."""
     return sir_db if row.interferers else None
 
 

@@ -1,7 +1,7 @@
-"""Label bounds beside curves: what each codec would reach by sending the class over its symbols.
+"""Label bounds of curves: the accuracy of each codec if it sent the class over its symbols.
 
-The classifier's accuracy is that of the codec at the highest SNR over AWGN, where that is at least
-20 dB: it is of the same images. Otherwise it is the noise-free accuracy that its manifest states.
+The classifier's accuracy is that of the codec at the highest SNR over AWGN, if that is at least 20
+dB, because it refers to the same images. Otherwise it is the noise-free accuracy in its manifest.
 """
 
 from __future__ import annotations
@@ -12,8 +12,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from orchestrator.plan.codec_facts import CodecFacts
+from orchestrator.reports.channel_titles import channel_title
 from orchestrator.reports.comparison import SystemCurve, facts_of
-from orchestrator.reports.curves import CurvePoint, channel_title
+from orchestrator.reports.curves import CurvePoint, at_rate
+from orchestrator.reports.energy import symbols_of
 from orchestrator.reports.markup import NOTHING
 from orchestrator.reports.metric_texts import heading
 from orchestrator.reports.tables import ReportTable
@@ -26,8 +28,9 @@ LABEL_SYSTEM = "label"  # sends the class itself
 NOISELESS_DB = 20.0
 STEP_DB = 1.0  # of what is drawn
 NOTE = (
-    "Label bound: accuracy if the codec classified at the transmitter, as it does without noise, "
-    "and sent the class by a simplex code over the same symbols, decoded by maximum likelihood."
+    "Label bound: accuracy if the codec classified at the transmitter, as it does without "
+    "noise, and sent the class with a simplex code over the same symbols, decoded by maximum "
+    "likelihood."
 )
 
 
@@ -72,7 +75,7 @@ class LabelBound:
 
     @property
     def drawn(self) -> tuple[list[float], list[float]]:
-        """Es/N0 in dB and the bound in percent, close enough for a line."""
+        """Return Es/N0 in dB and the bound in percent, dense enough for a line."""
         first, last = self.curve.points[0].snr_db, self.curve.points[-1].snr_db
         count = max(2, 1 + round((last - first) / STEP_DB))
         snrs_db = [float(each) for each in np.linspace(first, last, count)]
@@ -82,8 +85,8 @@ class LabelBound:
 def label_bounds(curves: Sequence[SystemCurve], runs: Sequence[StoredRun]) -> list[LabelBound]:
     """Return the bounds of curves of classification, as far as they are known.
 
-    None is known of a codec that no manifest tells about, nor over other channels than AWGN and
-    Rayleigh fading with perfect channel state.
+    None is known for a codec without a manifest, or for channels other than AWGN and Rayleigh
+    fading with perfect channel state.
     """
     facts, channels = facts_of(runs), channels_of(runs)
     noiseless = {
@@ -102,7 +105,7 @@ def label_bounds(curves: Sequence[SystemCurve], runs: Sequence[StoredRun]) -> li
 def channels_of(runs: Sequence[StoredRun]) -> dict[str, AnyChannel]:
     """Return the channels of all points without interference, by their labels."""
     return {
-        point.spec.label: point.spec.channel
+        at_rate("", point.spec.label, point.spec.rate)[1]: point.spec.channel
         for run in runs
         for point in run.summary.plan.points
         if point.spec.interference is None
@@ -120,17 +123,20 @@ def _bound_of(
         return None
     if codec is None or codec.classes is None or channel is None:
         return None
+    symbols = symbols_of(curve, codec)
+    if symbols is None:  # as many as it takes: there is no one bound
+        return None
     over, point = bound_channel(channel), noiseless.get(curve.digest)
     accuracy = codec.noise_free if point is None else ACCURACY.value(point.score)
     if over is None or accuracy is None or not 0.0 <= accuracy <= 1.0:
         return None
     return LabelBound(
-        curve=curve, over=over, accuracy=accuracy, classes=codec.classes, symbols=codec.symbols
+        curve=curve, over=over, accuracy=accuracy, classes=codec.classes, symbols=round(symbols)
     )
 
 
 def bound_tables(bounds: Sequence[LabelBound]) -> list[ReportTable]:
-    """Return a table per data set: each curve, its bound beside it, and how far it is from it."""
+    """Return a table per data set: each curve, its bound, and the distance between them."""
     tables: list[ReportTable] = []
     for dataset in dict.fromkeys(bound.dataset for bound in bounds):
         shown = [bound for bound in bounds if bound.dataset == dataset]

@@ -1,4 +1,4 @@
-"""The second figure of a report: where the time of a frame goes, in a light and a dark dress."""
+"""The second figure of a report: where the time of a frame goes, in light and dark mode."""
 
 from __future__ import annotations
 
@@ -22,14 +22,14 @@ from orchestrator.reports.drawing import (
 from orchestrator.reports.theme import LIGHT, Theme
 
 STAGES = ("encode", "channel", "batch wait", "decode", "network and queues")
-MIN_LABELLED_SHARE = 0.06  # of the longest bar: narrower segments have no room for a number
-MAX_BARS = 60  # of more links the slowest are drawn; the table beside the picture has all
+MIN_LABELLED_SHARE = 0.06  # share of the longest bar: narrower segments have no number
+MAX_BARS = 60  # only the slowest links are drawn; the table next to the figure has all
 BARS_IN, BAR_IN, NAME_LINE_IN = 6.2, 0.38, 0.16
 NAME_LETTERS, NAME_SIZE = 44, 8.5
 
 
 def latency_figure(bars: Sequence[LatencyBar], theme: Theme = LIGHT) -> Figure:
-    """Stacked bars of median milliseconds per frame: encoding, then the round trip."""
+    """Draw stacked bars of median milliseconds per frame: encoding, then the round trip."""
     shown = bars
     if len(bars) > MAX_BARS:
         shown = sorted(bars, key=_total_ms, reverse=True)[:MAX_BARS]
@@ -58,8 +58,8 @@ def latency_png(bars: Sequence[LatencyBar], theme: Theme = LIGHT) -> bytes:
         return png_bytes(latency_figure(bars, theme))
 
 
-def _stages_ms(bar: LatencyBar) -> tuple[float, ...]:
-    """In the order of `STAGES`."""
+def stages_ms(bar: LatencyBar) -> tuple[float, ...]:
+    """Return milliseconds in the order of `STAGES`."""
     found = bar.latency
     return (
         found.encode_ms, found.channel_ms, found.batch_wait_ms, found.decode_ms, found.network_ms,
@@ -67,7 +67,7 @@ def _stages_ms(bar: LatencyBar) -> tuple[float, ...]:
 
 
 def _total_ms(bar: LatencyBar) -> float:
-    return sum(_stages_ms(bar))
+    return sum(stages_ms(bar))
 
 
 def _draw(axes: Axes, bars: Sequence[LatencyBar], theme: Theme) -> None:
@@ -75,7 +75,7 @@ def _draw(axes: Axes, bars: Sequence[LatencyBar], theme: Theme) -> None:
     totals = [_total_ms(bar) for bar in bars]
     room = MIN_LABELLED_SHARE * max(totals)
     left = [0.0] * len(bars)
-    for colour, widths in zip(theme.stages, zip(*map(_stages_ms, bars), strict=True), strict=True):
+    for colour, widths in zip(theme.stages, zip(*map(stages_ms, bars), strict=True), strict=True):
         drawn = axes.barh(rows, widths, left=left, height=0.62, color=colour)
         labels = [_milliseconds(width) if width >= room else "" for width in widths]
         axes.bar_label(drawn, labels, label_type="center", fontsize=7.5)
@@ -98,4 +98,4 @@ def _milliseconds(value: float) -> str:
 
 def _frame_size(bars: Sequence[LatencyBar]) -> str:
     sizes = {bar.frame_images for bar in bars}
-    return f" of {sizes.pop()} images" if len(sizes) == 1 else ""
+    return f" of {sizes.pop()} items" if len(sizes) == 1 else ""

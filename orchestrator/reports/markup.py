@@ -1,4 +1,4 @@
-"""HTML of the reports: one file, no script, nothing loaded from elsewhere, light and dark."""
+"""HTML of the reports: one self-contained file without scripts, in light and dark mode."""
 
 from __future__ import annotations
 
@@ -33,6 +33,9 @@ td.share { background: rgba(var(--tint), calc(.3 * var(--share))); }
 code { font: .92em ui-monospace, "Cascadia Mono", "DejaVu Sans Mono", monospace;
   white-space: nowrap; }
 td.long { white-space: normal; overflow-wrap: anywhere; min-width: 18rem; }
+mark { background: var(--warn); color: inherit; padding: 0 .15em; border-radius: 3px; }
+.sentences { width: 100%; } .sentences th:nth-child(2) { text-align: left; }
+.sentences td.long { text-align: left; width: 100%; }
 summary { cursor: pointer; font-weight: 600; margin: 2rem 0 .8rem; font-size: 1.2rem; }
 """.strip()
 
@@ -46,12 +49,12 @@ class Markup(str):
 NOTHING = "\N{EN DASH}"
 Cell = str | Markup
 Picture = tuple[bytes, bytes]  # PNG for light and for dark pages
-PNG_WIDTH = slice(16, 20)  # where a PNG holds its width
-SHOWN = 0.65  # of the width: pictures are drawn for dense screens
+PNG_WIDTH = slice(16, 20)  # position of the width in a PNG
+SHOWN = 0.65  # share of the width, because pictures are drawn for high-resolution screens
 
 
 def document(title: str, parts: Iterable[str]) -> str:
-    """A whole page."""
+    """Return a complete page."""
     return (
         '<!doctype html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
         '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
@@ -61,9 +64,9 @@ def document(title: str, parts: Iterable[str]) -> str:
 
 
 def figure(name: str, light_dark: Picture, caption: str) -> str:
-    """A picture with its caption, which is also what a reader without pictures gets.
+    """Return a picture with its caption, which is also the alternative text.
 
-    A narrow picture stays narrow: its letters are about as large as those of the page.
+    A narrow picture stays narrow, so that its text is about as large as that of the page.
     """
     light, dark = (base64.b64encode(content).decode() for content in light_dark)
     width = int.from_bytes(light_dark[0][PNG_WIDTH], "big")
@@ -78,7 +81,7 @@ def figure(name: str, light_dark: Picture, caption: str) -> str:
 def table(
     head: Iterable[Sequence[str]], rows: Iterable[Sequence[Cell]], *, kind: str = "numbers"
 ) -> str:
-    """A table that scrolls by itself where it is wider than the page."""
+    """Return a table that scrolls if it is wider than the page."""
     head_rows = "".join(f"<tr>{_head(row)}</tr>" for row in head)
     body_rows = "\n".join(f"<tr>{_row(row)}</tr>" for row in rows)
     return (
@@ -88,7 +91,7 @@ def table(
 
 
 def _head(cells: Sequence[str]) -> str:
-    """Head cells; equal neighbours are one wide cell."""
+    """Return head cells; equal neighbours are merged."""
     groups = [(text, len(list(alike))) for text, alike in groupby(cells)]
     return "".join(
         f'<th colspan="{width}" class="mid">{escape(text)}</th>'
@@ -106,20 +109,20 @@ def _row(cells: Sequence[Cell]) -> str:
 
 
 def digest_cell(digest: str) -> Markup:
-    """The first twelve digits; all of them when pointed at."""
+    """Return the first twelve digits, with all of them as a tooltip."""
     return Markup(f'<td><code title="{escape(digest)}">{escape(digest[:12])}</code></td>')
 
 
 def long_cell(text: str) -> Markup:
-    """A cell whose text may break anywhere."""
+    """Return a cell whose text may wrap anywhere."""
     return Markup(f'<td class="long">{escape(text)}</td>')
 
 
 def count(number: int) -> str:
-    """A whole number in groups of three digits."""
+    """Return a whole number in groups of three digits."""
     return f"{number:,}".replace(",", "\N{NARROW NO-BREAK SPACE}")
 
 
 def depths_text(depths: Sequence[int]) -> str:
-    """Depths of the four stages, as Table III prints them."""
+    """Return the depths of the four stages in the form of Table III."""
     return f"({', '.join(map(str, depths))})"

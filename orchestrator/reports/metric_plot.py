@@ -1,4 +1,4 @@
-"""The first figures of a report: a metric against SNR, in a light and a dark dress."""
+"""The first figures of a report: a metric against SNR, in light and dark mode."""
 
 from __future__ import annotations
 
@@ -13,7 +13,8 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator
 
-from orchestrator.reports.curves import Curve, channel_title
+from orchestrator.reports.channel_titles import channel_title
+from orchestrator.reports.curves import Curve
 from orchestrator.reports.drawing import (
     ABOVE,
     BELOW,
@@ -28,7 +29,7 @@ from orchestrator.reports.metric_texts import axis_label, limits_of
 from orchestrator.reports.strokes import Stroke, series_stroke, stroke
 from orchestrator.reports.theme import LIGHT, Theme
 
-MAX_LINES = 12  # of a panel; of more, each channel has panels of its own
+MAX_LINES = 12  # largest number of lines of a panel; beyond it, each channel has its own panels
 PANEL_IN = 3.1, 2.75
 LONE_IN, CROWDED_IN = (4.6, 2.75), (4.7, 3.5)
 TITLE_LETTERS_PER_IN = 9.4  # of a line above a panel
@@ -52,7 +53,7 @@ class _Panel:
 class _Key:
     """Distinguish lines: series by colour and channels by form, as far as possible.
 
-    `apart`: each channel has its own panels, so that a series may take colour and form.
+    `apart`: each channel has its own panels, so that series may use colour and line style.
     """
 
     theme: Theme
@@ -69,7 +70,7 @@ class _Key:
         if self.apart:
             return series_stroke(series, self.theme)
         colours = self.theme.series
-        # A series that is alone leaves its colours to the channels.
+        # With a single series, channels use the colours.
         colour = series if len(self.series) > 1 else channel
         return stroke(colours[colour % len(colours)], channel)
 
@@ -96,9 +97,9 @@ class _Key:
 
 
 def metric_figure(curves: Sequence[Curve], theme: Theme = LIGHT) -> Figure:
-    """Curves of one metric against SNR with 95 % intervals, a panel per data set.
+    """Draw curves of one metric against SNR with 95 % intervals, a panel per data set.
 
-    Lines are channels and series; where these are many, each channel has a panel of its own.
+    Lines are channels and series; if there are many, each channel has its own panel.
     """
     datasets = list(dict.fromkeys(curve.dataset for curve in curves))
     series = list(dict.fromkeys(curve.series for curve in curves))
@@ -157,7 +158,7 @@ def _draw(axes: Axes, panel: _Panel, key: _Key) -> None:
     many = len(panel.curves) > MAX_LINES
     metric = panel.curves[0].metric
     for curve in panel.curves:
-        # The line breaks where a planned point is missing: nothing is known there.
+        # The line has a gap where a planned point is missing.
         known = [
             (point.snr_db, metric.value(point.score), *point.interval(metric))
             for point in curve.points

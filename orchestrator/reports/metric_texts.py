@@ -9,18 +9,18 @@ from orchestrator.reports.markup import NOTHING
 from semcom.tasks.metric import Interval, Metric
 from semcom.tasks.score import Score
 
-BEYOND = 0.03  # of a panel: how far it goes beyond values that no metric exceeds
-FLAT = 0.05  # of a value, above and below, where all values are the same
+BEYOND = 0.03  # margin of a panel beyond the limits of a metric
+FLAT = 0.05  # margin above and below if all values are equal
 
 
 def heading(metric: Metric, of: str = "") -> str:
-    """Return the head of a table, such as `PSNR at 5 dB, dB`; `of` is what follows the name."""
+    """Return the head of a table, such as `PSNR at 5 dB, dB`; `of` follows the name."""
     named = f"{metric.noun} {of}".strip()
     return f"{named}, {metric.unit}" if metric.unit else named
 
 
 def axis_label(metric: Metric, of: str = "") -> str:
-    """Return the label of an axis; it says where lower values are the better ones."""
+    """Return the label of an axis, which says if lower values are better."""
     notes = [metric.unit] if metric.unit else []
     if metric.better == "lower":
         notes.append("lower is better")
@@ -29,18 +29,18 @@ def axis_label(metric: Metric, of: str = "") -> str:
 
 
 def against_snr(metric: Metric) -> str:
-    """Return what a table of the terminal shows."""
+    """Return the title of a table in the terminal."""
     unit = f" in {metric.unit}" if metric.unit else ""
     return f"{metric.noun}{unit} against Es/N0 in dB"
 
 
 def value_text(metric: Metric, score: Score, *, short: bool = False) -> str:
-    """Return a value as it is printed."""
+    """Return a value in printed form."""
     return metric.number(metric.value(score), short=short)
 
 
 def stated_text(metric: Metric, value: object) -> str:
-    """Return a value that a manifest states, with its unit; empty where it can be none."""
+    """Return a value in a manifest with its unit; empty if it is invalid."""
     least, most = metric.limits
     low, high = -inf if least is None else least, inf if most is None else most
     if not isinstance(value, float) or not isfinite(value) or not low <= value <= high:
@@ -49,14 +49,14 @@ def stated_text(metric: Metric, value: object) -> str:
 
 
 def interval_text(metric: Metric, score: Score, *, short: bool = False) -> str:
-    """Return the 95 % interval of a value, as it is printed."""
+    """Return the 95 % interval of a value in printed form."""
     return NOTHING.join(metric.number(end, short=short) for end in metric.interval(score))
 
 
 def picture_names(metrics: Sequence[Metric], of: str = "") -> dict[Metric, str]:
-    """Return what the picture of each metric is called; `of` is which kind of picture it is.
+    """Return the name of each metric's picture; `of` is the kind of picture.
 
-    A kind with one picture is called like that. Metrics of one name are numbered.
+    A single picture has the name of its kind. Metrics with equal names are numbered.
     """
     if of and len(metrics) == 1:
         return {metrics[0]: of}
@@ -74,9 +74,9 @@ def limits_of(
     """Return the limits of a panel in the printed unit.
 
     Args:
-        metric: its own limits hold, where it has some.
-        intervals: of all values in the panel, at least one.
-        room: share of the panel's height that is added where the metric has no limit.
+        metric: metric, whose own limits are used if it has any.
+        intervals: intervals of all values in the panel, at least one.
+        room: share of the panel's height that is added if the metric has no limit.
     """
     lows, highs = zip(*intervals, strict=True)
     lowest, highest = metric.scale * min(lows), metric.scale * max(highs)
@@ -92,7 +92,7 @@ def limits_of(
 
 
 def shade(metric: Metric, value: float, values: Iterable[float]) -> float:
-    """Return how good a value is among others: 0 for the worst, 1 for the best there can be."""
+    """Return the quality of a value among others: 0 for the worst, 1 for the best possible."""
     known = list(values)
     low, high = (
         end(known) if limit is None else limit

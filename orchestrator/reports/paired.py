@@ -1,16 +1,18 @@
-"""Systems compared item by item on common draws: McNemar's test, clustered where items repeat.
+"""Compare systems item by item on common draws: McNemar's test, clustered if items repeat.
 
-A ledger keeps the class that answered each item, and no label: with the data set at hand the two
-counts of McNemar are known. Without it, whole frames are compared: the same difference and a valid
-interval, but no counts.
+A ledger has the class answered for each item, but no labels: with the data set, the two counts of
+McNemar's test are known. Without it, complete frames are compared: this gives the same difference
+and a valid interval, but no counts.
 """
 
 from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
+from math import sqrt
 
-from orchestrator.reports.clustered import PairedDifference, paired_difference
+from orchestrator.reports.channel_titles import channel_title
+from orchestrator.reports.clustered import PairedDifference, cluster_totals, paired_difference
 from orchestrator.reports.comparison import (
     Draw,
     distinct_points,
@@ -19,7 +21,6 @@ from orchestrator.reports.comparison import (
     member_labels,
     member_order,
 )
-from orchestrator.reports.curves import channel_title
 from orchestrator.reports.markup import NOTHING, count
 from orchestrator.reports.metric_texts import heading
 from orchestrator.reports.tables import ReportTable
@@ -37,7 +38,7 @@ Points = Mapping[Draw, PointSummary]
 
 
 def paired_tables(runs: Sequence[StoredRun], metric: Metric) -> list[ReportTable]:
-    """Return a table per data set: its first codec against each other one, by channel and SNR."""
+    """Return a table per data set: the first codec against each other one, by channel and SNR."""
     if metric.of is None:
         return []
     found, facts = distinct_points(runs, metric), facts_of(runs)
@@ -71,7 +72,7 @@ def paired_tables(runs: Sequence[StoredRun], metric: Metric) -> list[ReportTable
 def _differences(
     one: Points, other: Points, metric: Metric
 ) -> Iterator[tuple[str, float, PairedDifference]]:
-    """Yield channel, SNR and difference where both met the same draws."""
+    """Yield channel, SNR and difference of points with the same draws."""
     assert metric.of is not None
     common: dict[tuple[str, float], list[Draw]] = defaultdict(list)
     for draw in one:
@@ -82,8 +83,73 @@ def _differences(
         for points in (one, other):
             clusters = [points[draw].clusters for draw in draws]
             sides.append([each for each in clusters if each is not None])
-        if len(sides[0]) == len(draws) and (found := paired_difference(metric.of, *sides)):
+        told = len(sides[0]) == len(sides[1]) == len(draws)
+        if told and (found := difference_over(metric.of, *sides)):
             yield channel, snr_db, found
+
+
+def ratio_over(
+    of: str, one: Sequence[ClusterSums], other: Sequence[ClusterSums]
+) -> tuple[float, float] | None:
+    """Return the ratio of two means over the same items and its standard error (delta method).
+
+    Points that begin with other items are separate parts, as in `difference_over`.
+    """
+    parts = _parts(one, other)
+    totals = [cluster_totals(side, of) for part in parts for side in part]
+    if not totals or any(each is None for each in totals):
+        return None
+    pairs = [(a[0], b[0]) for a, b in zip(totals[::2], totals[1::2], strict=True) if a and b]
+    whole = sum(float(other_C.sum()) for _, other_C in pairs)
+    if not whole:
+        return None
+    ratio = sum(float(one_C.sum()) for one_C, _ in pairs) / whole
+    error = 0.0
+    for one_C, other_C in pairs:
+        residuals = one_C - ratio * other_C
+        residuals -= residuals.mean()
+        error += sqrt(len(residuals) / (len(residuals) - 1) * float((residuals**2).sum()))
+    return ratio, error / whole
+
+
+def _parts(
+    one: Sequence[ClusterSums], other: Sequence[ClusterSums]
+) -> list[tuple[list[ClusterSums], list[ClusterSums]]]:
+    """Return points of two systems, grouped by their first item."""
+    if len(one) != len(other) or not all(a.is_like(b) for a, b in zip(one, other, strict=True)):
+        return []
+    return [
+        ([each for each in one if each.first == first], [b for b in other if b.first == first])
+        for first in sorted({each.first for each in one})
+    ]
+
+
+def difference_over(
+    of: str, one: Sequence[ClusterSums], other: Sequence[ClusterSums]
+) -> PairedDifference | None:
+    """Return the difference of two systems over points that may begin with different items.
+
+    Frames of links of a group have the same items, split differently: each link is compared
+    separately, and errors are added as if all links agreed, which gives the widest interval.
+    """
+    if (found := paired_difference(of, one, other)) is not None:
+        return found
+    parts: list[tuple[int, PairedDifference]] = []  # items, and their difference
+    for sides in _parts(one, other):
+        if (part := paired_difference(of, *sides)) is None:
+            return None
+        parts.append((sum(int(each.items.sum()) for each in sides[0]), part))
+    if not parts:
+        return None
+    items = sum(count for count, _ in parts)
+    return PairedDifference(
+        value=sum(count * part.value for count, part in parts) / items,
+        error=sum(count * part.error for count, part in parts) / items,
+        kind=parts[0][1].kind,
+        clusters=min(part.clusters for _, part in parts),
+        only_one=None,
+        only_other=None,
+    )
 
 
 def _cells(difference: PairedDifference, metric: Metric) -> list[str]:
@@ -101,12 +167,12 @@ def _cells(difference: PairedDifference, metric: Metric) -> list[str]:
 def _note(kinds: set[str]) -> str:
     text = (
         "Differences in points with 95 % intervals, on the same items and channel seeds; each item "
-        "is one draw, whatever the seeds (with one seed, McNemar's test). Common: what else both "
-        "met alike; codewords of other lengths have other noise."
+        "is one draw, whatever the number of seeds (with one seed, McNemar's test). Common: "
+        "what else both had in common; codewords of different lengths have different noise."
     )
     if "frame" in kinds:
         text += (
-            " A ledger has no labels: without the data set, whole frames are compared, and the "
+            " A ledger has no labels: without the data set, complete frames are compared, and the "
             "counts are not known; name its folder with --data."
         )
     return text

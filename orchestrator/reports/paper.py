@@ -1,10 +1,12 @@
-"""`semcom report --format`: a file for each figure, its table in LaTeX, and one CSV of all."""
+"""`semcom report --format`: a file for each figure, its table in LaTeX, and a CSV of each kind."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import partial
 from pathlib import Path
 
+from orchestrator.reports.channel_titles import channels_named
 from orchestrator.reports.paper_curves import paper_figures
 from orchestrator.reports.ratios import RATIO_SNR_DB
 from orchestrator.reports.report import drawing_errors
@@ -13,7 +15,7 @@ from semcom.errors import ConfigurationError, StorageError
 from semcom.files import write_atomically
 
 FOLDER = "figures"
-CURVES = "curves.csv"
+CURVES, LATENCIES, SEARCHES = "curves.csv", "latency.csv", "search.csv"
 
 
 def write_figures(
@@ -25,25 +27,32 @@ def write_figures(
     labels: Mapping[str, str] | None = None,
     ratio_snr_db: float = RATIO_SNR_DB,
 ) -> list[Path]:
-    """Write figures for a paper; returns the files.
+    """Write figures for a paper; return the files.
 
     Args:
-        folder: where to; made if it is not there.
-        sources: folders of runs and evaluations, taken together.
-        formats: of the figures: pdf, svg, png.
-        style: name of a shipped style, or a style sheet of matplotlib; that of reports if None.
-        labels: names for systems and codecs, by the names that they have.
+        folder: target folder, created if absent.
+        sources: folders of runs and evaluations, which are combined, and of searches.
+        formats: formats of the figures: pdf, svg, png.
+        style: name of a shipped style, or a matplotlib style sheet; None: the style of reports.
+        labels: display names of systems, codecs and channels by their original names.
         ratio_snr_db: the SNR at which compression ratios are compared.
 
     Raises:
-        ConfigurationError: nothing to draw, an unknown format, style or label.
-        StorageError: a source cannot be read, or a figure not be written.
-        ReportError: it cannot be drawn, as where matplotlib raises anything.
+        ConfigurationError: there is nothing to draw, or a format, style or label is unknown.
+        StorageError: a source cannot be read, or a figure cannot be written.
+        ReportError: a figure cannot be drawn.
     """
     folder = Path(folder)
     found = read_sources([Path(source) for source in sources], labels)
-    with drawing_errors(folder):
-        from orchestrator.reports.paper_plot import FORMATS, figure_bytes
+    with drawing_errors(folder), channels_named(found.labels):
+        from orchestrator.reports.paper_latency import latency_csv, latency_drawings
+        from orchestrator.reports.paper_plot import (
+            FORMATS,
+            PaperDrawing,
+            draw_paper_figure,
+            figure_bytes,
+        )
+        from orchestrator.reports.paper_search import search_csv, search_drawings
         from orchestrator.reports.paper_style import read_style
         from orchestrator.reports.paper_tables import curves_csv, latex_table
 
@@ -53,13 +62,23 @@ def write_figures(
                 raise ConfigurationError(f"--format {form}: expected {', '.join(FORMATS)}")
         settings = read_style(style)
         figures = paper_figures(found.runs, ratio_snr_db=ratio_snr_db)
-        if not figures:
+        drawings = [
+            *(PaperDrawing(f.name, partial(draw_paper_figure, f), latex_table(f)) for f in figures),
+            *latency_drawings(found.timed),
+            *search_drawings(found.searches),
+        ]
+        if not drawings:
             raise ConfigurationError("no curve of at least two points to draw")
-        contents = {CURVES: curves_csv(figures).encode()}
-        for figure in figures:
+        tables = {
+            CURVES: curves_csv(figures) if figures else None,
+            LATENCIES: latency_csv(found.timed),
+            SEARCHES: search_csv(found.searches),
+        }
+        contents = {name: text.encode() for name, text in tables.items() if text is not None}
+        for drawing in drawings:
             for form in chosen:
-                contents[f"{figure.name}.{form}"] = figure_bytes(figure, settings, form)
-            contents[f"{figure.name}.tex"] = latex_table(figure).encode()
+                contents[f"{drawing.name}.{form}"] = figure_bytes(drawing, settings, form)
+            contents[f"{drawing.name}.tex"] = drawing.table.encode()
     try:
         folder.mkdir(parents=True, exist_ok=True)
         for name, content in contents.items():

@@ -1,6 +1,6 @@
 """Figures for papers as data: one for each metric, data set and axis, with a line per system.
 
-Runs and evaluations are taken together, seeds and links counted together, as `comparison.py` does.
+Runs and evaluations are combined, and seeds and links are pooled, as in `comparison.py`.
 """
 
 from __future__ import annotations
@@ -11,25 +11,29 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal, NamedTuple
 
-from orchestrator.reports.comparison import SystemCurve, labels_of, system_curves, system_title
-from orchestrator.reports.curves import channel_title, metrics_of
+from orchestrator.reports.channel_titles import channel_title
+from orchestrator.reports.comparison import SystemCurve, labels_of, system_curves
+from orchestrator.reports.curves import metrics_of
+from orchestrator.reports.rates import RateCurve, rate_curves, spread
 from orchestrator.reports.ratios import ratio_curves
+from orchestrator.reports.system_titles import system_title
 from orchestrator.results.run_folder import StoredRun
 from orchestrator.results.summary import PointSummary
 from semcom.tasks.metric import Metric
 from semcom.tasks.score import Score, merged
 
-Axis = Literal["snr_db", "sir_db", "compression_ratio"]
-MAX_LINES = 8  # of a figure; of more, each channel has a figure of its own
+Axis = Literal["snr_db", "sir_db", "compression_ratio", "symbols"]
+MAX_LINES = 8  # largest number of lines of a figure; beyond it, each channel has its own figure
 FEWEST = 2  # points of a line
+RATE_SNRS = 4  # SNRs of a figure against symbols, evenly spread
 
 
 @dataclass(frozen=True, kw_only=True)
 class PaperLine:
-    """A system over a channel: a score at each place of the axis, rising.
+    """A system over a channel: a score at each position of the axis, ascending.
 
-    `system` and `codec` are names of manifests, `series` what the line is called. `codec` is empty
-    where a line has several.
+    `system` and `codec` are names in manifests, `series` is the name of the line. `codec` is empty
+    if a line has several.
     """
 
     system: str
@@ -42,7 +46,7 @@ class PaperLine:
 
 @dataclass(frozen=True, kw_only=True)
 class PaperFigure:
-    """A metric on a data set against one axis; `at` says what all of it has in common."""
+    """A metric on a data set against one axis; `at` names common settings."""
 
     name: str
     dataset: str
@@ -58,7 +62,7 @@ class PaperFigure:
 
     @property
     def names(self) -> list[str]:
-        """Return what each line is called: as little as tells it from the others."""
+        """Return the name of each line: no more than needed to distinguish it."""
         series = {line.series for line in self.lines}
         if len(self.channels) == 1:
             return [line.series for line in self.lines]
@@ -79,13 +83,14 @@ class _Place(NamedTuple):
 
 
 def paper_figures(runs: Sequence[StoredRun], *, ratio_snr_db: float) -> list[PaperFigure]:
-    """Return all figures that the runs have data for, each under a name of its own."""
+    """Return all figures for which the runs have data, by unique names."""
     figures: list[PaperFigure] = []
     for metric in metrics_of(runs):
         for figure in (
             *_against_snr(runs, metric),
             *_against_sir(runs, metric),
             *_against_ratio(runs, metric, ratio_snr_db),
+            *_against_symbols(runs, metric),
         ):
             figures += _in_parts(figure)
     taken: dict[str, int] = {}
@@ -121,7 +126,7 @@ def _line(curve: SystemCurve) -> PaperLine:
 
 
 def _against_sir(runs: Sequence[StoredRun], metric: Metric) -> Iterator[PaperFigure]:
-    """Yield a figure of each data set and SNR that meets several SIRs; a line per interferers."""
+    """Yield a figure per data set and SNR with several SIRs: a line per number of interferers."""
     labels = labels_of(runs)
     found: dict[_Place, dict[float, list[PointSummary]]] = defaultdict(lambda: defaultdict(list))
     for point in (each for run in runs for each in run.summary.points):
@@ -188,8 +193,44 @@ def _against_ratio(
         )
 
 
+def _against_symbols(runs: Sequence[StoredRun], metric: Metric) -> Iterator[PaperFigure]:
+    """Yield a figure of each ordered codec over a channel: fixed lengths and confidences."""
+    curves = [each for each in rate_curves(runs) if each.metric == metric]
+    for dataset, codec, channel in dict.fromkeys(curve.place[:3] for curve in curves):
+        of_codec = [c for c in curves if c.place[:3] == (dataset, codec, channel)]
+        chosen = spread(sorted({curve.place.snr_db for curve in of_codec}), RATE_SNRS)
+        yield PaperFigure(
+            name=slug(metric.name, dataset, codec, channel, "symbols"),
+            dataset=dataset,
+            metric=metric,
+            axis="symbols",
+            at=f"{codec} over {channel_title(channel)}",
+            lines=[
+                line
+                for curve in of_codec
+                if curve.place.snr_db in chosen
+                for line in _rate_lines(curve)
+            ],
+        )
+
+
+def _rate_lines(curve: RateCurve) -> Iterator[PaperLine]:
+    named = f"{curve.place.snr_db:g} dB"
+    kinds = (("", curve.fixed), (", until confident", curve.adaptive), (", by SNR", curve.by_snr))
+    for kind, points in kinds:
+        if len(points) >= FEWEST or (points and kind):
+            yield PaperLine(
+                system="",
+                codec=curve.place.codec,
+                series=f"{named}{kind}",
+                channel=curve.place.channel,
+                seeds=0,
+                points=[(point.symbols, point.score) for point in points],
+            )
+
+
 def _in_parts(figure: PaperFigure) -> list[PaperFigure]:
-    """Return a figure, or one for each channel where it has too many lines for one."""
+    """Return a figure, or one for each channel if there are too many lines."""
     if len(figure.lines) <= MAX_LINES or len(figure.channels) == 1:
         return [figure]
     return [
@@ -211,5 +252,5 @@ def _pooled(points: Sequence[PointSummary]) -> Score:
 
 
 def slug(*parts: str) -> str:
-    """Return parts as the name of a file: letters, digits, dots and hyphens."""
+    """Return parts as a file name of letters, digits, dots and hyphens."""
     return "-".join(re.sub(r"[^A-Za-z0-9.]+", "-", part).strip("-.") for part in parts)

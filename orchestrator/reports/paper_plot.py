@@ -1,15 +1,16 @@
-"""A figure for papers: one panel, in the size and the letters of its style."""
+"""A figure for papers: one panel, with the size and fonts of its style."""
 
 from __future__ import annotations
 
 import io
-from collections.abc import Sequence
-from typing import Any, Literal
+from collections.abc import Callable, Sequence
+from typing import Any, Literal, NamedTuple
 
 import matplotlib as mpl
+from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
-from matplotlib.ticker import MaxNLocator
+from matplotlib.ticker import LogLocator, MaxNLocator, ScalarFormatter
 
 from orchestrator.reports.drawing import plain
 from orchestrator.reports.metric_texts import axis_label, limits_of
@@ -23,14 +24,23 @@ AXES: dict[Axis, str] = {
     "snr_db": "$E_s/N_0$ (dB)",
     "sir_db": "SIR (dB)",
     "compression_ratio": "compression ratio $1 - c/D$",
+    "symbols": "mean complex symbols of an item",
 }
-INSIDE = 5  # entries of a legend that has room in the panel
-# Of files: no time of day, so that equal results give equal files.
+INSIDE = 5  # largest number of legend entries inside the panel
+# Metadata of files without times, so that equal results give equal files.
 METADATA: dict[Format, dict[str, Any]] = {
     "pdf": {"CreationDate": None},
     "svg": {"Date": None},
     "png": {"Software": None},
 }
+
+
+class PaperDrawing(NamedTuple):
+    """A figure of any kind: the name of its files, how it is drawn, and its LaTeX table."""
+
+    name: str
+    draw: Callable[[dict[str, Any]], Figure]
+    table: str
 
 
 def draw_paper_figure(shown: PaperFigure, settings: dict[str, Any]) -> Figure:
@@ -58,7 +68,10 @@ def draw_paper_figure(shown: PaperFigure, settings: dict[str, Any]) -> Figure:
         axes.set_ylabel(named[:1].upper() + named[1:])
         intervals = [metric.interval(score) for line in shown.lines for _, score in line.points]
         axes.set_ylim(limits_of(metric, intervals))
-        axes.xaxis.set_major_locator(MaxNLocator(nbins=8, steps=[1, 2, 5, 10]))
+        if shown.axis == "symbols":
+            _double(axes, shown)
+        else:
+            axes.xaxis.set_major_locator(MaxNLocator(nbins=8, steps=[1, 2, 5, 10]))
         axes.yaxis.set_major_locator(MaxNLocator(nbins=6, steps=[1, 2, 5, 10]))
         if len(shown.lines) > INSIDE:
             figure.legend(loc="outside upper center", ncols=2)
@@ -67,20 +80,29 @@ def draw_paper_figure(shown: PaperFigure, settings: dict[str, Any]) -> Figure:
         return figure
 
 
-def figure_bytes(shown: PaperFigure, settings: dict[str, Any], form: Format) -> bytes:
+def figure_bytes(drawing: PaperDrawing, settings: dict[str, Any], form: Format) -> bytes:
     """Return a figure as a file of a format."""
     content = io.BytesIO()
     with styled_figures(settings):
-        figure = draw_paper_figure(shown, settings)
+        figure = drawing.draw(settings)
         FigureCanvasAgg(figure)
         figure.savefig(content, format=form, metadata=METADATA[form])
     return content.getvalue()
 
 
+def _double(axes: Axes, shown: PaperFigure) -> None:
+    """Use a logarithmic axis: lengths differ by their ratio."""
+    axes.set_xscale("log", base=2)
+    axes.xaxis.set_major_locator(LogLocator(base=2, numticks=10))
+    axes.xaxis.set_major_formatter(ScalarFormatter())
+    places = [place for line in shown.lines for place, _ in line.points]
+    axes.set_xlim(0.9 * min(places), 1.1 * max(places))
+
+
 def _stroke(
     shown: PaperFigure, index: int, series: Sequence[str], colours: Sequence[str]
 ) -> dict[str, Any]:
-    """Return how a line is drawn: series by colour and marker, channels by dashes."""
+    """Return the style of a line: series by colour and marker, channels by dashes."""
     line = shown.lines[index]
     number, channel = series.index(line.series), shown.channels.index(line.channel)
     alone = len(series) == 1 and len(shown.channels) > 1

@@ -23,15 +23,15 @@ PLAIN = {"figure.figsize": (4.6, 2.9), "pdf.fonttype": 42, "savefig.dpi": 300}
 
 
 def style_names() -> list[str]:
-    """Return the styles that are shipped."""
+    """Return the shipped styles."""
     return sorted(path.stem for path in STYLES.glob(f"*{ENDING}"))
 
 
 def read_style(named: str | None) -> dict[str, Any]:
-    """Return matplotlib's settings of a style: a shipped one, a style sheet's, or those of reports.
+    """Return matplotlib's settings for a style: a shipped one, a style sheet, or that of reports.
 
     Raises:
-        ConfigurationError: there is no such style, or the file is no style sheet.
+        ConfigurationError: there is no such style, or the file is not a style sheet.
     """
     base = {**rc_params(LIGHT), **PLAIN}
     if named is None:
@@ -44,10 +44,10 @@ def read_style(named: str | None) -> dict[str, Any]:
         raise ConfigurationError(
             f"--style {named}: no such file; shipped are {', '.join(style_names())}"
         ) from None
-    except Exception as error:  # matplotlib raises anything at a line that it cannot read
+    except Exception as error:  # matplotlib may raise anything for an invalid line
         reason = " ".join(str(error).split())
         raise ConfigurationError(f"--style {named}: {reason}") from error
-    if said:  # a key that matplotlib does not have is only logged
+    if said:  # matplotlib only logs unknown keys
         raise ConfigurationError(f"--style {named}: {next(iter(said[0].strip().splitlines()))}")
     return {**base, **read, **EXACT}
 
@@ -66,7 +66,7 @@ class _Collector(logging.Handler):
 
 @contextmanager
 def _complaints() -> Iterator[list[str]]:
-    """Collect what matplotlib warns of in the block."""
+    """Collect matplotlib's warnings in the block."""
     texts: list[str] = []
     logger, handler = logging.getLogger("matplotlib"), _Collector(texts)
     logger.addHandler(handler)
@@ -78,7 +78,7 @@ def _complaints() -> Iterator[list[str]]:
 
 @contextmanager
 def styled_figures(settings: dict[str, Any]) -> Iterator[list[str]]:
-    """Draw in a style inside the block, whatever the user has set; gives its colours."""
+    """Draw in a style in the block, whatever the user has set; yield its colours."""
     with style.context(["default", settings], after_reset=True):
         cycle = settings.get(CYCLE, [{"color": colour} for colour in LIGHT.series])
         yield [str(each["color"]) for each in cycle if "color" in each] or [LIGHT.ink]

@@ -1,4 +1,4 @@
-"""A metric against the mean symbols of an item: lines of fixed lengths, marks of confidences."""
+"""Plots of a metric against the mean number of symbols per item, by length, confidence or table."""
 
 from __future__ import annotations
 
@@ -8,23 +8,25 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from orchestrator.reports.curves import channel_title
+from orchestrator.reports.channel_titles import channel_title
 from orchestrator.reports.drawing import BELOW, add_legend, dressed, new_figure, plain, png_bytes
 from orchestrator.reports.metric_texts import axis_label, limits_of
-from orchestrator.reports.rates import RateCurve, RatePoint
-from orchestrator.reports.strokes import Stroke, stroke
+from orchestrator.reports.rates import RateCurve, RatePoint, spread
+from orchestrator.reports.strokes import stroke
 from orchestrator.reports.theme import LIGHT, Theme
 
 PANEL_IN = 3.6, 2.9
 MAX_SNRS = 8  # of a panel, spread over those that there are
-CONFIDENCE_FORM = 1  # dashed, hollow
+# Of fixed lengths, of the codec's table and of confidences.
+FIXED_FORM, CONFIDENCE_FORM, TABLE_FORM = range(3)
+FORMS = {"fixed length": FIXED_FORM, "until confident": CONFIDENCE_FORM, "by SNR": TABLE_FORM}
 ROOM = 0.05  # of a panel, below its lowest value
 
 
 def rate_figure(curves: Sequence[RateCurve], theme: Theme = LIGHT) -> Figure:
-    """Curves against symbols, a panel per data set, codec and channel, a colour per SNR."""
+    """Draw curves against symbols: a panel per data set, codec and channel, a colour per SNR."""
     places = list(dict.fromkeys(curve.place[:3] for curve in curves))
-    snrs_db = _spread(sorted({curve.place.snr_db for curve in curves}))
+    snrs_db = spread(sorted({curve.place.snr_db for curve in curves}), MAX_SNRS)
     with dressed(theme):
         figure = new_figure(PANEL_IN[0] * len(places), PANEL_IN[1])
         panels = figure.subplots(1, len(places), squeeze=False)[0]
@@ -43,15 +45,16 @@ def rate_figure(curves: Sequence[RateCurve], theme: Theme = LIGHT) -> Figure:
             for snr_db in snrs_db
         ]
         forms = [
-            Line2D([], [], **_stroke(theme.muted, adaptive).style(theme), label=label)
-            for adaptive, label in ((False, "fixed length"), (True, "until confident"))
+            Line2D([], [], **stroke(theme.muted, form).style(theme), label=label)
+            for label, form in FORMS.items()
+            if form != TABLE_FORM or any(curve.by_snr for curve in curves)
         ]
         add_legend(figure, [*colours, *forms], BELOW)
         return figure
 
 
 def rate_png(curves: Sequence[RateCurve], theme: Theme = LIGHT) -> bytes:
-    """`rate_figure` as PNG."""
+    """Return `rate_figure` as PNG."""
     with dressed(theme):
         return png_bytes(rate_figure(curves, theme))
 
@@ -59,9 +62,10 @@ def rate_png(curves: Sequence[RateCurve], theme: Theme = LIGHT) -> bytes:
 def _draw(axes: Axes, curves: Sequence[RateCurve], snrs_db: Sequence[float], theme: Theme) -> None:
     for curve in curves:
         colour = _colour(snrs_db, curve.place.snr_db, theme)
-        for points, adaptive in ((curve.fixed, False), (curve.adaptive, True)):
+        forms = (FIXED_FORM, curve.fixed), (CONFIDENCE_FORM, curve.adaptive)
+        for form, points in (*forms, (TABLE_FORM, curve.by_snr)):
             if points:
-                _draw_line(axes, curve, points, _stroke(colour, adaptive).style(theme))
+                _draw_line(axes, curve, points, stroke(colour, form).style(theme))
     metric = curves[0].metric
     known = [metric.interval(point.score) for curve in curves for point in curve.points]
     lowest = metric.scale * min(low for low, _ in known)
@@ -87,17 +91,5 @@ def _draw_line(
     axes.errorbar([point.symbols for point in points], values, yerr=errors, capsize=2, **style)  # type: ignore[arg-type]
 
 
-def _stroke(colour: str, adaptive: bool) -> Stroke:
-    return stroke(colour, CONFIDENCE_FORM if adaptive else 0)
-
-
 def _colour(snrs_db: Sequence[float], snr_db: float, theme: Theme) -> str:
     return theme.series[snrs_db.index(snr_db) % len(theme.series)]
-
-
-def _spread(snrs_db: Sequence[float]) -> list[float]:
-    """Return some of the SNRs, evenly spread, the lowest and the highest among them."""
-    if len(snrs_db) <= MAX_SNRS:
-        return list(snrs_db)
-    last = len(snrs_db) - 1
-    return [snrs_db[round(index * last / (MAX_SNRS - 1))] for index in range(MAX_SNRS)]

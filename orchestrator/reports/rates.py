@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from orchestrator.reports.curves import channel_title
+from orchestrator.reports.channel_titles import channel_title
 from orchestrator.reports.tables import ReportTable
 from orchestrator.results.run_folder import StoredRun
 from orchestrator.results.summary import PointSummary
@@ -16,8 +16,8 @@ from semcom.tasks.ordered_classification import MEAN_SYMBOLS
 from semcom.tasks.score import Score, merged
 
 NOTE = (
-    "Symbols: the mean over items of complex symbols per item. Seeds and links of a codec count "
-    "together; in brackets 95 % intervals."
+    "Symbols: the mean over items of complex symbols per item. Seeds and links of a codec "
+    "are pooled; 95 % intervals in brackets."
 )
 
 
@@ -44,7 +44,7 @@ class RatePlace(NamedTuple):
 
 @dataclass(frozen=True, kw_only=True)
 class RateCurve:
-    """All rates of a codec over a channel at an SNR; `fixed` and `adaptive` by rising symbols."""
+    """Rates of a codec over a channel at one SNR; `fixed` and `adaptive` by ascending symbols."""
 
     place: RatePlace
     metric: Metric
@@ -52,12 +52,17 @@ class RateCurve:
 
     @property
     def fixed(self) -> list[RatePoint]:
-        """Those that send the same number of increments of every item."""
-        return [point for point in self.points if point.rate.confidence is None]
+        """Those that send the same number of increments at every SNR."""
+        return [point for point in self.points if point.rate.increments is not None]
+
+    @property
+    def by_snr(self) -> list[RatePoint]:
+        """That of the codec's table, which is one of the fixed ones at each SNR."""
+        return [point for point in self.points if point.rate.by_snr]
 
     @property
     def adaptive(self) -> list[RatePoint]:
-        """Those that send as many as a confidence takes."""
+        """Rates that send as many increments as a confidence requires."""
         return [point for point in self.points if point.rate.confidence is not None]
 
 
@@ -85,6 +90,14 @@ def rate_curves(runs: Sequence[StoredRun]) -> list[RateCurve]:
         for place, scores in sorted(found.items())
         if len(scores) > 1
     ]
+
+
+def spread(snrs_db: Sequence[float], most: int) -> list[float]:
+    """Return a limited number of SNRs, evenly spread, including the lowest and the highest."""
+    if len(snrs_db) <= most:
+        return list(snrs_db)
+    last = len(snrs_db) - 1
+    return [snrs_db[round(index * last / (most - 1))] for index in range(most)]
 
 
 def rate_tables(curves: Sequence[RateCurve]) -> list[ReportTable]:

@@ -1,4 +1,4 @@
-"""A metric at one SNR against compression ratio (Fig. 8): c of D numbers of a feature are sent."""
+"""A metric at one SNR against compression ratio c/D of a feature (Fig. 8)."""
 
 from __future__ import annotations
 
@@ -8,15 +8,16 @@ from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 from orchestrator.plan.codec_facts import CodecFacts
+from orchestrator.reports.channel_titles import channel_title
 from orchestrator.reports.comparison import (
-    TITLES,
     facts_of,
     labels_of,
     system_curves,
 )
-from orchestrator.reports.curves import CurvePoint, channel_title, pooled_results
+from orchestrator.reports.curves import CurvePoint, pooled_results
 from orchestrator.reports.markup import NOTHING
 from orchestrator.reports.metric_texts import heading
+from orchestrator.reports.system_titles import system_title
 from orchestrator.reports.tables import ReportTable
 from orchestrator.results.run_folder import StoredRun
 from semcom.tasks.metric import Metric
@@ -27,9 +28,9 @@ RATIO_SNR_DB = -10.0
 
 @dataclass(frozen=True, kw_only=True)
 class RatioPoint:
-    """A codec of some compression ratio at the SNR that was asked for.
+    """A codec with a compression ratio at the requested SNR.
 
-    `bandwidth_ratio` is k/n, complex symbols per number of the image, where that is known.
+    `bandwidth_ratio` is k/n, complex symbols per value of the image, if known.
     """
 
     ratio: float
@@ -40,7 +41,7 @@ class RatioPoint:
 
 @dataclass(frozen=True, kw_only=True)
 class RatioCurve:
-    """A metric of one system over one channel at one SNR, by rising compression ratio."""
+    """A metric of one system over one channel at one SNR, by ascending compression ratio."""
 
     metric: Metric
     dataset: str
@@ -52,7 +53,7 @@ class RatioCurve:
     @property
     def title(self) -> str:
         """Name of the system in a report."""
-        return self.label or TITLES.get(self.system, self.system)
+        return self.label or system_title(self.system, {})
 
 
 class _Key(NamedTuple):
@@ -62,7 +63,7 @@ class _Key(NamedTuple):
 
 
 def ratio_curves(runs: Sequence[StoredRun], metric: Metric, *, snr_db: float) -> list[RatioCurve]:
-    """A curve per data set, system and channel that meets at least two compression ratios."""
+    """Return a curve per data set, system and channel with at least two compression ratios."""
     facts = {key: codec for key, codec in facts_of(runs).items() if _has_ratio(codec)}
     found: dict[_Key, list[RatioPoint]] = defaultdict(list)
     for curve in system_curves(runs, metric):
@@ -78,7 +79,7 @@ def ratio_curves(runs: Sequence[StoredRun], metric: Metric, *, snr_db: float) ->
 def ratio_curves_of_results(
     results_csv: str, codecs: Iterable[CodecFacts], metric: Metric, *, snr_db: float
 ) -> list[RatioCurve]:
-    """The same from the `results.csv` of an evaluation and the codecs that its manifest names."""
+    """Return the same from an evaluation's `results.csv` and the codecs in its manifest."""
     facts = {(codec.dataset, codec.name): codec for codec in codecs if _has_ratio(codec)}
     found: dict[_Key, list[RatioPoint]] = defaultdict(list)
     for at, points in pooled_results(results_csv).items():
@@ -92,7 +93,7 @@ def ratio_curves_of_results(
 
 
 def ratio_tables(curves: Sequence[RatioCurve], snr_db: float) -> list[ReportTable]:
-    """A table per data set: a row per codec, a column per channel."""
+    """Return a table per data set: a row per codec, a column per channel."""
     tables: list[ReportTable] = []
     for dataset in dict.fromkeys(curve.dataset for curve in curves):
         shown = [curve for curve in curves if curve.dataset == dataset]
@@ -132,7 +133,7 @@ def ratio_tables(curves: Sequence[RatioCurve], snr_db: float) -> list[ReportTabl
 
 
 def _has_ratio(codec: CodecFacts) -> bool:
-    """Codecs of other families than the paper's have none."""
+    """Return whether a codec has a compression ratio, as those of the paper's families do."""
     return codec.compression_ratio is not None
 
 

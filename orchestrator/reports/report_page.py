@@ -6,13 +6,8 @@ from collections.abc import Sequence
 from html import escape
 from typing import Any
 
-from orchestrator.reports.curves import (
-    Curve,
-    CurvePoint,
-    LatencyBar,
-    channel_title,
-    metrics_of,
-)
+from orchestrator.reports.channel_titles import channel_title
+from orchestrator.reports.curves import Curve, CurvePoint, LatencyBar, metrics_of
 from orchestrator.reports.markup import (
     NOTHING,
     Cell,
@@ -32,7 +27,7 @@ from semcom.tasks.metric import Metric
 
 
 def overview(runs: Sequence[StoredRun]) -> str:
-    """A line per run: how complete it is, and the digest of its answers."""
+    """Return a line per run: its completeness, and the digest of its answers."""
     rows: list[list[Cell]] = []
     for run in runs:
         points, incomplete = run.summary.points, run.summary.incomplete
@@ -50,11 +45,11 @@ def overview(runs: Sequence[StoredRun]) -> str:
             ]
         )
     head = [
-        "run", "made by", "points complete", "images", "frames", "retransmissions",
+        "run", "made by", "points complete", "items", "frames", "retransmissions",
         "results digest",
     ]  # fmt: skip
     note = (
-        '<p class="muted">Runs with equal results digests gave the same answer to every image.</p>'
+        '<p class="muted">Runs with equal results digests gave the same answer to every item.</p>'
         if len(runs) > 1
         else ""
     )
@@ -62,7 +57,7 @@ def overview(runs: Sequence[StoredRun]) -> str:
 
 
 def warnings(runs: Sequence[StoredRun]) -> list[str]:
-    """Return what is missing."""
+    """Return warnings about missing frames."""
     found: list[str] = []
     for run in runs:
         incomplete = run.summary.incomplete
@@ -77,16 +72,16 @@ def warnings(runs: Sequence[StoredRun]) -> list[str]:
 
 
 def metric_section(curves: Sequence[Curve], name: str, picture: Picture) -> list[str]:
-    """One metric of the runs side by side."""
+    """Return one metric of the runs side by side."""
     metric = curves[0].metric
     parts = [f"<h2>{escape(metric.title)}</h2>", figure(name, picture, caption(curves, "Bars"))]
     return [*parts, *metric_tables(curves)]
 
 
 def caption(curves: Sequence[Curve], marks: str, where: str = "") -> str:
-    """Return what a figure of curves shows; `marks` are what its intervals are drawn as."""
+    """Return the caption of a figure of curves; `marks` names the marks of its intervals."""
     metric, seeds = curves[0].metric, max(curve.seeds for curve in curves)
-    pooled = f" over {seeds} channel seeds, each image being one draw" if seeds > 1 else ""
+    pooled = f" over {seeds} channel seeds; each item is one draw" if seeds > 1 else ""
     return (
         f"{metric.title} against Es/N0 per complex symbol{where}; {metric.better} is better. "
         f"{marks}: 95 % intervals{pooled}."
@@ -94,7 +89,7 @@ def caption(curves: Sequence[Curve], marks: str, where: str = "") -> str:
 
 
 def metric_tables(curves: Sequence[Curve]) -> list[str]:
-    """A table per data set, beside each other."""
+    """Return a table per data set, side by side."""
     title = heading(curves[0].metric)
     parts = ['<div class="beside">']
     for dataset in dict.fromkeys(curve.dataset for curve in curves):
@@ -104,7 +99,7 @@ def metric_tables(curves: Sequence[Curve]) -> list[str]:
 
 
 def _metric_table(curves: Sequence[Curve]) -> str:
-    """SNR downwards; over each column its series and its channel."""
+    """Return a table with a row per SNR and a column per series and channel."""
     metric = curves[0].metric
     points = [{point.snr_db: point for point in curve.points} for curve in curves]
     values = [metric.value(point.score) for column in points for point in column.values()]
@@ -118,7 +113,7 @@ def _metric_table(curves: Sequence[Curve]) -> str:
 
 
 def _value(point: CurvePoint | None, metric: Metric, values: Sequence[float]) -> Cell:
-    """The better a value is, the more its cell is coloured."""
+    """Return a cell, coloured according to its value."""
     if point is None:
         return NOTHING
     share = shade(metric, metric.value(point.score), values)
@@ -130,11 +125,11 @@ def _value(point: CurvePoint | None, metric: Metric, values: Sequence[float]) ->
 
 
 def latency(bars: Sequence[LatencyBar], picture: Picture) -> list[str]:
-    """Return where the time of a frame goes."""
+    """Return the times of frames by stage."""
     caption = (
-        "Medians over all frames. The round trip starts when a frame is first sent; what its "
-        "stages do not explain is the network and the queues, which grow with the frames in "
-        "flight. Encoding comes before it."
+        "Medians over all frames. The round trip starts when a frame is first sent; the "
+        "part that its stages do not explain is spent in the network and in queues, which grow "
+        "with the frames in flight. Encoding precedes it."
     )
     head = [
         "link", "frames", "encode", "channel", "batch wait", "decode", "network, queues",
@@ -164,7 +159,7 @@ def latency(bars: Sequence[LatencyBar], picture: Picture) -> list[str]:
 
 
 def facts(runs: Sequence[StoredRun]) -> list[str]:
-    """Plans, settings, versions, and the digests of data sets and codecs."""
+    """Return plans, settings, versions, and the digests of data sets and codecs."""
     by_run = [_facts_of(run) for run in runs]
     names = list(dict.fromkeys(name for of_run in by_run for name in of_run))
     rows: list[list[Cell]] = [
@@ -180,7 +175,7 @@ def facts(runs: Sequence[StoredRun]) -> list[str]:
         for codec in link.codecs
     ]  # fmt: skip
     head = [
-        "run", "link", "data set", "digest of images", "images", "codec", "system",
+        "run", "link", "data set", "digest of items", "items", "codec", "system",
         "digest of codec",
     ]  # fmt: skip
     return [
@@ -197,7 +192,7 @@ def _facts_of(run: StoredRun) -> dict[str, str]:
         "plan digest": plan.digest,
         "results digest": run.results_digest,
         "decoding": plan.decoding,
-        "images per frame": str(plan.frame_images),
+        "items per frame": str(plan.frame_images),
         "engine": plan.engine,
         "receiver engine": plan.receiver_engine,
         "threads": f"{threads.transmitter} per transmitter, {threads.receiver} per receiver",
@@ -215,10 +210,10 @@ def _facts_of(run: StoredRun) -> dict[str, str]:
 
 
 def every_point(runs: Sequence[StoredRun]) -> list[str]:
-    """All points of all runs, folded away."""
+    """Return all points of all runs, folded."""
     metrics = metrics_of(runs)
     head = [
-        "run", "link", "codec", "channel", "dB", "seed", "images",
+        "run", "link", "codec", "channel", "dB", "seed", "items",
         *(text for metric in metrics for text in (heading(metric), "95 % interval")),
         "round trip, ms", "p99, ms", "resent",
     ]  # fmt: skip

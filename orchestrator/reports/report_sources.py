@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+from orchestrator.measures.measured_run import with_measures
+from orchestrator.reports.channel_titles import names_of_channel
 from orchestrator.reports.footprints import read_footprints
 from orchestrator.reports.search_history import read_search
 from orchestrator.results.item_sums import with_items
@@ -17,11 +19,16 @@ from semcom.records import FOOTPRINT_FILE, SEARCH_FILE, FootprintRecord, SearchR
 
 @dataclass(frozen=True)
 class Sources:
-    """All that was found; `runs` are runs and evaluations, each under a name of its own."""
+    """The sources found.
+
+    `runs` are runs and evaluations with unique names; `labels` are display names chosen by the
+    user.
+    """
 
     runs: list[StoredRun]
     searches: list[SearchRecord]
     footprints: list[FootprintRecord]
+    labels: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def timed(self) -> list[StoredRun]:
@@ -35,14 +42,14 @@ def read_sources(
     *,
     data: Path | None = None,
 ) -> Sources:
-    """Read everything that lies in some folders.
+    """Read all sources in some folders.
 
-    `labels` are names for systems and codecs, by the names that they have. `data` is a folder of
-    data sets, by whose labels answers are taken apart by item.
+    `labels` are display names of systems, codecs and channels by their original names. `data` is a
+    folder of data sets, whose labels allow comparisons by item.
 
     Raises:
-        ConfigurationError: a folder holds nothing to report, something damaged, or none are named.
-        AccountingError: a ledger holds frames that were never planned.
+        ConfigurationError: a folder contains nothing to report or is damaged, or none are named.
+        AccountingError: a ledger has frames that were never planned.
         StorageError: a file cannot be read.
     """
     if not folders:
@@ -53,7 +60,7 @@ def read_sources(
     for folder in folders:
         search, footprint = read_search(folder), read_footprints(folder)
         if (folder / LEDGER).exists():
-            run = read_run(folder)
+            run = with_measures(read_run(folder))
             runs.append(run if data is None else with_items(run, data))
         elif search is None and footprint is None:
             raise ConfigurationError(
@@ -65,40 +72,51 @@ def read_sources(
         if footprint is not None:
             footprints.append(footprint)
     if labels:
-        _check_labels(labels, runs)
+        labels = _known_labels(labels, runs)
         runs = [replace(run, labels=labels) for run in runs]
-    return Sources(_with_own_names(runs), searches, footprints)
+    return Sources(_with_own_names(runs), searches, footprints, labels or {})
 
 
 def parse_labels(texts: Sequence[str]) -> dict[str, str]:
-    """Return labels that are written as NAME=TEXT.
+    """Return labels given as NAME=TEXT.
 
     Raises:
-        ConfigurationError: one is not.
+        ConfigurationError: one has another form.
     """
     labels: dict[str, str] = {}
     for text in texts:
         name, equals, label = text.partition("=")
         if not (name and equals and label):
-            raise ConfigurationError(f"--label {text}: expected NAME=TEXT, as rkd-sc=Proposed")
+            raise ConfigurationError(f"--label {text}: expected NAME=TEXT, such as rkd-sc=Proposed")
         labels[name] = label
     return labels
 
 
-def _check_labels(labels: Mapping[str, str], runs: Sequence[StoredRun]) -> None:
-    codecs = [
-        codec for run in runs for link in run.summary.plan.links.values() for codec in link.codecs
-    ]
-    known = dict.fromkeys([*(codec.system for codec in codecs), *(codec.name for codec in codecs)])
-    for name in labels:
-        if name not in known:
+def _known_labels(labels: Mapping[str, str], runs: Sequence[StoredRun]) -> dict[str, str]:
+    """Return labels of names that occur; of `rician k=4=Text`, the longest such name counts."""
+    plans = [run.summary.plan for run in runs]
+    codecs = [codec for plan in plans for link in plan.links.values() for codec in link.codecs]
+    channels = dict.fromkeys(point.spec.label for plan in plans for point in plan.points)
+    shown = dict.fromkeys(
+        [*(codec.system for codec in codecs), *(codec.name for codec in codecs), *channels]
+    )
+    known = {*shown, *(name for label in channels for name in names_of_channel(label))}
+    found: dict[str, str] = {}
+    for name, text in labels.items():
+        words = f"{name}={text}".split("=")
+        splits = ["=".join(words[:at]) for at in range(len(words) - 1, 0, -1)]
+        meant = name if name in known else next((each for each in splits if each in known), None)
+        if meant is None:
             raise ConfigurationError(
-                f"--label {name}: no system or codec of these runs; there are: {', '.join(known)}"
+                f"--label {name}: no system, codec or channel of these runs; available: "
+                f"{', '.join(shown)}"
             )
+        found[meant] = f"{name}={text}".removeprefix(f"{meant}=")
+    return found
 
 
 def _with_own_names(runs: list[StoredRun]) -> list[StoredRun]:
-    """Runs whose folders are called alike are numbered."""
+    """Return runs, numbered if their folders have the same name."""
     alike = Counter(run.name for run in runs)
     return [
         replace(run, name=f"{run.name} ({number})") if alike[run.name] > 1 else run

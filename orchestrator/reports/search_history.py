@@ -1,6 +1,6 @@
-"""Architecture searches as they lie on disk, and what several seeds of one come to (Fig. 7).
+"""Architecture searches on disk, and the combined results of several seeds (Fig. 7).
 
-Searches train networks that classify: their records hold accuracies, whatever else codecs may do.
+Searches train classifiers, so their records hold accuracies.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ METHODS = {"kdl-darts": "KDL-DARTS", "darts": "DARTS"}
 
 @dataclass(frozen=True)
 class Spread:
-    """A quantity over the epochs: epochs_E, and mean, smallest and largest over the seeds."""
+    """A quantity over the epochs: epochs_E, and its mean, minimum and maximum over the seeds."""
 
     epochs_E: npt.NDArray[np.int64]
     mean_E: npt.NDArray[np.float64]
@@ -49,7 +49,7 @@ class SearchGroup:
     records: list[SearchRecord]
 
     def spread(self, value: Callable[[SearchEpoch], float]) -> Spread:
-        """A quantity over the epochs that any seed has reached."""
+        """Return a quantity over the epochs that any seed has reached."""
         by_epoch: dict[int, list[float]] = {}
         for record in self.records:
             for epoch in record.epochs:
@@ -60,7 +60,7 @@ class SearchGroup:
 
 
 def read_search(folder: Path) -> SearchRecord | None:
-    """The search of a folder; None where there is none.
+    """Return the search in a folder; None if there is none.
 
     Raises:
         ConfigurationError: `search.json` is damaged.
@@ -70,10 +70,11 @@ def read_search(folder: Path) -> SearchRecord | None:
 
 
 def group_searches(records: Sequence[SearchRecord]) -> list[SearchGroup]:
-    """Seeds together; data sets in the order given, KDL-DARTS before DARTS.
+    """Group the seeds of each search; data sets in the given order, KDL-DARTS before DARTS.
 
     Raises:
-        ConfigurationError: one seed is there twice, or seeds differ in more than the seed.
+        ConfigurationError: a seed occurs twice, or searches of a group differ in more than the
+            seed.
     """
     groups: dict[tuple[str, str], list[SearchRecord]] = {}
     for record in records:
@@ -83,12 +84,12 @@ def group_searches(records: Sequence[SearchRecord]) -> list[SearchGroup]:
         for seed in seeds:
             if seeds.count(seed) > 1:
                 raise ConfigurationError(
-                    f"{METHODS[method]} on {dataset} is there twice with seed {seed}"
+                    f"{METHODS[method]} on {dataset} occurs twice with seed {seed}"
                 )
         if len({record.settings for record in found} - {None}) > 1:
             raise ConfigurationError(
-                f"{METHODS[method]} on {dataset} is there with different settings or teachers; "
-                "report them apart"
+                f"{METHODS[method]} on {dataset} occurs with different settings or teachers; "
+                "report them separately"
             )
     datasets = list(dict.fromkeys(record.dataset for record in records))
     return [
@@ -100,13 +101,13 @@ def group_searches(records: Sequence[SearchRecord]) -> list[SearchGroup]:
 
 
 def parameters_at_full_width(depths: Depths) -> int:
-    """Parameters of the four stages of Table I at some depths."""
+    """Return the parameters of the four stages of Table I at some depths."""
     full = EncoderArchitecture(input=InputSpec(size=224), depths=depths)
     return parameters_of(depths, stage_parameters(full))
 
 
 def search_table(groups: Sequence[SearchGroup]) -> ReportTable:
-    """Selected depths and their parameters, a row per search, beside those of Table III."""
+    """Return selected depths and their parameters, a row per search, next to those of Table III."""
     rows: list[list[str]] = []
     for group in groups:
         published = TABLE_III_DEPTHS.get((group.method, group.dataset))
@@ -128,7 +129,7 @@ def search_table(groups: Sequence[SearchGroup]) -> ReportTable:
     ]  # fmt: skip
     note = (
         "Parameters are those of the four searched stages; for Table III at full width. The "
-        "accuracy is that of the supernet, all depths mixed, on the held-out images of alpha."
+        "accuracy is that of the supernet, with all depths mixed, on alpha's held-out images."
     )
     return ReportTable(title="Selected architectures", head=head, rows=rows, note=note)
 

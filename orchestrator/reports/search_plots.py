@@ -1,4 +1,4 @@
-"""Fig. 7: what a search selects, and its alphas, over the epochs; means and spread over seeds."""
+"""Fig. 7: selected parameters and alphas over the epochs; means and spread over seeds."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def alpha_png(groups: Sequence[SearchGroup], theme: Theme = LIGHT) -> bytes:
         for row, group in zip(panels, groups, strict=True):
             for stage, axes in enumerate(row):
                 _draw_alphas(axes, group, stage, theme)
-            # Names are placed when all panels of the row have set the limits that they share.
+            # Names are placed once all panels of the row have set their common limits.
             for stage, axes in enumerate(row):
                 _name_depths(axes, group, stage, theme)
             row[0].set_ylabel(f"{METHODS[group.method]}\n$\\alpha$")
@@ -74,7 +74,7 @@ def _draw_parameters(axes: Axes, groups: Sequence[SearchGroup], theme: Theme) ->
 
 def _draw_alphas(axes: Axes, group: SearchGroup, stage: int, theme: Theme) -> None:
     for depth, colour in enumerate(depth_colours(theme)):
-        _draw_spread(axes, group.spread(_alpha(stage, depth)), colour)
+        _draw_spread(axes, group.spread(alpha_of(stage, depth)), colour)
     axes.xaxis.set_major_locator(MaxNLocator(nbins=4, integer=True))
     axes.yaxis.set_major_locator(MaxNLocator(nbins=5))
     axes.margins(x=0.02)
@@ -82,19 +82,20 @@ def _draw_alphas(axes: Axes, group: SearchGroup, stage: int, theme: Theme) -> No
 
 def _name_depths(axes: Axes, group: SearchGroup, stage: int, theme: Theme) -> None:
     labels = [
-        _end(group.spread(_alpha(stage, depth)), f"depth {depth + 1}", colour)
+        _end(group.spread(alpha_of(stage, depth)), f"depth {depth + 1}", colour)
         for depth, colour in enumerate(depth_colours(theme))
     ]
     label_line_ends(axes, labels, height_in=1.6, size=8)
 
 
 def depth_colours(theme: Theme) -> list[str]:
-    """Depths 1 to 5 in an order that is also one of lightness."""
+    """Return colours of depths 1 to 5, ordered by lightness."""
     low, high = (0.0, 0.78) if theme is LIGHT else (0.25, 1.0)
     return [to_hex(colormaps["viridis"](share)) for share in np.linspace(low, high, MAX_DEPTH)]
 
 
-def _alpha(stage: int, depth: int) -> Callable[[SearchEpoch], float]:
+def alpha_of(stage: int, depth: int) -> Callable[[SearchEpoch], float]:
+    """Return a function that reads the alpha of a stage and depth, both from 0, from an epoch."""
     return lambda epoch: epoch.alpha[stage][depth]
 
 

@@ -1,4 +1,4 @@
-"""Draws a report in a process of its own, for a process that lives on."""
+"""Draws a report in a separate process, for processes that run on afterwards."""
 
 from __future__ import annotations
 
@@ -6,20 +6,21 @@ import subprocess
 from collections.abc import Sequence
 from pathlib import Path
 
+from orchestrator.plan.folders import DATA
 from orchestrator.reports.report import REPORT
 from semcom.children import run_module
 from semcom.errors import ProcessFailedError
 
 
-def write_report_apart(folder: Path, sources: Sequence[Path]) -> Path:
-    """`write_report` with `semcom report`: what drawing holds (30 MiB) goes when it is drawn.
+def write_report_apart(folder: Path, sources: Sequence[Path], *, data: Path = DATA) -> Path:
+    """Run `write_report` as `semcom report`: the memory for drawing (30 MiB) is freed afterwards.
 
     Raises:
-        ProcessFailedError: it could not be drawn; the sources are as they were.
+        ProcessFailedError: it could not be drawn; the sources are unchanged.
     """
     done = run_module(
         "orchestrator",
-        *("report", *sources, "--out", folder),
+        *("report", *sources, "--out", folder, "--data", data),
         stdin=subprocess.DEVNULL,
         stdout=subprocess.DEVNULL,
         stderr=subprocess.PIPE,

@@ -1,4 +1,4 @@
-"""Three spreads of a result, each apart: over items, draws of the channel, and trainings."""
+"""Three separate spreads of a result: over items, channel draws and trainings."""
 
 from __future__ import annotations
 
@@ -7,9 +7,10 @@ from collections.abc import Sequence
 from statistics import stdev
 
 from orchestrator.plan.codec_facts import CodecFacts
+from orchestrator.reports.channel_titles import channel_title
 from orchestrator.reports.clustered import mean_error
 from orchestrator.reports.comparison import SystemCurve, facts_of
-from orchestrator.reports.curves import CurvePoint, channel_title
+from orchestrator.reports.curves import CurvePoint
 from orchestrator.reports.markup import NOTHING
 from orchestrator.reports.metric_texts import heading
 from orchestrator.reports.tables import ReportTable
@@ -22,9 +23,9 @@ HEAD = [
     "channel: standard deviation", "training: standard deviation",
 ]  # fmt: skip
 NOTE = (
-    "Items: how far the value would move with other items of the same kind. Channel: between "
-    "channel seeds, on the same items. Training: between codecs that were trained alike with other "
-    "seeds. In brackets how many seeds there are; of one there is no spread."
+    "Items: how much the value would change with other items of the same kind. Channel: "
+    "between channel seeds, on the same items. Training: between codecs trained identically except "
+    "for the seed. The number of seeds is in brackets; a single seed has no spread."
 )
 Group = tuple[str, str, str]  # data set, system, how it was trained
 # By channel and SNR, then by the seed of the training.
@@ -32,7 +33,7 @@ Trained = defaultdict[Group, defaultdict[tuple[str, float], dict[int, float]]]
 
 
 def spread_tables(curves: Sequence[SystemCurve], runs: Sequence[StoredRun]) -> list[ReportTable]:
-    """Return a table per data set; nothing where there is neither a second seed nor training."""
+    """Return a table per data set; none without a second seed or training."""
     facts = facts_of(runs)
     trained = _trainings(curves, facts)
     tables: list[ReportTable] = []
@@ -90,7 +91,7 @@ def _group(curve: SystemCurve, facts: dict[str, CodecFacts]) -> Group:
 
 
 def _trainings(curves: Sequence[SystemCurve], facts: dict[str, CodecFacts]) -> Trained:
-    """Return the values of codecs that were trained alike."""
+    """Return the values of codecs that were trained identically except for the seed."""
     found: Trained = defaultdict(lambda: defaultdict(dict))
     for curve in curves:
         codec = facts.get(curve.digest)

@@ -1,7 +1,7 @@
-"""Strokes of lines: colour, dashes and marker, whose combination differs for every line.
+"""Strokes of lines: combinations of colour, dashes and marker, different for every line.
 
-A line has a colour of the theme and a form, which is its dashes with its marker. There are 8
-colours and 32 forms; neighbours differ in both where that is possible.
+A line has a colour of the theme and a form: its dashes and its marker. There are 8 colours and 32
+forms; neighbours differ in both if possible.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ FORMS = len(DASHES) * len(MARKERS)
 
 @dataclass(frozen=True)
 class Stroke:
-    """A line's colour, dashes and marker; a marker that is not filled shows the paper."""
+    """A line's colour, dashes and marker, which may be hollow."""
 
     colour: str
     dashes: str
@@ -36,10 +36,10 @@ class Stroke:
 
 
 def stroke(colour: str, form: int) -> Stroke:
-    """Return a line of a colour in the form of that number; the first one is solid and filled.
+    """Return a line of a colour with a form by its number; the first one is solid and filled.
 
-    Within a period of 32 no two forms are alike: four neighbours differ in dashes and marker, and
-    the markers move on by one from one four to the next.
+    Within a period of 32, all forms differ: four neighbours differ in dashes and marker, and the
+    markers shift by one from each group of four to the next.
     """
     dashes = DASHES[form % len(DASHES)]
     marker = MARKERS[(form + form // len(DASHES)) % len(MARKERS)]
@@ -47,6 +47,6 @@ def stroke(colour: str, form: int) -> Stroke:
 
 
 def series_stroke(index: int, theme: Theme) -> Stroke:
-    """Return the line of a series where each has its own colour and form: 256 are different."""
+    """Return the line of a series, each with its own colour and form; 256 are different."""
     colours = theme.series
     return stroke(colours[index % len(colours)], index // len(colours))

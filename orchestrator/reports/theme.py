@@ -10,7 +10,7 @@ DPI = 200
 
 @dataclass(frozen=True, kw_only=True)
 class Theme:
-    """Colours of a figure; neighbours are told apart by colour-blind readers too."""
+    """Colours of a figure; neighbours are distinguishable for colour-blind readers, too."""
 
     background: str
     ink: str
@@ -39,7 +39,7 @@ DARK = Theme(
 
 
 def rc_params(theme: Theme) -> dict[str, Any]:
-    """Settings of matplotlib, laid over its defaults."""
+    """Settings of matplotlib that override its defaults."""
     return {
         "font.size": 9,
         "axes.titlesize": 10,

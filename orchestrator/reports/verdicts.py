@@ -13,17 +13,18 @@ from semcom.statistics import Z_95
 Verdict = Literal["reproduced", "refuted", "not distinguishable", "no fit comparison"]
 VERDICTS_NOTE = (
     "Reproduced: the whole 95 % interval is at the paper's number or above. Refuted: the whole "
-    "interval is below it. Not distinguishable: it holds the paper's number. No fit comparison: a "
-    "side of it is not what the paper compares. Systems share images, which only narrows the true "
-    "interval of their ratio."
+    "interval is below it. Not distinguishable: it contains the paper's number. No fit "
+    "comparison: one side is not what the paper compares. Systems share images, which only "
+    "narrows the true interval of their ratio."
 )
-# Student's t at 95 %, two-sided, by degrees of freedom; beyond, that of the normal is near enough.
+# Student's t at 95 %, two-sided, by degrees of freedom; beyond these the normal distribution is
+# close enough.
 T_95 = (12.706, 4.303, 3.182, 2.776, 2.571, 2.447, 2.365, 2.306, 2.262, 2.228)
 
 
 @dataclass(frozen=True, kw_only=True)
 class Measured:
-    """A value and the ends of its 95 % interval; equal ends are of what is counted, not drawn."""
+    """A value and its 95 % interval, whose ends are equal if the value was counted exactly."""
 
     value: float
     low: float
@@ -31,7 +32,7 @@ class Measured:
 
     @property
     def text(self) -> str:
-        """In percent, with its interval where it has one."""
+        """Return it in percent, with its interval if it has one."""
         shown = f"{100 * self.value:.2f} %"
         if self.low == self.high:
             return shown
@@ -39,26 +40,26 @@ class Measured:
 
 
 def verdict_of(measured: Measured, at_least: float) -> Verdict:
-    """Return what a measurement says to the claim that a value is at least so large."""
+    """Return the verdict of a measurement on the claim that a value is at least this large."""
     if measured.low >= at_least:
         return "reproduced"
     return "refuted" if measured.high < at_least else "not distinguishable"
 
 
 def exactly(value: float) -> Measured:
-    """Return a value that was counted."""
+    """Return a value that was counted exactly."""
     return Measured(value=value, low=value, high=value)
 
 
 def relative_error(value: float, error: float, other: float, other_error: float) -> float:
-    """Return the standard error of value / other over their ratio, as if drawn apart."""
+    """Return the relative standard error of value / other, as if they were independent."""
     return sqrt((error / value) ** 2 + (other_error / other) ** 2)
 
 
 def least_of(ratios: Mapping[float, tuple[float, float]]) -> Measured:
-    """Return the least of several values, each with its standard error, by an interval over all.
+    """Return the least of several values with standard errors, with an interval over all.
 
-    Each has its share of the 5 % (Bonferroni): the least one is chosen among them.
+    Each gets its share of the 5 % (Bonferroni), because the least one is selected.
     """
     z = NormalDist().inv_cdf(1.0 - 0.025 / len(ratios))
     values = list(ratios.values())
@@ -75,7 +76,7 @@ def around(value: float, error: float) -> Measured:
 
 
 def saved_share(ours: Sequence[float], theirs: Sequence[float]) -> Measured | None:
-    """Return 1 - mean(ours) / mean(theirs) of a few seeds each; None of fewer than two."""
+    """Return 1 - mean(ours) / mean(theirs) of a few seeds each; None for fewer than two."""
     smallest = min(len(ours), len(theirs))
     if smallest < 2:
         return None

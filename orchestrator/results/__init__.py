@@ -1,1 +1,1 @@
-"""What a run leaves: ledger, summary, manifest, and their verification."""
+"""The files of a run: ledger, summary, manifest, and their verification."""

@@ -1,4 +1,4 @@
-"""Kept answers of a run, and whether they are those that its ledger recorded."""
+"""Kept answers of a run, checked against its ledger."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from semcom.wire import MAX_PAYLOAD_BYTES
 
 
 class KeptAnswers:
-    """The folder of answers of a run; where there is none, nothing was kept."""
+    """The folder of answers of a run; if there is none, nothing was kept."""
 
     def __init__(self, run: Path, tasks: Mapping[str, Task]) -> None:
         self._folder = run / FOLDER
@@ -30,25 +30,29 @@ class KeptAnswers:
         """Return the kept answer to a frame.
 
         Raises:
-            AccountingError: it is not the one that was recorded, or there is none.
+            AccountingError: it is missing, or differs from the recorded one.
             StorageError: it cannot be read.
         """
         path = answer_path(self._folder, link=row.link, point=row.point, frame=row.frame)
         try:
             answer = read_file(path, max_bytes=MAX_PAYLOAD_BYTES)
         except FileNotFoundError:
-            raise AccountingError(f"{row}: its answer was kept, and {path} is not there") from None
+            raise AccountingError(
+                f"{row}: its answer was kept, but {path} does not exist"
+            ) from None
         except OSError as error:
             raise StorageError(f"cannot read {path}: {error.strerror}") from error
         if self._task(row).kept(answer) != row.answer:
-            raise AccountingError(f"{row}: {path} holds another answer than was recorded")
+            raise AccountingError(
+                f"{row}: {path} holds an answer that differs from the recorded one"
+            )
         return answer
 
     def parse(self, row: FrameRow) -> npt.NDArray[Any]:
-        """Return the kept answers to the items of a frame, as the task has them.
+        """Return the kept answers to the items of a frame, in the task's form.
 
         Raises:
-            AccountingError: they are no answers of the task.
+            AccountingError: they are not answers of the task.
         """
         try:
             return self._task(row).form.parse(self.read(row), row.images)
@@ -62,20 +66,26 @@ class KeptAnswers:
         return task
 
 
+def kept_nothing(run: Path) -> ConfigurationError:
+    """Return the error text for a run without kept answers."""
+    return ConfigurationError(
+        f"{run} kept no answers: set keep_answers: true in its scenario and run it again"
+    )
+
+
 def read_answers(run: Path, *, link: str, point: int) -> npt.NDArray[Any]:
     """Return the kept answers to all items of a point, in the order in which they were sent.
 
     Raises:
-        ConfigurationError: the run kept none, or has no such link or point, or not all of it.
-        AccountingError: a file holds another answer than was recorded.
+        ConfigurationError: the run kept none, has no such link or point, or the point is
+            incomplete.
+        AccountingError: a file holds an answer that differs from the recorded one.
         StorageError: the ledger or a file cannot be read.
     """
     with open_ledger(run) as ledger:
         kept = KeptAnswers(run, ledger.tasks)
         if not kept.there:
-            raise ConfigurationError(
-                f"{run} kept no answers: set keep_answers: true in its scenario and run it again"
-            )
+            raise kept_nothing(run)
         rows = [row for row in ledger.rows() if (row.link, row.point) == (link, point)]
         planned = ledger.plan.frames(link) if link in ledger.plan.links else 0
         if not rows or len(rows) != planned:

@@ -1,8 +1,8 @@
-"""How frames lie in a ledger's table: two layouts, one for classification and one for any task.
+"""The layout of frames in a ledger's table: one for classification and one for any task.
 
-A ledger whose codecs all classify has the columns `correct` and `predictions`: so ledgers of all
-versions are read and continued by one another. Any other has `score` (JSON of the task's sums) and
-`answer` (what the task keeps of it). The layout is chosen when the table is made and stays.
+A ledger whose codecs all classify has the columns `correct` and `predictions`, so that all versions
+can read and continue each other's ledgers. Any other has `score` (JSON of the task's sums) and
+`answer` (the kept part of it). The layout is chosen when the table is created.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ MAX_SCORE = 4096  # characters of a score
 
 @dataclass(frozen=True)
 class FrameTable:
-    """One layout: what the columns for score and answer are called, and of which type they are."""
+    """One layout: names and types of the columns for score and answer."""
 
     score: str
     score_type: str
@@ -33,7 +33,7 @@ class FrameTable:
 
     @property
     def columns(self) -> tuple[str, ...]:
-        """All columns in their order; those of a `FrameRow`, score and answer by other names."""
+        """Return all columns in order: those of a `FrameRow`, but for score and answer."""
         return (
             "point", "link", "frame", "images", self.score, self.answer, "codec", "attempts",
             *DURATIONS,
@@ -41,7 +41,7 @@ class FrameTable:
 
     @property
     def create(self) -> str:
-        """Make the table."""
+        """Return the statement that creates the table."""
         durations = ", ".join(f"{name} REAL NOT NULL" for name in DURATIONS)
         return (
             f"CREATE TABLE IF NOT EXISTS frames ({KEY}, images INTEGER NOT NULL, "
@@ -52,12 +52,12 @@ class FrameTable:
 
     @property
     def insert(self) -> str:
-        """Add a frame."""
+        """Return the statement that adds a frame."""
         return f"INSERT INTO frames VALUES ({','.join('?' * len(self.columns))})"
 
     @property
     def select(self) -> str:
-        """Read frames."""
+        """Return the statement that reads frames."""
         return f"SELECT {', '.join(self.columns)} FROM frames"
 
     def values(self, row: FrameRow) -> list[object]:
@@ -69,7 +69,7 @@ class FrameTable:
         ]  # fmt: skip
 
     def find(self, database: sqlite3.Connection, key: tuple[int, str, int]) -> FrameRow | None:
-        """Return the frame of a key (point, link, frame), if it is there.
+        """Return the frame of a key (point, link, frame), if it is recorded.
 
         Raises:
             AccountingError: a value is not of its column's type.
@@ -79,7 +79,7 @@ class FrameTable:
         return None if values is None else self.row(values)
 
     def row(self, values: Iterable[object]) -> FrameRow:
-        """Return a frame from the values that a database gave.
+        """Return a frame from the values of a database row.
 
         Raises:
             AccountingError: a value is not of its column's type.
@@ -99,7 +99,7 @@ SCORED = FrameTable(score="score", score_type="TEXT", answer="answer")
 
 
 def table_of(database: sqlite3.Connection, path: Path, *, classifies: bool) -> FrameTable:
-    """Return the layout that a ledger has; one without frames gets that for its codecs.
+    """Return the layout of a ledger; one without frames gets the layout for its codecs.
 
     Raises:
         AccountingError: its table has other columns.
@@ -110,7 +110,9 @@ def table_of(database: sqlite3.Connection, path: Path, *, classifies: bool) -> F
     for layout in (CLASSIFIED, SCORED):
         if found == layout.columns:
             return layout
-    raise AccountingError(f"{path}: its frames have other columns than a ledger's: it was altered")
+    raise AccountingError(
+        f"{path}: its table of frames does not have the columns of a ledger: it was altered"
+    )
 
 
 def _text(score: object) -> str:

@@ -1,7 +1,7 @@
-"""Judges recorded answers again, by the labels of the prepared data sets that a plan names.
+"""Judges recorded answers again, with the labels of the prepared data sets in a plan.
 
-How many answers of a frame are right is not believed: it follows from the answers and the labels.
-A data set is taken only if its images and labels have the digest that was planned.
+The recorded number of right answers is not trusted: it is derived from the answers and the labels.
+A data set is used only if it has the planned digest.
 """
 
 from __future__ import annotations
@@ -19,9 +19,9 @@ from semcom.text_shards import AnyShard, open_shard
 
 
 class Judge:
-    """Knows what answers are judged by, of as many links as there are data sets for.
+    """Holds the references of all links whose data sets are available.
 
-    `not_judged` says of every other link why not.
+    `not_judged` holds the reason for every other link.
     """
 
     def __init__(self, plan: Plan, data: Path | None, tasks: Mapping[str, Task]) -> None:
@@ -46,10 +46,10 @@ class Judge:
         return [name for name in self._shards if name not in self.not_judged]
 
     def check(self, row: FrameRow) -> None:
-        """Judge a frame again, where its link's labels are known.
+        """Judge a frame again if its link's labels are known.
 
         Raises:
-            AccountingError: another number of its answers is right than was recorded.
+            AccountingError: the number of right answers differs from the recorded one.
         """
         shard = self._shards.get(row.link)
         if shard is None:
@@ -61,13 +61,14 @@ class Judge:
             raise AccountingError(f"{row} {wrong}: the ledger was altered, run again")
         wanted = shard.references(task, self._plan.items(row.link, row.frame))
         if len(wanted) != row.images:
-            raise AccountingError(f"{row} has images that its data set does not have: run again")
+            raise AccountingError(f"{row} has items that its data set does not have: run again")
         score = task.rejudge(row.answer, wanted)
         if score is None:
             self.not_judged.setdefault(row.link, "its ledger keeps no answers, only their digests")
         elif score != row.score:
             raise AccountingError(
-                f"{row} is recorded with the score {_sums(row.score)}, its answers and the labels "
+                f"{row} is recorded with the score {_sums(row.score)}, but its answers "
+                "and the labels "
                 f"give {_sums(score)}: the ledger was altered, run again"
             )
 
@@ -77,16 +78,16 @@ def _sums(score: Score) -> str:
 
 
 def _shard_of(link: PlannedLink, data: Path | None) -> AnyShard | str:
-    """The images and labels of a data set as it was planned, or why it cannot judge."""
+    """Return the planned data set, or the reason why it cannot be used."""
     if data is None:
         return "no folder of data sets was named"
     root = data / link.dataset
     try:
         shard = open_shard(root, "test")
         if shard.digest != link.dataset_digest:
-            return f"{root} is another data set than was planned"
+            return f"{root} is not the planned data set"
         if shard.computed_digest() != link.dataset_digest:
-            return f"{root} was altered: what it holds has another digest than it says"
+            return f"{root} was altered: its content does not have the digest that it states"
     except SemcomError as error:
         return str(error)
     except (OSError, ValueError) as error:

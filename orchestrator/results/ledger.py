@@ -1,8 +1,8 @@
 """The ledger: every frame exactly once, in SQLite, committed before it is acknowledged.
 
-One file is one run. The key of a frame is (point, link, frame); a second record of a frame must
-be equal to the first, or the run is not deterministic and fails. A run that has come to its end
-seals its ledger: digests over all that it holds are kept with it.
+There is one file per run. The key of a frame is (point, link, frame); a second record of a frame
+must equal the first, otherwise the run is not deterministic and fails. A complete run seals its
+ledger: digests over its whole content are stored in it.
 """
 
 from __future__ import annotations
@@ -36,18 +36,18 @@ from semcom.tasks.task import Task
 
 PLAN = """CREATE TABLE IF NOT EXISTS plan (
     id INTEGER PRIMARY KEY CHECK (id = 1), digest TEXT NOT NULL, content TEXT NOT NULL)"""
-# Each of these is made when there is something to put into it; earlier ledgers have none.
+# These tables are created when they are first needed; older ledgers do not have them.
 DOUBTS = "CREATE TABLE IF NOT EXISTS doubts (text TEXT NOT NULL)"
 SEALS = "CREATE TABLE IF NOT EXISTS seals (name TEXT PRIMARY KEY, digest TEXT NOT NULL)"
 
 OUT_OF_PLACE = (
-    "was deleted, moved or replaced while its run went on; what it held may be lost: run again "
-    "into another --out"
+    "was deleted, moved or replaced during its run; its content may be lost: run "
+    "again into another --out"
 )
 
 
 class TwoAnswersError(AccountingError):
-    """A frame was recorded before with another answer, or another judgement; `row` is the later."""
+    """A frame was recorded with two different answers or scores; `row` is the later one."""
 
     def __init__(self, text: str, row: FrameRow) -> None:
         super().__init__(text)
@@ -55,23 +55,23 @@ class TwoAnswersError(AccountingError):
 
 
 class Ledger:
-    """One run's ledger; opened for a plan, which it then holds for good, or only to be read."""
+    """The ledger of a run, opened for a plan, which it stores permanently, or only for reading."""
 
     def __init__(
         self, path: Path, plan: Plan | None = None, *, tasks: Mapping[str, Task] | None = None
     ) -> None:
-        """Open `path`; with a plan it is created where absent and must be for that plan.
+        """Open `path`; with a plan, it is created if absent and must be for that plan.
 
         Args:
             path: the file.
-            plan: what is to be recorded; without it nothing can be.
-            tasks: of the codecs, by their digests.
+            plan: plan of the run; without it, nothing can be recorded.
+            tasks: tasks of the codecs by their digests.
 
         Raises:
             AccountingError: its plan or its tasks were altered.
-            ConfigurationError: there is none, it was made for another plan, or it holds answers
-                in doubt and more are to come.
-            StorageError: the file is damaged, or the disk refuses.
+            ConfigurationError: it does not exist, is for another plan, or is to be continued
+                although it holds doubtful answers.
+            StorageError: the file is damaged, or the disk cannot be written.
         """
         self.path = path
         self._writes = plan is not None
@@ -102,10 +102,10 @@ class Ledger:
 
     @contextmanager
     def transaction(self) -> Iterator[None]:
-        """All that is recorded meanwhile is committed at once, or none of it.
+        """Commit everything that is recorded inside the block at once, or nothing.
 
         Raises:
-            StorageError: the disk refuses, or the ledger is not in its place any more.
+            StorageError: the disk cannot be written, or the ledger was moved.
         """
         if self._database.in_transaction:
             yield
@@ -123,7 +123,7 @@ class Ledger:
         self.check_place()  # before anybody is told that it is stored
 
     def check_place(self) -> None:
-        """See that the file that is written is the one that others find.
+        """Check that the open file is still the one at its path.
 
         Raises:
             StorageError: it was deleted, moved or replaced.
@@ -132,16 +132,16 @@ class Ledger:
             raise StorageError(f"{self.path.parent} {OUT_OF_PLACE}")
 
     def record(self, link: str, codec: str, results: Sequence[FrameResult]) -> int:
-        """Commit finished frames of a link together, as `record_rows`."""
+        """Commit finished frames of a link together; see `record_rows`."""
         return self.record_rows(_row(link, codec, result) for result in results)
 
     def record_rows(self, rows: Iterable[FrameRow]) -> int:
         """Commit frames together; returns how many were new.
 
         Raises:
-            AccountingError: a frame that was not planned.
-            TwoAnswersError: a frame that differs from its first record.
-            StorageError: the disk refuses; nothing of the batch is recorded then.
+            AccountingError: a frame was not planned.
+            TwoAnswersError: a frame differs from its first record.
+            StorageError: the disk cannot be written; nothing of the batch is recorded then.
         """
         new = 0
         with self.transaction():
@@ -157,7 +157,7 @@ class Ledger:
         return new
 
     def recorded_frames(self) -> dict[tuple[int, str], set[int]]:
-        """Frames that are there, by (point, link)."""
+        """Return the recorded frames, by (point, link)."""
         found: dict[tuple[int, str], set[int]] = defaultdict(set)
         with storage_errors(self.path):
             rows = self._database.execute("SELECT point, link, frame FROM frames")
@@ -166,11 +166,11 @@ class Ledger:
         return found
 
     def task(self, codec: str) -> Task:
-        """The task of a codec, by its digest; a ledger that names none is of classification."""
+        """Return the task of a codec by its digest; without tasks, a ledger is for classes."""
         return self.tasks.get(codec, ANY_CLASSES)
 
     def score(self, link: str, point: int) -> Score:
-        """The sums over all frames recorded of a link's point."""
+        """Return the sums over all recorded frames of a link's point."""
         with storage_errors(self.path):
             found = self._database.execute(
                 f"{self._table.select} WHERE point=? AND link=?", (point, link)
@@ -182,7 +182,7 @@ class Ledger:
         """Return all frames in the order (point, link, frame), each once and as planned.
 
         Raises:
-            AccountingError: one was altered, is there twice, or was never planned.
+            AccountingError: one was altered, is duplicated, or was never planned.
             StorageError: the file is damaged.
         """
         before: tuple[int, str, int] | None = None
@@ -193,14 +193,14 @@ class Ledger:
                 if wrong := objection(self.plan, row, self.tasks):
                     raise AccountingError(f"{row} {wrong}: the ledger was altered, run again")
                 if before is not None and row.key <= before:
-                    raise AccountingError(f"{row} is there twice: the ledger was altered")
+                    raise AccountingError(f"{row} is recorded twice: the ledger was altered")
                 before = row.key
                 yield row
 
     def results_digest(self) -> str:
         """Return the SHA-256 over every answer, in the order (point, link, frame).
 
-        Equal digests mean equal answers for every image; durations do not count.
+        Equal digests mean equal answers to every item; durations are not included.
         """
         digest = hashlib.sha256()
         for row in self.rows():
@@ -209,7 +209,7 @@ class Ledger:
 
     @property
     def seals(self) -> dict[str, str]:
-        """Return the digests that the run left when it was complete; earlier ledgers have none."""
+        """Return the digests stored when the run was complete; older ledgers have none."""
         with storage_errors(self.path):
             found = small_table(self._database, "seals", "name, digest")
         return {str(name): str(digest) for name, digest in found}
@@ -218,7 +218,7 @@ class Ledger:
         """Replace the seals.
 
         Raises:
-            StorageError: the disk refuses.
+            StorageError: the disk cannot be written.
         """
         with self.transaction():
             self._database.execute(SEALS)
@@ -227,24 +227,24 @@ class Ledger:
 
     @property
     def doubt(self) -> str | None:
-        """Why some of the answers may not be the plan's; None if nobody doubts them."""
+        """Return why some of the answers may be wrong; None if there is no doubt."""
         with storage_errors(self.path):
             row = next(iter(small_table(self._database, "doubts", "text")), None)
         return None if row is None else one_line(str(row[0]))
 
     def cast_doubt(self, text: str) -> None:
-        """From now on the run can be neither resumed nor read.
+        """Mark the answers as doubtful: the run can then be neither resumed nor read.
 
         Raises:
-            StorageError: the disk refuses.
+            StorageError: the disk cannot be written.
         """
         with storage_errors(self.path):
             self._database.execute(DOUBTS)
             self._database.execute("INSERT INTO doubts VALUES (?)", (text,))
 
     def close(self) -> None:
-        """Close the file; one that was written can be read everywhere from now on."""
-        # SQLite removes the log by its name: another run's, where that has taken the place.
+        """Close the file; a written one can then be read from read-only media, too."""
+        # SQLite removes the log by its name, even if that is now another run's.
         if self._writes and self._in_place():
             close_for_readers(self._database)
         self._opened.close()
@@ -259,7 +259,7 @@ def _open(path: Path, *, writes: bool) -> Opened:
     if not writes and not is_there(path):
         raise ConfigurationError(f"no ledger at {path}")
     if is_there(path) and not path.is_file():
-        raise StorageError(f"ledger {path} is no regular file: remove it")
+        raise StorageError(f"ledger {path} is not a regular file: remove it")
     with storage_errors(path):
         return open_to_write(path) if writes else open_to_read(path)
 

@@ -1,8 +1,8 @@
-"""The ledger's file: how it is opened to be written or only read, and whether it is still there.
+"""The ledger's file: opening it for writing or reading, and checking that it still exists.
 
 It is in SQLite's write-ahead mode while a run writes it and in rollback mode once that run has
-closed it: such a file can be read where nothing can be written. Ledgers that were left in
-write-ahead mode, by a kill or by an earlier version, are read on such media too.
+closed it, so that it can be read on read-only media. Ledgers left in write-ahead mode, by a kill or
+by an older version, can be read there, too.
 """
 
 from __future__ import annotations
@@ -20,15 +20,15 @@ from semcom.errors import StorageError, one_line
 from semcom.files import may_write
 
 BUSY_S = 10.0
-CLOSING_BUSY_MS = 500  # readers may keep a ledger in write-ahead mode: it is no loss
+CLOSING_BUSY_MS = 500  # readers may keep a ledger in write-ahead mode, which does no harm
 ALL_FILES = ("", "-wal", "-shm", "-journal")
-SIDE_FILES = ("-wal", "-journal")  # without these the main file is not all that was committed
+SIDE_FILES = ("-wal", "-journal")  # without these the main file lacks committed content
 
 Place = dict[Path, tuple[int, int]]  # device and inode of each file
 
 
 class Opened:
-    """A connection to a ledger, and what must be cleared away with it."""
+    """A connection to a ledger, and its temporary files."""
 
     def __init__(self, database: sqlite3.Connection, copy: Path | None = None) -> None:
         self.database = database
@@ -42,15 +42,15 @@ class Opened:
 
 
 def open_to_write(path: Path) -> Opened:
-    """Open or create a ledger for the one process that fills it.
+    """Open or create a ledger for the single process that writes it.
 
     Raises:
-        StorageError: something else lies in the place of one of its files.
+        StorageError: one of its files is not a regular file.
     """
     _check_files(path)
     if path.exists() and path.stat().st_nlink > 1:
         raise StorageError(f"{path} is one file under several names: copy it, and resume the copy")
-    # The thread that ends a hosted sweep is not the one that began it; never two at once.
+    # Another thread ends a hosted sweep than began it; never two at the same time.
     database = sqlite3.connect(path, isolation_level=None, timeout=BUSY_S, check_same_thread=False)
     try:
         database.execute("PRAGMA journal_mode=WAL")
@@ -62,24 +62,24 @@ def open_to_write(path: Path) -> Opened:
 
 
 def close_for_readers(database: sqlite3.Connection) -> None:
-    """Merge the write-ahead log into the file, so that it can be read where nobody may write."""
+    """Merge the write-ahead log into the file, so that it can be read in a read-only folder."""
     with suppress(sqlite3.Error):
         database.execute(f"PRAGMA busy_timeout={CLOSING_BUSY_MS}")
         database.execute("PRAGMA journal_mode=DELETE")
 
 
 def open_to_read(path: Path) -> Opened:
-    """Open a ledger without changing what it says: one snapshot, also while a run goes on.
+    """Open a ledger without changing it: one snapshot, also while a run continues.
 
-    Where SQLite would have to write beside the file and may not, the file is read as it is if it
-    holds all that was committed, or else as a copy together with its log.
+    If SQLite would have to write next to the file and cannot, the file is read directly if it holds
+    everything that was committed, otherwise as a copy together with its log.
 
     Raises:
-        StorageError: there is no room for that copy, or something else lies in its place.
-        sqlite3.Error: it is no database, or is locked.
+        StorageError: there is no room for that copy, or a file is not a regular one.
+        sqlite3.Error: it is not a database, or is locked.
     """
     _check_files(path)
-    # Who may write leaves no files of SQLite's behind, and merges a log that a kill has left.
+    # With write permission, no files of SQLite remain, and a log left by a kill is merged.
     writable = may_write(path) and may_write(path.parent)
     try:
         return _snapshot(path, "mode=rw" if writable else "mode=ro")
@@ -110,7 +110,7 @@ def open_to_read(path: Path) -> Opened:
 
 
 def place_of(path: Path) -> Place:
-    """Which files a ledger is made of now, the log of a run under way among them."""
+    """Return the files of a ledger, including the log of a run in progress."""
     found: Place = {}
     for file in (path, Path(f"{path}-wal")):
         with suppress(OSError):
@@ -121,15 +121,15 @@ def place_of(path: Path) -> Place:
 
 @contextmanager
 def storage_errors(path: Path) -> Iterator[None]:
-    """Turn what SQLite raises into one line that says what to do.
+    """Turn SQLite's errors into one line that says what to do.
 
     Raises:
-        StorageError: the file is damaged, locked, or the disk refuses.
+        StorageError: the file is damaged, locked, or the disk cannot be written.
     """
     try:
         yield
     except (sqlite3.Error, MemoryError, UnicodeError) as error:  # the latter two: of damaged ones
-        detail = one_line(str(error)) or "it asks for more memory than there is"
+        detail = one_line(str(error)) or "it needs more memory than is available"
         raise StorageError(f"ledger {path}: {detail}; {_remedy(error)}") from error
 
 
@@ -148,15 +148,15 @@ def _snapshot(path: Path, options: str, *, copy: Path | None = None) -> Opened:
 
 
 def _check_files(path: Path) -> None:
-    """See that SQLite meets regular files alone: it would wait for a FIFO and answer no signal.
+    """Check that SQLite gets only regular files: it would wait for a FIFO and react to no signal.
 
     Raises:
-        StorageError: one of its files is none.
+        StorageError: one of its files is not a regular file.
     """
     for name in ALL_FILES:
         file = Path(f"{path}{name}")
         if os.path.lexists(file) and not file.is_file():
-            raise StorageError(f"{file} is no regular file: remove it")
+            raise StorageError(f"{file} is not a regular file: remove it")
 
 
 def _holds_content(path: Path) -> bool:

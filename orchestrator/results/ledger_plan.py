@@ -1,6 +1,6 @@
-"""What a ledger was made for: its plan, and the task of each codec of it.
+"""The plan of a ledger, and the task of each of its codecs.
 
-The tables that hold them are read as somebody may have altered them.
+Their tables are read with care, because they may have been altered.
 """
 
 from __future__ import annotations
@@ -18,14 +18,14 @@ from semcom.tasks.classification import Classification
 from semcom.tasks.registry import task_of
 from semcom.tasks.task import Task
 
-# Made when there is something to put into it; earlier ledgers have none.
+# Created when first needed; older ledgers do not have them.
 CLASSES = "CREATE TABLE IF NOT EXISTS classes (codec TEXT PRIMARY KEY, classes INTEGER NOT NULL)"
 TASKS = "CREATE TABLE IF NOT EXISTS tasks (codec TEXT PRIMARY KEY, task TEXT NOT NULL)"
-MAX_CLASSES = 65_536  # that two bytes can say
+MAX_CLASSES = 65_536  # that fit into two bytes
 
 
 def small_table(database: sqlite3.Connection, table: str, columns: str) -> list[tuple[object, ...]]:
-    """Return all rows of a table that has few; none where there is no such table."""
+    """Return all rows of a small table; none if the table does not exist."""
     known = "SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = ?"
     if database.execute(known, (table,)).fetchone() is None:
         return []
@@ -33,24 +33,24 @@ def small_table(database: sqlite3.Connection, table: str, columns: str) -> list[
 
 
 def check_tables(database: sqlite3.Connection, path: Path) -> None:
-    """See that tables are tables: a view or a trigger could compute anything, for ever.
+    """Check that there are only tables: a view or a trigger could compute anything, without end.
 
     Raises:
-        AccountingError: something else stands there.
+        AccountingError: there is something else.
     """
     for kind, made in database.execute("SELECT type, sql FROM sqlite_master"):
         plain = kind == "index" or (kind == "table" and str(made).startswith("CREATE TABLE "))
         if not plain:
             found = one_line(str(kind), 20)
-            raise AccountingError(f"{path} holds a {found} of SQLite's: it was altered")
+            raise AccountingError(f"{path} contains an SQLite {found}: it was altered")
 
 
 def hold_plan(database: sqlite3.Connection, path: Path, plan: Plan | None) -> Plan:
-    """Return the plan that a ledger holds; a new ledger is given `plan`.
+    """Return the plan of a ledger; a new ledger gets `plan`.
 
     Raises:
         AccountingError: it was altered.
-        ConfigurationError: there is none, or it is another one than `plan`.
+        ConfigurationError: there is none, or it differs from `plan`.
         StorageError: it cannot be read.
     """
     row = next(iter(small_table(database, "plan", "digest, content")), None)
@@ -62,7 +62,7 @@ def hold_plan(database: sqlite3.Connection, path: Path, plan: Plan | None) -> Pl
         return plan
     held = _parsed(row[1], path)
     if held.digest != row[0]:
-        raise AccountingError(f"{path}: the plan was altered after the run was made")
+        raise AccountingError(f"{path}: the plan was altered after the run was created")
     if plan is not None and plan.digest != held.digest:
         raise ConfigurationError(
             f"{path} belongs to another plan (scenario, data set or codec changed); "
@@ -76,10 +76,10 @@ def hold_tasks(
 ) -> dict[str, Task]:
     """Return the task of each codec by its digest; `new` ones are added.
 
-    Of a codec that classifies the number of classes is held, as ever; of others the whole task.
+    For a codec that classifies, the number of classes is stored; for others, the whole task.
 
     Raises:
-        AccountingError: what is held was altered, or is a task that is not installed here.
+        AccountingError: the content was altered, or a task is not installed here.
     """
     held: dict[str, Task] = {**_held_classes(database, path), **_held_tasks(database, path)}
     added = {codec: task for codec, task in new.items() if codec not in held}
@@ -116,15 +116,15 @@ def _held_tasks(database: sqlite3.Connection, path: Path) -> dict[str, Task]:
 
 
 def _parsed(content: object, path: Path) -> Plan:
-    """The plan that a text describes, if frames can be counted by it."""
+    """Return the plan from its JSON, checked so that its frames can be counted."""
     try:
         parsed = json.loads(content) if isinstance(content, str) else None
     except (ValueError, RecursionError):
         parsed = None
     if not isinstance(parsed, dict):
-        raise StorageError(f"ledger {path} holds no plan that can be read: it is damaged")
+        raise StorageError(f"ledger {path} holds no readable plan: it is damaged")
     plan = validate(Plan, parsed, where=str(path))
     countable = 1 <= plan.frame_images <= MAX_FRAME_IMAGES and plan.points and plan.links
     if not countable or not all(link.codecs for link in plan.links.values()):
-        raise AccountingError(f"{path}: its plan was altered: no frame can be sent by it")
+        raise AccountingError(f"{path}: its plan was altered: it cannot be executed")
     return plan

@@ -1,7 +1,7 @@
-"""Compares a run's `manifest.json` with the plan and the digests that its ledger gives.
+"""Compares a run's `manifest.json` with the plan and the digests of its ledger.
 
-Manifests are read as they were written, by whichever version: only fields that are there and that
-the plan determines are compared, by their names of today.
+Manifests of all versions are accepted: only existing fields that the plan determines are compared,
+by their current names.
 """
 
 from __future__ import annotations
@@ -17,15 +17,15 @@ from orchestrator.results.run_folder import RUN_MANIFEST, parse_manifest, read_i
 from orchestrator.results.seals import MANIFEST_SEAL, Digests
 from semcom.errors import AccountingError, one_line
 
-STEP_DB = 1e-6  # to which SNRs of a range are compared
+STEP_DB = 1e-6  # tolerance for SNRs of a range
 MAX_SHOWN = 60
 
 
 def check_manifest(folder: Path, plan: Plan, digests: Digests, seals: Mapping[str, str]) -> bool:
-    """Compare the manifest; True if it is there and says something of the plan or the results.
+    """Compare the manifest; return whether it exists and states something about plan or results.
 
     Raises:
-        AccountingError: the first field that differs, or that the file is not the run's.
+        AccountingError: a field differs, or the file is not the run's.
         ConfigurationError: it is not a map in JSON.
         StorageError: it cannot be read.
     """
@@ -53,7 +53,7 @@ def check_manifest(folder: Path, plan: Plan, digests: Digests, seals: Mapping[st
 
 
 def _of_plan(plan: Plan) -> dict[str, Any]:
-    """What a plan says of a manifest's own fields."""
+    """Return the fields of a manifest that the plan determines."""
     codecs = {codec.name: codec for link in plan.links.values() for codec in link.codecs}
     return {
         "run": plan.run,
@@ -79,7 +79,7 @@ def _codec(codec: Any) -> dict[str, str]:
 
 
 def _of_scenario(scenario: Any, plan: Plan) -> Iterator[tuple[str, Any, Any]]:
-    """(field, as the manifest's scenario says, as the plan says) of what the plan determines.
+    """Yield (field, manifest's value, plan's value) of what the plan determines.
 
     A scenario may be renamed between a run and its resumption.
     """
@@ -123,7 +123,7 @@ def _link(link: Any) -> dict[str, Any]:
 
 
 def _alike(stated: Any, wanted: Any) -> Any:
-    """Channels of a manifest without fields that a channel no longer has."""
+    """Return channels of a manifest without fields that no longer exist."""
     if not (isinstance(stated, list) and isinstance(wanted, list)):
         return stated
     return [
@@ -135,9 +135,9 @@ def _alike(stated: Any, wanted: Any) -> Any:
 
 
 def _gives(stated: Mapping[str, Any], snrs_db: Sequence[float]) -> bool:
-    """Whether a range of SNRs comes to these: `start`, then `step` by `step`, as far as `stop`."""
+    """Return whether a range of `start`, `stop` and `step` gives these SNRs."""
     numbers = [stated.get(name) for name in ("start", "stop", "step")]
-    if not all(type(number) in (int, float) for number in numbers):  # a bool is none
+    if not all(type(number) in (int, float) for number in numbers):  # a bool is not a number
         return False
     try:
         start, stop, step = (float(number) for number in numbers if number is not None)
@@ -154,7 +154,7 @@ def _gives(stated: Mapping[str, Any], snrs_db: Sequence[float]) -> bool:
 
 
 def _compare(path: Path, where: str, stated: Any, wanted: Any) -> None:
-    """Walk through what is wanted; more than that may be stated."""
+    """Compare recursively with what is wanted; additional fields are allowed."""
     if isinstance(wanted, dict):
         for name in wanted:
             if not isinstance(stated, dict) or name not in stated:

@@ -1,7 +1,7 @@
-"""Who computed the answers of a ledger, and how they round: two small tables of it.
+"""The hosts that computed the answers of a ledger, and their rounding, in two small tables.
 
-Both are made when there is something to put into them; ledgers of earlier versions have none.
-Their content is format 1 of `semcom.fingerprint.Origin`.
+Both are created when first needed; ledgers of older versions do not have them. Their content is
+format 1 of `semcom.fingerprint.Origin`.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ ORIGINS = "CREATE TABLE IF NOT EXISTS origins (number INTEGER PRIMARY KEY, conte
 COMPUTED = """CREATE TABLE IF NOT EXISTS computed (origin INTEGER NOT NULL, link TEXT NOT NULL,
     point INTEGER NOT NULL, first INTEGER NOT NULL, stop INTEGER NOT NULL)"""
 SPAN_COLUMNS = "origin, link, point, first, stop"
-ALTERED = "who computed its answers was altered: run again"
+ALTERED = "the record of its hosts was altered: run again"
 
 
 @dataclass(frozen=True, order=True)
@@ -40,14 +40,14 @@ class Computed:
 
 
 class Origins:
-    """The tables of one open ledger; what is added is part of the ledger's transaction."""
+    """The tables of an open ledger; additions are part of the ledger's transaction."""
 
     def __init__(self, database: sqlite3.Connection, path: Path) -> None:
         self._database = database
         self._path = path
 
     def all(self) -> dict[int, Origin]:
-        """Return who computed answers, by number.
+        """Return the hosts that computed answers, by number.
 
         Raises:
             AccountingError: it cannot be read.
@@ -61,7 +61,7 @@ class Origins:
             raise AccountingError(f"{self._path}: {ALTERED}") from error
 
     def computed(self) -> dict[int, list[Computed]]:
-        """Return which frames each of them computed, in order.
+        """Return the frames that each host computed, in order.
 
         Raises:
             AccountingError: it cannot be read.
@@ -78,10 +78,10 @@ class Origins:
         return {origin: sorted(spans) for origin, spans in sorted(found.items())}
 
     def add(self, origin: Origin, spans: Iterable[Computed] = ()) -> int:
-        """Note who computes, and what was computed; return their number.
+        """Record a host and the frames that it computed; return its number.
 
         Raises:
-            StorageError: the disk refuses.
+            StorageError: the disk cannot be written.
         """
         known = self.all()
         with storage_errors(self._path):
@@ -98,7 +98,7 @@ class Origins:
         return number
 
     def as_held(self) -> list[object]:
-        """Return all that the tables hold, for a digest; nothing where there are none."""
+        """Return the whole content of the tables for a digest; nothing if there are none."""
         with storage_errors(self._path):
             origins = small_table(self._database, "origins", "number, content")
             computed = small_table(self._database, "computed", SPAN_COLUMNS)
@@ -106,11 +106,11 @@ class Origins:
 
 
 def stated_origins(origins: Origins, plan: Plan) -> dict[str, Any]:
-    """Return what a manifest says of them; nothing where nobody is known.
+    """Return the hosts as stated in a manifest; nothing if none is known.
 
-    `computed_by` names hosts with the frames that they computed: of a link with a codec, from
-    `first` to `stop` - 1, at so many points. Of a sweep it names its processes: frames do not say
-    which receiver answered them. `fingerprints` holds how they round, by digest.
+    `computed_by` lists hosts with the frames that they computed: for a link with a codec, `first`
+    to `stop` - 1 at a number of points. For a sweep it lists the processes, because frames do not
+    state which receiver answered them. `fingerprints` describes their rounding, by digest.
     """
     held, computed = origins.all(), origins.computed()
     if not held:
@@ -142,15 +142,15 @@ def stated_origins(origins: Origins, plan: Plan) -> dict[str, Any]:
 
 
 def rounds_otherwise(one: Origin, other: Origin, differing: str) -> str:
-    """Return a line that tells two hosts apart, before a near tie does."""
+    """Return a line that says how the rounding of two hosts differs."""
     return (
-        f"{one.words} does not round as {other.words} did ({differing}): an answer between two "
-        f"classes may differ, so take hosts that are alike"
+        f"{one.words} does not round as {other.words} did ({differing}): an answer close to "
+        "two classes may differ, so use hosts of the same kind"
     )
 
 
 def _together(spans: list[Computed], plan: Plan) -> list[dict[str, Any]]:
-    """Return spans whose frames are the same, as one with the number of their points."""
+    """Merge spans with the same frames into one with the number of their points."""
     points: dict[tuple[str, str, int, int], int] = defaultdict(int)
     for span in spans:
         if not is_planned(plan, span.link, span.point, span.first):
@@ -165,5 +165,5 @@ def _together(spans: list[Computed], plan: Plan) -> list[dict[str, Any]]:
 
 def _number(value: object) -> int:
     if type(value) is not int:
-        raise AccountingError(f"the ledger's table of who computed holds {value!r}: {ALTERED}")
+        raise AccountingError(f"the ledger's table of hosts contains {value!r}: {ALTERED}")
     return value

@@ -1,4 +1,4 @@
-"""The command that goes on with a run or an evaluation: said at its end, kept in its manifest."""
+"""The command that resumes a run or an evaluation: printed at its end, stored in its manifest."""
 
 from __future__ import annotations
 
@@ -44,9 +44,9 @@ def folder_words(folders: Folders) -> list[str]:
 
 
 def going_on(words: Sequence[str], folder: Path) -> str:
-    """Return the command that finishes what lies in `folder`, to be pasted into a shell.
+    """Return the command that finishes the run in `folder`, for pasting into a shell.
 
-    A part names the folder of all parts, which its own one lies in.
+    For a part, the command names the folder that contains all parts.
     """
     resume = ["--resume"] if words[0] == SWEEP else []
     out = folder.parent if PART_OPTION in words else folder
@@ -54,12 +54,12 @@ def going_on(words: Sequence[str], folder: Path) -> str:
 
 
 def part_words(words: Sequence[str], part: str) -> list[str]:
-    """Return the words of an evaluation, or of a part of it, for a part such as `3/10`."""
+    """Return the words of an evaluation for a part such as `3/10`."""
     return [*whole_words(words), PART_OPTION, part]
 
 
 def whole_words(words: Sequence[str]) -> list[str]:
-    """Return the words of a part's whole evaluation."""
+    """Return the words of the whole evaluation of a part."""
     found = list(words)
     if PART_OPTION in found:
         place = found.index(PART_OPTION)
@@ -68,9 +68,9 @@ def whole_words(words: Sequence[str]) -> list[str]:
 
 
 def stated_words(manifest: Mapping[str, Any]) -> list[str]:
-    """Return the words of the command that a manifest holds; none where it holds no such words.
+    """Return the words of the command in a manifest; none if there are no valid ones.
 
-    A manifest may be anybody's: the words are nothing but a sweep or an evaluation.
+    A manifest may come from another user: the words must be a sweep or an evaluation.
     """
     words = manifest.get(COMMAND)
     if not isinstance(words, list) or not all(isinstance(word, str) for word in words):
@@ -79,7 +79,7 @@ def stated_words(manifest: Mapping[str, Any]) -> list[str]:
 
 
 def merge_hint(out: Path, folders: Sequence[Path], *words: str) -> str:
-    """Return the command that puts parts together."""
+    """Return the command that merges parts."""
     return command("semcom", MERGE, out, *folders, *words)
 
 
@@ -94,13 +94,13 @@ def from_anywhere(words: Sequence[str]) -> list[str]:
 
 
 def finish_hint(folder: Path, manifest: Mapping[str, Any]) -> str:
-    """Return how to finish a run: its command, or words where an older manifest holds none."""
+    """Return how to finish a run: its command, or a description if an older manifest holds none."""
     stated = manifest.get("part")
     if manifest.get("kind") == "part" and isinstance(stated, dict):
         parts = folder.parent
         merged = merge_hint(parts.with_name(f"{parts.name}-merged"), [parts])
         number, of = (one_line(str(stated.get(name)), 9) for name in ("number", "of"))
-        return f"it is part {number} of {of}; put all together with: {merged}"
+        return f"it is part {number} of {of}; merge all parts with: {merged}"
     if words := stated_words(manifest):
         return f"finish with: {going_on(words, folder)}"
     if manifest.get("kind") == "evaluation":
@@ -109,5 +109,5 @@ def finish_hint(folder: Path, manifest: Mapping[str, Any]) -> str:
 
 
 def _path(path: Path) -> str:
-    """A path that is no option."""
+    """Return a path that cannot be mistaken for an option."""
     return f"./{path}" if str(path).startswith("-") else str(path)

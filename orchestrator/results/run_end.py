@@ -1,7 +1,7 @@
-"""What a complete run leaves behind: `results.csv`, the manifest with its digests, and the seals.
+"""The end of a complete run: `results.csv`, the manifest with its digests, and the seals.
 
-All of it can be written again: a run that was complete already keeps the files that agree with its
-ledger as they are, so that resuming it in a folder that may only be read writes nothing.
+All of it can be written again. An already complete run keeps the files that agree with its ledger,
+so that resuming it in a read-only folder writes nothing.
 """
 
 from __future__ import annotations
@@ -38,25 +38,25 @@ def write_results(
     command: Sequence[str] = (),
     more: dict[str, Any] | None = None,
 ) -> Digests:
-    """Write the files beside a complete ledger and seal it; returns its digests.
+    """Write the files next to a complete ledger and seal it; return its digests.
 
     Args:
-        ledger: of the run, complete.
-        scenario: what was run.
+        ledger: the complete ledger.
+        scenario: scenario of the run.
         codecs: facts of its codecs, for the manifest.
-        seconds: that it took.
-        command: the words that go on with it.
-        more: fields of the manifest.
+        seconds: duration of the run.
+        command: the words of the command that resumes it.
+        more: further fields of the manifest.
 
     Raises:
         AccountingError: the ledger lacks frames, or it or the manifest was altered since.
-        StorageError: the disk refuses, or the folder is not in its place any more.
+        StorageError: the disk cannot be written, or the folder was moved.
     """
     folder = ledger.path.parent
     digests = digests_of(ledger)
     check_seals(ledger, digests)
     summary = summarize(ledger)
-    if summary.incomplete:  # rows went while the run was going on
+    if summary.incomplete:  # rows disappeared during the run
         raise AccountingError(
             f"{folder} lacks frames that were recorded: the ledger was altered while it was "
             f"written; {finish_hint(folder, read_run_manifest(folder) or {})}"
@@ -78,9 +78,9 @@ def seal_part(
     command: Sequence[str] = (),
     more: dict[str, Any],
 ) -> Digests:
-    """Write the manifest of a part that is complete, and seal its ledger; returns its digests.
+    """Write the manifest of a complete part and seal its ledger; return its digests.
 
-    Arguments and errors are those of `write_results`. A part has no `results.csv`.
+    Arguments and errors are as for `write_results`. A part has no `results.csv`.
     """
     digests = digests_of(ledger)
     check_seals(ledger, digests)
@@ -99,7 +99,7 @@ def _seal(
     command: Sequence[str],
     results: dict[str, Any],
 ) -> None:
-    """Write the manifest with the digests, unless the sealed one is there, and seal the ledger."""
+    """Write the manifest with the digests, unless the sealed one exists, and seal the ledger."""
     folder = ledger.path.parent
     if _manifest_is_sealed(ledger, folder):
         return

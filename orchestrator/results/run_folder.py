@@ -1,4 +1,4 @@
-"""A run as it lies on disk: a folder with a ledger and the files made from it."""
+"""A run on disk: a folder with a ledger and the files derived from it."""
 
 from __future__ import annotations
 
@@ -25,9 +25,9 @@ LEDGER = "ledger.sqlite"
 RUN_MANIFEST = "manifest.json"
 RESULTS_CSV = "results.csv"
 MAX_FILE_BYTES = 64 << 20
-# What a manifest's `kind` says; that of a run through processes has none.
-EVALUATION = "evaluation"  # of a ledger that was filled without links
-PART = "part"  # of one that holds a part of an evaluation
+# Values of a manifest's `kind`; a run through processes has none.
+EVALUATION = "evaluation"  # a ledger that was filled without links
+PART = "part"  # a ledger that holds a part of an evaluation
 KINDS = {
     None: "a run through processes",
     EVALUATION: "an evaluation",
@@ -37,9 +37,9 @@ KINDS = {
 
 @dataclass(frozen=True, kw_only=True)
 class StoredRun:
-    """What there is to report of a run; `manifest` is empty where no file was left.
+    """A run to report; `manifest` is empty if there is no file.
 
-    `labels` are names of a user for systems and codecs, by the names that they have.
+    `labels` are display names of systems, codecs and channels by their original names.
     """
 
     name: str
@@ -51,12 +51,12 @@ class StoredRun:
 
     @property
     def is_evaluation(self) -> bool:
-        """Whether it was made without links, all of it or a part."""
+        """Return whether it is an evaluation, or a part of one."""
         return self.manifest.get("kind") in (EVALUATION, PART)
 
 
 def read_run(folder: Path) -> StoredRun:
-    """Read a run, complete or not; it is called like its folder.
+    """Read a run, complete or not; its name is that of its folder.
 
     Raises:
         ConfigurationError: the folder holds no run, or its manifest is not a map in JSON.
@@ -77,12 +77,12 @@ def read_run(folder: Path) -> StoredRun:
 
 @contextmanager
 def open_ledger(folder: Path) -> Iterator[Ledger]:
-    """The ledger of a run that exists already, to be read; closed at the end.
+    """Yield the ledger of an existing run for reading.
 
     Raises:
         ConfigurationError: the folder holds no run.
-        AccountingError: some of its answers are in doubt, or its plan was altered.
-        StorageError: the ledger is damaged, found so now or while it is read.
+        AccountingError: some of its answers are doubtful, or its plan was altered.
+        StorageError: the ledger is damaged, which may only be found while it is read.
     """
     path = folder / LEDGER
     with storage_errors(path):
@@ -90,7 +90,7 @@ def open_ledger(folder: Path) -> Iterator[Ledger]:
         try:
             if ledger.doubt is not None:
                 raise AccountingError(
-                    f"answers of {folder} are in doubt: {ledger.doubt}; run it again"
+                    f"answers of {folder} are doubtful: {ledger.doubt}; run it again"
                 )
             yield ledger
         finally:
@@ -98,27 +98,27 @@ def open_ledger(folder: Path) -> Iterator[Ledger]:
 
 
 def is_read_only(folder: Path) -> bool:
-    """Whether this process may look at a folder and not write into it.
+    """Return whether this process can read a folder but not write into it.
 
     Raises:
-        StorageError: that cannot be told, as of a name that is too long.
+        StorageError: this cannot be determined, for example because the name is too long.
     """
     return is_there(folder) and folder.is_dir() and not may_write(folder)
 
 
 def open_finished(folder: Path, plan: Plan) -> str:
-    """Return the results digest of a complete run of a plan, in a folder that is only read.
+    """Return the results digest of a complete run of a plan in a read-only folder.
 
     Raises:
         AccountingError: the ledger was altered.
-        ConfigurationError: it is of another plan.
-        StorageError: it is not complete, so that it would have to be written.
+        ConfigurationError: it has another plan.
+        StorageError: it is not complete, so it would have to be written.
     """
     with open_ledger(folder) as ledger:
         digests, complete = digests_of(ledger), not summarize(ledger).incomplete
         check_seals(ledger, digests)
         if ledger.plan.digest != plan.digest:
-            raise ConfigurationError(f"{folder} belongs to another plan than the scenario's")
+            raise ConfigurationError(f"{folder} belongs to a plan other than the scenario's")
     if not complete:
         raise StorageError(
             f"{folder} cannot be written, so its run cannot be resumed: resume a copy"
@@ -127,7 +127,7 @@ def open_finished(folder: Path, plan: Plan) -> str:
 
 
 def read_run_manifest(folder: Path) -> dict[str, Any] | None:
-    """What a run's `manifest.json` holds; None where there is none.
+    """Return the content of a run's `manifest.json`; None if there is none.
 
     Raises:
         ConfigurationError: it is not a map in JSON.
@@ -139,7 +139,7 @@ def read_run_manifest(folder: Path) -> dict[str, Any] | None:
 
 
 def parse_manifest(content: bytes, path: Path) -> dict[str, Any]:
-    """What a manifest says.
+    """Return the content of a manifest.
 
     Raises:
         ConfigurationError: it is not a map in JSON.
@@ -151,7 +151,7 @@ def parse_manifest(content: bytes, path: Path) -> dict[str, Any]:
 
 
 def kind_of(folder: Path) -> str | None:
-    """What a folder's ledger was filled as: EVALUATION, PART, or None as a run through processes.
+    """Return the kind of a folder's ledger: EVALUATION, PART, or None for a run through processes.
 
     Raises:
         ConfigurationError: the folder's manifest is not a map in JSON.
@@ -162,16 +162,16 @@ def kind_of(folder: Path) -> str | None:
 
 
 def check_folder(folder: Path, *, resume: bool, kind: str | None = None) -> None:
-    """See that a folder holds what is to be gone on with, or nothing.
+    """Check that a folder holds the run to resume, or no run.
 
     Args:
-        folder: to write into.
-        resume: go on with what is there, if anything is; a run that is resumed must be there.
-        kind: as what it is to be filled, see `kind_of`.
+        folder: folder of the run.
+        resume: whether to continue an existing run, which must then exist.
+        kind: expected kind; see `kind_of`.
 
     Raises:
         ConfigurationError: it holds something else.
-        StorageError: that cannot be told.
+        StorageError: this cannot be determined.
     """
     there = is_there(folder / LEDGER)
     if there and not resume:
@@ -181,7 +181,7 @@ def check_folder(folder: Path, *, resume: bool, kind: str | None = None) -> None
     others = [name for name in (RESULTS_CSV, RUN_MANIFEST) if is_there(folder / name)]
     if others and not there:
         raise ConfigurationError(
-            f"{folder} has {others[0]} of something else; choose another --out"
+            f"{folder} contains a file of something else, {others[0]}; choose another --out"
         )
     if there and (found := kind_of(folder)) != kind:
         wanted = "a run" if kind is None else KINDS[kind]
@@ -191,7 +191,7 @@ def check_folder(folder: Path, *, resume: bool, kind: str | None = None) -> None
 
 
 def parse_json(content: bytes, path: Path) -> Any:
-    """What a file's content says in JSON.
+    """Return the JSON content of a file.
 
     Raises:
         ConfigurationError: it is not JSON.
@@ -203,7 +203,7 @@ def parse_json(content: bytes, path: Path) -> Any:
 
 
 def read_record(path: Path, kind: type[Record]) -> Record | None:
-    """What a file holds, of a kind; None where there is no file.
+    """Return the record in a file; None if there is no file.
 
     Raises:
         ConfigurationError: it is damaged.
@@ -217,16 +217,16 @@ def read_record(path: Path, kind: type[Record]) -> Record | None:
 
 def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     found = dict(pairs)
-    if len(found) != len(pairs):  # readers would differ in which one they take
-        raise ValueError("a key is given twice")
+    if len(found) != len(pairs):  # parsers differ in which one they use
+        raise ValueError("a key occurs twice")
     return found
 
 
 def read_if_there(path: Path) -> bytes | None:
-    """A file's content; None where there is none.
+    """Return a file's content; None if it does not exist.
 
     Raises:
-        StorageError: it is no regular file, too large, or cannot be read.
+        StorageError: it is not a regular file, too large, or cannot be read.
     """
     try:
         return read_file(path, max_bytes=MAX_FILE_BYTES)

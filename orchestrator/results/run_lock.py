@@ -1,4 +1,4 @@
-"""One process at a time in a run's folder, and folders that no two processes take."""
+"""Exclusive use of a run's folder, and new folders that no two processes share."""
 
 from __future__ import annotations
 
@@ -11,20 +11,20 @@ from semcom.files import is_there
 from semcom.locks import FileLock, exclusive
 
 LOGS = "logs"
-LOCK = "lock"  # a live system's folder has one of the same name
-LIVE_FOLDER = "live"  # below the folder of runs: live systems have a folder each in it
-MAX_FOLDERS = 10_000  # of one name
+LOCK = "lock"  # live systems' folders have a file of the same name
+LIVE_FOLDER = "live"  # in the folder of runs; contains a folder per live system
+MAX_FOLDERS = 10_000  # with the same name
 
-_claims: dict[Path, FileLock] = {}  # folders that this process has claimed and not yet held
+_claims: dict[Path, FileLock] = {}  # folders claimed by this process but not yet held
 
 
 @contextmanager
 def alone_in(folder: Path, runs: Path) -> Iterator[None]:
-    """Hold a run's folder, made if absent, for this process alone.
+    """Hold a run's folder exclusively; it is created if absent.
 
     Args:
-        folder: of the run.
-        runs: folder of runs; its live systems' folders are not for runs.
+        folder: folder of the run.
+        runs: folder of runs, whose live systems' folders are excluded.
 
     Raises:
         ConfigurationError: another process holds it (`HeldError` names that one), or it is a live
@@ -44,16 +44,16 @@ def alone_in(folder: Path, runs: Path) -> Iterator[None]:
 
 
 def check_not_live(folder: Path, runs: Path) -> None:
-    """See that a run does not lie where live systems lie.
+    """Check that a run is not in the folder of live systems.
 
     Raises:
         ConfigurationError: it does.
-        StorageError: that cannot be told, as of a loop of links.
+        StorageError: this cannot be determined, for example because of a loop of links.
     """
     try:
         live, here = (runs / LIVE_FOLDER).resolve(), folder.resolve()
     except (OSError, RuntimeError) as error:
-        raise StorageError(f"cannot tell where {folder} lies: {error}") from error
+        raise StorageError(f"cannot determine the path of {folder} lies: {error}") from error
     if here == live or live in here.parents:
         raise ConfigurationError(
             f"{folder} is for live systems, not for runs: choose another name or --out"
@@ -61,14 +61,14 @@ def check_not_live(folder: Path, runs: Path) -> None:
 
 
 def claim_folder(folder: Path) -> Path:
-    """Make `folder`, or the first of folder-2, folder-3, ... that is free, and return it.
+    """Create `folder`, or the first free one of folder-2, folder-3, ..., and return it.
 
-    It is this process's from then on: `alone_in` holds it, `leave` gives it up. So two processes
-    that ask at once get different ones, and one that is killed before its run has a ledger leaves
-    a folder that is free again.
+    It then belongs to this process: `alone_in` holds it, `leave` gives it up. So two simultaneous
+    processes get different folders, and a process killed before its run has a ledger leaves a free
+    folder.
 
     Raises:
-        StorageError: the disk refuses.
+        StorageError: the disk cannot be written.
     """
     for number in range(1, MAX_FOLDERS):
         candidate = folder if number == 1 else folder.with_name(f"{folder.name}-{number}")
@@ -76,11 +76,13 @@ def claim_folder(folder: Path) -> Path:
         if lock is not None:
             _claims[candidate.absolute()] = lock
             return candidate
-    raise StorageError(f"{folder} and {MAX_FOLDERS} more of that name are there: choose another")
+    raise StorageError(
+        f"{folder} and {MAX_FOLDERS} more folders of that name exist: choose another"
+    )
 
 
 def last_folder(folder: Path) -> Path:
-    """The last of `folder`, folder-2, folder-3, ... that exists; `folder` if none does."""
+    """Return the last existing one of `folder`, folder-2, folder-3, ...; else `folder`."""
     last, number = folder, 2
     while is_there(candidate := folder.with_name(f"{folder.name}-{number}")):
         last, number = candidate, number + 1
@@ -88,7 +90,7 @@ def last_folder(folder: Path) -> Path:
 
 
 def leave(folder: Path) -> None:
-    """Give up a folder that was claimed, and remove it if nothing came of it."""
+    """Give up a claimed folder, and remove it if nothing was written into it."""
     claim = _claims.pop(folder.absolute(), None)
     try:
         if claim is None and _is_free(folder):
@@ -96,27 +98,27 @@ def leave(folder: Path) -> None:
             claim.acquire()
         if claim is not None:
             claim.release(remove=True)
-        if _is_free(folder) and not is_there(folder / LOCK):  # else somebody has it
+        if _is_free(folder) and not is_there(folder / LOCK):  # otherwise someone else has it
             with suppress(FileNotFoundError):
                 (folder / LOGS).rmdir()
             folder.rmdir()
-    except (OSError, StorageError):  # something came into it, or is none of ours
+    except (OSError, StorageError):  # it is no longer empty, or is not ours
         return
 
 
 def _claimed(candidate: Path) -> FileLock | None:
-    """Hold a folder that is new, or that a run left which was killed before it had a ledger."""
+    """Hold a folder that is new, or that was left by a run killed before it had a ledger."""
     new = not is_there(candidate)
     try:
         candidate.mkdir(parents=True, exist_ok=True)
-    except FileExistsError:  # it is no folder
+    except FileExistsError:  # it is not a folder
         return None
     except OSError as error:
         raise StorageError(f"cannot make {candidate}: {error.strerror}") from error
     lock = FileLock(candidate / LOCK, folder=candidate)
     try:
         if _is_free(candidate) and lock.acquire():
-            if _is_free(candidate):  # nothing came into it before it was held
+            if _is_free(candidate):  # it is still empty now that it is held
                 return lock
             lock.release(remove=True)
     except (OSError, StorageError):
@@ -126,7 +128,7 @@ def _claimed(candidate: Path) -> FileLock | None:
 
 
 def _is_free(folder: Path) -> bool:
-    """Whether a folder holds nothing but what a run makes before its ledger."""
+    """Return whether a folder holds nothing but files that a run creates before its ledger."""
     if folder.is_symlink() or not {path.name for path in folder.iterdir()} <= {LOCK, LOGS}:
         return False
     logs = folder / LOGS

@@ -1,4 +1,4 @@
-"""`manifest.json` of a run or an evaluation: what was run, on what, with which versions."""
+"""`manifest.json` of a run or an evaluation: scenario, data sets, codecs and versions."""
 
 from __future__ import annotations
 
@@ -32,12 +32,12 @@ def write_run_manifest(
     command: Sequence[str] = (),
     results: dict[str, Any] | None = None,
 ) -> str:
-    """Write the manifest, whole or not at all, with `results` added; returns its SHA-256.
+    """Write the manifest with `results` added, completely or not at all; return its SHA-256.
 
-    `command` holds the words that go on with the run, see `orchestrator.results.resumption`.
+    `command` holds the command that resumes the run, see `orchestrator.results.resumption`.
 
     Raises:
-        StorageError: the disk refuses.
+        StorageError: the disk cannot be written.
     """
     fields = {
         "run": plan.run,

@@ -1,7 +1,7 @@
-"""Digests over what a ledger holds, and the seals that a complete run leaves in it.
+"""Digests over the content of a ledger, and the seals that a complete run stores in it.
 
-A seal tells whether the ledger or the manifest beside it was changed since the run was complete.
-A change of both, with new seals, is found by judging the answers again
+A seal shows whether the ledger or the manifest next to it was changed after the run was complete. A
+change of both with new seals is detected by judging the answers again
 (`orchestrator/results/judging.py`), not here.
 """
 
@@ -16,17 +16,17 @@ from semcom.errors import AccountingError, one_line
 from semcom.tasks.classification import CORRECT, Classification
 from semcom.tasks.score import Score
 
-MANIFEST_SEAL = "manifest"  # SHA-256 of the file; the other seals are called as in `Digests`
+MANIFEST_SEAL = "manifest"  # SHA-256 of the file; the other seals have their names from `Digests`
 
 
 class Digests(NamedTuple):
     """SHA-256 over a ledger's frames in the order (point, link, frame).
 
     Attributes:
-        results: every answer. Equal digests mean equal answers for every image.
-        scores: the plan, every answer and how it was judged. Two runs of one plan have one.
-        ledger: every value that the ledger holds, durations, the name of the run, and who computed
-            the answers among them.
+        results: every answer. Equal digests mean equal answers to every item.
+        scores: the plan, every answer and its score. Two runs of one plan have the same one.
+        ledger: every value in the ledger, including durations, the name of the run, and the hosts
+            that computed the answers.
     """
 
     results: str
@@ -38,12 +38,12 @@ def digests_of(ledger: Ledger) -> Digests:
     """Return the digests of what is recorded.
 
     Raises:
-        AccountingError: a frame was altered, is there twice, or was never planned.
+        AccountingError: a frame was altered, is duplicated, or was never planned.
         StorageError: the ledger is damaged.
     """
     results, everything = hashlib.sha256(), hashlib.sha256(b"semcom ledger 1\n")
     scores = hashlib.sha256(f"semcom scores 1\n{ledger.plan.digest}\n".encode())
-    # Ledgers that do not say who computed keep the digest that they have.
+    # Ledgers that do not state their hosts keep their digest.
     held = json.dumps([ledger.plan_text, _tasks(ledger), *ledger.origins.as_held()], default=repr)
     everything.update(held.encode())
     for row in ledger.rows():
@@ -56,7 +56,7 @@ def digests_of(ledger: Ledger) -> Digests:
 
 
 def _tasks(ledger: Ledger) -> list[tuple[str, object]]:
-    """Return codecs with their tasks; of one that classifies the number of classes, as ever."""
+    """Return codecs with their tasks; for those that classify, with the number of classes."""
     return [
         (codec, task.classes if isinstance(task, Classification) else task.model_dump_json())
         for codec, task in sorted(ledger.tasks.items())
@@ -64,14 +64,14 @@ def _tasks(ledger: Ledger) -> list[tuple[str, object]]:
 
 
 def _sums(score: Score) -> str:
-    """Return a score as text; of classification the right answers alone, as ever."""
+    """Return a score as text; for classification, only the number of correct answers."""
     if score.keys() == {*Classification.SUMS}:
         return str(score[CORRECT])
     return json.dumps(score, sort_keys=True)
 
 
 def check_seals(ledger: Ledger, digests: Digests) -> bool:
-    """Compare what is recorded with the seals; whether there are any.
+    """Compare the content with the seals; return whether there are any.
 
     Raises:
         AccountingError: they differ.
@@ -91,11 +91,11 @@ def check_seals(ledger: Ledger, digests: Digests) -> bool:
 
 
 def seal(ledger: Ledger, digests: Digests, *, manifest_sha256: str) -> None:
-    """Leave the seals of a complete run.
+    """Store the seals of a complete run.
 
     Raises:
-        AccountingError: it was sealed before, and holds something else now.
-        StorageError: the disk refuses.
+        AccountingError: it was sealed before, and its content has changed.
+        StorageError: the disk cannot be written.
     """
     check_seals(ledger, digests)
     wanted = digests._asdict() | {MANIFEST_SEAL: manifest_sha256}

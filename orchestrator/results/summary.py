@@ -1,7 +1,7 @@
 """From a ledger to results: one row per link and point, and the table `results.csv`.
 
-A point counts when every planned frame of it is recorded. An incomplete one has no score, not even
-a provisional one: it is listed apart, with how far it got.
+A point counts once all of its planned frames are recorded. An incomplete one has no score, not even
+a provisional one: it is listed separately, with its progress.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from pathlib import Path
 from statistics import median
 from typing import NamedTuple
 
-from orchestrator.plan.plan import Plan
+from orchestrator.plan.plan import Plan, PlannedLink
 from orchestrator.results.cluster_sums import ClusterSums, by_frame
 from orchestrator.results.frame_rows import FrameRow
 from orchestrator.results.ledger import Ledger
@@ -31,7 +31,7 @@ from semcom.tasks.score import Score
 from semcom.tasks.task import Task
 
 PLACE = "link", "dataset", "system", "channel", "snr_db", "seed", "images"  # columns of a point
-MET = "interferers", "sir_db"  # where points have interference
+MET = "interferers", "sir_db"  # if points have interference
 EFFORT = (
     "round_trip_p50_ms", "round_trip_p99_ms", "encode_ms", "channel_ms", "decode_ms",
     "retransmissions", "codec",
@@ -42,10 +42,10 @@ EFFORT = (
 class PointSummary:
     """One complete point of one link: a line of `results.csv`.
 
-    The score is the sum over all frames; values come of it by the metrics of the task. Durations
-    are per frame and in milliseconds: stage times are medians, the round trip also has its 99th
-    percentile. An evaluation in one process sends nothing and waits for nobody: it has none of
-    them. `clusters` are the score by frame, or by item.
+    The score is the sum over all frames, from which the metrics of the task are computed. Durations
+    are in milliseconds per frame: stage times are medians, the round trip also has its 99th
+    percentile. An evaluation in one process has no durations. `clusters` are the scores by frame or
+    by item.
     """
 
     link: str
@@ -70,12 +70,12 @@ class PointSummary:
 
     @property
     def interferers(self) -> int:
-        """How many other links met this one."""
+        """Return the number of interfering links."""
         return 0 if self.interference is None else self.interference.interferers
 
     @property
     def sir_db(self) -> float | None:
-        """How much stronger than each of them this link was; None where there was none."""
+        """Return the SIR to each of them in dB; None without interference."""
         return None if self.interference is None else self.interference.sir_db
 
 
@@ -90,9 +90,9 @@ class IncompletePoint(NamedTuple):
 
 @dataclass(frozen=True, kw_only=True)
 class LinkLatency:
-    """Where the time of a frame goes on one link with one codec; medians in milliseconds.
+    """The stages of a frame's time on one link with one codec; medians in milliseconds.
 
-    The round trip starts when a frame is first sent, so encoding comes on top of it.
+    The round trip starts when a frame is first sent, so it does not include encoding.
     """
 
     link: str
@@ -108,16 +108,16 @@ class LinkLatency:
 
     @property
     def network_ms(self) -> float:
-        """What is left of the median round trip: the network, and queues at every hop."""
+        """Return the rest of the median round trip: the network, and queues at every hop."""
         known_ms = self.channel_ms + self.batch_wait_ms + self.decode_ms
         return max(0.0, self.round_trip_p50_ms - known_ms)
 
 
 @dataclass(frozen=True, kw_only=True)
 class Summary:
-    """All that a ledger tells: complete points by link, the rest, and latencies per link.
+    """Results of a ledger: complete points by link, incomplete ones, and latencies per link.
 
-    `tasks` are those of all planned codecs, by their digests. `latencies` is empty for an
+    `tasks` are the tasks of all planned codecs by their digests. `latencies` is empty for an
     evaluation in one process.
     """
 
@@ -129,16 +129,16 @@ class Summary:
 
     @property
     def metrics(self) -> list[Metric]:
-        """The metrics of all tasks, each once: task by task, its main metric first."""
+        """Return the metrics of all tasks, each once: task by task, the main metric first."""
         return list(dict.fromkeys(m for task in self.tasks.values() for m in task.METRICS))
 
     def task_of(self, link: str, point: int) -> Task:
-        """The task of what answers a link's point."""
+        """Return the task of the codec at a link's point."""
         return self.tasks[self.plan.codec_at(link, point).digest]
 
 
 class _Frame(NamedTuple):
-    """What of a frame is kept until all have been read."""
+    """The part of a frame that is kept until all frames have been read."""
 
     images: int
     attempts: int
@@ -150,7 +150,7 @@ class _Frame(NamedTuple):
 
 
 def summarize(ledger: Ledger) -> Summary:
-    """Summarise a ledger in one pass; a few numbers per frame are held in memory.
+    """Summarise a ledger in one pass, with a few numbers per frame in memory.
 
     Raises:
         AccountingError: a frame was altered, or was never planned.
@@ -161,8 +161,7 @@ def summarize(ledger: Ledger) -> Summary:
     found: dict[tuple[str, int], list[_Frame]] = {}
     scores: dict[tuple[str, int], ClusterSums] = {}
     for (point, link), rows in groupby(ledger.rows(), lambda row: (row.point, row.link)):
-        digest = plan.links[link].dataset_digest
-        found[link, point], scores[link, point] = _read(rows, digest)
+        found[link, point], scores[link, point] = _read(rows, plan.links[link])
     points: list[PointSummary] = []
     incomplete: list[IncompletePoint] = []
     by_codec: dict[tuple[str, str], list[_Frame]] = defaultdict(list)
@@ -191,10 +190,10 @@ def summarize(ledger: Ledger) -> Summary:
 
 
 def format_results_csv(summary: Summary) -> bytes:
-    """`results.csv`: a header and a line per complete point; equal ledgers give equal bytes.
+    """Return `results.csv`: a header and a line per complete point; equal ledgers give equal bytes.
 
-    Between place and effort are the columns of the tasks, see `semcom.tasks.columns`. Where codecs
-    have several tasks, cells of columns that are of another task are empty.
+    Between place and effort are the columns of the tasks; see `semcom.tasks.columns`. If codecs
+    have several tasks, cells in columns of other tasks are empty.
     """
     tasks = {task.kind: task for task in summary.tasks.values()}
     meet = any(point.spec.interference is not None for point in summary.plan.points)
@@ -217,10 +216,10 @@ def format_results_csv(summary: Summary) -> bytes:
 
 
 def write_results_csv(path: Path, summary: Summary) -> None:
-    """Write `results.csv`, whole or not at all.
+    """Write `results.csv` completely or not at all.
 
     Raises:
-        StorageError: the disk refuses.
+        StorageError: the disk cannot be written.
     """
     try:
         write_atomically(path, format_results_csv(summary))
@@ -229,7 +228,7 @@ def write_results_csv(path: Path, summary: Summary) -> None:
 
 
 def _cell(column: str, value: object) -> str:
-    """Fixed numbers of digits, so that the last bit of a float never shows."""
+    """Return a cell with a fixed number of digits, so that the last bit of a float never shows."""
     if value is None:
         return ""
     if column in ("snr_db", "sir_db"):
@@ -239,7 +238,7 @@ def _cell(column: str, value: object) -> str:
     return str(value)
 
 
-def _read(rows: Iterable[FrameRow], dataset_digest: str) -> tuple[list[_Frame], ClusterSums]:
+def _read(rows: Iterable[FrameRow], link: PlannedLink) -> tuple[list[_Frame], ClusterSums]:
     """Return the frames of a point, at least one, and their scores."""
     frames: list[_Frame] = []
     scores: list[Score] = []
@@ -251,7 +250,7 @@ def _read(rows: Iterable[FrameRow], dataset_digest: str) -> tuple[list[_Frame], 
             )
         )  # fmt: skip
         scores.append(row.score)
-    return frames, by_frame(dataset_digest, scores)
+    return frames, by_frame(link.dataset_digest, scores, first=link.offset)
 
 
 def _point_summary(
@@ -284,7 +283,7 @@ def _point_summary(
 
 
 def _were_sent(frames: list[_Frame]) -> bool:
-    """Whether frames went through processes: no answer comes back in no time."""
+    """Return whether frames went through processes, which always takes some time."""
     return any(frame.round_trip_ms > 0 for frame in frames)
 
 

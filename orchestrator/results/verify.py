@@ -1,8 +1,8 @@
-"""Checks a finished run from what it left behind: its ledger, and the files made from it.
+"""Checks a finished run: its ledger, and the files derived from it.
 
-Nothing is believed that was said at run time. Every frame that the plan asks for must be there
-once, with the right codec and totals; the ledger, and the files beside it, must be as the run left
-them; and where the data sets are at hand the answers are judged again.
+Nothing that was reported at run time is trusted. Every planned frame must be recorded once, with
+the right codec and totals; the ledger and the files next to it must be unchanged; and if the data
+sets are available, the answers are judged again.
 """
 
 from __future__ import annotations
@@ -30,22 +30,22 @@ from semcom.tasks.score import Score, merged
 
 @dataclass(frozen=True, kw_only=True)
 class Verification:
-    """What was checked and found right.
+    """The result of a successful verification.
 
     Attributes:
         folder: of the run.
         run: its name on the wire.
-        plan_digest: of the plan that it followed.
-        digests: of the answers, of the scores, and of all that the ledger holds.
-        points: each link's points counted by themselves.
-        frames: of the whole run.
-        images: of the whole run.
-        scores: the sums of all images, by the kind of their task.
-        compared: files that were found beside the ledger and agree with it.
-        kept: whether every answer is kept as a file, and is the one that was recorded.
-        sealed: whether the run left digests of its ledger when it was complete.
+        plan_digest: digest of its plan.
+        digests: digests of the answers, the scores, and the whole ledger.
+        points: number of points, summed over the links.
+        frames: frames of the whole run.
+        images: items of the whole run.
+        scores: sums over all items, by kind of task.
+        compared: files next to the ledger that agree with it.
+        kept: whether every answer is kept in a file and equals the recorded one.
+        sealed: whether the ledger was sealed when the run was complete.
         judged: links whose answers were judged again.
-        not_judged: every other link, and why not.
+        not_judged: every other link, with the reason.
     """
 
     folder: Path
@@ -68,48 +68,48 @@ class Verification:
         return self.digests.results
 
     def check_judged(self) -> None:
-        """See that the answers of every link were judged again.
+        """Check that the answers of every link were judged again.
 
         Raises:
-            ConfigurationError: the data set of one is absent, altered or another one.
+            ConfigurationError: a data set is absent, altered or not the planned one.
         """
         for link, why in self.not_judged.items():
             raise ConfigurationError(
-                f"{self.folder}: link {link} was not judged again: {why}; name the folder of its "
-                f"data set with --data, or leave out --judge"
+                f"{self.folder}: link {link} was not judged again: {why}; set the folder of its "
+                "data set with --data, or omit --judge"
             )
 
     def lines(self) -> list[str]:
-        """What was derived again, and what is only as the ledger says."""
+        """Return lines that say what was checked, and what is only stated by the ledger."""
         found = [
-            f"{self.folder}: {self.frames} frames and {self.images} images, each exactly once; "
+            f"{self.folder}: {self.frames} frames and {self.images} items, each exactly once; "
             f"results digest {self.digests.results}",
             f"scores digest {self.digests.scores}",
         ]
         if self.judged:
-            found.append(f"judged again, answer by answer, by labels: {', '.join(self.judged)}")
+            found.append(f"answers judged again with the data set: {', '.join(self.judged)}")
         for link, why in self.not_judged.items():
             found.append(f"not judged again: {link}, {why}")
         if self.kept:
-            found.append("every kept answer is the one that was recorded")
+            found.append("every kept answer equals the recorded one")
         said = ["the answers", "their SNRs, channels and codecs", "times and attempts"]
         if self.not_judged:
-            said.insert(1, f"which of them are right on {', '.join(self.not_judged)}")
-        found.append(f"only as the ledger says: {', '.join(said)}")
+            said.insert(1, f"whether they are right on {', '.join(self.not_judged)}")
+        found.append(f"only stated by the ledger: {', '.join(said)}")
         if not self.sealed:
-            found.append("not sealed: no digest of its scores was left in it (or it was removed)")
+            found.append("not sealed: it holds no digest of its scores (or that was removed)")
         missing = [name for name in (RESULTS_CSV, RUN_MANIFEST) if name not in self.compared]
         if missing:
-            found.append(f"not there, or without digests: {', '.join(missing)}")
+            found.append(f"missing, or without digests: {', '.join(missing)}")
         return found
 
 
 def verify_run(folder: Path, data: Path | None = None) -> Verification:
-    """Check a run; returns only if everything is as planned.
+    """Check a run; return only if everything is as planned.
 
     Args:
         folder: of the run.
-        data: folder of data sets, to judge the answers again by.
+        data: folder of data sets, for judging the answers again.
 
     Raises:
         AccountingError: the first violation, in one line that says what to do.
@@ -171,7 +171,7 @@ def _check_complete(summary: Summary, folder: Path) -> None:
 
 
 def _results_csv_agrees(folder: Path, summary: Summary) -> bool:
-    """True if it is there and equal; False if there is none."""
+    """Return True if it exists and is equal, False if there is none."""
     path = folder / RESULTS_CSV
     content = read_if_there(path)
     if content is None:
@@ -180,7 +180,7 @@ def _results_csv_agrees(folder: Path, summary: Summary) -> bool:
     for number, (found, expected) in enumerate(lines, start=1):
         if found != expected:
             raise AccountingError(
-                f"{path} line {number} is not what the ledger gives: delete it to have it "
+                f"{path} line {number} does not agree with the ledger: delete it, so that it is "
                 f"written again, and {finish_hint(folder, read_run_manifest(folder) or {})}"
             )
     return True

@@ -1,8 +1,8 @@
 """Audit every frame: the ledger against the plan and against the processes' own logs.
 
 Pure: rows and log records in, findings out. With `log_frames` in the scenario, transmitters and
-receivers log each answer before it leaves them; then nothing may be in the ledger that no receiver
-decoded, and nothing may have been answered in a way that the ledger does not say.
+receivers log each answer before they send it. Then every frame in the ledger must have been decoded
+by a receiver, and every answer must agree with the ledger.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ ANSWERED, DECODED = "frame answered", "frame decoded"
 
 @dataclass(frozen=True, kw_only=True)
 class Audit:
-    """Frames that are not as they should be, each as a line that says why."""
+    """Wrong frames, each as a line with the reason."""
 
     lost: tuple[str, ...]
     duplicated: tuple[str, ...]
@@ -37,7 +37,7 @@ class Audit:
         return not any(getattr(self, field.name) for field in fields(self))
 
     def __str__(self) -> str:
-        """Counts, and the first frame of each kind."""
+        """Return counts, and the first frame of each kind."""
         found = {field.name: getattr(self, field.name) for field in fields(self)}
         return ", ".join(
             f"{len(lines)} {kind}" + (f" ({lines[0]})" if lines else "")
@@ -54,15 +54,16 @@ def audit(
     witnessed: bool = False,
     tasks: Mapping[str, Task] | None = None,
 ) -> Audit:
-    """Compare what was recorded with what was planned, answered and expected.
+    """Compare recorded frames with planned, answered and expected ones.
 
     Args:
-        plan: what was to be sent.
+        plan: plan of the run.
         rows: the ledger.
-        logs: records of all processes, of all their lives; others than of frames are skipped.
-        reference: the ledger of an undisturbed run of the same plan, where there is one.
-        witnessed: the processes logged every frame, so what none of them saw is unexpected.
-        tasks: of the codecs, by their digests, as far as is known.
+        logs: records of all processes over all restarts; only those of frames are used.
+        reference: ledger of an undisturbed run of the same plan, if there is one.
+        witnessed: whether the processes logged every frame, so that one without a log record is an
+            error.
+        tasks: known tasks of the codecs by their digests.
     """
     rows, tasks = list(rows), tasks or {}
     planned = dict(_planned(plan))
@@ -99,7 +100,7 @@ def audit(
     unexpected += [f"{_named(f)} was never planned" for f in {*times, *seen} if f not in planned]
     if witnessed:
         unexpected += [
-            f"{_named(frame)} is recorded, and no receiver decoded it"
+            f"{_named(frame)} is recorded, but no receiver decoded it"
             for frame in times
             if frame in planned and frame not in decoded
         ]
@@ -120,7 +121,7 @@ def audit(
 
 
 def _answer_digest(row: FrameRow, tasks: Mapping[str, Task]) -> str:
-    """The short name under which processes log an answer."""
+    """Return the short digest under which processes log an answer."""
     return tasks.get(row.codec, ANY_CLASSES).digest_of_kept(row.answer)[:16]
 
 
@@ -132,7 +133,7 @@ def _planned(plan: Plan) -> Iterator[tuple[Frame, int]]:
 
 
 def _logged(run: str, logs: Iterable[Record]) -> Iterator[tuple[str, Frame, str]]:
-    """(event, frame, answer) of this run's frames."""
+    """Yield (event, frame, answer) of this run's frames."""
     for record in logs:
         if record.get("event") in (ANSWERED, DECODED) and record.get("run") == run:
             yield (

@@ -1,9 +1,9 @@
-"""Run the shipped live system and sweeps inside it, and disturb both at random.
+"""Run the shipped live system with sweeps in it, and disturb both at random.
 
-Victims are the system's processes and the orchestrator itself, chosen by a seed: killed, or
-stopped for some seconds. A killed orchestrator is started again and its sweep resumed. Towards the
-end no process is disturbed any more: the system keeps sweeping, and its growth is measured. At the
-end every sweep is audited against its plan, the processes' logs and an undisturbed sweep.
+The system's processes and the orchestrator itself are killed, or stopped for some seconds, as
+chosen by a seed. A killed orchestrator is started again and its sweep resumed. Towards the end, no
+process is disturbed any more: the system keeps sweeping, and its memory growth is measured.
+Finally, every sweep is audited against its plan, the processes' logs and an undisturbed sweep.
 """
 
 from __future__ import annotations
@@ -30,23 +30,23 @@ from semcom.errors import AccountingError, ConfigurationError, StorageError
 from semcom.files import open_regular
 
 SAMPLE_S = 1.0
-CALM_SHARE = 0.45  # of the time, at its end: memory is judged of processes that live through it
-MIN_MINUTES = 10.0  # of which that share is enough
+CALM_SHARE = 0.45  # last share of the time, over which memory growth is measured
+MIN_MINUTES = 10.0  # for which that share suffices
 STREAMED_S = 5.0  # between two sweeps
-SETTLED_S = 1.0  # until a sweep's end is known to be no consequence of the orchestrator's
+SETTLED_S = 1.0  # until it is clear whether a sweep ended because of the orchestrator
 ITSELF = "semcom soak"
 
 
 def check_length(minutes: float, *, judge_memory: bool) -> None:
-    """See that a soak is long enough for what it is to judge.
+    """Check that a soak is long enough to judge memory.
 
     Raises:
-        ConfigurationError: it is not.
+        ConfigurationError: it is too short.
     """
     if judge_memory and minutes < MIN_MINUTES:
         raise ConfigurationError(
-            f"memory is judged in soaks of {MIN_MINUTES:g} minutes or more: give --minutes "
-            f"{MIN_MINUTES:g}, or --no-memory to leave it out"
+            f"memory growth is judged in soaks of {MIN_MINUTES:g} minutes or more: set --minutes "
+            f"{MIN_MINUTES:g}, or --no-memory to skip it"
         )
 
 
@@ -59,11 +59,11 @@ def run_soak(
     seed: int,
     judge_memory: bool = True,
 ) -> Soak:
-    """Disturb a live system that sweeps for so many minutes; the last sweep is finished.
+    """Disturb a sweeping live system for some minutes; the last sweep is finished.
 
     Raises:
-        AccountingError: a sweep or the system did not come to its end.
-        StorageError: the disk refuses.
+        AccountingError: a sweep or the system did not end properly.
+        StorageError: the disk cannot be written.
     """
     try:
         folder.mkdir(parents=True, exist_ok=True)
@@ -86,7 +86,7 @@ def run_soak(
 
 
 class Disturbance:
-    """A live system under way, and what is done to it and counted meanwhile."""
+    """A running live system with its faults and counts."""
 
     def __init__(self, system: SystemUnderTest, *, seed: int) -> None:
         self.soak = Soak()
@@ -107,14 +107,14 @@ class Disturbance:
         self._system.kill()
 
     def begin(self, *, calm_s: float) -> None:
-        """Faults from now until `calm_s` (of the monotonic clock)."""
+        """Disturb from now until `calm_s` (of the monotonic clock)."""
         self._faults.begin(time.monotonic(), calm_s=calm_s)
 
     def end(self) -> None:
-        """See that the live links' accounts balance, and end the system.
+        """Check that the live links' accounts balance, and end the system.
 
         Raises:
-            AccountingError: it does not end well.
+            AccountingError: it does not end properly.
         """
         self._faults.end()
         self._revive()
@@ -124,10 +124,10 @@ class Disturbance:
         self._system.end()
 
     def sweep(self, name: str) -> None:
-        """One sweep inside the system, through all its disturbances.
+        """Run one sweep in the system, through all disturbances.
 
         Raises:
-            AccountingError: it does not come to its end.
+            AccountingError: it does not complete.
         """
         deadline_s = time.monotonic() + DEADLINE_S
         while True:
@@ -140,25 +140,27 @@ class Disturbance:
                 self._watch()
             if process.returncode == 0:
                 return
-            if not self._system.ended_within(SETTLED_S):  # only that death may end a sweep
+            if not self._system.ended_within(
+                SETTLED_S
+            ):  # only a killed orchestrator may end a sweep
                 last = self._system.last_line(name)
                 raise AccountingError(f"{name} ended with {process.returncode}: {last}")
 
     def stream(self, seconds: float) -> None:
-        """Let the links stream for so long."""
+        """Let the links stream for some seconds."""
         end_s = time.monotonic() + seconds
         while time.monotonic() < end_s:
             self._revive()
             self._watch()
 
     def _revive(self) -> None:
-        """Start the system again where its orchestrator was killed."""
+        """Start the system again if its orchestrator was killed."""
         if not self._system.up:
             self._faults.resume_all()
             self._system.start_again()
 
     def _watch(self) -> None:
-        """Do what is due now: a sample, a fault, the end of a stop; a tenth of a second."""
+        """Do what is due now: a sample, a fault, the end of a stop; takes a tenth of a second."""
         now_s = time.monotonic()
         if now_s >= self._next_sample_s:
             self._next_sample_s = now_s + SAMPLE_S
@@ -171,7 +173,7 @@ class Disturbance:
         time.sleep(0.1)
 
     def _count_streamed(self) -> None:
-        """The accounts of this life of the system."""
+        """Add up the accounts of the system since its last start."""
         for link in self._system.accounts():
             self.soak.streamed += link["recorded"]
             self.soak.unaccounted += link["unaccounted"]
@@ -180,23 +182,23 @@ class Disturbance:
         for peer, process in self._watched():
             with suppress(psutil.Error):
                 sample = Sample(now_s, _own_mib(process), process.num_fds())
-                if sample.mib > 0:  # else it has just ended
+                if sample.mib > 0:  # otherwise it has just ended
                     self.soak.lives.setdefault((peer, process.pid), []).append(sample)
 
     def _watched(self) -> Iterator[tuple[str, psutil.Process]]:
-        """Every process whose memory is judged, this one too."""
+        """Return every process whose memory is judged, including this one."""
         yield from self._system.processes()
         yield ITSELF, psutil.Process()
 
 
 def _own_mib(process: psutil.Process) -> float:
-    """Memory that is the process's own, not pages of files that it maps."""
+    """Return the process's own memory, without pages of mapped files."""
     memory = process.memory_info()
     return float(memory.rss - getattr(memory, "shared", 0)) / 2**20
 
 
 def _judge(soak: Soak, folder: Path) -> None:
-    """Audit every sweep against the logs of the processes that all of them share."""
+    """Audit every sweep against the logs of the processes, which all sweeps share."""
     logs = list(_logs(Home(folder, NAME).logs))
     with open_ledger(folder / "undisturbed") as ledger:
         reference, digest = list(ledger.rows()), ledger.results_digest()
@@ -209,7 +211,7 @@ def _judge(soak: Soak, folder: Path) -> None:
 
 
 def _logs(folder: Path) -> Iterator[dict[str, Any]]:
-    """Every record of every process; what a kill cut short is skipped."""
+    """Yield every record of every process; incomplete lines are skipped."""
     for path in sorted(folder.glob("*.jsonl")):
         with os.fdopen(open_regular(path), errors="replace") as lines:
             for line in lines:

@@ -1,4 +1,4 @@
-"""Faults at random, from a seed: which process is killed or stopped, when, and for how long."""
+"""Random faults from a seed: which process is killed or stopped, when, and for how long."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ STOPPED_S = (1.0, 8.0)
 
 
 class Victim(Protocol):
-    """A process, as psutil has it."""
+    """A process, with psutil's interface."""
 
     def kill(self) -> None:
         """Send SIGKILL."""
@@ -32,18 +32,18 @@ class Victim(Protocol):
 
 
 class Faults:
-    """Kills and stops processes between `begin` and the calm; times are of the monotonic clock.
+    """Kills and stops processes from `begin` on; times are of the monotonic clock.
 
     Args:
-        seed: of all that is drawn.
-        counts: where each fault is counted, as `kill channel`.
+        seed: seed of all random choices.
+        counts: counter of faults, such as `kill channel`.
     """
 
     def __init__(self, seed: int, counts: Counter[str]) -> None:
         self._dice = random.Random(seed)
         self._counts = counts
         self._next_s = self._calm_s = math.inf
-        self._stopped: list[tuple[float, Victim]] = []  # each with the end of its stop
+        self._stopped: list[tuple[float, Victim]] = []  # each with the time at which it is resumed
 
     def begin(self, now_s: float, *, calm_s: float) -> None:
         """Disturb from now until `calm_s`."""
@@ -79,7 +79,7 @@ class Faults:
     def _disturb(
         self, now_s: float, victims: Mapping[str, Victim], before_kill: Callable[[str], None]
     ) -> None:
-        """Kill or stop a process; one that has just ended by itself does not count."""
+        """Kill or stop a process; one that has just ended does not count."""
         kills, seconds = self._dice.random() < 0.5, self._dice.uniform(*STOPPED_S)
         if not victims:
             return

@@ -1,4 +1,4 @@
-"""Findings of a soak: every frame of every round, and the growth of processes. Pure."""
+"""Findings of a soak: audits of all frames, and the growth of processes. Pure."""
 
 from __future__ import annotations
 
@@ -10,13 +10,15 @@ from statistics import median
 
 from orchestrator.soak.audit import Audit
 
-JUDGED_AFTER_S = 120.0  # until then a process still loads, fills its caches, draws a first report
-JUDGED_S = 120.0  # a slope over less says nothing
-LONG_S = 300.0  # over so long, a slower growth shows
-WINDOW_S = 10.0  # the least memory in so long is what stays
+JUDGED_AFTER_S = (
+    120.0  # before that, a process still loads, fills its caches, and draws a first report
+)
+JUDGED_S = 120.0  # a slope over less is not meaningful
+LONG_S = 300.0  # over this time, slower growth becomes visible
+WINDOW_S = 10.0  # the minimum over this time is what stays allocated
 GROWTH_MIB_PER_MINUTE = 1.0
 LONG_GROWTH_MIB_PER_MINUTE = 0.5
-GROWTH_DESCRIPTORS = 2  # of the least number in a window: connections come and go
+GROWTH_DESCRIPTORS = 2  # minimum in a window, because connections come and go
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,13 +26,13 @@ class Sample:
     """A process at one time."""
 
     at_s: float
-    mib: float  # memory of its own: pages of files and those shared with others are not counted
+    mib: float  # its own memory, without pages of files and shared pages
     descriptors: int
 
 
 @dataclass(frozen=True)
 class Growth:
-    """Growth of a process that lived long enough, after it had settled."""
+    """Growth of a process that ran long enough, once it had settled."""
 
     process: str
     seconds: float
@@ -53,13 +55,13 @@ class Growth:
 
     @property
     def bounded(self) -> bool:
-        """Return whether its memory stays bounded, as far as can be told."""
+        """Return whether its memory stays bounded, as far as can be judged."""
         long = self.seconds >= LONG_S
         allowed = LONG_GROWTH_MIB_PER_MINUTE if long else GROWTH_MIB_PER_MINUTE
         return self.mib_per_minute < allowed and self.descriptors <= GROWTH_DESCRIPTORS
 
     def __str__(self) -> str:
-        """One line of the report."""
+        """Return a line of the report."""
         return (
             f"{self.process}: {self.mib_per_minute:+.2f} MiB/min over {self.seconds:.0f} s, "
             f"now {self.mib:.0f} MiB, descriptors {self.descriptors:+d}"
@@ -69,17 +71,19 @@ class Growth:
 
 @dataclass
 class Soak:
-    """A soak: what was done, and what was found."""
+    """A soak: its faults and its findings."""
 
     rounds: int = 0
     faults: Counter[str] = field(default_factory=Counter)
     audits: list[Audit] = field(default_factory=list)
     digests_equal: bool = True
-    streamed: int = 0  # frames of the live links, those of killed orchestrators left out
+    streamed: int = 0  # frames of the live links, without those of killed orchestrators
     unaccounted: int = 0
     lives: dict[tuple[str, int], list[Sample]] = field(default_factory=dict)
     judge_memory: bool = True
-    present: set[tuple[str, int]] = field(default_factory=set)  # at the end: all are to be judged
+    present: set[tuple[str, int]] = field(
+        default_factory=set
+    )  # processes at the end, all of which are to be judged
 
     @property
     def clean(self) -> bool:
@@ -93,7 +97,7 @@ class Soak:
 
     @property
     def growth(self) -> list[Growth]:
-        """Of every process that lived long enough to be judged."""
+        """Return the growth of every process that ran long enough to be judged."""
         return [
             Growth.of(f"{peer} ({pid})", settled(self.lives[peer, pid]))
             for peer, pid in sorted(self._judged)
@@ -101,11 +105,11 @@ class Soak:
 
     @property
     def not_judged(self) -> list[str]:
-        """Processes that were there at the end, and not for long enough."""
+        """Return processes at the end that had not run long enough."""
         return sorted(peer for peer, pid in self.present - self._judged)
 
     def lines(self) -> list[str]:
-        """The report."""
+        """Return the lines of the report."""
         faults = ", ".join(f"{count} x {name}" for name, count in sorted(self.faults.items()))
         found = [f"{self.rounds} sweeps in a live system; faults: {faults or 'none'}"]
         for kind in ("lost", "duplicated", "unexpected", "mismatching"):
@@ -124,21 +128,21 @@ class Soak:
 
     def _memory_lines(self) -> list[str]:
         if not self.judge_memory:
-            return ["memory: not judged, as was asked", *map(str, self.growth)]
+            return ["memory: not judged, as requested", *map(str, self.growth)]
         needed_s = JUDGED_AFTER_S + JUDGED_S
         if self.not_judged:
             names = ", ".join(self.not_judged)
-            verdict = f"NOT JUDGED: {names} did not live for {needed_s:.0f} s"
+            verdict = f"NOT JUDGED: {names} did not run for {needed_s:.0f} s"
         else:
             verdict = "bounded" if self._memory_bounded else "GROWS"
         return [f"memory: {verdict}", *map(str, self.growth)]
 
 
 def settled(life: Sequence[Sample]) -> Sequence[Sample]:
-    """Return what a process is judged by: the second half of its life, once it has settled.
+    """Return the samples that count: the second half of a process's life, once it has settled.
 
-    Empty where it did not live for long enough. What fills up slowly has come to its bound by
-    then, and what grows without one has not.
+    Empty if it did not run long enough. By then, what fills up slowly has reached its bound, and
+    what grows without bound has not.
     """
     if not life or life[-1].at_s - life[0].at_s < JUDGED_AFTER_S + JUDGED_S:
         return []
@@ -148,9 +152,9 @@ def settled(life: Sequence[Sample]) -> Sequence[Sample]:
 
 
 def least_descriptors(samples: Sequence[Sample]) -> int:
-    """Return how many descriptors stay open: the median of the least numbers of the windows.
+    """Return the number of descriptors that stay open: the median of the windows' minima.
 
-    While peers are killed, dozens of connections are half made at any time; a leak stays.
+    While peers are killed, dozens of connections are half open at any time; a leak stays.
     """
     least: dict[int, int] = {}
     for sample in samples:
@@ -160,9 +164,9 @@ def least_descriptors(samples: Sequence[Sample]) -> int:
 
 
 def slope_mib_per_minute(samples: Sequence[Sample]) -> float:
-    """Return how memory that stays grows: the median of all slopes between windows' minima.
+    """Return the growth of retained memory: the median of all slopes between windows' minima.
 
-    A few windows in which the process had a lot to do change nothing (Theil, 1950; Sen, 1968).
+    A few windows with a high load do not matter (Theil, 1950; Sen, 1968).
     """
     least: dict[int, Sample] = {}
     for sample in samples:

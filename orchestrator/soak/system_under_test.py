@@ -1,4 +1,4 @@
-"""The live system of a soak: started, found and stopped as its user would."""
+"""The live system of a soak, started, found and stopped as by a user."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ COURSE = {"kind": "sine", "mean": 5, "amplitude": 10, "period_s": 30}
 
 
 def live_scenario(scenario: Scenario) -> LiveScenario:
-    """A live system with the links and processes of a sweep."""
+    """Return a live system with the links and processes of a sweep."""
     links = {
         name: {"dataset": link.dataset, "codec": link.all_codecs[0], "course": COURSE}
         for name, link in scenario.links.items()
@@ -41,7 +41,7 @@ def live_scenario(scenario: Scenario) -> LiveScenario:
 
 
 class SystemUnderTest:
-    """One live system over all its lives; its orchestrator may be killed and started again."""
+    """A live system whose orchestrator may be killed and started again."""
 
     def __init__(self, scenario: Scenario, folder: Path, folders: Folders) -> None:
         self._scenario = scenario
@@ -55,17 +55,17 @@ class SystemUnderTest:
 
     @property
     def up(self) -> bool:
-        """Return whether its orchestrator runs."""
+        """Return whether its orchestrator is running."""
         return self._system.poll() is None
 
     def ended_within(self, seconds: float) -> bool:
-        """Wait for its end for so long; whether it came."""
+        """Wait for its end for some time; return whether it has ended."""
         with suppress(subprocess.TimeoutExpired):
             self._system.wait(seconds)
         return not self.up
 
     def start_again(self) -> None:
-        """Start it once more, and wait for it.
+        """Start it again, and wait for it.
 
         Raises:
             AccountingError: it does not come up.
@@ -74,7 +74,7 @@ class SystemUnderTest:
         self.wait_until_up()
 
     def wait_until_up(self) -> None:
-        """Wait until it can be spoken to.
+        """Wait until it answers requests.
 
         Raises:
             AccountingError: it does not come up.
@@ -82,45 +82,48 @@ class SystemUnderTest:
         deadline_s = time.monotonic() + DEADLINE_S
         while self._home.find() is None:
             if not self.up or time.monotonic() > deadline_s:
-                raise AccountingError(f"the live system does not come up; see {self._folder}")
+                raise AccountingError(f"the live system did not start; see {self._folder}")
             time.sleep(0.1)
 
     def end(self) -> None:
         """Ask it to end, as SIGTERM does.
 
         Raises:
-            AccountingError: it does not end well.
+            AccountingError: it does not end properly.
         """
         self._system.send_signal(signal.SIGTERM)
         if self._system.wait(DEADLINE_S) != 0:
             raise AccountingError(f"the live system ended with {self._system.returncode}")
 
     def kill(self) -> None:
-        """End it at once; its processes follow it."""
+        """Kill it; its processes then end as well."""
         if self.up:
             self._system.kill()
             self._system.wait()
 
     def begin_sweep(self, name: str) -> subprocess.Popen[bytes]:
-        """Start the command that sweeps inside the system; it resumes what an earlier one began."""
+        """Start the command that sweeps in the system, resuming an earlier sweep."""
         path = self._write(name, self._scenario.model_copy(update={"name": name}))
         resume = ["--resume"] if (self._folder / name / LEDGER).exists() else []
         return self._start("sweep", path, "--live", *resume)
 
     def last_line(self, name: str) -> str:
-        """Return what the command of a sweep said last."""
+        """Return the last line of a sweep's command."""
         text = read_end(self._folder / f"{name}.log", max_bytes=MAX_LOG_BYTES)
         return (text.decode(errors="replace").strip().splitlines() or ["nothing"])[-1]
 
     def accounts(self) -> list[dict[str, Any]]:
-        """Return the rows of its links; none where it does not tell, as while it is stopped."""
+        """Return the rows of its links.
+
+        None if it does not answer, for example while it is stopped.
+        """
         found = self._home.find()
         with suppress(SemcomError):
             return list(read_status(found)["links"]) if found is not None else []
         return []
 
     def processes(self) -> Iterator[tuple[str, psutil.Process]]:
-        """The orchestrator and the processes that it started, by name."""
+        """Return the orchestrator and its processes by name."""
         with suppress(psutil.Error):
             parent = psutil.Process(self._system.pid)
             yield ORCHESTRATOR, parent

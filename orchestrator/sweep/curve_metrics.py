@@ -1,4 +1,4 @@
-"""Main metric against SNR of a sweep: only points whose every frame is recorded count."""
+"""Main metric against SNR of a sweep, over complete points only."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from orchestrator.sweep.state import Sweep
 from semcom.tasks.score import Score, merged
 from semcom.telemetry import Telemetry
 
-MAX_CURVE_SERIES = 300  # of this metric, well below what one process may have in all
+MAX_CURVE_SERIES = 300  # series of this metric, well below the limit of a process
 
 Place = tuple[str, str, str, str]  # link, channel, SNR in dB as text, metric
 
@@ -24,13 +24,13 @@ class SweepCurves:
         self._done: set[tuple[str, int]] = set()
         self._totals: dict[Place, tuple[str, Score]] = {}  # kind of the task, and its sums
         self._skipped = 0
-        telemetry.forget("semcom_sweep_metric")  # of an earlier sweep of this process
+        telemetry.forget("semcom_sweep_metric")  # from an earlier sweep of this process
         telemetry.set("semcom_sweep_metric_skipped", 0)
-        for link in sweep.plan.links:  # a resumed sweep has some already
+        for link in sweep.plan.links:  # a resumed sweep already has some
             self.recorded(link, sweep.plan.points_of(link))
 
     def recorded(self, link: str, points: Iterable[int]) -> None:
-        """Frames of these points were recorded: show those that are complete now."""
+        """Frames of these points were recorded: show the points that are now complete."""
         for point in points:
             if (link, point) not in self._done and self._sweep.is_complete(link, point):
                 self._done.add((link, point))

@@ -9,12 +9,13 @@ from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, ExitStack
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Protocol
 
 from orchestrator.control.service import ControlService
 from orchestrator.control.system import ProcessCluster, check_places, open_system
 from orchestrator.plan.catalog import Catalog
 from orchestrator.plan.codec_facts import CodecFacts, facts_of_plan, tasks_of
-from orchestrator.plan.folders import Folders
+from orchestrator.plan.folders import DATA, Folders
 from orchestrator.plan.plan import Plan, make_plan
 from orchestrator.plan.scenario import Scenario, SystemSettings
 from orchestrator.reports.report import write_report
@@ -36,16 +37,21 @@ from semcom.kept_answers import FOLDER as ANSWERS
 from semcom.stop_signals import StopRequest, stop_requests
 from semcom.telemetry import log_file
 
-# What is done before a process ends that was asked to.
-DRAINING = "finishing what is on its way"
+# Shown while a process that was asked to end finishes.
+DRAINING = "finishing work in progress"
 WRITING = "writing the results and the report"
 
 logger = logging.getLogger("orchestrator.sweep.run")
-Reporter = Callable[[Path, Sequence[Path]], Path]  # draws the report of folders into a folder
+
+
+class Reporter(Protocol):
+    """Draws the report of some folders into a folder and returns the page."""
+
+    def __call__(self, folder: Path, sources: Sequence[Path], *, data: Path) -> Path: ...
 
 
 class InterruptedRunError(SemcomError):
-    """Ctrl-C or SIGTERM; what was recorded stays."""
+    """Ctrl-C or SIGTERM; recorded frames are kept."""
 
     def __init__(self, text: str, exit_code: int = INTERRUPTED) -> None:
         super().__init__(text)
@@ -58,9 +64,9 @@ class RunOutcome:
 
     folder: Path
     results_digest: str
-    report: Path | None  # none where none was asked for, or none could be drawn or written
+    report: Path | None  # None if none was requested, or if it could not be drawn or written
     seconds: float
-    undrawn: str | None = None  # why a report that was asked for is not there
+    undrawn: str | None = None  # why a requested report is missing
 
 
 @dataclass(frozen=True)
@@ -77,11 +83,11 @@ class BegunRun:
 
     @property
     def plan(self) -> Plan:
-        """Return the plan, as the ledger holds it."""
+        """Return the plan in the ledger."""
         return self.sweep.plan
 
     def interrupted(self, exit_code: int = INTERRUPTED) -> InterruptedRunError:
-        """The error that says how far it has come."""
+        """Return the error that states the progress."""
         missing, total = self.sweep.missing_frames, self.plan.total_frames
         text = f"interrupted with {missing} of {total} frames to go"
         return InterruptedRunError(text, exit_code)
@@ -91,10 +97,11 @@ class BegunRun:
 class RunOptions:
     """Options of a sweep.
 
-    `resume`: continue a run that is there. `launch`: start the processes here; else they are
-    started elsewhere and dial in. `cluster`: connects to one whose nodes run them; a run that is
-    there is then resumed, so that the same command resumes it. `report`: draws the report, if
-    one is wanted. `command`: the words that resume it, see `orchestrator.results.resumption`.
+    `resume`: continue an existing run. `launch`: start the processes here; otherwise they are
+    started elsewhere and connect. `cluster`: connects to a cluster whose nodes run them; an
+    existing run is then resumed, so that the same command can be repeated. `report`: draws the
+    report; None for no report. `command`: the words that resume it; see
+    `orchestrator.results.resumption`.
     """
 
     resume: bool = False
@@ -112,32 +119,32 @@ def run_sweep(
     watcher: Callable[[Plan], Watcher],
     options: RunOptions,
 ) -> RunOutcome:
-    """Run a sweep to its end and write everything it leaves behind.
+    """Run a sweep to its end and write all results.
 
     Args:
-        scenario: what to run.
+        scenario: scenario of the sweep.
         folder: the run's folder.
-        folders: where data sets and codecs lie.
-        watcher: makes the one who is told of the progress.
-        options: how it is run.
+        folders: folders of data sets and codecs.
+        watcher: creates the object that gets the progress.
+        options: options of the sweep.
 
     Raises:
-        SemcomError: with the exit code that system.md names.
+        SemcomError: with its exit code.
     """
     check_places(scenario, launch=options.launch)  # before there is a folder
     if scenario.keep_answers and options.cluster is not None:
         raise ConfigurationError(
-            "keep_answers: on a cluster its nodes would keep them: leave it out"
+            "keep_answers: on a cluster, the answers would stay on its nodes; omit it"
         )
     if scenario.keep_answers and not options.launch:
         raise ConfigurationError(
-            "keep_answers: processes that are started elsewhere keep answers where answers_dir in "
-            "their files says; leave it out"
+            "keep_answers: processes that are started elsewhere keep answers in the "
+            "folder that answers_dir in their files names; omit it"
         )
     folders = folders.absolute()
     plan = plan_run(scenario, folders)
     resume = options.resume or (options.cluster is not None and is_there(folder / LEDGER))
-    if resume or is_read_only(folder):  # else who holds it is told first
+    if resume or is_read_only(folder):  # otherwise the process that holds it is named first
         check_folder(folder, resume=resume)
     if resume and is_read_only(folder):
         why = f"{folder} cannot be written; choose another folder with --out"
@@ -149,13 +156,13 @@ def run_sweep(
                 with log_file(folder / "logs" / "orchestrator.jsonl"):
                     _serve(begun, folders, watcher=watcher(begun.plan), options=options, stop=stop)
             stop.doing = WRITING
-            return finish_run(begun, options.report)
+            return finish_run(begun, options.report, data=folders.data)
         finally:
             begun.ledger.close()
 
 
 def plan_run(scenario: Scenario, folders: Folders) -> Plan:
-    """The plan of a new run; its name on the wire is new, so that no process confuses two runs.
+    """Return the plan of a new run, with a new name on the wire, so that runs are not confused.
 
     Raises:
         SemcomError: a data set or a codec is missing, or cannot be used.
@@ -173,13 +180,13 @@ def begin_run(
     resume: bool,
     command: Sequence[str] = (),
 ) -> BegunRun:
-    """Open a run's ledger, new or to be gone on with, and write its manifest.
+    """Open a run's new or existing ledger, and write its manifest.
 
     The caller holds the folder (`alone_in`).
 
     Raises:
         ConfigurationError: the folder holds another run, or none to resume.
-        StorageError: the disk refuses.
+        StorageError: the disk cannot be written.
     """
     started_s = time.monotonic()
     check_folder(folder, resume=resume)
@@ -197,7 +204,7 @@ def begin_run(
             encode_once=scenario.encode_once,
             sharded=scenario.shards > 1,
         )
-        if not sweep.complete:  # that of a complete run tells more
+        if not sweep.complete:  # that of a complete run contains more
             write_run_manifest(folder, scenario, ledger.plan, codecs=codecs, command=command)
     except BaseException:
         ledger.close()
@@ -205,31 +212,36 @@ def begin_run(
     return BegunRun(scenario, folder, ledger, sweep, codecs, started_s, command)
 
 
-def finish_run(begun: BegunRun, report: Reporter | None) -> RunOutcome:
-    """Write all that a complete run leaves behind, and close its ledger.
+def finish_run(begun: BegunRun, report: Reporter | None, *, data: Path = DATA) -> RunOutcome:
+    """Write all results of a complete run, and close its ledger.
 
-    A report that cannot be drawn is no fault of the run: the outcome says why there is none.
+    A report that cannot be drawn does not fail the run: the outcome says why there is none.
 
     Raises:
-        AccountingError: the ledger was altered since it was complete.
-        StorageError: the disk refuses, or the folder was deleted or replaced.
+        AccountingError: the ledger was altered after it was complete.
+        StorageError: the disk cannot be written, or the folder was deleted or replaced.
     """
     folder, seconds = begun.folder, time.monotonic() - begun.started_s
     digests = write_results(
         begun.ledger, begun.scenario, begun.codecs, seconds=seconds, command=begun.command
     )
-    begun.ledger.close()  # for those who may only read it, such as the report's process
-    page, undrawn = draw(folder, report)
+    begun.ledger.close()  # for readers, such as the report's process
+    page, undrawn = draw(folder, report, data=data)
     begun.ledger.check_place()
     return RunOutcome(folder, digests.results, page, seconds, undrawn)
 
 
-def draw(folder: Path, report: Reporter | None) -> tuple[Path | None, str | None]:
-    """Draw a finished run's report; returns its page, or why one that was asked for is missing."""
+def draw(
+    folder: Path, report: Reporter | None, *, data: Path = DATA
+) -> tuple[Path | None, str | None]:
+    """Draw a finished run's report, with the data sets of `data`.
+
+    Returns its page, or why a requested one is missing.
+    """
     if report is None:
         return None, None
     try:
-        return report(folder, [folder]), None
+        return report(folder, [folder], data=data), None
     except SemcomError as error:
         return None, str(error)
     except Exception as error:

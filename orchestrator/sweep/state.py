@@ -1,8 +1,8 @@
-"""A sweep without sockets, clocks or disk: events in, messages out.
+"""The state of a sweep, without sockets, clocks or disk: events in, messages out.
 
-It owns what is planned and what is recorded. Peers say once a second what they hold (Hello); the
-sweep compares and sends what they lack, so that any of them may be restarted, and any message be
-lost, at any time.
+It knows what is planned and what is recorded. Peers report once per second what they have (Hello);
+the sweep compares and sends what they lack, so that any peer may be restarted and any message may
+be lost at any time.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from semcom.messages import (
 from semcom.point_tables import point_tables
 
 POINTS_AHEAD = 2  # so that a transmitter never waits between two points
-GROUP_POINTS_AHEAD = 4  # a link learns only with its next message that others have finished
+GROUP_POINTS_AHEAD = 4  # a link learns that others have finished only with its next message
 
 
 @dataclass
@@ -49,7 +49,7 @@ class Sweep:
         sharded: bool = False,
     ) -> None:
         self.plan = plan
-        self._sharded = sharded  # then a receiver that has a codec serves some links alone
+        self._sharded = sharded  # then a receiver with a codec serves only some links
         self._window = window
         self._encode_once = encode_once
         self._links: dict[str, _Link] = {}
@@ -69,12 +69,12 @@ class Sweep:
 
     @property
     def refused(self) -> dict[str, str]:
-        """Digests of codecs that a receiver refused, and why."""
+        """Digests of codecs that a receiver refused, with the reasons."""
         return self._holders.refused
 
     @property
     def stuck(self) -> bool:
-        """Return whether all that is missing needs a codec that no receiver takes."""
+        """Return whether all missing frames need a codec that every receiver refuses."""
         if self.complete or not self.refused:
             return False
         blocked = self._blocked
@@ -90,11 +90,11 @@ class Sweep:
 
     @property
     def missing_frames(self) -> int:
-        """Frames not recorded yet."""
+        """Number of frames that are not yet recorded."""
         return sum(len(left) for link in self._links.values() for left in link.missing.values())
 
     def hello(self, hello: Hello) -> list[Message]:
-        """Return what the peer that says hello lacks.
+        """Return messages with what a reporting peer lacks.
 
         Raises:
             ConfigurationError: a transmitter of a link that is not in the plan.
@@ -117,7 +117,7 @@ class Sweep:
         self._holders.gone(peer)
 
     def recorded(self, link: str, frames: Iterable[tuple[int, int]]) -> list[Message]:
-        """Frames (point, frame) of a link are in the ledger; more work for it, if it needs any."""
+        """Note recorded frames (point, frame) of a link; return more work if it needs any."""
         state = self._links[link]
         for point, frame in frames:
             left = state.missing.get(point)
@@ -162,7 +162,7 @@ class Sweep:
         if state.instance != hello.instance:
             state.instance = hello.instance
             state.assigned.clear()
-        # What the transmitter does not hold although it was assigned got lost on the way.
+        # Assignments that the transmitter does not have were lost on the way.
         state.assigned &= set(hello.busy)
         return self._assign(hello.peer)
 
@@ -173,7 +173,7 @@ class Sweep:
         messages: list[Message] = []
         ahead = GROUP_POINTS_AHEAD if link in self._groups else POINTS_AHEAD
         needed = self._needed(link)
-        # Where frames meet, a link has to do with a point until all members have finished it.
+        # If frames meet, a link takes part in a point until all members have finished it.
         state.assigned &= set(needed)
         for point in needed:
             if len(state.assigned) >= ahead:
@@ -184,14 +184,14 @@ class Sweep:
         return messages
 
     def _needed(self, link: str) -> list[int]:
-        """Points that lack frames of a link, or of those that its frames meet; in order."""
+        """Return points that lack frames of a link, or of links that its frames meet, in order."""
         group = self._groups.get(link)
         if group is None:
             return [*self._links[link].missing]
         return sorted({point for each in group.links for point in self._links[each].missing})
 
     def _frames(self, link: str, point: int) -> set[int]:
-        """Frames of a point that are missing, of a link or of those that its frames meet."""
+        """Return missing frames of a point, of a link or of links that its frames meet."""
         group = self._groups.get(link)
         links = [link] if group is None else group.links
         return set().union(*(self._links[each].missing.get(point, ()) for each in links))
@@ -206,7 +206,7 @@ class Sweep:
         return Assignment(
             run=self.plan.run,
             point=point,
-            spec=self.plan.points[point].spec,
+            spec=self.plan.spec_at(link, point),
             dataset=planned.dataset,
             dataset_digest=planned.dataset_digest,
             codec=codec.name,
@@ -223,7 +223,7 @@ class Sweep:
 
 
 def spans(frames: Iterable[int]) -> list[tuple[int, int]]:
-    """Half-open spans that cover exactly these frames, in order."""
+    """Return half-open spans that cover exactly these frames, in order."""
     found: list[tuple[int, int]] = []
     for frame in sorted(frames):
         if found and found[-1][1] == frame:
@@ -234,10 +234,10 @@ def spans(frames: Iterable[int]) -> list[tuple[int, int]]:
 
 
 def few_spans(frames: Iterable[int], most: int) -> list[tuple[int, int]]:
-    """At most so many half-open spans that cover these frames, and as few others as can be.
+    """Return at most `most` half-open spans that cover these frames and few others.
 
-    Links whose frames meet must be told of the same frames. One that is sent although it is
-    recorded gets the answer that it had.
+    Links whose frames meet must get the same frames. A recorded frame that is sent again gets the
+    same answer.
     """
     found = spans(frames)
     while len(found) > most:

@@ -1,4 +1,4 @@
-"""A sweep as the work of a control socket: ledger, curves and watcher around the state machine."""
+"""A sweep behind a control socket: ledger, curves and watcher around the state machine."""
 
 from __future__ import annotations
 
@@ -38,16 +38,16 @@ class Watcher(Protocol):
         ...
 
     def notice(self, text: str) -> None:
-        """Something that a user should know, and that ends nothing."""
+        """Something that a user should know and that does not end the run."""
         ...
 
     def waiting(self, roles: list[str]) -> None:
-        """Roles that have not been heard of lately; empty once all are there."""
+        """Roles are not connected; empty once all are."""
         ...
 
 
 class SweepWork:
-    """The work of a run until every frame is recorded; `Work`."""
+    """The `Work` of a run until every frame is recorded."""
 
     forget_after_s = math.inf  # who took part stays in sight
     interrupted = False
@@ -88,14 +88,14 @@ class SweepWork:
 
     @property
     def stuck(self) -> Exception | None:
-        """A codec was refused, and all that is missing needs it."""
+        """Return whether a codec was refused that all missing frames need."""
         if not self._sweep.stuck:
             return None
         details = "; ".join(self._sweep.refused.values())
         return CheckpointError(f"a codec was refused: {details}")
 
     def drain(self, *, launched: bool) -> Sequence[Order]:
-        """Transmitters of other machines are left to themselves."""
+        """Do nothing: transmitters on other machines end by themselves."""
         del launched
         self.interrupted = True
         return []
@@ -105,7 +105,7 @@ class SweepWork:
         return self._sweep.hello(hello)
 
     def moves(self, hello: Hello) -> Sequence[Order]:
-        """Return no moves: no process waits for another's Hello."""
+        """Return no moves: no process waits for the Hello of another."""
         del hello
         return []
 
@@ -113,7 +113,7 @@ class SweepWork:
         """End the run, permanently if a receiver may have answered before its Hello was read."""
         if hello.role == "receiver":
             text += "; it may have answered, so this run cannot be resumed"
-            with suppress(StorageError):  # a full disk does not hide why the run ends
+            with suppress(StorageError):  # a full disk must not hide why the run ends
                 self._ledger.cast_doubt(text)
         elif self.interrupted:
             return None
@@ -124,7 +124,7 @@ class SweepWork:
         self._sweep.codec_report(peer, report)
 
     def host_report(self, report: HostReport) -> None:
-        """Remember the host, and say so where it rounds otherwise than another."""
+        """Remember the host, and report if its rounding differs from that of another."""
         if report.role == "transmitter" and report.peer not in self.links:
             return  # of another run
         origin = self._hosts.take(report)
@@ -136,7 +136,7 @@ class SweepWork:
             self._watcher.notice(told)
 
     def receiver_gone(self, peer: str) -> None:
-        """Its codecs are loaded nowhere else by that."""
+        """Its codecs are not loaded elsewhere because of that."""
         self._sweep.receiver_gone(peer)
 
     def transmitter_gone(self, peer: str) -> None:
@@ -147,7 +147,7 @@ class SweepWork:
         return ProcessFailedError(text, message.exit_code)
 
     def commit(self, batch: Sequence[Results]) -> list[int]:
-        """Record results in the ledger, all or none."""
+        """Record results in the ledger, all or none of them."""
         with self._ledger.transaction():
             self.write_hosts()
             return [self._ledger.record(m.link, m.codec, m.results) for m in batch]
@@ -160,23 +160,23 @@ class SweepWork:
         return more
 
     def recorded(self) -> None:
-        """Show how far the sweep has come."""
+        """Show the progress."""
         recorded = self._sweep.plan.total_frames - self._sweep.missing_frames
         self._telemetry.set("semcom_sweep_frames_recorded", recorded)
         self._watcher.progress(recorded)
 
     def tick(self, now_s: float) -> Sequence[Order]:
-        """A sweep has no clock."""
+        """Do nothing: a sweep has no clock."""
         del now_s
         return []
 
     def wait_s(self, now_s: float) -> float:
-        """A sweep waits for messages alone."""
+        """Return no timeout: a sweep waits only for messages."""
         del now_s
         return math.inf
 
     def housekeep(self, absent: Sequence[str]) -> Exception | None:
-        """See that the ledger is in its place; tell who is waited for."""
+        """Check that the ledger is in its place; report missing processes."""
         self._watcher.waiting(list(absent))
         try:
             self._ledger.check_place()
@@ -186,10 +186,10 @@ class SweepWork:
         return None
 
     def write_hosts(self) -> None:
-        """Put hosts that have reported into the ledger.
+        """Record hosts that have reported in the ledger.
 
         Raises:
-            StorageError: the disk refuses.
+            StorageError: the disk cannot be written.
         """
         if not self._unwritten:
             return

@@ -1,6 +1,6 @@
 """`python -m orchestrator.training DATASET`: one training job; `semcom train` starts it.
 
-With several ranks the command starts itself again for each of them, see launch.py.
+With several ranks, the command starts itself again for each of them.
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ from orchestrator.training.arguments import as_typed, folder_to_write, parse, se
 from orchestrator.training.artefacts import Artefact
 from orchestrator.training.data import Rank
 from orchestrator.training.loop import Run
+from orchestrator.training.precision import has_bf16
 from orchestrator.training.progress import JobReporter, Silent, progress_bars
 from orchestrator.training.ranks import (
     any_rank,
@@ -38,9 +39,10 @@ from semcom.children import is_rank, leave_cluster
 from semcom.entry import run_process
 from semcom.errors import ConfigurationError, SemcomError
 from semcom.plain_text import command, take_every_character, tell_error
+from semcom.shards import read_manifest
 from semcom.stop_signals import in_silence, stop_requests, to_stderr
 
-COMMAND = "SEMCOM_TRAIN_COMMAND"  # tells ranks the command that started them
+COMMAND = "SEMCOM_TRAIN_COMMAND"  # tells ranks the command with which they were started
 console = Terminal(stderr=True)
 
 
@@ -56,12 +58,12 @@ def _main(words: list[str]) -> int:
     if foreign:
         names = ", ".join(foreign)
         console.print(
-            f"not taken from the environment: {names}; --nproc and --rendezvous place the ranks"
+            f"ignored from the environment: {names}; --nproc and --rendezvous place the ranks"
         )
     try:
         if not is_rank() and (arguments.nproc > 1 or arguments.rendezvous):
             os.environ[COMMAND] = command("semcom", *as_typed(words))
-            settings = settings_of(arguments)  # what is wrong is said once, before the ranks start
+            settings = settings_of(arguments)  # errors are reported once, before the ranks start
             return run_ranks(arguments, settings.name)
         _run(arguments)
     except SemcomError as error:
@@ -71,7 +73,7 @@ def _main(words: list[str]) -> int:
     except StoppedError as stopped:
         again = os.environ.get(COMMAND) or command("semcom", *as_typed(words))
         tell = partial(console.print, f"{stopped}; resume with: {again}")
-        if spans_hosts() and not stopped.request.signal:  # another host's ranks were asked to
+        if spans_hosts() and not stopped.request.signal:  # another host's ranks were stopped
             end_all_ranks(stopped.exit_code, tell)
         else:
             tell()
@@ -105,16 +107,18 @@ def _run(arguments: argparse.Namespace) -> None:
                 )
             told = partial(_told, pipeline.given) if rank.index == 0 else _untold
             trained = pipeline.train(told, arguments.until)
-            if spans_hosts():  # torchrun ends a host's ranks minutes after another host's ended
+            if spans_hosts():  # torchrun ends a host's ranks minutes after those of another host
                 with patient_ranks(), suppress(StoppedError):  # the others are told next
                     _finish(pipeline, trained, arguments)
                 run.stop_if_asked()
-        if not spans_hosts():  # the ranks part: none waits while the first evaluates the codec
+        if (
+            not spans_hosts()
+        ):  # the ranks separate, so that none waits while the first evaluates the codec
             _finish(pipeline, trained, arguments)
 
 
 def _finish(pipeline: AnyPipeline, trained: Any, arguments: argparse.Namespace) -> None:
-    """What is left to do when all stages are there; the first rank does it."""
+    """Do the rest once all stages are finished, on the first rank."""
     if pipeline.run.rank.index:
         return
     if "search" in pipeline.stages:
@@ -124,7 +128,7 @@ def _finish(pipeline: AnyPipeline, trained: Any, arguments: argparse.Namespace) 
 
 
 def _in_bf16(settings: JobSettings, device: torch.device, rank: Rank) -> bool:
-    """Whether to compute in bf16: with `auto` where all ranks' processors can."""
+    """Return whether to compute in bf16: with `auto`, if all ranks' processors support it."""
     if settings.precision != "auto":
         return settings.precision == "bf16"
     return not any_rank(not has_bf16(device), rank, device)
@@ -133,7 +137,8 @@ def _in_bf16(settings: JobSettings, device: torch.device, rank: Rank) -> bool:
 def _reporter(arguments: argparse.Namespace, settings: JobSettings, bars: Progress) -> JobReporter:
     folder = settings.work_dir / settings.name
     lines = arguments.progress or folder / "progress.jsonl"
-    return JobReporter(bars, lines, folder / "events")
+    items = read_manifest(arguments.data / settings.dataset).item_word
+    return JobReporter(bars, lines, folder / "events", items=items)
 
 
 def _export(trained: Any, arguments: argparse.Namespace, run: Run) -> None:
@@ -155,7 +160,7 @@ def _export(trained: Any, arguments: argparse.Namespace, run: Run) -> None:
 
 
 def _rank_options() -> list[str]:
-    """The options that place ranks as torchrun has placed them."""
+    """Return the options that describe the placement of ranks by torchrun."""
     here, hosts = (int(os.environ.get(f"{of}_WORLD_SIZE", "1")) for of in ("LOCAL", "GROUP"))
     placed = ["--nproc", str(here)] if here > 1 else []
     return [*placed, "--nnodes", str(hosts), "--rendezvous", "HOST:PORT"] if hosts > 1 else placed
@@ -181,7 +186,7 @@ def _untold(stage: str, was_run: bool) -> None:
 
 def _share_cores(settings: JobSettings) -> None:
     ranks_here = int(os.environ.get("LOCAL_WORLD_SIZE", "1"))
-    # torchrun's ranks are started with one thread each, whatever their number.
+    # torchrun starts ranks with one thread each, whatever their number.
     cores = len(os.sched_getaffinity(0)) if is_rank() else torch.get_num_threads()
     torch.set_num_threads(settings.threads or max(1, cores // ranks_here))
 
@@ -190,20 +195,12 @@ def _device(settings: JobSettings) -> str:
     if settings.device == "cpu" or (settings.device == "auto" and not torch.cuda.is_available()):
         return "cpu"
     if not torch.cuda.is_available():
-        raise ConfigurationError("device: no GPU that PyTorch can use; use cpu or auto")
+        raise ConfigurationError("device: PyTorch finds no usable GPU; use cpu or auto")
     local, there = int(os.environ.get("LOCAL_RANK", "0")), torch.cuda.device_count()
     if local >= there:
         raise ConfigurationError(f"--nproc: this host has {there} GPU(s), and each rank takes one")
     torch.cuda.set_device(local)
     return f"cuda:{local}"
-
-
-def has_bf16(device: torch.device) -> bool:
-    """Whether the device multiplies bf16 itself; emulated bf16 is slower than float32."""
-    if device.type == "cuda":
-        return bool(torch.cuda.is_bf16_supported(including_emulation=False))
-    capability = torch.cpu.get_capabilities() if hasattr(torch.cpu, "get_capabilities") else {}
-    return bool(capability.get("avx512_bf16") or capability.get("amx_bf16"))
 
 
 if __name__ == "__main__":

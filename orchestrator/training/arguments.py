@@ -1,4 +1,4 @@
-"""The command line of a training job, and the settings it asks for."""
+"""The command line of a training job, and the resulting settings."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from semcom.settings import parse_yaml, read_yaml
 from semcom.shards import DatasetManifest, read_manifest
 
 MAX_RANKS = 256
-WAIT_S = 50  # so that hosts that cannot meet end within a minute
+WAIT_S = 50  # so that hosts that cannot connect end within a minute
 MAX_WAIT_S = 7 * 24 * 3600
 ALL_SYSTEMS = [system for family in FAMILIES.values() for system in family.systems]
 TRAIN, SEARCH = "train", "search"
@@ -40,8 +40,7 @@ ALL_STAGES = dict.fromkeys(stage for family in FAMILIES.values() for stage in fa
 def parse(argv: list[str]) -> argparse.Namespace:
     """Return the arguments of a job.
 
-    `words` are those that every rank is given, `settings_words` those of them that decide what is
-    trained.
+    `words` are given to every rank; `settings_words` are those of them that decide what is trained.
     """
     placed, words = _ranks_parser().parse_known_args(argv)
     parser = parser_of(as_typed(words)[0])
@@ -79,20 +78,22 @@ def parser_of(command: str) -> argparse.ArgumentParser:
         "dataset",
         nargs="?",
         default="shapes10",
-        help="a prepared data set, as cifar10 (default: shapes10, which is drawn)",
+        help="a prepared data set, such as cifar10 (default: shapes10, which is generated)",
     )
     parser.add_argument("--preset", default="compact", help=_presets_text())
-    parser.add_argument("--family", choices=FAMILIES, help="of codecs (default: the system's)")
     parser.add_argument(
-        "--system", choices=ALL_SYSTEMS, help="what is trained (default: the family's first)"
+        "--family", choices=FAMILIES, help="family of codecs (default: the system's)"
     )
-    parser.add_argument("--name", help="the codec's name (default: DATASET-PRESET[-SYSTEM])")
+    parser.add_argument(
+        "--system", choices=ALL_SYSTEMS, help="system to train (default: the family's first)"
+    )
+    parser.add_argument("--name", help="name of the codec (default: DATASET-PRESET[-SYSTEM])")
     parser.add_argument("--data", type=Path, default=Path("data"), help="folder of data sets")
     parser.add_argument("--work", type=Path, default=Path("training"), help="folder of artefacts")
     parser.add_argument("--out", type=Path, help="folder of the codec (default: codecs/NAME)")
-    parser.add_argument("--config", type=Path, help="settings in YAML, laid over the preset")
+    parser.add_argument("--config", type=Path, help="settings in YAML that override the preset")
     parser.add_argument(
-        "--set", action="append", default=[], metavar="KEY=VALUE", help="any setting, by its path"
+        "--set", action="append", default=[], metavar="KEY=VALUE", help="any setting by its path"
     )
     stages = argparse.SUPPRESS if command == SEARCH else "end after this stage"
     parser.add_argument("--until", choices=ALL_STAGES, help=stages)
@@ -101,7 +102,7 @@ def parser_of(command: str) -> argparse.ArgumentParser:
 
 
 def as_typed(words: list[str]) -> list[str]:
-    """Return the words of `semcom` that a user types for a job: the command and its arguments."""
+    """Return the words after `semcom` for a job: the command and its arguments."""
     named = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
     named.add_argument("--command", choices=ABOUT, default=TRAIN)
     found, rest = named.parse_known_args(words)
@@ -112,18 +113,21 @@ def _ranks_parser() -> argparse.ArgumentParser:
     ranks = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
     ranks.add_argument("--nproc", type=_count, default=1, help="ranks on this host")
     ranks.add_argument("--nnodes", type=_count, default=1, help="hosts")
-    ranks.add_argument("--rendezvous", metavar="HOST:PORT", help="where several hosts meet")
+    ranks.add_argument("--rendezvous", metavar="HOST:PORT", help="rendezvous of several hosts")
     ranks.add_argument(
         "--local-addr",
         metavar="HOST",
-        help="this host as the others reach it; the one named in the rendezvous keeps the store",
+        help=(
+            "address at which the others reach this host; the host of the rendezvous keeps "
+            "the store"
+        ),
     )
     ranks.add_argument(
         "--wait",
         type=_seconds,
         default=WAIT_S,
         metavar="SECONDS",
-        help=f"how long hosts wait for each other; {WAIT_S} if left out",
+        help=f"how long hosts wait for each other (default: {WAIT_S})",
     )
     return ranks
 
@@ -145,7 +149,7 @@ def _count(text: str) -> int:
 
 
 def settings_of(arguments: argparse.Namespace) -> JobSettings:
-    """The settings that the arguments ask for: preset, then `--config`, then `--set`.
+    """Return the settings for the arguments: preset, then `--config`, then `--set`.
 
     Raises:
         ConfigurationError: an unknown preset, key or value, or no such data set.
@@ -180,22 +184,22 @@ def _manifest(root: Path) -> DatasetManifest:
     manifest = read_manifest(root)
     if manifest.name != root.name:
         raise ConfigurationError(
-            f"{root} holds data set '{manifest.name}'; call the folder by its name"
+            f"{root} holds data set '{manifest.name}'; give the folder the same name"
         )
     return manifest
 
 
 def folder_to_write(arguments: argparse.Namespace, name: str) -> Path:
-    """Where the codec goes."""
+    """Return the folder to which the codec is written."""
     return arguments.out or CODECS_HERE / name
 
 
 def _assign(overrides: dict[str, Any], assignment: str) -> None:
-    """Lay `a.b.c=value` (value as in YAML) into nested dictionaries."""
+    """Put `a.b.c=value` (value as in YAML) into nested dictionaries."""
     path, separator, text = assignment.partition("=")
     if not separator:
         raise ConfigurationError(
-            f"--set {assignment}: expected KEY=VALUE, as stages.stage1.epochs=3"
+            f"--set {assignment}: expected KEY=VALUE, such as stages.stage1.epochs=3"
         )
     *parents, last = path.split(".")
     for parent in parents:

@@ -1,4 +1,4 @@
-"""What stages leave behind: a folder per stage, named by a digest of all that led to it.
+"""The artefacts of stages: a folder per stage, named by a digest of everything that led to it.
 
     <work>/artefacts/<dataset>/<stage>-<digest>/weights.safetensors   the trained modules
                                               settings.json         what the digest stands for
@@ -28,7 +28,7 @@ from semcom.errors import CheckpointError, StorageError
 from semcom.files import read_file, write_atomically
 from semcom.locks import FileLock
 
-# Raised when a change of the code changes what the same settings train.
+# Increased when a code change alters what the same settings train.
 REVISION = 2
 MAX_TENSOR_BYTES = 1 << 36
 MAX_JSON_BYTES = 1 << 26
@@ -54,7 +54,7 @@ class Artefact:
 
     @property
     def is_finished(self) -> bool:
-        """Whether the stage has run to its end."""
+        """Return whether the stage is finished."""
         return self.weights_path.exists()
 
     def load(self, module: nn.Module) -> None:
@@ -69,7 +69,7 @@ class Artefact:
             raise _damaged(self.weights_path, error) from error
 
     def save(self, module: nn.Module) -> None:
-        """Finish the stage; the weights arrive last and whole."""
+        """Finish the stage; the weights are written last and atomically."""
         state = {name: t.detach().cpu().contiguous() for name, t in module.state_dict().items()}
         content = format_safetensors(state, metadata={"settings": self.digest})
         self._write("settings.json", json.dumps(self.identity, indent=1, sort_keys=True).encode())
@@ -77,17 +77,17 @@ class Artefact:
         self.resume_path.unlink(missing_ok=True)
 
     def save_resume(self, state: dict[str, Any]) -> None:
-        """Keep the state of a running stage; the old one stays until the new one is whole.
+        """Save the state of a running stage; the old one stays until the new one is complete.
 
         Raises:
-            StorageError: the disk refuses.
+            StorageError: the disk cannot be written.
         """
         buffer = io.BytesIO()
         torch.save(state, buffer)
         self._write(self.resume_path.name, buffer.getvalue())
 
     def load_resume(self) -> dict[str, Any] | None:
-        """The state of a stopped stage, in main memory; None where there is none.
+        """Return the state of a stopped stage in main memory; None if there is none.
 
         Raises:
             CheckpointError: the file is damaged.
@@ -102,7 +102,7 @@ class Artefact:
         return state
 
     def read_json(self, name: str) -> dict[str, Any]:
-        """What another file beside the weights says.
+        """Return the content of another file next to the weights.
 
         Raises:
             CheckpointError: the file is damaged.
@@ -115,17 +115,17 @@ class Artefact:
         return content
 
     def write(self, name: str, content: bytes) -> None:
-        """Put another file beside the weights."""
+        """Write another file next to the weights."""
         self._write(name, content)
 
     def _write(self, name: str, content: bytes) -> None:
         save_file(self.folder / name, content)
 
     def lock(self) -> FileLock | None:
-        """Keep other jobs out of this stage until the lock is released; None if one is in it.
+        """Lock the stage against other jobs; None if another job has it.
 
         Raises:
-            StorageError: the disk refuses.
+            StorageError: the disk cannot be written.
         """
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
@@ -141,10 +141,10 @@ def _damaged(path: Path, error: Exception) -> CheckpointError:
 
 
 def read_tensors(path: Path) -> dict[str, Tensor]:
-    """The tensors of a file of safetensors.
+    """Return the tensors of a safetensors file.
 
     Raises:
-        CheckpointError: it is damaged, or another host's work folder is not this one's.
+        CheckpointError: it is damaged, or the hosts' work folders differ.
     """
     try:
         return parse_safetensors(read_file(path, max_bytes=MAX_TENSOR_BYTES))
@@ -153,22 +153,22 @@ def read_tensors(path: Path) -> dict[str, Tensor]:
 
 
 def save_file(path: Path, content: bytes) -> None:
-    """Write a file whole, and its folder where there is none; an old one stays until then.
+    """Write a file atomically; its folder is created if absent, and an old file stays until then.
 
     Raises:
-        StorageError: the disk refuses.
+        StorageError: the disk cannot be written.
     """
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         write_atomically(path, content)
     except OSError as error:
         raise StorageError(
-            f"cannot write {path}: {error.strerror}; the last save is kept"
+            f"cannot write {path}: {error.strerror}; the last checkpoint is kept"
         ) from error
 
 
 def artefact(root: Path, stage: str, identity: dict[str, Any]) -> Artefact:
-    """The artefact of a stage with these settings and inputs."""
+    """Return the artefact of a stage with these settings and inputs."""
     identity = {"stage": stage, "revision": REVISION, **identity}
     digest = hashlib.sha256(json.dumps(identity, sort_keys=True).encode()).hexdigest()
     return Artefact(root / f"{stage}-{digest[:12]}", digest, identity)

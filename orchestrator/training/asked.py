@@ -1,4 +1,4 @@
-"""What a command asks a family's training for."""
+"""The request of a command to a family's training."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ Made = TypeVar("Made", bound=JobSettings)
 
 @dataclass(frozen=True, kw_only=True)
 class Asked:
-    """A preset for a system on a data set, with settings laid over it.
+    """A preset for a system on a data set, with settings that override it.
 
     Attributes:
-        overrides: settings, nested as from YAML, with the folders that options name.
-        written: keys that were written anywhere, as `stages.stage1.epochs`.
-        commanded: those of them that were written for this command.
-        until: the stage that the command ends after.
-        ranks: processes that share each step.
+        overrides: settings, nested as in YAML, with the folders from options.
+        written: keys that were set anywhere, such as `stages.stage1.epochs`.
+        commanded: those of them that were set with `--set`.
+        until: stage after which the command ends.
+        ranks: number of processes that share each step.
         out: folder of the codec.
     """
 
@@ -39,7 +39,7 @@ class Asked:
     out: Path
 
     def over_preset(self, settings_from_preset: Callable[..., Made]) -> Made:
-        """Return the preset with the settings that are laid over it.
+        """Return the preset with the settings that override it.
 
         Raises:
             ConfigurationError: an unknown preset, key or value, or a data set that does not fit.
@@ -53,15 +53,15 @@ class Asked:
         )
 
     def check_steps(self, stages: Mapping[Any, StageSettings], *, users: int = 1) -> None:
-        """See that ranks share the items of a step evenly, in whole slots of so many users.
+        """Check that ranks share the items of a step evenly, in whole slots of `users` users.
 
         Raises:
-            ConfigurationError: a rest is left.
+            ConfigurationError: there is a remainder.
         """
         for name, stage in stages.items():
             if stage.batch % (self.ranks * users):
                 slots = f" of slots of {users}" if users > 1 else ""
                 raise ConfigurationError(
                     f"stages.{name}.batch: {stage.batch} items over {self.ranks} ranks{slots} "
-                    "leave a rest"
+                    "leave a remainder"
                 )

@@ -14,7 +14,7 @@ from semcom.plain_text import take_every_character, tell_error
 
 
 def main(words: list[str]) -> int:
-    """Check the arguments of `semcom train`; return the exit code that the job would end with."""
+    """Check the arguments of `semcom train`; return the exit code with which the job would end."""
     take_every_character()
     try:
         settings_of(parse(words))

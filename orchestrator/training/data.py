@@ -1,4 +1,4 @@
-"""Training data: whole batches of uint8 tensors, ordered and augmented by keyed generators.
+"""Training data: batches of uint8 tensors, ordered and augmented by keyed generators.
 
 Shape legend: N images of the set, B batch, S image size.
 """
@@ -20,7 +20,7 @@ from semcom.shards import Shard, Split
 
 @dataclass(frozen=True)
 class Rank:
-    """This process among those that share every batch."""
+    """This process among the processes that share every batch."""
 
     index: int = 0
     count: int = 1
@@ -28,10 +28,10 @@ class Rank:
 
 @dataclass(frozen=True)
 class Batch:
-    """One rank's part of a step's images, and the key of everything random about the step.
+    """One rank's part of a step's images, and the key of all random values of the step.
 
-    images_BSS3 uint8, labels_B int64, index_B the images' places in the set; the part is images
-    first..first+B of the step's `total`. `view` names the augmented view, where views are kept.
+    images_BSS3 uint8, labels_B int64, index_B the images' indices in the set; the part is images
+    first..first+B of the step's `total`. `view` names the augmented view, if views are kept.
     """
 
     images_BSS3: Tensor
@@ -43,12 +43,12 @@ class Batch:
     key: str
 
     def uniform(self, purpose: str) -> Tensor:
-        """One number in 0..1 per image, the same whatever part a rank holds."""
+        """Return one number in 0..1 per image, independent of the ranks' parts."""
         drawn = torch.rand(self.total, generator=keyed_generator(f"{self.key}/{purpose}"))
         return drawn[self.first : self.first + len(self.labels_B)]
 
     def choice(self, count: int, purpose: str) -> int:
-        """One of 0..count-1, the same on every rank."""
+        """Return one of 0..count-1, the same on every rank."""
         generator = keyed_generator(f"{self.key}/{purpose}")
         return int(torch.randint(count, (), generator=generator))
 
@@ -56,7 +56,7 @@ class Batch:
 class ImageSet:
     """Images of one split in memory, or a part of them.
 
-    images_NSS3 and labels_N hold the whole split; members_M says which of them are in this set.
+    images_NSS3 and labels_N hold the whole split; members_M are the indices of this set.
     """
 
     def __init__(self, dataset_dir: Path, split: Split, limit: int | None = None) -> None:
@@ -83,17 +83,17 @@ class ImageSet:
         return Epoch(self, augmentation, key=key, batch=batch, views=views, rank=rank)
 
     def part(self, members_M: Tensor) -> ImageSet:
-        """Some of the images; they keep their places."""
+        """Return some of the images; they keep their indices."""
         part = copy.copy(self)
         part.members_M = members_M
         return part
 
 
 class Epoch:
-    """The batches of one epoch, by step, in an order that (seed, stage, epoch) alone decide.
+    """The batches of one epoch by step, in an order determined by (seed, stage, epoch) alone.
 
-    With `views`, and where the settings keep any, the epoch takes the next of the kept views. The
-    last images that do not fill a batch are left to the next epoch's order.
+    With `views`, and if the settings keep any, the epoch uses the next one of the kept views.
+    Remaining images that do not fill a batch are skipped; the next epoch has another order.
     """
 
     def __init__(
@@ -119,7 +119,7 @@ class Epoch:
         return len(self._order_M) // self._batch
 
     def __getitem__(self, step: int) -> Batch:
-        """This rank's part of the batch of a step."""
+        """Return this rank's part of the batch of a step."""
         if not 0 <= step < len(self):
             raise IndexError(step)
         part = self._batch // self._rank.count
@@ -139,7 +139,7 @@ class Epoch:
 
 @dataclass(frozen=True)
 class EpochKey:
-    """What everything random of an epoch is keyed by."""
+    """The key of all random values of an epoch."""
 
     seed: int
     stage: str
@@ -151,7 +151,7 @@ class EpochKey:
 
 @dataclass(frozen=True)
 class Shifts:
-    """Crop corners top_N and left_N (0..2 padding) and which images are mirrored, flip_N."""
+    """Crop corners top_N and left_N (0..2 padding), and flip_N, the images to mirror."""
 
     padding: int
     top_N: Tensor
@@ -159,14 +159,14 @@ class Shifts:
     flip_N: Tensor
 
     def of(self, chosen: Tensor) -> Shifts:
-        """Those of some images."""
+        """Return those of some images."""
         return Shifts(self.padding, self.top_N[chosen], self.left_N[chosen], self.flip_N[chosen])
 
 
 def draw_shifts(
     images: ImageSet, settings: AugmentationSettings, *, key: EpochKey, view: int | None
 ) -> Shifts:
-    """The augmentation of every image of an epoch, or of a kept view."""
+    """Return the augmentation of every image of an epoch or of a kept view."""
     text, turn = f"{key}", key.epoch
     if view is not None:
         text, turn = f"{key.seed}/view/{view}", view
@@ -186,7 +186,7 @@ def draw_shifts(
 
 
 def augment(images_BSS3: Tensor, shifts: Shifts) -> Tensor:
-    """Crop and flip each image of a uint8 batch on its own, by one gather."""
+    """Crop and flip each image of a uint8 batch separately, with one gather."""
     size = images_BSS3.shape[1]
     pad = shifts.padding
     rows_BS = _reflected(shifts.top_N[:, None] + torch.arange(size) - pad, size)
@@ -199,12 +199,12 @@ def augment(images_BSS3: Tensor, shifts: Shifts) -> Tensor:
 
 
 def _reflected(places: Tensor, size: int) -> Tensor:
-    """Places outside 0..size-1 mirrored at the edge pixel, as reflection padding does."""
+    """Return indices outside 0..size-1 mirrored at the edge pixel, as in reflection padding."""
     places = places.abs()
     return torch.where(places >= size, 2 * (size - 1) - places, places)
 
 
 def keyed_generator(key: str) -> torch.Generator:
-    """A generator seeded by a text: no state to save, nothing global."""
+    """Return a generator seeded by a text: without saved or global state."""
     seed = int.from_bytes(hashlib.blake2b(key.encode(), digest_size=7).digest(), "little")
     return torch.Generator().manual_seed(seed)

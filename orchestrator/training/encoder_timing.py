@@ -1,10 +1,11 @@
 """`python -m orchestrator.training.encoder_timing`: a transmitter's encoders, engine by engine.
 
-One image at a time, in one process, turn by turn: plain PyTorch (eager, contiguous), the torch
-engine as deployed (channels_last) and ONNX Runtime, with the same threads. A line of JSON per round
-and codec, with medians in milliseconds; a last line with speed-ups, the largest differences
-between the engines, and whether all answers are the same. `encode` begins at stored pixels,
-`forward` at the prepared image; `cpu` is time on the processor, which other programs disturb less.
+One image at a time, in one process, alternately: plain PyTorch (eager, contiguous), the torch
+engine as deployed (channels_last) and ONNX Runtime, with the same number of threads. A line of JSON
+per round and codec, with medians in milliseconds; a last line with speed-ups, the largest
+differences between the engines, and whether all answers are the same. `encode` starts from stored
+pixels, `forward` from the prepared image; `cpu` is processor time, which other programs disturb
+less.
 """
 
 from __future__ import annotations
@@ -45,7 +46,7 @@ WARM_UP_RUNS = 5
 
 @dataclass(frozen=True)
 class Candidate:
-    """A codec under all engines, and the images to compare them on."""
+    """A codec with all engines, and the images on which to compare them."""
 
     name: str
     plain: TransmitterCodec
@@ -58,10 +59,10 @@ class Candidate:
 def codec_candidate(
     folder: Path, data: Path, *, threads: int, images: int, dataset: str | None = None
 ) -> Candidate:
-    """A codec with test images: of its data set if no other one is named.
+    """Return a codec with test images, by default of its own data set.
 
     Raises:
-        SemcomError: codec or data set are missing or damaged.
+        SemcomError: codec or data set is missing or damaged.
     """
     checkpoint = open_checkpoint(folder)
     shard = Shard(data / (dataset or checkpoint.manifest.dataset), "test")
@@ -76,7 +77,7 @@ def codec_candidate(
 
 
 def paper_candidate(dataset: str, *, threads: int, images: int) -> Candidate:
-    """Table I at 224x224, with random weights, norms as after some images, and images of noise."""
+    """Return Table I at 224x224 with random weights and norms, and noise images."""
     architecture = paper_architecture(dataset)
     with torch.random.fork_rng():
         torch.manual_seed(0)
@@ -108,7 +109,7 @@ def paper_candidate(dataset: str, *, threads: int, images: int) -> Candidate:
 
 
 def contiguous(codec: TransmitterCodec) -> TransmitterCodec:
-    """The same with weights in PyTorch's own memory format."""
+    """Return a copy with weights in PyTorch's default memory format."""
     for module in codec.modules.values():
         module.to(memory_format=torch.contiguous_format)
     return codec
@@ -126,7 +127,7 @@ def _give_norms_something_to_do(codec: TransmitterCodec) -> None:
 
 
 def calls(candidate: Candidate) -> dict[str, Callable[[], object]]:
-    """What is timed, by name, each on the first image."""
+    """Return the timed calls, by name, each on the first image."""
     image_1HW3 = candidate.images_NHW3[:1]
     spec = candidate.plain.architecture.encoder.input
     snr_db = torch.full((1,), SNR_DB)
@@ -155,7 +156,7 @@ def _encode_contiguous(codec: TransmitterCodec, images_NHW3: Images) -> object:
 
 @torch.inference_mode()
 def time_round(candidate: Candidate, repeats: int) -> dict[str, float]:
-    """Medians of a round in ms, wall clock and processor; engines take turns image by image."""
+    """Return medians of a round in ms, of wall clock and processor; engines alternate."""
     timed = calls(candidate)
     wall: dict[str, list[float]] = {name: [] for name in timed}
     cpu: dict[str, list[float]] = {name: [] for name in timed}
@@ -172,7 +173,7 @@ def time_round(candidate: Candidate, repeats: int) -> dict[str, float]:
 
 
 def differences(candidate: Candidate) -> dict[str, Any]:
-    """The engines on all images, one by one: largest differences, and how many answers differ."""
+    """Return the engines' largest differences over all images, and how many answers differ."""
     found: dict[str, list[float]] = {}
     snr_db = torch.full((1,), SNR_DB)
     for image_HW3 in candidate.images_NHW3:
@@ -205,7 +206,7 @@ def _answer(receiver: ReceiverCodec, symbols_1K: npt.NDArray[np.complex64]) -> i
 
 
 def report(candidates: list[Candidate], arguments: argparse.Namespace) -> Iterator[dict[str, Any]]:
-    """A line per round and codec, then one with what they come to."""
+    """Return a line per round and codec, then one with the summary."""
     rounds: dict[str, list[dict[str, float]]] = {candidate.name: [] for candidate in candidates}
     for number in range(1, arguments.rounds + 1):
         for candidate in candidates:
@@ -224,7 +225,7 @@ def report(candidates: list[Candidate], arguments: argparse.Namespace) -> Iterat
 
 
 def speed_ups(rounds: list[dict[str, float]]) -> dict[str, list[float]]:
-    """How many times as fast ONNX Runtime is: smallest, median and largest of the rounds."""
+    """Return the speed-up by ONNX Runtime: smallest, median and largest of the rounds."""
     found = {}
     for baseline in ("plain", "torch"):
         for what in ("forward", "encode", "forward_cpu", "encode_cpu"):
@@ -262,11 +263,13 @@ def _parse(argv: list[str]) -> argparse.Namespace:
     parser.add_argument("--codec", type=Path, action="append", default=[], help="a codec's folder")
     parser.add_argument("--paper", action="append", default=[], choices=PAPER_CLASSES)
     parser.add_argument("--data", type=Path, default=Path("data"), help="folder of data sets")
-    parser.add_argument("--dataset", help="whose images to take (each codec's own)")
+    parser.add_argument("--dataset", help="data set of the images (default: each codec's own)")
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--rounds", type=int, default=7)
     parser.add_argument("--repeats", type=int, default=100, help="images per round and engine")
-    parser.add_argument("--images", type=int, default=200, help="to compare the answers on")
+    parser.add_argument(
+        "--images", type=int, default=200, help="number of images on which answers are compared"
+    )
     return parser.parse_args(argv)
 
 

@@ -1,4 +1,4 @@
-"""Who this process is, and how it rounds: what an evaluation says first."""
+"""The host of this process and its rounding: the first line of an evaluation."""
 
 from __future__ import annotations
 
@@ -28,9 +28,9 @@ def evaluator_of(job: EvaluationJob) -> Evaluator:
 
 @lru_cache
 def _rounding(engine: Engine, threads: int) -> EngineRounding:
-    """Return how an engine rounds; its known operations take a moment, so once a process."""
+    """Return the rounding of an engine; computed once per process, because it takes a moment."""
     if engine == "torch":
         return torch_part(threads=threads)
     with needed_by("engine onnxruntime", "edge", otherwise="set another engine"):
-        from semcom.onnx.rounding import onnx_part  # noqa: PLC0415 - only where it computes
+        from semcom.onnx.rounding import onnx_part  # noqa: PLC0415 - only if it computes
     return onnx_part(threads=threads)

@@ -1,4 +1,4 @@
-"""Mutual exclusion of jobs that train the same stage, and agreement of the ranks of one job."""
+"""Mutual exclusion of jobs that train the same stage, and agreement between the ranks of a job."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from orchestrator.training.loop import Run
 from orchestrator.training.ranks import all_equal, any_rank
 from semcom.errors import CheckpointError
 
-WAIT_S = 0.5  # between two looks at a stage that another job is in
+WAIT_S = 0.5  # between two attempts to enter a stage that another job trains
 
 
 def check_ranks_agree(name: str, made: Artefact, run: Run) -> None:
-    """Hosts that have not the same files would train different models as one.
+    """Check that hosts have the same files; otherwise they would train different models as one.
 
     Raises:
-        CheckpointError: the ranks differ in what the stage is made of.
+        CheckpointError: the ranks' inputs of the stage differ.
     """
     number = int(made.digest[:15], 16)  # fits into int64
     if not all_equal([number], run.rank, run.device):
@@ -29,10 +29,10 @@ def check_ranks_agree(name: str, made: Artefact, run: Run) -> None:
 
 @contextmanager
 def alone_in(made: Artefact, run: Run) -> Iterator[None]:
-    """Wait until no other job is in the stage, and keep others out of it.
+    """Wait until no other job trains the stage, and lock it.
 
     Raises:
-        StoppedError: it was asked to stop meanwhile.
+        StoppedError: it was asked to stop while waiting.
     """
     waited = False
     with ExitStack() as held:
@@ -43,7 +43,7 @@ def alone_in(made: Artefact, run: Run) -> Iterator[None]:
             if any_rank(file is not None, run.rank, run.device):
                 break
             waited = True
-            run.reporter.note("waiting", 0, 1)  # for the job that trains the same
+            run.reporter.note("waiting", 0, 1)  # for another job that trains the same stage
             run.stop_if_asked()
             time.sleep(WAIT_S)
         if waited:

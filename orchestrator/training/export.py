@@ -1,9 +1,8 @@
-"""From a trained link to a codec on disk, with what it was trained on and what it reaches."""
+"""From a trained link to a codec on disk, with its training data and its results."""
 
 from __future__ import annotations
 
 import platform
-import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -11,6 +10,7 @@ from typing import Any
 import numpy as np
 import torch
 
+from orchestrator.training.measured_codec import write_measured
 from orchestrator.training.pipeline import Trained
 from orchestrator.training.reference import evaluate_points
 from orchestrator.training.settings import StageName
@@ -39,7 +39,7 @@ def export_codec(
 
     `command` and the number of `ranks` repeat the training.
 
-    `report` is called before each of the evaluations and at the end, as (done, total).
+    `report` is called with (done, total) before each of the evaluations and at the end.
     """
     settings = trained.settings
     link = trained.link.cpu()
@@ -55,19 +55,18 @@ def export_codec(
         "weights": weights,
         "training": _provenance(trained, command=command, bf16=bf16) | {"ranks": ranks},
     }
-    draft = settings.work_dir / settings.name / "draft"
-    try:  # a codec that is in the folder stays until the new one is measured
-        written = write_checkpoint(draft, results={}, **fields)
-        results = measure(written, settings.dataset_dir, report)
-    finally:
-        shutil.rmtree(draft, ignore_errors=True)
-    return write_checkpoint(folder, results=results, **fields)
+    return write_measured(
+        folder,
+        settings,
+        write=lambda at, found: write_checkpoint(at, results=found, **fields),
+        measure=lambda written: measure(written, settings.dataset_dir, report),
+    )
 
 
 def measure(
     checkpoint: Checkpoint, dataset_dir: Path, report: Callable[[int, int], None]
 ) -> dict[str, Any]:
-    """Accuracy on the whole test split: without noise, and at a few SNRs over AWGN."""
+    """Return accuracies on the whole test split, without noise and at a few SNRs over AWGN."""
     shard = Shard(dataset_dir, "test")
     points = [None, *(PointSpec(snr_db=snr_db) for snr_db in CHECK_SNR_DB)]
     evaluations = evaluate_points(checkpoint, shard, points, link=checkpoint.manifest.dataset)
@@ -86,7 +85,7 @@ def measure(
 
 @torch.inference_mode()
 def teacher_accuracy(teacher: Teacher, trained: Trained, batch: int = 500) -> float:
-    """Noise-free accuracy of the teacher on the test split."""
+    """Return the noise-free accuracy of the teacher on the test split."""
     shard = Shard(trained.settings.dataset_dir, "test")
     teacher.eval()
     device = teacher.head.weight.device
@@ -135,7 +134,7 @@ def _provenance(trained: Trained, *, command: str, bf16: bool) -> dict[str, Any]
 
 
 def _teacher(teacher: Teacher, trained: Trained) -> dict[str, Any]:
-    """What the teacher is; a codec's student is no measure of how small a student is."""
+    """Return the teacher for comparison; not a codec's student, which says nothing about size."""
     codec = trained.given.get("teacher")
     if codec is not None:
         return {"teacher": {"codec": codec.digest, "name": codec.manifest.name}}
@@ -148,7 +147,7 @@ def _teacher(teacher: Teacher, trained: Trained) -> dict[str, Any]:
 
 
 def _stage(name: StageName, trained: Trained) -> dict[str, Any]:
-    """How a stage was trained, or the digest of the codec that it was taken from."""
+    """Return how a stage was trained, or the digest of the codec from which it was taken."""
     if name in trained.given:
         return {"codec": trained.given[name].digest}
     return trained.settings.stages[name].model_dump(mode="json")

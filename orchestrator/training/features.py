@@ -1,4 +1,4 @@
-"""What students follow, computed once per image and kept view where the augmentation allows.
+"""The features that students follow, computed once per image and kept view if possible.
 
 Shape legend: N images of the set, B batch, D feature width, S image size.
 """
@@ -20,11 +20,11 @@ from orchestrator.training.settings import AugmentationSettings
 from orchestrator.training.whitening import FeatureWhitening, fit_feature_whitening
 
 BATCH = 250
-FEATURE_WHITENING_IMAGES = 10_000  # the first ones, as they are stored
+FEATURE_WHITENING_IMAGES = 10_000  # the first ones, as stored
 
 
 class TeacherFeatures:
-    """What students follow for any batch: a frozen teacher's h_T, whitened where that is asked."""
+    """The features that students follow: a frozen teacher's h_T, whitened if requested."""
 
     def __init__(
         self,
@@ -50,20 +50,24 @@ class TeacherFeatures:
 
     @torch.no_grad()
     def of(self, batch: Batch) -> Tensor:
-        """h_T (B, D) float32; looked up where the batch's view is kept, computed otherwise."""
+        """Return h_T (B, D) float32, looked up if the batch's view is kept, otherwise computed."""
         if batch.view is None:
             return self._target(self._compute(batch.images_BSS3))
         kept_ND = self._kept[batch.view]
         return kept_ND[batch.index_B.to(kept_ND.device)].float()
 
-    def prepare(self, folder: Path, rank: Rank, report: Callable[[int, int], None]) -> None:
-        """Have what `of` needs: from an earlier run's files in `folder`, or computed now.
+    def kept(self, view: int) -> Tensor:
+        """Return the features (N, D) float16 of a kept view, once they are prepared."""
+        return self._kept[view]
 
-        All ranks compute, and call `report` before the same images, as (done, total), and at the
-        end; not at all where everything is there.
+    def prepare(self, folder: Path, rank: Rank, report: Callable[[int, int], None]) -> None:
+        """Load what `of` needs from an earlier run's files in `folder`, or compute it.
+
+        All ranks compute, and call `report` with (done, total) before the same images and at the
+        end; not at all if everything exists.
 
         Raises:
-            StorageError: the disk refuses.
+            StorageError: the disk cannot be written.
         """
         if self._prepared:
             return
@@ -98,7 +102,10 @@ class TeacherFeatures:
     def _kept_file(
         self, path: Path, rank: Rank, compute: Callable[[], dict[str, Tensor]]
     ) -> dict[str, Tensor]:
-        """Tensors of a file; computed by all ranks and written by the first where it is not."""
+        """Return tensors of a file.
+
+        If it does not exist, all ranks compute them and the first writes it.
+        """
         if any_rank(not path.exists(), rank, self._device):
             tensors = compute()
             if rank.index == 0:
@@ -112,14 +119,14 @@ class TeacherFeatures:
     def _fit(
         self, sample: int, variance_share: float, rank: Rank, report: Callable[[int], None]
     ) -> dict[str, Tensor]:
-        """Whitening of the first `sample` images, as they are stored."""
+        """Return the whitening of the first `sample` images, as stored."""
         features_ND = self._of_all(sample, rank, report, lambda at: self._images.images_NSS3[at])
         return fit_feature_whitening(features_ND, variance_share).tensors()
 
     def _compute_view(
         self, view: int, rank: Rank, report: Callable[[int], None]
     ) -> dict[str, Tensor]:
-        """Features (N, D) float16 of a kept view."""
+        """Return features (N, D) float16 of a kept view."""
         key = EpochKey(self._seed, "view", view)
         shifts = draw_shifts(self._images, self._augmentation, key=key, view=view)
         images_NSS3 = self._images.images_NSS3
@@ -143,7 +150,7 @@ class TeacherFeatures:
     ) -> Tensor:
         """(total, D) of the first images: each rank computes every count-th."""
         mine = torch.arange(rank.index, total, rank.count)
-        batches = max(1, total // (rank.count * BATCH))  # that every rank has
+        batches = max(1, total // (rank.count * BATCH))  # the same number on every rank
         parts: list[Tensor] = []
         for chosen in torch.split(mine, BATCH):
             if len(parts) < batches:
@@ -156,7 +163,7 @@ class TeacherFeatures:
         return next(self._encoder.parameters()).device
 
     def _view_name(self) -> str:
-        """What a view's pixels depend on beside the view's number."""
+        """Return everything that a view's pixels depend on, besides the view's number."""
         padding, flip = self._augmentation.crop_padding, self._augmentation.flip
         return f"{len(self._images.labels_N)}-{self._seed}-{padding}-{flip}"
 

@@ -1,7 +1,9 @@
 """`python -m orchestrator.training.footprint`: parameters, FLOPs and latency of codecs, Table II.
 
+Codecs of sentences have their own table (Table III of Liu et al.), from their family.
+
 `semcom footprint` starts it. FLOPs are counted by torch while a module runs; latency is that of
-both encoders in float32, as the transmitter runs them, without the preparation of the image.
+both encoders in float32, as in the transmitter, without the preparation of the image.
 """
 
 from __future__ import annotations
@@ -18,6 +20,7 @@ from torch import Tensor, nn
 from torch.utils.flop_counter import FlopCounterMode
 
 from orchestrator.training.presets import COMPRESSION_RATIO, PAPER_CLASSES
+from orchestrator.training.trained_families import FAMILIES
 from receiver.codec import ReceiverCodec
 from semcom.architecture import (
     TABLE_III_DEPTHS,
@@ -26,37 +29,49 @@ from semcom.architecture import (
     EncoderArchitecture,
     InputSpec,
 )
-from semcom.checkpoints import open_checkpoint
+from semcom.checkpoints import Checkpoint, open_checkpoint
 from semcom.entry import run_process
-from semcom.errors import SemcomError, StorageError
+from semcom.errors import ConfigurationError, SemcomError, StorageError
 from semcom.files import write_atomically
 from semcom.machine import processor
 from semcom.nn.blocks import OneTokenTransformerBlock
 from semcom.plain_text import tell_error
-from semcom.records import FOOTPRINT_FILE, Footprint, FootprintRecord, Timing
+from semcom.records import (
+    FOOTPRINT_FILE,
+    Footprint,
+    FootprintRecord,
+    SentenceFootprint,
+    Timing,
+)
 from transmitters.codec import TransmitterCodec
 
 # Table I's input, and the classes of the paper's data sets.
 PAPER_INPUT = 224
+MEASURED = "rkd", "jscc"  # families with the networks of Table II
 WARM_UP_RUNS = 3
 BATCH = 100
 
 
-def codec_footprint(folder: Path, *, repeats: int) -> Footprint:
-    """Measure a codec.
+def codec_footprint(checkpoint: Checkpoint, repeats: int) -> Footprint:
+    """Measure a codec of images.
 
     Raises:
-        CheckpointError: it is missing or damaged.
+        CheckpointError: it is damaged.
+        ConfigurationError: it does not have the networks of Table II.
     """
-    checkpoint = open_checkpoint(folder)
     manifest = checkpoint.manifest
+    if manifest.family.name not in MEASURED:
+        raise ConfigurationError(
+            f"semcom footprint: codec {checkpoint.folder.name} is of the family "
+            f"{manifest.family.name}, which it does not measure"
+        )
     found = measure(
         TransmitterCodec.load(checkpoint), ReceiverCodec.load(checkpoint), repeats=repeats
     )
     teacher = manifest.training.get("teacher_parameters")
     return found.model_copy(
         update={
-            "name": folder.name,
+            "name": checkpoint.folder.name,
             "dataset": manifest.dataset,
             "digest": manifest.digest,
             "teacher_parameters": teacher if isinstance(teacher, int) else None,
@@ -86,7 +101,7 @@ def paper_architecture(dataset: str) -> CodecArchitecture:
 
 
 def measure(transmitter: TransmitterCodec, receiver: ReceiverCodec, *, repeats: int) -> Footprint:
-    """Everything but the names, with the modules as in service; FLOPs are of one image."""
+    """Return everything but the names, with the modules as in service; FLOPs are per image."""
     architecture = transmitter.architecture
     encoder, channel = architecture.encoder, architecture.channel
     modules = {**transmitter.modules, **receiver.modules}
@@ -116,7 +131,7 @@ def measure(transmitter: TransmitterCodec, receiver: ReceiverCodec, *, repeats: 
 
 
 def encoding_time(transmitter: TransmitterCodec, *, images: int, repeats: int) -> Timing:
-    """Both encoders on prepared images, after a warm-up."""
+    """Return the time of both encoders on prepared images, after a warm-up."""
     prepared = _images(images, transmitter.architecture.encoder.input.size)
     snr_db = torch.zeros(images)
     durations_ms: list[float] = []
@@ -135,7 +150,7 @@ def encoding_time(transmitter: TransmitterCodec, *, images: int, repeats: int) -
 
 
 def _images(count: int, size: int) -> Tensor:
-    """Prepared images, in the memory layout that preparation leaves."""
+    """Return prepared images in the memory layout of the preparation."""
     generator = torch.Generator().manual_seed(0)
     images = torch.randn(count, 3, size, size, generator=generator)
     return images.contiguous(memory_format=torch.channels_last)
@@ -151,7 +166,7 @@ def _idle_parameters(module: nn.Module) -> int:
 
 
 def _flops(call: Callable[[], Tensor]) -> int:
-    # no_grad, not inference_mode: in that, layers do not break down into what is counted.
+    # no_grad, not inference_mode, in which layers are not broken down into counted operations.
     with torch.no_grad(), FlopCounterMode(display=False) as counter:
         call()
     return int(counter.get_total_flops())
@@ -170,13 +185,21 @@ def main(argv: list[str] | None = None) -> int:
 
 def _run(arguments: argparse.Namespace) -> None:
     torch.set_num_threads(arguments.threads)
-    footprints = [codec_footprint(path, repeats=arguments.repeats) for path in arguments.codec]
+    footprints: list[Footprint] = []
+    sentences: list[SentenceFootprint] = []
+    for checkpoint in map(open_checkpoint, arguments.codec):
+        family = FAMILIES.get(checkpoint.manifest.family.name)
+        if family is not None and family.footprint is not None:
+            sentences.append(family.footprint(checkpoint, arguments.repeats))
+        else:
+            footprints.append(codec_footprint(checkpoint, arguments.repeats))
     footprints += [paper_footprint(name, repeats=arguments.repeats) for name in arguments.paper]
     record = FootprintRecord(
         torch=torch.__version__,
         processor=processor(),
         threads=arguments.threads,
         footprints=footprints,
+        sentences=sentences,
     )
     path = arguments.out / FOOTPRINT_FILE
     try:

@@ -1,8 +1,9 @@
-"""What a job takes from a codec that is there already, instead of training it.
+"""Stages that a job takes from an existing codec instead of training them.
 
-With `teacher.codec` the student of that codec teaches; with `init_from`, stage 2 starts from the
-codec's student and task head. So a codec is tuned to another compression ratio, SNR or channel
-without a teacher: what is received follows the student's own noise-free feature.
+With `teacher.codec`, the student of that codec is the teacher; with `init_from`, stage 2 starts
+from the codec's student and task head. So a codec is tuned to another compression ratio, SNR or
+channel without a separate teacher: the received feature follows the student's own noise-free
+feature.
 """
 
 from __future__ import annotations
@@ -26,10 +27,10 @@ Fields = dict[str, Any]
 
 
 def given_codecs(settings: TrainingSettings) -> dict[StageName, Checkpoint]:
-    """The codec that each stage is taken from; stages that are trained are not in it.
+    """Return the codec from which each given stage is taken; trained stages are not included.
 
     Raises:
-        CheckpointError: a codec is missing or its manifest not valid.
+        CheckpointError: a codec is missing or its manifest is not valid.
     """
     given: dict[StageName, Checkpoint] = {}
     if settings.teacher.codec is not None:
@@ -40,7 +41,7 @@ def given_codecs(settings: TrainingSettings) -> dict[StageName, Checkpoint]:
 
 
 def given_student(codec: Checkpoint) -> tuple[nn.Module, ClassificationHead]:
-    """A codec's semantic encoder and task head.
+    """Return a codec's semantic encoder and task head.
 
     Raises:
         CheckpointError: the weights are missing, damaged, or do not fit.
@@ -49,16 +50,16 @@ def given_student(codec: Checkpoint) -> tuple[nn.Module, ClassificationHead]:
 
 
 def lay_given_codecs(merged: Fields, asked: Fields, dataset: DatasetManifest) -> None:
-    """Complete `merged` settings by what the codecs that they name decide.
+    """Complete `merged` settings with those determined by the named codecs.
 
-    Encoders are the codecs'; the student that stage 2 starts from teaches unless another one is
-    named; and features that a student has learnt are not whitened again unless that is `asked`,
-    in the settings that were laid over the preset.
+    Encoders are those of the codecs; the student from which stage 2 starts is the teacher unless
+    another one is named; and features of a student are not whitened again unless the settings that
+    override the preset (`asked`) say so.
 
     Raises:
-        CheckpointError: a codec is missing or its manifest not valid.
+        CheckpointError: a codec is missing or its manifest is not valid.
         ConfigurationError: it has no student, is for another data set or feature width, or the
-            encoder was asked to be another one.
+            settings name another encoder.
     """
     teacher, student = merged["teacher"], merged["architecture"]
     if teacher["codec"] is None and isinstance(merged["init_from"], str | Path):
@@ -70,9 +71,9 @@ def lay_given_codecs(merged: Fields, asked: Fields, dataset: DatasetManifest) ->
         ("teacher.codec", teacher["codec"], teacher, "teacher"),
     ):
         if not isinstance(folder, str | Path):
-            continue  # none, or not valid
+            continue  # missing or not valid
         if "encoder" in asked.get(key, {}):
-            raise ConfigurationError(f"{key}.encoder: {name} has an encoder of its own")
+            raise ConfigurationError(f"{key}.encoder: {name} has its own encoder")
         given = _architecture_of(Path(folder), name, dataset)
         width = student["channel"]["feature_dim"]
         if given.encoder.feature_dim != width:
@@ -84,20 +85,20 @@ def lay_given_codecs(merged: Fields, asked: Fields, dataset: DatasetManifest) ->
 
 
 def lay_frozen_teacher(merged: Fields, asked: Fields) -> None:
-    """Complete the settings of a frozen JSCC-teacher by the codec whose student it is.
+    """Complete the settings of a frozen JSCC-teacher with the codec whose student it is.
 
-    The codec may be of any data set: its task head is not taken.
+    The codec may be for any data set: its task head is not used.
 
     Raises:
-        CheckpointError: the codec is missing or its manifest not valid.
-        ConfigurationError: it has no student or another feature width, or the encoder was asked to
-            be another one.
+        CheckpointError: the codec is missing or its manifest is not valid.
+        ConfigurationError: it has no student or another feature width, or the settings name another
+            encoder.
     """
     teacher, folder = merged["teacher"], merged["teacher"]["codec"]
     if not isinstance(folder, str | Path):
-        return  # none, or not valid
+        return  # missing or not valid
     if "encoder" in asked.get("teacher", {}):
-        raise ConfigurationError("teacher.encoder: teacher.codec has an encoder of its own")
+        raise ConfigurationError("teacher.encoder: teacher.codec has its own encoder")
     given = _student_of(Path(folder), "teacher.codec").architecture
     width = merged["architecture"]["channel"]["feature_dim"]
     if given.encoder.feature_dim != width:
@@ -113,7 +114,8 @@ def _architecture_of(folder: Path, name: str, dataset: DatasetManifest) -> Codec
     manifest, architecture = checkpoint.manifest, checkpoint.architecture
     if manifest.dataset != dataset.name or architecture.classes != len(dataset.classes):
         raise ConfigurationError(
-            f"{name}: {folder} tells {architecture.classes} classes of {manifest.dataset}, not "
+            f"{name}: {folder} distinguishes {architecture.classes} classes of "
+            f"{manifest.dataset}, not "
             f"{len(dataset.classes)} of {dataset.name}"
         )
     check_classes(name, folder.name, manifest, dataset)
@@ -126,6 +128,6 @@ def _student_of(folder: Path, name: str) -> Checkpoint:
     if architecture.channel.system != "rkd-sc" or architecture.encoder.kind != "student":
         raise ConfigurationError(
             f"{name}: {folder} is of {architecture.channel.system} with an encoder of kind "
-            f"{architecture.encoder.kind}; it takes a student of rkd-sc"
+            f"{architecture.encoder.kind}; a student of rkd-sc is needed"
         )
     return checkpoint

@@ -1,7 +1,7 @@
-"""Hosts that have met see whether each reaches every other by its address, before ranks start.
+"""Checks that connected hosts reach each other by their addresses, before ranks start.
 
-Process groups would wait for minutes where one does not, and not say why. What one host finds, all
-are told, so that all end with the same line.
+Otherwise process groups would wait for minutes without giving a reason. All hosts learn what one
+host finds, so that all end with the same line.
 """
 
 from __future__ import annotations
@@ -22,23 +22,23 @@ from torch.distributed.distributed_c10d import Store
 
 from semcom.errors import ConfigurationError, one_line
 
-ANSWER_S = 20.0  # until each host has said something; they have just met
+ANSWER_S = 20.0  # until each host has reported; they have just connected
 PROBE_S = 5.0
-LEAVE_S = 5.0  # so that all have read what was found before the one with the store leaves
+LEAVE_S = 5.0  # so that all have read the findings before the host of the store ends
 NONCE_BYTES = 16
 
 
 @dataclass(frozen=True)
 class Host:
-    """A host as it introduces itself.
+    """A host as described by itself.
 
     Attributes:
-        name: its own.
-        address: by which others are to reach it.
-        given: whether `--local-addr` named that.
-        own: whether it has that address.
-        port: where it answers with `nonce`.
-        nonce: drawn, so that no other program is taken for it.
+        name: its name.
+        address: address at which others should reach it.
+        given: whether that was set with `--local-addr`.
+        own: whether it actually has that address.
+        port: port on which it answers with `nonce`.
+        nonce: random, so that no other program is mistaken for it.
     """
 
     name: str
@@ -53,7 +53,7 @@ class Host:
 
 
 def is_own_address(address: str) -> bool:
-    """Return whether this host has an address, which may be a name."""
+    """Return whether an address, which may be a name, belongs to this host."""
     try:
         found = socket.getaddrinfo(address, 0, type=socket.SOCK_STREAM)
     except OSError:
@@ -66,17 +66,17 @@ def is_own_address(address: str) -> bool:
 
 
 def check_hosts(store: Store, rank: int, count: int, *, address: str, given: bool) -> None:
-    """See that all hosts of a round reach each other.
+    """Check that all hosts of a round reach each other.
 
     Args:
-        store: of this round alone, which all share.
-        rank: of this host.
-        count: of hosts.
-        address: of this host, as the others are to reach it.
-        given: whether `--local-addr` named it.
+        store: store of this round only, shared by all.
+        rank: rank of this host.
+        count: number of hosts.
+        address: address at which the others should reach this host.
+        given: whether it was set with `--local-addr`.
 
     Raises:
-        ConfigurationError: the first thing that any of them found, the same on all.
+        ConfigurationError: the first problem that any of them found, the same on all.
     """
     if count == 1:
         return
@@ -99,11 +99,11 @@ def check_hosts(store: Store, rank: int, count: int, *, address: str, given: boo
 
 
 def _wrong_address(hosts: Sequence[Host]) -> str:
-    """Return which address was given wrongly; nothing where each host has its own."""
+    """Return the wrong address as a text; empty if each host has its own."""
     given = [host for host in hosts if host.given]
     for host in given:
         if not host.own:
-            return f"--local-addr {host.address} is no address of {host}"
+            return f"--local-addr {host.address} is not an address of {host}"
     for one, other in combinations(given, 2):
         if one.address == other.address:
             return (
@@ -114,13 +114,13 @@ def _wrong_address(hosts: Sequence[Host]) -> str:
 
 
 def _not_reached(hosts: Sequence[Host], own: Host) -> str:
-    """Return which host one does not reach; nothing where it reaches all others."""
+    """Return a host that one does not reach as a text; empty if it reaches all others."""
     others = [host for host in hosts if host != own]
     with ThreadPoolExecutor(max_workers=len(others)) as pool:
         reached = list(pool.map(_reaches, others))
     for host, well in zip(others, reached, strict=True):
         if not well:
-            where = "its --local-addr" if host.given else "its name: give it --local-addr"
+            where = "its --local-addr" if host.given else "its name: set --local-addr there"
             return f"{own} does not reach {host} at {host.address}, {where}"
     return ""
 
@@ -140,7 +140,7 @@ def _answering() -> Iterator[tuple[int, str]]:
     with socket.create_server(("", 0), backlog=128) as server:
 
         def answer() -> None:
-            with suppress(OSError):  # closed: the hosts know each other
+            with suppress(OSError):  # closed: all hosts have been checked
                 while True:
                     connection, _ = server.accept()
                     with suppress(OSError), connection:
@@ -155,10 +155,10 @@ def _answering() -> Iterator[tuple[int, str]]:
 
 
 def _all(store: Store, name: str, count: int) -> list[bytes]:
-    """Return what each host has stored.
+    """Return the entries of all hosts.
 
     Raises:
-        DistStoreError: one of them did not in time.
+        DistStoreError: one of them was too late.
     """
     keys = [f"{name}/{rank}" for rank in range(count)]
     store.wait(keys, timedelta(seconds=ANSWER_S))

@@ -1,9 +1,9 @@
-"""Features of single items at both ends of a link: what was encoded, and what was recovered of it.
+"""Features of single items at both ends of a link: as encoded and as recovered.
 
     rkd, jscc    h and h~, (N, D); of systems that send h itself, both at unit power
     kd_semcom    p and p^ of all tokens, (N, T D), 0 after a sentence's last token
 
-Codecs of other families send no feature that both ends have, or keep it to themselves.
+Codecs of other families have no feature at both ends, or do not expose it.
 
 Shape legend: N items, K complex symbols, D feature width, T tokens.
 """
@@ -37,11 +37,11 @@ class Features(Protocol):
     """Computes the features of items at both ends; the two arrays have one shape."""
 
     def sent(self, items: npt.NDArray[Any], *, snr_db: float) -> Array:
-        """Return what the transmitter encodes items as."""
+        """Return the features encoded by the transmitter."""
         ...
 
     def recovered(self, equalized_NK: Tensor, used_N: Used, *, snr_db: float) -> Array:
-        """Return what the receiver makes of equalised codewords."""
+        """Return the features recovered from equalised codewords."""
         ...
 
 
@@ -107,9 +107,9 @@ class SentenceFeatures:
 def features_of(
     checkpoint: Checkpoint, transmitter: TransmitterHalf, receiver: ReceiverHalf
 ) -> Features | None:
-    """Return what computes the features of a codec; None where its family has none.
+    """Return the object that computes the features of a codec; None if its family has none.
 
-    Halves that compute without torch are loaded once more with it: the features are the same up to
+    Halves that compute without torch are loaded again with torch: the features are equal up to
     rounding.
     """
     if isinstance(checkpoint.manifest, CodecManifest):

@@ -1,4 +1,4 @@
-"""What an inspection keeps of single items: a file of arrays for each task and point.
+"""The record of single items for an inspection: a file of arrays for each task and point.
 
     items          numbers, from the first image that the link sends; every array has a row for each
     scores         sums of each item's score, in the order of the task's SUMS
@@ -33,7 +33,7 @@ Arrays = dict[str, npt.NDArray[Any]]
 
 
 class ItemRecord:
-    """Takes the frames of a point in order, and writes what is wanted of them."""
+    """Takes the frames of a point in order, and records the wanted items."""
 
     def __init__(
         self,
@@ -48,12 +48,12 @@ class ItemRecord:
         """Record items of a link.
 
         Args:
-            wanted: which items, and where to.
-            codec: what computes them.
-            point: under which channel condition.
-            shard: where they are from.
-            first: number of the first item that is taken.
-            cut: the item of the shard that has number 0, and how many follow until it comes again.
+            wanted: the items and the target folder.
+            codec: codec that computes them.
+            point: channel condition.
+            shard: their data set.
+            first: number of the first item.
+            cut: index in the shard of item 0, and the number of items until it repeats.
         """
         self.link = wanted.link
         self._wanted, self._codec, self._point = wanted, codec, point
@@ -86,13 +86,13 @@ class ItemRecord:
         """Write the file of the point.
 
         Raises:
-            StorageError: the disk refuses.
+            StorageError: the disk cannot be written.
         """
         names = self._rows[0] if self._rows else {}
         joined = {name: np.concatenate([each[name] for each in self._rows]) for name in names}
         path = self._path
         try:
-            np.savez(path, **joined)  # type: ignore[arg-type]  # its flag is no array
+            np.savez(path, **joined)  # type: ignore[arg-type]  # its flag is not an array
         except OSError as error:
             raise StorageError(f"cannot write {path}: {error.strerror}") from error
 
@@ -103,7 +103,7 @@ class ItemRecord:
         kept: Arrays = {"sent": symbols_NK[rows], "used": used_N, "received": received_NK[rows]}
         if csi_NM is not None:
             kept["csi"] = csi_NM[rows]
-        if self._codec.manifest.links > 1:  # a sum of several: nothing is divided out
+        if self._codec.manifest.links > 1:  # a sum of several codewords is not equalised
             return kept
         equalized = equalize_arrays(
             kept["received"],

@@ -1,4 +1,4 @@
-"""Codecs as an evaluation loads them: both halves, and the features between them."""
+"""Codecs loaded for an evaluation: both halves, and the features between them."""
 
 from __future__ import annotations
 
@@ -25,33 +25,33 @@ class LoadedCodec:
 
     @property
     def manifest(self) -> AnyManifest:
-        """What the codec is."""
+        """Return the manifest of the codec."""
         return self.checkpoint.manifest
 
     @cached_property
     def features(self) -> Features | None:
-        """Return what computes the features of both ends; None where the codec has none."""
+        """Return the object that computes the features of both ends; None if the codec has none."""
         return features_of(self.checkpoint, self.transmitter, self.receiver)
 
 
 class LastCodec:
-    """Loads codecs for a job and keeps the last: tasks of one codec follow one another."""
+    """Loads codecs for a job and keeps the last one, because tasks are ordered by codec."""
 
     def __init__(self) -> None:
         self._key: tuple[object, ...] = ()
         self._loaded: LoadedCodec | None = None
 
     def load(self, job: EvaluationJob, folder: Path, digest: str) -> LoadedCodec:
-        """Return a codec as the job wants it computed.
+        """Return a codec with the engines of the job.
 
         Raises:
-            CheckpointError: it is not the one that was planned, or cannot be trusted.
+            CheckpointError: it is not the planned one, or is not valid.
             ConfigurationError: the packages of an engine are not installed.
         """
         threads = job.encoder_threads, job.decoder_threads
         key = (folder, digest, job.engine, job.receiver_engine, threads)
         if self._loaded is None or self._key != key:
-            self._loaded = None  # never two at once
+            self._loaded = None  # never two at the same time
             checkpoint = open_checkpoint(folder, expected_digest=digest)
             encode = encoder_loader(job.engine, threads=job.encoder_threads)
             transmitter = encode(checkpoint)

@@ -1,7 +1,7 @@
 """The one training loop: any stage, on one rank or many, resumable at every step.
 
-Everything random is keyed by (seed, stage, epoch, step), so a resumed run has no generator state
-to restore: parameters, optimisers and the step are all there is.
+All random values are keyed by (seed, stage, epoch, step), so a resumed run has no generator state
+to restore: its state consists of parameters, optimisers and the step.
 """
 
 from __future__ import annotations
@@ -28,13 +28,13 @@ from orchestrator.training.stop import StoppedError
 from semcom.errors import CheckpointError, ConfigurationError
 from semcom.stop_signals import StopRequest
 
-# Ranks agree on stopping and saving every so many steps: agreeing waits for the slowest.
+# Number of steps after which ranks agree on stopping and saving, which waits for the slowest rank.
 AGREE_EVERY = 8
 
 
 @dataclass(frozen=True)
 class Run:
-    """Where and how stages run."""
+    """Rank, device and settings of the stages."""
 
     seed: int
     bf16: bool
@@ -45,7 +45,7 @@ class Run:
     checkpoint_s: float
 
     def stop_if_asked(self) -> None:
-        """End here, on all ranks, if one was asked to; for where there is nothing to save.
+        """End on all ranks if one was asked to, at a place with nothing to save.
 
         Raises:
             StoppedError: it was.
@@ -55,10 +55,10 @@ class Run:
 
 
 class TrainingItems(Protocol):
-    """What is trained on: images, or sentences."""
+    """The training items: images or sentences."""
 
     def __len__(self) -> int:
-        """How many there are."""
+        """Return the number of items."""
         ...
 
     def epoch(
@@ -70,13 +70,13 @@ class TrainingItems(Protocol):
         views: bool,
         rank: Rank,
     ) -> Any:
-        """Return the batches of an epoch, by step; `batch` items each, of all ranks."""
+        """Return the batches of an epoch by step, each of `batch` items over all ranks."""
         ...
 
 
 @dataclass
 class Position:
-    """How far a stage is: whole epochs, steps of the one under way, sums of its losses."""
+    """The position in a stage: complete epochs, steps of the current one, sums of its losses."""
 
     epoch: int = 0
     step: int = 0
@@ -89,12 +89,12 @@ class Position:
         self.step += 1
 
     def means(self) -> dict[str, float]:
-        """Mean loss terms of the epoch so far."""
+        """Return the mean loss terms of the epoch so far."""
         return {name: round(float(total) / self.step, 5) for name, total in self.sums.items()}
 
 
 class Training:
-    """One stage's training: the model, its optimiser and where it stands."""
+    """The training of a stage: model, optimiser and position."""
 
     def __init__(
         self,
@@ -120,16 +120,16 @@ class Training:
         self._position = Position()
         self._saved_s: float | None = None
         self._last_save = time.monotonic()
-        self._mark = (time.monotonic(), 0)  # when, and after how many steps, the rate was taken
+        self._mark = (time.monotonic(), 0)  # time and step at which the speed was last measured
         self._rate = 0.0
 
     def run(self) -> None:
-        """Run all epochs, going on from the last save if there was one.
+        """Run all epochs, from the last checkpoint if there is one.
 
         Raises:
             StoppedError: it was asked to stop, and has saved.
-            StorageError: the disk refuses; the last save is kept.
-            ConfigurationError: the training has diverged; the last save is from before.
+            StorageError: the disk cannot be written; the last checkpoint is kept.
+            ConfigurationError: the training has diverged; the last checkpoint is older.
         """
         self._resume()
         at, name = self._position, self._stage.name
@@ -165,7 +165,7 @@ class Training:
         self._stage.end_epoch(key, at.means())
 
     def _check_finite(self) -> None:
-        """Refuse to keep what has diverged; the ranks' weights are equal, so they agree."""
+        """Refuse to save diverged weights; the ranks' weights are equal, so they agree."""
         epoch = self._position.epoch + (self._position.step > 0)
         for value in self._stage.state_dict().values():
             if value.is_floating_point() and not value.isfinite().all():
@@ -188,7 +188,7 @@ class Training:
         return {name: term.detach() for name, term in losses.items()}
 
     def _stop_or_save(self, at: Position) -> None:
-        """Between steps: save from time to time, and end when asked to."""
+        """Save from time to time between steps, and end when asked to."""
         done = at.epoch * self._steps + at.step
         if self._run.rank.count > 1 and done % AGREE_EVERY:
             return
@@ -221,10 +221,10 @@ class Training:
         self._saved_s = round(time.time(), 3)
 
     def _resume(self) -> None:
-        """Go on from the last save, the same on all ranks.
+        """Resume from the last checkpoint, the same on all ranks.
 
         Raises:
-            CheckpointError: the save is damaged, or the ranks find different ones.
+            CheckpointError: the checkpoint is damaged, or the ranks find different ones.
         """
         state = self._artefact.load_resume()
         if state is not None:
@@ -232,7 +232,8 @@ class Training:
         at = [self._position.epoch, self._position.step]
         if not all_equal(at, self._run.rank, self._run.device):
             raise CheckpointError(
-                f"{self._artefact.folder}: the ranks find different saves there; all hosts need "
+                f"{self._artefact.folder}: the ranks find different checkpoints there; "
+                "all hosts need "
                 "the same work folder"
             )
 
@@ -262,9 +263,9 @@ class Training:
 
 @contextlib.contextmanager
 def _older_objects_frozen() -> Iterator[None]:
-    """Python's garbage collector passes over what is there already.
+    """Exclude existing objects from Python's garbage collection.
 
-    Going through all that torch has imported, again and again, took 2 % of the steps.
+    Repeatedly scanning all objects of torch took 2 % of the time of the steps.
     """
     gc.freeze()
     try:
@@ -274,7 +275,7 @@ def _older_objects_frozen() -> Iterator[None]:
 
 
 def learning_rate(settings: StageSettings, share: float) -> float:
-    """The learning rate after `share` (0..1) of all steps."""
+    """Return the learning rate after `share` (0..1) of all steps."""
     if share < settings.warmup:
         return settings.lr * (0.05 + 0.95 * share / settings.warmup)
     fallen = (share - settings.warmup) / (1.0 - settings.warmup)

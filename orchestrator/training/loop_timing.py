@@ -1,9 +1,9 @@
-"""`semcom bench training`: the training loop beside a straightforward PyTorch one.
+"""`semcom bench training`: the training loop compared with a straightforward PyTorch loop.
 
-Same student, same images, same optimiser, in the same run, turn by turn: the ratio is what counts,
-for the machine is shared. The plain loop is what a tutorial writes: DataLoader, PIL transforms,
-float32; it is given the number of workers that serves it best. Ours runs in a process of its own,
-started as `semcom train` starts it.
+Both use the same student, images and optimiser, alternately in the same run: the ratio counts,
+because the machine is shared. The plain loop is that of a tutorial: DataLoader, PIL transforms and
+float32, with its best number of workers. Ours runs in a separate process, started like `semcom
+train`.
 """
 
 from __future__ import annotations
@@ -26,11 +26,11 @@ import torch
 from torch import Tensor, nn
 
 from orchestrator.cli.terminal import console, new_table
-from orchestrator.training.__main__ import has_bf16
 from orchestrator.training.artefacts import artefact
 from orchestrator.training.data import Batch, ImageSet, Rank
 from orchestrator.training.loop import Run, Training
 from orchestrator.training.losses import task
+from orchestrator.training.precision import has_bf16
 from orchestrator.training.presets import settings_from_preset
 from orchestrator.training.progress import Silent
 from orchestrator.training.settings import StageSettings, TrainingSettings
@@ -46,12 +46,12 @@ from semcom.stop_signals import StopRequest
 from transmitters.codec import make_encoder
 
 BATCH = 128
-# Of both loops; Muon, which `compact` takes, would cost both the same time.
+# In both loops; Muon, used by `compact`, would take the same time in both.
 SCHEDULE = StageSettings(epochs=1, batch=BATCH, optimizer="adamw", lr=2e-3, weight_decay=0.02)
 
 
 class Classifier(nn.Module):
-    """The student with a linear head: what both loops train."""
+    """The student with a linear head, trained by both loops."""
 
     def __init__(self, settings: TrainingSettings) -> None:
         super().__init__()
@@ -82,7 +82,7 @@ class ClassifierStage(Stage):
 
 
 def seconds_of_ours(settings: TrainingSettings, images: ImageSet, steps: int) -> float:
-    """Seconds that our loop takes for some steps."""
+    """Return the seconds that our loop takes for some steps."""
     torch.manual_seed(0)
     spec = settings.architecture.encoder.input
     stage = ClassifierStage(lambda pixels: prepare_images(pixels, spec), Classifier(settings))
@@ -104,7 +104,7 @@ def seconds_of_ours(settings: TrainingSettings, images: ImageSet, steps: int) ->
 
 
 class OurLoop:
-    """Our loop in a process that keeps its memory."""
+    """Our loop in a process with our memory allocator settings."""
 
     def __init__(self, settings: TrainingSettings, limit: int) -> None:
         context = multiprocessing.get_context("spawn")
@@ -121,7 +121,7 @@ class OurLoop:
         self.seconds(2)
 
     def seconds(self, steps: int) -> float:
-        """Seconds that it takes for some steps.
+        """Return the seconds that it takes for some steps.
 
         Raises:
             ConfigurationError: the process has ended.
@@ -153,7 +153,7 @@ class PlainLoop:
 
     def __init__(self, settings: TrainingSettings, images: ImageSet, workers: int) -> None:
         with needed_by("semcom bench training", "training"):
-            from torchvision import transforms  # noqa: PLC0415 - the benchmark alone needs it
+            from torchvision import transforms  # noqa: PLC0415 - only the benchmark needs it
 
         spec = settings.architecture.encoder.input
         transform = transforms.Compose(
@@ -184,7 +184,7 @@ class PlainLoop:
         self.seconds(2)  # the workers start
 
     def seconds(self, steps: int) -> float:
-        """Seconds that it takes for some steps."""
+        """Return the seconds that it takes for some steps."""
         started = time.perf_counter()
         for images_B3SS, labels_B in itertools.islice(self._batches, steps):
             loss = nn.functional.cross_entropy(self._model(images_B3SS), labels_B)
@@ -196,7 +196,7 @@ class PlainLoop:
 
 
 class _Pictures(torch.utils.data.Dataset[tuple[Tensor, int]]):
-    """One image after the other."""
+    """The images one by one."""
 
     def __init__(self, images: ImageSet, transform: Any) -> None:
         self._pixels_NSS3 = images.images_NSS3.numpy()
@@ -211,7 +211,7 @@ class _Pictures(torch.utils.data.Dataset[tuple[Tensor, int]]):
 
 
 def bench(arguments: argparse.Namespace) -> list[dict[str, float]]:
-    """One row per round: images per second of both loops and their ratio."""
+    """Return a row per round: images per second of both loops and their ratio."""
     manifest = read_manifest(arguments.data / arguments.dataset)
     settings = settings_from_preset(
         "compact", manifest, name="bench", overrides={"data_dir": arguments.data}
@@ -230,7 +230,7 @@ def bench(arguments: argparse.Namespace) -> list[dict[str, float]]:
         for workers, loop in plain.items():
             plain_rates[workers].append(count / loop.seconds(arguments.steps))
     ours.close()
-    # Of all rounds: the better one of each round would be the luckier one.
+    # Over all rounds: the best of each round would depend on chance.
     best = max(plain_rates.values(), key=statistics.median)
     return [
         {"round": number, "ours": rate, "plain": other, "ratio": rate / other}

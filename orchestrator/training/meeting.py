@@ -1,6 +1,6 @@
-"""Hosts and ranks that wait for each other: for whom is said, and a signal ends the wait.
+"""Waits of hosts and ranks for each other: they are reported, and a signal ends them.
 
-torchrun and the process groups wait for minutes, mostly inside C, and say nothing meanwhile.
+torchrun and the process groups wait silently for minutes, mostly in C code.
 """
 
 from __future__ import annotations
@@ -35,15 +35,15 @@ from semcom.errors import ConfigurationError
 from semcom.stop_signals import Stopped, stopping_in_waits, to_stderr
 from semcom.waits import look_at, pauses
 
-BACKEND = "semcom-c10d"  # torchrun's c10d, whose waits are said
-MET = threading.Event()  # the hosts have met once
+BACKEND = "semcom-c10d"  # torchrun's c10d, with reported waits
+MET = threading.Event()  # the hosts have been connected once
 
 
 @contextmanager
 def waiting(
     whom: Callable[[], str], stop: Callable[[int], BaseException] = Stopped
 ) -> Iterator[None]:
-    """Say every few seconds who is awaited while the block lasts; a signal ends it."""
+    """Report every few seconds what the block is waiting for; a signal ends it."""
     over = threading.Event()
 
     def tell() -> None:
@@ -62,8 +62,8 @@ def waiting(
 
 
 def register_rendezvous() -> str:
-    """Have torchrun say for whom it waits; returns the name of the rendezvous to ask it for."""
-    with suppress(ValueError):  # it is registered already
+    """Make torchrun report its waits; return the name of the rendezvous to request."""
+    with suppress(ValueError):  # it is already registered
         rendezvous_handler_registry.register(BACKEND, _create)
     return BACKEND
 
@@ -72,7 +72,7 @@ def _create(parameters: RendezvousParameters) -> RendezvousHandler:
     endpoint = parameters.endpoint
 
     def where() -> str:
-        return f"{endpoint}, where the hosts meet: {look_at(endpoint)}"
+        return f"{endpoint}, the hosts' rendezvous: {look_at(endpoint)}"
 
     with waiting(where, _torchruns_end):
         backend, store = _reach_store(parameters)
@@ -112,37 +112,38 @@ def _create(parameters: RendezvousParameters) -> RendezvousHandler:
 def _reach_store(
     parameters: RendezvousParameters,
 ) -> tuple[C10dRendezvousBackend, Store]:
-    """Keep the store, or find the host that does.
+    """Host the store, or find the host that does.
 
     Raises:
-        ConfigurationError: no host keeps one.
+        ConfigurationError: no host has one.
     """
     try:
         return create_backend(parameters)
     except RendezvousConnectionError as error:
         if not parameters.get_as_bool("is_host"):
-            raise not_met(f"no host keeps the store at {parameters.endpoint}") from error
-    # Another one keeps it: this host was given the other's address, as both will be told.
+            raise not_met(f"no host has the store at {parameters.endpoint}") from error
+    # Another host has it: this host got the other's address, as both will report.
     parameters.config["is_host"] = "false"
     return _reach_store(parameters)
 
 
 def not_met(why: str) -> ConfigurationError:
-    """Return the error of hosts that have never been together."""
+    """Return the error of hosts that have never been connected."""
     return ConfigurationError(
-        f"the hosts did not meet: {why}; see --rendezvous, --nnodes and --local-addr on each of "
-        "them, and --wait where they start at different times"
+        f"the hosts did not connect to each other: {why}; see --rendezvous, --nnodes and "
+        "--local-addr on each of "
+        "them, and --wait if they start at different times"
     )
 
 
 def _torchruns_end(number: int) -> BaseException:
-    """What torchrun's own handlers raise once its ranks run."""
+    """Return the exception that torchrun's own handlers raise once its ranks run."""
     name = signal.Signals(number)
     return SignalException(f"asked to end by {name.name}", name)
 
 
 def _hosts_here(handler: DynamicRendezvousHandler) -> int | str:
-    """How many hosts have come, as far as torchrun's own state can be read."""
+    """Return the number of hosts that have joined, as far as torchrun's state can be read."""
     try:
         return len(handler._state_holder.state.participants)
     except AttributeError:

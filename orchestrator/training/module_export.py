@@ -1,7 +1,7 @@
-"""Two modules of one's own as a codec of the family `torch-export`.
+"""Export of two user modules as a codec of the family `torch-export`.
 
-The transmitter's module takes images of 0..1, float32 (N, C, H, W), and gives reals (N, 2 K) or
-complex numbers (N, K); the receiver's takes reals (N, 2 K), equalised, and gives logits (N, T) or
+The transmitter's module takes images of 0..1, float32 (N, C, H, W), and returns reals (N, 2 K) or
+complex numbers (N, K); the receiver's takes equalised reals (N, 2 K) and returns logits (N, T) or
 images of 0..1 (N, C, H, W). Either may take the SNR, float32 (N,) in dB, as a second argument.
 
 Shape legend: N images, C channels, H height, W width, K complex symbols, T classes.
@@ -26,7 +26,7 @@ from semcom.nn.programs import save_program
 from semcom.settings import validate
 from semcom.tasks.task import Task
 
-EXAMPLES = 2  # images that a program is traced with
+EXAMPLES = 2  # images with which a program is traced
 LEAST_POWER = 1e-12
 Image = tuple[int, int, int]  # height, width, channels
 
@@ -44,7 +44,7 @@ class UnitPower(nn.Module):
 
 
 class UnitPowerBySnr(UnitPower):
-    """The same of a module that takes the SNR."""
+    """The same for a module that takes the SNR."""
 
     def forward(self, images_NCHW: Tensor, snr_db_N: Tensor) -> Tensor:  # type: ignore[override]
         """Images of 0..1 and the SNR in dB -> reals (N, 2 K)."""
@@ -69,32 +69,32 @@ def export_codec(
     codecs: Path = Path("codecs"),
     **record: Any,
 ) -> Checkpoint:
-    """Write a codec that sweeps, evaluations and live systems take like any other.
+    """Write a codec that sweeps, evaluations and live systems use like any other.
 
-    The modules are traced as they are, in evaluation mode; codewords are brought to unit power.
+    The modules are traced in evaluation mode; codewords are normalised to unit power.
 
     Args:
-        name: of the codec; lower case letters, digits, dots, dashes, underscores.
+        name: name of the codec; lower-case letters, digits, dots, dashes, underscores.
         transmitter: images (N, C, H, W) of 0..1 [, SNR (N,) in dB] -> (N, 2 K) or complex (N, K).
         receiver: reals (N, 2 K) [, SNR (N,) in dB] -> logits (N, T) or images (N, C, H, W) of 0..1.
-        task: what the answers are.
+        task: task of the codec.
         image: height, width and channels of an image.
         codecs: folder of codecs.
         **record: `dataset` (of the training; default "own"), `classes` (names in label order),
-            `system` (what its curves are called; default the codec's name), `training` and
-            `results` (maps, kept as they are).
+            `system` (name of its curves; default the codec's name), `training` and
+            `results` (maps, stored unchanged).
 
     Returns:
-        The codec, loaded once and tried.
+        The codec, after it was loaded and run once.
 
     Raises:
-        CheckpointError: a module cannot be exported, or computes nothing useful.
+        CheckpointError: a module cannot be exported, or its outputs are not usable.
         ConfigurationError: shapes, names or the record do not fit.
-        StorageError: the disk refuses.
+        StorageError: the disk cannot be written.
     """
     unknown = record.keys() - {"dataset", "classes", "system", "training", "results"}
     if unknown:
-        raise ConfigurationError(f"export_codec takes no {min(unknown)}")
+        raise ConfigurationError(f"export_codec has no argument {min(unknown)}")
     modules: dict[End, nn.Module] = {"transmitter": transmitter, "receiver": receiver}
     takes_snr = {end: _takes_snr(module, end) for end, module in modules.items()}
     contents, symbols = _programs(name, modules, takes_snr, image)
@@ -143,7 +143,8 @@ def _programs(
         reals_N2K = sent(*example)
     if reals_N2K.shape[1] % 2:
         raise ConfigurationError(
-            f"{name}: the transmitter gives {reals_N2K.shape[1]} reals, which are no whole symbols"
+            f"{name}: the transmitter returns {reals_N2K.shape[1]} reals, which are not a "
+            "whole number of symbols"
         )
     received = (reals_N2K, snr_db_N) if takes_snr["receiver"] else (reals_N2K,)
     decoder = modules["receiver"].eval()
@@ -161,7 +162,7 @@ def _takes_snr(module: nn.Module, end: str) -> bool:
     ]
     if len(positional) not in (1, 2):
         raise ConfigurationError(
-            f"the {end}'s module takes {len(positional)} arguments; it must take one, or two where "
+            f"the {end}'s module takes {len(positional)} arguments; it must take one, or two if "
             f"the second is the SNR"
         )
     return len(positional) == 2

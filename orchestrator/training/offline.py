@@ -1,11 +1,11 @@
-"""A link in one process, without sockets: what benchmarks of the processes are held against.
+"""A link in one process, without sockets: the reference for benchmarks of the processes.
 
     python -m orchestrator.training.offline --codec DIR --dataset DIR --images N --frame-images B
 
-Each line of standard input asks for one measurement and is answered by a number:
+Each line of standard input requests a measurement and is answered by a number:
 
     link        seconds for N images through encoder, channel, decoder and head, frame by frame
-    decode B    images per second of decoder and head alone, B of them in a forward pass
+    decode B    images per second of decoder and head alone, with B images per pass
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ class OfflineLink:
         self._frame_images = frame_images
 
     def link_seconds(self) -> float:
-        """Seconds for all images, one frame after the other."""
+        """Return the seconds for all images, frame by frame."""
         started_s = time.perf_counter()
         frames = encode_frames(
             self._transmitter,
@@ -60,7 +60,7 @@ class OfflineLink:
         return time.perf_counter() - started_s
 
     def decoded_per_second(self, batch: int) -> float:
-        """Images per second through decoder and head."""
+        """Return images per second through decoder and head."""
         symbols = self._transmitter.architecture.channel.symbols
         draw = draw_channel(POINT, link=LINK, first_image=0, images=batch, symbols=symbols)
         received_BK = pass_through(np.ones((batch, symbols), dtype=np.complex64), draw)
@@ -73,7 +73,7 @@ class OfflineLink:
 
 
 def main() -> int:
-    """Answer until standard input ends."""
+    """Answer requests until standard input ends."""
     parser = argparse.ArgumentParser(prog="python -m orchestrator.training.offline")
     parser.add_argument("--codec", type=Path, required=True)
     parser.add_argument("--dataset", type=Path, required=True)

@@ -1,11 +1,11 @@
-"""The optimisers that stages name, each with weight decay on matrices and kernels only.
+"""The optimisers of stages, each with weight decay on matrices and kernels only.
 
 Muon (Jordan et al., 2024, https://kellerjordan.github.io/posts/muon) orthogonalises the momentum of
-a matrix; torch's own takes matrices and nothing else. Here it sees a kernel as the matrix (outputs,
-inputs x height x width), and AdamW moves what is a vector: biases, normalisations, the SNR code.
+a matrix; torch's version takes matrices only. Here a kernel is treated as the matrix (outputs,
+inputs x height x width), and AdamW updates vectors: biases, normalisations, the SNR code.
 
-torch's multiplies in bf16, which a processor without it emulates forty times slower than float32.
-There, and wherever a training is to be in float32, it is done in float32.
+torch's version multiplies in bf16, which processors without bf16 emulate forty times slower than
+float32. On these, and in trainings in float32, float32 is used.
 """
 
 from __future__ import annotations
@@ -22,23 +22,23 @@ VECTOR_LR_SHARE = 0.1
 
 
 class Optimizer(Protocol):
-    """What the loop asks of an optimiser."""
+    """The interface of an optimiser for the loop."""
 
     @property
     def param_groups(self) -> list[dict[str, Any]]:
-        """Groups whose `lr` the schedule sets; one with an `lr_share` takes that share of it."""
+        """Groups whose `lr` the schedule sets; a group with an `lr_share` gets that share of it."""
 
     def zero_grad(self, set_to_none: bool = True) -> None:
-        """Forget the gradients."""
+        """Clear the gradients."""
 
     def step(self) -> Any:
-        """Move the parameters along their gradients."""
+        """Update the parameters."""
 
     def state_dict(self) -> dict[str, Any]:
-        """All there is to resume from."""
+        """Return the state from which to resume."""
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        """Go on from there."""
+        """Continue from a saved state."""
 
 
 class FullPrecisionMuon(torch.optim.Muon):
@@ -77,7 +77,7 @@ class FullPrecisionMuon(torch.optim.Muon):
 def orthogonalized(
     matrix: Tensor, *, coefficients: tuple[float, float, float], steps: int, eps: float
 ) -> Tensor:
-    """A matrix with its singular values brought near 1 by quintic Newton-Schulz steps."""
+    """Return a matrix with singular values moved close to 1 by quintic Newton-Schulz steps."""
     a, b, c = coefficients
     wide = matrix.T if matrix.shape[0] > matrix.shape[1] else matrix
     wide = wide / wide.norm().clamp(min=eps)
@@ -95,7 +95,7 @@ class MuonAndAdamW:
     ) -> None:
         self._matrices = [p for p in parameters if _is_matrix(p)]
         rest = [p for p in parameters if not _is_matrix(p)]
-        # Parameters of their own on the same storage: what Muon writes, the model has.
+        # Separate parameters on the same storage, so that Muon updates the model.
         self._views = [nn.Parameter(_as_matrix(p.detach(), like=p)) for p in self._matrices]
         for parameter, view in zip(self._matrices, self._views, strict=True):
             if parameter.data_ptr() != view.data_ptr():
@@ -114,19 +114,19 @@ class MuonAndAdamW:
 
     @property
     def param_groups(self) -> list[dict[str, Any]]:
-        """Those of both."""
+        """Return the groups of both."""
         groups: list[dict[str, Any]] = [*self._muon.param_groups, *self._adamw.param_groups]
         return groups
 
     def zero_grad(self, set_to_none: bool = True) -> None:
-        """Forget the gradients, of the model and of the views."""
+        """Clear the gradients of the model and of the views."""
         for parameter in self._matrices:
             parameter.grad = None
         self._muon.zero_grad(set_to_none)
         self._adamw.zero_grad(set_to_none)
 
     def step(self) -> None:
-        """Muon's step on matrices, AdamW's on the rest."""
+        """Apply Muon to matrices and AdamW to the rest."""
         for parameter, view in zip(self._matrices, self._views, strict=True):
             gradient = parameter.grad
             view.grad = None if gradient is None else _as_matrix(gradient, like=parameter)
@@ -134,11 +134,11 @@ class MuonAndAdamW:
         self._adamw.step()
 
     def state_dict(self) -> dict[str, Any]:
-        """Both states."""
+        """Return both states."""
         return {"muon": self._muon.state_dict(), "adamw": self._adamw.state_dict()}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        """Take both back."""
+        """Restore both states."""
         self._muon.load_state_dict(state_dict["muon"])
         self._adamw.load_state_dict(state_dict["adamw"])
 
@@ -146,7 +146,7 @@ class MuonAndAdamW:
 def make_optimizer(
     parameters: list[nn.Parameter], settings: StageSettings, *, bf16: bool
 ) -> Optimizer:
-    """The optimiser a stage's settings name, over its trained parameters.
+    """Return the optimiser in a stage's settings for its trained parameters.
 
     `bf16`: whether the training multiplies in bf16.
     """
@@ -154,7 +154,7 @@ def make_optimizer(
         {"params": [p for p in parameters if p.ndim > 1], "weight_decay": settings.weight_decay},
         {"params": [p for p in parameters if p.ndim <= 1], "weight_decay": 0.0},
     ]
-    betas = (0.9, settings.beta2)
+    betas = (settings.beta1, settings.beta2)
     match settings.optimizer:
         case "muon":
             return MuonAndAdamW(parameters, settings, bf16=bf16)
@@ -173,12 +173,12 @@ def make_optimizer(
 
 
 def _is_matrix(parameter: Tensor) -> bool:
-    """Whether it has several rows and several columns."""
+    """Return whether it has several rows and several columns."""
     return parameter.ndim > 1 and 1 < len(parameter) < parameter.numel()
 
 
 def _as_matrix(tensor: Tensor, *, like: Tensor) -> Tensor:
-    """(outputs, everything else) in the order in which `like` lies in memory."""
+    """Return (outputs, everything else) in the memory order of `like`."""
     if like.ndim == 4 and not like.is_contiguous():
         tensor = tensor.permute(0, 2, 3, 1)  # channels last
     return tensor.reshape(len(tensor), -1)

@@ -1,4 +1,4 @@
-"""Settings that are written over a preset."""
+"""Settings that override a preset."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from semcom.errors import ConfigurationError
 
 
 def laid_over(base: dict[str, Any], overrides: dict[str, Any]) -> dict[str, Any]:
-    """Return nested settings with `overrides` over them, key by key.
+    """Return nested settings with `overrides` applied, key by key.
 
     Raises:
         ConfigurationError: a group of settings is replaced by a value.
@@ -26,7 +26,7 @@ def laid_over(base: dict[str, Any], overrides: dict[str, Any]) -> dict[str, Any]
 
 
 def _of_kind(encoder: dict[str, Any], kind: str | None) -> dict[str, Any]:
-    """What stays of an encoder's settings where another kind of encoder is laid over them."""
+    """Return the settings of an encoder that remain if another kind of encoder overrides them."""
     if kind is None or encoder.get("kind") == kind:
         return encoder
     return {name: encoder[name] for name in ("input", "feature_dim") if name in encoder}

@@ -1,9 +1,10 @@
 """From images to a trained link: the stages of a system in order, each an artefact.
 
-A stage whose artefact is there is taken over; changing a setting changes the digests of the
-stages that depend on it and of no others. A stage that a codec gives is copied from it.
+A stage with an existing artefact is reused; changing a setting changes only the digests of the
+stages that depend on it. A stage that is taken from a codec is copied from it.
 
     rkd-sc        teacher -> [search] -> stage1 -> head -> stage2     Algorithm 2
+    cat-student   jscc
     jscc-student  jscc
     jscc-teacher  teacher -> jscc
 """
@@ -17,8 +18,6 @@ from torch import Tensor
 
 from orchestrator.training.artefacts import Artefact, artefact
 from orchestrator.training.data import ImageSet
-from orchestrator.training.exclusion import alone_in
-from orchestrator.training.features import TeacherFeatures
 from orchestrator.training.given_codecs import given_codecs, given_student
 from orchestrator.training.loop import Run, Training
 from orchestrator.training.search import SearchContext, SearchStage, halves, search_record
@@ -31,25 +30,23 @@ from orchestrator.training.stages import (
     HeadStage,
     JsccStage,
     LinkStage,
-    TeacherStage,
 )
 from orchestrator.training.teacher import Teacher
+from orchestrator.training.teacher_part import TeacherPart
 from orchestrator.training.training_link import TrainingLink
-from semcom.architecture import EncoderArchitecture, InputSpec
+from semcom.architecture import EncoderArchitecture
 from semcom.checkpoints import Checkpoint
 from semcom.errors import ConfigurationError
 from semcom.nn.image_input import prepare_images
-from transmitters.conv_encoder import ConvEncoder
 
-WHITENING_IMAGES = 5000
 Told = Callable[[StageName, bool], None]  # (stage, was it run)
 
 
 @dataclass(frozen=True)
 class Trained:
-    """What a pipeline ends with; `settings` hold the depths that a search found.
+    """The result of a pipeline; `settings` hold the depths that a search found.
 
-    `given` are the codecs that stages were taken from.
+    `given` are the codecs from which stages were taken.
     """
 
     settings: TrainingSettings
@@ -68,12 +65,13 @@ class Pipeline:
         self.run = run
         self.images = ImageSet(settings.dataset_dir, "train", settings.images)
         self.given = given_codecs(settings)
-        self._teacher: Teacher | None = None
-        self._features: TeacherFeatures | None = None
+        self._teaching = TeacherPart(
+            settings, run, images=self.images, given=self.given.get("teacher")
+        )
         self.stages: dict[StageName, Artefact] = {}
 
     def train(self, told: Told, until: StageName | None = None) -> Trained | None:
-        """Run what has not run; with `until`, end after that stage and give nothing.
+        """Run the remaining stages; with `until`, end after that stage and return nothing.
 
         Raises:
             ConfigurationError: no such stage, or too few images for a step of one.
@@ -81,7 +79,7 @@ class Pipeline:
         """
         names = self.stage_names(until)
         if until is not None and until not in names:
-            raise ConfigurationError(f"no stage '{until}' here; there are: {', '.join(names)}")
+            raise ConfigurationError(f"no stage '{until}' here; available: {', '.join(names)}")
         if until is not None:
             names = names[: names.index(until) + 1]
         for name in (name for name in names if name not in self.given):
@@ -94,10 +92,11 @@ class Pipeline:
             if name == until:
                 return None
         assert link is not None
-        return Trained(self.settings, self.images, link, self._teacher, self.stages, self.given)
+        teacher = self._teaching.teacher
+        return Trained(self.settings, self.images, link, teacher, self.stages, self.given)
 
     def stage_names(self, until: StageName | None = None) -> list[StageName]:
-        """The stages of the job's system; the search where it is asked for."""
+        """Return the stages of the job's system, with the search if requested."""
         searched = until == "search" or self.settings.depths == "search"
         names = [n for n in SYSTEM_STAGES[self.settings.system] if n != "search" or searched]
         if until == "search" and not taught(self.settings):
@@ -105,7 +104,7 @@ class Pipeline:
         return names
 
     def _ensure(self, name: StageName, link: TrainingLink | None) -> bool:
-        """Have a stage's result in its modules; whether it was run for that."""
+        """Fill modules with a stage's result; return whether the stage was run for that."""
         made = self._artefact(name)
         self.stages[name] = made
         stage = self._make_stage(name, link)
@@ -124,12 +123,8 @@ class Pipeline:
         images = self.images
         if name == "search":
             images, _ = halves(images, self.settings.search, self.settings.search_seed)
-        if stage.uses_views and self._features is not None:
-            teacher = self.stages["teacher"]
-            with alone_in(teacher, self.run):  # once, whatever students follow it
-                self._features.prepare(
-                    teacher.folder / "features", self.run.rank, self._computing_features
-                )
+        if stage.uses_views and "teacher" in self.stages:
+            self._teaching.prepare(self.stages["teacher"])
         Training(
             stage,
             images,
@@ -139,23 +134,10 @@ class Pipeline:
             run=self.run,
         ).run()
 
-    def _computing_features(self, done: int, total: int) -> None:
-        self.run.reporter.note("features", done, total)
-        self.run.stop_if_asked()
-
     def _take_over(self, name: StageName, stage: Stage, made: Artefact) -> None:
-        """What later stages take from this one."""
+        """Keep what later stages need from this one."""
         if name == "teacher":
-            assert self._teacher is not None
-            self._features = TeacherFeatures(
-                self._teacher.encoder,
-                self._prepare_for_teacher,
-                images=self.images,
-                augmentation=self.settings.augmentation,
-                seed=self.settings.seed,
-                bf16=self.run.bf16,
-                whitening=self.settings.distillation.whitening,
-            )
+            self._teaching.make_features()
         elif name == "search":
             found = made.read_json("search.json")["depths"]
             encoder = self._student().model_copy(update={"depths": tuple(found)})
@@ -166,7 +148,7 @@ class Pipeline:
     def _make_stage(self, name: StageName, link: TrainingLink | None) -> Stage:
         settings = self.settings
         if name == "teacher":
-            return TeacherStage(self._prepare_for_teacher, self._make_teacher(), settings.teacher)
+            return self._teaching.make_stage()
         if name == "search":
             return self._make_search()
         assert link is not None
@@ -175,21 +157,11 @@ class Pipeline:
         if name == "jscc":
             frozen = settings.jscc_teacher.frozen
             return JsccStage(self._prepare, link, settings.distillation, frozen=frozen)
-        assert self._features is not None
+        features = self._teaching.features
+        assert features is not None
         if name == "stage1":
-            return EncoderStage(self._prepare, link, self._features)
-        return LinkStage(self._prepare, link, settings.distillation, self._features)
-
-    def _make_teacher(self) -> Teacher:
-        settings = self.settings
-        with seeded(settings.seed):
-            classes = settings.architecture.classes
-            teacher = Teacher(settings.teacher, classes=classes, codec=self.given.get("teacher"))
-        if isinstance(teacher.encoder, ConvEncoder):
-            sample = self.images.images_NSS3[:WHITENING_IMAGES]
-            teacher.encoder.fit_whitening(self._prepare_for_teacher(sample).cpu())
-        self._teacher = placed(teacher, self.run.device)
-        return self._teacher
+            return EncoderStage(self._prepare, link, features)
+        return LinkStage(self._prepare, link, settings.distillation, features)
 
     def _make_link(self) -> TrainingLink:
         with seeded(f"{self.settings.seed}/link/start"):
@@ -198,9 +170,9 @@ class Pipeline:
             encoder, head = given_student(self.given["stage1"])
             link.transmitter.encoder.load_state_dict(encoder.state_dict())
             link.receiver.head.load_state_dict(head.state_dict())
-        if self._teacher is not None and self.settings.system == "jscc-teacher":
-            state = self._teacher.encoder.state_dict()
-            link.transmitter.encoder.load_state_dict(state)
+        teacher = self._teaching.teacher
+        if teacher is not None and self.settings.system == "jscc-teacher":
+            link.transmitter.encoder.load_state_dict(teacher.encoder.state_dict())
         return placed(link, self.run.device)
 
     def _make_search(self) -> SearchStage:
@@ -218,7 +190,7 @@ class Pipeline:
                     schedule=settings.stages["search"],
                     rank=self.run.rank,
                     bf16=self.run.bf16,
-                    features=self._features if taught(settings) else None,
+                    features=self._teaching.features if taught(settings) else None,
                     seed=settings.search_seed,
                 ),
             )
@@ -230,14 +202,9 @@ class Pipeline:
         return encoder
 
     def _prepare(self, images_BSS3: Tensor) -> Tensor:
-        return self._prepared(images_BSS3, self.settings.architecture.encoder.input)
-
-    def _prepare_for_teacher(self, images_BSS3: Tensor) -> Tensor:
-        return self._prepared(images_BSS3, self.settings.teacher.encoder.input)
-
-    def _prepared(self, images_BSS3: Tensor, spec: InputSpec) -> Tensor:
-        """Stored pixels -> a network's input, on the device."""
-        return prepare_images(images_BSS3.to(self.run.device, non_blocking=True), spec)
+        """Stored pixels -> the student's input, on the device."""
+        images = images_BSS3.to(self.run.device, non_blocking=True)
+        return prepare_images(images, self.settings.architecture.encoder.input)
 
     def _artefact(self, name: StageName) -> Artefact:
         root = self.settings.work_dir / "artefacts" / self.settings.dataset
@@ -253,12 +220,12 @@ class Pipeline:
 
 
 def _check_images(name: StageName, settings: TrainingSettings, images: ImageSet) -> None:
-    """Whether a stage has the images of one step; the search in both of its parts."""
+    """Check that a stage has enough images for a step, the search in both of its halves."""
     parts = [*halves(images, settings.search, 0)] if name == "search" else [images]
     fewest, batch = min(map(len, parts)), settings.stages[name].batch
     if fewest < batch:
         raise ConfigurationError(
-            f"stages.{name}.batch: a step takes {batch} images, and there are {fewest}"
+            f"stages.{name}.batch: a step takes {batch} images, but there are only {fewest}"
         )
 
 

@@ -1,14 +1,15 @@
-"""Presets: what `semcom train DATASET --preset NAME` starts from.
+"""Presets of `semcom train DATASET --preset NAME`.
 
 `compact`        native resolution, the paper's stages and feature width; what a CPU can train.
+`pretrained`     `compact` with a teacher on EfficientNet-Lite2 of ImageNet at 224x224, frozen.
 `embedded`       half the width and a quarter of the feature, for the procedurally drawn sets.
 `smoke`          `embedded` with the shortest schedules and the search, to see the pipeline run;
                  its codec is poor.
 `paper`          section IV-A: CLIP ViT-B/16 at 224x224, SNR ~ U(5, 20) dB; needs a GPU.
 `robust`         `paper` with SNR ~ U(-10, 20) dB.
-`paper_literal`  `paper` with the search's two optimisers as the text prints them, and the
-                 selection by alpha itself.
-`globecom`       `paper` with ViT-B/32, whose parameters are those the paper counts.
+`paper_literal`  `paper` with the search's two optimisers as printed in the paper, and the selection
+by alpha itself. `globecom`       `paper` with ViT-B/32, which has the number of parameters in the
+paper.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ from typing import Any
 
 from orchestrator.training.given_codecs import lay_frozen_teacher, lay_given_codecs
 from orchestrator.training.overrides import laid_over
+from orchestrator.training.published_weights import MODEL_OF, PublishedName
 from orchestrator.training.settings import (
     AugmentationSettings,
     DistillationSettings,
@@ -44,23 +46,25 @@ from semcom.names import check_name
 from semcom.settings import validate
 from semcom.shards import DatasetManifest
 
-# Table III and section IV-A; the drawn sets stand in for the data set of the same difficulty, and
-# any other set for the first of the paper's that has as many classes, or for the last.
+# Table III and section IV-A. Synthetic sets get the values of the data set of the same difficulty,
+# and any other set those of the paper's first set with at least as many classes, or of the last.
 STANDS_FOR = {"shapes10": "cifar10", "shapes100": "cifar100", "shapes200": "tiny-imagenet"}
 COMPRESSION_RATIO = {"cifar10": 0.8, "cifar100": 0.2, "tiny-imagenet": 0.1}
 PAPER_CLASSES = {"cifar10": 10, "cifar100": 100, "tiny-imagenet": 200}
 CIFAR_IMAGES = 50_000
-# Pixels a side that the compact networks see: smaller images leave no map, larger ones take long.
+# Pixels per side in compact networks: smaller images leave no feature map, larger ones take long.
 MIN_INPUT, MAX_INPUT = 32, 128
+LITE2: PublishedName = "efficientnet-lite2"
+LITE_MEAN, LITE_STD = (127 / 255,) * 3, (128 / 255,) * 3  # (pixel - 127) / 128
 ROBUST = DistillationSettings(snr_db_low=-10.0, snr_db_high=20.0)
 Fields = dict[str, Any]
 Stages = dict[StageName, StageSettings]
 
 
 def compact(manifest: DatasetManifest) -> Fields:
-    """Native resolution with the depths of Table III, short schedules, SNR ~ U(-10, 20) dB."""
+    """Native resolution, the depths of Table III, short schedules and SNR ~ U(-10, 20) dB."""
     muon = StageSettings(epochs=1, optimizer="muon", lr=0.02, warmup=0.15, weight_decay=0.02)
-    # More classes have larger students (Table III) and take longer: so does their teacher.
+    # With more classes, students are larger (Table III) and take longer; so does their teacher.
     epochs, hidden = (20, 3072) if len(manifest.classes) <= 10 else (24, 4096)
     stages: Stages = {
         "teacher": StageSettings(
@@ -94,13 +98,28 @@ def compact(manifest: DatasetManifest) -> Fields:
         "stages": stages,
         "distillation": ROBUST.model_copy(update={"whitening": 0.99}),
         "augmentation": AugmentationSettings(crop_padding=4, views=8),
-        # An architecture is found in ten epochs instead of 200: alpha moves faster, and later.
+        # The search has ten epochs instead of 200, so alpha moves faster and starts later.
         "search": SearchSettings(lr=3e-3, warmup_epochs=2 * stages["search"].epochs // 5),
     }
 
 
+def pretrained(manifest: DatasetManifest) -> Fields:
+    """`compact` with a large teacher that was trained on other images; two views are kept."""
+    fields = compact(manifest)
+    encoder = TimmEncoderArchitecture(
+        input=InputSpec(size=224, mean=LITE_MEAN, std=LITE_STD), model=MODEL_OF[LITE2]
+    )
+    teacher = StageSettings(epochs=20, batch=256, lr=1e-3, warmup=0.05, weight_decay=0.01)
+    return {
+        **fields,
+        "teacher": TeacherSettings(encoder=encoder, pretrained=LITE2, backbone="frozen"),
+        "stages": {**fields["stages"], **_as_many_images({"teacher": teacher}, manifest)},
+        "augmentation": AugmentationSettings(crop_padding=4, views=2),
+    }
+
+
 def _as_many_images(stages: Stages, manifest: DatasetManifest) -> Stages:
-    """The same steps with a larger set: epochs are stated for the 50,000 images of CIFAR."""
+    """Keep the number of steps for larger sets: epochs are for CIFAR's 50,000 images."""
     train = manifest.splits.get("train")
     share = min(1.0, CIFAR_IMAGES / train.images) if train else 1.0
     return {
@@ -209,7 +228,7 @@ def robust(manifest: DatasetManifest) -> Fields:
 
 
 def paper_literal(manifest: DatasetManifest) -> Fields:
-    """`paper` with the rates of weights and alpha the other way round, as the text has them."""
+    """`paper` with the learning rates of weights and alpha swapped, as in the paper's text."""
     fields = paper(manifest)
     search = fields["stages"]["search"].model_copy(update={"lr": 3e-4, "lr_end": 1e-4})
     return {
@@ -236,6 +255,7 @@ PRESETS: dict[str, Callable[[DatasetManifest], Fields]] = {
     "robust": robust,
     "paper_literal": paper_literal,
     "globecom": globecom,
+    "pretrained": pretrained,
 }
 
 
@@ -247,21 +267,22 @@ def settings_from_preset(
     system: System = "rkd-sc",
     overrides: dict[str, Any],
 ) -> TrainingSettings:
-    """A preset for a system with `overrides` (nested, as from YAML) laid over it.
+    """Return a preset for a system with `overrides` (nested, as in YAML) applied to it.
 
     Raises:
         ConfigurationError: an unknown preset, key or value.
     """
     if preset not in PRESETS:
-        raise ConfigurationError(f"unknown preset '{preset}'; there are: {', '.join(PRESETS)}")
+        raise ConfigurationError(f"unknown preset '{preset}'; available: {', '.join(PRESETS)}")
     if manifest.sentences is not None:
         raise ConfigurationError(
-            f"data set {manifest.name} has sentences, and {system} learns images; "
+            f"data set {manifest.name} has sentences, but {system} is trained on images; "
             "train it with --family kd_semcom"
         )
     if not manifest.classes:
         raise ConfigurationError(
-            f"data set {manifest.name} has images without classes, and {system} learns classes; "
+            f"data set {manifest.name} has images without classes, but {system} is "
+            "trained on classes; "
             "prepare it from class folders"
         )
     base = TrainingSettings(
@@ -278,7 +299,8 @@ def settings_from_preset(
     if system == "jscc-teacher":
         if "encoder" in (overrides.get("architecture") or {}):
             raise ConfigurationError(
-                "architecture.encoder: the JSCC-teacher sends with teacher.encoder; change that"
+                "architecture.encoder: the JSCC-teacher sends with teacher.encoder; "
+                "change that instead"
             )
         merged["architecture"]["encoder"] = merged["teacher"]["encoder"]
     elif merged["depths"] == "darts":
@@ -287,7 +309,7 @@ def settings_from_preset(
 
 
 def _for_system(settings: TrainingSettings, system: System) -> TrainingSettings:
-    """The preset's link as a baseline builds it; the JSCC-teacher starts from trained weights."""
+    """Return the preset for a baseline; the JSCC-teacher starts from trained weights."""
     if system == "rkd-sc":
         return settings
     architecture = settings.architecture
@@ -295,7 +317,7 @@ def _for_system(settings: TrainingSettings, system: System) -> TrainingSettings:
     stages = settings.stages
     if system == "jscc-teacher":
         teacher = stages["teacher"]
-        # Tuned, not trained: at a tenth of the rate, or what does not harm a pretrained model.
+        # Fine-tuned: at a tenth of the learning rate, or one that does not harm a pretrained model.
         tuned: Fields = {
             "epochs": max(1, teacher.epochs // 4),
             "lr": round(teacher.lr / 10, 6),
@@ -326,14 +348,14 @@ def _architecture(
 
 
 def _native(manifest: DatasetManifest) -> InputSpec:
-    """Images as they are stored, as far as the compact networks take their size."""
+    """Return the stored size of images, within the limits of the compact networks."""
     return InputSpec(size=min(max(manifest.image_size, MIN_INPUT), MAX_INPUT))
 
 
 def _fitting(fields: Fields, manifest: DatasetManifest) -> Fields:
-    """Smaller batches for a set that has fewer images than a step of a stage takes.
+    """Reduce batches for a set with fewer images than a step of a stage takes.
 
-    They are the largest power of two that half of the images fill, as the search needs it.
+    They become the largest power of two not above half of the images, as the search needs.
     """
     train = manifest.splits.get("train")
     there = min(train.images if train else CIFAR_IMAGES, fields.get("images") or CIFAR_IMAGES)
@@ -348,7 +370,7 @@ def _fitting(fields: Fields, manifest: DatasetManifest) -> Fields:
 
 
 def _stands_for(manifest: DatasetManifest) -> str:
-    """The paper's data set whose depths and compression these images take."""
+    """Return the paper's data set whose depths and compression ratio are used."""
     name = STANDS_FOR.get(manifest.name, manifest.name)
     if name in PAPER_CLASSES:
         return name

@@ -1,7 +1,7 @@
 """`python -m orchestrator.training.probe_process CODEC...`: do the networks of codecs compute?
 
-`semcom checkpoints verify` starts it where torch is installed. Each folder's two halves are loaded
-as a transmitter and a receiver load them, which runs each of them once (`semcom/probe.py`).
+`semcom checkpoints verify` starts it if torch is installed. The two halves in each folder are
+loaded as in a transmitter and a receiver, which runs each of them once (`semcom/probe.py`).
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from semcom.errors import ConfigurationError, SemcomError
 
 
 def main(folders: Sequence[str]) -> int:
-    """Load all codecs; the exit code of the first that is refused, with its line on stderr."""
+    """Load all codecs; return the exit code of the first refused one, with its line on stderr."""
     for folder in folders:
         try:
             checkpoint = open_checkpoint(Path(folder))

@@ -1,4 +1,4 @@
-"""What a running job shows: a progress bar, lines of JSON for the job queue, TensorBoard."""
+"""The progress of a running job: a bar, lines of JSON for the job queue, TensorBoard."""
 
 from __future__ import annotations
 
@@ -23,23 +23,23 @@ EVERY_S = 2.0
 
 
 class Reporter(Protocol):
-    """Where a stage tells how far it is."""
+    """The interface to which a stage reports its progress."""
 
     def start(self, stage: str, *, epochs: int, steps: int, done: int) -> None:
-        """A stage begins, or goes on after `done` steps."""
+        """Begin a stage, or continue it after `done` steps."""
         ...
 
     @property
     def is_due(self) -> bool:
-        """Whether it is time to look at the losses again (looking waits for the device)."""
+        """Return whether it is time to read the losses again, which waits for the device."""
         ...
 
     def step(self, epoch: int, step: int, **values: Any) -> None:
-        """How it stands: images_per_s, lr, losses, checkpoint_s."""
+        """Report the state of a step: images_per_s, lr, losses, checkpoint_s."""
         ...
 
     def note(self, what: str, done: int, total: int) -> None:
-        """Something between the stages that takes long: `done` of `total` parts are."""
+        """Report a long operation between stages, of which `done` of `total` parts are finished."""
         ...
 
 
@@ -61,8 +61,10 @@ class Silent:
 class JobReporter:
     """Progress bar, `progress.jsonl` and TensorBoard events of one job."""
 
-    def __init__(self, progress: Progress, lines: Path, events: Path) -> None:
+    def __init__(self, progress: Progress, lines: Path, events: Path, *, items: str) -> None:
+        """Create the reporter; `items` is the word for what the job trains on."""
         self._progress = progress
+        self._items = items
         self._lines = lines
         self._events = events
         self._writer: Any = None
@@ -74,29 +76,30 @@ class JobReporter:
             lines.parent.mkdir(parents=True, exist_ok=True)
 
     def start(self, stage: str, *, epochs: int, steps: int, done: int) -> None:
-        """A new bar for a new stage."""
+        """Add a bar for the stage."""
         self._begin(stage, epochs=epochs, steps=steps, done=done)
 
     @property
     def is_due(self) -> bool:
-        """Every two seconds."""
+        """Return whether two seconds have passed."""
         return time.monotonic() >= self._next_s
 
     def step(self, epoch: int, step: int, **values: Any) -> None:
-        """A line, a point in TensorBoard and a look at the bar."""
+        """Write a line and a point for TensorBoard, and update the bar."""
         self._next_s = time.monotonic() + EVERY_S
         losses: dict[str, float] = values["losses"]
         done = epoch * self._steps + step
         text = " ".join(f"{name} {value:.3f}" for name, value in losses.items())
         if self._bar is not None:
-            note = f"epoch {epoch + 1}/{self._epochs} {text} {values['images_per_s']:.0f} images/s"
+            speed = f"{values['images_per_s']:.0f} {self._items}/s"
+            note = f"epoch {epoch + 1}/{self._epochs} {text} {speed}"
             self._progress.update(self._bar, completed=done, note=note)
         self._line(epoch, step, **values)
         for name, value in {**losses, "lr": values["lr"]}.items():
             self._scalar(f"{self._stage}/{name}", value, done)
 
     def note(self, what: str, done: int, total: int) -> None:
-        """A bar of its own, and a line."""
+        """Update a separate bar, and write a line."""
         if what != self._stage or total != self._steps:
             self._begin(what, epochs=1, steps=total, done=done)
         if self._bar is not None and (self.is_due or done == total):
@@ -135,22 +138,22 @@ def _storage_errors(path: Path) -> Iterator[None]:
         yield
     except OSError as error:
         raise StorageError(
-            f"cannot write {path}: {error.strerror}; the last save is kept"
+            f"cannot write {path}: {error.strerror}; the last checkpoint is kept"
         ) from error
 
 
 class _NoEvents:
-    """Without TensorBoard the lines remain."""
+    """Replaces TensorBoard's writer if it is not installed."""
 
     def add_scalar(self, name: str, value: float, step: int) -> None:
-        """Drop it."""
+        """Do nothing."""
 
 
 def _event_writer(folder: Path) -> Any:
-    """TensorBoard's writer where it is installed."""
+    """Return TensorBoard's writer if it is installed."""
     try:
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # of TensorBoard's own imports
+            warnings.simplefilter("ignore")  # from TensorBoard's own imports
             from torch.utils.tensorboard import SummaryWriter  # noqa: PLC0415 - optional, slow
     except ImportError:
         logger.info("tensorboard is not installed: no events are written")
@@ -159,7 +162,7 @@ def _event_writer(folder: Path) -> Any:
 
 
 def progress_bars(console: Console, *, shown: bool) -> Progress:
-    """The bars of a job; of several ranks in one terminal only the first one's are shown."""
+    """Return the bars of a job; only the first rank's are shown."""
     bars = progress_bar(
         Words("{task.description:8}"),
         BarColumn(),

@@ -1,8 +1,8 @@
 """The processes that share a training: one rank, or several under torchrun.
 
-Every rank takes its part of every batch. Gradients are averaged by DDP, batch norms see the whole
-batch, and what is random is keyed by the step and not by the rank; so n ranks compute what one
-rank computes, up to the rounding of sums.
+Every rank takes its part of every batch. Gradients are averaged by DDP, batch norms use the whole
+batch, and random values are keyed by the step, not by the rank, so n ranks compute the same as one
+rank, up to the rounding of sums.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ PATIENCE = timedelta(days=2)
 
 @contextmanager
 def joined_ranks(device: torch.device) -> Iterator[Rank]:
-    """This process's place among the ranks that our launcher started; alone without it."""
+    """Yield this process's rank among those started by our launcher; a single one without it."""
     if not is_rank():
         yield Rank()
         return
@@ -42,7 +42,7 @@ def joined_ranks(device: torch.device) -> Iterator[Rank]:
         yield Rank(dist.get_rank(), dist.get_world_size())
         dist.barrier()
         if dist.get_rank() == 0:
-            # The store lives in rank 0: it leaves last, or the others wait for it for minutes.
+            # The store is in rank 0, which must end last; otherwise the others wait for minutes.
             time.sleep(GRACE_S)
     finally:
         dist.destroy_process_group()
@@ -56,10 +56,10 @@ def _other_ranks() -> str:
 
 
 def spread(module: nn.Module, rank: Rank) -> nn.Module:
-    """The module as several ranks train it: called like it, gradients averaged over the ranks.
+    """Wrap a module for training by several ranks, with gradients averaged over the ranks.
 
-    Looking for unused parameters keeps DDP from regrouping its buckets after the first step, so
-    that a resumed run sums in the order of an uninterrupted one.
+    The search for unused parameters prevents DDP from regrouping its buckets after the first step,
+    so that a resumed run adds up in the same order as an uninterrupted one.
     """
     if rank.count == 1:
         return module
@@ -79,7 +79,7 @@ def average(tensors: list[Tensor], rank: Rank) -> None:
 
 
 def any_rank(flag: bool, rank: Rank, device: torch.device) -> bool:
-    """Whether any rank says yes; all ranks get the same answer."""
+    """Return whether any rank says yes; all ranks get the same answer."""
     if rank.count == 1:
         return flag
     votes = torch.tensor([int(flag)], device=device)
@@ -88,7 +88,7 @@ def any_rank(flag: bool, rank: Rank, device: torch.device) -> bool:
 
 
 def all_equal(numbers: list[int], rank: Rank, device: torch.device) -> bool:
-    """Whether all ranks have these numbers; none goes on before all have come."""
+    """Return whether all ranks have the same numbers; waits for all ranks."""
     if rank.count == 1:
         return True
     bounds = torch.tensor([numbers, [-number for number in numbers]], device=device)
@@ -97,7 +97,7 @@ def all_equal(numbers: list[int], rank: Rank, device: torch.device) -> bool:
 
 
 def gathered_rows(part: Tensor, rank: Rank, total: int) -> Tensor:
-    """Rows that the ranks computed of a (total, D) tensor, each every count-th row, together."""
+    """Return a (total, D) tensor of which each rank has computed every count-th row."""
     if rank.count == 1:
         return part
     longest = -(-total // rank.count)
@@ -109,14 +109,14 @@ def gathered_rows(part: Tensor, rank: Rank, total: int) -> Tensor:
 
 
 def wait_for_all(rank: Rank) -> None:
-    """Return when every rank has come here."""
+    """Wait until every rank has arrived here."""
     if rank.count > 1:
         dist.barrier()
 
 
 @contextmanager
 def patient_ranks() -> Iterator[None]:
-    """All ranks leave the block together, however long the first one needs in it."""
+    """Let all ranks leave the block together, however long the first one takes."""
     group = dist.new_group(backend="gloo", timeout=PATIENCE)
     assert isinstance(group, dist.ProcessGroup)
     yield
@@ -124,15 +124,15 @@ def patient_ranks() -> Iterator[None]:
 
 
 def spans_hosts() -> bool:
-    """Whether torchrun runs ranks on other hosts, too."""
+    """Return whether torchrun runs ranks on other hosts, too."""
     return int(os.environ.get("GROUP_WORLD_SIZE", "1")) > 1
 
 
 def share_batch_norms(module: nn.Module) -> None:
-    """Turn batch norms into ones that normalise with the statistics of all ranks' images.
+    """Replace batch norms by ones that use the statistics of all ranks' images.
 
     Raises:
-        ConfigurationError: there are trained ones of another kind.
+        ConfigurationError: there are trained norms of another kind.
     """
     for layer in module.modules():
         if type(layer) is nn.BatchNorm2d or type(layer) is nn.BatchNorm1d:
@@ -180,16 +180,16 @@ class SharedBatchNorm(nn.BatchNorm2d):
 
 
 def _of_channels(x: Tensor) -> tuple[int, ...]:
-    """The shape in which a value per channel is broadcast over x (B, C, ...)."""
+    """Return the shape in which a value per channel is broadcast over x (B, C, ...)."""
     return (1, -1, *[1] * (x.ndim - 2))
 
 
 class _NormaliseOverRanks(torch.autograd.Function):
     """x (B, C, ...) of every rank -> (x - mean_C) / sqrt(variance_C + eps), mean_C, variance_C.
 
-    Mean and variance are those of all ranks' x together, put together from each rank's (Chan et
-    al.) in one message; so is the gradient: what is asked of every rank's output moves the
-    statistics, and with them every rank's x. The ranks have equally many rows.
+    Mean and variance are over all ranks' x, combined from each rank's values (Chan et al.) in one
+    message. The same holds for the gradient, because the statistics depend on every rank's x. All
+    ranks have the same number of rows.
     """
 
     @staticmethod

@@ -1,7 +1,7 @@
-"""Evaluation in one process over the deployed modules: the reference of every sweep.
+"""Evaluation in one process with the deployed modules: the reference for every sweep.
 
 Frames, channel draws and forward passes are those of the processes in exact mode, so that the
-predictions are the same, image by image.
+answers are equal, item by item.
 
 Shape legend: N images of a frame, K complex symbols.
 """
@@ -23,6 +23,7 @@ from semcom.codec_manifest import AnyManifest
 from semcom.errors import CheckpointError
 from semcom.families import ReceiverHalf, TransmitterHalf, used_of
 from semcom.increments import Counts, Rate, as_kept, cut, first_counts, further_counts
+from semcom.item_keys import ItemKey, draws, keys_of_frame
 from semcom.points import PointSpec
 from semcom.probe import is_finite
 from semcom.shards import Span
@@ -35,21 +36,21 @@ from semcom.used_symbols import parse_used
 NOISE_FREE_SNR_DB = 30.0  # the upper end of the decoder's SNR code
 
 Symbols = npt.NDArray[np.complex64]
-Outputs = npt.NDArray[np.float32]  # (N, ...), as the codec's receiving half gives them
-Answers = npt.NDArray[Any]  # (N, ...), as the codec's task has them
+Outputs = npt.NDArray[np.float32]  # (N, ...), outputs of the codec's receiving half
+Answers = npt.NDArray[Any]  # (N, ...), in the form of the codec's task
 
 
 class SentFrame(NamedTuple):
-    """Codewords of a frame; `used`: symbols of each that are sent, empty: all."""
+    """Codewords of a frame; `used`: number of sent symbols of each one; empty: all."""
 
     symbols_NK: Symbols
     used: bytes = b""
 
 
 class DecodedFrame(NamedTuple):
-    """A frame as it was sent, as it left the channel, and what is computed of it.
+    """A frame as sent and as received, and its answers.
 
-    Of ordered codewords that are sent in rounds it is the last round.
+    For ordered codewords, which are sent in rounds, it is the last round.
     """
 
     sent: SentFrame
@@ -60,7 +61,7 @@ class DecodedFrame(NamedTuple):
 
 @dataclass(frozen=True)
 class Evaluation:
-    """The answers to all images, and their score."""
+    """The answers to all items, and their score."""
 
     task: Task
     answers: Answers
@@ -68,7 +69,7 @@ class Evaluation:
 
     @property
     def value(self) -> float:
-        """The task's main metric, as accuracy, 0..1."""
+        """Return the task's main metric, such as the accuracy, 0..1."""
         return self.task.METRICS[0].value(self.score)
 
 
@@ -81,7 +82,7 @@ def evaluate(
     images: int | None = None,
     frame_images: int = 100,
 ) -> Evaluation:
-    """Send the first `images` images of a shard through one point; `None` is a clean channel.
+    """Evaluate the first `images` items of a shard at one point; `None` is a channel without noise.
 
     One frame is one forward pass, as in the processes' exact mode.
     """
@@ -100,9 +101,9 @@ def evaluate_points(
     images: int | None = None,
     frame_images: int = 100,
 ) -> Iterator[Evaluation]:
-    """The same for several points, each when it is asked for; images are encoded once for all.
+    """Evaluate several points, each when it is requested; items are encoded only once.
 
-    With `tx_csi` they are encoded for every point.
+    With `tx_csi`, they are encoded for every point.
     """
     total = len(shard) if images is None else min(images, len(shard))
     codec, receiver = checkpoint.load_transmitter(), checkpoint.load_receiver()
@@ -134,9 +135,9 @@ def encode_frames(
     frame_images: int,
     snr_db: float,
 ) -> Iterator[SentFrame]:
-    """Codewords of each frame of `images`, encoded when it is asked for.
+    """Yield codewords of each frame of `images`, encoded when requested.
 
-    They depend on `snr_db` only where the codec has `tx_csi`: elsewhere one encoding serves all
+    They depend on `snr_db` only if the codec has `tx_csi`; otherwise one encoding serves all
     points.
     """
     for first in images[::frame_images]:
@@ -157,7 +158,7 @@ def decode_frames(
     """Return the answers (N, ...) to each frame of `receive_frames`.
 
     Raises:
-        CheckpointError: the codec makes NaN or Inf of a frame.
+        CheckpointError: the outputs for a frame contain NaN or Inf.
     """
     received = receive_frames(codec, task, frames, point, link=link, first_image=first_image)
     return [frame.answers for frame in received]
@@ -172,12 +173,12 @@ def receive_frames(
     link: str,
     first_image: int = 0,
 ) -> Iterator[DecodedFrame]:
-    """Take each frame through its own draw of the channel and one forward pass.
+    """Send each frame through its own channel draw and decode it in one forward pass.
 
-    The frames follow one another from `first_image` of the link on.
+    Frames are consecutive, from item `first_image` of the link on.
 
     Raises:
-        CheckpointError: the codec makes NaN or Inf of a frame.
+        CheckpointError: the outputs for a frame contain NaN or Inf.
     """
     for frame in frames:
         received = partial(_received, codec, task, point=point, link=link, first_image=first_image)
@@ -200,11 +201,13 @@ def _received(
 ) -> DecodedFrame:
     symbols_NK, used = frame
     if point is None:
-        snr_db, passed = NOISE_FREE_SNR_DB, Passed(symbols_NK, None, "zero_forcing", None)
+        clean = PointSpec(snr_db=NOISE_FREE_SNR_DB)
+        codewords = Codewords(clean, link, first_image, len(symbols_NK), used)
+        passed = Passed(symbols_NK, None, "zero_forcing", None)
     else:
         codewords = Codewords(point, link, first_image, len(symbols_NK), used)
-        snr_db, passed = point.snr_db, pass_frame(codewords, symbols_NK)
-    outputs = decode_passed(codec, passed, used, snr_db=snr_db)
+        passed = pass_frame(codewords, symbols_NK)
+    outputs = decode_passed(codec, passed, codewords)
     return DecodedFrame(frame, passed, outputs, task.answers(outputs))
 
 
@@ -214,7 +217,7 @@ def _ordered(
     rate: Rate | None,
     received: Callable[[SentFrame], DecodedFrame],
 ) -> DecodedFrame:
-    """Send ordered codewords in as many rounds as the rate takes, as transmitters do."""
+    """Send ordered codewords in the rounds of the rate, as transmitters do."""
     increments = len(task.lengths)
     more_N: Counts | None = first_counts(rate, len(codewords_NK), increments=increments)
     while more_N is not None:
@@ -224,21 +227,33 @@ def _ordered(
     return last._replace(answers=as_kept(last.answers, counts_N))
 
 
-def decode_passed(codec: ReceiverHalf, passed: Passed, used: bytes, *, snr_db: float) -> Outputs:
-    """Decode a frame as it leaves the channel, in one forward pass: float32 (N, ...).
+def decode_passed(codec: ReceiverHalf, passed: Passed, codewords: Codewords) -> Outputs:
+    """Decode a received frame in one forward pass: float32 (N, ...).
+
+    `codewords` are the sent ones.
 
     Raises:
-        CheckpointError: the codec makes NaN or Inf of it.
+        CheckpointError: the codec's outputs contain NaN or Inf.
     """
     images, symbols = passed.received_BK.shape
-    told = {"used_N": parse_used(used, rows=images, symbols=symbols)} if used else {}
+    told: dict[str, Any] = {}
+    if codewords.used:
+        told["used_N"] = parse_used(codewords.used, rows=images, symbols=symbols)
+    if draws(codec):
+        told["keys_N"] = keys_of_codewords(codewords)
     outputs = codec.decode(
         passed.received_BK,
         passed.csi_BM,
-        snr_db_N=np.full(images, snr_db, dtype=np.float32),
+        snr_db_N=np.full(images, codewords.point.snr_db, dtype=np.float32),
         equalizer=passed.equalizer,
         **told,
     )
     if not is_finite(outputs):  # as the receiver's process
         raise CheckpointError("the codec decodes a frame to NaN or Inf")
     return outputs
+
+
+def keys_of_codewords(codewords: Codewords) -> list[ItemKey]:
+    """Return the keys of a frame's items, as in the receiver."""
+    point, link, first, count, _ = codewords
+    return keys_of_frame(point.seed, link, first=first, count=count)

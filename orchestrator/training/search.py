@@ -1,4 +1,4 @@
-"""KDL-DARTS, section III-A, Algorithm 1: which depth each stage of the encoder shall have.
+"""KDL-DARTS, section III-A, Algorithm 1: selects the depth of each stage of the encoder.
 
 Bilevel, first order (eq. 19 and 21): before each step of the weights on one half of the images,
 alpha takes a step on the other half. Plain DARTS is the same code without teacher and penalty.
@@ -34,7 +34,7 @@ VALIDATION_IMAGES = 5000
 
 @dataclass(frozen=True)
 class SearchContext:
-    """What a search needs beside its settings; `held_out` are the images of alpha."""
+    """Inputs of a search besides its settings; `held_out` are the images of alpha."""
 
     held_out: ImageSet
     augmentation: AugmentationSettings
@@ -46,7 +46,7 @@ class SearchContext:
 
 
 class SearchStage(Stage):
-    """Weights by the loop, alpha before each of its steps; keeps the history of both."""
+    """The loop trains the weights; alpha takes a step before each of its steps."""
 
     name = "search"
 
@@ -61,7 +61,7 @@ class SearchStage(Stage):
     ) -> None:
         super().__init__(prepare)
         self.supernet = Supernet(architecture, classes=classes, temperature=settings.temperature)
-        self.supernet.alpha_LK.requires_grad_(False)  # the loop's optimiser leaves it alone
+        self.supernet.alpha_LK.requires_grad_(False)  # not updated by the loop's optimiser
         self._settings = settings
         self._context = context
         self.drawn_as = f"search-{context.seed}"
@@ -84,7 +84,7 @@ class SearchStage(Stage):
         return {"kd": settings.kd_weight * distilled, "task": settings.task_weight * task}
 
     def start_epoch(self, key: EpochKey) -> None:
-        """The other half of the images, in this epoch's order."""
+        """Order the other half of the images for this epoch."""
         super().start_epoch(key)
         self._epoch = key.epoch
         self._held_out = Epoch(
@@ -97,7 +97,7 @@ class SearchStage(Stage):
         )
 
     def before_step(self, step: int, share: float) -> None:
-        """One step of alpha, eq. (19), the weights held still; none while alpha rests."""
+        """Take a step of alpha, eq. (19), with fixed weights; none while alpha is frozen."""
         assert self._held_out is not None
         if self._epoch < (self._settings.warmup_epochs or 0):
             return
@@ -121,7 +121,7 @@ class SearchStage(Stage):
         alpha_LK.grad = None
 
     def end_epoch(self, key: EpochKey, means: dict[str, float]) -> None:
-        """Write down where alpha stands."""
+        """Record alpha."""
         depths = self.depths()
         self.history.append(
             {
@@ -136,7 +136,7 @@ class SearchStage(Stage):
         )
 
     def depths(self) -> Depths:
-        """Top-1 of weights x (1 - beta) per stage; of alpha alone for plain DARTS."""
+        """Return the maximum of weights x (1 - beta) per stage; of alpha alone for plain DARTS."""
         if not self._penalized:
             return select_depths(self.supernet.alpha_LK.detach().cpu())
         chosen_LK = (
@@ -147,17 +147,17 @@ class SearchStage(Stage):
         return select_depths(chosen_LK.detach().cpu() * (1.0 - self._beta_LK))
 
     def extra(self) -> dict[str, Any]:
-        """Alpha's optimiser and the history."""
+        """Return alpha's optimiser state and the history."""
         return {"alpha": self._alpha_optimizer.state_dict(), "history": json.dumps(self.history)}
 
     def load_extra(self, state: dict[str, Any]) -> None:
-        """Take them back."""
+        """Restore them."""
         self._alpha_optimizer.load_state_dict(state["alpha"])
         self.history = json.loads(state["history"])
 
     @torch.no_grad()
     def validation_accuracy(self, batch: int = 500) -> float:
-        """The supernet's accuracy on held-out images, as they are, 0..1."""
+        """Return the supernet's accuracy, 0..1, on held-out images without augmentation."""
         images = self._context.held_out
         members = images.members_M[:VALIDATION_IMAGES]
         self.eval()
@@ -178,14 +178,14 @@ class SearchStage(Stage):
         return self._settings.method == "kdl-darts"
 
     def _penalty(self) -> Tensor:
-        """sum_l sum_j beta alpha, eq. (18); of the softmax weights where settings say so."""
+        """Return sum_l sum_j beta alpha, eq. (18), or with the softmax weights if so set."""
         supernet = self.supernet
         raw = self._settings.penalized == "alpha"
         penalized_LK = supernet.alpha_LK if raw else supernet.probabilities()
         return (self._beta_LK.to(penalized_LK.device) * penalized_LK).sum()
 
     def _set_alpha_rate(self, share: float) -> None:
-        """The rate after `share` (0..1) of all steps."""
+        """Set the learning rate after `share` (0..1) of all steps."""
         settings = self._settings
         if settings.lr_end is None:
             return
@@ -195,7 +195,7 @@ class SearchStage(Stage):
 
 
 def halves(images: ImageSet, settings: SearchSettings, seed: int) -> tuple[ImageSet, ImageSet]:
-    """(images of the weights, images of alpha), by a draw that the seed decides."""
+    """Return (images for the weights, images for alpha), split at random by the seed."""
     generator = keyed_generator(f"{seed}/search/halves")
     order_M = images.members_M[torch.randperm(len(images), generator=generator)]
     order_M = order_M[: settings.images]
@@ -206,7 +206,7 @@ def halves(images: ImageSet, settings: SearchSettings, seed: int) -> tuple[Image
 def search_record(
     stage: SearchStage, *, dataset: str, method: str, seed: int, settings: str
 ) -> bytes:
-    """`search.json`: the history and what was selected; `settings` is the digest of the rest."""
+    """Return `search.json`: history and selection; `settings` is a digest of the settings."""
     last = stage.history[-1]
     record = {
         "dataset": dataset,

@@ -1,4 +1,4 @@
-"""What a training job is made of; every field can be set from the command line."""
+"""The settings of a training job; every field can be set from the command line."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
+from orchestrator.training.published_weights import PublishedName, check_published
 from semcom.architecture import (
     CodecArchitecture,
     ConvEncoderArchitecture,
@@ -18,9 +19,10 @@ from semcom.points import ChannelModel
 from semcom.settings import Settings
 
 StageName = Literal["teacher", "search", "stage1", "head", "stage2", "jscc"]
-# What each system trains, in order; `search` only where the depths are to be searched.
+# Stages of each system in order; `search` only if the depths are to be searched.
 SYSTEM_STAGES: dict[System, tuple[StageName, ...]] = {
     "rkd-sc": ("teacher", "search", "stage1", "head", "stage2"),
+    "cat-student": ("jscc",),
     "jscc-student": ("jscc",),
     "jscc-teacher": ("teacher", "jscc"),
 }
@@ -34,25 +36,35 @@ class StageSettings(Settings):
     """
 
     epochs: int = Field(ge=1, le=10_000, description="passes over the images")
-    batch: int = Field(default=128, ge=2, le=65536, description="images per step, all ranks")
+    batch: int = Field(default=128, ge=2, le=65536, description="images per step, over all ranks")
     optimizer: Literal["adamw", "adam", "sgd", "muon"] = Field(
         default="adamw",
-        description="muon: of matrices and kernels, the rest by AdamW at a tenth of the rate",
+        description="muon: for matrices and kernels; AdamW trains the rest at a tenth of the "
+        "learning rate",
     )
-    lr: float = Field(gt=0, le=10, description="highest learning rate, that of matrices")
-    lr_end: float = Field(default=0.0, ge=0, description="where the half cosine ends")
+    lr: float = Field(gt=0, le=10, description="peak learning rate, for matrices")
+    lr_end: float = Field(
+        default=0.0, ge=0, description="final learning rate, where the half cosine ends"
+    )
     warmup: float = Field(
-        default=0.0, ge=0, lt=1, description="share of the steps in which it rises"
+        default=0.0, ge=0, lt=1, description="share of the steps in which the learning rate rises"
     )
-    weight_decay: float = Field(default=0.0, ge=0, description="of matrices and kernels only")
-    momentum: float = Field(default=0.9, ge=0, lt=1, description="of sgd (Nesterov) and muon")
+    weight_decay: float = Field(default=0.0, ge=0, description="for matrices and kernels only")
+    momentum: float = Field(default=0.9, ge=0, lt=1, description="for sgd (Nesterov) and muon")
+    beta1: float = Field(
+        default=0.9, ge=0, lt=1, description="for adam and adamw: decay of the mean of gradients"
+    )
     beta2: float = Field(
-        default=0.999, gt=0, lt=1, description="of adam and adamw: decay of the squares' mean"
+        default=0.999,
+        gt=0,
+        lt=1,
+        description="for adam and adamw: decay of the mean of squared gradients",
     )
     max_gradient_norm: float | None = Field(
         default=None,
         gt=0,
-        description="longer gradients are scaled down to it; zero forcing in deep fades makes some",
+        description="longer gradients are scaled down to this norm; zero forcing in deep fades "
+        "causes some",
     )
 
 
@@ -65,31 +77,51 @@ class TeacherSettings(Settings):
     ]
     codec: Path | None = Field(
         default=None,
-        description="name or folder of a codec whose student teaches as it is: no teacher is "
-        "trained, and its feature is not whitened unless `distillation.whitening` is set",
+        description="name or folder of a codec whose student is used unchanged as the teacher: no"
+        " teacher is trained, and its feature is not whitened unless "
+        "`distillation.whitening` is set",
     )
     weights: Path | None = Field(
         default=None, description="timm only: a local file of weights, instead of timm's hub"
     )
-    pretrained: bool = Field(default=True, description="timm only: start from published weights")
+    pretrained: bool | PublishedName = Field(
+        default=True,
+        description="timm only: start from published weights, those of timm's hub (true) or those "
+        "that `semcom weights` fetches, by their name",
+    )
+    backbone: Literal["tuned", "frozen"] = Field(
+        default="tuned",
+        description="timm only: frozen trains the last layer, which gives the feature, and the "
+        "head, on outputs of the layers before it that are computed once per view",
+    )
     fine_tune: bool = Field(default=True, description="train the encoder too, not only the head")
     identity_init: bool = Field(default=True, description="convolutions start as the identity")
     label_smoothing: float = Field(
-        default=0.1, ge=0, lt=1, description="share of the target that all classes share"
+        default=0.1, ge=0, lt=1, description="share of the target that is spread over all classes"
     )
     cutout: int = Field(
-        default=0, ge=0, le=512, description="side in pixels of a square left out of each image"
+        default=0,
+        ge=0,
+        le=512,
+        description="side in pixels of a square that is blanked in each image",
     )
 
     @model_validator(mode="after")
     def _starts_from_one_thing(self) -> Self:
         if self.weights is not None and self.codec is not None:
-            raise ValueError("weights: the teacher is the codec's student; leave one out")
+            raise ValueError("weights: the teacher is the codec's student; omit one of them")
         if self.weights is not None and not isinstance(self.encoder, TimmEncoderArchitecture):
-            raise ValueError("weights: only an encoder of kind timm starts from a file")
+            raise ValueError("weights: only an encoder of kind timm can start from a file")
+        self._check_backbone()
         if self.codec is None and isinstance(self.encoder, EncoderArchitecture):
-            raise ValueError("encoder: a student teaches only as that of a codec (teacher.codec)")
+            raise ValueError("encoder: a student can teach only as part of a codec (teacher.codec)")
         return self
+
+    def _check_backbone(self) -> None:
+        model = self.encoder.model if isinstance(self.encoder, TimmEncoderArchitecture) else None
+        check_published(self.pretrained, model=model, weights=self.weights)
+        if self.backbone == "frozen" and (model is None or self.codec or not self.fine_tune):
+            raise ValueError("backbone: frozen needs a timm encoder whose last layer is trained")
 
 
 class AugmentationSettings(Settings):
@@ -99,7 +131,7 @@ class AugmentationSettings(Settings):
         default=2,
         ge=0,
         le=32,
-        description="pixels that are reflected around an image before the crop",
+        description="pixels by which an image is padded by reflection before the crop",
     )
     flip: Literal["none", "random", "alternating"] = Field(
         default="alternating",
@@ -109,50 +141,63 @@ class AugmentationSettings(Settings):
         default=0,
         ge=0,
         le=1000,
-        description="augmented views per image that the epochs after the teacher's cycle through, "
-        "so that its features are computed once per view; 0: new ones in every epoch",
+        description="augmented views per image; all stages but the teacher's cycle through them, "
+        "so that the teacher's features are computed once per view; 0: new views in "
+        "every epoch",
     )
 
 
 class DistillationSettings(Settings):
     """Channel conditions and loss weights of stage 2, eq. (26), and of the JSCC baselines.
 
-    `whitening` is of the teacher's feature wherever a student follows it.
+    `whitening` applies to the teacher's feature wherever a student follows it.
     """
 
     snr_db_low: float = Field(
-        default=5.0, ge=-30, le=60, description="each image has an Es/N0 of its own, in dB, from"
+        default=5.0,
+        ge=-30,
+        le=60,
+        description="lower end of the Es/N0 in dB, which is drawn for each image",
     )
-    snr_db_high: float = Field(default=20.0, ge=-30, le=60, description="up to, uniformly drawn")
+    snr_db_high: float = Field(
+        default=20.0, ge=-30, le=60, description="upper end of the Es/N0 in dB"
+    )
     snr_skew: float = Field(
         default=1.0,
         ge=0.1,
         le=10,
-        description="SNR = low + (high - low) u^skew, u uniform: above 1 low SNRs come more often",
+        description="SNR = low + (high - low) u^skew, u uniform: above 1, low SNRs are drawn more"
+        " often",
     )
     channels: tuple[ChannelModel, ...] = Field(
-        default=("awgn", "rayleigh"), min_length=1, description="one of them for every batch"
+        default=("awgn", "rayleigh"),
+        min_length=1,
+        description="one of them is drawn for every batch",
     )
-    rician_k: float = Field(default=4.0, ge=0, le=1e4, description="where one of them is Rician")
+    rician_k: float = Field(
+        default=4.0, ge=0, le=1e4, description="K factor, if one of them is Rician"
+    )
     equalizer: Literal["zero_forcing", "mmse"] = Field(
         default="zero_forcing",
-        description="of fading channels; train with mmse what is served with it. The others are "
-        "zero forcing here: training has a gain per codeword",
+        description="for fading channels; train with mmse if receivers use it. The other "
+        "equalisers equal zero forcing here, since training has one gain per codeword",
     )
-    kd_weight: float = Field(default=1.0, ge=0, description="lambda of MSE(h_T, h~)")
-    re_weight: float = Field(default=1.0, ge=0, description="lambda of MSE(stop-gradient h, h~)")
-    task_weight: float = Field(default=1.0, ge=0, description="lambda of the cross entropy")
+    kd_weight: float = Field(default=1.0, ge=0, description="weight lambda of MSE(h_T, h~)")
+    re_weight: float = Field(
+        default=1.0, ge=0, description="weight lambda of MSE(stop-gradient h, h~)"
+    )
+    task_weight: float = Field(default=1.0, ge=0, description="weight lambda of the cross entropy")
     frozen_encoder: bool = Field(
         default=False,
-        description="stage 2 trains channel codec and head alone, on features that are computed "
-        "once; with init_from",
+        description="stage 2 trains only channel codec and head, on features that are computed "
+        "once; needs init_from",
     )
     whitening: float | None = Field(
         default=None,
         gt=0,
         lt=1,
         description="students follow the whitened feature of the teacher; the directions that "
-        "hold this share of its variance count alike. None: the feature as it is",
+        "hold this share of its variance have equal weight. None: the raw feature",
     )
 
     @model_validator(mode="after")
@@ -167,13 +212,13 @@ class JsccTeacherSettings(Settings):
 
     frozen: bool = Field(
         default=False,
-        description="the encoder stays as it is, and the task head alone learns through the "
-        "channel; `teacher.codec` may then be of another data set",
+        description="the encoder is frozen, and only the task head is trained through the "
+        "channel; `teacher.codec` may then belong to another data set",
     )
 
 
 class SearchSettings(Settings):
-    """KDL-DARTS of section III-A, Algorithm 1; `darts` leaves teacher and penalty out."""
+    """KDL-DARTS of section III-A, Algorithm 1; `darts` omits teacher and penalty."""
 
     method: Literal["kdl-darts", "darts"] = Field(
         default="kdl-darts", description="darts: no teacher, no penalty, selection by alpha"
@@ -182,107 +227,131 @@ class SearchSettings(Settings):
         default=None,
         ge=0,
         lt=2**31,
-        description="of the search alone, so that several share a teacher; None: the job's",
+        description="seed of the search only, so that several searches can share a teacher; None:"
+        " the job's",
     )
-    kd_weight: float = Field(default=0.5, ge=0, description="of MSE(h_T, h), eq. (18)")
-    task_weight: float = Field(default=0.5, ge=0, description="of the cross entropy, eq. (18)")
+    kd_weight: float = Field(default=0.5, ge=0, description="weight of MSE(h_T, h), eq. (18)")
+    task_weight: float = Field(
+        default=0.5, ge=0, description="weight of the cross entropy, eq. (18)"
+    )
     penalty_weight: float = Field(default=0.05, ge=0, description="lambda of eq. (18)")
     temperature: float = Field(default=1.0, gt=0, description="T_alpha of eq. (13)")
     penalty_temperature: float = Field(default=2.0, gt=0, description="T_beta of eq. (17)")
     penalized: Literal["alpha", "weights"] = Field(
         default="alpha",
         description="what beta multiplies in eq. (18): alpha as printed, or its softmax weights, "
-        "whose sum stays, so that the penalty pulls between depths alone",
+        "whose sum is constant, so that the penalty acts only between depths",
     )
     selection: Literal["weights", "alpha"] = Field(
         default="weights",
-        description="what (1 - beta) multiplies: the softmax weights, or alpha as the paper "
-        "writes; alphas below zero gain by the factor, so that the larger candidate would win",
+        description="what (1 - beta) multiplies: the softmax weights, or alpha as printed in the "
+        "paper; the factor raises negative alphas, so that the larger candidate would"
+        " win",
     )
-    optimizer: Literal["adam", "sgd"] = Field(default="adam", description="of alpha")
-    lr: float = Field(default=3e-4, gt=0, le=10, description="of alpha")
-    lr_end: float | None = Field(default=None, ge=0, description="of alpha; None: constant")
-    weight_decay: float = Field(default=1e-5, ge=0, description="of alpha")
+    optimizer: Literal["adam", "sgd"] = Field(default="adam", description="optimiser of alpha")
+    lr: float = Field(default=3e-4, gt=0, le=10, description="learning rate of alpha")
+    lr_end: float | None = Field(
+        default=None, ge=0, description="final learning rate of alpha; None: constant"
+    )
+    weight_decay: float = Field(default=1e-5, ge=0, description="weight decay of alpha")
     warmup_epochs: int | None = Field(
         default=None,
         ge=1,
-        description="epochs in which alpha rests: before deep blocks have learnt anything, the "
-        "shallowest candidate wins whatever it is worth; None: it moves from the start, as printed",
+        description="epochs in which alpha is frozen: before deep blocks have learnt anything, "
+        "the shallowest candidate wins whatever its merit; None: alpha is trained "
+        "from the start, as printed",
     )
     images: int | None = Field(
         default=None,
         ge=4,
-        description="search on so many of the images, drawn by the seed, though the teacher has "
-        "learnt from all of them; None: on all",
+        description=(
+            "number of images of the search, drawn by the seed (the teacher is trained "
+            "on all of them); None: all"
+        ),
     )
-    held_out: float = Field(default=0.5, gt=0, lt=1, description="share of images for alpha")
+    held_out: float = Field(
+        default=0.5, gt=0, lt=1, description="share of the images on which alpha is trained"
+    )
 
 
 class JobSettings(Settings):
-    """What every training has, of whatever family its codec is."""
+    """The settings common to all trainings, whatever the family of the codec."""
 
     name: str = Field(
-        pattern="^[a-z0-9][a-z0-9._-]{0,63}$", description="of the codec; told by `--name`"
+        pattern="^[a-z0-9][a-z0-9._-]{0,63}$", description="name of the codec; set by `--name`"
     )
-    dataset: str = Field(description="a prepared data set; told by the command's first word")
-    data_dir: Path = Field(default=Path("data"), description="of data sets; told by `--data`")
-    work_dir: Path = Field(default=Path("training"), description="of artefacts; told by `--work`")
+    dataset: str = Field(description="a prepared data set; set by the command's first argument")
+    data_dir: Path = Field(
+        default=Path("data"), description="folder of the data sets; set by `--data`"
+    )
+    work_dir: Path = Field(
+        default=Path("training"), description="folder of the artefacts; set by `--work`"
+    )
     images: int | None = Field(
-        default=None, ge=2, description="train on the first so many images; all if none"
+        default=None,
+        ge=2,
+        description="number of training images, from the first on; None: all",
     )
-    seed: int = Field(default=0, ge=0, lt=2**31, description="of all that is random")
+    seed: int = Field(default=0, ge=0, lt=2**31, description="seed of all random values")
     threads: int = Field(default=0, ge=0, le=256, description="0: all cores, shared by the ranks")
     precision: Literal["auto", "bf16", "fp32"] = Field(
-        default="auto", description="auto: bf16 where the device multiplies it itself"
+        default="auto",
+        description=(
+            "auto: bf16 if it is faster: on GPUs with bf16, processors with AMX, and "
+            "AMD processors with AVX512-BF16"
+        ),
     )
     device: Literal["auto", "cpu", "cuda"] = Field(
-        default="auto", description="auto: a GPU where one is"
+        default="auto", description="auto: a GPU if there is one"
     )
-    checkpoint_s: float = Field(default=300.0, gt=0, description="seconds between saves")
+    checkpoint_s: float = Field(default=300.0, gt=0, description="seconds between checkpoints")
 
     @property
     def dataset_dir(self) -> Path:
-        """Folder of the shards."""
+        """Return the folder of the shards."""
         return self.data_dir / self.dataset
 
 
 class TrainingSettings(JobSettings):
-    """One job: a codec of the paper's systems for one data set."""
+    """A job: a codec of the paper's systems for one data set."""
 
-    architecture: CodecArchitecture = Field(description="of the link")
+    architecture: CodecArchitecture = Field(description="architecture of the link")
     depths: Literal["preset", "search", "darts"] = Field(
         default="preset",
-        description="of the student; search: what a search finds; darts: those of plain DARTS in "
-        "Table III",
+        description="depths of the student; search: found by a search; darts: those of plain "
+        "DARTS in Table III",
     )
-    teacher: TeacherSettings = Field(description="whom the student follows")
+    teacher: TeacherSettings = Field(description="the teacher that the student follows")
     augmentation: AugmentationSettings = Field(
-        default=AugmentationSettings(), description="of the training images"
+        default=AugmentationSettings(), description="augmentation of the training images"
     )
     distillation: DistillationSettings = Field(
-        default=DistillationSettings(), description="stage 2 and the baselines"
+        default=DistillationSettings(),
+        description="losses and channels of stage 2 and of the baselines",
     )
     jscc_teacher: JsccTeacherSettings = Field(
-        default=JsccTeacherSettings(), description="of the system jscc-teacher"
+        default=JsccTeacherSettings(), description="settings of the system jscc-teacher"
     )
-    search: SearchSettings = Field(default=SearchSettings(), description="KDL-DARTS and DARTS")
+    search: SearchSettings = Field(
+        default=SearchSettings(), description="settings of KDL-DARTS and DARTS"
+    )
     stages: dict[StageName, StageSettings] = Field(
         description="`teacher`, `search`, `stage1`, `head`, `stage2`, `jscc`"
     )
     init_from: Path | None = Field(
         default=None,
-        description="name or folder of a codec whose student and task head stage 2 starts from, "
-        "in place of stages 1 and 1.5; it teaches, too, unless `teacher.codec` names another",
+        description="name or folder of a codec; stage 2 starts from its student and task head, in"
+        " place of stages 1 and 1.5, and uses it as the teacher unless `teacher.codec` is given",
     )
 
     @property
     def search_seed(self) -> int:
-        """What the search's halves, weights and order are drawn from."""
+        """Return the seed of the search's halves, weights and order."""
         return self.seed if self.search.seed is None else self.search.seed
 
     @property
     def system(self) -> System:
-        """What is trained."""
+        """Return the system to train."""
         return self.architecture.channel.system
 
     @model_validator(mode="after")
@@ -290,18 +359,20 @@ class TrainingSettings(JobSettings):
         needed = set(SYSTEM_STAGES[self.system])
         frozen = self.jscc_teacher.frozen
         if frozen and self.system != "jscc-teacher":
-            raise ValueError(f"jscc_teacher.frozen: of jscc-teacher, not of {self.system}")
+            raise ValueError(f"jscc_teacher.frozen: only for jscc-teacher, not for {self.system}")
         if self.system != "rkd-sc" and self.init_from:
-            raise ValueError("init_from: of rkd-sc alone, not of a baseline")
+            raise ValueError("init_from: only for rkd-sc, not for a baseline")
         if self.system != "rkd-sc" and self.teacher.codec and not frozen:
             raise ValueError(
-                "teacher.codec: of rkd-sc, and of jscc-teacher with jscc_teacher.frozen=true"
+                "teacher.codec: only for rkd-sc, and for jscc-teacher with jscc_teacher.frozen=true"
             )
         self._check_frozen()
+        if self.teacher.backbone == "frozen" and not self.augmentation.views:
+            raise ValueError("teacher.backbone: frozen keeps views; set augmentation.views")
         if self.init_from is not None and self.depths != "preset":
-            raise ValueError("depths: init_from has depths of its own; set depths=preset")
+            raise ValueError("depths: init_from has its own depths; set depths=preset")
         if self.depths == "search" and "search" not in needed:
-            raise ValueError(f"depths: system '{self.system}' has no search; give it the depths")
+            raise ValueError(f"depths: system '{self.system}' has no search; give the depths")
         if self.depths != "search":
             needed.discard("search")
         if missing := sorted(needed - set(self.stages)):
@@ -317,13 +388,11 @@ class TrainingSettings(JobSettings):
         return self
 
     def _check_frozen(self) -> None:
-        """A frozen encoder is a codec's, and teaches itself: its features are those of the link."""
+        """Check that a frozen encoder comes from a codec; it is its own teacher."""
         if not self.distillation.frozen_encoder:
             return
         if self.init_from is None:
             raise ValueError("distillation.frozen_encoder: needs a codec to start from (init_from)")
         if self.teacher.codec != self.init_from or self.distillation.whitening is not None:
-            raise ValueError(
-                "distillation.frozen_encoder: the link's own features are followed; leave out "
-                "teacher.codec and distillation.whitening"
-            )
+            what = "distillation.frozen_encoder: the student follows the link's own features"
+            raise ValueError(f"{what}; omit teacher.codec and distillation.whitening")

@@ -1,6 +1,6 @@
-"""A stage of a training: what the loop asks of it.
+"""A stage of a training: its interface for the loop.
 
-A stage is a module: what it trains is registered in it, what it only asks is not.
+A stage is a module: trained modules are registered in it, others are not.
 
 Shape legend: B batch, S image size.
 """
@@ -20,52 +20,52 @@ Prepare = Callable[[Tensor], Tensor]  # stored pixels (B, S, S, 3) uint8 -> netw
 
 
 class Stage(nn.Module, ABC):
-    """Base: a name, the loss of a batch, and hooks around epochs and steps."""
+    """Base of stages: a name, the loss of a batch, and hooks around epochs and steps."""
 
     name: str
-    uses_views = True  # asks for the teacher's features, kept by view
+    uses_views = True  # uses the teacher's features, stored by view
 
     def __init__(self, prepare: Prepare, name: str | None = None) -> None:
         super().__init__()
         if name is not None:
             self.name = name
         self.prepare = prepare
-        self.drawn_as: str = self.name  # keys the order of the images, and what else is random
+        self.drawn_as: str = self.name  # key of the order of the images and of other random values
 
     @abstractmethod
     def forward(self, batch: Batch) -> Losses:
-        """The weighted terms of the loss; their sum is minimised."""
+        """Return the weighted terms of the loss, whose sum is minimised."""
 
     def trained_parameters(self) -> list[nn.Parameter]:
-        """What the loop's optimiser moves."""
+        """Return the parameters that the loop's optimiser updates."""
         return [p for p in self.parameters() if p.requires_grad]
 
     def start_epoch(self, key: EpochKey) -> None:
-        """Put every module into the mode it trains in."""
+        """Set every module to its training mode."""
         del key
         self.train()
 
     def before_step(self, step: int, share: float) -> None:
-        """What comes before the loop's own step."""
+        """Run before the loop's own step."""
 
     def end_epoch(self, key: EpochKey, means: dict[str, float]) -> None:
-        """An epoch is over; `means` are its loss terms."""
+        """Called after an epoch; `means` are its loss terms."""
 
     @property
     def is_content(self) -> bool:
-        """Whether further epochs bring nothing; asked after each of them, on all ranks alike."""
+        """Return whether further epochs would not help; called after each epoch, on all ranks."""
         return False
 
     def finish(self) -> None:
-        """All epochs are over."""
+        """Called after all epochs."""
 
     def extra(self) -> dict[str, Any]:
-        """State beside parameters and the loop's optimiser."""
+        """Return the state besides parameters and the loop's optimiser."""
         return {}
 
     def load_extra(self, state: dict[str, Any]) -> None:
-        """Take that state back."""
+        """Restore that state."""
 
     def labels(self, batch: Batch) -> Tensor:
-        """The batch's labels where the parameters are."""
+        """Return the batch's labels on the device of the parameters."""
         return batch.labels_B.to(next(self.parameters()).device, non_blocking=True)

@@ -1,4 +1,4 @@
-"""What decides a stage's result: settings, data and earlier stages, as its digest stands for.
+"""The identity of a stage: settings, data and earlier stages, combined in its digest.
 
 The lists of fields are frozen (semcom/identity.py): artefacts of earlier versions keep their names.
 """
@@ -13,13 +13,14 @@ from typing import Any
 
 from orchestrator.training.artefacts import Artefact
 from orchestrator.training.data import ImageSet
+from orchestrator.training.published_weights import published_file
 from orchestrator.training.settings import StageName, TrainingSettings
 from semcom.checkpoints import Checkpoint
 from semcom.errors import CheckpointError
 from semcom.files import open_regular
 from semcom.identity import CHANNEL_CODEC, ENCODER, content, fields
 
-# Whose results a stage starts from. The search hands on depths, which are the student's own.
+# Stages whose results a stage starts from. The search provides depths, which belong to the student.
 INPUTS: dict[StageName, tuple[StageName, ...]] = {
     "teacher": (),
     "search": ("teacher",),
@@ -54,14 +55,15 @@ def stage_identity(
     given: Mapping[StageName, Checkpoint],
     bf16: bool,
 ) -> dict[str, Any]:
-    """All that decides what a stage leaves behind: its settings and the stages `before` it.
+    """Return everything that determines a stage's result: its settings and the stages `before` it.
 
-    Of a stage that is taken from a `given` codec, the codec decides.
+    For a stage that is taken from a `given` codec, it is the codec.
     """
     distillation = settings.distillation
     student = content(settings.architecture.encoder, ENCODER)
     augmentation = content(settings.augmentation, AUGMENTATION)
-    if name in {"teacher", "head", "jscc"}:
+    keeps_views = name == "teacher" and settings.teacher.backbone == "frozen"
+    if name in {"teacher", "head", "jscc"} and not keeps_views:
         augmentation.pop("views")
     common = {
         "data": images.digest,
@@ -83,10 +85,10 @@ def stage_identity(
     elif name == "search":
         own["encoder"] = _without(student, "depths")
         own["search"] = content(settings.search, SEARCH)
-        own["start"] = "shortcuts"  # how the supernet's blocks begin
+        own["start"] = "shortcuts"  # initialisation of the supernet's blocks
     else:
         own["encoder"] = student
-    if name in {"head", "stage2", "jscc"}:  # a link's parts are drawn in order, the head last
+    if name in {"head", "stage2", "jscc"}:  # a link's parts are initialised in order, the head last
         own["channel"] = content(settings.architecture.channel, CHANNEL_CODEC)
     if name in {"stage2", "jscc"}:
         own["distillation"] = _without(content(distillation, DISTILLATION), "whitening", "rician_k")
@@ -106,8 +108,25 @@ def _without(covered: dict[str, Any], *names: str) -> dict[str, Any]:
     return {name: value for name, value in covered.items() if name not in names}
 
 
+def backbone_identity(
+    settings: TrainingSettings, *, images: ImageSet, bf16: bool
+) -> dict[str, Any]:
+    """All that decides what a frozen backbone gives of the images."""
+    teacher = content(settings.teacher, TEACHER)
+    return {
+        "data": images.digest,
+        "images": len(images),
+        "seed": settings.seed,
+        "precision": "bf16" if bf16 else "fp32",
+        "augmentation": _without(content(settings.augmentation, AUGMENTATION), "views"),
+        "encoder": _without(teacher["encoder"], "feature_dim"),
+        "pretrained": teacher["pretrained"],
+        "weights": weights_digest(settings),
+    }
+
+
 def settings_of_search(made_of: dict[str, Any], teacher: Checkpoint | None) -> str:
-    """Digest of what searches that differ in their seed have in common, `teacher` a codec's."""
+    """Return the digest of all settings of a search but its seed; `teacher` is that of a codec."""
     search = {key: value for key, value in made_of["search"].items() if key != "seed"}
     rest = {key: value for key, value in made_of.items() if key not in {"seed", "inputs"}}
     followed = None if teacher is None else teacher.digest
@@ -116,17 +135,21 @@ def settings_of_search(made_of: dict[str, Any], teacher: Checkpoint | None) -> s
 
 
 def taught(settings: TrainingSettings) -> bool:
-    """Whether the search follows a teacher; plain DARTS has none."""
+    """Return whether the search follows a teacher; plain DARTS has none."""
     return settings.search.method == "kdl-darts"
 
 
 def weights_digest(settings: TrainingSettings) -> str | None:
-    """SHA-256 of a local file of the teacher's weights; None without one.
+    """Return the SHA-256 of a local file of the teacher's weights; None without one.
 
     Raises:
         CheckpointError: it cannot be read.
+        ConfigurationError: published weights are not there.
     """
-    path = settings.teacher.weights
+    teacher = settings.teacher
+    path = teacher.weights
+    if isinstance(teacher.pretrained, str) and teacher.codec is None:
+        path = published_file(teacher.pretrained, settings.data_dir)
     if path is None:
         return None
     try:

@@ -1,4 +1,4 @@
-"""A stage's result in its modules: trained here once, or taken from its artefact."""
+"""Fills a stage's modules with its result, trained once or loaded from its artefact."""
 
 from __future__ import annotations
 
@@ -20,17 +20,17 @@ Module = TypeVar("Module", bound=nn.Module)
 
 
 def have_result(stage: Stage, made: Artefact, run: Run, *, train: Callable[[], None]) -> bool:
-    """Fill a stage from its artefact, after training it if that is not finished.
+    """Fill a stage from its artefact, after training it if the artefact is not finished.
 
-    One job at a time, all ranks alike. `train` trains the stage; on the first rank it may write
-    further files beside the weights, which are written last.
+    Only one job at a time does so, with all its ranks. `train` trains the stage; on the first rank
+    it may write further files next to the weights, which are written last.
 
     Returns:
         Whether it was trained.
 
     Raises:
         StoppedError: it was asked to stop, and has saved.
-        CheckpointError: the ranks differ in what the stage is made of, or the artefact is damaged.
+        CheckpointError: the ranks' inputs of the stage differ, or the artefact is damaged.
     """
     check_ranks_agree(stage.name, made, run)
     with torch.random.fork_rng(devices=[]), alone_in(made, run):
@@ -48,14 +48,14 @@ def have_result(stage: Stage, made: Artefact, run: Run, *, train: Callable[[], N
 
 @contextmanager
 def seeded(key: str | int) -> Iterator[None]:
-    """Draw initial weights from a key or seed, leaving the global generator as it was."""
+    """Draw initial weights from a key or seed, without changing the global generator."""
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(key if isinstance(key, int) else keyed_generator(key).initial_seed())
         yield
 
 
 def placed(module: Module, device: torch.device) -> Module:
-    """Return a module on a device, its kernels in the order in which convolutions are fastest."""
+    """Return a module on a device, in the fastest memory format for convolutions."""
     module.to(device)
     module.to(memory_format=torch.channels_last)
     return module

@@ -1,4 +1,4 @@
-"""What each stage trains, and what it is judged by: Algorithm 2 and the JSCC baselines.
+"""The training stages and their losses: Algorithm 2 and the JSCC baselines.
 
 Shape legend: B batch, S image size, D feature width.
 """
@@ -19,7 +19,7 @@ from semcom.points import ChannelSettings
 
 
 class TeacherStage(Stage):
-    """Cross entropy on the teacher's own head."""
+    """Cross entropy with the teacher's own head."""
 
     name = "teacher"
     uses_views = False
@@ -32,12 +32,12 @@ class TeacherStage(Stage):
             teacher.encoder.requires_grad_(False)
 
     def start_epoch(self, key: EpochKey) -> None:
-        """A frozen encoder keeps its statistics too."""
+        """Keep the statistics of a frozen encoder."""
         super().start_epoch(key)
         self.teacher.encoder.train(self._settings.fine_tune)
 
     def forward(self, batch: Batch) -> Losses:
-        """CE with label smoothing."""
+        """Return the cross entropy with label smoothing."""
         images = self.prepare(batch.images_BSS3)
         if self._settings.cutout:
             images = cut_out(images, self._settings.cutout, batch)
@@ -63,7 +63,7 @@ class EncoderStage(Stage):
 
 
 class HeadStage(Stage):
-    """Stage 1.5: the task head learns on the frozen student."""
+    """Stage 1.5: the task head is trained with the frozen student."""
 
     name = "head"
     uses_views = False
@@ -74,12 +74,12 @@ class HeadStage(Stage):
         self._frozen = (link.transmitter.encoder,)
 
     def start_epoch(self, key: EpochKey) -> None:
-        """The student's batch norms keep still."""
+        """Keep the statistics of the student's batch norms."""
         super().start_epoch(key)
         self._frozen[0].eval()
 
     def forward(self, batch: Batch) -> Losses:
-        """CE on the clean feature."""
+        """Return the cross entropy on the noise-free feature."""
         with torch.no_grad():
             features_BD = self._frozen[0](self.prepare(batch.images_BSS3))
         return losses.task(self.head(features_BD), self.labels(batch))
@@ -96,12 +96,12 @@ class ThroughChannel(Stage):
         self._settings = settings
 
     def send(self, batch: Batch) -> LinkOutput:
-        """The batch through the channel as the step's key draws it."""
+        """Send the batch through the channel drawn by the step's key."""
         output: LinkOutput = self.link(self.prepare(batch.images_BSS3), self.conditions(batch))
         return output
 
     def conditions(self, batch: Batch) -> Conditions:
-        """Draw what a batch meets."""
+        """Draw the conditions of a batch."""
         low, high = self._settings.snr_db_low, self._settings.snr_db_high
         models, increments = self._settings.channels, self.link.increments
         return Conditions(
@@ -118,7 +118,7 @@ class ThroughChannel(Stage):
 
 
 class LinkStage(ThroughChannel):
-    """Stage 2: encoder, channel codec and head through the channel, eq. (26)-(27)."""
+    """Stage 2: trains encoder, channel codec and head through the channel, eq. (26)-(27)."""
 
     name = "stage2"
 
@@ -136,12 +136,12 @@ class LinkStage(ThroughChannel):
             link.transmitter.encoder.requires_grad_(False)
 
     def start_epoch(self, key: EpochKey) -> None:
-        """A frozen encoder keeps its statistics, too."""
+        """Keep the statistics of a frozen encoder."""
         super().start_epoch(key)
         self.link.transmitter.encoder.train(not self._is_frozen)
 
     def forward(self, batch: Batch) -> Losses:
-        """The three terms of eq. (26); a frozen encoder's own features are the teacher's."""
+        """Return the three terms of eq. (26); a frozen encoder is its own teacher."""
         if self._is_frozen:
             teacher_BD = _of(self._features, batch, next(self.link.receiver.head.parameters()))
             output = self.link.send(teacher_BD, self.conditions(batch))
@@ -152,7 +152,7 @@ class LinkStage(ThroughChannel):
 
 
 class JsccStage(ThroughChannel):
-    """The JSCC baselines: encoder and head end to end through the channel, no teacher's feature."""
+    """The baselines: a link end to end through the channel, without a teacher's feature."""
 
     name = "jscc"
     uses_views = False
@@ -171,12 +171,12 @@ class JsccStage(ThroughChannel):
             link.transmitter.encoder.requires_grad_(False)
 
     def start_epoch(self, key: EpochKey) -> None:
-        """A frozen encoder keeps its statistics too."""
+        """Keep the statistics of a frozen encoder."""
         super().start_epoch(key)
         self.link.transmitter.encoder.train(not self._frozen)
 
     def forward(self, batch: Batch) -> Losses:
-        """CE on what was received."""
+        """Return the cross entropy on the received feature."""
         return losses.task(self.send(batch).logits_BT, self.labels(batch))
 
 

@@ -1,8 +1,8 @@
-"""The supernet of KDL-DARTS, section III-A: every stage of the encoder at all its depths at once.
+"""The supernet of KDL-DARTS, section III-A: every stage of the encoder with all depths.
 
 The candidates of a stage are its first 1..5 bottlenecks. They share their prefixes, so the output
-after every block is kept and the mixed layer is their weighted sum, eq. (13); the outer residual of
-eq. (14) cannot cross a stride and is left out.
+after every block is kept, and the mixed layer is the weighted sum of these outputs, eq. (13). The
+outer residual of eq. (14) cannot cross a stride and is omitted.
 
 Shape legend: B batch, S image size, D feature width, L stages, K depths.
 """
@@ -20,7 +20,7 @@ DEPTHS = range(1, MAX_DEPTH + 1)
 
 
 class Supernet(nn.Module):
-    """The encoder with mixed stages and a task head; `alpha_LK` are the architecture's weights."""
+    """The encoder with mixed stages and a task head; `alpha_LK` are the architecture weights."""
 
     def __init__(
         self, architecture: EncoderArchitecture, *, classes: int, temperature: float
@@ -47,15 +47,15 @@ class Supernet(nn.Module):
         return features_BD, self.head(features_BD)
 
     def weights(self) -> list[nn.Parameter]:
-        """All parameters but alpha."""
+        """Return all parameters but alpha."""
         return [*self.encoder.parameters(), *self.head.parameters()]
 
 
 def _start_as_shortcuts(encoder: SemanticEncoder) -> None:
-    """Have every bottleneck hand on its shortcut at first, as in CLIP's own ResNets.
+    """Initialise every bottleneck as its shortcut, as in CLIP's ResNets.
 
-    So the candidates of a stage begin as equals. Drawn as usual, every further block would add
-    noise until it has learnt something, and alpha would leave it before it has.
+    So all candidates of a stage start equal. With the usual initialisation, every further block
+    would add noise at first, and alpha would discard it before it has learnt anything.
     """
     for block in encoder.modules():
         if isinstance(block, Bottleneck):
@@ -63,7 +63,7 @@ def _start_as_shortcuts(encoder: SemanticEncoder) -> None:
 
 
 def _mixed(stage: nn.Sequential, x: Tensor, weights_K: Tensor) -> Tensor:
-    """Weighted sum of the outputs after each block."""
+    """Return the weighted sum of the outputs after each block."""
     mixed: Tensor | None = None
     for block, weight in zip(stage, weights_K, strict=True):
         x = block(x)
@@ -81,11 +81,11 @@ def penalty_factors(architecture: EncoderArchitecture, temperature: float) -> Te
 
 
 def select_depths(score_LK: Tensor) -> Depths:
-    """The depth of the highest score per stage; ties go to the fewer parameters."""
+    """Return the depth with the highest score per stage; ties go to fewer parameters."""
     first, second, third, fourth = (_first_best(row) for row in score_LK.tolist())
     return first, second, third, fourth
 
 
 def _first_best(scores: list[float]) -> int:
-    """Depth 1..5 of the first among the highest (torch's argmax promises no order among equals)."""
+    """Return the first depth 1..5 with the highest score (argmax guarantees no order for ties)."""
     return scores.index(max(scores)) + 1

@@ -1,8 +1,8 @@
 """The tasks of an evaluation: a link with one of its codecs, or links whose frames meet.
 
-Everything is as the processes do it in exact mode: frames, channel draws and forward passes. What a
-frame is answered depends on its own number alone, so any range of frames gives the same answers.
-Shape legend: N images of a frame, U links of a group.
+Frames, channel draws and forward passes are those of the processes in exact mode. The answer to a
+frame depends only on its number, so any range of frames gives the same answers. Shape legend: N
+images of a frame, U links of a group.
 """
 
 from __future__ import annotations
@@ -25,6 +25,7 @@ from orchestrator.training.reference import (
     SentFrame,
     decode_passed,
     encode_frames,
+    keys_of_codewords,
     receive_frames,
 )
 from semcom.errors import CheckpointError, ConfigurationError
@@ -44,6 +45,7 @@ from semcom.families import (
     used_of,
 )
 from semcom.groups import Group, offsets_of
+from semcom.item_keys import draws
 from semcom.kept_answers import keep_answer
 from semcom.points import PointSpec
 from semcom.probe import is_finite
@@ -54,9 +56,9 @@ Frames = dict[str, list[SentFrame]]  # by link
 
 
 class AnyTaskEvaluation(ABC):
-    """One codec: every image of some frames is encoded once, then sent at every point.
+    """A codec: every item of some frames is encoded once, then sent at every point.
 
-    A codec that needs the SNR encodes again for every SNR, whose points come one after the other.
+    A codec that needs the SNR encodes again for every SNR; points are ordered by SNR.
     """
 
     def __init__(self, job: EvaluationJob, number: int, codecs: LastCodec) -> None:
@@ -72,7 +74,7 @@ class AnyTaskEvaluation(ABC):
         self._shard = _planned_shard(self._task)
 
     def lines(self) -> Iterator[EvaluationLine]:
-        """Progress while encoding, then the answers of each point, by rising SNR."""
+        """Yield progress while encoding, then the answers of each point by ascending SNR."""
         encoded_for: float | None = None
         frames: Frames = {}
         for point in sorted(self._task.points, key=lambda point: point.spec.snr_db):
@@ -84,7 +86,7 @@ class AnyTaskEvaluation(ABC):
                 yield self._judged(point, link, answers)
 
     def _answers(self, frames: Frames, point: EvaluationPoint) -> dict[str, list[Answers]]:
-        """Return the answers of each link, frame by frame; items that are looked at are kept."""
+        """Return the answers of each link, frame by frame; record requested items."""
         answers: dict[str, list[Answers]] = {link: [] for link in frames}
         record = self._record(point)
         for link, frame in self._decoded(frames, point.spec):
@@ -115,15 +117,15 @@ class AnyTaskEvaluation(ABC):
 
     @abstractmethod
     def _encode(self, frames: Frames, snr_db: float) -> Iterator[EncodedImages]:
-        """Encode the images of the task into `frames`."""
+        """Encode the items of the task into `frames`."""
 
     @abstractmethod
     def _decoded(self, frames: Frames, point: PointSpec) -> Iterator[tuple[str, DecodedFrame]]:
-        """Take the frames of each link through the channel and decode them, each link in order."""
+        """Send the frames of each link through the channel and decode them, each link in order."""
 
     @abstractmethod
     def _offset(self, link: str) -> int:
-        """Return the image that a link sends first."""
+        """Return the index of the item that a link sends first."""
 
     def _encoded(self, images: int) -> EncodedImages:
         return EncodedImages(task=self._number, images=images)
@@ -150,7 +152,7 @@ class AnyTaskEvaluation(ABC):
 
 
 class TaskEvaluation(AnyTaskEvaluation):
-    """A link by itself."""
+    """A single link."""
 
     def _encode(self, frames: Frames, snr_db: float) -> Iterator[EncodedImages]:
         torch.set_num_threads(self._job.encoder_threads)
@@ -186,7 +188,7 @@ class TaskEvaluation(AnyTaskEvaluation):
 
 
 class GroupEvaluation(AnyTaskEvaluation):
-    """Links whose frames meet: each begins with an image of its own."""
+    """Links whose frames meet: each begins with another item."""
 
     def __init__(self, job: EvaluationJob, number: int, codecs: LastCodec) -> None:
         super().__init__(job, number, codecs)
@@ -196,13 +198,13 @@ class GroupEvaluation(AnyTaskEvaluation):
 
     @abstractmethod
     def _half(self, user: int) -> TransmitterHalf:
-        """Return what the link of that place encodes with."""
+        """Return the encoder of the link at that position."""
 
     @abstractmethod
     def _slot_frames(
         self, members: list[Codewords], slot: tuple[SentFrame, ...], point: PointSpec
     ) -> Iterator[DecodedFrame]:
-        """Return what is decoded of a slot, for each link in the order of the group."""
+        """Return the decoded slot for each link, in the order of the group."""
 
     def _encode(self, frames: Frames, snr_db: float) -> Iterator[EncodedImages]:
         torch.set_num_threads(self._job.encoder_threads)
@@ -237,7 +239,7 @@ class GroupEvaluation(AnyTaskEvaluation):
 
 
 class SuperposedEvaluation(GroupEvaluation):
-    """Links whose frames are superposed: every slot is decoded for all of them at once."""
+    """Links whose frames are superposed: every slot is decoded for all links together."""
 
     def _half(self, user: int) -> TransmitterHalf:
         return cast(JointTransmitterHalf, self._transmitter).as_user(user)
@@ -246,10 +248,14 @@ class SuperposedEvaluation(GroupEvaluation):
         self, members: list[Codewords], slot: tuple[SentFrame, ...], point: PointSpec
     ) -> Iterator[DecodedFrame]:
         passed = superpose(self._group, members, [frame.symbols_NK for frame in slot])
+        told = {}
+        if draws(self._receiver):
+            told["keys_UN"] = [keys_of_codewords(member) for member in members]
         outputs_U = cast(JointReceiverHalf, self._receiver).decode_users(
             passed.received_BK,
             passed.csi_BM,
             snr_db_N=np.full(members[0].images, point.snr_db, dtype=np.float32),
+            **told,
         )
         if not is_finite(outputs_U):  # as the receiver's process
             raise CheckpointError("the codec decodes a frame to NaN or Inf")
@@ -258,7 +264,7 @@ class SuperposedEvaluation(GroupEvaluation):
 
 
 class InterferingEvaluation(GroupEvaluation):
-    """Links that disturb each other: every frame is decoded by itself."""
+    """Links that interfere with each other: every frame is decoded separately."""
 
     def _half(self, user: int) -> TransmitterHalf:
         del user
@@ -267,20 +273,20 @@ class InterferingEvaluation(GroupEvaluation):
     def _slot_frames(
         self, members: list[Codewords], slot: tuple[SentFrame, ...], point: PointSpec
     ) -> Iterator[DecodedFrame]:
+        del point  # of the codewords
         sent = [
             Sent(codewords, frame.symbols_NK)
             for codewords, frame in zip(members, slot, strict=True)
         ]
         for place, wanted in enumerate(sent):
             passed = interfere(self._group, wanted, [*sent[:place], *sent[place + 1 :]])
-            used = wanted.codewords.used
-            outputs = decode_passed(self._receiver, passed, used, snr_db=point.snr_db)
+            outputs = decode_passed(self._receiver, passed, wanted.codewords)
             answers = self._codec_task.answers(outputs)
             yield DecodedFrame(slot[place], passed, outputs, answers)
 
 
 def evaluation_of(job: EvaluationJob, number: int, codecs: LastCodec) -> AnyTaskEvaluation:
-    """Return what evaluates a task of a job."""
+    """Return the evaluation of a task of a job."""
     group = job.tasks[number].group
     if group is None:
         return TaskEvaluation(job, number, codecs)
@@ -296,5 +302,5 @@ def evaluation_of(job: EvaluationJob, number: int, codecs: LastCodec) -> AnyTask
 def _planned_shard(task: EvaluationTask) -> AnyShard:
     shard = open_shard(task.dataset_dir, "test")
     if shard.digest != task.dataset_digest:
-        raise ConfigurationError(f"data set {task.dataset_dir} is not the one that was planned")
+        raise ConfigurationError(f"data set {task.dataset_dir} is not the planned one")
     return shard

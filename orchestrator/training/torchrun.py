@@ -1,8 +1,8 @@
 """Several ranks of one job: torchrun in this process, the ranks as its children.
 
-On one host, or with a rendezvous (HOST:PORT, the same on all) as one of several hosts. On a host
-with several interfaces GLOO_SOCKET_IFNAME names the one that the ranks talk over.
-torch.distributed authenticates nobody: internal networks only.
+On one host, or with a rendezvous (HOST:PORT, the same on all) on several hosts. On a host with
+several interfaces, GLOO_SOCKET_IFNAME names the one for the ranks. torch.distributed does not
+authenticate peers: internal networks only.
 """
 
 from __future__ import annotations
@@ -30,41 +30,41 @@ from semcom.errors import ConfigurationError, ProcessFailedError, SemcomError, o
 from semcom.stop_signals import to_stderr
 
 MAX_RESTARTS = 3
-# They tell at length of every signal; of a rank that died they tell as an error.
+# They log every signal at length, and a dead rank as an error.
 TALKATIVE = ("agent.server.api", "multiprocessing.api")
 
 
 def end_all_ranks(exit_code: int, tell: Callable[[], None]) -> None:
-    """From a rank: tell why and end the job on this host, instead of starting its ranks again.
+    """End the job on this host from a rank, with a message, instead of restarting its ranks.
 
-    Several ranks may have the same to tell: the first tells it. A rank that is alone just tells.
+    Of several ranks with the same message, only the first prints it. A single rank just prints it.
     """
     if VERDICT not in os.environ:
         tell()
         return
-    try:  # a link is there at once with what it says
+    try:  # a symbolic link is created atomically with its content
         Path(os.environ[VERDICT]).symlink_to(str(exit_code))
     except FileExistsError:
         return
-    except OSError:  # of the full disk that is to be told
+    except OSError:  # of the full disk that is to be reported
         pass
     tell()
     os.kill(os.getppid(), signal.SIGTERM)
 
 
 def say_unless_told(text: str) -> None:
-    """Write a line to stderr, unless another rank has told why the job ends on this host."""
+    """Write a line to stderr, unless another rank has reported why the job ends on this host."""
     if not Path(os.environ.get(VERDICT, "")).is_symlink():
         to_stderr(text)
 
 
 def run_ranks(arguments: argparse.Namespace, name: str) -> int:
-    """Run the ranks of the job of that name to their end; the exit code of the job.
+    """Run the ranks of a job to their end; return the exit code of the job.
 
-    When a rank dies, all are started again from the last save, at most three times; when it ends
-    with a mistake of the user's, or because another host was asked to end, so does the job.
+    If a rank dies, all are restarted from the last checkpoint, at most three times. If it ends with
+    a user error, or because another host was asked to end, so does the job.
     """
-    # On one host nothing depends on what its name resolves to.
+    # On one host, the resolution of its name does not matter.
     place = ["--standalone", "--local-addr", "127.0.0.1"]
     if not arguments.rendezvous:
         os.environ.setdefault("GLOO_SOCKET_IFNAME", "lo")
@@ -75,7 +75,7 @@ def run_ranks(arguments: argparse.Namespace, name: str) -> int:
         options = [f"{each}_timeout={arguments.wait}" for each in ("read", "join")]
         if arguments.local_addr:
             is_host = arguments.rendezvous.rpartition(":")[0] == arguments.local_addr
-            # One that is told another host's address must not keep a store of its own.
+            # A host that got another host's address must not have its own store.
             is_host = is_host and is_own_address(arguments.local_addr)
             place += ["--local-addr", arguments.local_addr]
             options.append(f"is_host={str(is_host).lower()}")
@@ -83,10 +83,10 @@ def run_ranks(arguments: argparse.Namespace, name: str) -> int:
     command = [*place, "--nproc-per-node", str(arguments.nproc)]
     command += ["--max-restarts", str(MAX_RESTARTS)]
     command += ["--no-python", *python_module("orchestrator.training", *arguments.words)]
-    # With the shared store a restart after a killed worker hangs in four of ten cases.
+    # With the shared store, a restart after a killed worker hangs in four of ten cases.
     os.environ.setdefault("TORCH_DISABLE_SHARE_RDZV_TCP_STORE", "1")
     os.environ.setdefault("OMP_NUM_THREADS", "1")  # the ranks set their own number
-    # DDP warns of every rank's parameters that are all used; see ranks.spread.
+    # DDP warns on every rank that no parameter is unused; see ranks.spread.
     os.environ.setdefault("TORCH_CPP_LOG_LEVEL", "ERROR")
     for module in TALKATIVE:
         logging.getLogger(f"torch.distributed.elastic.{module}").setLevel(logging.ERROR)
@@ -115,7 +115,7 @@ def _torchrun(command: list[str]) -> int:
             raise not_met(one_line(str(error))) from error
         raise ProcessFailedError(
             f"the other hosts have left: {one_line(str(error))}; the same command on all of them "
-            "resumes from the last save",
+            "resumes from the last checkpoint",
             SemcomError.exit_code,
         ) from error
     except SignalException as asked:

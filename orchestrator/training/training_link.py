@@ -1,4 +1,4 @@
-"""The link as training sees it: both halves of the codec around the deployed channel.
+"""The link in training: both halves of the codec around the deployed channel.
 
 Shape legend: B batch, K complex symbols, D feature width, T classes.
 """
@@ -31,9 +31,9 @@ class LinkOutput:
 
 @dataclass(frozen=True)
 class Conditions:
-    """What a batch meets: SNRs (B,) in dB, the channel, and what names its draws.
+    """The conditions of a batch: SNRs (B,) in dB, the channel, and the key of its draws.
 
-    `come_B`: the number of the last increment of each ordered codeword that is sent, from 0.
+    `come_B`: number of the last sent increment of each ordered codeword, from 0.
     """
 
     snr_db_B: Tensor
@@ -59,26 +59,15 @@ class TrainingLink(nn.Module):
         return self.send(self.transmitter.encoder(images_B3SS), conditions)
 
     def send(self, features_BD: Tensor, conditions: Conditions) -> LinkOutput:
-        """Send a batch through one draw of the channel, perfect CSI, a fade an image.
+        """Send a batch through one channel draw, with perfect CSI and one fade per image.
 
-        The images are numbers `first`.. of the draw that `key` names. Fades are undone by the
-        channel's equaliser; without fading there is none.
+        The images have numbers from `first` on in the draw of `key`. The channel's equaliser
+        compensates fading; without fading there is none.
         """
         device = features_BD.device
-        channel, key, first = conditions.channel, conditions.key, conditions.first
         snr_db_B = conditions.snr_db_B.to(next(self.parameters()))  # features may be in bf16
         symbols_BK = self.transmitter.channel_encoder(features_BD, snr_db_B)
-        drawn = unit_draw(symbols_BK.shape, channel=channel, key=key, first=first)
-        fading_B1, noise_BK = (value.to(device, non_blocking=True) for value in drawn)
-        amplitude_B1 = torch.pow(10.0, -snr_db_B / 20.0).unsqueeze(1)
-        noise_BK = noise_BK * amplitude_B1
-        real, imag = apply_channel(parts(symbols_BK), parts(fading_B1), parts(noise_BK))
-        equalized_BK = equalize(
-            torch.complex(real, imag),
-            fading_B1,
-            method="zero_forcing" if channel.model == "awgn" else channel.equalizer,
-            noise_power=amplitude_B1.square(),
-        )
+        equalized_BK = through_channel(symbols_BK, snr_db_B, conditions)
         come_B = conditions.come_B
         used_B = None if come_B is None else self._lengths[come_B].to(device)
         if used_B is not None:
@@ -88,6 +77,25 @@ class TrainingLink(nn.Module):
         return LinkOutput(features_BD, recovered_BD, logits_BT)
 
 
+def through_channel(symbols_BK: Tensor, snr_db_B: Tensor, conditions: Conditions) -> Tensor:
+    """Send codewords through one draw of the channel, and equalise them.
+
+    `snr_db_B` are those of the conditions, where the networks are.
+    """
+    channel = conditions.channel
+    drawn = unit_draw(symbols_BK.shape, channel=channel, key=conditions.key, first=conditions.first)
+    fading_B1, noise_BK = (value.to(symbols_BK.device, non_blocking=True) for value in drawn)
+    amplitude_B1 = torch.pow(10.0, -snr_db_B / 20.0).unsqueeze(1)
+    noise_BK = noise_BK * amplitude_B1
+    real, imag = apply_channel(parts(symbols_BK), parts(fading_B1), parts(noise_BK))
+    return equalize(
+        torch.complex(real, imag),
+        fading_B1,
+        method="zero_forcing" if channel.model == "awgn" else channel.equalizer,
+        noise_power=amplitude_B1.square(),
+    )
+
+
 def parts(symbols: Tensor) -> tuple[Tensor, Tensor]:
     return symbols.real, symbols.imag
 
@@ -95,7 +103,7 @@ def parts(symbols: Tensor) -> tuple[Tensor, Tensor]:
 def unit_draw(
     shape: torch.Size, *, channel: ChannelSettings, key: str, first: int = 0
 ) -> tuple[Tensor, Tensor]:
-    """Fading (B, 1) and noise (B, K) of unit power, as the channel process draws them."""
+    """Return fading (B, 1) and noise (B, K) of unit power, drawn as in the channel process."""
     batch, symbols = shape
     noise = complex_normals(
         stream_key(seed=0, link="training", point=key, purpose="noise"),

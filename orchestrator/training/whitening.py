@@ -1,9 +1,10 @@
-"""Whitened targets: for students of a teacher whose feature has a few loud directions.
+"""Whitened targets for students of a teacher whose feature has a few dominant directions.
 
 A feature that is standardised per dimension may still have most of its variance in one direction
-(in the CIFAR-10 teacher trained here, the one that tells automobiles from the rest). The squared
-error of eq. (23) then asks for that direction and for little else. Whitening scales the feature so
-that its leading directions count about alike; it is linear, so the task's head loses nothing.
+(in the CIFAR-10 teacher trained here, the one that separates automobiles from the rest). The
+squared error of eq. (23) then depends mainly on that direction. Whitening scales the feature so
+that its leading directions have about the same weight; it is linear, so the task head loses
+nothing.
 
 Shape legend: N images, D feature width.
 """
@@ -24,24 +25,26 @@ class FeatureWhitening:
     matrix_DD: Tensor
 
     def __call__(self, features_BD: Tensor) -> Tensor:
-        """Features (B, D) -> whitened features (B, D), float32 also under autocast."""
+        """Features (B, D) -> whitened features (B, D), float32 even under autocast."""
         device = features_BD.device
         with torch.autocast(device.type, enabled=False):
             centred_BD = features_BD.float() - self.mean_D.to(device)
             return centred_BD @ self.matrix_DD.to(device)
 
     def tensors(self) -> dict[str, Tensor]:
-        """What `FeatureWhitening(**tensors)` makes this from."""
+        """Return the tensors for `FeatureWhitening(**tensors)`."""
         return {"mean_D": self.mean_D, "matrix_DD": self.matrix_DD}
 
 
 @torch.no_grad()
 def fit_feature_whitening(features_ND: Tensor, variance_share: float) -> FeatureWhitening:
-    """ZCA with the eigenvalue as floor at which `variance_share` (0..1) of the variance is reached.
+    """Fit ZCA.
 
-    A direction of variance v is scaled by 1 / sqrt(v + floor): those above the floor come out
-    within a factor of two in variance, and those that carry the last `1 - variance_share`, mostly
-    noise, are not blown up. The loudest direction is never the floor.
+    The floor is the eigenvalue at which `variance_share` (0..1) of the variance is reached.
+
+    A direction of variance v is scaled by 1 / sqrt(v + floor): those above the floor end up within
+    a factor of two in variance, and those with the last `1 - variance_share`, mostly noise, are not
+    amplified. The dominant direction is never the floor.
 
     Raises:
         ValueError: the features do not vary.

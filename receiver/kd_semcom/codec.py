@@ -1,6 +1,6 @@
-"""The receiving half of a codec of sentences: noisy symbols -> token ids.
+"""The receiving half of a codec for sentences: noisy symbols -> token ids.
 
-    z~ (N, K), CSI (N, M) -> equalize -> 16 reals a token -> TokenChannelDecoder -> p^
+    z~ (N, K), CSI (N, M) -> equalize -> 16 reals per token -> TokenChannelDecoder -> p^
                           -> SemanticDecoder, token by token -> t^ -> Linear -> s^ -> token ids
 
 Shape legend: N sentences of a frame, K complex symbols, M columns of channel state, S tokens.
@@ -16,6 +16,7 @@ from torch import Tensor, nn
 
 from receiver.equalizer import equalize_arrays
 from receiver.kd_semcom.decoder import SemanticDecoder, TokenChannelDecoder, greedy
+from receiver.torch_half import make_ready
 from semcom.checkpoints import Checkpoint
 from semcom.codec_manifest import FamilyManifest
 from semcom.families.kd_semcom import (
@@ -24,9 +25,7 @@ from semcom.families.kd_semcom import (
     KdSemcomArchitecture,
     read_arrays,
 )
-from semcom.nn.weights import load_arrays
 from semcom.points import EqualizerMethod
-from semcom.probe import probe_receiver
 from semcom.settings import Engine
 
 
@@ -44,7 +43,7 @@ class SentenceReceiver:
 
     @property
     def modules(self) -> dict[str, nn.Module]:
-        """The parts under the names that a checkpoint gives them."""
+        """The modules by their names in a checkpoint."""
         parts = {"decoder": self.decoder, "semantic_decoder": self.semantic_decoder}
         return {**parts, "head": self.head}
 
@@ -59,7 +58,7 @@ class SentenceReceiver:
     ) -> npt.NDArray[np.float32]:
         """Decode one forward pass: complex64 (N, K) -> token ids float32 (N, tokens), then PAD.
 
-        `used_N`: symbols of each codeword that were sent, as a preamble tells; None: all.
+        `used_N`: number of symbols sent for each codeword, as a preamble would state; None: all.
         """
         tokens = self.architecture.tokens
         if used_N is None:
@@ -67,7 +66,7 @@ class SentenceReceiver:
         with torch.inference_mode():
             snr_db = torch.from_numpy(snr_db_N).to(self.device)
             equalized = equalize_arrays(received_NK, csi_NM, snr_db_N=snr_db, method=equalizer)
-            # A sentence has one token at least, whatever came.
+            # A sentence has at least one token, whatever was received.
             lengths_N = torch.from_numpy(used_N.astype(np.int64) // SYMBOLS_PER_TOKEN).clamp_min(1)
             there_NS = token_mask(lengths_N.to(self.device))
             memory = self.decoder(token_reals(equalized)[:, : there_NS.shape[1]])
@@ -84,7 +83,7 @@ def token_reals(symbols_BK: Tensor) -> Tensor:
 
 
 def token_mask(lengths_B: Tensor) -> Tensor:
-    """Tokens of each sentence (B,) -> which positions up to the longest are there, bool (B, S)."""
+    """Tokens of each sentence (B,) -> mask of existing positions up to the longest, bool (B, S)."""
     positions = torch.arange(int(lengths_B.max()), device=lengths_B.device)
     return positions < lengths_B.unsqueeze(1)
 
@@ -92,10 +91,10 @@ def token_mask(lengths_B: Tensor) -> Tensor:
 def load_receiver(
     checkpoint: Checkpoint, engine: Engine, device: str, threads: int
 ) -> SentenceReceiver:
-    """Load the receiving half, ready for service on `device`; threads are those of the process.
+    """Load the receiving half, ready for use on `device`; it uses the process's threads.
 
     Raises:
-        CheckpointError: weights that are damaged, do not fit, or compute nothing useful.
+        CheckpointError: the weights are damaged, do not fit, or give invalid outputs.
     """
     del threads, engine  # it is torch: see the family
     manifest = checkpoint.manifest
@@ -103,13 +102,5 @@ def load_receiver(
     architecture = KdSemcomArchitecture.model_validate(manifest.architecture)
     codec = SentenceReceiver(architecture, device)
     content = checkpoint.read_half("receiver")
-    load_arrays(codec.modules, read_arrays(architecture, "receiver", content))
-    for module in codec.modules.values():
-        module.eval().requires_grad_(False).to(codec.device)
-    probe_receiver(
-        checkpoint,
-        lambda symbols, snr_db: codec.decode(
-            symbols, None, snr_db_N=snr_db, equalizer="zero_forcing"
-        ),
-    )
+    make_ready(codec, checkpoint, read_arrays(architecture, "receiver", content))
     return codec

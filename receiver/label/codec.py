@@ -1,11 +1,10 @@
-"""The receiving half of the family `label`: maximum likelihood over the codewords of the classes.
+"""The receiving half of the family `label`: maximum likelihood detection of the class.
 
     ln p(z~ | m) + const = (2 Re sum_k conj(h_k c_mk) z~_k - sum_k |h_k c_mk|^2) / N0
 
-It is computed by numpy in float64, whatever the engine. No equaliser comes before it: what it
-would throw away is in the likelihoods.
-Shape legend: N images of a frame, M classes (of `csi_NM`: columns of channel state), K complex
-symbols.
+Computed with numpy in float64 for any engine, without an equaliser, which would discard
+information. Shape legend: N images of a frame, M classes (of `csi_NM`: columns of channel state), K
+complex symbols.
 """
 
 from __future__ import annotations
@@ -25,7 +24,7 @@ Symbols = npt.NDArray[np.complex64]
 
 
 class LabelReceiver:
-    """Tells the classes apart by their codewords."""
+    """Detects the class from the received codeword."""
 
     def __init__(self, reals_MR: npt.NDArray[np.generic]) -> None:
         codewords = np.ascontiguousarray(reals_MR, dtype=np.float64)
@@ -59,10 +58,10 @@ class LabelReceiver:
 def load_receiver(
     checkpoint: Checkpoint, engine: Engine, device: str, threads: int
 ) -> LabelReceiver:
-    """Load the receiving half, ready for service; it computes with numpy.
+    """Load the receiving half, ready for use; it computes with numpy.
 
     Raises:
-        CheckpointError: a code that is damaged or does not fit.
+        CheckpointError: the code is damaged or does not fit.
     """
     del engine, device, threads
     manifest = checkpoint.manifest

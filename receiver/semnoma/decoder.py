@@ -1,6 +1,6 @@
 """The image decoder of the family `semnoma`: one network for each user of a slot.
 
-Shape legend: N images, S side values, C channels of the feature, D channels behind a pixel shuffle,
+Shape legend: N images, S side values, C channels of the feature, D channels after a pixel shuffle,
 H height, W width, h = H / 4, w = W / 4.
 """
 
@@ -14,12 +14,12 @@ from semcom.nn.image_stages import ImageStage
 
 
 class ImageDecoder(nn.Module):
-    """What was received, and the channel's state -> pixels.
+    """Received feature and channel state -> pixels.
 
         1x1, norm | stage, norm, 3x3 to 4 D, pixel shuffle | the same once more | 1x1 to RGB
 
-    `head` ends behind the first pixel shuffle, where a student's feature can be handed to the
-    `tail` of a teacher.
+    `head` ends after the first pixel shuffle, where a student's feature can be passed to the `tail`
+    of a teacher.
     """
 
     def __init__(self, architecture: SemnomaArchitecture) -> None:
@@ -49,7 +49,7 @@ class ImageDecoder(nn.Module):
         self.output = nn.Conv2d(wide, architecture.item[2], 1)
 
     def forward(self, received_NChw: Tensor, side_NS: Tensor) -> Tensor:
-        """(N, C, h, w), (N, S) -> pixels (N, 3, H, W), 0..1 up to what the judge clips."""
+        """(N, C, h, w), (N, S) -> pixels (N, 3, H, W), 0..1 after clipping by the task."""
         return self.tail(self.head(received_NChw, side_NS), side_NS)
 
     def head(self, received_NChw: Tensor, side_NS: Tensor) -> Tensor:

@@ -1,6 +1,6 @@
-"""What a user's decoder is given of a slot: the received feature, and the state of the channel.
+"""The inputs of a user's decoder for a slot: the received feature and the channel state.
 
-Training and service both come through here.
+Used in training and in deployment.
 
 Shape legend: N slots, K complex symbols, U users, S side values, C channels of the feature,
 h = H / 4, w = W / 4.
@@ -15,15 +15,15 @@ from semcom.families.semnoma import SemnomaArchitecture
 from semcom.nn.symbols import symbols_to_reals
 
 SNR_SCALE_DB = 20.0
-LEAST_GAIN = 1e-12  # a fade so deep must not become NaN
+LEAST_GAIN = 1e-12  # so deep a fade must not give NaN
 
 
 def received_feature(
     architecture: SemnomaArchitecture, received_NK: Tensor, gains_NU: Tensor, *, user: int
 ) -> Tensor:
-    """Return what enters a user's decoder: complex64 (N, K) -> float32 (N, C, h, w).
+    """Return the input of a user's decoder: complex64 (N, K) -> float32 (N, C, h, w).
 
-    It is turned by the phase of the user's gain, y conj(h) / |h|, unless `csi` is `own`.
+    It is rotated by the phase of the user's gain, y conj(h) / |h|, unless `csi` is `own`.
     """
     if architecture.csi == "aligned":
         gain_N1 = gains_NU[:, user : user + 1]
@@ -35,10 +35,10 @@ def received_feature(
 def side_values(
     architecture: SemnomaArchitecture, gains_NU: Tensor, snr_db_N: Tensor, *, user: int
 ) -> Tensor:
-    """Return what a user's decoder knows of the channel: complex64 (N, U) -> float32 (N, S).
+    """Return the channel state for a user's decoder: complex64 (N, U) -> float32 (N, S).
 
     `aligned`: SNR / 20, |h| of the user, |h| of the others, then cosine and sine of the others'
-    phases against the user's own. `own`: SNR / 20, |h| and phase of the user.
+    phases relative to the user's own. `own`: SNR / 20, |h| and phase of the user.
     """
     snr_N = snr_db_N.clamp(*architecture.snr_db) / SNR_SCALE_DB
     own_N = gains_NU[:, user]

@@ -3,9 +3,9 @@
     transmitter.pt2   items float32 (N, C, H, W) of 0..1 [, SNR float32 (N,) dB] -> reals (N, 2 K)
     receiver.pt2      reals float32 (N, 2 K), equalised [, SNR float32 (N,) dB] -> outputs
 
-Real and imaginary parts take turns in the reals. Outputs are logits (N, T) of a classification, or
-images (N, C, H, W) of 0..1 of a reconstruction. A program holds operators and arrays alone, which
-`semcom.families.program_check` sees to: loading it runs no code of its author.
+Real and imaginary parts alternate in the reals. Outputs are logits (N, T) of a classification, or
+images (N, C, H, W) of 0..1 of a reconstruction. A program contains only operators and arrays, which
+`semcom.families.program_check` verifies: loading it runs no code of its author.
 """
 
 from __future__ import annotations
@@ -28,16 +28,20 @@ class ExportedArchitecture(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    item: tuple[int, int, int] = Field(description="height, width, channels of an image")
-    receiver_snr: bool = Field(default=False, description="whether the receiver's half takes it")
-    parameters: dict[str, int] = Field(default={}, description="of each half, for tables")
+    item: tuple[int, int, int] = Field(description="height, width and channels of an image")
+    receiver_snr: bool = Field(
+        default=False, description="whether the receiver's half takes the SNR"
+    )
+    parameters: dict[str, int] = Field(
+        default={}, description="number of parameters of each half, for tables"
+    )
 
 
 def check_content(manifest: object, end: End, content: bytes) -> None:
-    """See that a program holds operators and arrays alone.
+    """Check that a program contains only operators and arrays.
 
     Raises:
-        CheckpointError: it does not.
+        CheckpointError: it contains anything else.
     """
     del manifest
     try:

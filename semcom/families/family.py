@@ -1,4 +1,4 @@
-"""A family: what its codecs are made of, and where their two halves are loaded from.
+"""A family: the parts of its codecs, and where their two halves are loaded from.
 
 Shape legend: N items of a frame, K complex symbols of a codeword, M columns of channel state,
 U users of a slot.
@@ -6,8 +6,8 @@ U users of a slot.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol, cast, get_args
 
 import numpy as np
@@ -16,6 +16,7 @@ from pydantic import BaseModel
 
 from semcom.codec_arrays import End
 from semcom.errors import ConfigurationError
+from semcom.item_keys import ItemKey
 from semcom.plugins import named
 from semcom.points import EqualizerMethod
 from semcom.settings import Engine
@@ -51,7 +52,7 @@ class ReceiverHalf(Protocol):
         snr_db_N: npt.NDArray[np.float32],
         equalizer: EqualizerMethod,
     ) -> npt.NDArray[np.float32]:
-        """Decode one forward pass: complex64 (N, K) -> what the task makes answers of, float32.
+        """Decode one forward pass: complex64 (N, K) -> outputs for the task, float32.
 
         Its shape is (N, *task.output_shape): logits, or pixels of 0..1.
         """
@@ -64,7 +65,8 @@ class VariableLengthTransmitterHalf(TransmitterHalf, Protocol):
     def used_symbols(self, items: npt.NDArray[Any]) -> Used:
         """Return how many symbols of each codeword are sent: uint16 (N,), at most K.
 
-        The symbols of a codeword after them are 0; its mean |z|^2 is at most 1 over them.
+        The remaining symbols of a codeword are 0; its mean |z|^2 over the symbols sent is at most
+        1.
         """
         ...
 
@@ -83,8 +85,29 @@ class VariableLengthReceiverHalf(ReceiverHalf, Protocol):
     ) -> npt.NDArray[np.float32]:
         """Decode codewords of which `used_N` symbols were sent; None: all.
 
-        Any number from 0 to K may come, whatever the transmitting half sends.
+        It must accept any number from 0 to K, whatever the transmitting half sends.
         """
+        ...
+
+
+class DrawingReceiverHalf(ReceiverHalf, Protocol):
+    """A receiving half that draws random numbers: `draws` is true, and it gets the items' keys.
+
+    An item's key gives the same draw, however often and with whichever items it is decoded.
+    """
+
+    draws: bool
+
+    def decode(
+        self,
+        received_NK: Symbols,
+        csi_NM: Symbols | None,
+        *,
+        snr_db_N: npt.NDArray[np.float32],
+        equalizer: EqualizerMethod,
+        keys_N: Sequence[ItemKey] | None = None,
+    ) -> npt.NDArray[np.float32]:
+        """Decode as any half; `keys_N` are the items' keys (`keys_UN` of `decode_users`)."""
         ...
 
 
@@ -92,9 +115,9 @@ class JointTransmitterHalf(TransmitterHalf, Protocol):
     """The transmitting half of users who send in one slot."""
 
     def as_user(self, user: int) -> TransmitterHalf:
-        """Return what one of them sends with; `user` is his place among the slot's links.
+        """Return the half of one user; `user` is the index among the slot's links.
 
-        Links are in ascending order of their names, as the sums of the slot are.
+        Links are in ascending order of their names, like the sums of the slot.
         """
         ...
 
@@ -109,18 +132,18 @@ class JointReceiverHalf(ReceiverHalf, Protocol):
         *,
         snr_db_N: npt.NDArray[np.float32],
     ) -> npt.NDArray[np.float32]:
-        """Decode slots: complex64 (N, K) -> what each user sent, float32 (U, N, *output_shape).
+        """Decode slots: complex64 (N, K) -> each user's outputs, float32 (U, N, *output_shape).
 
         `csi_NU` are the gains h_u of the users in the order of the sum, without their powers; None
-        where nothing fades. `snr_db_N` is against the total power of the slot.
+        without fading. `snr_db_N` refers to the total power of the slot.
         """
         ...
 
 
 def used_of(codec: TransmitterHalf, manifest: AnyManifest, items: npt.NDArray[Any]) -> bytes:
-    """Return what the frame of some items states as `used`."""
+    """Return the `used` of a frame with these items."""
     if not manifest.variable_length or isinstance(manifest.task, OrderedClassification):
-        return b""  # of ordered codewords the point decides
+        return b""  # for ordered codewords, the point determines it
     used_N = cast(VariableLengthTransmitterHalf, codec).used_symbols(items)
     return format_used(used_N, manifest.symbols)
 
@@ -131,19 +154,20 @@ LoadReceiver = Callable[["Checkpoint", Engine, str, int], ReceiverHalf]
 
 @dataclass(frozen=True, kw_only=True)
 class Family:
-    """A family as the running system uses it.
+    """A family, as the running system uses it.
 
     Code is named as `module:attribute`, so that each process imports only the half it runs.
 
     Attributes:
-        name: what manifests say.
-        title: for people.
-        architecture: checks the part of a manifest that is the family's own.
-        files: what the file of each end is called.
+        name: the name in manifests.
+        title: the name in reports.
+        architecture: model that checks the family's own part of a manifest.
+        files: name of each end's file.
         transmitter: loads that half: (checkpoint, engine, threads) -> TransmitterHalf.
         receiver: loads that half: (checkpoint, engine, device, threads) -> ReceiverHalf.
-        check: looks at the content of an end's file without running it: (manifest, end, content).
-        engines: that its halves can compute with.
+        check: checks the content of an end's file without running it: (manifest, end, content).
+        engines: engines that its halves support.
+        systems: titles of its systems in reports by their names in manifests, in order.
     """
 
     name: str
@@ -154,16 +178,16 @@ class Family:
     receiver: str
     check: str | None = None
     engines: tuple[Engine, ...] = get_args(Engine)
+    systems: Mapping[str, str] = field(default_factory=dict)
 
     def load_transmitter(
         self, checkpoint: Checkpoint, *, engine: Engine, threads: int
     ) -> TransmitterHalf:
-        """Load the transmitting half, ready for service.
+        """Load the transmitting half, ready for use.
 
         Raises:
             CheckpointError: what it holds is damaged, does not fit, or computes nothing useful.
-            ConfigurationError: a package that it needs is missing, or it has no such engine.
-        """
+            ConfigurationError: a package that it needs is missing, or it has no such engine."""
         self.check_engine(checkpoint.folder.name, engine, setting="engine")
         load: LoadTransmitter = named(self.transmitter)
         return load(checkpoint, engine, threads)
@@ -171,24 +195,24 @@ class Family:
     def load_receiver(
         self, checkpoint: Checkpoint, *, engine: Engine, device: str, threads: int
     ) -> ReceiverHalf:
-        """Load the receiving half, ready for service.
+        """Load the receiving half, ready for use.
 
         Raises:
             CheckpointError: what it holds is damaged, does not fit, or computes nothing useful.
-            ConfigurationError: a package that it needs is missing, or it has no such engine, or
-                that none for the device.
+            ConfigurationError: a package that it needs is missing, or it does not support the
+                engine or the device.
         """
         self.check_engine(checkpoint.folder.name, engine, setting="receiver_engine")
         load: LoadReceiver = named(self.receiver)
         return load(checkpoint, engine, device, threads)
 
     def check_engine(self, codec: str, engine: Engine, *, setting: str) -> None:
-        """See that halves of this family can compute with an engine.
+        """Check that halves of this family support an engine.
 
         Args:
-            codec: its name, for people.
-            engine: what is asked for.
-            setting: what a scenario calls the engine of that half.
+            codec: name of the codec, for messages.
+            engine: requested engine.
+            setting: key of that half's engine in a scenario.
 
         Raises:
             ConfigurationError: they cannot.
@@ -200,10 +224,10 @@ class Family:
             )
 
     def check_content(self, manifest: Any, end: End, content: bytes) -> None:
-        """Look at the content of an end's file, as far as that needs no network.
+        """Check the content of an end's file without running a network.
 
         Raises:
-            CheckpointError: it is not what the manifest says.
+            CheckpointError: it does not agree with the manifest.
         """
         if self.check is not None:
             named(self.check)(manifest, end, content)

@@ -1,7 +1,7 @@
-"""The family `kd_semcom`: sentences by a transformer codec (Liu et al., Table I).
+"""The family `kd_semcom`: sentences with a transformer codec (Liu et al., Table I).
 
-A sentence of n words has L = n + 1 tokens, the last one is END. Its codeword has 8 L symbols of
-mean power 1, and zeros up to the 8 x `tokens` symbols that every codeword of the codec has.
+A sentence of n words has L = n + 1 tokens, the last of which is END. Its codeword has 8 L symbols
+of mean power 1, and zeros up to the 8 x `tokens` symbols that every codeword of the codec has.
 """
 
 from __future__ import annotations
@@ -35,15 +35,26 @@ class KdSemcomArchitecture(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    layers: Depth = Field(description="of the semantic encoder, and as many of the decoder")
-    channel: Channel = Field(description="networks of channel encoder and decoder")
-    vocabulary: int = Field(gt=FIRST_WORD, le=65536, description="token ids that there are")
-    tokens: int = Field(default=30, ge=2, le=256, description="of a sentence at most, with END")
-    precision: Literal["fp16", "int8"] = Field(default="fp16", description="of matrices on disk")
+    layers: Depth = Field(description="layers of the semantic encoder, and of the semantic decoder")
+    channel: Channel = Field(description="networks of channel encoder and channel decoder")
+    vocabulary: int = Field(gt=FIRST_WORD, le=65536, description="number of token ids")
+    tokens: int = Field(
+        default=30,
+        ge=2,
+        le=256,
+        description="largest number of tokens in a sentence, including END",
+    )
+    precision: Literal["fp16", "int8"] = Field(
+        default="fp16", description="precision of the matrices on disk"
+    )
     width: int = Field(default=128, ge=8, le=4096, description="D")
-    heads: int = Field(default=8, ge=1, le=64, description="of every attention")
-    inner: int = Field(default=512, ge=8, le=16384, description="of every feed-forward network")
-    parameters: dict[str, int] = Field(default={}, description="of each part, for tables")
+    heads: int = Field(default=8, ge=1, le=64, description="heads of every attention")
+    inner: int = Field(
+        default=512, ge=8, le=16384, description="hidden width of every feed-forward network"
+    )
+    parameters: dict[str, int] = Field(
+        default={}, description="number of parameters of each part, for tables"
+    )
 
     @model_validator(mode="after")
     def _fits(self) -> Self:
@@ -89,7 +100,7 @@ def shapes(architecture: KdSemcomArchitecture, end: End) -> Shapes:
 
 
 def channel_encoder_widths(architecture: KdSemcomArchitecture) -> tuple[int, ...]:
-    """Widths of the channel encoder's layers, a ReLU between two of them."""
+    """Return the widths of the channel encoder's layers, with a ReLU between them."""
     between = () if architecture.channel == "narrow" else (2 * architecture.width,)
     return (architecture.width, *between, REALS_PER_TOKEN)
 
@@ -97,7 +108,7 @@ def channel_encoder_widths(architecture: KdSemcomArchitecture) -> tuple[int, ...
 def channel_decoder_widths(
     architecture: KdSemcomArchitecture,
 ) -> tuple[tuple[int, ...], tuple[int, ...]]:
-    """Widths of the channel decoder's first layers, and of those beside its shortcut, if any."""
+    """Return the widths of the channel decoder's first layers, and of those of its branch."""
     width = architecture.width
     match architecture.channel:
         case "wide":
@@ -113,7 +124,7 @@ def check_content(manifest: Any, end: End, content: bytes) -> None:
     """Check one end's file: names, shapes, types and values of its arrays.
 
     Raises:
-        CheckpointError: it is not safetensors, or not of this architecture; or the manifest does
+        CheckpointError: it is not safetensors, does not fit this architecture, or the manifest does
             not say that sentences differ in length.
     """
     if not manifest.variable_length:
@@ -124,10 +135,10 @@ def check_content(manifest: Any, end: End, content: bytes) -> None:
 
 
 def read_arrays(architecture: KdSemcomArchitecture, end: End, content: bytes) -> Arrays:
-    """Return one end's arrays, checked; quantised ones as what they stand for.
+    """Return one end's checked arrays; quantised ones as the values that they represent.
 
     Raises:
-        CheckpointError: as `check_content`.
+        CheckpointError: as for `check_content`.
     """
     stored = parse_arrays(content)
     is_int8 = any(array.dtype == np.int8 for array in stored.values())
@@ -184,4 +195,10 @@ KD_SEMCOM = Family(
     receiver="receiver.kd_semcom.codec:load_receiver",
     check="semcom.families.kd_semcom:check_content",
     engines=("torch",),
+    systems={
+        "teacher": "Teacher",
+        **{f"student-{number}": f"Student {number}" for number in (1, 2, 3, 4)},
+        **{f"baseline-{number}": f"Baseline {number}" for number in (1, 2, 3)},
+        "deepsc": "DeepSC",
+    },
 )

@@ -1,11 +1,11 @@
-"""The family `label`: the transmitter classifies by itself and sends the class by a code.
+"""The family `label`: the transmitter classifies and sends the class with a code.
 
     images -> encoder -> channel encoder -> codeword, not sent -> Classifier -> class m
            -> code.reals[m] -> z (N, K);   at the receiver, maximum likelihood over the M codewords
 
-The classifier is a codec of the paper's families without a channel between its ends: it decides as
-that codec does without noise. So a codec can be held against what its symbols carry at least.
-Shape legend: M classes, K complex symbols, D feature width, c reals of the source's codeword.
+The classifier is a codec of the paper's families without a channel between its ends, so it decides
+as that codec does without noise. It shows what a codec's symbols could carry at least. Shape
+legend: M classes, K complex symbols, D feature width, c reals of the source's codeword.
 """
 
 from __future__ import annotations
@@ -25,25 +25,27 @@ from semcom.families.paper import FILES
 from semcom.tasks.classification import Classification
 
 CODE = "code.reals"
-NOISE_FREE_DB = 30.0  # the highest SNR that a decoder of the paper's is told
+NOISE_FREE_DB = 30.0  # the highest SNR that the paper's decoders get
 CLASSIFIER = "classifier."
 STAGES = (("snr_code0", "block0", "reduce"), ("snr_code1", "block1", "output"))  # of the source
 
 
 class LabelArchitecture(BaseModel):
-    """Both ends: whose classifier, and which code over how many symbols."""
+    """Both ends: the classifier, and the code over a number of symbols."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    source: CodecArchitecture = Field(description="of the codec that classifies")
-    code: LabelCode = Field(default="simplex", description="of the classes")
+    source: CodecArchitecture = Field(description="architecture of the codec that classifies")
+    code: LabelCode = Field(default="simplex", description="channel code of the classes")
     symbols: int = Field(ge=1, le=4096, description="K complex symbols of a codeword")
-    item: tuple[int, int, int] = Field(description="height, width, channels that it sees")
-    parameters: dict[str, int] = Field(default={}, description="of each part, for tables")
+    item: tuple[int, int, int] = Field(description="height, width and channels of an image")
+    parameters: dict[str, int] = Field(
+        default={}, description="number of parameters of each part, for tables"
+    )
 
 
 def stage_widths(channel: ChannelCodecArchitecture) -> list[tuple[int, int]]:
-    """Return (reals in, reals out) of each stage of the classifier; none of a direct link."""
+    """Return (reals in, reals out) of each stage of the classifier; empty for a direct link."""
     if channel.is_direct:
         return []
     return [
@@ -53,7 +55,7 @@ def stage_widths(channel: ChannelCodecArchitecture) -> list[tuple[int, int]]:
 
 
 def array_specs(architecture: LabelArchitecture, end: End) -> dict[str, ArraySpec]:
-    """Return what an end of a codec holds, by name."""
+    """Return the arrays of one end of a codec, by name."""
     source = architecture.source
     code = CODE, ArraySpec((source.classes, 2 * architecture.symbols))
     if end == "receiver":
@@ -83,7 +85,7 @@ def read_arrays(architecture: LabelArchitecture, end: End, content: bytes) -> Ar
     """Return the arrays of an end's file.
 
     Raises:
-        CheckpointError: it is not safetensors, or not of this architecture.
+        CheckpointError: it is not safetensors, or does not fit this architecture.
     """
     arrays = parse_arrays(content)
     is_timm = isinstance(architecture.source.encoder, TimmEncoderArchitecture)
@@ -94,11 +96,11 @@ def read_arrays(architecture: LabelArchitecture, end: End, content: bytes) -> Ar
 
 
 def check_content(manifest: Any, end: End, content: bytes) -> None:
-    """Check one end's file, and that the manifest agrees with itself.
+    """Check one end's file, and that the manifest is consistent.
 
     Raises:
-        CheckpointError: as `read_arrays`, or task, symbols, `needs_snr` or `links` are not those of
-            the architecture.
+        CheckpointError: as for `read_arrays`, or task, symbols, `needs_snr` or `links` do not agree
+            with the architecture.
     """
     architecture = LabelArchitecture.model_validate(manifest.architecture)
     expected = Classification(classes=architecture.source.classes)
@@ -109,7 +111,9 @@ def check_content(manifest: Any, end: End, content: bytes) -> None:
             f"the manifest has {manifest.symbols} symbols, the architecture {architecture.symbols}"
         )
     if manifest.needs_snr or manifest.links != 1 or manifest.variable_length:
-        raise CheckpointError("a label's codeword has one length, one link, and follows no SNR")
+        raise CheckpointError(
+            "codewords of a label codec have one length and one link, and do not depend on the SNR"
+        )
     read_arrays(architecture, end, content)
 
 

@@ -1,9 +1,9 @@
-"""Codes that tell M classes apart over K complex symbols, each codeword of mean power 1 (no torch).
+"""Codes that distinguish M classes over K complex symbols, with unit mean power (no torch).
 
-    simplex        M codewords, every two of correlation -1 / (M - 1): as far apart as M can be
+    simplex        M codewords with pairwise correlation -1 / (M - 1): the largest possible distance
     biorthogonal   orthogonal codewords and their negatives; half as many dimensions
 
-Every codeword is spread over all symbols, so that a fade of some of them takes a share of each.
+Every codeword is spread over all symbols, so that a fade of some symbols affects all alike.
 Shape legend: M classes, K complex symbols; adjacent reals are I and Q of one symbol.
 """
 
@@ -22,7 +22,7 @@ TOLERANCE = 1e-4  # of correlations, which are at most 1
 
 
 def dimensions(code: LabelCode, classes: int) -> int:
-    """Return how many reals a code needs at least."""
+    """Return the smallest number of reals that a code needs."""
     match code:
         case "simplex":
             return classes - 1
@@ -36,7 +36,7 @@ def label_code(code: LabelCode, *, classes: int, symbols: int) -> Reals:
     """Return the codewords as reals, float32 (M, 2 K).
 
     Raises:
-        ConfigurationError: so few symbols have no room for so many classes.
+        ConfigurationError: there are too few symbols for the number of classes.
     """
     needed, reals = dimensions(code, classes), 2 * symbols
     if needed > reals:
@@ -58,7 +58,7 @@ def label_code(code: LabelCode, *, classes: int, symbols: int) -> Reals:
 
 
 def check_code(code: LabelCode, reals_MR: npt.NDArray[np.generic]) -> None:
-    """See that stored codewords are a code of that kind, at unit power.
+    """Check that stored codewords are a code of that kind, at unit power.
 
     Raises:
         CheckpointError: they are not.
@@ -77,7 +77,7 @@ def check_code(code: LabelCode, reals_MR: npt.NDArray[np.generic]) -> None:
             assert_never(code)
     np.fill_diagonal(expected, 1.0)
     if np.abs(found - expected).max() > TOLERANCE:
-        raise CheckpointError(f"code.reals is no {code} code of unit power")
+        raise CheckpointError(f"code.reals is not a {code} code of unit power")
 
 
 def _cosines(size: int) -> npt.NDArray[np.float64]:

@@ -1,4 +1,4 @@
-"""Makes a codec of the family `label` of one of the paper's families: no training, no torch."""
+"""Build a codec of the family `label` from one of the paper's (no training, no torch)."""
 
 from __future__ import annotations
 
@@ -28,28 +28,31 @@ OWN_CONSTRUCTION = {
     "receiver": "the class m with the largest 2 Re sum conj(h_k c_mk) z_k - sum |h_k c_mk|^2",
 }
 SNR_SCALE_DB = 20.0  # as semcom.nn.blocks.SnrCode
-KEPT = ("test_images", "noise_free_")  # of the source's results, or how their names begin
+KEPT = ("test_images", "noise_free_")  # names, or prefixes of names, of the source's results
 
 
 def make_label_codec(
     source: Checkpoint, folder: Path, *, code: LabelCode | None = None, symbols: int | None = None
 ) -> Checkpoint:
-    """Write the label codec of a codec into a folder of its own.
+    """Write the label codec of a codec into its own folder.
 
     Args:
         source: a codec of `rkd` or `jscc`; it classifies.
-        folder: where to; its name is the codec's.
-        code: None: simplex where there is room for it, else biorthogonal.
+        folder: target; its name is the codec's.
+        code: None: simplex if it fits, otherwise biorthogonal.
         symbols: K; None: as many as the source sends.
 
     Raises:
-        CheckpointError: the source is of another family or damaged, or the folder holds a codec.
-        ConfigurationError: so few symbols have no room for the classes.
-        StorageError: the disk refuses.
+        CheckpointError: the source is of another family or damaged, or the folder already contains
+            a codec.
+        ConfigurationError: there are too few symbols for the classes.
+        StorageError: the disk is full or cannot be written.
     """
     architecture = source.architecture
     if is_there(folder / "manifest.json"):
-        raise CheckpointError(f"{folder} holds a codec already; remove it first, or choose a name")
+        raise CheckpointError(
+            f"{folder} already holds a codec; remove it first, or choose another name"
+        )
     sent = architecture.channel.symbols if symbols is None else symbols
     if code is None:
         fits = dimensions("simplex", architecture.classes) <= 2 * sent
@@ -95,7 +98,7 @@ def make_label_codec(
 
 
 def _classifier(architecture: CodecArchitecture, decoder: Arrays) -> Arrays:
-    """Return the source's decoder and head as they are without noise: SNR codes are constants."""
+    """Return the source's decoder and head without noise; SNR codes are constants."""
     arrays: Arrays = {}
     stages = () if architecture.channel.is_direct else STAGES
     for number, (snr_code, block, linear) in enumerate(stages):

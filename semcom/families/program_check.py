@@ -1,8 +1,8 @@
-"""Checks an archive of `torch.export` before torch reads it: operators and arrays, nothing else.
+"""Check an archive of `torch.export` before torch reads it: only operators and arrays are allowed.
 
 torch trusts these files: it unpickles what an archive marks as pickled, looks up whatever name a
-node's target states, evaluates the text of symbolic sizes and of guards. So a codec of unknown
-origin could run code. Here only what `semcom.families` writes is let through: plain arrays, ATen
+node's target states, evaluates the text of symbolic sizes and of guards. A codec of unknown origin
+could therefore run code. Only what `semcom.families` writes is accepted: plain arrays, ATen
 operators and integer arithmetic on sizes.
 """
 
@@ -40,7 +40,7 @@ SIZE_WORDS = re.compile(
 SIZE_TEXT = re.compile(r"[A-Za-z0-9_ +\-*/(),<>=.']{0,500}")
 PLAIN = re.compile(r"[\w.:+\-]{0,300}", re.ASCII)
 SPEC_TYPES = ("builtins.tuple", "builtins.list", "builtins.dict", None)
-# What damage, nesting, passwords, unknown compression and JSON of another form raise.
+# Raised by damage, nesting, passwords, unknown compression and other forms of JSON.
 READING_FAILS = (
     zipfile.BadZipFile, OSError, ValueError, KeyError, EOFError, RuntimeError, TypeError,
     AttributeError,
@@ -50,25 +50,25 @@ NO_SAMPLE = b"\x80\x02)}q\x00\x86q\x01."
 
 
 def check_program(content: bytes) -> bytes:
-    """Let through what torch can load without running anything but operators.
+    """Accept only what torch can load without running anything except operators.
 
     Returns:
-        The archive written again from the files that were checked: torch reads archives by another
-        library, which may find other files in the same bytes.
+        The archive, rewritten from the checked files: torch reads archives with another library,
+        which may find different files in the same bytes.
 
     Raises:
-        CheckpointError: it is no such archive, or holds something else.
+        CheckpointError: it is not such an archive, or contains something else.
     """
     try:
         with zipfile.ZipFile(io.BytesIO(content)) as archive:
             _check_archive(archive)
             return packed({name: archive.read(name) for name in archive.namelist()})
     except READING_FAILS as error:
-        raise CheckpointError(f"is no program of torch.export: {_line(error)}") from error
+        raise CheckpointError(f"is not a program of torch.export: {_line(error)}") from error
 
 
 def packed(files: Mapping[str, bytes]) -> bytes:
-    """Return an archive of files, without times: equal files give equal bytes."""
+    """Return an archive of files without times, so that equal files give equal bytes."""
     written = io.BytesIO()
     with zipfile.ZipFile(written, "w", zipfile.ZIP_STORED) as archive:
         for name, content in files.items():
@@ -77,13 +77,13 @@ def packed(files: Mapping[str, bytes]) -> bytes:
 
 
 def empty_sample() -> bytes:
-    """Return the example inputs of a program that has none, as `torch.save` writes them."""
+    """Return empty example inputs, as `torch.save` writes them."""
     files = {"data.pkl": NO_SAMPLE, "byteorder": b"little", "version": b"3\n"}
     return packed({f"archive/{name}": content for name, content in files.items()})
 
 
 def without_origin(graph: Any) -> Any:
-    """Return a program's graph without what tells where it was made: paths, lines, module names."""
+    """Return a program's graph without traces of its origin: paths, lines, module names."""
     if isinstance(graph, dict):
         return {
             key: {} if key == "metadata" else without_origin(value) for key, value in graph.items()
@@ -94,10 +94,10 @@ def without_origin(graph: Any) -> Any:
 def _check_archive(archive: zipfile.ZipFile) -> None:
     entries = archive.infolist()
     if len(entries) > MAX_ENTRIES or sum(each.file_size for each in entries) > MAX_UNPACKED_BYTES:
-        raise CheckpointError("is a program that unpacks to more than it may")
+        raise CheckpointError("is a program that unpacks to more than the allowed size")
     names = [each.filename for each in entries]
     if len(set(names)) != len(names):
-        raise CheckpointError("holds a file twice")
+        raise CheckpointError("contains a file twice")
     found = {name.partition("/")[2]: name for name in names}
     if len(found) != len(names) or len({name.partition("/")[0] for name in names}) != 1:
         raise CheckpointError("holds files outside of one folder")
@@ -105,7 +105,7 @@ def _check_archive(archive: zipfile.ZipFile) -> None:
         if inner == SAMPLE:
             _check_sample(archive.read(name))
         elif inner not in (GRAPH, *CONFIGS) and not ENTRIES.fullmatch(inner):
-            raise CheckpointError(f"holds {_line(inner)}, which no program of a codec needs")
+            raise CheckpointError(f"holds {_line(inner)}, which a codec's program does not need")
     for config in CONFIGS:
         for key, entry in _json(archive, found[config])["config"].items():
             kind = str(entry["path_name"])
@@ -138,12 +138,12 @@ def _check_graph(graph: Any) -> None:
         if not fine:
             raise CheckpointError(
                 f"has {_line(value)!r} as a {_line(key) or 'key'}; a codec's program holds "
-                f"operators of ATen and arrays alone: write it with rkd_sc.export_codec"
+                f"only operators of ATen and arrays: write it with rkd_sc.export_codec"
             )
 
 
 def _texts(value: Any, key: str) -> Iterator[tuple[str, str]]:
-    """Every text of a graph with the key that it stands under; keys too, under none."""
+    """Yield every text of a graph with its key, and every key with none."""
     if isinstance(value, str):
         yield key, value
     elif isinstance(value, list):

@@ -1,8 +1,9 @@
-"""The family `semnoma`: images over superposed or plain links, recovered pixel by pixel.
+"""The family `semnoma`: images over superposed or plain links, reconstructed by the receiver.
 
 With one user a codec serves a plain link (the teacher, or a user of an orthogonal system); with
-more it serves slots in which so many users send at once: one encoder with a plane for each user,
-one decoder for each user. The networks are those of transmitters/semnoma and receiver/semnoma.
+more users it serves slots in which they send at the same time: one encoder with a plane for each
+user, one decoder for each user. A codec may refine what its decoders recover. The networks are
+those of transmitters/semnoma and receiver/semnoma.
 """
 
 from __future__ import annotations
@@ -15,9 +16,10 @@ from semcom.codec_arrays import End, check_named, parse_arrays
 from semcom.errors import CheckpointError
 from semcom.families.family import Family
 from semcom.families.semnoma_arrays import array_specs
+from semcom.families.semnoma_refinement import Refinement, refinement_specs
 from semcom.tasks.reconstruction import Reconstruction
 
-SHRINK = 4  # pixels a side of an image that become one position of the feature
+SHRINK = 4  # pixels per side that become one position of the feature
 OWN_SIDE_VALUES = 3  # SNR, |h|, arg h
 Side = Annotated[int, Field(ge=12, le=64, multiple_of=SHRINK)]
 Width = Annotated[int, Field(ge=8, le=1024, multiple_of=2)]
@@ -26,10 +28,10 @@ Width = Annotated[int, Field(ge=8, le=1024, multiple_of=2)]
 class SemnomaArchitecture(BaseModel):
     """Architecture of both ends.
 
-    `csi: aligned` turns what is received by the phase of the user's own gain, and tells a decoder
-    every gain of the slot. `csi: own` is as published: what is received stays as it is, a decoder
-    knows its user's gain alone; the encoder has places for a gain, too, which no transmitter
-    knows before it sends, and which are those of |h| = 1.
+    `csi: aligned` rotates the received symbols by the phase of the user's own gain, and a decoder
+    gets every gain of the slot. `csi: own` is as published: the received symbols are unchanged, and
+    a decoder gets only its user's gain; the encoder also has inputs for a gain, which no
+    transmitter knows before it sends, so they are set to |h| = 1.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -37,28 +39,31 @@ class SemnomaArchitecture(BaseModel):
     item: tuple[Side, Side, Literal[3]] = Field(
         default=(32, 32, 3), description="height, width and channels of an image"
     )
-    users: int = Field(default=2, ge=1, le=8, description="that meet in a slot; 1: a plain link")
+    users: int = Field(
+        default=2, ge=1, le=8, description="users that share a slot; 1: a plain link"
+    )
     channels: int = Field(
-        default=16, ge=2, le=64, multiple_of=2, description="of the feature that is sent"
+        default=16, ge=2, le=64, multiple_of=2, description="channels of the feature that is sent"
     )
     widths: tuple[Width, Width] = Field(
-        default=(48, 96), description="channels at a half and at a quarter of the image's side"
+        default=(48, 96), description="channels at half and at a quarter of the image's side"
     )
     blocks: tuple[Annotated[int, Field(ge=1, le=16)], Annotated[int, Field(ge=1, le=16)]] = Field(
-        default=(2, 2), description="ConvNeXt blocks at either"
+        default=(2, 2), description="number of ConvNeXt blocks at each of the two"
     )
     attention: bool = Field(default=False, description="an attention block after each AF module")
     fusion: tuple[Annotated[int, Field(ge=1, le=8)], ...] = Field(
         default=(1,),
         min_length=1,
         max_length=4,
-        description="hidden widths of AF modules, in channels of their map",
+        description="hidden widths of AF modules, as multiples of the channels of their map",
     )
     csi: Literal["aligned", "own"] = Field(
-        default="aligned", description="what a decoder knows; own: as published"
+        default="aligned", description="channel state that a decoder gets; own: as published"
     )
     snr_db: tuple[float, float] = Field(
-        default=(0.0, 20.0), description="of the training; the networks see no SNR beyond it"
+        default=(0.0, 20.0),
+        description="range of SNRs in training; the networks clip the SNR to it",
     )
 
     @model_validator(mode="after")
@@ -81,23 +86,39 @@ class SemnomaArchitecture(BaseModel):
 
     @property
     def encoder_side_values(self) -> int:
-        """Numbers that tell the encoder of the channel."""
+        """Number of side values of the encoder."""
         return 1 if self.csi == "aligned" else OWN_SIDE_VALUES
 
     @property
     def decoder_side_values(self) -> int:
-        """Numbers that tell a decoder of the channel: SNR, gains, phases against its own."""
+        """Number of side values of a decoder: SNR, gains, phases relative to its own."""
         return 3 * self.users - 1 if self.csi == "aligned" else OWN_SIDE_VALUES
 
 
+class SemnomaCodecArchitecture(SemnomaArchitecture):
+    """Architecture of a codec as its manifest states it.
+
+    A codec without refinement omits it, so codecs of earlier versions keep their digests.
+    """
+
+    refinement: Refinement | None = Field(
+        default=None, description="refinement of the images after the decoders; none: no change"
+    )
+
+    def stated(self) -> dict[str, Any]:
+        """Return the content of a manifest."""
+        left_out = {"refinement"} if self.refinement is None else set()
+        return self.model_dump(mode="json", exclude=left_out)
+
+
 def check_content(manifest: Any, end: End, content: bytes) -> None:
-    """Check one end's file, and that the manifest agrees with itself.
+    """Check one end's file, and that the manifest is consistent.
 
     Raises:
-        CheckpointError: it is not safetensors or not of this architecture, or task, symbols or
-            `needs_snr` are not those of the architecture.
+        CheckpointError: it is not safetensors, does not fit this architecture, or task, symbols or
+            `needs_snr` do not agree with the architecture.
     """
-    architecture = SemnomaArchitecture.model_validate(manifest.architecture)
+    architecture = SemnomaCodecArchitecture.model_validate(manifest.architecture)
     expected = Reconstruction(shape=architecture.item)
     if manifest.task != expected:
         raise CheckpointError(f"the manifest's task is not {expected!r}, as the architecture has")
@@ -111,16 +132,29 @@ def check_content(manifest: Any, end: End, content: bytes) -> None:
         )
     if not manifest.needs_snr:
         raise CheckpointError("the manifest says needs_snr: false; the encoder follows the SNR")
-    check_named(array_specs(architecture, end), parse_arrays(content))
+    specs = array_specs(architecture, end)
+    if end == "receiver" and architecture.refinement is not None:
+        specs |= refinement_specs(architecture.refinement)
+    check_named(specs, parse_arrays(content))
 
 
 SEMNOMA = Family(
     name="semnoma",
     title="SemNOMA",
-    architecture=SemnomaArchitecture,
+    architecture=SemnomaCodecArchitecture,
     files={"transmitter": "transmitter.safetensors", "receiver": "receiver.safetensors"},
     transmitter="transmitters.semnoma.codec:load_transmitter",
     receiver="receiver.semnoma.codec:load_receiver",
     check="semcom.families.semnoma:check_content",
     engines=("torch",),
+    systems={
+        "semnoma-teacher": "SemNOMA teacher",
+        "kd-semnoma": "KD-SemNOMA",
+        "semnoma": "SemNOMA",
+        "oma": "OMA",
+        "kd-semnoma-diffusion": "KD-SemNOMA + diffusion",
+        "kd-semnoma-cgan": "KD-SemNOMA + cGAN",
+        "semnoma-diffusion": "SemNOMA + diffusion",
+        "semnoma-cgan": "SemNOMA + cGAN",
+    },
 )

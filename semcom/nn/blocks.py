@@ -15,7 +15,7 @@ from semcom.architecture import EXPANSION
 class Bottleneck(nn.Module):
     """CLIP-style residual bottleneck: 1x1, 3x3, 1x1 convolutions, each with batch norm.
 
-    A stride is done by average pooling before the last 1x1 convolution and in the shortcut
+    A stride is realised by average pooling before the last 1x1 convolution and in the shortcut
     (Table I: planes x 4 output channels).
     """
 
@@ -47,7 +47,7 @@ class Bottleneck(nn.Module):
 
 
 class AttentionPool(nn.Module):
-    """CLIP's attention pooling: the mean of the map asks all positions, one answer per image."""
+    """CLIP's attention pooling: the mean of the map is the query for all positions."""
 
     def __init__(self, *, channels: int, positions: int, out_dim: int, heads: int) -> None:
         super().__init__()
@@ -82,9 +82,9 @@ class OneTokenTransformerBlock(nn.Module):
     """Post-norm transformer encoder block for sequences of exactly one token per image.
 
     With one token the softmax of the attention runs over a single key and is 1, whatever query
-    and key are: attention is the value projection followed by the output projection. Query and
-    key of the published block could neither act nor learn, so they are not built;
-    `idle_parameters` says how many they would be. Rows of a batch never meet.
+    and key are: attention is the value projection followed by the output projection. Query and key
+    of the published block would have no effect and no gradient, so they are not built;
+    `idle_parameters` gives their number. Rows of a batch never interact.
     """
 
     def __init__(self, *, dim: int, ffn_dim: int) -> None:
@@ -111,8 +111,8 @@ class OneTokenTransformerBlock(nn.Module):
 class SnrCode(nn.Module):
     """SNR -> code: g(s) = sigmoid(Linear(1, width)), s = clip(SNR_dB, -15, 30) / 20.
 
-    Where a codeword has `increments`, the code knows beside s which of them have come: the linear
-    layer has an input for each, 1 or 0.
+    If codewords have `increments`, the code also depends on which of them were received: the linear
+    layer has one input for each, 1 or 0.
     """
 
     LOW_DB, HIGH_DB, SCALE_DB = -15.0, 30.0, 20.0
@@ -122,7 +122,7 @@ class SnrCode(nn.Module):
         self.linear = nn.Linear(1 + increments, width)
 
     def forward(self, snr_db_B: Tensor, come_BI: Tensor | None = None) -> Tensor:
-        """(B,) in dB, and which of I increments have come, (B, I) -> (B, width) in 0..1."""
+        """(B,) in dB, and which of I increments were received, (B, I) -> (B, width) in 0..1."""
         state = snr_db_B.clamp(self.LOW_DB, self.HIGH_DB).unsqueeze(1) / self.SCALE_DB
         if come_BI is not None:
             state = torch.cat([state, come_BI.to(state)], dim=1)

@@ -1,4 +1,4 @@
-"""Maps that follow the state of the channel: the AF module of ADJSCC (Xu et al., 2022).
+"""Maps conditioned on the state of the channel: the AF module of ADJSCC (Xu et al., 2022).
 
 Shape legend: B batch, C channels, H height, W width, S side values.
 """
@@ -14,7 +14,7 @@ SIDE_WIDTH = 128
 
 
 class AttentionFeature(nn.Module):
-    """Scale each channel by what the map's mean and the side values (SNR, gains) say together.
+    """Scale each channel by a function of the map's mean and the side values (SNR, gains).
 
         side values -> Linear S-128, layer norm, LeakyReLU, Linear 128-C   | concatenated: 2 C
         mean of the map over its positions                                 |

@@ -1,4 +1,4 @@
-"""From stored pixels to the encoder's input, the same in training and in service.
+"""From stored pixels to the encoder's input, in training and in deployment alike.
 
 Shape legend: N images, H height, W width.
 """

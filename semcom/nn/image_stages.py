@@ -13,7 +13,7 @@ from semcom.nn.convnext import ConvNeXtBlock
 
 
 class ImageStage(nn.Module):
-    """Blocks on maps of one size, which follow the channel's state at their end."""
+    """Blocks on maps of one size, conditioned on the channel's state at the end."""
 
     def __init__(
         self,

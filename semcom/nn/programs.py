@@ -38,7 +38,7 @@ def load_program(content: bytes, device: torch.device) -> Program:
         if device.type != "cpu":
             exported = move_to_device_pass(exported, device)
         program: Program = exported.module(check_guards=False)
-    except Exception as error:  # of whatever version of torch wrote it
+    except Exception as error:  # from any version of torch that wrote it
         reason = next(iter(str(error).splitlines()), "") or type(error).__name__
         raise CheckpointError(
             f"torch {torch.__version__} cannot read a program: {reason}"
@@ -52,12 +52,12 @@ def save_program(
     """Export a module; the first dimension of every input is the number of items.
 
     Args:
-        module: in the mode in which it will serve.
+        module: module in evaluation mode.
         example: inputs, float32 (2, ...).
         name: of the module, for errors.
 
     Raises:
-        CheckpointError: torch cannot export it, or what it exports is no codec's program.
+        CheckpointError: torch cannot export it, or the export is not a codec's program.
     """
     items = torch.export.Dim("items", min=1, max=MAX_ITEMS)
     saved = io.BytesIO()
@@ -67,7 +67,7 @@ def save_program(
                 module, example, dynamic_shapes=tuple({0: items} for _ in example)
             )
         torch.export.save(exported, saved)
-    except Exception as error:  # torch says in many ways what it cannot export
+    except Exception as error:  # torch raises many kinds of error for what it cannot export
         reason = next((line for line in str(error).splitlines() if line.strip()), "")
         raise CheckpointError(
             f"torch.export cannot export {name}: {reason or type(error).__name__}"

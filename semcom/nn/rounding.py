@@ -11,8 +11,8 @@ import torch.nn.functional as F
 from semcom.fingerprint import EngineRounding
 
 SEED = 1
-STEPS = 1 << 12  # numbers below it are exact in float32 after the division
-CONTRAST = 4  # so that softmax adds numbers of many sizes
+STEPS = 1 << 12  # numbers below this are exact in float32 after the division
+CONTRAST = 4  # so that softmax adds numbers of many magnitudes
 
 
 def torch_part(*, device: str = "cpu", threads: int = 1) -> EngineRounding:
@@ -29,14 +29,14 @@ def torch_part(*, device: str = "cpu", threads: int = 1) -> EngineRounding:
 
 
 def torch_kernels(device: str = "cpu") -> str:
-    """Return what torch computes with: the processor's instruction set, or an accelerator."""
+    """Return the instruction set that torch uses, or the accelerator."""
     if device == "cpu":
         return str(torch.backends.cpu.get_cpu_capability())
     return f"CUDA {torch.version.cuda}, compute capability {torch.cuda.get_device_capability()}"
 
 
 def torch_rounding(*, device: str = "cpu", threads: int = 1) -> str:
-    """Return the SHA-256 over the results of what networks are made of, on known numbers."""
+    """Return the SHA-256 over the results of typical network operations on known numbers."""
     before = torch.get_num_threads()
     torch.set_num_threads(threads)
     try:

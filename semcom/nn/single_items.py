@@ -1,7 +1,7 @@
-"""Networks over the items of a frame one by one, so that no item depends on its neighbours.
+"""Run networks on the items of a frame one by one, so that no item depends on its neighbours.
 
-A library may sum in another order for another size of a batch: the last bit of a pixel would then
-depend on which items share a forward pass, and with it, rarely, the byte that it is rounded to.
+A library may sum in another order for another batch size: the last bit of a pixel, and rarely the
+byte to which it is rounded, would then depend on which items share a forward pass.
 
 Shape legend: N items.
 """
@@ -15,10 +15,10 @@ from torch import Tensor
 
 
 def each_alone(forward: Callable[..., Tensor], *inputs_N: Tensor) -> Tensor:
-    """Return what `forward` makes of each item in a batch of its own, (N, ...).
+    """Return the outputs of `forward` for each item in a separate batch, (N, ...).
 
     Args:
-        forward: of a batch; called with one item of every input.
+        forward: function of a batch; called with one item of every input.
         inputs_N: (N, ...) each, N at least 1.
     """
     items = range(len(inputs_N[0]))

@@ -1,8 +1,8 @@
 """Real codewords <-> complex symbols, and the power constraint of the transmitter.
 
 Shape legend: B batch, c real dimensions of a codeword, K = ceil(c / 2) complex symbols.
-Adjacent reals are (I, Q) of one symbol; an odd c is padded with one zero real, which takes no
-part in the power or in decoding.
+Adjacent reals are (I, Q) of one symbol; an odd c is padded with one zero real, which counts neither
+for the power nor in decoding.
 """
 
 from __future__ import annotations
@@ -17,8 +17,8 @@ from torch import Tensor
 def normalize_power(codeword_Bc: Tensor, used_B: Tensor | None = None) -> Tensor:
     """Scale each row to mean square 1/2 per real, that is mean |z|^2 = 1 per complex symbol.
 
-    Per image, never per batch: a neighbour changes no other row's SNR. A zero row stays zero.
-    `used_B`: how many reals of each row are sent, where the others are zero.
+    Per image, never per batch: rows do not affect each other's SNR. A zero row stays zero.
+    `used_B`: number of reals of each row that are sent; the others are zero.
     """
     mean_square_B1 = codeword_Bc.square().mean(dim=1, keepdim=True)
     if used_B is not None:
@@ -27,7 +27,7 @@ def normalize_power(codeword_Bc: Tensor, used_B: Tensor | None = None) -> Tensor
 
 
 def normalize_increments(codeword_Bc: Tensor, increments: Sequence[int]) -> Tensor:
-    """Scale each increment of each row by itself, so that every first ones have unit mean power.
+    """Scale each increment of each row, so that any leading ones have unit mean power.
 
     `increments`: complex symbols of each, c / 2 in all.
     """
@@ -36,7 +36,7 @@ def normalize_increments(codeword_Bc: Tensor, increments: Sequence[int]) -> Tens
 
 
 def come_increments(used_B: Tensor, lengths: Sequence[int]) -> Tensor:
-    """Return which increments are complete: symbols that came (B,), `lengths` (I,) -> bool (B, I).
+    """Return which increments are complete: symbols received (B,), `lengths` (I,) -> bool (B, I).
 
     `lengths` are the symbols of one increment, of two, ...
     """

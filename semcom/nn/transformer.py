@@ -30,7 +30,10 @@ class Attention(nn.Module):
         return self._split(self.key(memory_BSD)), self._split(self.value(memory_BSD))
 
     def forward(self, x_BTD: Tensor, keys: Keys, mask: Tensor | None) -> Tensor:
-        """Attend from (B, T, D); `mask` is true where a position may be seen, (B, 1, T or 1, S)."""
+        """Attend from (B, T, D); `mask` is true where a position may be seen, (B, 1, T or 1, S).
+
+        It may also be 0 there and minus infinity elsewhere.
+        """
         query = self._split(self.query(x_BTD))
         attended = F.scaled_dot_product_attention(query, *keys, attn_mask=mask)
         out: Tensor = self.output(attended.transpose(1, 2).flatten(2))
@@ -68,7 +71,7 @@ class EncoderLayer(nn.Module):
         self.dropout = nn.Dropout(dropout)
 
     def forward(self, x_BTD: Tensor, mask: Tensor) -> Tensor:
-        """(B, T, D) -> (B, T, D); `mask` (B, 1, 1, T) is true at positions that are there."""
+        """(B, T, D) -> (B, T, D); `mask` (B, 1, 1, T) is true at positions that exist."""
         attended = self.attention(x_BTD, self.attention.keys(x_BTD), mask)
         x_BTD = self.norm1(x_BTD + self.dropout(attended))
         out: Tensor = self.norm2(x_BTD + self.dropout(self.feed_forward(x_BTD)))
@@ -95,10 +98,10 @@ class DecoderLayer(nn.Module):
 
         Args:
             x_BTD: positions to be computed.
-            seen: `attention.keys` of these positions, and of earlier ones if they are cached.
-            seen_mask: true where a position may see another; None where all may.
-            memory: `cross.keys` of what was received.
-            mask: true where something was received, (B, 1, 1, S).
+            seen: `attention.keys` of these positions, and of cached earlier ones.
+            seen_mask: true where a position may see another; None if all may.
+            memory: `cross.keys` of the received sequence.
+            mask: true at received positions, (B, 1, 1, S).
         """
         x_BTD = self.norm1(x_BTD + self.dropout(self.attention(x_BTD, seen, seen_mask)))
         x_BTD = self.norm2(x_BTD + self.dropout(self.cross(x_BTD, memory, mask)))
@@ -127,7 +130,7 @@ class TokenEmbedding(nn.Module):
 
 
 def sinusoids(longest: int, width: int) -> Tensor:
-    """Return the positions of Vaswani et al. (2017), (T, D): sines and cosines take turns."""
+    """Return the positions of Vaswani et al. (2017), (T, D): sines and cosines alternate."""
     rates = torch.exp(torch.arange(0, width, 2) * (-math.log(10_000.0) / width))
     angles = torch.arange(longest).unsqueeze(1) * rates
     return torch.stack([angles.sin(), angles.cos()], dim=2).flatten(1)

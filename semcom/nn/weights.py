@@ -16,7 +16,7 @@ LOADABLE = (torch.float16, torch.float32, torch.float64)
 
 
 def to_arrays(modules: dict[str, nn.Module]) -> Arrays:
-    """All parameters and buffers as `<module>.<name>`, floating point as float16.
+    """Return all parameters and buffers as `<module>.<name>`, floating point as float16.
 
     Raises:
         CheckpointError: a value that float16 cannot hold.

@@ -1,4 +1,4 @@
-"""Blocks that both ends of a link share: what `semcom.nn.blocks` is to torch.
+"""Blocks that both ends of a link share, the counterpart of `semcom.nn.blocks`.
 
 Shape legend: N images, D feature width, w width of an SNR code.
 """
@@ -13,8 +13,8 @@ SNR_LOW_DB, SNR_HIGH_DB, SNR_SCALE_DB = -15.0, 30.0, 20.0  # as semcom.nn.blocks
 
 
 def add_one_token_block(graph: Graph, x_ND: str, name: str, *, dim: int, ffn_dim: int) -> str:
-    """`OneTokenTransformerBlock` of that name: (N, D) -> (N, D)."""
-    # x + output(value(x)) is one matrix: nothing lies between the two, nor before the sum.
+    """Add the `OneTokenTransformerBlock` of that name: (N, D) -> (N, D)."""
+    # x + output(value(x)) is one matrix: there is no operation between the two or before the sum.
     value_DD, value_D = graph.weights.linear(f"{name}.value", inputs=dim, outputs=dim)
     output_DD, output_D = graph.weights.linear(f"{name}.output", inputs=dim, outputs=dim)
     x = graph.dense(x_ND, np.eye(dim) + output_DD @ value_DD, output_D + output_DD @ value_D)
@@ -28,7 +28,7 @@ def add_one_token_block(graph: Graph, x_ND: str, name: str, *, dim: int, ffn_dim
 def add_snr_code(
     graph: Graph, snr_db_N1: str, name: str, *, width: int, come: tuple[str, int] | None = None
 ) -> str:
-    """`SnrCode` of that name: (N, 1) in dB, and `come` with its I columns (N, I) -> (N, w)."""
+    """Add the `SnrCode` of that name: (N, 1) in dB, and `come` (N, I) -> (N, w)."""
     low, high = (graph.constant(np.array(value)) for value in (SNR_LOW_DB, SNR_HIGH_DB))
     state = graph.add("Clip", snr_db_N1, low, high)
     inputs = 1

@@ -1,6 +1,6 @@
-"""A graph of ONNX under construction, with the layers that the codecs are made of.
+"""An ONNX graph under construction, with the layers of the codecs.
 
-Batch norms are folded into the layer before them, in float64; what is stored is float32.
+Batch norms are folded into the preceding layer in float64; float32 is stored.
 
 Shape legend: N images, O and I channels out and in, k kernel.
 """
@@ -20,7 +20,7 @@ NORM_EPSILON = 1e-5  # torch's default, of batch and layer norms alike
 
 
 class Graph:
-    """Nodes in the order of computation; methods return the name of what they add."""
+    """Nodes in the order of computation; methods return the name of the output that they add."""
 
     def __init__(self, weights: WeightTable) -> None:
         self.weights = weights
@@ -28,28 +28,28 @@ class Graph:
         self._constants: list[TensorProto] = []
 
     def add(self, operator: str, *inputs: str, **attributes: Any) -> str:
-        """One node with one output."""
+        """Add one node with one output."""
         output = f"{operator}_{len(self._nodes)}"
         self._nodes.append(helper.make_node(operator, inputs, [output], **attributes))
         return output
 
     def constant(self, values: Array) -> str:
-        """Values that are known beforehand, as float32."""
+        """Add constant values, as float32."""
         return self._keep(np.ascontiguousarray(values, dtype=np.float32))
 
     def integers(self, *values: int) -> str:
-        """A list of integers, for shapes and axes."""
+        """Add a list of integers, for shapes and axes."""
         return self._keep(np.array(values, dtype=np.int64))
 
     def convolution(self, x: str, kernel_OIkk: Array, bias_O: Array, **attributes: Any) -> str:
-        """A convolution with the attributes of ONNX."""
+        """Add a convolution with ONNX's attributes."""
         kernel, bias = self.constant(kernel_OIkk), self.constant(bias_O)
         return self.add("Conv", x, kernel, bias, **attributes)
 
     def conv_norm(
         self, x: str, names: tuple[str, str], shape: tuple[int, int, int], *, stride: int = 1
     ) -> str:
-        """A convolution that keeps the size (but for the stride), and the batch norm behind it.
+        """Add a convolution that keeps the size (except for the stride), and its batch norm.
 
         Args:
             x: its input.
@@ -74,42 +74,42 @@ class Graph:
     def dense_norm(
         self, x: str, norm: str, matrix_OI: Array, bias_O: Array | None = None, *, affine: bool
     ) -> str:
-        """A dense layer and the batch norm behind it, which scales and shifts where `affine`."""
+        """Add a dense layer and its batch norm, which scales and shifts if `affine`."""
         scale_O, shift_O = self._norm(norm, len(matrix_OI), affine=affine)
         if bias_O is not None:
             shift_O = shift_O + scale_O * bias_O
         return self.dense(x, matrix_OI * scale_O[:, None], shift_O)
 
     def layer_norm(self, x: str, name: str, *, dim: int) -> str:
-        """torch's `nn.LayerNorm` of that name."""
+        """Add torch's `nn.LayerNorm` of that name."""
         scale = self.constant(self.weights.take(f"{name}.weight", dim))
         shift = self.constant(self.weights.take(f"{name}.bias", dim))
         return self.add("LayerNormalization", x, scale, shift, axis=-1, epsilon=NORM_EPSILON)
 
     def per_head(self, x_NI: str, matrices_HwO: Array) -> str:
-        """Each head's part of a row times the head's own matrix: (N, H w) -> (N, H, O)."""
+        """Multiply each head's part of a row by the head's matrix: (N, H w) -> (N, H, O)."""
         heads, width, _ = matrices_HwO.shape
         parts_NHw = self.add("Reshape", x_NI, self.integers(0, heads, width))
         return self.by_head(parts_NHw, matrices_HwO)
 
     def by_head(self, parts_NHw: str, matrices_HwO: Array) -> str:
-        """(N, H, w) -> (N, H, O): one product per head, whatever the number of images."""
+        """(N, H, w) -> (N, H, O): one product per head for any number of images."""
         parts_HNw = self.add("Transpose", parts_NHw, perm=[1, 0, 2])
         out_HNO = self.add("MatMul", parts_HNw, self.constant(matrices_HwO))
         return self.add("Transpose", out_HNO, perm=[1, 0, 2])
 
     def average_pool(self, x: str, stride: int) -> str:
-        """The mean of each `stride` x `stride` positions; 1 changes nothing."""
+        """Average each `stride` x `stride` positions; 1 has no effect."""
         if stride == 1:
             return x
         return self.add("AveragePool", x, kernel_shape=[stride] * 2, strides=[stride] * 2)
 
     def model(self, inputs: dict[str, list[int | str]], outputs: dict[str, str]) -> bytes:
-        """The finished graph, serialized.
+        """Return the finished graph, serialised.
 
         Args:
             inputs: shapes of the float32 inputs by name; a word stands for any size.
-            outputs: names of the outputs, and what each of them hands out.
+            outputs: names of the outputs, and the value of each.
         """
         for name, value in outputs.items():
             self._nodes.append(helper.make_node("Identity", [value], [name]))
@@ -127,7 +127,7 @@ class Graph:
         return bytes(model.SerializeToString())
 
     def _norm(self, name: str, channels: int, *, affine: bool = True) -> tuple[Array, Array]:
-        """A batch norm in evaluation as scale and shift of each channel."""
+        """Return a batch norm in evaluation as scale and shift of each channel."""
         mean = self.weights.take(f"{name}.running_mean", channels)
         variance = self.weights.take(f"{name}.running_var", channels)
         self.weights.skip(f"{name}.num_batches_tracked")

@@ -1,6 +1,6 @@
-"""Rounding of ONNX Runtime on this machine: known operations, as `semcom/nn/rounding.py` has them.
+"""Rounding of ONNX Runtime on this machine: known operations, as in `semcom/nn/rounding.py`.
 
-It does not tell which instruction set it uses; what the processor offers stands for it.
+It does not report its instruction set, so the processor's vector extensions are used instead.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ def onnx_part(*, threads: int = 1) -> EngineRounding:
 
 
 def onnx_rounding(*, threads: int = 1) -> str:
-    """Return the SHA-256 over the results of what networks are made of, on known numbers."""
+    """Return the SHA-256 over the results of typical network operations on known numbers."""
     graph = Graph(WeightTable({}))
     dense = graph.dense("rows", _numbers(384, 512), _numbers(384))
     convolved = graph.convolution("images", _numbers(48, 32, 3, 3), _numbers(48), pads=[1] * 4)

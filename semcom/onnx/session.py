@@ -1,4 +1,4 @@
-"""Sessions of ONNX Runtime whose answers can be repeated."""
+"""Sessions of ONNX Runtime with reproducible answers."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ def make_session(model: bytes, *, threads: int) -> Any:
     options.execution_mode = onnxruntime.ExecutionMode.ORT_SEQUENTIAL
     options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_ENABLE_ALL
     options.log_severity_level = ERRORS_ONLY
-    # Threads that have nothing to do wait instead of spinning: the cores are shared.
+    # Idle threads wait instead of spinning, because the cores are shared.
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
     return onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
 

@@ -1,10 +1,10 @@
-"""Tasks: what an answer is, how it is judged, and which metrics come of it.
+"""Tasks: the form of an answer, how it is judged, and its metrics.
 
-    classification   a class per image; share of right answers
-    reconstruction   an image per image; PSNR, mean squared error, SSIM
+    classification   a class per image; share of correct answers
+    reconstruction   an image per image; PSNR, SSIM, mean squared error
     text             a sentence per sentence; BLEU, word, character and bit error rates
 
-Your own task is a subclass of `Task` that an installed package names under the entry-point
+Your own task is a subclass of `Task` that an installed package registers under the entry-point
 group `rkd_sc.tasks`.
 """
 

@@ -1,7 +1,7 @@
 """BLEU of Papineni et al. (2002): clipped n-gram precisions and the brevity penalty, unsmoothed.
 
-Of one sentence BLEU-n is nltk's `sentence_bleu` with the cumulative weights 1/n; of a corpus
-BLEU-4 is sacrebleu's, which is made of sums over all sentences.
+For one sentence, BLEU-n is nltk's `sentence_bleu` with cumulative weights 1/n; for a corpus, BLEU-4
+is sacrebleu's, computed from sums over all sentences.
 
 Shape legend: N sentences, O orders of n-grams.
 """
@@ -17,7 +17,7 @@ Words = Sequence[int]
 
 
 def matches(candidate: Words, reference: Words) -> list[int]:
-    """Return how many n-grams of a candidate its reference has too, clipped, for each order."""
+    """Return the clipped number of a candidate's n-grams in its reference, for each order."""
     found = []
     for order in ORDERS:
         wanted = _ngrams(reference, order)
@@ -26,18 +26,18 @@ def matches(candidate: Words, reference: Words) -> list[int]:
 
 
 def totals(candidate: Words) -> list[int]:
-    """Return how many n-grams a candidate has, for each order."""
+    """Return the number of n-grams of a candidate, for each order."""
     return [max(0, len(candidate) - order + 1) for order in ORDERS]
 
 
 def bleu(matched: Sequence[int], counted: Sequence[int], *, words: int, wanted: int) -> float:
-    """Return BLEU of as many orders as there are counts; 0 where an order has no match.
+    """Return BLEU over as many orders as there are counts; 0 if an order has no match.
 
     Args:
         matched: matches of each order.
         counted: n-grams of the candidate of each order.
-        words: of the candidate.
-        wanted: words of the reference.
+        words: number of words of the candidate.
+        wanted: number of words of the reference.
     """
     if not all(matched):
         return 0.0

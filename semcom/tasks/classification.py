@@ -1,4 +1,4 @@
-"""Classification: a class per item, right or wrong."""
+"""Classification: a class per item, correct or wrong."""
 
 from __future__ import annotations
 
@@ -32,17 +32,17 @@ ACCURACY = Metric(
 
 
 class OfClasses(Task):
-    """Base of tasks that name one of `classes` classes; the reference is an item's label."""
+    """Base of tasks whose answer is one of `classes` classes; the reference is a label."""
 
     REFERENCE: ClassVar[Reference] = "labels"
-    # Tables of results were first made for classification alone.
+    # Tables of results were first made only for classification.
     COLUMN_NAMES: ClassVar[Mapping[str, str]] = {
         "sum_correct": CORRECT,
         "accuracy_ci95_low": "ci95_low",
         "accuracy_ci95_high": "ci95_high",
     }
 
-    classes: int = Field(ge=2, le=65536, description="that an answer may name")
+    classes: int = Field(ge=2, le=65536, description="number of classes that an answer may name")
 
     @property
     def output_shape(self) -> tuple[int, ...]:
@@ -64,14 +64,14 @@ class OfClasses(Task):
             )
 
     def digest_of_all(self, kept: bytes) -> str:
-        """Return the SHA-256 of an answer that was kept whole, hexadecimal."""
+        """Return the SHA-256 of an answer that was kept completely, hexadecimal."""
         return hashlib.sha256(kept).hexdigest()
 
     def check_score(self, score: Mapping[str, int], items: int) -> str:
-        """Return what is wrong with a score of so many items; empty where nothing is."""
+        """Return what is wrong with the score of this many items; empty if nothing is."""
         wrong = super().check_score(score, items)
         if not wrong and not 0 <= score[CORRECT] <= items:
-            return f"has {score[CORRECT]} of {items} images correct"
+            return f"has {score[CORRECT]} of {items} items correct"
         return wrong
 
 
@@ -102,11 +102,11 @@ class Classification(OfClasses):
         self.check_classes(answers)
 
     def judge(self, answers: npt.NDArray[Any], references: npt.NDArray[Any]) -> Score:
-        """Count the answers that are the label: uint16 (N,) against uint16 (N,)."""
+        """Count the answers that equal the label: uint16 (N,) against uint16 (N,)."""
         return {ITEMS: len(answers), CORRECT: int(np.count_nonzero(answers == references))}
 
     def kept(self, answer: bytes) -> bytes:
-        """Return what a ledger keeps of a frame's answer: all of it, two bytes per item."""
+        """Return the kept part of a frame's answer: all of it, two bytes per item."""
         return answer
 
     def kept_bytes(self, items: int) -> int:
@@ -118,15 +118,15 @@ class Classification(OfClasses):
         return self.digest_of_all(kept)
 
     def check_kept(self, kept: bytes, items: int) -> None:
-        """Refuse another number of answers than items, and classes that there are not.
+        """Refuse a wrong number of answers, and classes that do not exist.
 
         Raises:
             ProtocolError: `shape`.
         """
         if len(kept) != self.kept_bytes(items):
-            raise ProtocolError("shape", f"has {len(kept) / 2:g} predictions for {items} images")
+            raise ProtocolError("shape", f"has {len(kept) / 2:g} predictions for {items} items")
         self.check(np.frombuffer(kept, dtype="<u2"))
 
     def rejudge(self, kept: bytes, references: npt.NDArray[Any]) -> Score | None:
-        """Judge again: all answers were kept."""
+        """Judge again, from the kept answers."""
         return self.judge(np.frombuffer(kept, dtype="<u2"), references)

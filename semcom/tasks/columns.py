@@ -1,10 +1,10 @@
-"""Columns of a task in tables of results, from which scores are read back and pooled exactly.
+"""Columns of a task in tables of results, from which scores can be read and pooled exactly.
 
-A task has a column `sum_NAME` for each sum of its scores but `items`, and three columns `NAME`,
-`NAME_ci95_low` and `NAME_ci95_high` for each of its metrics. A task may call them otherwise.
+A task has a column `sum_NAME` for each sum of its scores except `items`, and three columns `NAME`,
+`NAME_ci95_low` and `NAME_ci95_high` for each of its metrics. A task may choose other names.
 
-Tables have a column `images`, which holds the items of a score. In tables of other tasks than
-classification the column `task` says which task a row is of.
+Tables have a column `images` with the number of items of a score. In tables of tasks other than
+classification, the column `task` names the task of a row.
 """
 
 from __future__ import annotations
@@ -16,9 +16,9 @@ from semcom.tasks.score import ITEMS, Score
 from semcom.tasks.task import Task
 
 TASK, IMAGES = "task", "images"
-# Of tables without the column `task`: earlier versions knew no other one.
+# Task of tables without the column `task`, the only one in earlier versions.
 EARLIEST = "classification"
-MIN_DIGITS = 6  # after the point
+MIN_DIGITS = 6  # decimals
 
 
 def columns(task: Task | type[Task]) -> tuple[str, ...]:
@@ -31,7 +31,7 @@ def columns(task: Task | type[Task]) -> tuple[str, ...]:
 def cells(task: Task | type[Task], score: Score) -> dict[str, str]:
     """Return the cells of a score by the names of their columns.
 
-    Metrics have a fixed number of digits, so that the last bit of a float never shows.
+    Metrics have a fixed number of digits, so that the last bit of a float is never visible.
     """
     texts = [str(score[name]) for name in task.SUMS if name != ITEMS]
     for metric in task.METRICS:
@@ -45,7 +45,7 @@ def score_of(row: Mapping[str, str]) -> tuple[str, Score]:
     """Return the task's kind and the score of a row of a table.
 
     Raises:
-        ValueError: a column is missing or holds no whole number, or the task is not installed.
+        ValueError: a column is missing or not a whole number, or the task is not installed.
     """
     kind = row.get(TASK) or EARLIEST
     task = task_class(kind)

@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 Integers = npt.NDArray[np.int64]
-FILL_A, FILL_B = -1, -2  # equal to nothing, not even to each other
+FILL_A, FILL_B = -1, -2  # equal to no number, not even to each other
 
 
 def edit_distances(first: Sequence[Sequence[int]], second: Sequence[Sequence[int]]) -> Integers:
@@ -26,7 +26,7 @@ def edit_distances(first: Sequence[Sequence[int]], second: Sequence[Sequence[int
         replaced = row_NB[:, :-1] + (a_NA[:, at : at + 1] != b_NB)
         row_NB += 1  # deletions
         row_NB[:, 1:] = np.minimum(row_NB[:, 1:], replaced)
-        # Insertions: each costs one more than what stands to its left, whatever the way there.
+        # Insertions: each costs one more than the entry to its left.
         row_NB = np.minimum.accumulate(row_NB - places, axis=1) + places
         ends = a_lengths_N == at + 1
         distances_N[ends] = row_NB[pairs[ends], b_lengths_N[ends]]

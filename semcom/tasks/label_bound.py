@@ -1,4 +1,4 @@
-"""The label bound: what a link reaches that classifies at the transmitter and sends the class.
+"""The label bound: the accuracy of a link that classifies at the transmitter and sends the class.
 
 With M classes, K complex symbols, the accuracy A of the classifier, and coherent maximum likelihood
 over a simplex code of energy K Es:
@@ -8,7 +8,7 @@ over a simplex code of energy K Es:
 
 n ~ N(0, 1); g = 1 over AWGN, and exponential of mean 1 over Rayleigh fading with one gain per
 codeword that the receiver knows. Both expectations are integrals by numerical quadrature.
-A codec may be above it: soft information is worth something, a class is not all that can be sent.
+A codec may exceed it, because soft information has a value.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ def label_bound(
     symbols: int,
     channel: BoundChannel = "awgn",
 ) -> float:
-    """Return the accuracy, 0..1, of sending the class by a simplex code.
+    """Return the accuracy, 0..1, of sending the class with a simplex code.
 
     Args:
         noise_free: A, the accuracy of the classifier at the transmitter, 0..1.
@@ -48,7 +48,7 @@ def label_bound(
         channel: `awgn`, or `rayleigh` with one gain per codeword, known to the receiver.
 
     Raises:
-        ValueError: an argument that makes no sense.
+        ValueError: an argument is out of range.
     """
     if classes < 2 or symbols < 1 or not 0.0 <= noise_free <= 1.0:
         raise ValueError(f"{classes} classes, {symbols} symbols, noise-free {noise_free}")
@@ -65,7 +65,7 @@ def label_bound(
 
 
 def bound_channel(channel: AnyChannel) -> BoundChannel | None:
-    """Return the channel that the bound is known for, of a point's; None where it is not."""
+    """Return the channel of a point for which the bound is known; None if it is not."""
     if not isinstance(channel, ChannelSettings):
         return None
     if channel.model == "rayleigh":

@@ -1,4 +1,4 @@
-"""Metrics: numbers that people read, made of the sums of a Score."""
+"""Metrics: the reported numbers, computed from the sums of a Score."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from semcom.tasks.score import ITEMS, Score
 Better = Literal["higher", "lower"]
 Interval = tuple[float, float]
 NAME = re.compile(r"[a-z][a-z0-9_]{0,39}")
-# Columns of tables of results beside those of metrics.
+# Columns of tables of results besides those of metrics.
 TAKEN = frozenset(
     {
         "link", "dataset", "system", "channel", "snr_db", "seed", "images", "task",
@@ -26,19 +26,19 @@ TAKEN = frozenset(
 
 @dataclass(frozen=True, kw_only=True)
 class Metric:
-    """One number that is made of a score.
+    """One number computed from a score.
 
     Attributes:
-        name: of columns, files and labels: small letters, digits and underscores.
-        title: for people.
-        unit: as it is printed; "%" of a share is printed as 100 times its value.
-        better: which direction is.
-        digits: after the point, where it is printed.
-        limits: of the axis in plots; None where the values decide.
-        value: of a score with at least one item.
-        interval: its 95 % interval.
-        of: the sum that the value is made of, where it is `step * of / items` and nothing else:
-            so that a monitoring system can compute it from counters. None where it is not.
+        name: name in columns, files and labels: lower-case letters, digits and underscores.
+        title: name in reports.
+        unit: printed unit; a share with "%" is printed as 100 times its value.
+        better: direction in which it improves.
+        digits: printed decimals.
+        limits: limits of the axis in plots; None: from the values.
+        value: function of a score with at least one item.
+        interval: function that returns its 95 % interval.
+        of: the sum from which the value is computed if it is exactly `step * of / items`, so that a
+            monitoring system can compute it from counters; otherwise None.
         step: see `of`.
     """
 
@@ -54,10 +54,10 @@ class Metric:
     step: float = 1.0
 
     def __post_init__(self) -> None:
-        """Check the name, after which columns and files are called.
+        """Check the name, which is used for columns and files.
 
         Raises:
-            ValueError: it has other characters, or is that of another column.
+            ValueError: it has other characters, or is the name of another column.
         """
         if not NAME.fullmatch(self.name):
             raise ValueError(f"metric {self.name[:40]!r}: its name does not match {NAME.pattern}")
@@ -66,7 +66,7 @@ class Metric:
 
     @property
     def noun(self) -> str:
-        """The title within a sentence: abbreviations keep their capitals."""
+        """The title within a sentence, where abbreviations keep their capitals."""
         return self.title if self.title[1:2].isupper() else self.title[:1].lower() + self.title[1:]
 
     @property
@@ -75,7 +75,7 @@ class Metric:
         return 100.0 if self.unit == "%" else 1.0
 
     def number(self, value: float, *, short: bool = False) -> str:
-        """Return a value as it is printed, without its unit; a short one has a digit less."""
+        """Return a value as printed, without its unit; the short form has one digit less."""
         digits = min(self.digits, max(1, self.digits - 1)) if short else self.digits
         return f"{self.scale * value:.{digits}f}"
 
@@ -97,20 +97,22 @@ def share(of: str) -> tuple[Callable[[Score], float], Callable[[Score], Interval
     return value, interval
 
 
-def mean(of: str, step: float) -> tuple[Callable[[Score], float], Callable[[Score], Interval]]:
-    """Return value and normal interval of a mean over items.
+def mean(
+    of: str, step: float, *, per: str = ITEMS
+) -> tuple[Callable[[Score], float], Callable[[Score], Interval]]:
+    """Return value and normal interval of a mean over items, or over what the sum `per` counts.
 
     The sum `of` counts steps of an item's value, the sum `of`_squares their squares.
     """
 
     def value(score: Score) -> float:
-        return step * score[of] / score[ITEMS]
+        return step * score[of] / score[per]
 
     def interval(score: Score) -> Interval:
-        items, total = score[ITEMS], score[of]
+        items, total = score[per], score[of]
         if items < 2:
             return value(score), value(score)
-        # In integers up to the division: the difference of two large numbers keeps its digits.
+        # Integers up to the division, so that the difference of large numbers keeps its digits.
         spread = items * score[f"{of}_squares"] - total * total
         error = step * sqrt(max(0, spread) / (items - 1)) / items
         return value(score) - Z_95 * error, value(score) + Z_95 * error
@@ -119,10 +121,10 @@ def mean(of: str, step: float) -> tuple[Callable[[Score], float], Callable[[Scor
 
 
 def ratio(of: str, per: str) -> tuple[Callable[[Score], float], Callable[[Score], Interval]]:
-    """Return value and interval of a ratio of two sums, as errors per word; 0 where `per` is.
+    """Return value and interval of a ratio of two sums, such as errors per word; 0 if `per` is 0.
 
-    The interval is that of a ratio estimator (delta method): items are drawn, each with its `of`
-    and its `per`. It takes the sums `{of}_squares`, `{per}_squares` and `{of}_{per}` (products).
+    The interval is that of a ratio estimator (delta method) over items, each with its `of` and
+    `per`. It needs the sums `{of}_squares`, `{per}_squares` and `{of}_{per}` (products).
     """
 
     def value(score: Score) -> float:

@@ -1,7 +1,7 @@
-"""Classification by an ordered codeword: a class per item, and the symbols that it took.
+"""Classification with ordered codewords: a class per item, and the number of its symbols.
 
 A receiver answers (class, confidence); transmitters judge and keep (class, increments), so that a
-ledger tells the symbols of every item.
+ledger has the number of symbols of every item.
 """
 
 from __future__ import annotations
@@ -41,13 +41,13 @@ class OrderedClassification(OfClasses):
 
     METRICS: ClassVar[tuple[Metric, ...]] = (ACCURACY, MEAN_SYMBOLS)
     SUMS: ClassVar[tuple[str, ...]] = (ITEMS, CORRECT, SYMBOLS, f"{SYMBOLS}_squares")
-    COUNTED_AS: ClassVar[str | None] = "classification"  # one accuracy, whatever the codeword
+    COUNTED_AS: ClassVar[str | None] = "classification"  # the same accuracy for any codeword
 
     kind: Literal["ordered_classification"] = "ordered_classification"
     lengths: tuple[Annotated[int, Field(ge=1, le=MAX_SYMBOLS)], ...] = Field(
         min_length=2,
         max_length=MAX_INCREMENTS,
-        description="symbols of one increment, of two, ...",
+        description="number of symbols of one increment, of two, ...",
     )
 
     @property
@@ -61,7 +61,7 @@ class OrderedClassification(OfClasses):
         return np.stack([classes_N, confidences_of(outputs)], axis=1)
 
     def check(self, answers: npt.NDArray[Any]) -> None:
-        """Refuse a class that there is not.
+        """Refuse classes that do not exist.
 
         Raises:
             ProtocolError: `shape`.
@@ -69,7 +69,7 @@ class OrderedClassification(OfClasses):
         self.check_classes(answers[:, 0])
 
     def judge(self, answers: npt.NDArray[Any], references: npt.NDArray[Any]) -> Score:
-        """Count right answers, and symbols: (class, increments) (N, 2) against uint16 (N,)."""
+        """Count correct answers and symbols: (class, increments) (N, 2) against uint16 (N,)."""
         symbols_N = np.array(self.lengths, dtype=np.int64)[answers[:, 1].astype(np.int64) - 1]
         return {
             ITEMS: len(answers),
@@ -79,7 +79,7 @@ class OrderedClassification(OfClasses):
         }
 
     def kept(self, answer: bytes) -> bytes:
-        """Return what a ledger keeps of a frame's answer: all of it, four bytes per item."""
+        """Return the kept part of a frame's answer: all of it, four bytes per item."""
         return answer
 
     def kept_bytes(self, items: int) -> int:
@@ -91,7 +91,7 @@ class OrderedClassification(OfClasses):
         return self.digest_of_all(kept)
 
     def check_kept(self, kept: bytes, items: int) -> None:
-        """Refuse another number of answers than items, and classes or increments there are not.
+        """Refuse a wrong number of answers, and classes or increments that do not exist.
 
         Raises:
             ProtocolError: `shape`.
@@ -104,13 +104,13 @@ class OrderedClassification(OfClasses):
             raise ProtocolError("shape", f"has increments beyond 1 to {len(self.lengths)}")
 
     def rejudge(self, kept: bytes, references: npt.NDArray[Any]) -> Score | None:
-        """Judge again: all answers and their increments were kept."""
+        """Judge again, from the kept answers and increments."""
         return self.judge(self.form.parse(kept, len(references)), references)
 
     def check_score(self, score: Mapping[str, int], items: int) -> str:
-        """Return what is wrong with a score of so many items; empty where nothing is."""
+        """Return what is wrong with the score of this many items; empty if nothing is."""
         wrong = super().check_score(score, items)
         low, high = items * self.lengths[0], items * self.lengths[-1]
         if not wrong and not low <= score[SYMBOLS] <= high:
-            return f"has {score[SYMBOLS]} symbols of {items} images"
+            return f"has {score[SYMBOLS]} symbols of {items} items"
         return wrong

@@ -1,4 +1,4 @@
-"""Reconstruction: the image itself comes back, and is compared with what was sent.
+"""Reconstruction: the image itself is recovered and compared with the one sent.
 
 All values are of uint8 images; the peak is 255. Per image:
 
@@ -22,7 +22,7 @@ from semcom.tasks.score import ITEMS, Score
 from semcom.tasks.task import Reference, Task
 
 PEAK = 255.0
-LOSSLESS_DB = 100.0  # higher values, as of an image without error, count as this
+LOSSLESS_DB = 100.0  # higher values, such as that of an image without errors, count as this
 # Steps of the sums: finer than any difference that matters; squares of 4,096 items fit 63 bits.
 PSNR_STEP_DB = 2.0**-16
 SSIM_STEP = 2.0**-24
@@ -53,7 +53,7 @@ MSE = Metric(
 
 
 class Reconstruction(Task):
-    """An image of `shape` for every image; the reference is what was sent."""
+    """An image of `shape` for every image; the reference is the image sent."""
 
     METRICS: ClassVar[tuple[Metric, ...]] = (PSNR, SSIM, MSE)
     SUMS: ClassVar[tuple[str, ...]] = (
@@ -83,7 +83,7 @@ class Reconstruction(Task):
         """Accept every uint8 image."""
 
     def judge(self, answers: npt.NDArray[Any], references: npt.NDArray[Any]) -> Score:
-        """Compare images with what was sent: uint8 (N, H, W, C) each."""
+        """Compare images with those sent: uint8 (N, H, W, C) each."""
         mse_N = mean_squared_errors(answers, references)
         values = {
             "psnr": _steps(psnr_db(mse_N), PSNR_STEP_DB),
@@ -111,19 +111,30 @@ def psnr_db(mse_N: Values) -> Values:
 
 def ssim(answers_NHWC: Images, references_NHWC: Images) -> Values:
     """Return the SSIM of each image, float64 (N,)."""
-    x, y = answers_NHWC.astype(np.float64), references_NHWC.astype(np.float64)
+    luminance, structure = ssim_maps(
+        answers_NHWC.astype(np.float64), references_NHWC.astype(np.float64)
+    )
+    values: Values = (luminance * structure).mean(axis=(1, 2, 3))
+    return values
+
+
+def ssim_maps(x: Values, y: Values) -> tuple[Values, Values]:
+    """Return both factors of SSIM, luminance and contrast-structure, at every position.
+
+    Args:
+        x: images float64 (N, H, W, C) of 0..255.
+        y: the images with which they are compared.
+    """
     mean_x, mean_y = _windowed(x), _windowed(y)
     xx = _windowed(x * x) - mean_x * mean_x
     yy = _windowed(y * y) - mean_y * mean_y
     xy = _windowed(x * y) - mean_x * mean_y
     luminance = (2 * mean_x * mean_y + C1) / (mean_x * mean_x + mean_y * mean_y + C1)
-    structure = (2 * xy + C2) / (xx + yy + C2)
-    values: Values = (luminance * structure).mean(axis=(1, 2, 3))
-    return values
+    return luminance, (2 * xy + C2) / (xx + yy + C2)
 
 
 def _windowed(images_NHWC: Values) -> Values:
-    """Return the weighted mean under a Gaussian window at every position where it fits."""
+    """Return the weighted mean in a Gaussian window at every position where it fits."""
     offsets = np.arange(WINDOW) - (WINDOW - 1) / 2
     weights = np.exp(-(offsets**2) / (2 * SIGMA**2))
     weights /= weights.sum()

@@ -1,4 +1,4 @@
-"""Which tasks there are: our own, and those of installed packages by entry point."""
+"""Registry of tasks: built-in ones and those of installed packages by entry point."""
 
 from __future__ import annotations
 
@@ -25,16 +25,16 @@ def task_class(kind: str) -> type[Task]:
     """Return the class of a task by its name.
 
     Raises:
-        ValueError: no such task is installed; the message names those that are.
+        ValueError: no such task is installed; the message lists the installed ones.
     """
     found = plugin(GROUP, kind, OURS)
     if found is None:
         raise ValueError(
-            f"no task '{kind[:64]}'; there are {', '.join(installed(GROUP, OURS))}; others come "
-            f"with packages that name them under the entry-point group {GROUP}"
+            f"no task '{kind[:64]}'; available: {', '.join(installed(GROUP, OURS))}; packages add "
+            f"others under the entry-point group {GROUP}"
         )
     if not (isinstance(found, type) and issubclass(found, Task)):
-        raise ValueError(f"entry point {kind} of {GROUP} is no task")  # noqa: TRY004 - as pydantic wants it
+        raise ValueError(f"entry point {kind} of {GROUP} is not a task")  # noqa: TRY004 - as pydantic wants it
     return found
 
 
@@ -44,7 +44,7 @@ def our_tasks() -> list[type[Task]]:
 
 
 def all_tasks() -> list[type[Task]]:
-    """Return the class of every task that is installed, ours first."""
+    """Return the class of every installed task, built-in ones first."""
     return [task_class(kind) for kind in installed(GROUP, OURS)]
 
 
@@ -52,7 +52,7 @@ def task_of(content: Any) -> Task:
     """Return a task from the map in which a manifest or a ledger states it.
 
     Raises:
-        ValueError: no such task, or parameters that it does not take.
+        ValueError: there is no such task, or it does not have such parameters.
     """
     if isinstance(content, Task):
         return content
@@ -61,5 +61,5 @@ def task_of(content: Any) -> Task:
     return task_class(content["kind"]).model_validate(dict(content))
 
 
-# A task as a field of a model: any that is installed.
+# A task as a field of a model: any installed one.
 AnyTask = Annotated[SerializeAsAny[Task], BeforeValidator(task_of)]

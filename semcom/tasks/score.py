@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-# Of one sum of a frame: it fits into 64 bits on the wire and in the ledger.
+# Bound of one sum of a frame: it fits into 64 bits on the wire and in the ledger.
 MAX_SUM = 2**63 - 1
 ITEMS = "items"
 
 Score = Mapping[str, int]
 """Sums by name; `items` is always there. Values are integers: real ones are stored as multiples of
 a fixed step that the task states, rounded once per item. So a sum does not depend on how a run was
-cut into frames, seeds or hosts."""
+split into frames, seeds or hosts."""
 
 
 def merged(first: Score, second: Score) -> dict[str, int]:

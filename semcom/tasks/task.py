@@ -1,7 +1,7 @@
-"""A task: what an answer is, how it is judged, and which metrics come of it.
+"""A task: the form of an answer, how it is judged, and its metrics.
 
-A task is the one place that knows what an answer means. Everything else moves answers as bytes of a
-stated form, adds up the named sums of their Scores, and shows the Metrics that the task lists.
+Only a task defines what an answer means. All other code forwards answers as bytes of a stated form,
+adds up the named sums of their Scores, and shows the Metrics that the task lists.
 
 Shape legend: N items, ... the shape of one item's answer.
 """
@@ -17,25 +17,26 @@ import numpy.typing as npt
 from pydantic import BaseModel, ConfigDict
 
 from semcom.errors import ProtocolError
+from semcom.item_words import ItemWord, item_word
 from semcom.tasks.form import AnyForm
 from semcom.tasks.metric import Metric
 from semcom.tasks.score import ITEMS, MAX_SUM, Score
 
-# What the transmitter holds an answer against: the label of an item, the item itself, or a sentence
+# What the transmitter compares an answer with: the label of an item, the item itself, or a sentence
 # with its words (`semcom.tasks.text.Sentences`).
 Reference = Literal["labels", "items", "sentences"]
-MAX_KEPT_BYTES = 8192  # of a frame's answer, in a ledger and in every message about it
+MAX_KEPT_BYTES = 8192  # bytes kept of a frame's answer, in a ledger and in messages
 
 
 class Task(BaseModel, ABC):
-    """Base of all tasks; the fields of a task are the parameters that a codec's manifest states.
+    """Base of all tasks; the fields of a task are parameters stated in a codec's manifest.
 
     Attributes:
-        METRICS: what reports show; the first one is the task's main metric.
+        METRICS: reported numbers; the first one is the task's main metric.
         SUMS: names of the sums of a Score, in the order of tables; `items` is the first.
-        REFERENCE: what answers are judged by.
-        COUNTED_AS: the task as which its sums are monitored, where that is another one.
-        COLUMN_NAMES: columns of tables that the task calls otherwise than `semcom.tasks.columns`.
+        REFERENCE: what answers are judged against. COUNTED_AS: task under which its sums are
+        monitored, if another one. COLUMN_NAMES: names of table columns that differ from those of
+        `semcom.tasks.columns`.
         kind: the task's name.
     """
 
@@ -51,13 +52,18 @@ class Task(BaseModel, ABC):
 
     @classmethod
     def kind_name(cls) -> str:
-        """Return the name of the task, of the class itself."""
+        """Return the name of the task, from the class itself."""
         return str(cls.model_fields["kind"].default)
 
     @classmethod
     def counted_as(cls) -> str:
-        """Return the name of the task as which its sums are monitored."""
+        """Return the name of the task under which its sums are monitored."""
         return cls.COUNTED_AS or cls.kind_name()
+
+    @classmethod
+    def item_word(cls) -> ItemWord:
+        """Return what the items are called that it judges."""
+        return item_word(sentences=cls.REFERENCE == "sentences")
 
     @property
     @abstractmethod
@@ -67,15 +73,15 @@ class Task(BaseModel, ABC):
     @property
     @abstractmethod
     def output_shape(self) -> tuple[int, ...]:
-        """Shape of what a codec computes for one item, before it becomes an answer."""
+        """Shape of a codec's outputs for one item, before they become an answer."""
 
     @abstractmethod
     def answers(self, outputs: npt.NDArray[Any]) -> npt.NDArray[Any]:
-        """Turn what a codec computes, float32 (N, *output_shape), into answers (N, ...)."""
+        """Convert a codec's outputs, float32 (N, *output_shape), to answers (N, ...)."""
 
     @abstractmethod
     def check(self, answers: npt.NDArray[Any]) -> None:
-        """Refuse answers (N, ...) that no codec of this task gives.
+        """Refuse answers (N, ...) that no codec of this task can give.
 
         Raises:
             ProtocolError: `shape`; the detail says what is wrong.
@@ -86,20 +92,20 @@ class Task(BaseModel, ABC):
         """Compare answers (N, ...) with their references; returns the sums over all N items."""
 
     def kept(self, answer: bytes) -> bytes:
-        """Return what a ledger keeps of a frame's answer: its SHA-256, unless a task says other."""
+        """Return the part of a frame's answer that a ledger keeps: its SHA-256 by default."""
         return hashlib.sha256(answer).digest()
 
     def kept_bytes(self, items: int) -> int:
-        """Return the length of what is kept of an answer to so many items."""
+        """Return the number of bytes kept of an answer to this many items."""
         del items
         return hashlib.sha256().digest_size
 
     def digest_of_kept(self, kept: bytes) -> str:
-        """Return the SHA-256 of an answer, hexadecimal, from what was kept of it."""
+        """Return the SHA-256 of an answer, hexadecimal, from its kept part."""
         return kept.hex()
 
     def check_kept(self, kept: bytes, items: int) -> None:
-        """Refuse what cannot have been kept of an answer to so many items.
+        """Refuse bytes that cannot be the kept part of an answer to this many items.
 
         Raises:
             ProtocolError: `shape`.
@@ -109,12 +115,12 @@ class Task(BaseModel, ABC):
             raise ProtocolError("shape", f"has {len(kept)} bytes as its answer, not {expected}")
 
     def rejudge(self, kept: bytes, references: Any) -> Score | None:
-        """Judge again by what was kept; None where the answer itself would be needed."""
+        """Judge again from the kept part; None if the complete answer would be needed."""
         del kept, references
         return None
 
     def check_score(self, score: Mapping[str, int], items: int) -> str:
-        """Return what is wrong with a score of so many items; empty where nothing is."""
+        """Return what is wrong with the score of this many items; empty if nothing is."""
         if set(score) != set(self.SUMS):
             return f"has the sums {', '.join(sorted(score))}, not {', '.join(sorted(self.SUMS))}"
         if score[ITEMS] != items:

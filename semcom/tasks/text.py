@@ -1,13 +1,15 @@
-"""Text: a sentence comes back as token ids, and is compared with the one that was sent.
+"""Text: a sentence is recovered as token ids and compared with the one sent.
 
 Ids are those of the vocabulary of the data set (`semcom/vocabulary.py`); a codec names it by its
 digest. Per sentence:
 
-* BLEU-1 to BLEU-4, as nltk's `sentence_bleu`; corpus BLEU-4 of the summed counts, as sacrebleu's.
-* WER and CER: edits over the words, or characters, of what was sent. Words have a blank between.
-* BER: bits of the ASCII text that differ; the shorter text is filled up with zero bytes.
+* BLEU-1 to BLEU-4, as in nltk's `sentence_bleu`; corpus BLEU-4 of the summed counts, as in
+  sacrebleu.
+* WER and CER: edits over the words, or characters, of the sentence sent; words are separated by a
+  blank.
+* BER: bits of the ASCII text that differ; the shorter text is padded with zero bytes.
 
-Similarity by a sentence encoder needs a network, and is no sum that a transmitter makes.
+Similarity by a sentence encoder needs a network and is not computed by transmitters.
 """
 
 from __future__ import annotations
@@ -32,12 +34,13 @@ from semcom.vocabulary import END, FIRST_WORD, PAD, START, Vocabulary
 BLEU_STEP = 2.0**-24  # squares of 4,096 sentences fit 63 bits
 MAX_LONGEST = 256  # tokens of an answer
 EXACT = "exact"
+WORDS = "words"
 Tokens = npt.NDArray[np.uint16]
 
 
 @dataclass(frozen=True)
 class Sentences:
-    """References of answers: tokens_NL uint16, filled up with PAD, and their vocabulary."""
+    """References of answers: tokens_NL uint16, padded with PAD, and their vocabulary."""
 
     tokens_NL: Tokens
     vocabulary: Vocabulary
@@ -53,13 +56,13 @@ class Sentences:
 def _corpus_bleu(score: Score) -> float:
     matched = [score[f"matches_{order}"] for order in ORDERS]
     counted = [score[f"totals_{order}"] for order in ORDERS]
-    return bleu(matched, counted, words=counted[0], wanted=score["words"])
+    return bleu(matched, counted, words=counted[0], wanted=score[WORDS])
 
 
 def _corpus_interval(score: Score) -> Interval:
-    """Return an interval as wide as that of the mean BLEU-4 of the sentences.
+    """Return an interval with the width of that of the mean BLEU-4 of the sentences.
 
-    Sums alone do not give that of the corpus: it would take products of all counts.
+    The sums do not determine that of the corpus, which would need products of all counts.
     """
     low, high = _intervals["bleu_4"](score)
     half, value = (high - low) / 2, _corpus_bleu(score)
@@ -77,9 +80,9 @@ CORPUS_BLEU_4 = Metric(
     name="corpus_bleu_4", title="BLEU-4 of the corpus", unit="%", better="higher", digits=2,
     limits=(0.0, 1.0), value=_corpus_bleu, interval=_corpus_interval,
 )  # fmt: skip
-# Edits over what was sent: name, title, of what, digits.
+# Edits over the sentence sent: name, title, unit of edits, digits.
 RATES = (
-    ("wer", "WER", "word_edits", "words", 2),
+    ("wer", "WER", "word_edits", WORDS, 2),
     ("cer", "CER", "character_edits", "characters", 2),
     ("ber", "BER", "bit_errors", "bits", 3),
 )
@@ -95,7 +98,7 @@ for _name, _title, _of, _per, _digits in RATES:
 
 
 class Text(Task):
-    """A sentence for every sentence; the reference is what was sent."""
+    """A sentence for every sentence; the reference is the sentence sent."""
 
     METRICS: ClassVar[tuple[Metric, ...]] = (BLEU_1, CORPUS_BLEU_4, *_rates)
     SUMS: ClassVar[tuple[str, ...]] = (
@@ -113,11 +116,12 @@ class Text(Task):
     REFERENCE: ClassVar[Reference] = "sentences"
 
     kind: Literal["text"] = "text"
-    vocabulary: int = Field(gt=FIRST_WORD, le=65536, description="ids that there are")
+    vocabulary: int = Field(gt=FIRST_WORD, le=65536, description="number of token ids")
     vocabulary_sha256: str = Field(
-        pattern="^[0-9a-f]{64}$", description="of the words, one a line, in the order of their ids"
+        pattern="^[0-9a-f]{64}$",
+        description="digest of the words, one per line, in the order of their ids",
     )
-    longest: int = Field(ge=1, le=MAX_LONGEST, description="tokens that an answer may have")
+    longest: int = Field(ge=1, le=MAX_LONGEST, description="largest number of tokens in an answer")
 
     @property
     def form(self) -> RaggedForm:
@@ -126,7 +130,7 @@ class Text(Task):
 
     @property
     def output_shape(self) -> tuple[int, ...]:
-        """Token ids as floats, which hold them exactly: a network's NaN stays visible."""
+        """Token ids as floats, which represent them exactly; a network's NaN stays visible."""
         return (self.longest,)
 
     def answers(self, outputs: npt.NDArray[Any]) -> npt.NDArray[Any]:
@@ -137,7 +141,7 @@ class Text(Task):
         return tokens_NL
 
     def check(self, answers: npt.NDArray[Any]) -> None:
-        """Refuse ids that there are not, and those that stand for no word.
+        """Refuse ids that do not exist, and those that are not words.
 
         Raises:
             ProtocolError: `shape`.
@@ -151,14 +155,14 @@ class Text(Task):
             )
         for token in (START, END):
             if (answers == token).any():
-                raise ProtocolError("shape", f"was answered with token {token}, which is no word")
+                raise ProtocolError(
+                    "shape", f"was answered with token {token}, which is not a word"
+                )
 
     def judge(self, answers: npt.NDArray[Any], references: Any) -> Score:
-        """Compare sentences with what was sent: uint16 (N, L) against Sentences."""
+        """Compare sentences with those sent: uint16 (N, L) against Sentences."""
         assert isinstance(references, Sentences)
         answered, sent = word_lists(answers), word_lists(references.tokens_NL)
-        counted = [totals(each) for each in answered]
-        matched = [matches(*pair) for pair in zip(answered, sent, strict=True)]
         lengths = [len(each) for each in sent]
         texts = [[references.vocabulary.text(each) for each in group] for group in (answered, sent)]
         letters = [[text.encode("ascii") for text in group] for group in texts]
@@ -168,16 +172,7 @@ class Text(Task):
             (edit_distances(*letters).tolist(), [len(text) for text in letters[1]]),
             ([wrong for wrong, _ in bits], [all_bits for _, all_bits in bits]),
         )
-        exact = sum(a == b for a, b in zip(answered, sent, strict=True))
-        score = {ITEMS: len(answered), EXACT: exact}
-        for at, order in enumerate(ORDERS):
-            score[f"matches_{order}"] = sum(each[at] for each in matched)
-            score[f"totals_{order}"] = sum(each[at] for each in counted)
-            steps = [
-                round(bleu(m[:order], c[:order], words=c[0], wanted=length) / BLEU_STEP)
-                for m, c, length in zip(matched, counted, lengths, strict=True)
-            ]
-            score |= {f"bleu_{order}": sum(steps), f"bleu_{order}_squares": _product(steps, steps)}
+        score = {name: sum(each) for name, each in bleu_columns(answered, sent).items()}
         for (_, _, of, per, _), (wrong, whole) in zip(RATES, rates, strict=True):
             score |= {of: sum(wrong), per: sum(whole), f"{of}_{per}": _product(wrong, whole)}
             score |= {f"{of}_squares": _product(wrong, wrong)}
@@ -185,7 +180,7 @@ class Text(Task):
         return score
 
     def check_score(self, score: Mapping[str, int], items: int) -> str:
-        """Return what is wrong with a score of so many items; empty where nothing is."""
+        """Return what is wrong with the score of this many items; empty if nothing is."""
         if wrong := super().check_score(score, items):
             return wrong
         if min(score.values()) < 0:
@@ -204,8 +199,31 @@ def word_lists(tokens_NL: npt.NDArray[Any]) -> list[list[int]]:
     return [row[:n].tolist() for row, n in zip(tokens_NL, lengths_N, strict=True)]
 
 
+def bleu_columns(
+    answered: Sequence[Sequence[int]], sent: Sequence[Sequence[int]]
+) -> dict[str, list[int]]:
+    """Return every sentence's contribution to the sums for BLEU, a list of N each."""
+    found: dict[str, list[int]] = {ITEMS: [1] * len(sent), WORDS: [len(each) for each in sent]}
+    found[EXACT] = [int(a == b) for a, b in zip(answered, sent, strict=True)]
+    counted = [totals(each) for each in answered]
+    matched = [
+        many if same else matches(a, b)
+        for a, b, many, same in zip(answered, sent, counted, found[EXACT], strict=True)
+    ]
+    for at, order in enumerate(ORDERS):
+        found[f"matches_{order}"] = [each[at] for each in matched]
+        found[f"totals_{order}"] = [each[at] for each in counted]
+        steps = [
+            round(bleu(m[:order], c[:order], words=c[0], wanted=wanted) / BLEU_STEP)
+            for m, c, wanted in zip(matched, counted, found[WORDS], strict=True)
+        ]
+        found[f"bleu_{order}"] = steps
+        found[f"bleu_{order}_squares"] = [each * each for each in steps]
+    return found
+
+
 def _differing_bits(answered: bytes, sent: bytes) -> tuple[int, int]:
-    """Return how many bits of two texts differ, and how many the longer one has."""
+    """Return the number of differing bits of two texts, and the bits of the longer one."""
     size = max(len(answered), len(sent))
     first, second = (int.from_bytes(text.ljust(size, b"\0"), "big") for text in (answered, sent))
     return (first ^ second).bit_count(), 8 * size

@@ -10,6 +10,7 @@ import pytest
 from channel_sim.broker import Broker, refusal
 from channel_sim.channels import draw_channel, measured_snr_db, pass_through
 from channel_sim.known_points import RUNS_REMEMBERED
+from channel_sim.noise_engine import NumpyEngine
 from channel_sim.sends import Arrived, Send
 from semcom import wire
 from semcom.errors import ProtocolError
@@ -191,7 +192,7 @@ def test_frames_of_an_unknown_point_are_refused_before_their_symbols_are_looked_
         looked_at.append(len(symbols_BK))
         return mean_power(symbols_BK)
 
-    monkeypatch.setattr("channel_sim.passage.mean_power", counted)
+    monkeypatch.setattr(NumpyEngine, "mean_power", staticmethod(counted))
     broker = broker_of(RX)
     frames = [frame_of(0, point=7), frame_of(1), frame_of(2, run="gone")]
     sent = broker.transmit([Arrived(TX, each, SYMBOLS, 0.0) for each in frames])

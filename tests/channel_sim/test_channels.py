@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from channel_sim.channels import (
@@ -17,8 +17,9 @@ from channel_sim.channels import (
     pass_through,
 )
 from semcom.points import ChannelSettings, PointSpec
+from tests.properties import examples
 
-fuzz = settings(max_examples=60, derandomize=True, deadline=None, database=None)
+fuzz = examples(60)
 
 MODELS = ("awgn", "rayleigh", "rician")
 IMAGES, SYMBOLS = 200_000, 2

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from channel_sim.receivers import (
@@ -31,6 +31,7 @@ from tests.channel_sim.brokering import (
     result_of,
     send,
 )
+from tests.properties import examples
 
 WINDOW, TICK_S, TIMEOUT_S, BACKOFF_S = 8, 0.01, 2.0, 0.05
 GOOD, BAD = b"good", b"bad"
@@ -189,7 +190,7 @@ def test_names_of_receivers_are_remembered_up_to_a_bound():
     assert len(receivers._conducts) == NAMES_REMEMBERED
 
 
-@settings(max_examples=200, derandomize=True, deadline=None, database=None)
+@examples(200)
 @given(st.lists(st.tuples(st.booleans(), st.floats(0.0, 20.0)), max_size=60))
 def test_rests_double_up_to_a_bound_and_an_answer_ends_them(events):
     conduct, now_s, failures = Conduct(), 0.0, 0

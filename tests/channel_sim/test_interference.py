@@ -184,5 +184,5 @@ def test_interference_ends_where_the_wanted_codeword_ends_and_where_the_interfer
 def test_channel_model_of_a_package_is_refused():
     point = point_of(channel=PluginChannel(model="jakes", settings={"doppler": 0.02}))
     frames = [sent_of(link, point, random_symbols(link, 1, 4)) for link in "ab"]
-    with pytest.raises(ProtocolError, match="does not say what interferers meet"):
+    with pytest.raises(ProtocolError, match="does not define the channel of interferers"):
         interfere(group_of("a", "b"), frames[0], frames[1:])

@@ -197,3 +197,66 @@ def test_interfering_frames_that_nobody_can_take_are_refused_to_each_sender_and_
     }
     greet(broker, RX)
     assert {send.message.key.link for send in interfering(broker, "c", at_s=1.0)} == {*"abc"}
+
+
+PATIENT = group_of("a", "b", patience_s=0.5)
+
+
+def patient_broker(group=PATIENT, points=POINTS) -> Broker:
+    broker = broker_of(RX)
+    table = PointTable(run="demo", total=len(points), first=0, points=points, groups=[group])
+    broker.points.learn(table)
+    return broker
+
+
+def test_slot_without_a_member_is_what_the_others_send_and_names_who_was_absent():
+    broker = patient_broker()
+    assert broker.transmit([held_of("b", point=RAYLEIGH, at_s=0.0)]) == []
+    assert broker.serve_overdue(0.4) == []
+    (sent,) = broker.serve_overdue(0.5)
+    message = sent.message
+    assert isinstance(message, ReceivedFrame)
+    assert (message.links, message.absent, message.key.link) == (["a", "b"], ["a"], "b")
+    members = [Codewords(POINTS[RAYLEIGH], link, 0, 2) for link in "ab"]
+    nothing = np.zeros_like(symbols_of("a", 0))
+    expected = superpose(PATIENT, members, [nothing, symbols_of("b", 0)])
+    assert np.array_equal(sent.payload, expected.payload)
+    assert broker.take_absent() == {"a": 1}
+    assert broker.take_absent() == {}
+
+
+def test_late_frame_and_its_answer_have_a_place_of_their_own():
+    broker = patient_broker()
+    broker.transmit([held_of("b", point=RAYLEIGH, at_s=0.0)])
+    broker.serve_overdue(0.5)
+    (late,) = broker.transmit([held_of("a", point=RAYLEIGH, at_s=0.6)])
+    assert isinstance(late.message, ReceivedFrame)
+    assert (late.message.key.link, late.message.absent) == ("a", ["b"])
+    assert held(broker) == {RX: 2}
+    for link in "ab":
+        (passed,) = answer(broker, link, now_s=0.7)
+        assert passed.to == f"tx-{link}".encode()
+    assert held(broker) == {RX: 0}
+
+
+def test_interferer_that_is_absent_adds_nothing():
+    group = group_of("a", "b", kind="interference", powers=[], patience_s=0.5)
+    point = PointSpec(snr_db=10, interference=Interference(interferers=1, sir_db=0))
+    broker = patient_broker(group, [point])
+    broker.transmit([held_of("a", at_s=0.0)])
+    (sent,) = broker.serve_overdue(0.5)
+    assert isinstance(sent.message, ReceivedFrame)
+    assert (sent.message.key.link, sent.message.links, sent.message.absent) == ("a", [], ["b"])
+    alone = Sent(Codewords(point.model_copy(update={"interference": None}), "a", 0, 2),
+                 symbols_of("a", 0))  # fmt: skip
+    assert np.array_equal(sent.payload, interfere(group, alone, []).payload)
+
+
+def test_overdue_slot_that_no_receiver_can_take_is_refused_to_all_that_are_there():
+    broker = broker_of()
+    table = PointTable(run="demo", total=len(POINTS), first=0, points=POINTS, groups=[PATIENT])
+    broker.points.learn(table)
+    broker.transmit([held_of("b", point=RAYLEIGH, at_s=0.0)])
+    (refused,) = broker.serve_overdue(0.5)
+    assert isinstance(refused.message, Refusal)
+    assert (refused.to, refused.message.reason) == (b"tx-b", "no_receiver")

@@ -11,13 +11,14 @@ import math
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from channel_sim import noise
 from channel_sim.noise import complex_normals, stream_key
+from tests.properties import examples
 
-fuzz = settings(max_examples=60, derandomize=True, deadline=None, database=None)
+fuzz = examples(60)
 
 KEY = stream_key(seed=1, link="cifar10", point="awgn:coherence=1:snr_db=0.0", purpose="noise")
 MASK = 2**64 - 1

@@ -1,4 +1,4 @@
-"""The compiled noise: the bits of numpy's, or none at all."""
+"""The engines of the channel: which is used, and that one that rounds differently is refused."""
 
 from __future__ import annotations
 
@@ -6,89 +6,106 @@ import sys
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
-from channel_sim import compiled_noise, noise, noise_bench
-from channel_sim.channels import Codewords, draw_channels
-from channel_sim.noise import Items
-from channel_sim.noise_engine import load_normals
+from channel_sim import noise_bench, noise_engine
+from channel_sim.compiled import engine as compiled_engine
+from channel_sim.compiled import machine_code
+from channel_sim.noise_engine import NUMPY, chosen_engine, load_engine, noise_rounding
 from semcom.errors import ConfigurationError
-from semcom.points import ChannelSettings, PointSpec
 
-WORD = st.integers(0, 2**64 - 1)
-ITEMS = st.builds(
-    Items,
-    key=st.tuples(WORD, WORD),
-    first=st.one_of(st.integers(0, 300), st.integers(2**31 - 300, 2**31 - 1)),
-    number=st.integers(1, 9),
-)
+KERNELS = "channel_sim.compiled.kernels"
 
 
-@settings(max_examples=100, derandomize=True, deadline=None, database=None)
-@given(parts=st.lists(ITEMS, min_size=1, max_size=5), per_item=st.integers(1, 120))
-def test_compiled_noise_is_numpys_bit_for_bit(parts, per_item):
-    ours = compiled_noise.complex_normals_of(parts, per_item=per_item)
-    theirs = noise.complex_normals_of(parts, per_item=per_item)
-    assert ours.dtype == theirs.dtype
-    assert ours.shape == theirs.shape
-    assert ours.tobytes() == theirs.tobytes()
-
-
-def test_a_million_samples_are_numpys_bit_for_bit():
-    parts = [Items((3, 5), 0, 1000)]
-    ours = compiled_noise.complex_normals_of(parts, per_item=1000)
-    assert ours.tobytes() == noise.complex_normals_of(parts, per_item=1000).tobytes()
-
-
-def test_radii_are_numpys_at_the_edges_of_their_range():
-    """The least and the greatest uniform, and both sides of every change of the exponent."""
-    steps = [2**n + d for n in range(49) for d in (-2, -1, 0, 1)]
-    steps += [round(2**n * 2**-0.5) + d for n in range(49) for d in (-1, 0, 1)]
-    words = np.array([step << 16 for step in steps if 0 <= step < 2**48], dtype=np.uint64)
-    radii = np.empty(len(words), dtype=np.float32)
-    compiled_noise._fill_radii(words, radii)
-    assert radii.tobytes() == noise._box_muller(words).real.tobytes()
-
-
-@pytest.mark.parametrize("model", ["awgn", "rayleigh", "rician"])
-def test_channels_drawn_by_either_engine_are_the_same(model):
-    channel = ChannelSettings(
-        model=model, coherence=2, csi="mismatch" if model != "awgn" else "perfect"
-    )
-    point = PointSpec(channel=channel, snr_db=3.0, seed=1)
-    frames = [Codewords(point, link, 3, 5) for link in ("a", "b")]
-    drawn = [
-        draw_channels(frames, symbols=7, normals=load_normals(engine))
-        for engine in ("numpy", "numba")
-    ]
-    for name in ("fading_B1", "noise_BK", "csi_B1"):
-        one, other = (getattr(draw, name) for draw in drawn)
-        assert (one is None) == (other is None)
-        assert one is None or one.tobytes() == other.tobytes()
+@pytest.fixture(autouse=True)
+def engines_are_loaded_again():
+    load_engine("numba")  # compiled, if no process has done it before
+    for each in (load_engine, chosen_engine):
+        each.cache_clear()
+    yield
+    for each in (load_engine, chosen_engine):
+        each.cache_clear()
 
 
 def test_numpy_is_not_compiled_anything():
-    assert load_normals("numpy") is noise.complex_normals_of
+    assert load_engine("numpy") is NUMPY
+
+
+def test_both_engines_round_known_noise_alike():
+    assert noise_rounding("numpy").rounding == noise_rounding("numba").rounding
+
+
+@pytest.mark.parametrize("choice", ["numpy", "numba"])
+def test_a_choice_is_kept(choice):
+    assert chosen_engine(choice) == choice
+
+
+def test_auto_is_numba_where_it_is_installed():
+    assert chosen_engine("auto") == "numba"
+
+
+def test_auto_waits_for_no_compiler_but_has_one_work_for_the_next_start(monkeypatch, tmp_path):
+    started = []
+    monkeypatch.setattr(machine_code, "_folders", lambda: iter([tmp_path]))
+    monkeypatch.setattr(noise_engine, "start_with_log", lambda *words, **_: started.append(words))
+    assert chosen_engine("auto") == "numpy"
+    assert chosen_engine("auto") == "numpy"  # a process keeps to its choice
+    assert started == [("channel_sim.compiled",)]
+
+
+@pytest.mark.parametrize("package", ["numba", "llvmlite"])
+def test_auto_is_numpy_where_a_package_is_missing(package, monkeypatch):
+    monkeypatch.setitem(sys.modules, package, None)
+    assert chosen_engine("auto") == "numpy"
+
+
+def test_auto_is_numpy_and_says_why_where_numba_does_not_work(monkeypatch, caplog):
+    def broken():
+        raise ImportError("Numba needs NumPy 1.9 or less")
+
+    monkeypatch.setattr(machine_code, "load_program", broken)
+    with caplog.at_level("INFO"):
+        assert chosen_engine("auto") == "numpy"
+    [record] = caplog.records
+    assert record.getMessage() == "noise_engine auto: numpy is used"
+    assert "Numba needs NumPy 1.9 or less" in record.fields["why"]
 
 
 def test_without_numba_one_line_says_what_to_install(monkeypatch):
-    monkeypatch.delitem(sys.modules, "channel_sim.compiled_noise")
-    monkeypatch.delattr("channel_sim.compiled_noise")
+    monkeypatch.setattr(machine_code, "_folders", lambda: iter(()))
+    monkeypatch.delitem(sys.modules, KERNELS, raising=False)
+    monkeypatch.delitem(sys.modules, "channel_sim.compiled.loops", raising=False)
     monkeypatch.setitem(sys.modules, "numba", None)
     with pytest.raises(ConfigurationError, match=r"numba.*: pip install 'rkd-sc\[compiled\]'"):
-        load_normals("numba")
+        load_engine("numba")
 
 
-def test_an_engine_that_rounds_differently_is_refused(monkeypatch):
-    def nearly(parts, *, per_item):
-        samples = noise.complex_normals_of(parts, per_item=per_item)
-        samples.real[3, 5] = np.nextafter(samples.real[3, 5], np.float32(9))
-        return samples
+@pytest.mark.parametrize("what", ["normals", "mean_power"])
+def test_an_engine_that_rounds_differently_is_refused(what, monkeypatch):
+    exact = getattr(compiled_engine.CompiledEngine, what)
 
-    monkeypatch.setattr(compiled_noise, "complex_normals_of", nearly)
-    with pytest.raises(ConfigurationError, match="rounds differently here"):
-        load_normals("numba")
+    def nearly(*arguments, **options):
+        found = exact(*arguments, **options)
+        reals = found.view(np.float32).reshape(-1)
+        reals[3] = np.nextafter(reals[3], np.float32(9))
+        return found
+
+    monkeypatch.setattr(compiled_engine.CompiledEngine, what, nearly)
+    with pytest.raises(ConfigurationError, match="rounds differently on this machine"):
+        load_engine("numba")
+
+
+@pytest.mark.parametrize("what", ["through", "superposed"])
+def test_an_engine_whose_frames_differ_in_a_bit_is_refused(what, monkeypatch):
+    exact = getattr(compiled_engine.CompiledEngine, what)
+
+    def nearly(*arguments, **options):
+        found = exact(*arguments, **options)
+        found.received_BK.real[0, 0] = np.nextafter(found.received_BK.real[0, 0], np.float32(9))
+        return found
+
+    monkeypatch.setattr(compiled_engine.CompiledEngine, what, nearly)
+    with pytest.raises(ConfigurationError, match="rounds differently on this machine"):
+        load_engine("numba")
 
 
 def test_bench_names_every_engine_and_numpys_own_normals(monkeypatch):

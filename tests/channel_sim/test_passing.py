@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
@@ -23,6 +23,7 @@ from semcom.messages import PointTable, Refusal
 from semcom.points import ChannelSettings, PluginChannel, PointSpec
 from semcom.wire import mean_power
 from tests.channel_sim.brokering import RX, TX, broker_of, frame_of, held
+from tests.properties import examples
 
 SYMBOLS = 20
 CHANNELS = [
@@ -56,7 +57,7 @@ def bits(passed: Passed | ProtocolError) -> tuple[bytes, str, float | None]:
     return passed.payload.tobytes(), passed.equalizer, passed.snr_measured_db
 
 
-@settings(max_examples=25, deadline=None)
+@examples(25)
 @given(
     frames=st.lists(
         st.builds(
@@ -166,14 +167,14 @@ class NoSymbols(Bad):
 MINE = PluginChannel(model="mine", settings={})
 WRONG = [
     (Raises, "KeyError: 'of the package"),
-    (TakesNoise, "purpose noise is that of the additive noise"),
+    (TakesNoise, "purpose noise is reserved for the additive noise"),
     (LosesSymbols, "symbols of shape (4, 19), not (4, 20)"),
     (MakesNan, "symbols that are not finite"),
     (MakesPower, "symbols that are not finite, or of a power above 1e+09"),
     (FlatGains, "channel state of shape (4,)"),
     (NanGains, "channel state that is not finite"),
     (WideGains, "channel state of shape (4, 4097)"),
-    (OtherEqualizer, "equalizer 'magic'; there are zero_forcing, mmse"),
+    (OtherEqualizer, "equalizer 'magic'; available: zero_forcing, mmse"),
     (NoSymbols, "symbols of shape (1,), not (4, 20)"),
 ]
 

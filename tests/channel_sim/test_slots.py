@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import math
 from contextlib import suppress
 
 import numpy as np
@@ -179,3 +180,65 @@ def test_no_order_leads_to_a_deadlock_or_beyond_the_bounds(order, window):
                 for each in slot.in_order(slots.group):
                     slots.answered(each.message.key)
     assert len(served) == 12
+
+
+class TestPatience:
+    """In a group with patience, slots are served without those that are late."""
+
+    def slots(self, *links: str) -> Slots:
+        return Slots(group_of(*links, patience_s=0.5))
+
+    def test_slot_is_served_without_those_that_are_late(self):
+        slots = self.slots("a", "b", "c")
+        slots.take(held_of("a", at_s=1.0))
+        slots.take(held_of("c", at_s=1.2))
+        assert slots.next_overdue_s() == 1.5
+        assert slots.overdue(1.49) == []
+        (slot,) = slots.overdue(1.5)
+        assert slot.waves == {"a": ("a", "c"), "c": ("a", "c")}
+        assert slots.absent == {"b": 1}
+        assert slots.overdue(9.0) == []
+        assert slots.next_overdue_s() == math.inf
+
+    def test_late_frame_is_served_by_itself_at_once(self):
+        slots = self.slots("a", "b")
+        slots.take(held_of("a"))
+        slots.overdue(0.5)
+        late = slots.take(held_of("b", at_s=0.6))
+        assert late is not None
+        assert [it.message.key.link for it in late.met("b")] == ["b"]
+        assert [it.message.key.link for it in late.met("a")] == ["a"]
+
+    def test_repeat_meets_those_whom_the_frame_met_before(self):
+        slots = self.slots("a", "b")
+        slots.take(held_of("a"))
+        slots.overdue(0.5)
+        slots.take(held_of("b", at_s=0.6))
+        again = slots.take(held_of("a", at_s=0.7))
+        assert again is not None
+        assert [it.message.key.link for it in again.met("a")] == ["a"]
+
+    def test_who_was_met_is_remembered_of_all_frames_that_can_be_in_flight(self):
+        slots = Slots(group_of("a", "b", window=200, patience_s=0.5))
+        for frame in range(400):
+            slots.take(held_of("a", frame, at_s=0.0))
+            slots.overdue(0.5)
+        late = slots.take(held_of("b", 0, at_s=0.6))
+        assert late is not None
+        assert [it.message.key.link for it in late.met("b")] == ["b"]
+
+    def test_answered_slots_make_room_for_new_frames(self):
+        size = symbols_of("a", 0).nbytes
+        slots = Slots(group_of("a", "b", window=50, patience_s=0.5), max_bytes=3 * size)
+        for frame in range(20):
+            at_s = float(frame)
+            assert slots.take(held_of("a", frame, at_s=at_s)) is None
+            slots.overdue(at_s + 0.5)
+            slots.answered(held_of("a", frame).message.key)
+        assert len(slots) <= 3
+
+    def test_without_patience_nothing_is_overdue(self):
+        slots = Slots(group_of("a", "b"))
+        slots.take(held_of("a"))
+        assert slots.overdue(1e6) == []
+        assert slots.next_overdue_s() == math.inf

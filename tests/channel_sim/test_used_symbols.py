@@ -121,7 +121,7 @@ def test_repeat_of_a_member_s_frame_uses_the_same_symbols():
     slots = Slots(group_of())
     assert slots.take(held_of("a", payload=payload, used=stated)) is None
     assert slots.take(held_of("a", payload=payload, used=stated)) is None
-    with pytest.raises(ProtocolError, match="another content") as raised:
+    with pytest.raises(ProtocolError, match="different content") as raised:
         slots.take(held_of("a", payload=payload))
     assert raised.value.reason == "conflict"
 

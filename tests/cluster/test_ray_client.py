@@ -27,11 +27,13 @@ pytestmark = [pytest.mark.cluster, pytest.mark.timeout(600)]
 
 def ray(*words: str) -> None:
     """Run the `ray` command."""
-    environment = {**os.environ, "RAY_USAGE_STATS_ENABLED": "0"}
+    environment = {
+        **os.environ, "RAY_USAGE_STATS_ENABLED": "0", "RAY_raylet_start_wait_time_s": "200"
+    }  # fmt: skip
     program = "from ray.scripts.scripts import main; main()"
     done = subprocess.run(
         [sys.executable, "-P", "-c", program, *words],
-        env=environment, capture_output=True, text=True, check=False, timeout=120,
+        env=environment, capture_output=True, text=True, check=False, timeout=240,
     )  # fmt: skip
     assert done.returncode == 0, done.stdout + done.stderr
 
@@ -104,7 +106,7 @@ def test_a_training_is_a_job_of_the_cluster_and_goes_on_after_it_was_cancelled(
     saved = tmp_path / "training" / "artefacts"
     eventually(lambda: bool(list(saved.glob("*/*/resume.pt"))), "a save", 90.0)
     code, printed = jobs("cancel", first)
-    assert (code, printed) == (0, f"job {first} is asked to save and end")
+    assert (code, printed) == (0, f"job {first} was asked to save and end")
     code, printed = jobs("watch", first)
     assert (code, "stopped" in printed) == (143, True), printed
     assert not list(tmp_path.glob("training/artefacts/*/*/weights.safetensors"))
@@ -126,8 +128,8 @@ def test_a_training_is_a_job_of_the_cluster_and_goes_on_after_it_was_cancelled(
     ("words", "says"),
     [
         (["list", "--on", "ray"], "that cluster ends with the command"),
-        (["list", "--on", "127.0.0.1:9"], "no cluster takes jobs"),
-        (["submit", "shapes10", "--on", "auto", "--priority", "1"], "has a queue of its own"),
+        (["list", "--on", "127.0.0.1:9"], "no cluster accepts jobs"),
+        (["submit", "shapes10", "--on", "auto", "--priority", "1"], "has its own queue"),
         (["submit", "shapes10", "--gpus", "1"], "--gpus has an effect only with --on"),
     ],
 )

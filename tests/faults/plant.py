@@ -24,6 +24,7 @@ from orchestrator.results.ledger import FrameRow, Ledger
 from orchestrator.soak.audit import audit
 from semcom.sockets import free_ports
 from tests.faults.proxy import FaultPlan, Proxy
+from tests.forking import Popen
 from tests.integration.harness import (
     DEADLINE_S,
     Run,
@@ -167,7 +168,7 @@ class Plant:
         package = PACKAGES[PEERS[peer]]
         command = [sys.executable, "-m", package, "--config", str(self._config), "--id", peer]
         with (self.logs / f"{peer}.jsonl").open("ab") as log:
-            self._processes[peer] = subprocess.Popen(command, stdout=log, stderr=log)
+            self._processes[peer] = Popen(command, stdout=log, stderr=log)
 
 
 def harm(plant: Plant, plan: FaultPlan) -> None:

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.forking import Popen
 from tests.integration import harness
 from tests.integration.by_hand import Starter
 from tests.integration.plain_channel import Channel, Client, dialled, running
@@ -51,7 +52,7 @@ def start_by_hand(tmp_path: Path) -> Iterator[Starter]:
     def start(package: str, peer: str, config: Path) -> subprocess.Popen[bytes]:
         arguments = [sys.executable, "-m", package, "--config", str(config), "--id", peer]
         with (tmp_path / f"{peer}.log").open("ab") as log:
-            started.append(subprocess.Popen(arguments, stdout=log, stderr=log))
+            started.append(Popen[bytes](arguments, stdout=log, stderr=log))
         return started[-1]
 
     yield start

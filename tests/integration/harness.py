@@ -19,6 +19,8 @@ from typing import Any
 import pytest
 import yaml
 
+from tests.forking import Popen
+
 REPO = Path(__file__).resolve().parents[2]
 SEMCOM = [sys.executable, "-m", "orchestrator"]
 HELD_SWEEP = [sys.executable, str(Path(__file__).with_name("held_sweep.py"))]
@@ -129,7 +131,7 @@ def start(
     *arguments: str | Path, cwd: Path, program: Sequence[str] = SEMCOM, stdin: int = DEVNULL
 ) -> subprocess.Popen[str]:
     """Start a `semcom` command."""
-    process = subprocess.Popen(
+    process = Popen[str](
         [*program, *map(str, arguments)],
         cwd=cwd,
         stdin=stdin,

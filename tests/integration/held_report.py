@@ -15,12 +15,12 @@ from orchestrator.reports.report import write_report
 from orchestrator.sweep import run as runs
 
 
-def held(folder: Path, sources: Any) -> Path:
+def held(folder: Path, sources: Any, *, data: Path) -> Path:
     """Draw a report, later."""
     sys.stdout.write("drawing\n")
     sys.stdout.flush()
     sys.stdin.buffer.read()
-    return write_report(folder, sources)
+    return write_report(folder, sources, data=data)
 
 
 if __name__ == "__main__":

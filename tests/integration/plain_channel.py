@@ -17,6 +17,7 @@ import yaml
 import zmq
 
 from semcom.sockets import free_ports
+from tests.forking import Popen
 from tests.integration import plain_client as pc
 from tests.integration import plain_tasks as tasks
 from tests.integration.harness import DEADLINE_S, REPO
@@ -114,7 +115,7 @@ class Channel:
         """Start the process."""
         command = [sys.executable, "-m", "channel_sim", "--config", str(self.config)]
         with self.log.open("ab") as log:
-            self.process = subprocess.Popen(
+            self.process = Popen[bytes](
                 [*command, "--id", "channel"], stdout=log, stderr=log, cwd=REPO
             )
 

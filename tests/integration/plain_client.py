@@ -229,7 +229,7 @@ class Dialled:
             yield message
 
     def close(self) -> None:
-        """Hang up."""
+        """Close the connections."""
         self.socket.close(0)
 
 

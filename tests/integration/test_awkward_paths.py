@@ -56,4 +56,4 @@ def test_a_sweep_that_gets_every_image_right_is_drawn_and_verified(
     assert {row["ci95_high"] for row in rows} == {"1.000000"}
     code, printed = command("verify", folder, cwd=workplace)
     assert code == 0, printed
-    assert re.search(rf"^{re.escape(str(folder))}: 2 frames and 20 images", printed)
+    assert re.search(rf"^{re.escape(str(folder))}: 2 frames and 20 items", printed)

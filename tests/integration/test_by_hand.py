@@ -101,7 +101,7 @@ def test_process_that_rounds_differently_ends_the_run_with_2(
     # A transmitter that computes differently got no work; a receiver may have answered.
     doubted = package == "receiver"
     code, printed = command("verify", tmp_path / "run", cwd=workplace)
-    assert (code, "in doubt" in printed) == (8, doubted), printed
+    assert (code, "doubtful" in printed) == (8, doubted), printed
     if doubted:
         code, printed = command(*arguments, "--resume", cwd=workplace)
         assert (code, "choose another --out" in printed) == (2, True), printed

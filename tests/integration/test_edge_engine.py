@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from tests.forking import fresh
 from tests.integration.harness import (
     command,
     results_digest,
@@ -32,7 +33,8 @@ def scenario(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def finished(scenario: Path, workplace: Path) -> Path:
     """A sweep; how its processes look is checked in the middle of it."""
     folder = scenario.parent / "run"
-    run = start_held_sweep(scenario, folder, workplace=workplace, link="shapes10", frames=25)
+    with fresh():  # what it finds mapped is what its processes import
+        run = start_held_sweep(scenario, folder, workplace=workplace, link="shapes10", frames=25)
     run.wait_recorded(25, "shapes10")
     libraries = {peer: libraries_of(run.pid(peer)) for peer in ("shapes10", "receiver-1")}
     run.finish()

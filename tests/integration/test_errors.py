@@ -66,7 +66,7 @@ def test_a_shipped_codec_is_copied_beside_others(tmp_path: Path) -> None:
         assert (tmp_path / "codecs" / name / "manifest.json").exists()
     code, printed = command("checkpoints", "export", "shapes1000", "codecs", cwd=tmp_path)
     assert code == 6, printed
-    check(printed, "no codec 'shapes1000' in codecs; there are: shapes10, shapes100; shipped: ")
+    check(printed, "no codec 'shapes1000' in codecs; available: shapes10, shapes100; shipped: ")
 
 
 def test_port_in_use_is_exit_code_3(workplace: Path, tmp_path: Path) -> None:

@@ -90,7 +90,7 @@ def test_codec_of_one_length_has_no_increments(workplace: Path, tmp_path: Path) 
         "evaluate", "--scenario", scenario, "--out", tmp_path / "run", cwd=workplace
     )
     assert code == 2
-    assert "has codewords of one length; leave increments out" in printed
+    assert "has codewords of one length; omit increments" in printed
 
 
 def test_increments_beyond_those_of_the_codec_are_refused(workplace: Path, tmp_path: Path) -> None:
@@ -99,7 +99,7 @@ def test_increments_beyond_those_of_the_codec_are_refused(workplace: Path, tmp_p
         "evaluate", "--scenario", scenario, "--out", tmp_path / "run", cwd=workplace
     )
     assert code == 2
-    assert "has 4 increments, increments asks for 5" in printed
+    assert "has 4 increments, but increments lists 5" in printed
 
 
 def test_window_of_one_frame_changes_nothing(

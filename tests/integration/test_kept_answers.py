@@ -51,7 +51,7 @@ def test_every_recorded_frame_has_its_answer(swept: Path, place: Path) -> None:
         assert len(files_of(swept)) == ledger.plan.total_frames
     code, printed = command("verify", swept, cwd=place)
     assert code == 0, printed
-    assert "every kept answer is the one that was recorded" in printed
+    assert "every kept answer equals the recorded one" in printed
 
 
 def test_one_process_keeps_the_same_answers(swept: Path, place: Path) -> None:
@@ -83,11 +83,11 @@ def test_altered_or_missing_answer_is_found(swept: Path, tmp_path: Path, place: 
         path.write_bytes(content[:-1] + bytes([content[-1] ^ 1]))
         code, printed = command("verify", swept, cwd=place)
         assert code == 8
-        assert "holds another answer than was recorded" in printed
-        with pytest.raises(AccountingError, match="another answer"):
+        assert "holds an answer that differs from the recorded one" in printed
+        with pytest.raises(AccountingError, match="holds an answer that differs"):
             rkd_sc.load_run(swept).answers("west", 1)
         path.unlink()
-        with pytest.raises(AccountingError, match="is not there"):
+        with pytest.raises(AccountingError, match="does not exist"):
             rkd_sc.load_run(swept).verify()
     finally:
         path.write_bytes(content)

@@ -95,6 +95,10 @@ def check_snr_is_held_and_follows_its_course_again(browser: Browser, live: LiveR
     )
     browser.wait(f"{CARD}.querySelector('.notice').dataset.kind === 'good'")
     live.wait(lambda links: links["shapes10"]["snr_set_db"] == -3.5, "the SNR is held")
+    live.wait(  # a change that is shorter than a sample of the charts has no mark
+        lambda links: any("SNR held" in each["what"] for each in links["shapes10"]["changes"]),
+        "the change is marked",
+    )
     assert live.links()["shapes100"]["course"] == "constant"
     browser.wait(f"{CARD}.querySelector('[data-figure=snr]').textContent.startsWith('\\u22123.5')")
     browser.wait(f"!{CARD}.querySelector('button[type=button]').disabled")

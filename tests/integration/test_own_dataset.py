@@ -48,7 +48,7 @@ def test_the_commands_of_the_example_make_train_and_sweep_a_data_set(
         "6 images converted from 16 bit to 8 bit",
         "6 images converted from a palette to RGB",
         "1 left out: damaged; it is class 1/damaged.png",
-        "1 left out: not images by their names; it is class 1/notes.txt",
+        "1 left out: not named like images; it is class 1/notes.txt",
         "9 test images held out, a share of 0.2",
         "3 classes, 39 train, 9 test images",
     ):

@@ -20,7 +20,7 @@ SMALL: dict[str, object] = {
 }
 
 
-def test_second_command_is_told_who_has_the_run_and_a_folder_made_anew_is_not_taken_for_it(
+def test_second_command_is_told_who_has_the_run_and_a_new_folder_in_its_place_is_not_taken_for_it(
     workplace: Path, tmp_path: Path
 ) -> None:
     scenario, folder = write_scenario(tmp_path / "s.yaml", **SMALL), tmp_path / "run"
@@ -38,5 +38,5 @@ def test_second_command_is_told_who_has_the_run_and_a_folder_made_anew_is_not_ta
     assert "results digest" not in printed
     code, printed = command("verify", folder, cwd=workplace)
     assert code == 0, printed
-    assert "1 frames and 5 images, each exactly once" in printed
-    assert f"judged again, answer by answer, by labels: {LINK}" in printed
+    assert "1 frames and 5 items, each exactly once" in printed
+    assert f"answers judged again with the data set: {LINK}" in printed

@@ -64,7 +64,7 @@ def test_two_quick_sigterm_are_one_request_and_each_is_answered(
     run.wait_recorded(20)
     run.process.send_signal(signal.SIGTERM)
     said = read_until(run.process, "SIGTERM: ")
-    assert "SIGTERM: finishing what is on its way; again ends at once" in said
+    assert "SIGTERM: finishing work in progress; send it again to end at once" in said
     run.process.send_signal(signal.SIGTERM)
     printed = run.output()
     assert run.process.returncode == 143, printed
@@ -99,7 +99,7 @@ def test_a_second_sigterm_while_the_report_is_drawn_ends_at_once_and_says_how_to
     process.send_signal(signal.SIGTERM)
     printed, _ = process.communicate()
     assert process.returncode == 143, printed
-    assert "SIGTERM again: ends at once" in printed
+    assert "SIGTERM again: ending at once" in printed
     assert "resume with: semcom sweep" in printed
     assert not (run / "report.html").exists()
     code, printed = command("sweep", scenario, "--out", run, "--resume", cwd=workplace)
@@ -115,8 +115,8 @@ def test_a_command_that_waits_is_ended_though_the_shell_ignores_sigint(
     scenario = write_scenario(tmp_path / "s.yaml", **TINY, ports={"control": 5570})
     arguments = ("sweep", scenario, "--out", tmp_path / "run", "--no-launch")
     process = start(*arguments, cwd=workplace, program=[*IGNORING, *SEMCOM])
-    said = read_until(process, "waiting for channel, receiver, transmitter shapes10 to dial")
-    assert said.strip().endswith("to dial tcp://127.0.0.1:5570")
+    said = read_until(process, "waiting for channel, receiver, transmitter shapes10 to connect to")
+    assert said.strip().endswith("to connect to tcp://127.0.0.1:5570")
     process.send_signal(number)
     printed, _ = process.communicate()
     assert process.returncode == 128 + number, printed

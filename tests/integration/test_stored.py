@@ -8,6 +8,7 @@ tests/stored/ was written on 2026-11-29, before digests had frozen lists of fiel
     interrupted/   the same run with 46 of its 72 frames missing
     evaluation/    the same scenario by `semcom evaluate` with another engine
     dataset/       a data set of ten images
+    tiles/         three images in tiles, a manifest of format 4, of 2026-11-30
 """
 
 from __future__ import annotations
@@ -37,6 +38,8 @@ from tests.integration.harness import Run, start_sweep
 STORED = REPO / "tests" / "stored"
 RESULTS = "f5107d23f74607754b4cd015394c04ebe66f4d8ea482236c8135258291a2450a"
 
+TILES = "52cc871108ac6f8e2a2d3f19c26eefb327e5fa9adf9376785d9322c8cd72baf3"
+
 PLANS = {
     "demo": "062a8b470a3de84020efb2fe3b90e2aa2f594acded5fa3d328475bf8f53d2f12",
     "cifar10": "34d6d6491eec43c655e925b79c9601b6e076069d4b22d939ce444c2981005fd5",
@@ -45,7 +48,9 @@ PLANS = {
 CODECS = {
     "cifar10": "8d39b9e2b239c1f5e7303bfd9578e07a0c45ab3a0ad115ffd96332b8a9361776",
     "cifar100": "9525f226bb577bddc57762c2e83f021379131ddb9934131750a99e7e75d2f444",
+    "sentences-teacher": "8490f019e580501820219ac893a2fdc467d9e536c75c48caa4627028b9372aaa",
     "shapes10": "3e5d9a35217db654a0c4983afd22776570b198d5132f34c860d9360011f32071",
+    "shapes10-noma": "b1c1ff37e6c1a7885fb824ab0e9b925f5efc23a5ffd7bc6ef5a7c937d9ca15e7",
     "shapes100": "1c5826437b0441ea027e76f53120326e6ef15d897942219b664731028b0546aa",
     "shapes200": "5119228185d10a3b1b8b12187e3f4c325b9232e5cb9afb7823d24e43a947bdbd",
     "tiny-imagenet": "ec690b0794e6f8200e0f973e9951d48c57cc972dd0905b27033cfd954569e35f",
@@ -124,6 +129,14 @@ def manifest(dataset: str) -> DatasetManifest:
 def test_stored_data_set_is_read():
     shard = Shard(STORED / "dataset", "train")
     assert (len(shard), shard.images_NHWC.shape) == (6, (6, 8, 8, 3))
+
+
+def test_stored_data_set_in_tiles_is_read_and_has_its_digest():
+    shard = Shard(STORED / "tiles", "test")
+    assert shard.digest == shard.computed_digest() == TILES
+    assert {(each.height, each.width) for each in shard.tiled} == {(12, 20), (16, 11)}
+    assert [each.first for each in shard.tiled] == [0, 6, 10]
+    assert len(shard) == 16
 
 
 @pytest.fixture

@@ -63,7 +63,7 @@ def test_a_process_says_what_it_cannot_resolve_and_whom_it_cannot_reach(
     said = " ".join(waits(log))
     unresolved = "waiting for the orchestrator, control tcp://no-such-host.invalid:5550: the name "
     assert f"{unresolved}no-such-host.invalid does not resolve" in said
-    assert f"the channel, uplink tcp://127.0.0.1:{port}: nobody listens there" in said
+    assert f"the channel, uplink tcp://127.0.0.1:{port}: no process listens there" in said
     assert end(process) == 0
     assert "SIGTERM: finishing" in log.read_text()
 
@@ -73,8 +73,11 @@ def test_a_process_says_what_it_cannot_resolve_and_whom_it_cannot_reach(
     [
         ({"control": "tcp://*:5550"}, "cannot connect control to tcp://*:5550: * and port 0 are"),
         ({"control": "tcp://127.0.0.1:0"}, "cannot connect control to tcp://127.0.0.1:0"),
-        ({"uplink": "tcp://eth99:5551"}, "cannot bind uplink to tcp://eth99:5551: that is no"),
-        ({"downlink": "tcp://no-such-host.invalid:5552"}, "no interface and no address of this"),
+        ({"uplink": "tcp://eth99:5551"}, "cannot bind uplink to tcp://eth99:5551: that is neither"),
+        (
+            {"downlink": "tcp://no-such-host.invalid:5552"},
+            "neither an interface nor an address of this",
+        ),
     ],
 )
 def test_where_waiting_cannot_help_a_process_ends_with_2(
@@ -141,7 +144,7 @@ def test_a_host_that_is_not_here_is_one_line_and_exit_code_2(
     assert code == 2
     assert (
         "error: cannot bind control to tcp://no-such-host.invalid:5561: "
-        "that is no interface and no address of this host" in printed
+        "that is neither an interface nor an address of this host" in printed
     )
 
 

@@ -111,7 +111,7 @@ def write_judged_run(folder: Path, data: Path) -> Plan:
     return plan
 
 
-def seal_anew(folder: Path) -> None:
+def seal_again(folder: Path) -> None:
     """What somebody does who alters a run and knows how it is sealed."""
     with sqlite3.connect(folder / "ledger.sqlite") as database:
         database.execute("DROP TABLE seals")

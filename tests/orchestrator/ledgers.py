@@ -83,7 +83,9 @@ def fake_result(
         "decode_ms": 8.0 * rng.lognormal(0, 0.1),
     }
     quality = _quality(plan, link, point)
-    if isinstance(task, Reconstruction):
+    if {"score", "answer"} <= changes.keys():
+        score, answer = changes.pop("score"), changes.pop("answer")
+    elif isinstance(task, Reconstruction):
         score, answer = _images_score(rng, images, quality), rng.bytes(32)
     else:
         correct = int(rng.binomial(images, quality))

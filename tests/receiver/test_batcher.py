@@ -6,14 +6,15 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from receiver.batcher import Batcher, Waiting
 from semcom.errors import ProtocolError
 from semcom.frame_messages import FrameKey, ReceivedFrame
+from tests.properties import examples
 
-fuzz = settings(max_examples=100, derandomize=True, deadline=None, database=None)
+fuzz = examples(100)
 
 CODEC, OTHER_CODEC = "ab" * 32, "cd" * 32
 

@@ -224,7 +224,7 @@ def test_engine_that_is_not_installed_is_named_with_its_extra(engine, module, ex
 
 @pytest.mark.parametrize("device", ["cuda", "cuda:1"])
 def test_only_torch_computes_on_another_device(device, workplace):
-    line = f"device {device}: engine onnxruntime computes on the processor"
+    line = f"device {device}: engine onnxruntime computes only on the CPU"
     with pytest.raises(ConfigurationError, match=line):
         codec_loader("onnxruntime", device=device, threads=1)
     checkpoint = open_checkpoint(workplace / "codecs" / "shapes10")

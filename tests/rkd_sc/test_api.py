@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -11,6 +12,8 @@ from matplotlib.figure import Figure
 import rkd_sc
 from semcom.errors import AccountingError, CheckpointError, ConfigurationError
 from tests.orchestrator.judged import write_judged_run, write_labelled
+
+PAGE_OF_RESULTS = Path(__file__).resolve().parents[2] / "docs" / "results.md"
 
 
 @pytest.fixture(scope="module")
@@ -42,7 +45,7 @@ def test_figure_is_that_of_reports(run):
     figure = run.figure()
     assert isinstance(figure, Figure)
     assert [metric.name for metric in run.metrics] == ["accuracy"]
-    with pytest.raises(ConfigurationError, match="no metric 'psnr' here; there are accuracy"):
+    with pytest.raises(ConfigurationError, match="no metric 'psnr' here; available: accuracy"):
         run.figure("psnr")
 
 
@@ -52,6 +55,27 @@ def test_data_frame_has_a_column_per_metric(run):
     assert isinstance(frame, pandas.DataFrame)
     assert {"link", "snr_db", "accuracy", "accuracy_ci95_low"} <= {*frame.columns}
     assert len(frame) == len(run.results)
+
+
+def test_frames_are_the_rows_of_the_ledger(run):
+    frames = run.frames()
+    assert sum(frame.images for frame in frames) == sum(result.images for result in run)
+    assert sum(frame.score["correct"] for frame in frames) == sum(
+        result.score["correct"] for result in run
+    )
+    assert {frame.point for frame in frames} == {*range(len(run.plan.points))}
+
+
+def test_program_of_the_page_about_results_reads_a_ledger(place, monkeypatch, capsys):
+    text = PAGE_OF_RESULTS.read_text()
+    program = text[text.index("import numpy") :].partition("```")[0]
+    (place / "runs").mkdir()
+    (place / "runs" / "demo").symlink_to(place / "run")
+    monkeypatch.chdir(place)
+    variables: dict[str, Any] = {}
+    exec(program, variables)
+    assert len(capsys.readouterr().out.splitlines()) == len(variables["run"].frames())
+    assert len(variables["classes"]) == variables["frame"].images
 
 
 def test_verify_judges_again_by_the_data(run, place):
@@ -108,7 +132,7 @@ class TestChannel:
 
     @pytest.mark.parametrize("changes", [{"snr_db": 1000}, {"snr_db": float("nan")}, {"seed": -1}])
     def test_point_that_is_none_is_an_error(self, changes):
-        with pytest.raises(ConfigurationError, match="not a point"):
+        with pytest.raises(ConfigurationError, match="not a valid point"):
             rkd_sc.Channel().pass_through(self.SYMBOLS, **{"snr_db": 0, **changes})
 
     @pytest.mark.parametrize("symbols", [[], [1.0], np.zeros((0, 4)), np.zeros((2, 2, 2))])

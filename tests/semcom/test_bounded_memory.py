@@ -30,6 +30,8 @@ SMALL = bounds.Bounds(
     all_received_bytes=24 * MIB, all_sent_bytes=24 * MIB,
 )  # fmt: skip
 SLACK = 48 * MIB  # of the allocator, of the kernel's buffers, of a moment's delay
+# On an idle machine, a peer on the same host brings some GiB per second: 50 ms later it is 100 MiB.
+FLOODED = 160 * MIB
 GREETED = message(wire.encode(Welcome(instance="0123456789abcdef")))
 
 
@@ -69,7 +71,7 @@ def test_message_that_never_ends_is_cut_off(endpoint: Endpoint, wakeup: Wakeup, 
         with flooding((peer, data)):
             most = growth_while(endpoint, wakeup, 30.0, hung_up=1)
         assert endpoint.connections.hung_up == 1
-        assert most < SMALL.all_received_bytes + SLACK
+        assert most < SMALL.all_received_bytes + FLOODED
         assert peer.sent < 512 * MIB
 
 
@@ -99,7 +101,7 @@ def test_many_that_never_end_a_message_and_dial_again_take_no_more(
         for thread in threads:
             thread.join(60)
     assert endpoint.connections.hung_up >= 150
-    assert most < SMALL.all_received_bytes + 3 * SLACK
+    assert most < SMALL.all_received_bytes + 3 * FLOODED
 
 
 def test_whole_message_of_very_many_parts_is_refused_and_not_held(

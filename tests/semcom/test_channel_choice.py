@@ -96,9 +96,9 @@ def test_channel_is_held_as_the_flat_record_of_plans_and_messages(channel, expec
         ({"model": "rice"}, "channel.model: no channel model 'rice' is installed"),
         (
             {"model": "rice"},
-            "there are awgn, rayleigh, rician, clipping, jakes, oscillator, sionna, tdl",
+            "available: awgn, rayleigh, rician, clipping, jakes, oscillator, sionna, tdl",
         ),
-        ({"model": "rice"}, "by the entry-point group rkd_sc.channels"),
+        ({"model": "rice"}, "under the entry-point group rkd_sc.channels"),
         ({"model": "raleigh"}, "(did you mean rayleigh?)"),
         ({"model": ["awgn"]}, 'channel.model: must be one of awgn, rayleigh, rician, got ["awgn"]'),
         ({"model": None}, "channel.model: must be one of awgn, rayleigh, rician, got null"),

@@ -113,7 +113,7 @@ def test_channel_is_held_without_what_is_as_by_default():
     ("channel", "expected"),
     [
         ({"model": "jake"}, "channel.model: no channel model 'jake' is installed (did you mean"),
-        ({"model": "magic"}, f"packages bring others by the entry-point group {GROUP}"),
+        ({"model": "magic"}, f"packages add others under the entry-point group {GROUP}"),
         ({"model": "jakes", "dopler": 0.1}, "channel.dopler: unknown key (did you mean doppler?)"),
         ({"model": "jakes", "doppler": 0.6}, "channel.doppler: must be a number from 0 to 0.5"),
         ({"model": "jakes", "doppler": float("nan")}, "channel.doppler: must be a number"),
@@ -140,11 +140,11 @@ def test_wrong_model_or_setting_is_one_line(channel, expected):
     [
         ("no_such_module:Mine", "cannot be loaded: ModuleNotFoundError"),
         ("package_of_this_test:Other", "cannot be loaded: AttributeError"),
-        (42, "is no pydantic model"),
-        (dict, "is no pydantic model"),
+        (42, "is not a pydantic model"),
+        (dict, "is not a pydantic model"),
         (WithoutCsi, "lacks csi_of, csi, equalizer"),
         (Abstract, "lacks apply, draw"),
-        (NamesModel, "has a field model; that name is taken"),
+        (NamesModel, "has a field model; that name is already taken"),
     ],
 )
 def test_what_is_no_model_is_one_line_and_leaves_the_others(package, value, expected):

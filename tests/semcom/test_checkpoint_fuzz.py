@@ -8,14 +8,15 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from semcom.checkpoints import open_checkpoint
 from semcom.errors import CheckpointError
+from tests.properties import examples
 from tests.semcom.test_checkpoints import pass_off, written
 
-fuzz = settings(max_examples=80, derandomize=True, deadline=None, database=None)
+fuzz = examples(80)
 
 scalars = (
     st.none() | st.booleans() | st.integers(-(2**70), 2**70) | st.floats() | st.text(max_size=8)
@@ -43,7 +44,7 @@ tensors = st.fixed_dictionaries(
 
 @pytest.fixture(scope="module")
 def codec(tmp_path_factory) -> Path:
-    """A good codec; each example damages it anew."""
+    """A good codec; each example damages it in another way."""
     folder = tmp_path_factory.mktemp("codec") / "codec"
     written(folder)
     shutil.copytree(folder, folder.with_name("good"))

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
@@ -30,12 +30,13 @@ from semcom.checkpoints import CODECS_SHIPPED, open_checkpoint
 from semcom.codec_arrays import array_specs, check_arrays
 from semcom.errors import CheckpointError
 from semcom.nn.weights import to_arrays
+from tests.properties import examples
 from tests.semcom.small_codec import ARCHITECTURE, fitting_arrays, write_small_codec
 from tests.semcom.test_checkpoints import edit_manifest
 from transmitters.codec import TransmitterCodec
 from transmitters.onnx_engine import OnnxCodec
 
-fuzz = settings(max_examples=120, derandomize=True, deadline=None, database=None)
+fuzz = examples(120)
 ENDS = ("transmitter", "receiver")
 # Where a codec is loaded: both ends' weights, or one.
 LOADERS: dict[str, Callable] = {
@@ -94,7 +95,7 @@ architectures = st.builds(
 )
 
 
-@settings(max_examples=60, derandomize=True, deadline=None, database=None)
+@examples(60)
 @given(architecture=architectures)
 def test_table_is_what_the_networks_hold(architecture):
     """Names, shapes and types of torch's own modules, for any architecture but timm's."""

@@ -1,4 +1,4 @@
-"""The table of packages against pyproject.toml, and what is said where one is missing."""
+"""The table of packages against pyproject.toml, and the message if one is missing."""
 
 from __future__ import annotations
 

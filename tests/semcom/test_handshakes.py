@@ -60,7 +60,7 @@ def test_refused_key_is_told_at_once():
 
 
 @pytest.mark.parametrize(
-    ("keyed", "words"), [(True, "speaks without keys"), (False, r"set security\.keys")]
+    ("keyed", "words"), [(True, "connects without keys"), (False, r"set security\.keys")]
 )
 def test_key_at_one_end_only_is_told_at_both(keyed, words):
     with pytest.raises(AuthenticationError, match=words):
@@ -70,7 +70,7 @@ def test_key_at_one_end_only_is_told_at_both(keyed, words):
 def test_server_that_hangs_up_and_yet_is_there_has_another_key():
     watched = watch()
     hang_up(watched, ENOUGH - 1)
-    with pytest.raises(AuthenticationError, match="hung up"):
+    with pytest.raises(AuthenticationError, match="interrupted"):
         hang_up(watched, 1)
 
 

@@ -114,7 +114,7 @@ def test_increments_that_there_are_not_are_refused(count: int) -> None:
 
 def test_more_symbols_than_codewords_have_are_refused() -> None:
     score = {"items": 2, "correct": 1, "symbols": 19, "symbols_squares": 0}
-    assert TASK.check_score(score, 2) == "has 19 symbols of 2 images"
+    assert TASK.check_score(score, 2) == "has 19 symbols of 2 items"
 
 
 def test_task_is_read_from_what_states_it() -> None:

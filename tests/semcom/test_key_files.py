@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 import yaml
 import zmq
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from channel_sim.settings import BrokerSettings
@@ -23,12 +23,13 @@ from semcom.log_limit import LogLimit
 from semcom.service import main
 from semcom.settings import ProcessSettings, validate
 from semcom.sockets import Endpoint
+from tests.properties import examples
 from tests.semcom.keyring import CHANNEL, LINK, ORCHESTRATOR, Keyed, key_folder
 
 SECRET = "s3cr3t-N0b0dy-M4y-R34d-Th1s-1n-4ny-L0g/#"
 GOOD = "rq:rM>}U?@Lns47E1%kR.o@n%FcmmsL/@{H8]yf7"  # of ZeroMQ's documentation
 assert len(SECRET) == 40
-fuzz = settings(max_examples=150, derandomize=True, deadline=None, database=None)
+fuzz = examples(150)
 HEAD = "name: shapes10\nrole: transmitter\npublic_key: '" + GOOD + "'\n"
 MALFORMED = {
     "short": f"{HEAD}secret_key: '{SECRET[:-1]}'\n",

@@ -248,7 +248,7 @@ def test_what_is_no_lock_file_is_one_line(tmp_path, what):
     else:
         path.write_text("")
         path = path / "l"
-    with pytest.raises(StorageError, match=r"^cannot (lock|make) [^\n]*$"), exclusive(path, "it"):
+    with pytest.raises(StorageError, match=r"^cannot (lock|create) [^\n]*$"), exclusive(path, "it"):
         pass
     if what == "link":
         assert (tmp_path / "precious").read_text() == "precious"

@@ -5,12 +5,13 @@ from __future__ import annotations
 from math import sqrt
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from semcom.statistics import percentile, wilson_interval
+from tests.properties import examples
 
-fuzz = settings(max_examples=200, derandomize=True, deadline=None, database=None)
+fuzz = examples(200)
 
 
 @pytest.mark.parametrize(

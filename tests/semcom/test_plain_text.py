@@ -9,7 +9,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from semcom.plain_text import (
@@ -20,8 +20,9 @@ from semcom.plain_text import (
     tell_error,
     visible,
 )
+from tests.properties import examples
 
-fuzz = settings(max_examples=300, derandomize=True, deadline=None, database=None)
+fuzz = examples(300)
 ANY = st.text(st.characters(exclude_categories=["Cs"]))
 # What an argument of a process may hold: no zero byte; undecodable bytes are lone surrogates.
 WORD = st.binary(max_size=12).filter(lambda b: b"\0" not in b).map(os.fsdecode)
@@ -47,7 +48,7 @@ def test_a_shell_takes_commands_apart_into_the_same_words():
     """All examples in one shell: it prints each word that it is given with a zero byte behind."""
     words: list[str] = []
 
-    @settings(fuzz, max_examples=150)
+    @examples(150)
     @given(st.lists(WORD, min_size=1, max_size=4))
     def collect(found):
         words.extend(found)

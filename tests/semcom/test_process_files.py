@@ -6,7 +6,7 @@ import logging
 
 import pytest
 import yaml
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from channel_sim.settings import BrokerSettings
@@ -14,9 +14,10 @@ from receiver.settings import ReceiverSettings
 from semcom.errors import ConfigurationError
 from semcom.service import exit_code_of, main
 from semcom.settings import read_yaml, section_of, validate
+from tests.properties import examples
 from transmitters.settings import TransmitterSettings
 
-fuzz = settings(max_examples=150, derandomize=True, deadline=None, database=None)
+fuzz = examples(150)
 MODELS = {
     "transmitter": TransmitterSettings,
     "channel": BrokerSettings,
@@ -58,7 +59,7 @@ def test_good_sections_are_read(workfile, role):
         (
             "receiver",
             {"reciever": GOOD["receiver"]},
-            "'reciever' is no role (did you mean receiver?)",
+            "'reciever' is not a role (did you mean receiver?)",
         ),
         ("receiver", {"channel": GOOD["channel"]}, "section receiver is missing"),
         ("receiver", {"receiver": None}, "p.yaml: receiver: settings: must be a map of settings"),

@@ -8,10 +8,11 @@ import tracemalloc
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from semcom.files import READ_PIECE_BYTES, open_regular, read_file, read_text
+from tests.properties import examples
 
 KINDS = ("FIFO", "socket", "folder", "device", "link to a FIFO")
 
@@ -63,7 +64,7 @@ def test_what_became_a_fifo_before_it_was_opened_is_refused(tmp_path, monkeypatc
     assert open_files() == before
 
 
-@settings(max_examples=50, deadline=None, derandomize=True)
+@examples(50)
 @given(
     size=st.integers(0, 40) | st.integers(READ_PIECE_BYTES - 2, READ_PIECE_BYTES + 2),
     limit=st.integers(0, 40) | st.integers(READ_PIECE_BYTES - 2, READ_PIECE_BYTES + 2),

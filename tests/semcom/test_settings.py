@@ -6,7 +6,7 @@ import os
 from typing import Self
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import Field, TypeAdapter, ValidationError, model_validator
 
@@ -19,8 +19,9 @@ from semcom.settings import (
     read_yaml,
     validate,
 )
+from tests.properties import examples
 
-fuzz = settings(max_examples=100, derandomize=True, deadline=None, database=None)
+fuzz = examples(100)
 
 
 class Image(Settings):
@@ -105,10 +106,10 @@ def test_unknown_key_is_named_with_what_is_allowed_there(extra, expected):
 @pytest.mark.parametrize(
     ("content", "expected"),
     [
-        ({}, "name: missing; it must be a text that matches ^[a-z]+$"),
+        ({}, "name: missing; it must be a string that matches ^[a-z]+$"),
         ({**GOOD, "image": {"size": 7}}, "image.size: must be a whole number from 8, got 7"),
         ({**GOOD, "seeds": [0, "x"]}, "seeds.1: must be a whole number, got 'x'"),
-        ({"name": "Demo 1"}, "name: must be a text that matches ^[a-z]+$, got 'Demo 1'"),
+        ({"name": "Demo 1"}, "name: must be a string that matches ^[a-z]+$, got 'Demo 1'"),
         ({**GOOD, "ranges": [{"start": 2, "stop": 1}]}, "ranges.0: stop must not be below start"),
         ({**GOOD, "image": None}, "image: must be a map of size, mean, got null"),
         ([], "settings: must be a map of name, seeds, image, images, ranges, maybe, got []"),
@@ -167,10 +168,10 @@ def test_reads_map(tmp_path):
 @pytest.mark.parametrize(
     ("content", "expected"),
     [
-        (b"", "must hold a map of settings, as 'name: value' in each line; it holds nothing"),
+        (b"", "must hold a map of settings, with one 'name: value' per line; it holds nothing"),
         (
             b"- 1\n- 2\n",
-            "must hold a map of settings, as 'name: value' in each line; it holds [1, 2]",
+            "must hold a map of settings, with one 'name: value' per line; it holds [1, 2]",
         ),
         (b"just text", "it holds 'just text'"),
         (b"a: [1", ", line 1, column 4: '[' is not closed"),

@@ -131,7 +131,7 @@ def complaint(content: object) -> str:
         ),
         (
             {"pets": {"rex": {"kind": "dog", "tricks": ["a"] * 4}}},
-            "pets.rex.tricks: must be a list of 0 to 3, each a text, got",
+            "pets.rex.tricks: must be a list of 0 to 3, each a string, got",
         ),
         (
             {"pets": {"rex": {"kind": "doge"}}},
@@ -152,7 +152,7 @@ def complaint(content: object) -> str:
         ({"visitors": None}, "visitors: must be a whole number from 0, got null"),
         (
             {"open": 10**5000},
-            "open: must be true or false, got a number of thousands",
+            "open: must be true or false, got a number with thousands of digits",
         ),
         ({"share": 1}, "share: must be a number above 0 below 1, got 1"),
         ({"share": float("nan")}, "share: must be a number above 0 below 1, got nan"),
@@ -160,7 +160,7 @@ def complaint(content: object) -> str:
         ({"size": [1]}, "size.1: missing; it must be a whole number"),
         ({"size": [1, 2, 3]}, "size: must be a list of 2, each a whole number, got [1, 2, 3]"),
         ({"folder": 3}, "folder: must be a path, got 3"),
-        ({"folder": "a\0b"}, "folder: holds the character U+0000, which is no part of a text"),
+        ({"folder": "a\0b"}, "folder: holds the character U+0000, which is not allowed in text"),
         (
             {"pets": {"a": {"kind": "cat", "name": "\ud800"}}},
             "pets.a.name: holds the character U+D800",
@@ -176,7 +176,7 @@ def test_error_names_the_path_as_written_the_value_and_what_is_allowed(content, 
 
 
 def test_secret_is_never_quoted():
-    assert complaint({"secret": "S3CRET"}) == "secret: must be a text that matches ^[a-z]*$"
+    assert complaint({"secret": "S3CRET"}) == "secret: must be a string that matches ^[a-z]*$"
     assert "S3CRET" not in complaint({"sealed": "S3CRET"})
     assert "S3CRET" not in complaint({"sealed": ["S3CRET"]})
 

@@ -168,8 +168,9 @@ def test_a_manifest_with_classes_is_written_as_ever(tmp_path):
         (1, [], "classes: 0, format 1 has at least 2"),
         (1, ["ant"], "classes: 1, format 1 has at least 2"),
         (2, CLASSES, "format 2 is for items without any"),
-        (3, [], "sentences: stated by format 3"),
-        (4, CLASSES, "format: Input should be 1, 2 or 3"),
+        (3, [], "sentences: required in format 3"),
+        (4, [], "splits.(test|train).tiled: required in format 4"),
+        (5, CLASSES, "format: Input should be 1, 2, 3 or 4"),
     ],
 )
 def test_classes_that_the_format_does_not_have_are_told(tmp_path, format_, classes, told):
@@ -198,7 +199,9 @@ def test_damaged_shard_says_to_prepare_it_again(tmp_path, name, damage):
         np.save(path, np.array([{}], dtype=object), allow_pickle=True)
     else:
         np.save(path, np.load(path)[:-1])
-    with pytest.raises(ConfigurationError, match="make it again with: semcom data prepare insects"):
+    with pytest.raises(
+        ConfigurationError, match="prepare it again with: semcom data prepare insects"
+    ):
         Shard(tmp_path, "test")
     Shard(tmp_path, "train")
 

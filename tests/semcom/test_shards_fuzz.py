@@ -7,11 +7,12 @@ import shutil
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from semcom.errors import ConfigurationError
 from semcom.shards import Shard, write_dataset
+from tests.properties import examples
 
 FILES = ("dataset.json", "test/images.npy", "test/labels.npy")
 DAMAGE = st.lists(st.tuples(st.floats(0, 1, exclude_max=True), st.integers(0, 255)), max_size=6)
@@ -27,7 +28,7 @@ def whole(tmp_path_factory):
     return folder
 
 
-@settings(max_examples=150, deadline=None)
+@examples(150)
 @given(
     name=st.sampled_from(FILES),
     damage=DAMAGE,
@@ -75,5 +76,5 @@ def test_a_label_beyond_the_classes_is_told(whole, tmp_path):
 
 def test_classes_of_one_name_are_refused(tmp_path):
     splits = {"test": (np.zeros((2, 8, 8, 3), np.uint8), np.array([0, 1], np.uint16))}
-    with pytest.raises(ConfigurationError, match="two classes have one name"):
+    with pytest.raises(ConfigurationError, match="two classes have the same name"):
         write_dataset(tmp_path / "x", name="x", classes=["a", "a"], source="x", splits=splits)

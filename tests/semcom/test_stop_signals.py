@@ -46,7 +46,7 @@ def test_a_request_has_the_exit_code_of_the_first_and_a_line_for_each(numbers: l
     assert stop.asked
     assert stop.exit_code == 128 + numbers[0]
     assert len(said) == len(woken) == len(numbers)
-    assert said[0] == f"{signal.Signals(numbers[0]).name}: saving; again ends at once"
+    assert said[0] == f"{signal.Signals(numbers[0]).name}: saving; send it again to end at once"
     assert all(line.endswith(" again: still saving") for line in said[1:])
 
 
@@ -61,7 +61,7 @@ def test_a_later_signal_ends_at_once_with_the_code_of_the_first(
         with pytest.raises(Stopped) as stopped:
             signal.raise_signal(second)
     assert stopped.value.exit_code == 128 + first
-    assert said[1] == f"{signal.Signals(second).name} again: ends at once"
+    assert said[1] == f"{signal.Signals(second).name} again: ending at once"
 
 
 def test_who_must_save_is_never_ended_before(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -79,7 +79,7 @@ def test_what_is_done_before_the_end_changes_with_the_work() -> None:
     with stop_requests("finishing", say=said.append) as stop:
         stop.doing = "writing the results"
         signal.raise_signal(signal.SIGTERM)
-    assert said == ["SIGTERM: writing the results; again ends at once"]
+    assert said == ["SIGTERM: writing the results; send it again to end at once"]
 
 
 @pytest.mark.parametrize("number", NUMBERS)

@@ -8,8 +8,9 @@ import logging
 import re
 
 import pytest
-from prometheus_client import generate_latest
+from prometheus_client import CollectorRegistry, Histogram, generate_latest
 
+from semcom.durations import Durations
 from semcom.metric_table import (
     MAX_LINKS,
     MAX_SERIES,
@@ -91,6 +92,22 @@ def test_durations_fall_into_buckets_of_seconds(telemetry):
     assert sample(telemetry, name, stage="encode", le="5.0") == 2
     assert sample(telemetry, name, stage="encode", le="+Inf") == 3
     assert sample(telemetry, "semcom_stage_seconds_sum", stage="encode") == pytest.approx(9.0304)
+
+
+def test_durations_are_exported_as_by_the_client_library():
+    """Byte for byte, also where a value lies on a bound, beyond all, or is removed."""
+    buckets, registries = (0.001, 0.5, 2.5), (CollectorRegistry(), CollectorRegistry())
+    ours = Durations("d_seconds", "Help.", ["stage"], registry=registries[0], buckets=buckets)
+    theirs = Histogram("d_seconds", "Help.", ["stage"], registry=registries[1], buckets=buckets)
+    for each in (ours, theirs):
+        for stage, seconds in (("a", 0.5), ("a", 0.0), ("b", 7.25), ("c", 1.0), ("a", 0.25)):
+            each.labels(stage).observe(seconds)
+        each.remove("c")
+        each.labels("shown")
+    ours.labels("b").observe(1.5, times=3)
+    for _ in range(3):
+        theirs.labels("b").observe(1.5)
+    assert generate_latest(registries[0]) == generate_latest(registries[1])
 
 
 def test_process_says_who_it_is(telemetry):

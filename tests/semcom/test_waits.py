@@ -72,7 +72,7 @@ def test_one_line_names_the_server_its_address_and_the_reason(
     address = f"tcp://127.0.0.1:{free_ports(1)[0]}"
     (line,) = said_of(Contact("uplink", address, None), caplog, silent_s=4.0)
     assert line == (
-        f"waiting for the channel, uplink {address}: nobody listens there (connection refused)"
+        f"waiting for the channel, uplink {address}: no process listens there (connection refused)"
     )
 
 
@@ -83,7 +83,7 @@ def test_a_connection_that_stands_is_not_probed(
     contact = Contact("control", "tcp://hub:1", None)
     contact.take("succeeded")
     (line,) = said_of(contact, caplog, silent_s=4.0)
-    assert line.endswith("tcp://hub:1: connected, but no word of welcome")
+    assert line.endswith("tcp://hub:1: connected, but sends no Welcome")
 
 
 def test_a_server_that_speaks_another_version_is_named() -> None:
@@ -97,7 +97,7 @@ def test_a_server_that_speaks_another_version_is_named() -> None:
     contact.misread(ProtocolError("checksum", "CRC-32 does not match"))
     assert contact.answer.endswith("cannot be read: CRC-32 does not match")
     contact.hear(Welcome(instance="0123456789abcdef"))
-    assert contact.answer == "connected, but no word of welcome"
+    assert contact.answer == "connected, but sends no Welcome"
 
 
 def test_the_state_of_a_connection_follows_its_events() -> None:
@@ -107,12 +107,12 @@ def test_the_state_of_a_connection_follows_its_events() -> None:
     contact.hear(Refusal(reason="unexpected", detail="a receiver on the uplink"))
     assert contact.answer == "connected, but refuses: a receiver on the uplink"
     contact.hear(Welcome(instance="0123456789abcdef"))
-    assert contact.answer == "connected, but no word of welcome"
+    assert contact.answer == "connected, but sends no Welcome"
     contact.take("disconnected")
     assert contact.answer == ""
     contact.take("no_detail")
     contact.take("disconnected")
-    assert contact.answer.startswith("it hangs up on handshakes")
+    assert contact.answer.startswith("it closes connections during the handshake")
 
 
 @pytest.mark.parametrize("own", [RECEIVER, LINK])
@@ -123,7 +123,9 @@ def test_only_a_refusal_of_the_own_hello_ends_a_process(own: Speaker) -> None:
     assert text is not None
     refusal = Refusal(reason="unexpected", detail=text)
     if own == RECEIVER:
-        with pytest.raises(AuthenticationError, match="knows the key of this process as another"):
+        with pytest.raises(
+            AuthenticationError, match="has the key of this process registered for another"
+        ):
             contact.hear(refusal)
     else:
         contact.hear(refusal)
@@ -161,5 +163,7 @@ def test_an_address_that_cannot_be_dialled_ends_with_a_line(address: str) -> Non
 
 @pytest.mark.parametrize("host", ["no-such-host.invalid", "eth9", "192.0.2.1", "256.1.1.1"])
 def test_an_address_that_is_not_here_cannot_be_bound(host: str) -> None:
-    with pytest.raises(ConfigurationError, match="no interface and no address of this host"):
+    with pytest.raises(
+        ConfigurationError, match="neither an interface nor an address of this host"
+    ):
         Endpoint.bind(f"tcp://{host}:5550", name="control")

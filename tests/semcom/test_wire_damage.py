@@ -7,16 +7,17 @@ import random
 import msgpack
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from semcom import wire
 from semcom.errors import ProtocolError
 from semcom.frame_messages import FrameKey, SymbolFrame
 from semcom.messages import MESSAGE_TYPES
+from tests.properties import examples
 from tests.semcom.samples import DIGEST, SAMPLES, by_name, header_of, reason, sealed
 
-fuzz = settings(max_examples=150, derandomize=True, deadline=None, database=None)
+fuzz = examples(150)
 
 
 @by_name
@@ -99,7 +100,7 @@ json_like = st.recursive(
 )  # fmt: skip
 
 
-@settings(fuzz, max_examples=80)
+@examples(80)
 @given(sample=st.sampled_from(SAMPLES), value=json_like, data=st.data())
 def test_any_value_in_any_field_is_taken_or_refused(sample, value, data):
     message, payload = sample

@@ -9,7 +9,7 @@ import tracemalloc
 
 import msgpack
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from semcom import wire
@@ -17,9 +17,10 @@ from semcom.errors import ProtocolError
 from semcom.frame_messages import TaskResult
 from semcom.messages import MAX_ITEMS, MESSAGE_TYPES, Results
 from semcom.tasks.task import MAX_KEPT_BYTES
+from tests.properties import examples
 from tests.semcom.samples import SAMPLES, header_of, reason, sealed
 
-fuzz = settings(max_examples=120, derandomize=True, deadline=None, database=None)
+fuzz = examples(120)
 MAX_DECODE_CPU_S = 5.0
 MAX_DECODE_BYTES = 64 << 20
 

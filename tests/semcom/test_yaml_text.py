@@ -8,12 +8,13 @@ from datetime import date
 
 import pytest
 import yaml
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from semcom.yaml_text import MAX_DEPTH, MAX_VALUES, YamlError, decode, parse
+from tests.properties import examples
 
-fuzz = settings(max_examples=300, derandomize=True, deadline=None, database=None)
+fuzz = examples(300)
 
 
 def complaint(text: str) -> str:
@@ -100,15 +101,15 @@ def test_value_that_is_no_number_is_one():
         ("On", "write true"),
         ("NO", "write false"),
         ("off", "write false"),
-        ("1e400", "larger than all numbers"),
-        ("-1e999", "larger than all numbers"),
+        ("1e400", "too large for a number"),
+        ("-1e999", "too large for a number"),
         ("9" * 41, "a number of 41 digits"),
         ("9" * 5000, "a number of 5000 digits"),
         ("!!int 3", "tags ('!...')"),
         ("! 3", "tags ('!...')"),
         ("!!python/name:os.system", "tags"),
         ("*nobody", "no '&nobody' before it"),
-        ("&a [*a]", "stands inside of what it names"),
+        ("&a [*a]", "is inside the value that it refers to"),
         ('"\\0"', "U+0000"),
         ('"\\ud800"', "U+D800"),
         ('"\\U00110000"', "cannot be read"),
@@ -157,25 +158,28 @@ def test_no_value_has_another_meaning_in_yaml_1_1_unless_text_or_number_is_sure(
             "a: [1, 2",
             "line 1, column 4: '[' is not closed: ',' or ']' is missing in line 1, column 9",
         ),
-        ("a: [", "line 1, column 5: the text ends inside of a list or map"),
+        ("a: [", "line 1, column 5: the file ends inside a list or map"),
         ("a: [1,,2]", "line 1, column 7: a key or value is missing before ','"),
         ("a: b: c", "line 1, column 5: this colon is out of place"),
         (
             "a:\n  - b: 1\n   c: 2",
             "line 3, column 4: this does not belong to the list that begins in line 2, column 3",
         ),
-        ("a: 1\n...\nb: 2", "line 3, column 1: this does not belong to what stands above"),
+        ("a: 1\n...\nb: 2", "line 3, column 1: this does not belong to the lines above"),
         ("a: 1\nb\nc: 2", "line 2, column 1: a key without a colon"),
         ("a: {b:1}", "line 1, column 5: a space is missing after the colon: b: 1 (in a)"),
         ("a: 'x", "line 1, column 4: the quotes that open here are not closed (in a)"),
-        ('a: "\\q"', r"line 1, column 6: '\q' is no escape"),
+        ('a: "\\q"', r"line 1, column 6: '\q' is not an escape"),
         ("a: @x", "line 1, column 4: '@' cannot begin a value"),
         ("a: %x", "line 1, column 4: '%' cannot begin a value"),
         ("a: -", "line 1, column 4: '-' cannot begin a list here"),
-        ("a: |x", "line 1, column 5: '|' and '>' begin a text of several lines"),
+        ("a: |x", "line 1, column 5: '|' and '>' begin a string of several lines"),
         ("a: &", "line 1, column 5: a name must follow '&' and '*'"),
-        ("a: !<", "a tag ('!') or directive ('%') is not taken"),
-        ("%YAML 9.1\n---\na: 1", "line 1, column 1: the directive %YAML must be 1.1 or 1.2"),
+        ("a: !<", "a tag ('!') or directive ('%') is not accepted"),
+        (
+            "%YAML 9.1\n---\na: 1",
+            "line 1, column 1: the directive %YAML must occur once, with 1.1 or 1.2",
+        ),
         ("a: 1\n---\nb: 2", "line 2, column 1: a second document begins here"),
         ("a: 1\nb: 2\na: 3", "line 3, column 1: the key 'a' is given twice, first in line 1"),
         (
@@ -183,16 +187,16 @@ def test_no_value_has_another_meaning_in_yaml_1_1_unless_text_or_number_is_sure(
             "line 3, column 3: the key 'a' is given twice, first in line 2 (in x)",
         ),
         ("1: 2\n'1': 3", "line 2, column 1: the key '1' is given twice"),
-        ("? [1]\n: 2", "a key must be a text, not a list, map or alias"),
-        ("a: &b x\n*b : 1", "a key must be a text, not a list, map or alias"),
+        ("? [1]\n: 2", "a key must be a string, not a list, map or alias"),
+        ("a: &b x\n*b : 1", "a key must be a string, not a list, map or alias"),
         ("{: 1}", "line 1, column 2: a key or value is missing before ':'"),
-        ("<<: {a: 1}", "line 1, column 1: merge keys ('<<') are not taken"),
+        ("<<: {a: 1}", "line 1, column 1: merge keys ('<<') are not accepted"),
         ("a: \x01", "line 1, column 4: the character U+0001"),
         (
             "a: 1\nb: \0",
-            "line 2, column 4: the character U+0000 is no part of a text; is the file in UTF-16?",
+            "line 2, column 4: the character U+0000 is not allowed in text; is the file in UTF-16?",
         ),
-        ("[" * 1500, f"more than {MAX_DEPTH} levels inside each other"),
+        ("[" * 1500, f"more than {MAX_DEPTH} levels of nesting"),
     ],
 )
 def test_mistake_is_told_with_its_place_and_its_key(text, expected):

@@ -142,14 +142,14 @@ def test_every_preset_keeps_a_last_map_of_at_least_two_by_two(preset, dataset):
 
 @pytest.mark.parametrize(("size", "stride"), [(16, 1), (31, 1), (32, 2), (62, 2)])
 def test_refuses_input_whose_last_map_would_be_a_point(size, stride):
-    with pytest.raises(ValueError, match="last map below 2x2"):
+    with pytest.raises(ValueError, match="last feature map smaller than 2x2"):
         EncoderArchitecture(
             input=InputSpec(size=size), depths=(1, 1, 1, 1), stem_conv_stride=stride
         )
 
 
 def test_refuses_heads_that_do_not_divide_the_channels():
-    with pytest.raises(ValueError, match="512 channels over 7 heads"):
+    with pytest.raises(ValueError, match="512 channels cannot be split evenly over 7 heads"):
         EncoderArchitecture(input=InputSpec(size=224), depths=(1, 1, 1, 1), heads=7)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import msgspec
 import numpy as np
 import pytest
 
@@ -193,7 +194,7 @@ def test_answer_to_what_is_not_in_flight_is_ignored(changed):
 def test_answer_of_another_codec_is_refused():
     sender = sender_of(assignment())
     fly(sender)
-    with pytest.raises(CheckpointError, match="another codec") as caught:
+    with pytest.raises(CheckpointError, match="a codec other than the frame's") as caught:
         sender.answered(result_of(0, codec=OTHER_CODEC), answer_of(1), now_s=1.0)
     assert caught.value.exit_code == 6
 
@@ -322,3 +323,18 @@ def test_answers_of_an_earlier_run_are_forgotten():
     finish(sender, 0, answer=1)
     sender.keep_only("another")
     assert sender.answered(result_of(0), answer_of(2), now_s=1.0) is None
+
+
+def test_answer_of_a_frame_that_met_others_than_before_is_no_conflict():
+    """A restarted channel may let a frame meet others: the first answer counts."""
+    sender = sender_of(assignment())
+    fly(sender)
+    first = msgspec.structs.replace(result_of(0), absent=["b"])
+    flight = sender.answered(first, answer_of(1), now_s=1.0)
+    assert flight is not None
+    sender.finished(flight, first, Judged({"items": 2, "correct": 1}, answer_of(1)), 1.0)
+    assert sender.answered(result_of(0), answer_of(2), now_s=2.0) is None
+    (report,) = sender.reports.due(10.0)
+    assert report.results[0].absent == ["b"]
+    with pytest.raises(AccountingError):
+        sender.answered(first, answer_of(3), now_s=3.0)

@@ -86,7 +86,7 @@ def test_overtaken_message_does_not_lead_back():
     assert streamer.state(refusals=0).point == 5
 
 
-def test_new_epoch_forgets_the_old_one_and_numbers_anew():
+def test_new_epoch_forgets_the_old_one_and_numbers_from_0():
     sender, streamer = streamer_of()
     streamer.offer(0.45)
     (given_out, *_) = sender.frames_to_encode()

@@ -1,4 +1,4 @@
-"""The transmitting half of a codec of sentences: words -> complex symbols.
+"""The transmitting half of a codec for sentences: words -> complex symbols.
 
     words uint16 (N, L) -> tokens with END -> SentenceEncoder -> p -> TokenChannelEncoder -> x
                         -> unit power over the tokens' symbols -> z (N, K) complex64
@@ -18,7 +18,6 @@ from torch import Tensor, nn
 
 from semcom.checkpoints import Checkpoint
 from semcom.codec_manifest import FamilyManifest
-from semcom.errors import CheckpointError
 from semcom.families.kd_semcom import SYMBOLS_PER_TOKEN, KdSemcomArchitecture, read_arrays
 from semcom.nn.weights import load_arrays
 from semcom.probe import SEED, SNR_DB, probe_encoder
@@ -30,6 +29,7 @@ from transmitters.kd_semcom.encoder import (
     codewords,
     with_end,
 )
+from transmitters.sentence_words import check_words, words_of_each
 
 PROBED = 4  # sentences
 
@@ -44,7 +44,7 @@ class SentenceTransmitter:
 
     @property
     def modules(self) -> dict[str, nn.Module]:
-        """The parts under the names that a checkpoint gives them."""
+        """The modules by their names in a checkpoint."""
         return {"encoder": self.encoder, "channel_encoder": self.channel_encoder}
 
     def forward(self, tokens_BT: Tensor) -> tuple[Tensor, Tensor]:
@@ -58,13 +58,7 @@ class SentenceTransmitter:
         Raises:
             CheckpointError: a sentence is longer than the codec takes.
         """
-        tokens_N = (items != PAD).sum(axis=1) + 1
-        longest = int(tokens_N.max(initial=0))
-        if longest > self.architecture.tokens:
-            raise CheckpointError(
-                f"the codec takes sentences of {self.architecture.tokens - 1} words, not of "
-                f"{longest - 1}"
-            )
+        tokens_N = words_of_each(items, longest=self.architecture.tokens - 1) + 1
         used: npt.NDArray[np.uint16] = (SYMBOLS_PER_TOKEN * tokens_N).astype(np.uint16)
         return used
 
@@ -72,16 +66,10 @@ class SentenceTransmitter:
         """Encode one frame: words uint16 (N, L) -> complex64 (N, K), 0 after the used symbols.
 
         Raises:
-            CheckpointError: words that the codec does not take.
+            CheckpointError: the codec does not accept these words.
         """
         del snr_db
-        if items.ndim != 2 or items.dtype != np.uint16:
-            raise CheckpointError(f"the codec takes sentences, not {items.dtype} {items.shape}")
-        highest = int(items.max(initial=0))
-        if highest >= self.architecture.vocabulary:
-            raise CheckpointError(
-                f"the codec knows {self.architecture.vocabulary} tokens, not token {highest}"
-            )
+        check_words(items, vocabulary=self.architecture.vocabulary)
         tokens_N = self.used_symbols(items) // SYMBOLS_PER_TOKEN
         with torch.inference_mode():
             words_NL = torch.from_numpy(items.astype(np.int64))
@@ -96,7 +84,7 @@ def load_transmitter(checkpoint: Checkpoint, engine: Engine, threads: int) -> Se
     """Load the transmitting half, ready for service.
 
     Raises:
-        CheckpointError: weights that are damaged, do not fit, or compute nothing useful.
+        CheckpointError: the weights are damaged, do not fit, or give invalid outputs.
     """
     del engine  # it is torch: see the family
     torch.set_num_threads(threads)
@@ -118,7 +106,7 @@ def load_transmitter(checkpoint: Checkpoint, engine: Engine, threads: int) -> Se
 
 
 def _probed_sentences(architecture: KdSemcomArchitecture) -> npt.NDArray[np.uint16]:
-    """Sentences of random words, of all lengths up to the longest."""
+    """Return sentences of random words, of all lengths up to the longest."""
     longest = architecture.tokens - 1
     words = np.random.default_rng(SEED).integers(
         FIRST_WORD, architecture.vocabulary, (PROBED, longest), np.uint16

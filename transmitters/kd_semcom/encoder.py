@@ -35,7 +35,7 @@ class SentenceEncoder(nn.Module):
         )
 
     def forward(self, tokens_BT: Tensor) -> Tensor:
-        """(B, T) int64, filled up with PAD -> (B, T, D)."""
+        """(B, T) int64, padded with PAD -> (B, T, D)."""
         there = (tokens_BT != PAD)[:, None, None, :]
         x_BTD: Tensor = self.embedding(tokens_BT)
         for layer in self.layers:

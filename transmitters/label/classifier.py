@@ -1,4 +1,4 @@
-"""The classifier of a transmitter: a codec's decoder and head as they are without noise.
+"""The classifier of a transmitter: a codec's decoder and head without noise.
 
 Shape legend: N images, D feature width, c reals of a codeword, T classes.
 """
@@ -14,7 +14,7 @@ from semcom.nn.blocks import OneTokenTransformerBlock
 
 
 class ClassifierStage(nn.Module):
-    """concat(x, code) (N, D) -> block -> linear; the code is that of an SNR without noise."""
+    """concat(x, code) (N, D) -> block -> linear; the code is that of a noise-free SNR."""
 
     def __init__(self, *, inputs: int, outputs: int, dim: int, ffn_dim: int) -> None:
         super().__init__()

@@ -31,7 +31,7 @@ class Classifies(Protocol):
 
 
 class LabelTransmitter:
-    """Sends the codeword of the class that its classifier finds."""
+    """Sends the codeword of the class given by its classifier."""
 
     def __init__(self, classifier: Classifies, reals_MR: npt.NDArray[np.generic]) -> None:
         self._classifier = classifier
@@ -50,7 +50,7 @@ def load_transmitter(checkpoint: Checkpoint, engine: Engine, threads: int) -> La
     """Load the transmitting half, ready for service.
 
     Raises:
-        CheckpointError: weights that are damaged, do not fit, or compute nothing useful.
+        CheckpointError: the weights are damaged, do not fit, or give invalid outputs.
         ConfigurationError: the engine has no such encoder.
     """
     manifest = checkpoint.manifest

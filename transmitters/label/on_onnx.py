@@ -22,7 +22,7 @@ LOGITS = "logits"
 
 
 class OnnxClassifier:
-    """A codec's transmitting half, and what its receiving half would answer without noise."""
+    """A codec's transmitting half, and its receiving half without noise."""
 
     def __init__(self, source: CodecArchitecture, arrays: Arrays, *, threads: int) -> None:
         own = {name: array for name, array in arrays.items() if name.startswith(CLASSIFIER)}
@@ -41,13 +41,13 @@ class OnnxClassifier:
 
 
 def build_classifier(source: CodecArchitecture, arrays: Arrays) -> bytes:
-    """`Classifier`, serialized: codeword (N, c) -> logits (N, T)."""
+    """Return `Classifier`, serialised: codeword (N, c) -> logits (N, T)."""
     weights, channel = WeightTable(arrays), source.channel
     graph, dim = Graph(weights), channel.feature_dim
     x = CODEWORD
     for number, (inputs, outputs) in enumerate(stage_widths(channel)):
         name = f"{CLASSIFIER}stages.{number}"
-        # A code for each image: 0 times a column of it, plus the code.
+        # Broadcast the code to all images: 0 times a column, plus the code.
         code = weights.take(f"{name}.code", dim - inputs)
         matrix = np.zeros((dim - inputs, inputs))
         codes = graph.dense(x, matrix, code)

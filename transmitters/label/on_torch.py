@@ -20,7 +20,7 @@ from transmitters.label.classifier import Classifier
 
 
 class TorchClassifier:
-    """A codec's transmitting half, and what its receiving half would answer without noise."""
+    """A codec's transmitting half, and its receiving half without noise."""
 
     def __init__(self, source: CodecArchitecture, arrays: Arrays, *, threads: int) -> None:
         torch.set_num_threads(threads)

@@ -19,7 +19,7 @@ from semcom.checkpoints import Checkpoint
 from semcom.codec_arrays import parse_arrays
 from semcom.codec_manifest import FamilyManifest
 from semcom.errors import CheckpointError
-from semcom.families.semnoma import SemnomaArchitecture
+from semcom.families.semnoma import SemnomaCodecArchitecture
 from semcom.nn.single_items import each_alone
 from semcom.nn.weights import load_arrays
 from semcom.probe import SNR_DB, probe_transmitter
@@ -40,17 +40,18 @@ class SemnomaTransmitter:
         """Encode one frame of a plain link: images uint8 (N, H, W, 3) -> complex64 (N, K).
 
         Raises:
-            CheckpointError: the codec is of a slot of several users, or takes other images.
+            CheckpointError: the codec is for slots of several users, or does not accept such
+                images.
         """
         users = self._encoder.architecture.users
         if users > 1:
             raise CheckpointError(
-                f"codec {self._name} is of slots of {users} users, not of a plain link"
+                f"codec {self._name} is for slots of {users} users, not for a plain link"
             )
         return self.encode_as(items, user=0, snr_db=snr_db)
 
     def as_user(self, user: int) -> SemnomaUser:
-        """Return what one of the users sends with.
+        """Return the half of one user.
 
         Raises:
             CheckpointError: there is no such user.
@@ -63,10 +64,10 @@ class SemnomaTransmitter:
     def encode_as(self, items: npt.NDArray[Any], *, user: int, snr_db: float) -> Symbols:
         """Encode one frame of a user: images uint8 (N, H, W, 3) -> complex64 (N, K).
 
-        Each image is encoded in a forward pass of its own: no codeword depends on its frame.
+        Each image is encoded in a separate forward pass, so no codeword depends on its frame.
 
         Raises:
-            CheckpointError: images of another size than the codec takes.
+            CheckpointError: the codec does not accept images of this size.
         """
         taken = self._encoder.architecture.item
         if items.shape[1:] != taken:
@@ -97,14 +98,14 @@ def load_transmitter(checkpoint: Checkpoint, engine: Engine, threads: int) -> Se
     """Load the transmitting half, ready for service.
 
     Raises:
-        CheckpointError: weights that are damaged, do not fit, or compute nothing useful.
+        CheckpointError: the weights are damaged, do not fit, or give invalid outputs.
     """
     del engine  # it is torch: see the family
     torch.set_num_threads(threads)
     manifest = checkpoint.manifest
     assert isinstance(manifest, FamilyManifest)
     arrays = parse_arrays(checkpoint.read_half("transmitter"))
-    architecture = SemnomaArchitecture.model_validate(manifest.architecture)
+    architecture = SemnomaCodecArchitecture.model_validate(manifest.architecture)
     encoder = ImageEncoder(architecture)
     load_arrays({"encoder": encoder}, arrays)
     encoder.eval().requires_grad_(False).to(memory_format=torch.channels_last)

@@ -14,17 +14,17 @@ from semcom.nn.convnext import ChannelNorm
 from semcom.nn.image_stages import ImageStage
 from semcom.nn.symbols import normalize_power, reals_to_symbols
 
-PLANE_SPREAD = 0.5  # of the planes at the start: about that of pixels
+PLANE_SPREAD = 0.5  # initial scale of the planes: about that of pixels
 SNR_SCALE_DB = 20.0
 
 
 class ImageEncoder(nn.Module):
-    """Images and the plane of whoever sends them -> codewords of unit mean power.
+    """Images and the plane of their user -> codewords of unit mean power.
 
         RGB + plane -> 4x4 stride 2, norm, stage | norm, 2x2 stride 2, stage | norm, 1x1 -> power
 
-    The planes are learnt, one per user: by them the users of a slot differ. `planes` is their
-    number where it is not the architecture's: a teacher of U users is trained for all of them.
+    The planes are learnt, one per user, and distinguish the users of a slot. `planes` is their
+    number if it differs from the architecture's: a teacher is trained for all U users.
     """
 
     def __init__(self, architecture: SemnomaArchitecture, *, planes: int | None = None) -> None:
@@ -60,11 +60,11 @@ class ImageEncoder(nn.Module):
         x = self.stages[0](self.enter[0](self.shrink[0](x)), side_NS)
         x = self.stages[1](self.shrink[1](self.enter[1](x)), side_NS)
         feature_NChw = self.output(self.leave(x))
-        # Power is a promise to the channel: kept in float32 also under autocast.
+        # The channel checks the power, so it is normalised in float32 even under autocast.
         return reals_to_symbols(normalize_power(feature_NChw.flatten(1).to(torch.float32)))
 
     def _side_values(self, snr_db_N: Tensor) -> Tensor:
-        """SNR / 20; as published also a gain, which is that of no fading."""
+        """Return SNR / 20 and, as published, a gain, which is set to no fading."""
         snr_N = snr_db_N.clamp(*self.architecture.snr_db) / SNR_SCALE_DB
         if self.architecture.csi == "aligned":
             return snr_N[:, None]

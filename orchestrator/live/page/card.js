@@ -83,12 +83,25 @@ class Balance {
       [row.window.retransmissions, "sent again lately"],
       [row.refusals, "refused"],
       [row.duplicates, "came twice"],
+      [row.incomplete, `answered without ${Object.keys(row.absent).join(" or ")}`],
     ].filter(([number]) => number).map(([number, what]) => `, ${count(number)} ${what}`);
     const all = row.unaccounted ? `${count(row.unaccounted)} frames not accounted for`
       : "all frames accounted for";
     setText(this.note, all + more.join(""));
     this.node.dataset.kind = row.unaccounted ? "bad" : "good";
   }
+}
+
+// Whom a link meets in the channel, and how.
+function meeting({ link, group }) {
+  if (!group) return "";
+  const others = group.links.filter((name) => name !== link).join(" and ");
+  if (group.kind === "superposition") {
+    return `, superposed with ${others}, power ${Math.round(100 * group.powers[link])} %`;
+  }
+  const { sir_db: sir, interferers } = group.interference;
+  return interferers === 0 ? `, in a group with ${others}, without interferers`
+    : `, SIR ${quantity(sir, 1, "dB")}, ${interferers} interfering of ${others}`;
 }
 
 // Controls are always there on a wide screen; on a narrow one they stand above the charts, folded.
@@ -130,7 +143,8 @@ export class Card {
     setText(this.state, row.state);
     this.state.dataset.kind = KINDS[row.state] ?? "quiet";
     setText(this.what, `codec ${row.codec} (${SYSTEMS[row.system] ?? row.system}), ` +
-      `data ${row.dataset}, channel ${row.channel}`);
+      `data ${row.dataset}, channel ${row.channel}${meeting(row)}`);
+    this.item.begin(row.task);
     setText(this.failure, row.failure);
     this.failure.hidden = !row.failure;
     this.#metric(row.metric);

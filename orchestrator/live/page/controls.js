@@ -23,6 +23,9 @@ export class Controls {
     this.follow = element("button", { type: "button", class: "plain" }, "Follow the course");
     this.model = element("select", { id: id("model") });
     this.settings = new ModelSettings(link, () => this.#freeModel());
+    this.sir = element("input", { id: id("sir"), type: "number", step: 0.1, required: true });
+    this.interferers = element("input", { id: id("interferers"), type: "number", min: 0, step: 1,
+      required: true, "aria-label": `interferers of ${link}` });
     this.codec = element("select", { id: id("codec") });
     this.notice = element("p", { class: "notice", role: "status", "aria-live": "polite" });
     const label = (name, text) => element("label", { for: id(name) }, text);
@@ -33,6 +36,8 @@ export class Controls {
         element("div", { class: "choice" }, label("model", "Channel model"),
           element("div", { class: "row" }, this.model, element("button", {}, "Set"))),
         this.settings.node),
+      met: element("form", { class: "met", hidden: true }, label("sir", "SIR, dB, and interferers"),
+        element("div", { class: "row" }, this.sir, this.interferers, element("button", {}, "Set"))),
       codec: element("form", {}, label("codec", "Codec"),
         element("div", { class: "row" }, this.codec, element("button", {}, "Set"))),
     };
@@ -52,12 +57,24 @@ export class Controls {
     this.follow.disabled = row.course !== "held";
     setText(this.course, row.course === "held" ? "held"
       : `course: ${COURSES[row.course] ?? row.course}`);
+    this.#meet(row.group);
     this.#offer("model", this.model, status.models, row.model);
     this.settings.update(this.model.value, status.model_settings, row);
     if (this.settings.touched) this.#freeModel();
     const fitting = status.codecs.filter(({ dataset }) => dataset === row.dataset);
-    const names = new Set([row.codec, ...fitting.map(({ name }) => name)]);
+    const names = new Set([row.codec, ...(row.group ? [] : fitting.map(({ name }) => name))]);
     this.#offer("codec", this.codec, [...names].sort(), row.codec);
+  }
+
+  // How the links of its group interfere with it; a change is one of the whole group.
+  #meet(group) {
+    const met = group?.interference ?? null;
+    this.forms.met.hidden = met === null;
+    const focused = this.forms.met.contains(document.activeElement);
+    if (met === null || focused || this.#touched.has("met")) return;
+    this.interferers.max = group.links.length - 1;
+    this.sir.value = met.sir_db;
+    this.interferers.value = met.interferers;
   }
 
   #offer(name, select, values, current) {
@@ -81,6 +98,9 @@ export class Controls {
       this.#touched.add("snr");
       this.slider.value = this.number.value;
     });
+    for (const field of [this.sir, this.interferers]) {
+      field.addEventListener("input", () => this.#touched.add("met"));
+    }
     for (const name of ["model", "codec"]) {
       this[name].addEventListener("change", () => {
         this.#touched.add(name);
@@ -91,6 +111,7 @@ export class Controls {
     const submits = {
       snr: () => this.#holdSnr(),
       model: () => this.#setModel(),
+      met: () => this.#setMet(),
       codec: () => this.#ask("codec", "/api/codec", { codec: this.codec.value },
         `codec is ${this.codec.value}`),
     };
@@ -108,6 +129,12 @@ export class Controls {
     const wanted = Number(this.number.value);
     return this.#ask("snr", "/api/channel", { snr_db: wanted },
       `SNR is held at ${quantity(wanted, 1, "dB")}`);
+  }
+
+  #setMet() {
+    const [sir, number] = [Number(this.sir.value), Number(this.interferers.value)];
+    return this.#ask("met", "/api/channel", { sir_db: sir, interferers: number },
+      `SIR is ${quantity(sir, 1, "dB")} of each of ${number} interferers`);
   }
 
   async #setModel() {

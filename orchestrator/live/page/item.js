@@ -7,8 +7,11 @@ import { element, NONE, percent, setText, svg } from "/page/dom.js";
 const EVERY_MS = 2500;
 const SIZE = 100;
 
+const SHOWN_AT_ONCE = ["reconstruction", "text"]; // what comes is something to look at
+
 export class CurrentItem {
   #link;
+  #task = null;
   #timer = null;
 
   constructor(link) {
@@ -23,6 +26,13 @@ export class CurrentItem {
       element("summary", {}, "Current item and constellation"),
       element("div", { class: "seen" }, this.sent, this.answer, this.plot), this.numbers, this.notice);
     this.node.addEventListener("toggle", () => (this.node.open ? this.#ask() : this.#stop()));
+  }
+
+  // Pictures and sentences are shown as they come, until somebody folds them.
+  begin(task) {
+    if (this.#task === null && SHOWN_AT_ONCE.includes(task)) this.node.open = true;
+    this.#task = task;
+    this.node.dataset.task = task;
   }
 
   #stop() {
@@ -50,7 +60,8 @@ export class CurrentItem {
     this.sent.replaceChildren(...seen(item.picture, item.sent, "sent"));
     const sure = item.confidence === null ? "" : ` ${percent(item.confidence, 0)}`;
     const words = item.answer === null ? null : `${item.answer}${sure}`;
-    this.answer.replaceChildren(...seen(item.answer_picture, words, "answered"));
+    const caption = SHOWN_AT_ONCE.includes(this.#task) ? "received" : "answered";
+    this.answer.replaceChildren(...seen(item.answer_picture, words, caption));
     this.answer.dataset.kind = kind;
     this.#draw(item.symbols_sent, item.symbols_arrived);
     const distance = (value) => (value === null ? NONE : value.toFixed(2));

@@ -1,4 +1,4 @@
-"""The channel of a batch with its interferers: drawn once, applied to whoever's codewords.
+"""The channel of a batch with its interferers: drawn once, applied to any codewords.
 
     y = h x + n + sum over k of a_k L_k m_k s_k        eq. (3)-(8)
 
@@ -26,9 +26,9 @@ from semcom.points import ChannelSettings
 
 @dataclass(frozen=True)
 class Meeting:
-    """One interferer of every sentence: gain_B1 a m, or 0; what is on of it; whose codeword.
+    """One interferer of every sentence: its gain_B1 a m, or 0, its active symbols and its codeword.
 
-    places_BK says which symbol of the other's codeword meets each symbol; on_BK where one does.
+    places_BK is the symbol of the other codeword at each symbol; on_BK whether there is one.
     """
 
     gain_B1: Tensor
@@ -39,7 +39,7 @@ class Meeting:
 
 @dataclass(frozen=True)
 class TextDraw:
-    """One draw of fading_B1, noise_BK and interferers; sent_BK says which symbols are sent."""
+    """One draw of fading_B1, noise_BK and interferers; sent_BK marks the symbols that are sent."""
 
     fading_B1: Tensor
     noise_BK: Tensor
@@ -47,7 +47,7 @@ class TextDraw:
     meetings: tuple[Meeting, ...]
 
     def received(self, symbols_BK: Tensor) -> Tensor:
-        """Return codewords as they arrive, equalised by zero forcing: complex64 (B, K)."""
+        """Return received codewords, equalised by zero forcing: complex64 (B, K)."""
         real, imag = apply_channel(
             parts(symbols_BK), parts(self.fading_B1), parts(self.noise_BK * self.sent_BK)
         )
@@ -61,7 +61,7 @@ class TextDraw:
 
 
 def draw(batch: SentenceBatch, settings: TextChannelSettings, device: torch.device) -> TextDraw:
-    """Draw what a batch passes through, as its key says."""
+    """Draw the channel of a batch from its key."""
     count = len(batch.lengths_B)
     symbols = SYMBOLS_PER_TOKEN * batch.tokens_BT.shape[1]
     channel = ChannelSettings(model=settings.fading)
@@ -85,7 +85,7 @@ def draw(batch: SentenceBatch, settings: TextChannelSettings, device: torch.devi
 def _meeting(
     batch: SentenceBatch, settings: TextChannelSettings, number: int, symbols: int
 ) -> Meeting:
-    """The interferer of that number, 0 being the first that a sentence has."""
+    """Return the interferer with that number, from 0."""
     count = len(batch.lengths_B)
     there_B = (batch.uniform("interferers") * (settings.interferers + 1)).floor() > number
     sir_db_B = _between(settings.sir_db_low, settings.sir_db_high, batch.uniform(f"sir:{number}"))

@@ -1,4 +1,4 @@
-"""Sentences to train on: batches in an order that keyed generators decide.
+"""Sentences for training: batches in an order given by keyed generators.
 
 Shape legend: N sentences of the set, B batch, T tokens of the longest sentence, with END.
 """
@@ -21,9 +21,9 @@ from transmitters.kd_semcom.encoder import with_end
 
 @dataclass(frozen=True)
 class SentenceBatch:
-    """One rank's part of a step's sentences, and the key of everything random about the step.
+    """One rank's part of a step's sentences, and the key of all random values of the step.
 
-    tokens_BT int64 with END, filled up with PAD; lengths_B counts the tokens; the part is
+    tokens_BT int64 with END, padded with PAD; lengths_B counts the tokens; the part is
     sentences first..first+B of the step's `total`.
     """
 
@@ -34,7 +34,7 @@ class SentenceBatch:
     key: str
 
     def uniform(self, purpose: str, *shape: int) -> Tensor:
-        """Numbers in 0..1, (B, *shape), the same whatever part a rank holds."""
+        """Return numbers in 0..1, (B, *shape), independent of the ranks' parts."""
         generator = keyed_generator(f"{self.key}/{purpose}")
         drawn = torch.rand(self.total, *shape, generator=generator)
         return drawn[self.first : self.first + len(self.lengths_B)]
@@ -78,7 +78,7 @@ class SentenceSet:
 
 
 class SentenceEpoch:
-    """The batches of one epoch, by step, in an order that (seed, stage, epoch) alone decide."""
+    """The batches of one epoch by step, in an order determined by (seed, stage, epoch) alone."""
 
     def __init__(self, sentences: SentenceSet, *, key: EpochKey, batch: int, rank: Rank) -> None:
         self._sentences = sentences
@@ -88,7 +88,7 @@ class SentenceEpoch:
         self._order_N = torch.randperm(len(sentences), generator=keyed_generator(f"{key}/order"))
 
     def __getitem__(self, step: int) -> SentenceBatch:
-        """This rank's part of the batch of a step."""
+        """Return this rank's part of the batch of a step."""
         part = self._batch // self._rank.count
         first = self._rank.index * part
         start = step * self._batch + first

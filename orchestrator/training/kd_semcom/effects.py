@@ -15,17 +15,17 @@ def check_effects(
     commanded: Sequence[str],
     until: str | None,
 ) -> None:
-    """See that what was asked for has an effect; the arguments are those of the paper's systems.
+    """Check that all settings have an effect; the arguments are as for the paper's systems.
 
     Raises:
-        ConfigurationError: a key has none; the text says why.
+        ConfigurationError: a key has no effect; the text says why.
     """
     refuse_idle(written, _contradicted(settings))
     refuse_idle(commanded, _idle(settings, until))
 
 
 def _contradicted(settings: SentenceTrainingSettings) -> Reasons:
-    """What has no effect beside the other settings, whatever the command runs."""
+    """Return settings without effect because of other settings, whatever the command runs."""
     yield "images", "`sentences` and `transfer` say how many are learnt from"
     yield from idle_moments(settings.stages)
     for name, channel in settings.channels.items():
@@ -35,7 +35,7 @@ def _contradicted(settings: SentenceTrainingSettings) -> Reasons:
 
 
 def _idle(settings: SentenceTrainingSettings, until: str | None) -> Reasons:
-    """What the command does not run."""
+    """Return the settings of stages that the command does not run."""
     system = settings.system
     names = SYSTEM_STAGES[system]
     runs = names[: names.index(until) + 1] if until in names else names

@@ -1,9 +1,8 @@
-"""From a trained link to a codec of sentences on disk, with what it reaches on the test split."""
+"""From a trained link to a codec of sentences on disk, with its results on the test split."""
 
 from __future__ import annotations
 
 import platform
-import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -12,6 +11,7 @@ import torch
 from safetensors.numpy import save as format_safetensors
 
 from orchestrator.training.kd_semcom.pipeline import TrainedText
+from orchestrator.training.measured_codec import write_measured
 from orchestrator.training.reference import evaluate_points
 from semcom.checkpoints import Checkpoint, weight_files, write_codec
 from semcom.codec_arrays import End
@@ -34,8 +34,8 @@ def export_codec(
 ) -> Checkpoint:
     """Write both ends, evaluate what was written, and record it.
 
-    `command` and the number of `ranks` repeat the training. `report` is called before each of the
-    evaluations and at the end, as (done, total).
+    `command` and the number of `ranks` repeat the training. `report` is called with (done, total)
+    before each of the evaluations and at the end.
     """
     settings, sentences = trained.settings, trained.sentences.manifest.sentences
     assert sentences is not None
@@ -58,17 +58,16 @@ def export_codec(
         "weights": weight_files(contents),
         "training": _provenance(trained, command=command, bf16=bf16) | {"ranks": ranks},
     }
-    draft = settings.work_dir / settings.name / "draft"
-    try:  # a codec that is in the folder stays until the new one is measured
-        written = write_codec(draft, FamilyManifest(**fields), contents)
-        results = measure(written, settings.dataset_dir, report)
-    finally:
-        shutil.rmtree(draft, ignore_errors=True)
-    return write_codec(folder, FamilyManifest(**fields, results=results), contents)
+    return write_measured(
+        folder,
+        settings,
+        write=lambda at, found: write_codec(at, FamilyManifest(**fields, results=found), contents),
+        measure=lambda written: measure(written, settings.dataset_dir, report),
+    )
 
 
 def measure(checkpoint: Checkpoint, dataset_dir: Path, report: Report) -> dict[str, Any]:
-    """BLEU-1 on the first test sentences: without noise, and at a few SNRs over Rayleigh."""
+    """Return BLEU-1 on the first test sentences, without noise and over Rayleigh fading."""
     shard = TextShard(dataset_dir, "test")
     channel = ChannelSettings(model="rayleigh")
     points = [None, *(PointSpec(snr_db=snr_db, channel=channel) for snr_db in CHECK_SNR_DB)]

@@ -1,6 +1,7 @@
-"""The link as training sees it: the deployed modules around a draw of the channel.
+"""The link in training: the deployed modules around a channel draw.
 
-Shape legend: B sentences, T tokens, D width, R = 16 reals of a token, V vocabulary.
+Shape legend: B sentences, T tokens, D width, R = 16 reals of a token, V vocabulary, N tokens of all
+sentences without padding.
 """
 
 from __future__ import annotations
@@ -20,9 +21,10 @@ from transmitters.kd_semcom.encoder import codewords
 
 @dataclass(frozen=True)
 class TextOutput:
-    """What a link computes of a batch at the points at which a student may follow a teacher.
+    """The outputs of a link for a batch, at the points at which a student may follow a teacher.
 
-    p (B, T, D), x (B, T, R), p_hat (B, T, D), t_hat (B, T, D), s_hat (B, T, V).
+    p (B, T, D), x (B, T, R), p_hat (B, T, D), t_hat (B, T, D); s_hat (N, V), because logits of
+    padding would be a third of all logits, and no loss uses them.
     """
 
     p: Tensor
@@ -47,5 +49,6 @@ class TextLink(nn.Module):
         received = draw.received(codewords(x, tokens_BT))
         p_hat = self.receiver.decoder(token_reals(received))
         inputs_BT = F.pad(tokens_BT[:, :-1], (1, 0), value=START)
-        t_hat = self.receiver.semantic_decoder(inputs_BT, p_hat, tokens_BT != PAD)
-        return TextOutput(p, x, p_hat, t_hat, self.receiver.head(t_hat))
+        there_BT = tokens_BT != PAD
+        t_hat = self.receiver.semantic_decoder(inputs_BT, p_hat, there_BT)
+        return TextOutput(p, x, p_hat, t_hat, self.receiver.head(t_hat[there_BT]))

@@ -1,6 +1,7 @@
 """Losses of a codec of sentences: cross entropy, eq. (10), and distillation, eq. (26) and (28).
 
-Shape legend: B sentences, T tokens, O outputs of a token at a point.
+Shape legend: B sentences, T tokens, N tokens of all sentences without padding, O outputs of a token
+at a point.
 """
 
 from __future__ import annotations
@@ -15,28 +16,29 @@ from semcom.vocabulary import PAD
 
 
 def cross_entropy(output: TextOutput, tokens_BT: Tensor) -> Losses:
-    """CE of the logits with the tokens that were sent, mean over tokens."""
-    logits = output.s_hat.float().flatten(0, 1)
-    return {"ce": F.cross_entropy(logits, tokens_BT.flatten(), ignore_index=PAD)}
+    """Return the cross entropy of the logits with the sent tokens, mean over tokens."""
+    return {"ce": F.cross_entropy(output.s_hat.float(), tokens_BT[tokens_BT != PAD])}
 
 
 def distillation(
     student: TextOutput, teacher: TextOutput, tokens_BT: Tensor, terms: DistillationTerms
 ) -> Losses:
-    """Return the weighted terms of eq. (28); a term that is switched off is not there."""
+    """Return the weighted terms of eq. (28) that are switched on."""
     there_BT = tokens_BT != PAD
     losses: Losses = {}
     if terms.cross_entropy:
         weight = 1.0 - sum(terms.weights.values())
         losses["ce"] = weight * cross_entropy(student, tokens_BT)["ce"]
     for name, weight in terms.weights.items():
-        pair = getattr(student, name)[there_BT], getattr(teacher, name)[there_BT]
-        losses[name] = weight * divergence(*pair, terms)
+        mine, theirs = getattr(student, name), getattr(teacher, name)
+        if name != "s_hat":  # logits exist only for these tokens
+            mine, theirs = mine[there_BT], theirs[there_BT]
+        losses[name] = weight * divergence(mine, theirs, terms)
     return losses
 
 
 def divergence(student_NO: Tensor, teacher_NO: Tensor, terms: DistillationTerms) -> Tensor:
-    """T^2 KL over the last axis of outputs softened by T, mean over tokens."""
+    """Return T^2 KL over the last axis of outputs softened by T, mean over tokens."""
     temperature = terms.temperature
     ours = F.log_softmax(student_NO.float() / temperature, dim=-1)
     theirs = F.log_softmax(teacher_NO.detach().float() / temperature, dim=-1)

@@ -27,8 +27,8 @@ from semcom.errors import ConfigurationError
 from semcom.families.kd_semcom import KdSemcomArchitecture
 from semcom.identity import content, fields
 
-# Frozen, as those of stage_identity: a setting that comes later renames no artefact that is there.
-# Student 4 is trained as Student 3: how matrices are stored decides nothing here.
+# Frozen, as in stage_identity: a setting added later renames no existing artefact.
+# Student 4 is trained like Student 3: the storage of matrices does not matter here.
 STORED = ("precision", "parameters")
 NETWORK = fields("layers", "channel", "vocabulary", "tokens", "width", "heads", "inner")
 SCHEDULE = fields(
@@ -47,7 +47,7 @@ Told = Callable[[SentenceStage, bool], None]  # (stage, was it run)
 
 @dataclass(frozen=True)
 class TrainedText:
-    """What a pipeline ends with."""
+    """The result of a pipeline."""
 
     settings: SentenceTrainingSettings
     sentences: SentenceSet
@@ -71,16 +71,16 @@ class SentencePipeline:
             if len(sentences) < settings.stages[stage].batch:
                 raise ConfigurationError(
                     f"stages.{stage}.batch: a step takes {settings.stages[stage].batch} sentences, "
-                    f"and there are {len(sentences)}"
+                    f"but there are only {len(sentences)}"
                 )
 
     @property
     def images(self) -> SentenceSet:
-        """What the last stage learns from."""
+        """Return the sentences on which the last stage trains."""
         return self._sets[SYSTEM_STAGES[self.settings.system][-1]]
 
     def train(self, told: Told, until: str | None = None) -> TrainedText | None:
-        """Run what has not run; with `until`, end after that stage and give nothing.
+        """Run the remaining stages; with `until`, end after that stage and return nothing.
 
         Raises:
             ConfigurationError: no such stage.
@@ -88,7 +88,7 @@ class SentencePipeline:
         """
         names = SYSTEM_STAGES[self.settings.system]
         if until is not None and until not in names:
-            raise ConfigurationError(f"no stage '{until}' here; there are: {', '.join(names)}")
+            raise ConfigurationError(f"no stage '{until}' here; available: {', '.join(names)}")
         links: dict[SentenceStage, TextLink] = {}
         for name in names:
             links[name] = self._make_link(name)
@@ -98,7 +98,7 @@ class SentencePipeline:
         return TrainedText(self.settings, self.images, links[names[-1]], self.stages)
 
     def _ensure(self, name: SentenceStage, links: dict[SentenceStage, TextLink]) -> bool:
-        """Have a stage's result in its link; whether it was run for that."""
+        """Fill a link with a stage's result; return whether the stage was run for that."""
         made = self.stages[name] = self._artefact(name)
         stage = self._make_stage(name, links)
 

@@ -1,6 +1,6 @@
-"""Presets: what `semcom train DATASET --family kd_semcom --preset NAME` starts from.
+"""Presets of `semcom train DATASET --family kd_semcom --preset NAME`.
 
-`compact`    what two cores can train on 200,000 sentences: teacher 8 epochs, the others 20.
+`compact`    trainable on two cores with 200,000 sentences: teacher 8 epochs, the others 20.
 `paper`      DeepSC's schedule, Adam at 1e-4 for 80 epochs; needs a GPU.
 `literal`    `compact` with KL(student || teacher), the direction that eq. (26) prints.
 `embedded`   small networks for drawn sentences, trained in about a minute.
@@ -56,7 +56,7 @@ def literal() -> Fields:
 
 
 def embedded() -> Fields:
-    """Half the width and layers, short schedules."""
+    """Half the width and the layers, and short schedules."""
     short = StageSettings(
         epochs=6, batch=32, lr=3e-3, beta2=0.98, warmup=0.1, max_gradient_norm=1.0
     )
@@ -87,16 +87,17 @@ def settings_from_preset(
     system: SentenceSystem,
     overrides: Fields,
 ) -> SentenceTrainingSettings:
-    """A preset for a system with `overrides` (nested, as from YAML) laid over it.
+    """Return a preset for a system with `overrides` (nested, as in YAML) applied to it.
 
     Raises:
         ConfigurationError: an unknown preset, key or value, or a data set without sentences.
     """
     if preset not in PRESETS:
-        raise ConfigurationError(f"unknown preset '{preset}'; there are: {', '.join(PRESETS)}")
+        raise ConfigurationError(f"unknown preset '{preset}'; available: {', '.join(PRESETS)}")
     if manifest.sentences is None:
         raise ConfigurationError(
-            f"data set {manifest.name} has images, and kd_semcom learns sentences; prepare a text"
+            f"data set {manifest.name} has images, but kd_semcom is trained on sentences; "
+            "prepare a text data set"
         )
     fields = PRESETS[preset]()
     sizes = fields.pop("architecture", {})

@@ -1,4 +1,4 @@
-"""What a training of the family `kd_semcom` is made of; every field can be set."""
+"""The settings of a training of the family `kd_semcom`; every field can be set."""
 
 from __future__ import annotations
 
@@ -31,42 +31,61 @@ TABLE_I: dict[SentenceSystem, tuple[int, Channel]] = {
 
 
 class TextChannelSettings(Settings):
-    """Channel and interference that a stage trains through, drawn for every sentence."""
+    """Channel and interference in the training of a stage, drawn for every sentence."""
 
     fading: Literal["rayleigh", "awgn"] = Field(
-        default="rayleigh", description="of the link and of every interferer"
+        default="rayleigh", description="fading of the link and of every interferer"
     )
-    snr_db_low: float = Field(ge=-30, le=60, description="Es/N0 in dB, from")
-    snr_db_high: float = Field(ge=-30, le=60, description="up to, uniformly drawn")
+    snr_db_low: float = Field(ge=-30, le=60, description="lowest Es/N0 in dB; drawn uniformly")
+    snr_db_high: float = Field(ge=-30, le=60, description="highest Es/N0 in dB")
     interferers: int = Field(
-        default=0, ge=0, le=15, description="at most; their number is uniform from 0"
+        default=0, ge=0, le=15, description="largest number of interferers; drawn uniformly from 0"
     )
-    sir_db_low: float = Field(default=0.0, ge=-30, le=60, description="of each interferer, from")
-    sir_db_high: float = Field(default=20.0, ge=-30, le=60, description="up to, uniformly drawn")
+    sir_db_low: float = Field(
+        default=0.0,
+        ge=-30,
+        le=60,
+        description="lowest SIR of each interferer in dB; drawn uniformly",
+    )
+    sir_db_high: float = Field(
+        default=20.0, ge=-30, le=60, description="highest SIR of each interferer in dB"
+    )
     occurrence: float = Field(
-        default=0.9, ge=0, le=1, description="share of an interferer's symbols that are on"
+        default=0.9, ge=0, le=1, description="share of an interferer's symbols that are active"
     )
-    delay: int = Field(default=24, ge=0, le=240, description="symbols at most, uniformly drawn")
+    delay: int = Field(
+        default=24, ge=0, le=240, description="largest delay in symbols; drawn uniformly"
+    )
 
     @model_validator(mode="after")
     def _ordered(self) -> Self:
         if self.snr_db_low > self.snr_db_high or self.sir_db_low > self.sir_db_high:
-            raise ValueError("snr_db_low or sir_db_low is above its high")
+            raise ValueError("snr_db_low or sir_db_low is above its upper end")
         return self
 
 
 class DistillationTerms(Settings):
-    """Eq. (26) and (28): weights eta of the points at which a student follows; 0 leaves one out."""
+    """Eq. (26) and (28): weights eta of the points at which a student follows; 0 omits a point."""
 
-    p: float = Field(default=0.0, ge=0, le=1, description="after the semantic encoder")
-    x: float = Field(default=0.1, ge=0, le=1, description="after the channel encoder")
-    p_hat: float = Field(default=0.0, ge=0, le=1, description="after the channel decoder")
-    t_hat: float = Field(default=0.1, ge=0, le=1, description="after the semantic decoder")
-    s_hat: float = Field(default=0.2, ge=0, le=1, description="logits")
-    cross_entropy: bool = Field(
-        default=True, description="with the weight that the others leave of 1"
+    p: float = Field(
+        default=0.0, ge=0, le=1, description="weight of the term after the semantic encoder"
     )
-    temperature: float = Field(default=2.0, gt=0, le=100, description="T")
+    x: float = Field(
+        default=0.1, ge=0, le=1, description="weight of the term after the channel encoder"
+    )
+    p_hat: float = Field(
+        default=0.0, ge=0, le=1, description="weight of the term after the channel decoder"
+    )
+    t_hat: float = Field(
+        default=0.1, ge=0, le=1, description="weight of the term after the semantic decoder"
+    )
+    s_hat: float = Field(default=0.2, ge=0, le=1, description="weight of the term on the logits")
+    cross_entropy: bool = Field(
+        default=True, description="add the cross entropy, with 1 minus the other weights"
+    )
+    temperature: float = Field(
+        default=2.0, gt=0, le=100, description="temperature T of the softmax"
+    )
     direction: Literal["teacher", "literal"] = Field(
         default="teacher",
         description="teacher: KL(teacher || student); literal: KL(student || teacher), as printed",
@@ -74,39 +93,45 @@ class DistillationTerms(Settings):
 
     @property
     def weights(self) -> dict[str, float]:
-        """The points that count, with their weights."""
+        """Return the points with a weight above 0, with their weights."""
         every = {name: getattr(self, name) for name in ("p", "x", "p_hat", "t_hat", "s_hat")}
         return {name: weight for name, weight in every.items() if weight}
 
     @model_validator(mode="after")
     def _leaves_something(self) -> Self:
         if sum(self.weights.values()) > 1:
-            raise ValueError("the weights of the points are above 1 in total")
+            raise ValueError("the weights of the points add up to more than 1")
         if not self.weights and not self.cross_entropy:
             raise ValueError("cross_entropy: nothing is left to learn from")
         return self
 
 
 class SentenceTrainingSettings(JobSettings):
-    """One job: a codec of sentences for one data set."""
+    """A job: a codec of sentences for one data set."""
 
-    system: SentenceSystem = Field(description="Table I; told by `--system`")
-    architecture: KdSemcomArchitecture = Field(description="of the codec")
-    teacher: KdSemcomArchitecture = Field(description="of whom a student follows")
-    dropout: float = Field(default=0.1, ge=0, lt=1, description="in training")
+    system: SentenceSystem = Field(description="a system of Table I; set by `--system`")
+    architecture: KdSemcomArchitecture = Field(description="architecture of the codec")
+    teacher: KdSemcomArchitecture = Field(description="architecture of a student's teacher")
+    dropout: float = Field(default=0.1, ge=0, lt=1, description="dropout rate in training")
     sentences: int | None = Field(
-        default=None, ge=2, description="the teacher learns from the first so many; all if none"
+        default=None,
+        ge=2,
+        description=(
+            "number of sentences, from the first on, with which the teacher is trained; None: all"
+        ),
     )
     transfer: int | None = Field(
-        default=20_000, ge=2, description="students and baselines do; all if none"
+        default=20_000,
+        ge=2,
+        description="number of sentences with which students and baselines are trained; None: all",
     )
     stages: dict[SentenceStage, StageSettings] = Field(
         description="`teacher`, `student`, `baseline` (and DeepSC)"
     )
     channels: dict[SentenceStage, TextChannelSettings] = Field(
-        description="what each stage trains through"
+        description="channel in the training of each stage"
     )
-    distillation: DistillationTerms = Field(description="of stage `student`")
+    distillation: DistillationTerms = Field(description="losses of the stage `student`")
 
     @model_validator(mode="after")
     def _complete(self) -> Self:

@@ -1,4 +1,4 @@
-"""What the stages of a codec of sentences train: by CE, or students by eq. (28)."""
+"""The stages of a codec of sentences, trained by cross entropy, or students by eq. (28)."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class PlainStage(Stage):
         self._channel = channel
 
     def forward(self, batch: Any) -> Losses:
-        """CE of the logits, teacher forcing."""
+        """Return the cross entropy of the logits, with teacher forcing."""
         device = next(self.link.parameters()).device
         tokens_BT = batch.tokens_BT.to(device, non_blocking=True)
         output = self.link(tokens_BT, draw(batch, self._channel, device))
@@ -36,7 +36,7 @@ class PlainStage(Stage):
 
 
 class StudentStage(Stage):
-    """A student follows a frozen teacher, which sends through the student's channel draws."""
+    """A student follows a frozen teacher, which has the same channel draws."""
 
     def __init__(
         self,
@@ -47,17 +47,17 @@ class StudentStage(Stage):
     ) -> None:
         super().__init__(_as_they_are, "student")
         self.link = link
-        self._teacher = (teacher,)  # asked, not trained: not registered
+        self._teacher = (teacher,)  # not trained, so not registered
         self._channel = channel
         self._terms = terms
 
     def start_epoch(self, key: EpochKey) -> None:
-        """The teacher has no dropout."""
+        """Set training mode, but no dropout in the teacher."""
         super().start_epoch(key)
         self._teacher[0].eval().requires_grad_(False)
 
     def forward(self, batch: Any) -> Losses:
-        """The terms of eq. (28)."""
+        """Return the terms of eq. (28)."""
         device = next(self.link.parameters()).device
         tokens_BT = batch.tokens_BT.to(device, non_blocking=True)
         drawn = draw(batch, self._channel, device)

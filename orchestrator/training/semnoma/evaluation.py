@@ -1,6 +1,6 @@
-"""`python -m orchestrator.training.semnoma.evaluation CODEC...`: images of test through slots.
+"""`python -m orchestrator.training.semnoma.evaluation CODEC...`: test images sent in slots.
 
-All systems of a command meet the same fades and see the same pairs of images, so that they are
+All systems of a command have the same fading and the same pairs of images, so that they are
 compared image by image. User u of U sends image i + u M / U (mod M) of M in slot i.
 
 Shape legend: U users, N slots of a chunk, M images, S image size.
@@ -17,18 +17,21 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 import torch
+from torch import Tensor
 
 from orchestrator.cli.terminal import Terminal
 from orchestrator.training.semnoma.link import SlotLink, by_user
 from orchestrator.training.semnoma.pipeline import pixels_of
 from orchestrator.training.semnoma.settings import SlotChannel
 from orchestrator.training.semnoma.slots import Slots, draw_slots
+from receiver.semnoma.refinement import Refiner, keyed_noise, make_refiner
 from semcom.checkpoints import Checkpoint, codec_folder, open_checkpoint
 from semcom.codec_arrays import parse_arrays
 from semcom.codec_manifest import FamilyManifest
 from semcom.entry import run_process
 from semcom.errors import ConfigurationError, SemcomError
-from semcom.families.semnoma import SemnomaArchitecture
+from semcom.families.semnoma import SemnomaCodecArchitecture
+from semcom.item_keys import ItemKey
 from semcom.nn.weights import load_arrays
 from semcom.plain_text import take_every_character, tell_error
 from semcom.shards import Shard
@@ -43,7 +46,7 @@ Values = npt.NDArray[np.float64]
 
 @dataclass(frozen=True)
 class Quality:
-    """PSNR in dB and SSIM of every image that every user sent, (U, M)."""
+    """PSNR in dB and SSIM of every image sent by every user, (U, M)."""
 
     psnr_db_UM: Values
     ssim_UM: Values
@@ -51,7 +54,7 @@ class Quality:
 
 @dataclass(frozen=True, kw_only=True)
 class Condition:
-    """A point: what all systems are evaluated under."""
+    """A point: the condition under which all systems are evaluated."""
 
     channel: SlotChannel
     snr_db: float
@@ -60,33 +63,72 @@ class Condition:
 
     @property
     def key(self) -> str:
-        """What its draws are keyed by; fades do not depend on the SNR."""
+        """Return the key of its draws; fading does not depend on the SNR."""
         return f"evaluation/{self.seed}/{self.channel}"
 
 
-def load_link(checkpoint: Checkpoint, *, users: int) -> SlotLink:
-    """Return both ends of a codec of this family as training sees them.
+@dataclass(frozen=True)
+class Recovered:
+    """A chunk of slots: decoded pixels_N3HW, the sent images, and the first slot.
 
-    `users` send in a slot; a codec of a plain link serves each of them alone.
+    Users follow one another, each with all slots: N = U x slots.
+    """
+
+    pixels_N3HW: Tensor
+    references_NSS3: npt.NDArray[np.uint8]
+    first: int
+
+    def keys(self, at: Condition) -> list[ItemKey]:
+        """Return the keys of a refinement's draws."""
+        slots = range(self.first, self.first + len(self.references_NSS3) // at.users)
+        return [ItemKey(at.seed, f"user-{user}", n) for user in range(at.users) for n in slots]
+
+
+def load_refiner(checkpoint: Checkpoint) -> Refiner | None:
+    """Return the refinement of a codec of this family; None if it has none.
 
     Raises:
         CheckpointError: its weights are damaged or do not fit.
-        ConfigurationError: it is of another family, or of slots of another number of users.
     """
-    manifest, name = checkpoint.manifest, checkpoint.folder.name
+    refinement = _architecture_of(checkpoint).refinement
+    if refinement is None:
+        return None
+    refiner = make_refiner(refinement)
+    arrays = parse_arrays(checkpoint.read_half("receiver"))
+    own = {name: array for name, array in arrays.items() if name.startswith("refiner.")}
+    load_arrays({"refiner": refiner}, own)
+    refiner.eval().requires_grad_(False)
+    return refiner.to(memory_format=torch.channels_last)
+
+
+def _architecture_of(checkpoint: Checkpoint) -> SemnomaCodecArchitecture:
+    manifest = checkpoint.manifest
     if not isinstance(manifest, FamilyManifest) or manifest.family_name != "semnoma":
-        raise ConfigurationError(f"codec {name} is not of the family semnoma")
-    architecture = SemnomaArchitecture.model_validate(manifest.architecture)
+        raise ConfigurationError(f"codec {checkpoint.folder.name} is not of the family semnoma")
+    return SemnomaCodecArchitecture.model_validate(manifest.architecture)
+
+
+def load_link(checkpoint: Checkpoint, *, users: int) -> SlotLink:
+    """Return both ends of a codec of this family as in training, without refinement.
+
+    `users` send in a slot; a codec of a plain link serves each of them separately.
+
+    Raises:
+        CheckpointError: its weights are damaged or do not fit.
+        ConfigurationError: it belongs to another family, or to slots with another number of users.
+    """
+    architecture, name = _architecture_of(checkpoint), checkpoint.folder.name
     if architecture.users not in (1, users):
         raise ConfigurationError(
-            f"codec {name} is of slots of {architecture.users} users; set --users to it"
+            f"codec {name} is for slots of {architecture.users} users; set --users accordingly"
         )
     link = SlotLink(architecture, users=architecture.users)
     encoder = parse_arrays(checkpoint.read_half("transmitter"))
-    decoders = parse_arrays(checkpoint.read_half("receiver"))
+    received = parse_arrays(checkpoint.read_half("receiver"))
+    decoders = {name: array for name, array in received.items() if name.startswith("decoders.")}
     load_arrays({"encoder": link.encoder}, encoder)
     load_arrays({"decoders": link.decoders}, decoders)
-    if architecture.users < users:  # all of them send with its only plane
+    if architecture.users < users:  # all of them send with its single plane
         link.users = users
         link.encoder.planes = torch.nn.Parameter(link.encoder.planes.expand(users, -1, -1, -1))
     link.eval().requires_grad_(False)
@@ -94,36 +136,69 @@ def load_link(checkpoint: Checkpoint, *, users: int) -> SlotLink:
 
 
 @torch.inference_mode()
-def evaluate(link: SlotLink, images_MSS3: npt.NDArray[np.uint8], at: Condition) -> Quality:
-    """Send every image once by every user, and compare what is recovered with what was sent."""
-    parts = list(_chunks(link, images_MSS3, at))
+def evaluate(
+    link: SlotLink,
+    images_MSS3: npt.NDArray[np.uint8],
+    at: Condition,
+    refiner: Refiner | None = None,
+) -> Quality:
+    """Send every image once from every user, and compare recovered with sent images."""
+    parts = list(_measured(link, images_MSS3, at, refiner))
     psnr, similar = (np.concatenate(each, axis=1) for each in zip(*parts, strict=True))
     return Quality(psnr, similar)
 
 
-def _chunks(
-    link: SlotLink, images_MSS3: npt.NDArray[np.uint8], at: Condition
+def _measured(
+    link: SlotLink,
+    images_MSS3: npt.NDArray[np.uint8],
+    at: Condition,
+    refiner: Refiner | None,
 ) -> Iterator[tuple[Values, Values]]:
+    for chunk in recovered(link, images_MSS3, at):
+        pixels = chunk.pixels_N3HW
+        if refiner is not None:
+            noise = noise_of(chunk, at) if refiner.draws else None
+            pixels = refiner(pixels, torch.full((len(pixels),), at.snr_db), noise)
+        answers, references = as_answers(pixels), chunk.references_NSS3
+        errors = mean_squared_errors(answers, references)
+        quality = psnr_db(errors), ssim(answers, references)
+        yield quality[0].reshape(at.users, -1), quality[1].reshape(at.users, -1)
+
+
+def noise_of(chunk: Recovered, at: Condition) -> Tensor:
+    """Return the noise of a refinement for a chunk."""
+    height, width = chunk.pixels_N3HW.shape[2:]
+    return keyed_noise(chunk.keys(at), height=height, width=width)
+
+
+def as_answers(pixels_N3HW: Tensor) -> npt.NDArray[np.uint8]:
+    """Return pixels as uint8 images (N, S, S, 3)."""
+    pixels = pixels_N3HW.clamp(0.0, 1.0).permute(0, 2, 3, 1).numpy()
+    return np.rint(pixels * np.float32(255.0)).astype(np.uint8)
+
+
+def recovered(
+    link: SlotLink, images_MSS3: npt.NDArray[np.uint8], at: Condition
+) -> Iterator[Recovered]:
+    """Yield the decoded images, each sent once by every user."""
     count, users = len(images_MSS3), at.users
     offsets = np.array([user * count // users for user in range(users)])
     for first in range(0, count, CHUNK):
         slots = Slots(at.key, first, min(CHUNK, count - first), users)
         sent = images_MSS3[(offsets[:, None] + np.arange(first, first + slots.count)) % count]
-        # Users with no common slot meet equal noise here: no mean depends on it.
+        # Users without a common slot have equal noise here; no mean depends on it.
         draw = draw_slots(slots, at.channel, symbols=link.architecture.symbols, own_noise=False)
         pixels_of_all = pixels_of(torch.from_numpy(sent).flatten(0, 1))
         images = by_user(pixels_of_all, users)
         output = link(images, draw, torch.full((slots.count,), at.snr_db))
-        pixels = output.pixels_UN3HW.clamp(0.0, 1.0).flatten(0, 1).permute(0, 2, 3, 1).numpy()
-        answers = np.rint(pixels * np.float32(255.0)).astype(np.uint8)
-        references = sent.reshape(answers.shape)
-        shape = (users, slots.count)
-        errors = mean_squared_errors(answers, references)
-        yield psnr_db(errors).reshape(shape), ssim(answers, references).reshape(shape)
+        references = sent.reshape(-1, *sent.shape[2:])
+        yield Recovered(output.pixels_UN3HW.flatten(0, 1), references, first)
 
 
 def table_rows(
-    links: dict[str, SlotLink], images_MSS3: npt.NDArray[np.uint8], points: list[Condition]
+    systems: dict[str, tuple[SlotLink, Refiner | None]],
+    images_MSS3: npt.NDArray[np.uint8],
+    points: list[Condition],
 ) -> Iterator[list[str]]:
     """Evaluate systems point by point: the cells of a row for each of them.
 
@@ -131,8 +206,8 @@ def table_rows(
     """
     for at in points:
         first: Quality | None = None
-        for name, link in links.items():
-            found = evaluate(link, images_MSS3, at)
+        for name, (link, refiner) in systems.items():
+            found = evaluate(link, images_MSS3, at, refiner)
             first = first or found
             difference = found.psnr_db_UM - first.psnr_db_UM
             of_users = " ".join(f"{each:.2f}" for each in found.psnr_db_UM.mean(axis=1))
@@ -143,7 +218,7 @@ def table_rows(
 
 
 def _interval(values: Values) -> str:
-    """Mean and half of its 95 % interval, of images that several users send as one each."""
+    """Return the mean and half of its 95 % interval; an image sent by several users counts once."""
     of_images = values.mean(axis=0)
     half = Z_95 * of_images.std(ddof=1) / np.sqrt(len(of_images)) if len(of_images) > 1 else 0.0
     return f"{of_images.mean():.2f} +- {half:.2f}"
@@ -156,15 +231,17 @@ def _arguments(words: list[str]) -> argparse.Namespace:
         allow_abbrev=False,
     )
     parser.add_argument(
-        "codecs", nargs="+", type=Path, help="names or folders; the first is the base"
+        "codecs", nargs="+", type=Path, help="names or folders; the first one is the base"
     )
     parser.add_argument("--data", type=Path, default=Path("data"), help="folder of data sets")
-    parser.add_argument("--dataset", help="of the images (default: the first codec's)")
-    parser.add_argument("--images", type=int, help="the first so many; all if none")
+    parser.add_argument("--dataset", help="data set of the images (default: the first codec's)")
+    parser.add_argument(
+        "--images", type=int, help="number of images, from the first on (default: all)"
+    )
     parser.add_argument("--snr-db", type=float, nargs="+", default=SNRS_DB)
     parser.add_argument("--channels", nargs="+", choices=CHANNELS, default=CHANNELS)
-    parser.add_argument("--users", type=int, default=2, help="that send in a slot")
-    parser.add_argument("--seed", type=int, default=0, help="of the channel")
+    parser.add_argument("--users", type=int, default=2, help="number of users in a slot")
+    parser.add_argument("--seed", type=int, default=0, help="seed of the channel")
     return parser.parse_args(words)
 
 
@@ -175,14 +252,19 @@ def _main(words: list[str]) -> int:
         opened = [open_checkpoint(codec_folder(codec)) for codec in arguments.codecs]
         if arguments.users < 1 or (arguments.images is not None and arguments.images < 1):
             raise ConfigurationError("--users, --images: at least 1")
-        links = {each.folder.name: load_link(each, users=arguments.users) for each in opened}
-        if len(links) < len(opened):
-            raise ConfigurationError("two codecs have one name; rename the folder of one")
+        systems = {
+            each.folder.name: (load_link(each, users=arguments.users), load_refiner(each))
+            for each in opened
+        }
+        if len(systems) < len(opened):
+            raise ConfigurationError("two codecs have the same name; rename the folder of one")
         dataset = arguments.dataset or opened[0].manifest.dataset
         images = np.array(Shard(arguments.data / dataset, "test").images_NHWC[: arguments.images])
-        for name, link in links.items():
+        for name, (link, _) in systems.items():
             if images.shape[1:] != link.architecture.item:
-                raise ConfigurationError(f"codec {name} takes other images than those of {dataset}")
+                raise ConfigurationError(
+                    f"codec {name} does not take images like those of {dataset}"
+                )
         points = [
             Condition(channel=channel, snr_db=snr_db, users=arguments.users, seed=arguments.seed)
             for channel in arguments.channels
@@ -190,7 +272,7 @@ def _main(words: list[str]) -> int:
         ]
         out = Terminal()
         out.print("channel | SNR dB | codec | PSNR dB | of users | SSIM | against the first, dB")
-        for row in table_rows(links, images, points):
+        for row in table_rows(systems, images, points):
             out.print(" | ".join(row))
     except SemcomError as error:
         tell_error(str(error))

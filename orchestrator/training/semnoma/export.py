@@ -1,25 +1,27 @@
-"""From a trained slot or link to a codec on disk, with what it was trained on and reaches."""
+"""From a trained slot or link to a codec on disk, with its training data and its results."""
 
 from __future__ import annotations
 
 import platform
-import shutil
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import torch
 from safetensors.numpy import save as format_safetensors
 from torch import nn
 
+from orchestrator.training.measured_codec import write_measured
 from orchestrator.training.semnoma.evaluation import (
     CHANNELS,
     SNRS_DB,
     Condition,
     evaluate,
     load_link,
+    load_refiner,
 )
 from orchestrator.training.semnoma.link import SlotLink
 from orchestrator.training.semnoma.pipeline import SemnomaTrained
@@ -32,7 +34,7 @@ from semcom.settings import validate
 from semcom.shards import Shard
 from semcom.tasks.reconstruction import Reconstruction
 
-TEST_IMAGES = 1000  # that a manifest's results are of; the evaluation takes all
+TEST_IMAGES = 1000  # for a manifest's results; an evaluation uses all
 
 
 def export_codec(
@@ -46,8 +48,8 @@ def export_codec(
 ) -> Checkpoint:
     """Write both ends as fp16 safetensors, evaluate what was written, and record it.
 
-    `command` and the number of `ranks` repeat the training. `report` is called before each of the
-    evaluations and at the end, as (done, total).
+    `command` and the number of `ranks` repeat the training. `report` is called with (done, total)
+    before each of the evaluations and at the end.
     """
     settings, architecture = trained.settings, trained.link.architecture
     contents = halves(trained.link.cpu())
@@ -68,43 +70,52 @@ def export_codec(
         },
         where=f"codec {settings.name}",
     )
-    draft = settings.work_dir / settings.name / "draft"
-    try:  # a codec that is in the folder stays until the new one is measured
-        written = write_codec(draft, manifest, contents)
-        results = measure(written, trained, report)
-    finally:
-        shutil.rmtree(draft, ignore_errors=True)
-    return write_codec(folder, manifest.model_copy(update={"results": results}), contents)
+    images = np.array(Shard(settings.dataset_dir, "test").images_NHWC[:TEST_IMAGES])
+    return write_measured(
+        folder,
+        settings,
+        write=lambda at, found: write_codec(
+            at, manifest.model_copy(update={"results": found}), contents
+        ),
+        measure=lambda written: measure(written, images, settings.architecture.users, report),
+    )
 
 
-def halves(link: SlotLink) -> dict[End, bytes]:
+def halves(link: SlotLink, refiner: nn.Module | None = None) -> dict[End, bytes]:
     """Return the files of both ends; a plain link keeps the plane of its first user."""
     encoder = nn.Module()
     encoder.planes = nn.Parameter(link.encoder.planes[: link.architecture.users])
     sent = to_arrays({"encoder": link.encoder}) | to_arrays({"encoder": encoder})
+    received: dict[str, nn.Module] = {"decoders": link.decoders}
+    if refiner is not None:
+        received["refiner"] = refiner
     return {
         "transmitter": format_safetensors(sent),
-        "receiver": format_safetensors(to_arrays({"decoders": link.decoders})),
+        "receiver": format_safetensors(to_arrays(received)),
     }
 
 
 def measure(
-    checkpoint: Checkpoint, trained: SemnomaTrained, report: Callable[[int, int], None]
+    checkpoint: Checkpoint,
+    images_MSS3: npt.NDArray[np.uint8],
+    users: int,
+    report: Callable[[int, int], None],
 ) -> dict[str, Any]:
-    """Mean PSNR in dB on the first images of the test split, by channel and SNR."""
-    settings = trained.settings
-    link = load_link(checkpoint, users=settings.architecture.users)
-    shard = Shard(settings.dataset_dir, "test")
-    images = np.array(shard.images_NHWC[:TEST_IMAGES])
-    at = Condition(channel="awgn", snr_db=0.0, users=settings.architecture.users)
+    """Return the mean PSNR in dB by channel and SNR."""
+    link, refiner = load_link(checkpoint, users=users), load_refiner(checkpoint)
+    at = Condition(channel="awgn", snr_db=0.0, users=users)
     points = [replace(at, channel=each, snr_db=snr) for each in CHANNELS for snr in SNRS_DB]
     found: dict[str, dict[str, float]] = {channel: {} for channel in CHANNELS}
     for done, point in enumerate(points):
         report(done, len(points))
-        psnr_db = evaluate(link, images, point).psnr_db_UM.mean()
+        psnr_db = evaluate(link, images_MSS3, point, refiner).psnr_db_UM.mean()
         found[point.channel][f"{point.snr_db:g}"] = round(float(psnr_db), 3)
     report(len(points), len(points))
-    return {"test_images": len(images), "users": at.users, "psnr_db_by_channel_and_snr_db": found}
+    return {
+        "test_images": len(images_MSS3),
+        "users": at.users,
+        "psnr_db_by_channel_and_snr_db": found,
+    }
 
 
 def _provenance(trained: SemnomaTrained, *, command: str, bf16: bool) -> dict[str, Any]:

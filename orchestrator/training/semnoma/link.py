@@ -1,4 +1,4 @@
-"""Both ends of a slot around its channel, from the modules that are deployed.
+"""Both ends of a slot around its channel, from the deployed modules.
 
 Shape legend: U users, N slots, K complex symbols, C channels of the feature, h = H / 4, w = W / 4,
 D channels behind a decoder's first pixel shuffle, S side values.
@@ -20,7 +20,7 @@ from transmitters.semnoma.encoder import ImageEncoder
 
 @dataclass(frozen=True)
 class SlotOutput:
-    """What came of slots: received features, side values, middle maps and pixels of each user."""
+    """Outputs for slots: received features, side values, middle maps and pixels of each user."""
 
     features_UNChw: Tensor
     side_UNS: Tensor
@@ -29,10 +29,10 @@ class SlotOutput:
 
 
 class SlotLink(nn.Module):
-    """An encoder for all `users`; a decoder for each where they are superposed, else one for all.
+    """An encoder for all `users`; a decoder for each if they are superposed, otherwise one for all.
 
-    With an architecture of one user each user is sent alone at power 1: as the teacher has it, or
-    orthogonal users with fewer channels.
+    With an architecture for one user, each user sends alone at power 1: the teacher, or orthogonal
+    users with fewer channels.
     """
 
     def __init__(self, architecture: SemnomaArchitecture, *, users: int) -> None:
@@ -44,18 +44,18 @@ class SlotLink(nn.Module):
 
     @property
     def is_superposed(self) -> bool:
-        """Whether the users send at once."""
+        """Return whether the users send simultaneously."""
         return self.architecture.users > 1
 
     def forward(self, images_UN3HW: Tensor, draw: SlotDraw, snr_db_N: Tensor) -> SlotOutput:
-        """Send pixels of 0..1 through a draw of the channel, one image of each user a slot."""
+        """Send pixels of 0..1 through a channel draw, one image of each user per slot."""
         users, slots = images_UN3HW.shape[:2]
         numbers = torch.arange(users, device=images_UN3HW.device).repeat_interleave(slots)
         symbols = self.encoder(images_UN3HW.flatten(0, 1), numbers, snr_db_N.repeat(users))
         return self.receive(by_user(symbols, users), draw, snr_db_N)
 
     def receive(self, symbols_UNK: Tensor, draw: SlotDraw, snr_db_N: Tensor) -> SlotOutput:
-        """Symbols of unit power through a draw of the channel, and what the decoders make of it."""
+        """Send symbols of unit power through a channel draw, and decode them."""
         draw = draw.to(symbols_UNK.device)
         noise_VNK = draw.noise_VNK * noise_amplitude(snr_db_N)[:, None]
         if self.is_superposed:
@@ -86,16 +86,16 @@ class SlotLink(nn.Module):
 
 
 def by_user(rows: Tensor, users: int) -> Tensor:
-    """Return rows that lie user by user with a dimension of users: (U N, ...) -> (U, N, ...)."""
+    """Return rows ordered by user with a dimension of users: (U N, ...) -> (U, N, ...)."""
     return rows.reshape(users, -1, *rows.shape[1:])
 
 
 @torch.no_grad()
 def start_from_teacher(student: SlotLink, teacher: SlotLink) -> None:
-    """Give a student the teacher's encoder, and the teacher's decoder as every user's.
+    """Copy the teacher's encoder to a student, and the teacher's decoder to every user.
 
-    A student's decoder knows more of the channel than the teacher's: weights of side values that
-    the teacher has not are zero, so that both compute the same at first.
+    A student's decoder has more side values of the channel than the teacher's: weights of the
+    additional ones are zero, so that both compute the same at first.
     """
     student.encoder.load_state_dict(teacher.encoder.state_dict())
     (source,) = teacher.decoders

@@ -32,7 +32,7 @@ from semcom.errors import ConfigurationError
 from semcom.families.semnoma import SemnomaArchitecture
 from semcom.identity import content, fields
 
-# Frozen, as those of stage_identity: a setting that comes later renames no artefact that is there.
+# Frozen, as in stage_identity: a setting added later renames no existing artefact.
 ARCHITECTURE = fields(
     "item", "users", "channels", "widths", "blocks", "attention", "fusion", "csi", "snr_db"
 )
@@ -43,7 +43,7 @@ Told = Callable[[StageName, bool], None]  # (stage, was it run)
 
 @dataclass(frozen=True)
 class SemnomaTrained:
-    """What a pipeline ends with: the link of the last stage."""
+    """The result of a pipeline: the link of the last stage."""
 
     settings: SemnomaSettings
     images: ImageSet
@@ -53,20 +53,20 @@ class SemnomaTrained:
 
 
 class SemnomaPipeline:
-    """The stages of one job; `images` are those of the training alone."""
+    """The stages of a job; `images` are the training images only."""
 
     def __init__(self, settings: SemnomaSettings, run: Run) -> None:
         self.settings = settings
         self.run = run
         everything = ImageSet(settings.dataset_dir, "train", settings.images)
         self.images, self.held_out = split(everything, settings.held_out)
-        self.given: Mapping[str, Any] = {}  # no codec gives a stage of this family
+        self.given: Mapping[str, Any] = {}  # no stage of this family is taken from a codec
         self.stages: dict[StageName, Artefact] = {}
         self._validated_db: dict[StageName, float] = {}
         self._teacher: SlotLink | None = None
 
     def train(self, told: Told, until: str | None = None) -> SemnomaTrained | None:
-        """Run what has not run; with `until`, end after that stage and give nothing.
+        """Run the remaining stages; with `until`, end after that stage and return nothing.
 
         Raises:
             ConfigurationError: no such stage, or too few images for a step of one.
@@ -74,7 +74,7 @@ class SemnomaPipeline:
         """
         names = SYSTEM_STAGES[self.settings.system]
         if until is not None and until not in names:
-            raise ConfigurationError(f"no stage '{until}' here; there are: {', '.join(names)}")
+            raise ConfigurationError(f"no stage '{until}' here; available: {', '.join(names)}")
         for name in names:
             self._check_images(name)
         link: SlotLink | None = None
@@ -87,7 +87,7 @@ class SemnomaPipeline:
         return SemnomaTrained(self.settings, self.images, link, self.stages, self._validated_db)
 
     def _ensure(self, name: StageName) -> tuple[SlotLink, bool]:
-        """Have a stage's result; its link, and whether it was trained for that."""
+        """Return a stage's link, and whether it was trained now."""
         made = artefact(
             self.settings.work_dir / "artefacts" / self.settings.dataset,
             name,
@@ -137,12 +137,13 @@ class SemnomaPipeline:
         batch, there = self.settings.stages[name].batch, len(self.images)
         if there < batch or len(self.held_out) < self.settings.architecture.users:
             raise ConfigurationError(
-                f"stages.{name}.batch: a step takes {batch} images, and there are {there} beside "
+                f"stages.{name}.batch: a step takes {batch} images, but there are only "
+                f"{there} besides "
                 f"{len(self.held_out)} held out"
             )
 
     def _identity(self, name: StageName) -> dict[str, Any]:
-        """All that decides what a stage leaves behind."""
+        """Return everything that determines the result of a stage."""
         settings = self.settings
         augmentation = content(settings.augmentation, AUGMENTATION)
         augmentation.pop("views")
@@ -167,10 +168,10 @@ class SemnomaPipeline:
 
 
 def architecture_of(name: StageName, settings: SemnomaSettings) -> SemnomaArchitecture:
-    """Return what a stage trains.
+    """Return the architecture that a stage trains.
 
-    A teacher is a plain link. With a share of the power it is one at an SNR that is lower by it.
-    Orthogonal users are plain links of a share of the channels.
+    A teacher is a plain link; with a share of the power, its SNR is reduced accordingly. Orthogonal
+    users are plain links with a share of the channels.
     """
     joint = settings.architecture
     match name:
@@ -188,7 +189,7 @@ def architecture_of(name: StageName, settings: SemnomaSettings) -> SemnomaArchit
 
 
 def split(images: ImageSet, held_out: float) -> tuple[ImageSet, ImageSet]:
-    """Return the images of the training, and those held out of it: the same for every seed."""
+    """Return the training images and the held-out ones, the same for every seed."""
     order_M = torch.randperm(len(images), generator=keyed_generator("semnoma/held-out"))
     kept = round(held_out * len(images))
     return images.part(order_M[kept:].sort().values), images.part(order_M[:kept].sort().values)

@@ -1,8 +1,8 @@
-"""Presets of the family `semnoma`: what `semcom train DATASET --system kd-semnoma` starts from.
+"""Presets of the family `semnoma`, as in `semcom train DATASET --system kd-semnoma`.
 
-`compact`    0.28 M and 0.51 M parameters; what two cores train in hours on CIFAR-10.
+`compact`    0.28 M and 0.51 M parameters; trainable on two cores in hours with CIFAR-10.
 `published`  the published sizes, losses and schedule; needs a GPU.
-`embedded`   a quarter of `compact`, for the drawn sets: minutes.
+`embedded`   a quarter of `compact`, for synthetic sets; takes minutes.
 `smoke`      `embedded` with the shortest schedules, to see the stages run.
 """
 
@@ -29,11 +29,13 @@ from semcom.shards import DatasetManifest
 
 Fields = dict[str, Any]
 MIN_SIDE, MAX_SIDE = 12, 64
-PUBLISHED_POSITIONS = 64  # of a received feature: the published affinity term is a sum over pairs
+PUBLISHED_POSITIONS = (
+    64  # positions of a received feature: the published affinity term is a sum over pairs
+)
 
 
 def compact(item: tuple[int, int, int]) -> Fields:
-    """AdamW from 1e-3 to 1e-5 along a cosine, 64 slots a step; 30 epochs, 20 after the teacher."""
+    """AdamW, 1e-3 to 1e-5 along a cosine, 64 slots per step; 30 epochs, 20 after the teacher."""
     return {
         "architecture": SemnomaArchitecture(item=item),
         "stages": _stages(
@@ -91,19 +93,19 @@ def settings_from_preset(
     system: SystemName = "kd-semnoma",
     overrides: Fields,
 ) -> SemnomaSettings:
-    """A preset for a system with `overrides` (nested, as from YAML) laid over it.
+    """Return a preset for a system with `overrides` (nested, as in YAML) applied to it.
 
     Raises:
         ConfigurationError: an unknown preset, key or value, or images that do not fit.
     """
     if preset not in PRESETS:
         raise ConfigurationError(
-            f"unknown preset '{preset}' of {system}; there are: {', '.join(PRESETS)}"
+            f"unknown preset '{preset}' of {system}; available: {', '.join(PRESETS)}"
         )
     side = manifest.image_size
     if side % SHRINK or not MIN_SIDE <= side <= MAX_SIDE:
         raise ConfigurationError(
-            f"data set {manifest.name} has images of {side} pixels a side; {system} takes a "
+            f"data set {manifest.name} has images of {side} pixels per side; {system} takes a "
             f"multiple of {SHRINK} from {MIN_SIDE} to {MAX_SIDE}: prepare it with another --size"
         )
     base = SemnomaSettings(
@@ -117,7 +119,7 @@ def settings_from_preset(
 
 
 def _stages(first: StageSettings, *, after: int) -> dict[StageName, StageSettings]:
-    """The same schedule for all stages; `after` the teacher so many epochs."""
+    """Return the same schedule for all stages, with `after` epochs after the teacher."""
     shorter = first.model_copy(update={"epochs": after})
     names: tuple[StageName, ...] = get_args(StageName)
     return {name: shorter if name == "kd_semnoma" else first for name in names}
@@ -126,22 +128,22 @@ def _stages(first: StageSettings, *, after: int) -> dict[StageName, StageSetting
 def check_effects(
     settings: SemnomaSettings, *, written: Sequence[str], commanded: Sequence[str]
 ) -> None:
-    """See that what was asked for has an effect; the arguments are those of the paper's systems.
+    """Check that all settings have an effect; the arguments are as for the paper's systems.
 
     Raises:
-        ConfigurationError: a key has none; the text says why.
+        ConfigurationError: a key has no effect; the text says why.
     """
     refuse_idle(written, _contradicted(settings))
     refuse_idle(commanded, _idle(settings))
 
 
 def _contradicted(settings: SemnomaSettings) -> Reasons:
-    """What has no effect beside the other settings, whatever the command runs."""
+    """Return settings without effect because of other settings, whatever the command runs."""
     yield from idle_moments(settings.stages)
 
 
 def _idle(settings: SemnomaSettings) -> Reasons:
-    """What the command does not run."""
+    """Return the settings of stages that the command does not run."""
     runs, system = SYSTEM_STAGES[settings.system], settings.system
     for name in settings.stages:
         if name not in runs:

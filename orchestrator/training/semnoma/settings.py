@@ -1,4 +1,4 @@
-"""What a training of the family `semnoma` is made of."""
+"""The settings of a training of the family `semnoma`."""
 
 from __future__ import annotations
 
@@ -22,44 +22,53 @@ SlotChannel = Literal["awgn", "rayleigh"]
 
 
 class LossSettings(Settings):
-    """Terms of the loss of every user, summed over the users of a slot."""
+    """Terms of the loss, summed over the users of a slot."""
 
     image: Literal["mse", "mae"] = Field(
-        default="mse", description="what is between the pixels that were sent and recovered"
+        default="mse", description="distance between the pixels sent and the pixels recovered"
     )
-    image_weight: float = Field(default=1.0, gt=0, description="of that term")
+    image_weight: float = Field(default=1.0, gt=0, description="weight of that term")
     affinity_weight: float = Field(
-        default=0.1, ge=0, description="of the teacher's and student's likeness of positions"
+        default=0.1,
+        ge=0,
+        description="weight of the distance between the teacher's and the student's affinities of"
+        " positions",
     )
     cross_weight: float = Field(
-        default=0.1, ge=0, description="of what the teacher's last stage makes of the student's"
+        default=0.1,
+        ge=0,
+        description="weight of the distance between the teacher's output and that of its last "
+        "stage on the student's feature",
     )
 
     @property
     def is_distilled(self) -> bool:
-        """Whether any term needs the teacher."""
+        """Return whether any term needs the teacher."""
         return self.affinity_weight > 0 or self.cross_weight > 0
 
 
 class SemnomaSettings(JobSettings):
-    """One job: a codec of superposed users, of their teacher, or of orthogonal users."""
+    """A job: a codec for superposed users, for their teacher, or for orthogonal users."""
 
-    system: SystemName = Field(description="what is trained; told by `--system`")
+    system: SystemName = Field(description="system to train; set by `--system`")
     architecture: SemnomaArchitecture = Field(
-        description="of superposed users; the teacher's and that of orthogonal users follow from it"
+        description="architecture for superposed users; those of the teacher and of orthogonal "
+        "users are derived from it"
     )
     augmentation: AugmentationSettings = Field(
         default=AugmentationSettings(crop_padding=0, flip="random"),
-        description="of the training images; random flips and no crop unless it says otherwise",
+        description="augmentation of the training images; by default random flips without crops",
     )
     channels: tuple[SlotChannel, ...] = Field(
-        default=("awgn", "rayleigh"), min_length=1, description="one of them for every batch"
+        default=("awgn", "rayleigh"),
+        min_length=1,
+        description="one of them is drawn for every batch",
     )
-    losses: LossSettings = Field(default=LossSettings(), description="of all stages")
+    losses: LossSettings = Field(default=LossSettings(), description="losses of all stages")
     teacher_power: Literal["full", "share"] = Field(
         default="full",
-        description="of each user of the teacher; share: the user's part of the slot's power, as "
-        "if the others were cancelled perfectly",
+        description="power of each user of the teacher; share: the user's part of the slot's "
+        "power, as if the others were cancelled perfectly",
     )
     held_out: float = Field(
         default=0.1, gt=0, lt=0.9, description="share of the training images kept for validation"
@@ -67,7 +76,7 @@ class SemnomaSettings(JobSettings):
     patience: int | None = Field(
         default=None,
         ge=1,
-        description="end after so many epochs that better nothing, with the best weights",
+        description="stop after this many epochs without improvement and keep the best weights",
     )
     stages: dict[StageName, StageSettings] = Field(
         description="`teacher`, `semnoma`, `kd_semnoma`, `oma`"
@@ -77,20 +86,24 @@ class SemnomaSettings(JobSettings):
     def _complete(self) -> Self:
         users = self.architecture.users
         if users < 2:
-            raise ValueError("architecture.users: a slot has at least 2; the teacher has 1 itself")
+            raise ValueError("architecture.users: a slot has at least 2; the teacher always has 1")
         if self.system == "oma" and self.architecture.channels % (2 * users):
             raise ValueError(
-                f"architecture.channels: {self.architecture.channels} are no whole symbols for "
+                f"architecture.channels: {self.architecture.channels} are not a whole "
+                "number of symbols for "
                 f"each of {users} orthogonal users"
             )
         if self.augmentation.views:
-            raise ValueError("augmentation.views: no teacher's features are kept here; leave it 0")
+            raise ValueError(
+                "augmentation.views: no teacher's features are stored here; leave it at 0"
+            )
         for name in SYSTEM_STAGES[self.system]:
             if name not in self.stages:
                 raise ValueError(f"system '{self.system}' needs settings of stage {name}")
         for name, stage in self.stages.items():
             if stage.batch % users:
                 raise ValueError(
-                    f"stages.{name}.batch: {stage.batch} images are no whole slots of {users} users"
+                    f"stages.{name}.batch: {stage.batch} images are not a whole number of "
+                    f"slots of {users} users"
                 )
         return self

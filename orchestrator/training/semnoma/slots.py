@@ -1,8 +1,8 @@
-"""Slots as training sees them: what is drawn, and the sum that arrives.
+"""Slots in training: the draws, and the received sum.
 
     y = ((sqrt(p_a) (h_a x_a)) + (sqrt(p_b) (h_b x_b)) + ...) + n, users in ascending order
 
-in float32, each operation rounded by itself, as the channel process computes it.
+in float32, each operation rounded separately, as in the channel process.
 
 Shape legend: U users, N slots, K complex symbols, V as U or 1 (one for all users).
 """
@@ -30,7 +30,7 @@ class SlotDraw:
     noise_VNK: Tensor
 
     def to(self, device: torch.device) -> SlotDraw:
-        """Return the same on a device."""
+        """Return a copy on a device."""
         return SlotDraw(
             self.fading_UN1.to(device, non_blocking=True),
             self.noise_VNK.to(device, non_blocking=True),
@@ -39,7 +39,7 @@ class SlotDraw:
 
 @dataclass(frozen=True)
 class Slots:
-    """Slots `first`.. of those that `key` names, `count` of them, of `users` users."""
+    """`count` slots of `users` users, from `first` on, of those with the key `key`."""
 
     key: str
     first: int
@@ -48,9 +48,9 @@ class Slots:
 
 
 def draw_slots(slots: Slots, channel: SlotChannel, *, symbols: int, own_noise: bool) -> SlotDraw:
-    """Draw fading and noise: keyed by slot and user, never by batch or rank.
+    """Draw fading and noise, keyed by slot and user, never by batch or rank.
 
-    `own_noise`: users do not share the slot, and each meets noise of its own.
+    `own_noise`: users do not share the slot, and each has its own noise.
     """
 
     def draw(link: str, purpose: str, per_item: int) -> Tensor:
@@ -70,7 +70,7 @@ def draw_slots(slots: Slots, channel: SlotChannel, *, symbols: int, own_noise: b
 def superpose(
     symbols_UNK: Tensor, fading_UN1: Tensor, noise_NK: Tensor, *, powers: Sequence[float]
 ) -> Tensor:
-    """Return what arrives: complex64 (U, N, K), (U, N, 1), (N, K) -> complex64 (N, K)."""
+    """Return the received sum: complex64 (U, N, K), (U, N, 1), (N, K) -> complex64 (N, K)."""
     arriving = [
         _faded(symbols_NK, fading_N1, power)
         for symbols_NK, fading_N1, power in zip(symbols_UNK, fading_UN1, powers, strict=True)
@@ -90,5 +90,5 @@ def _faded(symbols_NK: Tensor, fading_N1: Tensor, power: float) -> tuple[Tensor,
 
 
 def noise_amplitude(snr_db_N: Tensor) -> Tensor:
-    """Return sqrt(N0) for SNRs in dB against a power of 1."""
+    """Return sqrt(N0) for SNRs in dB relative to a power of 1."""
     return torch.pow(10.0, -snr_db_N / 20.0)

@@ -1,7 +1,7 @@
-"""What each stage of the family `semnoma` trains.
+"""The training stages of the family `semnoma`.
 
     teacher, oma   each user alone; semnoma   superposed users
-    kd_semnoma     superposed users who follow the teacher, which sees the same draws
+    kd_semnoma     superposed users who follow the teacher, which has the same draws
 
 Shape legend: B images of a batch, U users, N = B / U slots, S image size, H height, W width.
 """
@@ -23,12 +23,12 @@ from orchestrator.training.semnoma.slots import SlotDraw, Slots, draw_slots
 from orchestrator.training.stage import Losses, Prepare, Stage
 
 VALIDATION_BATCH = 128
-ENOUGH_DB = 100.0  # of a PSNR that counts
+ENOUGH_DB = 100.0  # smallest PSNR gain that counts
 
 
 @dataclass(frozen=True)
 class Conditions:
-    """What a stage trains under, and the images it is validated on."""
+    """The conditions under which a stage trains, and the images on which it is validated."""
 
     channels: tuple[SlotChannel, ...]
     losses: LossSettings
@@ -38,17 +38,56 @@ class Conditions:
 
 @dataclass(frozen=True)
 class Sent:
-    """A batch as slots: images_UN3HW of 0..1, the draw, and each slot's SNR in dB."""
+    """A batch in slots: images_UN3HW of 0..1, the draw, and each slot's SNR in dB."""
 
     images_UN3HW: Tensor
     draw: SlotDraw
     snr_db_N: Tensor
 
 
-class SlotStage(Stage):
-    """One link through slots: an image of each user, one SNR a slot, one channel model a batch.
+def slots_of_batch(
+    batch: Batch,
+    images_B3HW: Tensor,
+    link: SlotLink,
+    channels: tuple[SlotChannel, ...],
+    *,
+    own_noise: bool = False,
+) -> Sent:
+    """Arrange a batch's pixels in slots, and draw their channel."""
+    users, (low, high) = link.users, link.architecture.snr_db
+    slots = Slots(batch.key, batch.first // users, len(images_B3HW) // users, users)
+    draw = draw_slots(
+        slots,
+        channels[batch.choice(len(channels), "model")],
+        symbols=link.architecture.symbols,
+        own_noise=own_noise,
+    )
+    snr_db_N = low + (high - low) * batch.uniform("snr")[::users]
+    slotted = torch.stack([images_B3HW[user::users] for user in range(users)])
+    return Sent(slotted, draw, snr_db_N.to(images_B3HW.device))
 
-    Adjacent images of a batch share a slot, so that ranks form the slots that one rank forms.
+
+def validation_batches(held_out: ImageSet, users: int) -> Iterator[Batch]:
+    """Yield the held-out images in whole slots, with the same keys every time."""
+    whole = len(held_out) // users * users
+    size = VALIDATION_BATCH // users * users
+    for first in range(0, whole, size):
+        chosen = held_out.members_M[first : min(first + size, whole)]
+        yield Batch(
+            images_BSS3=held_out.images_NSS3[chosen],
+            labels_B=held_out.labels_N[chosen],
+            index_B=chosen,
+            view=None,
+            first=0,
+            total=len(chosen),
+            key=f"validation/{first}",
+        )
+
+
+class SlotStage(Stage):
+    """A link in slots: an image of each user and one SNR per slot, and one channel model per batch.
+
+    Adjacent images of a batch share a slot, so that several ranks form the same slots as one.
     """
 
     uses_views = False
@@ -57,7 +96,7 @@ class SlotStage(Stage):
         self, name: StageName, prepare: Prepare, link: SlotLink, conditions: Conditions
     ) -> None:
         super().__init__(prepare, name)
-        self.drawn_as = "slots"  # students and teachers of one seed see the same slots
+        self.drawn_as = "slots"  # students and teachers with one seed have the same slots
         self.link = link
         self.validated_db: float | None = None
         self._conditions = conditions
@@ -65,30 +104,19 @@ class SlotStage(Stage):
         self._epochs_since = 0
 
     def forward(self, batch: Batch) -> Losses:
-        """The error of the pixels."""
+        """Return the error of the pixels."""
         sent = self.send(batch)
         output = self._through(self.link, sent)
         return losses.recovery(output.pixels_UN3HW, sent.images_UN3HW, self._conditions.losses)
 
     def send(self, batch: Batch) -> Sent:
-        """Form the slots of a batch and draw their channel."""
-        users, (low, high) = self.link.users, self.link.architecture.snr_db
-        models = self._conditions.channels
-        images = self.prepare(batch.images_BSS3)
-        slots = Slots(batch.key, batch.first // users, len(images) // users, users)
-        draw = draw_slots(
-            slots,
-            models[batch.choice(len(models), "model")],
-            symbols=self.link.architecture.symbols,
-            own_noise=self._has_own_noise,
-        )
-        snr_db_N = low + (high - low) * batch.uniform("snr")[::users]
-        slotted = torch.stack([images[user::users] for user in range(users)])
-        return Sent(slotted, draw, snr_db_N.to(images.device))
+        """Arrange a batch in slots, and draw their channel."""
+        images, channels = self.prepare(batch.images_BSS3), self._conditions.channels
+        return slots_of_batch(batch, images, self.link, channels, own_noise=self._has_own_noise)
 
     @property
     def _has_own_noise(self) -> bool:
-        """Orthogonal users have parts of the slot of their own; a teacher sees the slot's noise."""
+        """Orthogonal users have separate parts of the slot; a teacher has the slot's noise."""
         return self.name == "oma"
 
     def _through(self, link: SlotLink, sent: Sent) -> SlotOutput:
@@ -97,33 +125,17 @@ class SlotStage(Stage):
 
     @torch.no_grad()
     def validate(self) -> float:
-        """Return the mean PSNR in dB of the held-out images, under the same draws every time."""
+        """Return the mean PSNR in dB of the held-out images, with the same draws every time."""
         errors = []
-        for batch in self._validation():
+        for batch in validation_batches(self._conditions.held_out, self.link.users):
             sent = self.send(batch)
             pixels = self._through(self.link, sent).pixels_UN3HW.float().clamp(0.0, 1.0)
             errors.append((pixels - sent.images_UN3HW).square().mean(dim=(2, 3, 4)).flatten())
         psnr_db = -10.0 * torch.log10(torch.cat(errors).double())
         return float(psnr_db.clamp_max(ENOUGH_DB).mean())
 
-    def _validation(self) -> Iterator[Batch]:
-        held_out, users = self._conditions.held_out, self.link.users
-        whole = len(held_out) // users * users
-        size = VALIDATION_BATCH // users * users
-        for first in range(0, whole, size):
-            chosen = held_out.members_M[first : min(first + size, whole)]
-            yield Batch(
-                images_BSS3=held_out.images_NSS3[chosen],
-                labels_B=held_out.labels_N[chosen],
-                index_B=chosen,
-                view=None,
-                first=0,
-                total=len(chosen),
-                key=f"validation/{first}",
-            )
-
     def end_epoch(self, key: EpochKey, means: dict[str, float]) -> None:
-        """With patience: see whether the epoch has bettered the link."""
+        """With patience: check whether the epoch has improved the link."""
         del key, means
         if self._conditions.patience is None:
             return
@@ -136,33 +148,33 @@ class SlotStage(Stage):
 
     @property
     def is_content(self) -> bool:
-        """Whether patience has run out."""
+        """Return whether patience has run out."""
         patience = self._conditions.patience
         return patience is not None and self._epochs_since >= patience
 
     def finish(self) -> None:
-        """Take the best weights, where they were looked for; say what the link reaches."""
+        """Restore the best weights, if they were tracked; report the results."""
         if self._best is not None:
             self.link.load_state_dict(self._best)
         self.validated_db = self.validate()
 
     def extra(self) -> dict[str, Any]:
-        """State of the patience."""
+        """Return the state of the patience."""
         if self._best is None:
             return {}
         return {"best": self._best, "validated": self.validated_db, "since": self._epochs_since}
 
     def load_extra(self, state: dict[str, Any]) -> None:
-        """Take it back."""
+        """Restore it."""
         if state:
             self._best = state["best"]
             self.validated_db, self._epochs_since = state["validated"], state["since"]
 
 
 class DistillationStage(SlotStage):
-    """Superposed users who follow a teacher: the loss has three terms.
+    """Superposed users who follow a teacher, with three loss terms.
 
-    The teacher is no part of the stage: it is neither trained nor saved with it.
+    The teacher is not part of the stage: it is neither trained nor saved with it.
     """
 
     def __init__(
@@ -172,7 +184,7 @@ class DistillationStage(SlotStage):
         self._frozen = (teacher.eval().requires_grad_(False),)
 
     def forward(self, batch: Batch) -> Losses:
-        """Pixels, affinity of received features, and the teacher's tail on the student's maps."""
+        """Return the terms of pixels, affinities, and the teacher's tail on the student's maps."""
         (teacher,), weights = self._frozen, self._conditions.losses
         sent = self.send(batch)
         student = self._through(self.link, sent)

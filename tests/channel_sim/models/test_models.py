@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
@@ -21,6 +21,7 @@ from channel_sim.models.tdl import TdlChannel
 from channel_sim.models.tdl_profiles import PROFILES
 from channel_sim.models.trace import TraceChannel, read_trace
 from semcom.errors import ConfigurationError
+from tests.properties import examples
 
 
 def streams(first: int = 0, items: int = 1000, seed: int = 0, link: str = "a") -> Streams:
@@ -42,7 +43,7 @@ MODELS = [
 
 
 @pytest.mark.parametrize("model", MODELS, ids=lambda model: type(model).__name__)
-@settings(max_examples=15, deadline=None)
+@examples(15)
 @given(first=st.integers(0, 40), items=st.integers(1, 9))
 def test_any_range_of_items_is_drawn_as_with_all_others(model: ChannelModel, first, items):
     symbols = qpsk(50, 70)
@@ -194,7 +195,7 @@ def written_trace(folder, name: str, content: bytes) -> dict[str, object]:
     return {"file": folder / name, "sha256": hashlib.sha256(content).hexdigest()}
 
 
-def test_trace_is_played_round_and_round(tmp_path):
+def test_trace_is_repeated_from_its_start(tmp_path):
     content = b"\xef\xbb\xbfre,im\r\n1,0\r\n0,2\r\n-3,0\r\n"
     trace = TraceChannel(**written_trace(tmp_path, "t.csv", content), unit_power=False)
     state = trace.draw(streams(first=2, items=4), symbols=5)

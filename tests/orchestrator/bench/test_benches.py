@@ -11,8 +11,10 @@ from orchestrator.bench import encoder_bench as encoder
 from orchestrator.bench import growth, start
 from orchestrator.bench import pipeline_bench as pipeline
 from orchestrator.bench import receiver_bench as receiver
+from orchestrator.bench import superposition_bench as superposition
 from orchestrator.bench.channel_bench import Case, bench_channel
 from orchestrator.bench.figures import Figures
+from orchestrator.bench.peers_bench import bench_peers
 from orchestrator.datasets.prepare import prepare
 from orchestrator.plan.folders import Folders
 from tests.integration.harness import command
@@ -39,6 +41,11 @@ def test_channel(monkeypatch):
     measured(bench_channel(rounds=1))
 
 
+def test_peers():
+    pytest.importorskip("sionna", reason="needs the extra sionna")
+    measured(bench_peers(rounds=1))
+
+
 def test_pipeline(monkeypatch, folders):
     monkeypatch.setattr(pipeline, "LINKS", 2)
     monkeypatch.setattr(pipeline, "IMAGES", 100)
@@ -59,6 +66,12 @@ def test_receiver(monkeypatch, folders):
     monkeypatch.setattr(receiver, "IMAGES", 400)
     monkeypatch.setattr(receiver, "SINGLE_IMAGES", 30)
     measured(receiver.bench_receiver(1, folders))
+
+
+def test_superposition(monkeypatch, folders):
+    monkeypatch.setattr(superposition, "IMAGES", 20)
+    monkeypatch.setattr(superposition, "FRAME_IMAGES", 2)
+    measured(superposition.bench_superposition(1, folders))
 
 
 def test_encoder(monkeypatch, folders):

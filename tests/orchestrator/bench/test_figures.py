@@ -57,7 +57,7 @@ def test_folder_without_benchmarks_says_what_to_run(tmp_path, content):
     if content is not None:
         (tmp_path / "a.json").write_text(content)
         (tmp_path / "a.csv").write_text("ratio\n1\n")
-    with pytest.raises(ConfigurationError, match=r"semcom bench|no benchmark"):
+    with pytest.raises(ConfigurationError, match=r"semcom bench|not a benchmark"):
         read_figures(tmp_path)
 
 

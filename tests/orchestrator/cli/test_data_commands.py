@@ -40,19 +40,20 @@ def test_a_set_of_ones_own_is_prepared_kept_and_prepared_again(semcom, tmp_path)
 @pytest.mark.parametrize(
     ("words", "told"),
     [
-        (("Mine", "--from", "from"), "data set 'Mine' is no name"),
-        (("../x", "--from", "from"), "data set '../x' is no name"),
-        (("mine",), "one of your own is made of images or sentences with '--from DIR'"),
-        (("mine", "--keep"), "one of your own is made of images or sentences with '--from DIR'"),
+        (("Mine", "--from", "from"), "data set 'Mine' is not a valid name"),
+        (("../x", "--from", "from"), "data set '../x' is not a valid name"),
+        (("mine",), "make your own from images or sentences with '--from DIR'"),
+        (("mine", "--keep"), "make your own from images or sentences with '--from DIR'"),
         (
             ("cifar10", "--size", "32"),
-            "--size, --test-share, --words, --sentences: of your own items, not of cifar10",
+            "--size, --test-share, --tiles, --words, --sentences: only for your own data, not for "
+            "cifar10",
         ),
-        (("shapes10", "--test-share", "0.1"), "of your own items, not of shapes10"),
+        (("shapes10", "--test-share", "0.1"), "only for your own data, not for shapes10"),
         (("mine", "--from", "from", "--size", "4"), "images have 8 to 1,024 pixels"),
         (
             ("mine", "--size", "32"),
-            "one of your own is made of images or sentences with '--from DIR'",
+            "make your own from images or sentences with '--from DIR'",
         ),
     ],
 )

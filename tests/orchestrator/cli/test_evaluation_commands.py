@@ -93,7 +93,7 @@ def semcom(place, monkeypatch, capsys):
         (["evaluate", "cat", "--images", "0"], "images"),
         (["evaluate", "cat", "--images", "1000"], "data set tiny has 60"),
         (["evaluate", "--scenario", "nowhere.yaml"], "no such file"),
-        (["evaluate", "--scenario", "scenario.yaml", "--seeds", "1"], "says all points"),
+        (["evaluate", "--scenario", "scenario.yaml", "--seeds", "1"], "defines all points"),
         (
             ["sweep", "scenario.yaml", "--live-name", "x"],
             "--live-name has an effect only with --live",
@@ -104,7 +104,7 @@ def semcom(place, monkeypatch, capsys):
         ),
         (["sweep", "scenario.yaml", "--live", "--no-launch"], "no effect with --live"),
         (["sweep", "scenario.yaml", "--live", "--on", "ray"], "--on has no effect with --live"),
-        (["sweep", "scenario.yaml", "--on", "ray", "--no-launch"], "leave out --no-launch"),
+        (["sweep", "scenario.yaml", "--on", "ray", "--no-launch"], "omit --no-launch"),
         (["footprint"], "name at least one codec"),
         (["footprint", "nobody"], "no codec 'nobody'"),
         (["footprint", "--paper", "mnist"], "unknown data set 'mnist'"),

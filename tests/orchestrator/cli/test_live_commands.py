@@ -39,7 +39,7 @@ def test_settings_of_a_model_are_read_as_yaml(sent):
         ({"settings": ["=1"]}, "--set =1: expected KEY=VALUE"),
         ({"settings": ["a=[1"]}, "--set a="),
         ({"model": "magic"}, "no channel model 'magic' is installed"),
-        ({}, "nothing to change: give --snr-db, --model, --set or --follow"),
+        ({}, "nothing to change: give --snr-db, --model, --set, --follow, or for a group --sir-db"),
         ({"snr_db": 3.0, "follow": True}, "give --snr-db or --follow, not both"),
     ],
 )

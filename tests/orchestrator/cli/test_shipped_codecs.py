@@ -44,7 +44,7 @@ def test_damaged_codec_is_not_replaced_by_the_shipped_one(own: Path) -> None:
 
 
 def test_own_codecs_alone_are_taken_where_that_is_asked_for(own: Path) -> None:
-    with pytest.raises(CheckpointError, match=r"there are: cifar10, mine, shapes100$"):
+    with pytest.raises(CheckpointError, match=r"available: cifar10, mine, shapes100$"):
         Catalog(own, own_only=True).open("cifar100")
 
 

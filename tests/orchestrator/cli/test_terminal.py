@@ -11,7 +11,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from rich.console import Group
 
@@ -21,9 +21,10 @@ from orchestrator.reports.tables import ReportTable
 from semcom.errors import StorageError
 from semcom.plain_text import one_line, visible
 from tests.orchestrator.ledgers import fake_plan, fill_ledger
+from tests.properties import examples
 
 REPO = Path(__file__).resolve().parents[3]
-fuzz = settings(max_examples=60, derandomize=True, deadline=None, database=None)
+fuzz = examples(60)
 # Rich lays out tabs and lines by itself; wide letters are as wide as they are.
 TEXT = st.text(st.characters(exclude_categories=["Cs", "Cc", "Zl", "Zp", "Mn"]), max_size=60)
 MARKUP = ("[/red]", "[bold]x[/bold]", "[link=http://a]b[/link]", ":smile:", r"\[x]", "[@x=y]")
@@ -217,7 +218,7 @@ def test_paths_in_brackets_are_printed_whole(semcom, run_folder):
         (["sweep", "a", "--nope[/x]"], "No such option"),
         (["[/red]"], "No such command"),
         (["jobs", "watch", "[bold]"], "valid int"),
-        (["bench", "run", "[/red]"], "[/red]; there are: all"),
+        (["bench", "run", "[/red]"], "[/red]; available: all"),
         (["verify", "[/red]\n\x1b[31m"], r"[/red]\n\x1b[31m"),
     ],
 )

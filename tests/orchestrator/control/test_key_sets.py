@@ -7,7 +7,7 @@ import stat
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from orchestrator.control.key_sets import hand_out, make_keys, parse_peer, revoke
@@ -15,6 +15,7 @@ from semcom.errors import AuthenticationError, ConfigurationError, StorageError
 from semcom.keys import KeyFolder
 from semcom.names import check_name, is_name
 from semcom.speakers import Speaker
+from tests.properties import examples
 
 LINK = Speaker("transmitter", "shapes10")
 
@@ -66,7 +67,7 @@ def test_key_whose_other_half_is_gone_is_not_overwritten(tmp_path: Path) -> None
     make_keys(tmp_path, [LINK])
     (tmp_path / "authorized" / "shapes10.yaml").unlink()
     before = contents(tmp_path)
-    with pytest.raises(ConfigurationError, match="is not: put that back"):
+    with pytest.raises(ConfigurationError, match="does not: restore that file"):
         make_keys(tmp_path, [LINK, Speaker("transmitter", "other")])
     assert contents(tmp_path) == before
 
@@ -77,7 +78,7 @@ def test_name_of_another_role_is_refused(tmp_path: Path) -> None:
     for peer in (Speaker("receiver", "shapes10"), Speaker("transmitter", "channel")):
         with pytest.raises(ConfigurationError):
             make_keys(tmp_path, [peer])
-    with pytest.raises(ConfigurationError, match="one name"):
+    with pytest.raises(ConfigurationError, match="same name"):
         make_keys(tmp_path, [Speaker("receiver", "x"), Speaker("transmitter", "x")])
     assert contents(tmp_path) == before
 
@@ -100,7 +101,7 @@ def test_revoke_takes_a_name_and_no_path(tmp_path: Path, name: str) -> None:
     assert contents(tmp_path) == before
 
 
-@settings(max_examples=60, derandomize=True, deadline=None)
+@examples(60)
 @given(name=st.text(max_size=12) | st.text("./\\a-_0", max_size=8))
 def test_any_text_is_a_name_of_one_folder_or_none(name: str) -> None:
     parts = Path(name).parts

@@ -140,7 +140,7 @@ def test_links_and_pipes_are_not_unpacked(tmp_path, kind):
         info = tarfile.TarInfo("odd")
         info.type, info.linkname = kind, "/etc/passwd"
         tar.addfile(info)
-    with pytest.raises(ConfigurationError, match="holds 'odd', which is no plain file"):
+    with pytest.raises(ConfigurationError, match="holds 'odd', which is not a regular file"):
         unpack(tmp_path / "archive", tmp_path / "work" / "to")
     assert list((tmp_path / "work").iterdir()) == []
 
@@ -150,7 +150,7 @@ def test_damaged_archive_unpacks_nothing(tmp_path):
     content = (tmp_path / "archive").read_bytes()
     for damaged, told in (
         (content[: len(content) // 2], "cannot be unpacked"),
-        (b"x", "is no zip"),
+        (b"x", "is not a zip"),
     ):
         (tmp_path / "archive").write_bytes(damaged)
         with pytest.raises(ConfigurationError, match=told):

@@ -31,7 +31,7 @@ def test_shares_are_kept_by_class_and_order_does_not_matter(files, share, turn):
     for label, content in files:
         contents[label].add(content)
     if min(map(len, contents.values())) < 2:
-        with pytest.raises(ConfigurationError, match="one image only"):
+        with pytest.raises(ConfigurationError, match="only one image"):
             held_out(labels_N, digests, share, list("abcd"))
         return
     test_N = held_out(labels_N, digests, share, list("abcd"))

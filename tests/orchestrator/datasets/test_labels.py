@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
@@ -23,6 +23,7 @@ from semcom.errors import ConfigurationError
 from semcom.known_classes import known_classes
 from semcom.shards import DatasetManifest
 from tests.orchestrator.datasets import fakes
+from tests.properties import examples
 
 NAMES = fakes.CIFAR10_NAMES
 CASES = Path(__file__).resolve().parents[4] / "shared" / "cases"
@@ -98,10 +99,13 @@ def test_wordnet_ids_words_and_first_words_are_one_class():
 @pytest.mark.parametrize(
     ("change", "told"),
     [
-        ({"cat": "zebra"}, "class 'zebra' of the source is none of cifar10's; its classes are"),
+        (
+            {"cat": "zebra"},
+            "class 'zebra' of the source is not a class of cifar10; its classes are",
+        ),
         ({"cat": "aeroplan"}, "did you mean 'airplane'"),
         ({"cat": "Plane"}, r"classes 'Plane' and 'airplane' .* are both 'airplane' of cifar10"),
-        ({"cat": "3"}, "class '3' of the source is none of cifar10's"),
+        ({"cat": "3"}, "class '3' of the source is not a class of cifar10"),
         ({"cat": "two\nlines"}, "class 'two?lines'"),
     ],
 )
@@ -120,15 +124,23 @@ def test_system_files_are_passed_over_and_said(tmp_path, splits, official, caplo
     (tmp_path / "from" / "train" / ".ipynb_checkpoints").mkdir()
     found = prepare("cifar10", root=tmp_path / "cifar10", source=tmp_path / "from")
     assert found.splits == official.splits
-    assert "4 hidden or system files passed over" in caplog.text
+    assert "4 hidden or system files skipped" in caplog.text
 
 
 @pytest.mark.parametrize(
     ("spoil", "told"),
     [
-        (lambda at: (at / "train/cat/README.txt").write_text("x"), r"README\.txt is not a PNG"),
-        (lambda at: (at / "train/cat/more").mkdir(), r"more is a folder; images lie right in"),
-        (lambda at: (at / "train/x.png").write_bytes(b"x"), r"x\.png lies beside the class"),
+        (
+            lambda at: (at / "train/cat/README.txt").write_text("x"),
+            r"README\.txt is not "
+            "named like a PNG",
+        ),
+        (
+            lambda at: (at / "train/cat/more").mkdir(),
+            r"more is a folder; images must lie "
+            "directly in",
+        ),
+        (lambda at: (at / "train/x.png").write_bytes(b"x"), r"x\.png is next to the class"),
         (lambda at: empty(at / "train/cat"), r"train/cat holds no PNG or JPEG images"),
         (lambda at: empty(at / "test/cat"), r"test/cat holds no PNG or JPEG images"),
         (lambda at: removed(at / "test/cat"), r"train has class 'cat', which .*test lacks"),
@@ -226,12 +238,15 @@ def test_tiny_imagenet_whose_val_has_class_folders_is_taken(tiny, inside, annota
     ("spoil", "told"),
     [
         (lambda at: (at / "wnids.txt").write_text("\n"), "lists no classes"),
-        (lambda at: (at / "wnids.txt").write_text(IDS[0]), "has class .*, which wnids.txt lacks"),
+        (
+            lambda at: (at / "wnids.txt").write_text(IDS[0]),
+            "has class .*, which is not in wnids.txt",
+        ),
         (lambda at: (at / "wnids.txt").write_bytes(b"\xff\xfen\0\0\xd8"), "is not text in UTF-8"),
         (lambda at: (at / "train").rename(at / "training"), "has no folder train"),
         (lambda at: (at / "val" / "val_annotations.txt").unlink(), r"cannot read .*annotations"),
         (lambda at: (at / "val/val_annotations.txt").write_text("\n\n"), "lists no images"),
-        (lambda at: twice(at / "val/val_annotations.txt"), r"line 7: val_0\.JPEG is there twice"),
+        (lambda at: twice(at / "val/val_annotations.txt"), r"line 7: val_0\.JPEG occurs twice"),
         (lambda at: (at / "words.txt").write_bytes(b"a\tcr\xeape\n"), "byte 0xea in line 1"),
     ],
 )
@@ -253,7 +268,7 @@ def test_words_in_any_unicode_are_read(tmp_path, encoding):
     assert readable_names(tmp_path, ["a", "b", "c"]) == ["crêpe", "plane", "c"]
 
 
-@settings(max_examples=200, deadline=None)
+@examples(200)
 @given(st.binary(max_size=60) | st.text(max_size=40).map(str.encode))
 def test_any_words_are_read_or_told_in_one_line(tmp_path_factory, content):
     folder = tmp_path_factory.mktemp("words")

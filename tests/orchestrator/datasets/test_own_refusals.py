@@ -63,12 +63,12 @@ SPOILED = {
     [
         ("empty", "holds no images: PNG, JPEG, WEBP or BMP in <class>/"),
         ("no images", "holds no images"),
-        ("one class", "has one class only, the folder 'cat 2'; .*--from .*from/cat 2"),
-        ("one class beside images", "one class only, the folder 'cat 2' beside 2 images"),
+        ("one class", "has only one class, the folder 'cat 2'; .*--from .*from/cat 2"),
+        ("one class beside images", "only one class, the folder 'cat 2' beside 2 images"),
         ("damaged class", "class 'cat 10' has no training images that can be used: 5 left out"),
         ("all damaged", "no train images that can be used: 10 left out: not PNG"),
-        ("one image of a class", "class 'cat 10' has one image only; at least two"),
-        ("copies only", "class 'cat 10' has one image only; at least two different"),
+        ("one image of a class", "class 'cat 10' has only one image; at least two"),
+        ("copies only", "class 'cat 10' has only one image; at least two different"),
         ("other classes", "train has no images of class 'dog', which .*test has"),
         ("blank name", "class ' ' needs a name of 1 to 1000 characters"),
     ],
@@ -119,5 +119,5 @@ def test_known_names_and_shards_among_the_images_are_refused(tmp_path):
     with pytest.raises(ConfigurationError, match="no folder or archive"):
         made(tmp_path, tmp_path / "nowhere")
     (tmp_path / "t.txt").write_text("a sentence\n")
-    with pytest.raises(ConfigurationError, match="no zip or tar archive"):
+    with pytest.raises(ConfigurationError, match="not a zip or tar archive"):
         made(tmp_path, tmp_path / "t.txt")

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
@@ -20,6 +20,7 @@ from semcom.errors import ConfigurationError, SemcomError
 from semcom.shards import Shard, read_manifest, split_digest
 from tests.orchestrator.datasets import fakes
 from tests.orchestrator.datasets.own_images import CLASSES, fill, image, made, sizes
+from tests.properties import examples
 
 
 def test_class_folders_without_a_split_hold_test_images_out(tmp_path):
@@ -56,7 +57,7 @@ def test_of_test_and_val_the_first_is_taken_and_the_other_said(tmp_path, caplog)
     for number, split in enumerate(("train", "val", "test")):
         fill(tmp_path / "from" / split, 2 + number, first=50 * number)
     assert sizes(made(tmp_path, tmp_path / "from")) == {"train": 4, "test": 8}
-    assert caplog.messages == ["mine: passed over beside the training images: val"]
+    assert caplog.messages == ["mine: skipped next to the training images: val"]
 
 
 def test_a_test_folder_without_classes_is_passed_over(tmp_path, caplog):
@@ -64,7 +65,7 @@ def test_a_test_folder_without_classes_is_passed_over(tmp_path, caplog):
     (tmp_path / "from" / "test").mkdir()
     image(7).save(tmp_path / "from" / "test" / "7.png")
     assert sizes(made(tmp_path, tmp_path / "from")) == {"train": 8, "test": 2}
-    assert "mine: passed over beside the training images: test" in caplog.messages
+    assert "mine: skipped next to the training images: test" in caplog.messages
 
 
 def test_images_lie_any_number_of_folders_below_their_class(tmp_path):
@@ -150,7 +151,7 @@ def to_mode(picture: Image.Image, path: Path, mode: str) -> None:
         ("grey", 28, "converted from grey to RGB"),
         ("16 bit", 16, "converted from 16 bit to 8 bit"),
         ("palette", 48, "converted from a palette to RGB"),
-        ("transparent", 48, "with transparency laid on white"),
+        ("transparent", 48, "with transparency composited on white"),
         ("CMYK", 48, "converted from CMYK to RGB"),
         ("WebP", 48, None),
         ("BMP", 48, None),
@@ -176,7 +177,7 @@ def test_every_mode_becomes_a_data_set_and_is_said(tmp_path, caplog, mode, side,
     [
         ([(16, 16), (24, 24)], r"images of 2 sizes, 16x16 \(4\), 24x24 \(4\); .*'--size N'"),
         ([(16, 24), (16, 24)], "images of 16x24 pixels, which are not square; .*--size 16"),
-        ([(1040, 1040)], "of 1040x1040 pixels, 1,024 a side are the most; .*--size 1024"),
+        ([(1040, 1040)], "of 1040x1040 pixels, more than 1,024 per side; .*--size 1024"),
         ([(s, s) for s in range(10, 16)], r"of 6 sizes, .* and 2 more; .*'--size N'"),
     ],
 )
@@ -229,8 +230,8 @@ def test_what_cannot_be_used_is_a_line_of_each_kind(tmp_path, caplog, monkeypatc
     manifest = made(tmp_path, folder)
     assert sizes(manifest) == {"train": 8, "test": 2}
     assert {line.removeprefix("mine: ") for line in caplog.messages} == {
-        "1 hidden or system file passed over",
-        "1 image beside the class folders passed over; it is astray.png",
+        "1 hidden or system file skipped",
+        "1 image next to the class folders skipped; it is astray.png",
         "1 left out: damaged; it is cat 2/cut.png",
         "1 left out: empty; it is cat 2/empty.png",
         "1 left out: larger than 0 MiB; it is cat 2/heavy.png",
@@ -239,7 +240,7 @@ def test_what_cannot_be_used_is_a_line_of_each_kind(tmp_path, caplog, monkeypatc
         "1 left out: not readable; it is cat 2/fifo.png",
         "1 left out: several frames or images in one file; it is cat 2/many.webp",
         "1 left out: smaller than 8x8 pixels; it is cat 2/thin.png",
-        "2 left out: not images by their names; the first is cat 2/1.txt",
+        "2 left out: not named like images; the first is cat 2/1.txt",
         "2 test images held out, a share of 0.2",
     }
 
@@ -262,7 +263,7 @@ def test_a_renamed_folder_of_shards_is_not_taken_for_another_set(tmp_path):
         ensure("other", tmp_path / "data" / "other")
 
 
-@settings(max_examples=40)
+@examples(40)
 @given(
     name=st.sampled_from(["x.png", "x.jpg", "x.webp", "x.bmp", "x"]),
     kind=st.sampled_from(["PNG", "JPEG", "WEBP", "BMP"]),

@@ -103,7 +103,7 @@ def test_a_test_split_without_labels_is_passed_over(tmp_path, arrow, caplog):
     write(tmp_path / "from" / "train.parquet", rows(SEEDS))
     write(tmp_path / "from" / "test.parquet", rows([50, 51], label=-1))
     assert sizes(made(tmp_path, tmp_path / "from")) == {"train": 8, "test": 2}
-    assert "mine: the test files have no labels, and are passed over" in caplog.messages
+    assert "mine: the test files have no labels and are skipped" in caplog.messages
 
 
 def test_no_label_column_is_no_classes(tmp_path, arrow):
@@ -120,7 +120,7 @@ def test_rows_that_cannot_be_used_are_counted(tmp_path, arrow, caplog):
     for line in (
         "1 left out: rows without an image; it is x.parquet, row 10",
         "1 left out: not PNG, JPEG, WEBP or BMP images; it is x.parquet, row 11",
-        "2 left out: rows without a label that is known; the first is x.parquet, row 12",
+        "2 left out: rows without a known label; the first is x.parquet, row 12",
     ):
         assert f"mine: {line}" in caplog.messages
 

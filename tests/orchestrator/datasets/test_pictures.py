@@ -11,18 +11,19 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
 from orchestrator.datasets.pictures import note_lines, read_pictures
 from semcom.errors import ConfigurationError
+from tests.properties import examples
 
 RAMP = np.arange(32 * 32, dtype=np.uint32).reshape(32, 32) // 4
 RGB = np.stack([RAMP, RAMP[::-1], RAMP.T], axis=2).astype(np.uint8)
 GREY = "image converted from grey to RGB"
 DEEP = "image converted from 16 bit to 8 bit"
-WHITE = "image with transparency laid on white"
+WHITE = "image with transparency composited on white"
 
 
 def png(
@@ -138,7 +139,7 @@ def test_an_exif_orientation_is_followed(tmp_path):
     exif[0x0112] = 6  # to be turned clockwise
     found, notes = read(tmp_path, saved(Image.fromarray(RGB), exif=exif))
     assert np.array_equal(found[0], np.rot90(RGB, -1))
-    assert notes == ("1 image turned by EXIF orientation",)
+    assert notes == ("1 image rotated by EXIF orientation",)
     exif[0x0112] = 1
     found, notes = read(tmp_path, saved(Image.fromarray(RGB), exif=exif))
     assert np.array_equal(found[0], RGB)
@@ -183,9 +184,9 @@ PLAIN = saved(Image.fromarray(RGB))
         (lambda: PLAIN[:30], "header is damaged"),
         (lambda: PLAIN[:-40], "cannot read image"),
         (lambda: saved(Image.fromarray(RGB), "JPEG")[:500], "cannot read image"),
-        (lambda: bomb(2000), "is 2000x2000; images have 8 to 1024 pixels a side"),
+        (lambda: bomb(2000), "is 2000x2000; images have 8 to 1024 pixels per side"),
         (lambda: bomb(60000), "cannot read image"),
-        (lambda: bomb(4), "is 4x4; images have 8 to 1024 pixels a side"),
+        (lambda: bomb(4), "is 4x4; images have 8 to 1024 pixels per side"),
     ],
 )
 def test_what_is_no_such_image_is_one_line_with_the_file(tmp_path, content, told):
@@ -223,7 +224,7 @@ KINDS.append(saved(Image.fromarray(RGB).quantize(16), transparency=3))
 DAMAGE = st.lists(st.tuples(st.floats(0, 1, exclude_max=True), st.integers(0, 255)), max_size=6)
 
 
-@settings(max_examples=200, deadline=None)
+@examples(200)
 @given(kind=st.sampled_from(KINDS), damage=DAMAGE, keep=st.floats(0.5, 1.5), early=st.booleans())
 def test_any_damage_is_read_or_told_in_one_line(tmp_path_factory, kind, damage, keep, early):
     content = bytearray(kind[: int(keep * len(kind))])

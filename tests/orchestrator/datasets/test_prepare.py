@@ -93,7 +93,7 @@ def test_refuses_more_images_than_were_published(tmp_path, source, monkeypatch):
 
 @pytest.mark.parametrize(
     ("wanted", "message"),
-    [(0, "at least 1 train image"), (21, "21 images asked for, but the source has 20")],
+    [(0, "at least 1 train image"), (21, "21 images requested, but the source has 20")],
 )
 def test_refuses_a_number_of_images_that_cannot_be(tmp_path, source, wanted, message):
     with pytest.raises(ConfigurationError, match=message):
@@ -110,18 +110,18 @@ def test_unknown_name_lists_the_known_ones(tmp_path):
         "shapes200",
         "sentences",
     )
-    with pytest.raises(ConfigurationError, match=r"'mnist'; there are cifar10, .*shapes200"):
+    with pytest.raises(ConfigurationError, match=r"'mnist'; available: cifar10, .*shapes200"):
         prepare("mnist", root=tmp_path, source=None)
     with pytest.raises(ConfigurationError, match=r"make it with: .* mnist .*--from DIR"):
         ensure("mnist", tmp_path / "mnist")
     for name in ("Mnist", "a/b", "..", "", "x" * 65):
         for look in (ensure, lambda name, root: prepare(name, root=root, source=None)):
-            with pytest.raises(ConfigurationError, match="is no name"):
+            with pytest.raises(ConfigurationError, match="is not a valid name"):
                 look(name, tmp_path)
 
 
 def test_drawn_set_takes_no_source(tmp_path, source):
-    with pytest.raises(ConfigurationError, match="leave '--from' out"):
+    with pytest.raises(ConfigurationError, match="leave out '--from'"):
         prepare("shapes10", root=tmp_path / "x", source=source)
 
 

@@ -2,7 +2,7 @@ import pickle
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
@@ -11,6 +11,7 @@ from orchestrator.datasets.sources import read_source
 from semcom.errors import ConfigurationError
 from semcom.shards import split_digest, write_dataset
 from tests.orchestrator.datasets import fakes
+from tests.properties import examples
 
 NAMES = fakes.CIFAR10_NAMES
 FINE = [f"fine_{number:02d}" for number in range(100)]
@@ -201,7 +202,7 @@ def test_refuses_other_files_among_images_but_passes_hidden_ones(tmp_path, cifar
     (tmp_path / "train" / "cat" / ".DS_Store").write_text("x")
     assert len(read_source(tmp_path).splits["train"][1]) == 20
     (tmp_path / "train" / "cat" / "notes.txt").write_text("x")
-    with pytest.raises(ConfigurationError, match=r"notes\.txt is not a PNG or JPEG"):
+    with pytest.raises(ConfigurationError, match=r"notes\.txt is not named like a PNG or JPEG"):
         read_source(tmp_path)
 
 
@@ -236,7 +237,7 @@ def as_read(folder, splits):
 DAMAGE = st.lists(st.tuples(st.floats(0, 1, exclude_max=True), st.integers(0, 255)), max_size=6)
 
 
-@settings(max_examples=60, deadline=None)
+@examples(60)
 @given(
     name=st.sampled_from(["data_batch_1.bin", "test_batch.bin", "batches.meta.txt"]),
     damage=DAMAGE,

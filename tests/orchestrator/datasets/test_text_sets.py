@@ -115,8 +115,8 @@ def test_transcripts_are_taken_and_minutes_are_not(tmp_path):
 @pytest.mark.parametrize(
     ("content", "complaint"),
     [
-        (b"five words are just enough\n" * 30, "holds 1 sentences that can be used"),
-        (b"", "holds 0 sentences"),
+        (b"five words are just enough\n" * 30, "holds 1 usable sentences"),
+        (b"", "holds 0 usable sentences"),
         (b"caf\xe9\n", "is not UTF-8"),
         (b"x" * (1 << 20), "line 1 has 1,048,576 bytes or more"),
     ],
@@ -165,7 +165,7 @@ def test_damaged_set_of_sentences_is_refused_with_the_command_that_makes_it(tmp_
 def test_images_are_not_sentences_nor_the_other_way_round(tmp_path):
     root = tmp_path / "sentences"
     prepare_sentences(root, train=90, test=10)
-    with pytest.raises(ConfigurationError, match="holds sentences, images are needed"):
+    with pytest.raises(ConfigurationError, match="holds sentences, but images are needed"):
         Shard(root, "test")
     shard = TextShard(root, "test")
     with pytest.raises(ConfigurationError, match="classification does not judge"):

@@ -11,7 +11,7 @@ import shutil
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from typer.testing import CliRunner
 
@@ -34,6 +34,7 @@ from tests.orchestrator.parts import (
     write_part,
     write_parts,
 )
+from tests.properties import examples
 
 PLAN = part_plan()
 KEYS = keys_of(PLAN)
@@ -72,7 +73,7 @@ def merged(out, *named, **options):
 
 
 class TestProperties:
-    @settings(max_examples=EXAMPLES)
+    @examples(EXAMPLES)
     @given(
         pieces=st.lists(st.integers(0, 3), min_size=len(KEYS), max_size=len(KEYS)),
         repeats=st.lists(st.tuples(st.integers(0, 3), st.sampled_from(KEYS)), max_size=8),
@@ -94,7 +95,7 @@ class TestProperties:
         assert found.digests[:2] == whole[:2]
         assert found.sealed
 
-    @settings(max_examples=EXAMPLES)
+    @examples(EXAMPLES)
     @given(lost=st.sets(st.sampled_from(KEYS), min_size=1), order=st.permutations(range(3)))
     def test_what_is_missing_is_listed_and_its_commands_compute_it(
         self, whole, tmp_path_factory, lost, order
@@ -137,7 +138,7 @@ class TestProperties:
         rest = write_part(root / "rest", PLAN, lost)
         assert merged(root / "out", rest).results_digest == whole.results
 
-    @settings(max_examples=EXAMPLES)
+    @examples(EXAMPLES)
     @given(
         key=st.sampled_from(KEYS),
         holders=st.permutations(range(3)),
@@ -287,7 +288,7 @@ class TestRefusals:
             for table in ("origins", "computed", "seals"):
                 ledger._database.execute(f"DROP TABLE {table}")
         ledger.close()
-        with pytest.raises(ConfigurationError, match="does not say how its host rounds"):
+        with pytest.raises(ConfigurationError, match="does not state its host's rounding"):
             merged(tmp_path / "out", parts)
         merged(tmp_path / "out", parts, mixed=True)
 
@@ -310,7 +311,7 @@ class TestRefusals:
 
     def test_a_run_through_processes_and_a_folder_of_nothing(self, parts, tmp_path):
         (tmp_path / "empty").mkdir()
-        with pytest.raises(ConfigurationError, match="holds no part"):
+        with pytest.raises(ConfigurationError, match="holds neither a part"):
             merged(tmp_path / "out", tmp_path / "empty")
         run = fill_ledger(tmp_path / "run", PLAN)
         (run / "manifest.json").write_text("{}")

@@ -47,10 +47,10 @@ def test_an_array_says_which_part_it_is(text, environment, wanted):
 @pytest.mark.parametrize(
     ("text", "environment", "said"),
     [
-        ("auto", {}, "no task of an array"),
-        ("auto/4", {}, "no task of an array"),
-        ("auto", POD, "name the number of parts, as --part auto/10"),
-        ("auto", ARRAY | {"SLURM_ARRAY_TASK_COUNT": "2"}, "do not tell the parts"),
+        ("auto", {}, "not a task of an array"),
+        ("auto/4", {}, "not a task of an array"),
+        ("auto", POD, "name the number of parts, such as --part auto/10"),
+        ("auto", ARRAY | {"SLURM_ARRAY_TASK_COUNT": "2"}, "do not identify the parts"),
         ("auto/4", ARRAY, "part 6 of 4"),
         ("auto/4", {"SLURM_ARRAY_TASK_ID": "0"}, "counted from 1"),
         ("auto/4", {"SLURM_ARRAY_TASK_ID": "x"}, "not a number"),

@@ -35,7 +35,7 @@ def written(*words):
 
 def test_a_script_runs_the_part_that_its_task_is(place, tmp_path):
     said = written("--part", "auto/12", "--out", "all parts", "--slurm-script", "job.sbatch")
-    assert "wrote job.sbatch: read it, change it, then: sbatch job.sbatch" in said
+    assert "wrote job.sbatch: read it, adapt it, then run: sbatch job.sbatch" in said
     text = (place / "job.sbatch").read_text()
     assert "#SBATCH --array=1-12\n#SBATCH --requeue\n" in text
     assert "#SBATCH --cpus-per-task=4\n" in text
@@ -65,13 +65,15 @@ def test_every_option_stands_before_the_first_command(place):
 
 def test_a_script_that_is_there_is_not_replaced(place):
     (place / "job.sbatch").write_text("mine")
-    with pytest.raises(ConfigurationError, match="is there already"):
+    with pytest.raises(ConfigurationError, match="already exists"):
         written("--part", "auto/3", "--slurm-script", "job.sbatch")
     assert (place / "job.sbatch").read_text() == "mine"
 
 
 @pytest.mark.parametrize("part", [(), ("--part", "auto"), ("--part", "1/3"), ("--part", "auto/0")])
 def test_how_many_parts_must_be_said(place, part):
-    with pytest.raises(ConfigurationError, match="say in how many parts, as --part auto/10"):
+    with pytest.raises(
+        ConfigurationError, match="give the number of parts, such as --part auto/10"
+    ):
         written(*part, "--slurm-script", "job.sbatch")
     assert not (place / "job.sbatch").exists()

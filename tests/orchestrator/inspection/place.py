@@ -46,7 +46,7 @@ LINKS: dict[str, dict[str, Any]] = {
 
 
 class Silent:
-    """Is told of the progress and says nothing."""
+    """Takes the progress and reports nothing."""
 
     def __init__(self, plan: Any) -> None:
         del plan

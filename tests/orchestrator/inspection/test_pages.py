@@ -17,7 +17,7 @@ from typer.testing import CliRunner
 from orchestrator.cli.main import app
 from orchestrator.inspection.choice import Wanted
 from orchestrator.inspection.constellation import MAX_DRAWN, braille, reach_of, svg, thinned
-from orchestrator.inspection.item_page import look_page
+from orchestrator.inspection.item_page import item_page
 from orchestrator.inspection.item_tables import look_tables
 from orchestrator.inspection.ranking import Which, changes, ranked
 from orchestrator.inspection.run_items import Look, inspect_run
@@ -55,7 +55,7 @@ def printed(look: Look, width: int | None) -> str:
 
 
 def test_page_has_every_item_and_point_and_loads_nothing(look: Look) -> None:
-    page = look_page(look)
+    page = item_page(look)
     assert page.count('class="item"') == len(look.items)
     points = sum(len(item.answers) for item in look.items)
     assert page.count('<svg class="iq"') == points
@@ -93,7 +93,7 @@ def test_command_prints_and_writes_a_page(folders: Folders, tmp_path: Path) -> N
     result = RUNNER.invoke(app, [*words, "--channel", "rayleigh", "--snr-db", "-5,15"])
     assert result.exit_code == 0, result.output
     assert "link tiny, codec cat, rayleigh mmse, seed 0" in result.output
-    assert "2 frames recomputed, each as the ledger has it" in result.output
+    assert "2 frames recomputed, all equal to the ledger" in result.output
     assert page.read_text().count('<svg class="iq"') == 2
 
 

@@ -117,11 +117,11 @@ class TestClasses:
 
     def test_what_the_run_does_not_have_is_one_line(self, classes, folders):
         for wanted, text in (
-            (Wanted(link="huge"), "no link huge in this run; there are: tiny"),
-            (Wanted(codec="dog"), "no codec dog in this run; there are: cat, direct"),
-            (Wanted(channel="fog"), "no channel fog in this run; there are: awgn, rayleigh mmse"),
-            (Wanted(seed=9), "no seed 9 in this run; there are: 0"),
-            (Wanted(snrs_db=[1.0]), "no SNR 1.0 in this run; there are: -5, 5, 15"),
+            (Wanted(link="huge"), "no link huge in this run; available: tiny"),
+            (Wanted(codec="dog"), "no codec dog in this run; available: cat, direct"),
+            (Wanted(channel="fog"), "no channel fog in this run; available: awgn, rayleigh mmse"),
+            (Wanted(seed=9), "no seed 9 in this run; available: 0"),
+            (Wanted(snrs_db=[1.0]), "no SNR 1.0 in this run; available: -5, 5, 15"),
         ):
             with pytest.raises(ConfigurationError) as caught:
                 inspect_run(classes, wanted, folders=folders)
@@ -212,8 +212,8 @@ def test_ledger_that_says_otherwise_is_told(folders, monkeypatch):
     look = inspect_run(folder, folders=folders, which=Which(items=[13]))
     assert (look.compared, look.missing) == (2, 1)
     assert look.agreement() == (
-        "1 of 2 frames differ from the ledger; first: frame 1 of point 0 on link tiny: the ledger "
-        "has another answer than is computed here"
+        "1 of 2 frames differ from the ledger; first: frame 1 of point 0 on link tiny: the "
+        "recomputed answer differs from the ledger"
     )
     run = rkd_sc.load_run(folder)
     with pytest.raises(rkd_sc.SemcomError, match="1 of 2 frames differ"):

@@ -97,7 +97,7 @@ def test_command_records_the_first_items_and_overwrites_nothing(
     assert [each["rkd_sc:item"] for each in recording.get_annotations()] == [0, 1, 2, 3]
     again = RUNNER.invoke(app, words)
     assert isinstance(again.exception, ConfigurationError)
-    assert "tiny.sent.sigmf-data is there already: choose another --out" in str(again.exception)
+    assert "tiny.sent.sigmf-data already exists: choose another --out" in str(again.exception)
 
 
 def test_place_that_cannot_be_written_is_one_line(folders: Folders, tmp_path: Path) -> None:
@@ -105,3 +105,15 @@ def test_place_that_cannot_be_written_is_one_line(folders: Folders, tmp_path: Pa
     look = inspect_run(folders.runs / "classes", folders=folders, which=Which(items=[1]))
     with pytest.raises(StorageError, match="cannot write"):
         write_recordings(look, tmp_path / "file" / "x", sample_rate_hz=1.0)
+
+
+def test_command_without_a_run_names_those_with_the_link(
+    folders: Folders, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(folders.runs.parent)
+    named = folders.runs.name == "runs"
+    found = str(RUNNER.invoke(app, ["record", "tiny"]).exception)
+    assert found.startswith("--run is required")
+    assert not named or found.endswith("runs with link 'tiny': runs/classes")
+    unknown = str(RUNNER.invoke(app, ["record", "nobody"]).exception)
+    assert unknown.endswith("no run in runs has link 'nobody': run a sweep first")

@@ -20,6 +20,7 @@ from orchestrator.jobs.job_processes import JobProcesses
 from orchestrator.jobs.runner import exit_file
 from orchestrator.jobs.settings import JobsFolder
 from orchestrator.jobs.store import Job, JobStore, State, Submission
+from tests.forking import Popen
 from tests.integration.harness import eventually
 
 REPO = Path(__file__).resolve().parents[3]
@@ -65,7 +66,7 @@ class Queue:
     def start_supervisor(self) -> subprocess.Popen[bytes]:
         """Start a supervisor."""
         with self.folder.log.open("ab") as log:
-            process = subprocess.Popen(
+            process = Popen[bytes](
                 [sys.executable, "-m", "orchestrator.jobs", "--work", str(self.folder.work)],
                 cwd=self.root,
                 env=ENVIRONMENT,

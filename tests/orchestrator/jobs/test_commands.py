@@ -14,6 +14,7 @@ import pytest
 from orchestrator.cli import main as cli
 from orchestrator.jobs import instance
 from semcom.shards import MANIFEST, DatasetManifest, SplitManifest
+from tests.forking import Popen, run
 from tests.orchestrator.jobs.queues import DEADLINE_S, ENVIRONMENT, Queue, opened
 
 pytestmark = [pytest.mark.processes, pytest.mark.timeout(900)]
@@ -43,7 +44,7 @@ def queue(tmp_path):
 
 def jobs(queue: Queue, *arguments: object) -> tuple[int, str]:
     """Exit code and output of `semcom jobs ...` in a process of its own."""
-    done = subprocess.run(
+    done = run(
         [sys.executable, "-m", "orchestrator", "jobs", *map(str, arguments)],
         cwd=queue.root,
         env=ENVIRONMENT,
@@ -51,7 +52,6 @@ def jobs(queue: Queue, *arguments: object) -> tuple[int, str]:
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
-        check=False,
         timeout=DEADLINE_S,
     )
     assert "Traceback" not in done.stdout
@@ -86,7 +86,7 @@ def test_job_is_submitted_watched_cancelled_restarted_and_listed(queue, here, tm
         "--nproc", "2",
     )  # fmt: skip
     queue.wait_waiting("mine")
-    assert here("cancel", 1) == (0, "job 1 is asked to save and end\n")
+    assert here("cancel", 1) == (0, "job 1 was asked to save and end\n")
     code, text = jobs(queue, "watch", 1)
     assert code == 143
     assert "cancelled" in text.splitlines()[-1]
@@ -116,7 +116,7 @@ def test_failed_job_is_listed_with_its_error_and_foreground_ends_with_its_code(q
 
 def test_ctrl_c_of_a_queue_in_the_foreground_says_how_to_go_on(queue, tmp_path):
     words = ["jobs", "submit", "shapes10", "--name", "mine", "--foreground"]
-    shown = subprocess.Popen(
+    shown = Popen[str](
         [sys.executable, "-m", "orchestrator", *words, "--gate", str(tmp_path / "gate")],
         cwd=queue.root,
         env=ENVIRONMENT,

@@ -8,7 +8,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from orchestrator.jobs.progress_lines import (
@@ -18,6 +18,7 @@ from orchestrator.jobs.progress_lines import (
     ProgressLine,
     Tail,
 )
+from tests.properties import examples
 
 
 def text(**changes: object) -> bytes:
@@ -58,7 +59,7 @@ def test_partial_line_waits_for_its_rest(path):
     assert [found.step for found in tail.read()] == [2]
 
 
-@settings(deadline=None, max_examples=40)
+@examples(40)
 @given(st.lists(st.integers(1, 400), max_size=20), st.integers(0, 12))
 def test_every_line_is_read_once_however_the_bytes_arrive(cuts, count):
     content = b"".join(text(step=step) for step in range(count))
@@ -75,7 +76,7 @@ def test_every_line_is_read_once_however_the_bytes_arrive(cuts, count):
     assert [one.step for one in found] == list(range(count))
 
 
-@settings(deadline=None, max_examples=40)
+@examples(40)
 @given(st.binary(max_size=300))
 def test_what_is_no_line_is_passed_over(garbage):
     with TemporaryDirectory() as folder:
@@ -106,7 +107,7 @@ def test_truncated_file_is_read_again(path):
     assert [found.step for found in tail.read()] == [3]
 
 
-def test_replaced_file_is_read_anew(path):
+def test_replaced_file_is_read_again(path):
     tail = Tail(path)
     append(path, text(step=1))
     tail.read()
@@ -156,7 +157,7 @@ def test_remaining_time_follows_the_pace():
 @pytest.mark.parametrize(
     "change", [{"stage": "stage2"}, {"step": 3}, {"time": 90.0, "step": 6}], ids=str
 )
-def test_pace_begins_anew_where_lines_do_not_go_on(change):
+def test_pace_begins_again_where_lines_do_not_continue(change):
     pace = Pace()
     pace.add(line(time=100.0, step=0))
     pace.add(line(time=110.0, step=5))

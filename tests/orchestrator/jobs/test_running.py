@@ -18,7 +18,7 @@ pytestmark = [pytest.mark.processes, pytest.mark.timeout(900)]
 
 @pytest.fixture(scope="module")
 def queue(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Queue]:
-    """A queue with a supervisor, for all tests of this module; each names its jobs anew."""
+    """A queue with a supervisor, for all tests of this module; each names its own jobs."""
     with opened(tmp_path_factory.mktemp("queue"), parallel=2, grace_s=1e3) as queue:
         queue.supervise()
         yield queue

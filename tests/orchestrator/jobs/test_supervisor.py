@@ -115,7 +115,7 @@ def test_job_cancelled_while_it_died_is_not_started_again(supervisor):
     assert supervisor.decide([job(1, cancel_asked=True)], 0.0) == [Settle(1, "cancelled", None)]
 
 
-def test_second_cancellation_after_a_restart_asks_anew(supervisor):
+def test_second_cancellation_after_a_restart_asks_again(supervisor):
     jobs = [job(1, "running", cancel_asked=True)]
     assert supervisor.decide(jobs, 0.0) == [Terminate(1)]
     supervisor.ended(jobs[0], 143, 1.0)

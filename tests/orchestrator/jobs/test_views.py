@@ -91,7 +91,7 @@ def test_running_job_shows_losses_speed_and_remaining_time(folder):
     progress(folder, 0, 5)
     watched = view.Watched(job("running"), folder)
     assert watched.stage == "stage1 2/4"
-    assert watched.note == "kd 0.25, 128 images/s, 0:00:25 left"
+    assert watched.note == "kd 0.25, 128 items/s, 0:00:25 left"
 
 
 def test_state_says_what_is_under_way(folder):

@@ -212,7 +212,7 @@ NO_JSON = {
     b"{": "is not JSON",
     b"\xff{}": "is not UTF-8",
     b"[" * 100_000: "too many levels",
-    b'{"a": 1, "a": 2}': "the body gives the key 'a' twice",
+    b'{"a": 1, "a": 2}': "the body contains the key 'a' twice",
     b"9" * 10_000: "is not JSON",
     b"nothing": "is not JSON",
 }

@@ -91,7 +91,7 @@ def frame_of(planned, folders: Folders, number: int, *, wrong: bool = False) -> 
         answer=answers.astype("<u2").tobytes(), attempts=1, encode_ms=0.0, channel_ms=0.0,
         batch_wait_ms=0.0, decode_ms=0.0, round_trip_ms=0.0,
     )  # fmt: skip
-    return AnsweredFrame("tiny", planned["tiny"], SIZE, SPEC, result)
+    return AnsweredFrame("tiny", planned, {}, SIZE, SPEC, result)
 
 
 @pytest.mark.parametrize("number", [0, 4, 15])

@@ -7,7 +7,7 @@ import json
 import re
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from rich.console import Console
 
@@ -31,6 +31,7 @@ from tests.orchestrator.live.streaming import (
     streaming,
     transmitter_greets,
 )
+from tests.properties import examples
 
 PAINTER = fake_codec("painter")
 
@@ -133,7 +134,7 @@ def test_change_that_is_taken_back_keeps_what_was_shown():
     assert (row["metric"]["name"], row["window"]["frames"]) == ("accuracy", 4)
 
 
-@settings(max_examples=60, deadline=None)
+@examples(60)
 @given(
     codecs=st.lists(st.booleans(), min_size=1, max_size=6),
     order=st.randoms(use_true_random=False),

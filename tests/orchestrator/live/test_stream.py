@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from orchestrator.live.link_rows import link_row
 from orchestrator.live.requests import ChannelRequest
 from orchestrator.live.stream_points import MAX_POINTS
 from semcom.errors import ConfigurationError, ProtocolError
@@ -163,14 +164,14 @@ def test_restarted_transmitter_begins_an_epoch_with_new_noise_and_what_it_had_is
     record(stream, told, 0, 1)
     assert transmitter_greets(stream, instance=OTHER_INSTANCE) is None
     channel.tick(1.0)
-    anew = transmitter_greets(stream, instance=OTHER_INSTANCE)
-    assert anew is not None
-    assert anew.epoch == anew.point > told.point
-    assert anew.spec.seed != told.spec.seed
+    again = transmitter_greets(stream, instance=OTHER_INSTANCE)
+    assert again is not None
+    assert again.epoch == again.point > told.point
+    assert again.spec.seed != told.spec.seed
     account = stream.links[LINK].account
     assert (account.offered, account.recorded, account.lost) == (5, 2, 3)
     assert record(stream, told, 2) == 0, "counted as lost already"
-    assert record(stream, anew, 0) == 1
+    assert record(stream, again, 0) == 1
 
 
 def test_silent_transmitter_needs_no_new_points():
@@ -211,7 +212,7 @@ def test_channel_is_changed_to_an_installed_model_and_its_settings():
     held = transmitter_greets(stream, told)
     assert held is not None
     assert held.spec.channel == PluginChannel(model="tdl", settings={"profile": "tdl-c"})
-    row = stream.links[LINK].status(1.0, streaming=True, heard=True)
+    row = link_row(stream.links[LINK], 1.0, streaming=True, heard=True)
     assert (row["model"], row["channel"]) == ("tdl", "tdl profile=tdl-c")
     assert row["channel_settings"] == {"profile": "tdl-c"}
     with pytest.raises(ConfigurationError, match=f"{LINK}: channel.profile: must be one of"):
@@ -222,7 +223,7 @@ def test_channel_is_changed_to_an_installed_model_and_its_settings():
     assert moved is not None
     assert moved.spec.channel.settings == {"profile": "tdl-c", "delay_spread_ns": 50.0}
     stream.set_channel(ChannelRequest(link=LINK, model="awgn"))
-    row = stream.links[LINK].status(1.0, streaming=True, heard=True)
+    row = link_row(stream.links[LINK], 1.0, streaming=True, heard=True)
     assert row["channel_settings"]["equalizer"] == "zero_forcing"
 
 

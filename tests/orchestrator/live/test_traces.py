@@ -5,11 +5,12 @@ from __future__ import annotations
 import os
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from orchestrator.live.traces import MAX_TRACE_BYTES, read_trace
 from semcom.errors import ConfigurationError
+from tests.properties import examples
 
 
 def read(tmp_path, content: bytes):
@@ -53,8 +54,8 @@ def test_trace_of_one_meaning_is_taken(tmp_path, content, times_s, snrs_db, note
             b"seconds,snr_db\nseconds,snr_db\n0,1\n",
             "row 2: seconds must be a number, got 'seconds'",
         ),
-        (b"0,1\n\n0,2\n", "row 3: seconds 0 comes twice; times must rise"),
-        (b"0,1\n5,2\n3,2\n", "row 3: seconds 3 follows 5; times must rise"),
+        (b"0,1\n\n0,2\n", "row 3: seconds 0 occurs twice; times must increase"),
+        (b"0,1\n5,2\n3,2\n", "row 3: seconds 3 follows 5; times must increase"),
         (b"-1,3\n", "row 1: seconds -1 is below 0"),
         (b"0,nan\n", "row 1: snr_db must be a number, got 'nan'"),
         (b"0,1\n1,inf\n", "row 2: snr_db must be a number, got 'inf'"),
@@ -75,7 +76,7 @@ def test_trace_of_one_meaning_is_taken(tmp_path, content, times_s, snrs_db, note
         (b"0,1\n1700000000,0\n", "row 2: seconds 1700000000 is beyond"),
         ("0,1\n".encode("utf-16"), "the file is in UTF-16; save it as UTF-8"),
         (b"0,1\n\xe9,2\n", "line 2, column 1: the byte 0xe9 is not UTF-8"),
-        (b"0,1\n1,\0\n", "is no text: it holds zero bytes"),
+        (b"0,1\n1,\0\n", "is not text: it contains zero bytes"),
     ],
 )
 def test_anything_else_is_refused_with_its_row(tmp_path, content, expected):
@@ -121,7 +122,7 @@ rows = st.lists(
 )
 
 
-@settings(max_examples=300, derandomize=True, deadline=None, database=None)
+@examples(300)
 @given(
     data=st.binary(max_size=60)
     | st.text("0123456789.,;\t\n\r\"'#-+eE nasdbrc_", max_size=60).map(str.encode)

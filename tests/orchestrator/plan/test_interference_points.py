@@ -46,25 +46,28 @@ def test_sirs_may_be_a_range():
 @pytest.mark.parametrize(
     ("changes", "said"),
     [
-        ({"interference": None}, "group cell: say how strong its links interfere"),
-        ({"groups": {}}, "interference does not reach link a"),
-        ({"groups": {"cell": {**CELL, "links": ["a", "b"]}}}, "does not reach link c"),
-        ({"groups": {"cell": {"links": ["a", "b", "c"]}}}, "does not reach link a"),
+        (
+            {"interference": None},
+            "group cell: set interference, which defines how strongly its links interfere",
+        ),
+        ({"groups": {}}, "interference does not apply to link a"),
+        ({"groups": {"cell": {**CELL, "links": ["a", "b"]}}}, "does not apply to link c"),
+        ({"groups": {"cell": {"links": ["a", "b", "c"]}}}, "does not apply to link a"),
         (
             {"groups": {"cell": {**CELL, "powers": {"a": 0.5, "b": 0.3, "c": 0.2}}}},
-            "powers are those of superposed links",
+            "powers apply only to superposed links",
         ),
         (
             {"interference": {"sir_db": [0], "interferers": [3]}},
             "interferers: 3, but a link of group cell meets at most 2",
         ),
-        ({"interference": {"sir_db": [0, 0], "interferers": [1]}}, "sir_db holds a value twice"),
-        ({"interference": {"sir_db": [0], "interferers": [1, 1]}}, "interferers holds a value"),
-        ({"interference": {"sir_db": [0], "interferers": [0]}}, "0 alone is no interference"),
+        ({"interference": {"sir_db": [0, 0], "interferers": [1]}}, "sir_db contains a value twice"),
+        ({"interference": {"sir_db": [0], "interferers": [1, 1]}}, "interferers contains a value"),
+        ({"interference": {"sir_db": [0], "interferers": [0]}}, "only 0 means no interference"),
         ({"interference": {"sir_db": [0], "interferers": [1], "occurrence": 0}}, "occurrence"),
         (
             {"channels": [{"model": "jakes", "doppler": 0.01}]},
-            "channel model jakes does not say what interferers meet",
+            "channel model jakes does not define the channel of interferers",
         ),
     ],
 )

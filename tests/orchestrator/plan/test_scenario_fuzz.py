@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 import yaml
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from orchestrator.live.live_scenario import LiveScenario, read_live_scenario
@@ -20,8 +20,9 @@ from semcom.errors import ConfigurationError
 from semcom.points import ChannelSettings
 from semcom.service import exit_code_of
 from semcom.settings import read_yaml, validate
+from tests.properties import examples
 
-fuzz = settings(max_examples=100, derandomize=True, deadline=None, database=None)
+fuzz = examples(100)
 GOOD = {
     "name": "fuzzed",
     "links": {"a": {"dataset": "shapes10", "codec": "shapes10"}},

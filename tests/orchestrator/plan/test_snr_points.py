@@ -44,7 +44,7 @@ def test_points_are_those_that_are_written(written, expected):
         ({"start": 0, "stop": 10, "step": 20}, "come 0 and 20"),
         (
             {"start": 10, "stop": 0, "step": -2},
-            "stop 0 is below start 10; a range rises: write start: 0, stop: 10, step: 2",
+            "stop 0 is below start 10; a range must rise: write start: 0, stop: 10, step: 2",
         ),
         ({"start": 10, "stop": 0, "step": 2}, "write start: 0, stop: 10, step: 2"),
         (
@@ -63,7 +63,7 @@ def test_points_are_those_that_are_written(written, expected):
             "snr_db.start: must be a number from -30 to 60, got -31",
         ),
         ({"start": 0, "end": 10, "step": 1}, "snr_db.end: unknown key; allowed: start, step, stop"),
-        ({"start": 0, "stop": 1, "step": 1e-9}, "makes more than 100,000 points"),
+        ({"start": 0, "stop": 1, "step": 1e-9}, "gives more than 100,000 points"),
         (
             10,
             "each a number from -30 to 60, or a map of start, stop, step, got 10",

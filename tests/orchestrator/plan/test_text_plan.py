@@ -6,10 +6,13 @@ import pytest
 
 from orchestrator.datasets.drawn_sentences import prepare_sentences
 from orchestrator.plan.catalog import Catalog
+from orchestrator.plan.interference_points import interference_points
 from orchestrator.plan.plan import plan_link
+from orchestrator.plan.scenario import read_scenario
 from semcom.checkpoints import CODECS_SHIPPED
 from semcom.errors import ConfigurationError
 from semcom.shards import read_manifest
+from semcom.shipped import shipped
 from tests.semcom.families.text_codecs import architecture, written
 
 
@@ -40,7 +43,10 @@ def test_codec_of_the_data_sets_vocabulary_is_planned(folders):
 
 @pytest.mark.parametrize(
     ("codec", "complaint"),
-    [("other", "another vocabulary than data set sentences"), ("short", "sentences of 8 words")],
+    [
+        ("other", "another vocabulary than data set sentences"),
+        ("short", "sentences of up to 8 words"),
+    ],
 )
 def test_codec_and_data_set_must_have_one_vocabulary(folders, codec, complaint):
     with pytest.raises(ConfigurationError, match=complaint):
@@ -53,3 +59,11 @@ def test_codec_of_images_is_not_for_sentences(folders):
             "words", dataset="sentences", codecs=["shapes10"], images=None, frame_images=10,
             data_dir=folders / "data", catalog=Catalog(CODECS_SHIPPED),
         )  # fmt: skip
+
+
+def test_shipped_scenario_of_europarl_sends_90_000_sentences():
+    scenario = read_scenario(shipped("scenarios") / "europarl.yaml")
+    met = interference_points(scenario.interference)
+    assert (len(scenario.links), len(scenario.snr_points_db), len(met)) == (3, 10, 3)
+    assert all(each.interferers == 2 for each in met)
+    assert len(scenario.links) * len(scenario.snr_points_db) * len(met) * scenario.images == 90_000

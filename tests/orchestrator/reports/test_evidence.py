@@ -219,7 +219,7 @@ def test_page_has_them_all(tmp_path):
     page = write_report(tmp_path / "out", [run.folder]).read_text()
     for text in (
         "<h2>Energy and symbols</h2>", "<h2>Evidence</h2>", "and label bound",
-        "Paired by item", "Spreads", "Dotted: the label bound", "k/n", "each image being one draw",
+        "Paired by item", "Spreads", "Dotted: the label bound", "k/n", "each item is one draw",
     ):  # fmt: skip
         assert text in page, text
     assert (tmp_path / "out" / "energy.png").read_bytes().startswith(b"\x89PNG")

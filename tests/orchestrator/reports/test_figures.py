@@ -35,6 +35,7 @@ from orchestrator.results.run_folder import read_run
 from orchestrator.results.summary import LinkLatency
 from semcom.tasks.classification import ACCURACY
 from tests.orchestrator.ledgers import fake_link, fake_plan, fill_ledger
+from tests.properties import examples
 
 CHANNELS = (
     "awgn", "rayleigh", "rician k=4 mismatch=0.05 mmse", "rician k=1", "rayleigh mmse",
@@ -43,11 +44,8 @@ CHANNELS = (
 OF = {"task": "classification", "metric": ACCURACY}
 NAMES = st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=120)
 fuzz = settings(
-    max_examples=5,
+    examples(5),
     phases=[Phase.explicit, Phase.generate],  # a picture takes long, shrinking draws hundreds
-    derandomize=True,
-    deadline=None,
-    database=None,
     suppress_health_check=list(HealthCheck),
 )
 

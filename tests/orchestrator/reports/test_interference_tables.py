@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from orchestrator.plan.plan import Plan, PlannedPoint
-from orchestrator.reports.interference_tables import interference_section, interference_tables
+from orchestrator.reports.interference_page import interference_section
+from orchestrator.reports.interference_tables import interference_tables
 from orchestrator.results.run_folder import StoredRun, read_run
 from semcom.interference import Interference
 from semcom.points import ChannelSettings, PointSpec
@@ -82,4 +83,4 @@ def test_a_cell_counts_links_and_seeds_together(run: StoredRun) -> None:
 def test_runs_without_interference_have_no_such_table(tmp_path: Path) -> None:
     run = run_of(tmp_path, None)
     assert interference_tables([run]) == []
-    assert interference_section([run]) == []
+    assert interference_section([run]) == ([], {})

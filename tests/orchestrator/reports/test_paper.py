@@ -15,18 +15,24 @@ from typer.testing import CliRunner
 
 from orchestrator.cli.main import app
 from orchestrator.plan.plan import PlannedPoint
-from orchestrator.reports.paper import CURVES, write_figures
+from orchestrator.reports.curves import latency_bars
+from orchestrator.reports.paper import CURVES, LATENCIES, SEARCHES, write_figures
 from orchestrator.reports.paper_curves import PaperFigure, paper_figures
+from orchestrator.reports.paper_latency import latency_csv, latency_drawings
 from orchestrator.reports.paper_plot import draw_paper_figure
+from orchestrator.reports.paper_search import draw_alphas
 from orchestrator.reports.paper_style import CYCLE, read_style, style_names
 from orchestrator.reports.paper_tables import curves_csv, escaped, latex_table
 from orchestrator.reports.ratios import RATIO_SNR_DB
 from orchestrator.reports.report_sources import parse_labels, read_sources
+from orchestrator.reports.search_history import SearchGroup
 from orchestrator.results.run_folder import read_run
 from semcom.errors import ConfigurationError, StorageError
 from semcom.interference import Interference
 from semcom.points import ChannelSettings, PointSpec
+from semcom.records import SearchRecord
 from tests.orchestrator.ledgers import fake_codec, fake_link, fake_plan, fill_ledger
+from tests.orchestrator.records import fake_search, write_search
 
 SYSTEMS = {"cat": "rkd-sc", "student": "jscc-student", "teacher": "jscc-teacher"}
 
@@ -49,10 +55,10 @@ def runs(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
 
 def test_each_figure_is_a_file_in_each_format_with_its_table(runs, tmp_path):
     written = write_figures(tmp_path, runs, formats=["pdf", "svg", "png"], style="ieee")
-    stems = ("accuracy-cifar10", "accuracy-cifar100")
+    stems = ("accuracy-cifar10", "accuracy-cifar100", "latency")
     expected = {f"{stem}.{end}" for stem in stems for end in ("pdf", "svg", "png", "tex")}
-    assert {path.name for path in written} == expected | {CURVES}
-    assert {path.name for path in tmp_path.iterdir()} == expected | {CURVES}
+    assert {path.name for path in written} == expected | {CURVES, LATENCIES}
+    assert {path.name for path in tmp_path.iterdir()} == expected | {CURVES, LATENCIES}
     assert (tmp_path / "accuracy-cifar10.pdf").read_bytes().startswith(b"%PDF")
     svg = (tmp_path / "accuracy-cifar10.svg").read_text()
     assert "RKD-SC, AWGN" in svg, "letters stay letters"
@@ -116,7 +122,7 @@ def test_systems_and_codecs_are_called_as_the_user_says(runs, tmp_path):
         app, ["report", str(runs[0]), "--markdown", "--label", "student=Small"]
     )
     assert result.exit_code == 0
-    with pytest.raises(ConfigurationError, match="no system or codec of these runs; there are: rk"):
+    with pytest.raises(ConfigurationError, match="or channel of these runs; available: rk"):
         figures_of(runs[0], mine="x")
     assert parse_labels(["a=b=c"]) == {"a": "b=c"}
     for wrong in ("a", "=b", "a="):
@@ -156,6 +162,50 @@ def test_sirs_are_a_figure_of_their_own(tmp_path):
     assert [[at for at, _ in line.points] for line in lines] == [[0.0, 5.0, 10.0]] * 2
 
 
+def test_latency_has_a_bar_per_link_and_codec_and_a_table_of_the_same_numbers(runs):
+    timed = [read_run(folder) for folder in runs]
+    (drawing,) = latency_drawings(timed)
+    bars = latency_bars(timed)
+    (axes,) = drawing.draw(read_style("ieee")).axes
+    ends = [sum(bar[row].get_width() for bar in axes.containers) for row in range(len(bars))]
+    rows = list(csv.DictReader(io.StringIO(latency_csv(timed) or "")))
+    for end, row, bar in zip(ends, rows, bars, strict=True):
+        assert row["link"] == bar.name
+        stages = [float(value) for name, value in row.items() if name.endswith("_ms")]
+        assert end == pytest.approx(sum(stages))
+    assert drawing.table.count(" \\\\\n") == len(bars) + 1
+
+
+def test_searches_are_figures_with_the_alphas_and_parameters_that_were_found(tmp_path):
+    for seed in (0, 1):
+        write_search(tmp_path / f"{seed}", seed=seed, epochs=3)
+    write_search(tmp_path / "darts", method="darts", epochs=3)
+    sources = [tmp_path / name for name in ("0", "1", "darts")]
+    written = write_figures(tmp_path / "out", sources, formats=["svg"], style="ieee")
+    names = {path.stem for path in written if path.suffix == ".svg"}
+    dataset = read_sources(sources).searches[0].dataset
+    kinds = ("parameters", "kdl-darts-alpha", "darts-alpha")
+    assert names == {f"search-{dataset}-{kind}" for kind in kinds}
+    rows = list(csv.DictReader((tmp_path / "out" / SEARCHES).read_text().splitlines()))
+    found = [r for r in rows if (r["search"], r["quantity"]) == ("KDL-DARTS", "parameters")]
+    records = read_sources(sources[:2]).searches
+    for row, *epochs in zip(found, *(record.epochs for record in records), strict=True):
+        several = [epoch.parameters for epoch in epochs]
+        assert float(row["mean"]) == np.mean(several)
+        assert (float(row["low"]), float(row["high"])) == (min(several), max(several))
+        assert row["seeds"] == "2"
+    assert not (tmp_path / "out" / CURVES).exists(), "there is no curve"
+
+
+@pytest.mark.parametrize("style", ["ieee", "ieee-wide"])
+def test_alphas_are_as_wide_as_the_column(style):
+    group = SearchGroup("shapes10", "darts", [SearchRecord.model_validate(fake_search(epochs=2))])
+    settings = read_style(style)
+    figure = draw_alphas(group, settings)
+    assert figure.get_size_inches()[0] == settings["figure.figsize"][0]
+    assert [axes.get_title() for axes in figure.axes] == [f"Stage {n}" for n in range(1, 5)]
+
+
 def test_own_style_sheet_is_taken(runs, tmp_path):
     own = tmp_path / "own.mplstyle"
     own.write_text('figure.figsize: 2, 1.5\naxes.prop_cycle: cycler("color", ["123456"])\n')
@@ -182,7 +232,7 @@ def test_style_that_is_none_is_one_line(content, text, tmp_path):
     ("words", "text"),
     [
         (["--format", "bmp"], "--format bmp: expected pdf, svg, png"),
-        (["--style", "ieee"], "--style is of figures for a paper: set --format, as pdf"),
+        (["--style", "ieee"], "--style applies to figures for a paper: set --format, such as pdf"),
     ],
 )
 def test_options_that_do_not_fit_are_one_line(words, text, runs):

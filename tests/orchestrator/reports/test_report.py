@@ -82,7 +82,7 @@ class TestConsoleTable:
         run = filled(tmp_path, seeds=(3, 4), snr_db=(0.0,))
         text, markdown = printed(run.summary), markdown_tables(run.summary)
         assert len(re.findall(r"AWGN", text)) == 2
-        assert "2 channel seeds counted together" in text
+        assert "2 channel seeds pooled" in text
         points = [p for p in run.summary.points if p.link == "shapes10" and p.channel == "awgn"]
         share = 100 * sum(p.score["correct"] for p in points) / sum(p.images for p in points)
         assert re.search(rf"shapes10 +AWGN +{share:.1f} ", text)
@@ -129,7 +129,7 @@ class TestCurves:
 
     def test_a_series_is_called_by_its_system_alone_where_that_suffices(self, tmp_path):
         curves = accuracies([filled(tmp_path)])
-        assert {curve.series for curve in curves} == {"rkd-sc"}
+        assert {curve.series for curve in curves} == {"RKD-SC"}
 
     def test_codecs_of_one_system_are_told_apart(self, tmp_path):
         links = {"a": fake_link("shapes10", fake_codec("thin"), fake_codec("wide"))}
@@ -139,7 +139,7 @@ class TestCurves:
     def test_links_with_one_codec_are_told_apart(self, tmp_path):
         links = {name: fake_link("shapes10") for name in ("a", "b")}
         curves = accuracies([filled(tmp_path, links=links)])
-        assert {curve.series for curve in curves} == {"a · rkd-sc", "b · rkd-sc"}
+        assert {curve.series for curve in curves} == {"a · RKD-SC", "b · RKD-SC"}
 
     def test_an_incomplete_point_is_a_gap(self, tmp_path):
         folder = fill_ledger(tmp_path, fake_plan(), skip={("shapes10", 1, 0)})
@@ -190,8 +190,8 @@ class TestReport:
 
     def test_shows_several_runs_side_by_side(self, reported):
         _, text = reported
-        assert "whole · rkd-sc" in text
-        assert "partial · rkd-sc" in text
+        assert "whole · RKD-SC" in text
+        assert "partial · RKD-SC" in text
         assert "whole · shapes10" in text
 
     def test_warns_of_an_incomplete_run(self, reported):
@@ -222,8 +222,8 @@ class TestReport:
         plan = fake_plan({"shapes10": fake_link("shapes10")}, snr_db=(0.0,))
         runs = [fill_ledger(tmp_path / name, plan) for name in ("_$x^{$", "<i>")]
         text = write_report(tmp_path, runs).read_text(encoding="utf-8")
-        assert "_$x^{$ · rkd-sc" in text
-        assert "&lt;i&gt; · rkd-sc" in text
+        assert "_$x^{$ · RKD-SC" in text
+        assert "&lt;i&gt; · RKD-SC" in text
 
     def test_a_run_without_any_complete_point_has_a_page_without_plots(self, tmp_path):
         folder = unstarted(tmp_path)

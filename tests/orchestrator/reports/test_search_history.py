@@ -57,7 +57,7 @@ def test_reads_what_a_search_wrote(tmp_path):
         ({"depths": [1, 2, 3, 6]}, "depths"),
         ({"validation_accuracy": 87.0}, "validation_accuracy"),
         ({"seed": None}, "seed"),
-        ({"epochs": fake_search(epochs=2)["epochs"][::-1]}, "epochs must rise"),
+        ({"epochs": fake_search(epochs=2)["epochs"][::-1]}, "epochs must increase"),
     ],
     ids=lambda value: value if isinstance(value, str) else "",
 )
@@ -95,7 +95,7 @@ def test_seeds_are_put_together_with_their_mean_and_spread():
 
 
 def test_one_seed_twice_is_refused():
-    with pytest.raises(ConfigurationError, match="KDL-DARTS on cifar10 is there twice with seed 0"):
+    with pytest.raises(ConfigurationError, match="KDL-DARTS on cifar10 occurs twice with seed 0"):
         group_searches([record(), record()])
 
 
@@ -104,7 +104,7 @@ def test_seeds_that_differ_in_more_than_the_seed_are_not_averaged():
         record(seed=seed).model_copy(update={"settings": of}) for seed, of in enumerate("ab")
     ]
     with pytest.raises(
-        ConfigurationError, match="different settings or teachers; report them apart"
+        ConfigurationError, match="different settings or teachers; report them separately"
     ):
         group_searches(followed)
     assert len(group_searches([followed[0], record(seed=1)])) == 1, "older records do not say"

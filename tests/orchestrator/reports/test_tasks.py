@@ -8,7 +8,7 @@ import re
 from dataclasses import replace
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from rich.console import Console
 
@@ -53,6 +53,7 @@ from tests.orchestrator.ledgers import (
 )
 from tests.orchestrator.records import fake_facts
 from tests.orchestrator.reports.test_figures import check_inside
+from tests.properties import examples
 
 IMAGE_METRICS = [PSNR, SSIM, MSE]
 IMAGE_COLUMNS = [
@@ -172,7 +173,9 @@ class TestResults:
         path = images_run(tmp_path) / "results.csv"
         value = rows_of(tmp_path)[3]["psnr"]
         path.write_text(path.read_text().replace(value, "99.000000", 1))
-        with pytest.raises(AccountingError, match=r"results\.csv line 5 is not what the ledger"):
+        with pytest.raises(
+            AccountingError, match=r"results\.csv line 5 does not agree with the ledger"
+        ):
             verify_run(tmp_path)
 
 
@@ -251,7 +254,7 @@ class TestPages:
         runs = [images_run(tmp_path / name, snr_db=(0.0,)) for name in ("one", "two")]
         page = write_report(tmp_path / "out", runs)
         text = page.read_text(encoding="utf-8")
-        for name in ("one · rkd-sc", "two · rkd-sc"):
+        for name in ("one · RKD-SC", "two · RKD-SC"):
             assert name in text
         assert "ccuracy" not in text.split("<h1>")[1]
         assert sorted(path.name for path in page.parent.glob("*.png")) == [
@@ -302,7 +305,7 @@ class TestTexts:
         width=st.sampled_from([0.0, 1e-9, 0.5, 1e5]),
         metric=st.sampled_from(IMAGE_METRICS),
     )
-    @settings(max_examples=60, deadline=None)
+    @examples(60)
     def test_limits_hold_what_the_metric_may_be(self, low, width, metric):
         least, most = metric.limits
         low = low if least is None else max(low, least)

@@ -110,13 +110,24 @@ def test_semcom_report_ends_with_its_own_code_and_one_line(
     "error", [StorageError("cannot write x: no space"), OSError(28, "No space"), KeyError("x")]
 )
 def test_whatever_a_reporter_raises_is_only_told(error, tmp_path):
-    def reporter(folder, sources):
+    def reporter(folder, sources, *, data):
         raise error
 
     page, why = draw(tmp_path, reporter)
     assert page is None
     assert str(error) in why
     assert draw(tmp_path, None) == (None, None)
+
+
+def test_the_run_and_its_data_sets_are_told(tmp_path):
+    told = []
+
+    def reporter(folder, sources, *, data):
+        told.append((folder, sources, data))
+        return folder / "report.html"
+
+    assert draw(tmp_path, reporter, data=tmp_path / "sets")[1] is None
+    assert told == [(tmp_path, [tmp_path], tmp_path / "sets")]
 
 
 def test_a_full_disk_under_a_picture_is_told(tmp_path, monkeypatch):

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, assume, given, settings
+from hypothesis import HealthCheck, assume, given
 from hypothesis import strategies as st
 
 from orchestrator.results.frame_table import CLASSIFIED
@@ -22,12 +22,11 @@ from tests.orchestrator.judged import (
     copied,
     facts_of,
     scenario_of,
-    seal_anew,
+    seal_again,
 )
+from tests.properties import examples
 
-FEW = settings(
-    max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
+FEW = examples(40, suppress=HealthCheck.function_scoped_fixture)
 CELLS = [
     *(("frames", column) for column in CLASSIFIED.columns),
     *(("plan", column) for column in ("digest", "content")),
@@ -195,12 +194,12 @@ class TestForgedAccuracies:
         with pytest.raises(AccountingError, match="altered after its run was complete"):
             again(run)
 
-    def test_that_were_sealed_anew_are_found_by_judging_again(self, place, tmp_path):
+    def test_that_were_sealed_again_are_found_by_judging_again(self, place, tmp_path):
         run = self.forged(place, tmp_path / "forged")
-        seal_anew(run)
+        seal_again(run)
         unproven = verify_run(run)
         assert set(unproven.not_judged) == {"ten", "hundred"}
-        assert "as the ledger says: the answers, which of them are right on" in " ".join(
+        assert "stated by the ledger: the answers, whether they are right on" in " ".join(
             unproven.lines()
         )
         with pytest.raises(AccountingError, match="its answers and the labels give"):
@@ -255,7 +254,7 @@ def test_an_altered_manifest_is_not_written_over_unseen(place, tmp_path):
 
 
 class TestTypes:
-    """SQLite takes any value in any column, and a table can be made anew without its rules."""
+    """SQLite takes any value in any column; a table can be replaced by one without rules."""
 
     def rebuilt(self, place, target) -> Path:
         run = copied(place / "unsealed", target)
@@ -287,7 +286,7 @@ class TestTypes:
             database.execute("DELETE FROM frames WHERE frame=1 AND point=0 AND link='ten'")
             twice = "SELECT * FROM frames WHERE frame=0 AND point=0 AND link='ten'"
             database.execute(f"INSERT INTO frames {twice}")
-        with pytest.raises(AccountingError, match="there twice"):
+        with pytest.raises(AccountingError, match="recorded twice"):
             verify_run(run)
 
     @pytest.mark.parametrize(
@@ -322,7 +321,7 @@ class TestTypes:
             plan = type(read_run(place / "run").summary.plan).model_validate({**held, **change})
             values = (plan.digest, plan.model_dump_json())
             database.execute("UPDATE plan SET digest=?, content=?", values)
-        with pytest.raises(AccountingError, match="no frame can be sent by it"):
+        with pytest.raises(AccountingError, match="it cannot be executed"):
             verify_run(run)
 
 

@@ -18,6 +18,7 @@ from orchestrator.cli import evaluation_commands as cli_evaluate
 from orchestrator.cli import live_commands as cli_live
 from orchestrator.cli import main as cli
 from orchestrator.cli.job_commands import serve_command
+from orchestrator.cli.options import SCENARIOS
 from orchestrator.jobs.settings import JobsFolder
 from orchestrator.jobs.store import JobStore
 from orchestrator.live.live_folder import Found, Home, find_system
@@ -126,13 +127,16 @@ class TestSweep:
         _, params = taken(text)
         assert Path(params["out"]) == Path("runs/s")
 
-    def test_demo(self, place, monkeypatch, capsys):
+    @pytest.mark.parametrize("name", ["", "noma", "text"])
+    def test_demo(self, name, place, monkeypatch, capsys):
         monkeypatch.setattr(cli, "draw_missing", lambda *_: None)
-        words = ["demo", "--runs", place / "runs", "--data", place / "data"]
+        words = ["demo", *([name] if name else []), "--runs", place / "runs"]
+        words += ["--data", place / "data"]
         path, params = taken(self.interrupted(monkeypatch, capsys, *words))
         assert path == "semcom sweep"
-        assert params["scenario"] == cli.DEMO_SCENARIO
-        assert Path(params["out"]) == place / "runs" / "demo"
+        run = f"demo-{name}" if name else "demo"
+        assert params["scenario"] == SCENARIOS / f"{run}.yaml"
+        assert Path(params["out"]) == place / "runs" / run
         assert Path(params["data"]) == place / "data"
 
     def test_of_a_live_system(self, place, monkeypatch):

@@ -40,7 +40,7 @@ class TestJudging:
         (tmp_path / "ten").rename(tmp_path / "other")
         (tmp_path / "hundred").rename(tmp_path / "ten")
         found = verify_run(place / "run", tmp_path)
-        assert "another data set than was planned" in found.not_judged["ten"]
+        assert "is not the planned data set" in found.not_judged["ten"]
 
 
 class TestEarlierVersion:
@@ -76,9 +76,9 @@ class TestJudgingDemanded:
         run, data = place / "run", place / "data"
         code, said = command(monkeypatch, capsys, run, "--data", data, "--judge")
         assert code == 0
-        assert "judged again, answer by answer, by labels: ten, hundred" in said.out
+        assert "answers judged again with the data set: ten, hundred" in said.out
         assert (
-            "only as the ledger says: the answers, their SNRs, channels and codecs, times and "
+            "only stated by the ledger: the answers, their SNRs, channels and codecs, times and "
             "attempts\n" in said.out
         )
 
@@ -97,7 +97,7 @@ class TestJudgingDemanded:
         words = (place / "run", "--data", tmp_path)
         code, said = command(monkeypatch, capsys, *words)
         assert code == 0
-        assert "which of them are right on " in said.out
+        assert "whether they are right on " in said.out
         code, said = command(monkeypatch, capsys, *words, "--judge")
         assert code == 2
         (line,) = said.err.splitlines()

@@ -167,7 +167,7 @@ def test_what_was_not_planned_is_refused_and_takes_its_batch_along(link, changes
 
 
 def test_another_codec_than_planned_is_refused(ledger, plan):
-    with pytest.raises(AccountingError, match="another codec"):
+    with pytest.raises(AccountingError, match="not by the planned one"):
         ledger.record(LINK, "0" * 64, [fake_result(plan, LINK, 0, 0)])
 
 

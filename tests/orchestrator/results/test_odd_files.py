@@ -46,9 +46,9 @@ def test_rows_that_went_while_the_run_was_written_are_noticed_before_it_is_seale
 @pytest.mark.parametrize("name", ["-journal", "-wal", "-shm"])
 def test_a_fifo_beside_a_ledger_is_not_waited_for(run, name):
     os.mkfifo(f"{run / 'ledger.sqlite'}{name}")
-    with pytest.raises(StorageError, match="no regular file"):
+    with pytest.raises(StorageError, match="not a regular file"):
         read_run(run)
-    with pytest.raises(StorageError, match="no regular file"):
+    with pytest.raises(StorageError, match="not a regular file"):
         Ledger(run / "ledger.sqlite", fake_plan(snr_db=(0.0,)))
 
 
@@ -84,14 +84,14 @@ def test_a_folder_whose_name_is_no_text_is_read(run, tmp_path):
 def test_results_of_somebody_else_are_not_overwritten(tmp_path, name):
     (tmp_path / name).write_text("precious")
     for resume, kind in ((False, None), (True, "evaluation"), (True, "part")):
-        with pytest.raises(ConfigurationError, match=f"{name} of something else"):
+        with pytest.raises(ConfigurationError, match=f"contains a file of something else, {name}"):
             check_folder(tmp_path, resume=resume, kind=kind)
     assert (tmp_path / name).read_text() == "precious"
 
 
 def test_names_that_lead_nowhere_are_one_line(tmp_path):
     (tmp_path / "loop").symlink_to("loop")
-    with pytest.raises(StorageError, match="cannot tell where"):
+    with pytest.raises(StorageError, match="cannot determine the path"):
         check_not_live(tmp_path / "loop", tmp_path)
     with pytest.raises(StorageError, match="cannot look at"):
         is_read_only(tmp_path / ("x" * 300))
@@ -102,7 +102,7 @@ def test_current_folder_that_was_deleted_is_one_line(tmp_path, monkeypatch):
     gone.mkdir()
     monkeypatch.chdir(gone)
     gone.rmdir()
-    with pytest.raises(StorageError, match="cannot tell where"):
+    with pytest.raises(StorageError, match="cannot determine the path"):
         Folders().absolute()
     monkeypatch.chdir(tmp_path)
 

@@ -206,7 +206,7 @@ class TestNames:
     def test_name_of_a_live_system_is_a_name(self, semcom, name):
         for words in (["up", "--detach"], ["status"], ["down"]):
             code, _, said = semcom(*words, "--name", name)
-            assert (code, "is no name" in said) == (2, True)
+            assert (code, "is not a valid name" in said) == (2, True)
 
 
 class TestNowhereToWrite:
@@ -283,7 +283,7 @@ class TestReadOnly:
         assert set(Path(tempfile.gettempdir()).glob("semcom-ledger-*")) == copies
 
     def test_a_report_is_written_elsewhere(self, semcom, judged, shared, monkeypatch):
-        monkeypatch.setattr(report, "_sections", lambda found, snr_db: (["<p>drawn</p>"], {}))
+        monkeypatch.setattr(report, "_sections", lambda *_: (["<p>drawn</p>"], {}))
         shutil.copytree(judged, shared)
         (shared / "report.html").unlink(missing_ok=True)
         elsewhere = Path(tempfile.mkdtemp())

@@ -65,10 +65,10 @@ def test_says_how_many_frames_are_missing_where_and_what_to_do(tmp_path, plan):
 @pytest.mark.parametrize(
     ("change", "complaint"),
     [
-        ("images=99", "has 99 images, planned were 100"),
-        ("correct=101", "has 101 of 100 images correct"),
-        ("correct=-1", "has -1 of 100 images correct"),
-        ("predictions=x'0000'", "has 1 predictions for 100 images"),
+        ("images=99", "has 99 items, planned were 100"),
+        ("correct=101", "has 101 of 100 items correct"),
+        ("correct=-1", "has -1 of 100 items correct"),
+        ("predictions=x'0000'", "has 1 predictions for 100 items"),
         (f"codec='{sha256('other')}'", f"answered by codec {sha256('other')[:12]}"),
         ("attempts=0", "impossible attempts"),
         ("decode_ms=-1", "impossible attempts or durations"),
@@ -87,7 +87,9 @@ def test_refuses_an_altered_frame(run, change, complaint):
 def test_refuses_results_that_were_edited(run):
     path = run / "results.csv"
     path.write_text(path.read_text().replace("shapes10,shapes10,rkd-sc", "a,b,c", 1))
-    with pytest.raises(AccountingError, match=r"results\.csv line 2 is not what the ledger gives"):
+    with pytest.raises(
+        AccountingError, match=r"results\.csv line 2 does not agree with the ledger"
+    ):
         verify_run(run)
 
 

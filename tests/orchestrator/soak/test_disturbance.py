@@ -95,7 +95,7 @@ class System:
 
     def wait_until_up(self) -> None:
         if not self.comes_up:
-            raise AccountingError("the live system does not come up")
+            raise AccountingError("the live system did not start")
 
     def start_again(self) -> None:
         self.up, self.lives = True, self.lives + 1
@@ -260,6 +260,6 @@ def test_whatever_happens_the_system_is_ended_and_nobody_stays_stopped(disturbed
 
 def test_a_system_that_does_not_come_up_is_killed(disturbed, system):
     system.comes_up = False
-    with pytest.raises(AccountingError, match="does not come up"), disturbed:
+    with pytest.raises(AccountingError, match="did not start"), disturbed:
         pass
     assert system.killed

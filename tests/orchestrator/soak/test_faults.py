@@ -8,10 +8,11 @@ from itertools import pairwise
 
 import psutil
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from orchestrator.soak.faults import FAULT_EVERY_S, STOPPED_S, Faults
+from tests.properties import examples
 
 TICK_S = 0.1
 NAMES = ("orchestrator", "channel", "receiver-1", "shapes10")
@@ -68,7 +69,7 @@ class Scene:
         return [each for each in self.log if each[1] in kinds]
 
 
-@settings(max_examples=25)
+@examples(25)
 @given(seed=st.integers(0, 2**32))
 def test_faults_come_between_the_beginning_and_the_calm_as_often_as_said(seed):
     scene = Scene(seed)
@@ -84,7 +85,7 @@ def test_faults_come_between_the_beginning_and_the_calm_as_often_as_said(seed):
         assert after - before <= FAULT_EVERY_S[1] + 2 * TICK_S
 
 
-@settings(max_examples=25)
+@examples(25)
 @given(seed=st.integers(0, 2**32))
 def test_whoever_is_stopped_goes_on_within_seconds(seed):
     scene = Scene(seed)

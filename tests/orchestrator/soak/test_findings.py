@@ -17,6 +17,7 @@ from orchestrator.soak.findings import (
     settled,
     slope_mib_per_minute,
 )
+from tests.forking import fresh
 from tests.integration.harness import command, write_scenario
 
 CLEAN = Audit(lost=(), duplicated=(), unexpected=(), mismatching=())
@@ -75,7 +76,7 @@ def test_growth_of_a_process_is_named():
 def test_soak_that_did_not_judge_a_process_is_not_clean():
     soak = lived(channel=life(0.0, 251), receiver=life(0.0, 230))
     assert not soak.clean
-    assert "memory: NOT JUDGED: receiver did not live for 240 s" in soak.lines()
+    assert "memory: NOT JUDGED: receiver did not run for 240 s" in soak.lines()
     assert soak.not_judged == ["receiver"]
 
 
@@ -90,13 +91,13 @@ def test_memory_that_nobody_asked_for_is_said_to_be_left_out():
     soak = lived(channel=life(9.0, 230))
     soak.judge_memory = False
     assert soak.clean
-    assert "memory: not judged, as was asked" in soak.lines()
+    assert "memory: not judged, as requested" in soak.lines()
 
 
 def test_soak_too_short_to_judge_memory_does_not_begin(tmp_path: Path) -> None:
     code, printed = command("soak", "--minutes", "9.9", "--out", tmp_path / "soak", cwd=tmp_path)
     assert code == 2
-    assert "memory is judged in soaks of 10 minutes or more" in printed
+    assert "memory growth is judged in soaks of 10 minutes or more" in printed
     assert not (tmp_path / "soak").exists()
 
 
@@ -143,7 +144,8 @@ def test_soak_ends_with_every_frame_accounted_for(workplace: Path, tmp_path: Pat
     code, printed = command("keys", keys, "--scenario", scenario, cwd=workplace)
     assert code == 0, printed
     options = ("--minutes", "0.5", "--no-memory", "--seed", "1", "--scenario", scenario, "--out")
-    code, printed = command("soak", *options, tmp_path / "soak", cwd=workplace)
+    with fresh():  # it finds processes by their command lines
+        code, printed = command("soak", *options, tmp_path / "soak", cwd=workplace)
     assert code == 0, printed
     for line in ("lost: 0", "duplicated: 0", "unexpected: 0", "mismatching: 0"):
         assert line in printed

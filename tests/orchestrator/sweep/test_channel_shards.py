@@ -41,7 +41,7 @@ def test_live_system_has_one_channel():
 
 
 def test_no_shard_is_without_a_link():
-    with pytest.raises(ValidationError, match="2 shards for 1 links"):
+    with pytest.raises(ValidationError, match="2 shards, but only 1 links"):
         Scenario.model_validate({**SHARDED, "links": {"a": LINK}})
 
 

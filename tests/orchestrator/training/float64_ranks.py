@@ -50,7 +50,7 @@ def train(
         teacher = pipeline._make_stage("teacher", None).double()
         teacher.prepare = doubled(teacher.prepare)
         pipeline.stages["teacher"] = pipeline._artefact("teacher")
-        pipeline._prepare_for_teacher = teacher.prepare  # type: ignore[method-assign]
+        pipeline._teaching._prepare = teacher.prepare  # type: ignore[method-assign]
         pipeline._take_over("teacher", teacher, pipeline.stages["teacher"])
     link = None if name in {"teacher", "search"} else pipeline._make_link().double()
     stage = pipeline._make_stage(name, link).double()

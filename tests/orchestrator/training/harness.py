@@ -22,6 +22,7 @@ from semcom.allocator import keeping_memory
 from semcom.architecture import System
 from semcom.shards import read_manifest
 from semcom.stop_signals import StopRequest
+from tests.forking import Popen
 
 STAGES: tuple[StageName, ...] = ("teacher", "search", "stage1", "head", "stage2")
 BATCH = 32
@@ -160,7 +161,7 @@ def start_training(
     if "jscc-student" in words:  # it has no teacher, and takes no settings of one
         networks = tuple(each for each in networks if not each.startswith("teacher."))
     command += [*setting_words("threads=1", *networks), *words]
-    return subprocess.Popen(
+    return Popen(
         command,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 import yaml
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from orchestrator.training import __main__ as command
@@ -14,6 +14,7 @@ from orchestrator.training.effects import keys_of
 from orchestrator.training.settings import TrainingSettings
 from semcom.errors import SemcomError
 from tests.orchestrator.training.harness import SHAPES10, setting_words
+from tests.properties import examples
 
 REPO = Path(__file__).resolve().parents[3]
 
@@ -40,11 +41,11 @@ def asked(data_dir: Path, *words: str, preset: str = "smoke") -> TrainingSetting
         ("smoke", ["teacher.codec=CODEC", "teacher.cutout=3"], "the teacher is a codec's student"),
         ("smoke", ["teacher.codec=CODEC", "stages.teacher.epochs=3"], "not run stage teacher"),
         ("embedded", ["init_from=CODEC", "stages.stage1.epochs=3"], "does not run stage stage1"),
-        ("smoke", ["name=y"], "name is told by --name"),
-        ("smoke", ["dataset=cifar10"], "dataset is told by the data set's name"),
-        ("smoke", ["data_dir=x"], "data_dir is told by --data"),
-        ("smoke", ["architecture.channel.system=jscc-student"], "is told by --system"),
-        ("smoke", ["architecture={classes: 3}"], "architecture.classes is told by the data set"),
+        ("smoke", ["name=y"], "name is set by --name"),
+        ("smoke", ["dataset=cifar10"], "dataset is set by the data set's name"),
+        ("smoke", ["data_dir=x"], "data_dir is set by --data"),
+        ("smoke", ["architecture.channel.system=jscc-student"], "is set by --system"),
+        ("smoke", ["architecture={classes: 3}"], "architecture.classes is set by the data set"),
     ],
 )
 def test_setting_without_effect_is_refused(preset, words, told, data_dir):
@@ -64,6 +65,8 @@ def test_setting_without_effect_is_refused(preset, words, told, data_dir):
         ("jscc-student", "augmentation.views=3"),
         ("jscc-student", "teacher.cutout=3"),
         ("jscc-student", "stages.stage2.epochs=3"),
+        ("cat-student", "distillation.re_weight=2"),
+        ("cat-student", "teacher.cutout=3"),
         ("jscc-teacher", "stages.stage1.epochs=3"),
     ],
 )
@@ -111,7 +114,7 @@ def test_settings_of_the_docs_have_an_effect(file, data_dir, tmp_path):
     content.pop("init_from", None)  # of another data set
     written = tmp_path / "job.yaml"
     written.write_text(yaml.safe_dump(content))
-    for system in ("rkd-sc", "jscc-student", "jscc-teacher"):
+    for system in ("rkd-sc", "cat-student", "jscc-student", "jscc-teacher"):
         assert asked(data_dir, "--config", str(written), "--system", system, preset="compact")
 
 
@@ -132,7 +135,7 @@ VALUES = st.sampled_from(
 ) | st.text(max_size=8)  # fmt: skip
 
 
-@settings(max_examples=150, derandomize=True, deadline=None, database=None)
+@examples(150)
 @given(words=st.lists(st.tuples(st.sampled_from(KEYS), VALUES), min_size=1, max_size=3))
 def test_any_setting_of_the_command_line_is_taken_or_one_line(words, data_dir):
     try:

@@ -85,7 +85,7 @@ def test_tuning_stopped_and_resumed_ends_with_the_same_bits(data_dir: Path, tmp_
 
 def test_what_is_received_follows_the_students_own_feature(data_dir: Path, tmp_path: Path) -> None:
     pipeline = train_until(tuning(data_dir, tmp_path), "head")
-    teacher = pipeline._teacher
+    teacher = pipeline._teaching.teacher
     assert teacher is not None
     encoder, head = given_student(open_checkpoint(SHAPES10))
     images = torch.randn(4, 3, 32, 32)
@@ -192,9 +192,9 @@ def test_the_codec_that_was_opened_is_recorded_whatever_its_folder_holds_later(
         (['init_from="a\\0b"'], 2, "an escape makes the character U+0000"),
         (["teacher.codec=7"], 2, "teacher.codec"),
         (["init_from=[1]"], 2, "init_from"),
-        (["init_from=SHAPES10"], 2, "init_from has depths of its own"),  # smoke searches
-        (["init_from=SHAPES10", "depths=darts"], 2, "init_from has depths of its own"),
-        (["teacher.codec=SHAPES10", "teacher.weights=x.pt"], 2, "leave one out"),
+        (["init_from=SHAPES10"], 2, "init_from has its own depths"),  # smoke searches
+        (["init_from=SHAPES10", "depths=darts"], 2, "init_from has its own depths"),
+        (["teacher.codec=SHAPES10", "teacher.weights=x.pt"], 2, "omit one of them"),
         (
             ["init_from=SHAPES10", "architecture.encoder.width=1"],
             2,
@@ -245,12 +245,12 @@ def test_baselines_take_no_codec_but_a_frozen_teacher(
 ) -> None:
     with pytest.raises(ConfigurationError, match="jscc-teacher with jscc_teacher"):
         small_settings(data_dir, tmp_path, system=system, teacher={"codec": SHAPES10})
-    with pytest.raises(ConfigurationError, match="init_from: of rkd-sc alone"):
+    with pytest.raises(ConfigurationError, match="init_from: only for rkd-sc"):
         small_settings(data_dir, tmp_path, system=system, init_from=SHAPES10)
 
 
 def test_only_jscc_teacher_can_be_frozen(data_dir: Path, tmp_path: Path) -> None:
-    with pytest.raises(ConfigurationError, match="of jscc-teacher, not of jscc-student"):
+    with pytest.raises(ConfigurationError, match="only for jscc-teacher, not for jscc-student"):
         small_settings(data_dir, tmp_path, system="jscc-student", jscc_teacher={"frozen": True})
 
 

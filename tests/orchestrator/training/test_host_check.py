@@ -46,8 +46,8 @@ def test_hosts_that_reach_each_other_are_told_nothing(count: int) -> None:
     ("hosts", "says"),
     [
         ([("127.0.0.1", True), ("127.0.0.1", True)], "--local-addr 127.0.0.1 was given to host"),
-        ([("127.0.0.1", True), ("203.0.113.9", True)], "203.0.113.9 is no address of host"),
-        ([("no-such-host.invalid", True), ("127.0.0.1", True)], "is no address of host"),
+        ([("127.0.0.1", True), ("203.0.113.9", True)], "203.0.113.9 is not an address of host"),
+        ([("no-such-host.invalid", True), ("127.0.0.1", True)], "is not an address of host"),
         ([("127.0.0.1", True), ("no-such-host.invalid", False)], "does not reach host"),
         ([("127.0.0.1", True), ("127.0.0.2", True), ("127.0.0.1", True)], "was given to host"),
     ],
@@ -82,9 +82,21 @@ def test_own_addresses_are_known() -> None:
     ("meeting", "addresses", "says"),
     [
         ("127.0.0.1", ("127.0.0.1", "127.0.0.1"), "error: --local-addr 127.0.0.1 was given to"),
-        ("127.0.0.1", ("127.0.0.1", "203.0.113.9"), "error: --local-addr 203.0.113.9 is no addre"),
-        ("127.0.0.9", ("127.0.0.1", "127.0.0.2"), "error: the hosts did not meet: "),
-        ("no-such-host.invalid", ("127.0.0.1", "127.0.0.2"), "error: the hosts did not meet: "),
+        (
+            "127.0.0.1",
+            ("127.0.0.1", "203.0.113.9"),
+            "error: --local-addr 203.0.113.9 is not an addre",
+        ),
+        (
+            "127.0.0.9",
+            ("127.0.0.1", "127.0.0.2"),
+            "error: the hosts did not connect to each other: ",
+        ),
+        (
+            "no-such-host.invalid",
+            ("127.0.0.1", "127.0.0.2"),
+            "error: the hosts did not connect to each other: ",
+        ),
     ],
     ids=["equal", "wrong", "nobody keeps the store", "no such endpoint"],
 )

@@ -9,6 +9,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 import torch
+import torch.nn.functional as F
 
 from orchestrator.datasets.drawn_sentences import prepare_sentences
 from orchestrator.training.arguments import parse, settings_of
@@ -17,7 +18,7 @@ from orchestrator.training.kd_semcom import losses
 from orchestrator.training.kd_semcom.channel import draw
 from orchestrator.training.kd_semcom.data import SentenceSet
 from orchestrator.training.kd_semcom.export import export_codec
-from orchestrator.training.kd_semcom.link import TextOutput
+from orchestrator.training.kd_semcom.link import TextLink, TextOutput
 from orchestrator.training.kd_semcom.pipeline import SentencePipeline
 from orchestrator.training.kd_semcom.presets import PRESETS, settings_from_preset
 from orchestrator.training.kd_semcom.settings import (
@@ -37,6 +38,7 @@ from semcom.stop_signals import StopRequest
 from semcom.text_shards import TextShard
 from semcom.vocabulary import END, PAD
 from tests.orchestrator.training.harness import Watcher
+from tests.semcom.families.text_codecs import architecture
 
 SMALL = {
     "stages": {name: {"epochs": 2, "batch": 16} for name in ("teacher", "student", "baseline")},
@@ -126,7 +128,7 @@ def test_systems_without_distillation_train_one_stage(data_dir, tmp_path, system
 def test_until_ends_after_a_stage_and_names_those_that_there_are(data_dir, tmp_path):
     settings = small(data_dir, tmp_path)
     assert train(settings, until="teacher")[:2] == (None, [("teacher", True)])
-    with pytest.raises(ConfigurationError, match="no stage 'baseline' here; there are: teacher"):
+    with pytest.raises(ConfigurationError, match="no stage 'baseline' here; available: teacher"):
         train(settings, until="baseline")
 
 
@@ -244,16 +246,35 @@ def test_divergence_is_that_of_the_definition():
 def test_padding_takes_no_part_in_a_loss():
     torch.manual_seed(0)
     tokens = torch.tensor([[5, 6, END], [7, END, PAD]])
-    student, teacher = (TextOutput(*[torch.randn(2, 3, 9) for _ in range(5)]) for _ in range(2))
+    student, teacher = (
+        TextOutput(*[torch.randn(2, 3, 9) for _ in range(4)], torch.randn(5, 9)) for _ in range(2)
+    )
     terms = DistillationTerms()
     before = losses.distillation(student, teacher, tokens, terms)
-    for field in ("x", "t_hat", "s_hat"):
+    for field in ("x", "t_hat"):
         getattr(student, field)[1, 2] += 100
     after = losses.distillation(student, teacher, tokens, terms)
     assert set(before) == {"ce", "x", "t_hat", "s_hat"}
     assert before.keys() == after.keys()
     for name, value in before.items():
         assert float(value) == pytest.approx(float(after[name]), rel=1e-6)
+
+
+def test_logits_are_those_of_tokens_alone_and_the_loss_is_that_of_all_positions():
+    torch.manual_seed(0)
+    link = TextLink(architecture(), dropout=0.0)
+    tokens = torch.tensor([[5, 6, 9, END], [7, END, PAD, PAD], [8, 11, END, PAD]])
+
+    class Quiet:
+        def received(self, symbols):
+            return symbols
+
+    with torch.no_grad():
+        output = link(tokens, Quiet())
+        logits = link.receiver.head(output.t_hat).flatten(0, 1)
+    expected = F.cross_entropy(logits, tokens.flatten(), ignore_index=PAD)
+    assert output.s_hat.shape == (9, architecture().vocabulary)
+    assert float(losses.cross_entropy(output, tokens)["ce"]) == pytest.approx(float(expected))
 
 
 def test_presets_have_the_networks_of_table_i(data_dir, tmp_path):
@@ -273,9 +294,9 @@ def test_presets_have_the_networks_of_table_i(data_dir, tmp_path):
         (["--set", "stages.baseline.lr=0.1"], "does not run stage baseline"),
         (["--system", "deepsc", "--set", "distillation.x=0"], "deepsc follows no teacher here"),
         (["--set", "channels.student.delay=3"], "channels.student.interferers is 0"),
-        (["--set", "distillation.x=0.9"], "above 1 in total"),
+        (["--set", "distillation.x=0.9"], "more than 1"),
         (["--set", "architecture.width=24"], "differ in one of|over 4 heads|width"),
-        (["--preset", "smoke"], "unknown preset 'smoke'; there are: compact"),
+        (["--preset", "smoke"], "unknown preset 'smoke'; available: compact"),
     ],
 )
 def test_settings_without_effect_or_sense_are_one_line(data_dir, words, complaint):

@@ -32,7 +32,7 @@ def free_port() -> int:
     ("host", "number", "said"),
     [
         ("127.0.0.1", signal.SIGTERM, "the other hosts at {}: 1 of 2 are here"),
-        ("127.0.0.9", signal.SIGINT, "{}, where the hosts meet: nobody listens there"),
+        ("127.0.0.9", signal.SIGINT, "{}, the hosts' rendezvous: no process listens there"),
     ],
 )
 def test_a_host_that_waits_says_for_whom_and_stops_when_told(
@@ -90,7 +90,7 @@ def test_a_cluster_around_the_training_is_one_line_and_places_no_rank(
     one_step = ("--set", "stages.teacher.epochs=1", "--set", "stages.teacher.batch=64")
     assert command.main([*words, *one_step, *folders]) == 0
     said = capsys.readouterr().err
-    assert said.count("not taken from the environment: ") == 1
+    assert said.count("ignored from the environment: ") == 1
     assert all(name in said for name in (*place, "PET_NNODES"))
     assert "1 rank(s)" in said
 

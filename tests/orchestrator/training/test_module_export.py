@@ -113,13 +113,13 @@ class Broken(nn.Linear):
     [
         ({"transmitter": ThreeInputs()}, ConfigurationError, "takes 3 arguments"),
         ({"transmitter": nn.Sequential(nn.Flatten(), nn.Linear(768, 7))}, ConfigurationError,
-         "7 reals, which are no whole symbols"),
+         "7 reals, which are not a whole number of symbols"),
         ({"transmitter": DataDependent()}, CheckpointError, "cannot export DataDependent"),
         ({"receiver": Broken(8, 3)}, CheckpointError, "NaN or Inf"),
         ({"receiver": nn.Linear(8, 4)}, CheckpointError, "4 numbers, not 3"),
         ({"receiver": nn.Linear(9, 3)}, CheckpointError, "cannot export Linear"),
         ({"classes": ["one"]}, ConfigurationError, "classes holds 1 names"),
-        ({"colour": 1}, ConfigurationError, "takes no colour"),
+        ({"colour": 1}, ConfigurationError, "has no argument colour"),
     ],
 )  # fmt: skip
 def test_modules_that_are_no_codec_are_one_line(tmp_path, changes, error, text):

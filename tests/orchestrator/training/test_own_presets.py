@@ -68,7 +68,7 @@ def test_what_a_user_sets_is_kept_whatever_the_set_has():
 
 
 def test_images_without_classes_are_not_trained_on():
-    with pytest.raises(ConfigurationError, match="mine has images without classes, and rkd-sc"):
+    with pytest.raises(ConfigurationError, match="mine has images without classes, but rkd-sc"):
         settings_from_preset("smoke", manifest_of(classes=0), name="x", overrides={})
 
 
@@ -77,9 +77,13 @@ def test_names_of_codecs_and_folders_are_told_in_one_line(tmp_path: Path) -> Non
     images_NHWC = np.zeros((4, 8, 8, 3), np.uint8)
     splits = {"train": (images_NHWC, np.array([0, 1, 0, 1], np.uint16))}
     write_dataset(tmp_path / name, name=name, classes=["a", "b"], source="x", splits=splits)
-    with pytest.raises(ConfigurationError, match=r"codec.s --name .* is no name"):
+    with pytest.raises(ConfigurationError, match=r"codec.s --name .* is not a valid name"):
         settings_of(parse([name, "--data", str(tmp_path)]))
     assert settings_of(parse([name, "--data", str(tmp_path), "--name", "x"])).dataset == name
     (tmp_path / name).rename(tmp_path / "b")
-    with pytest.raises(ConfigurationError, match=r"b holds data set 'aaaa.*call the folder by its"):
+    with pytest.raises(
+        ConfigurationError,
+        match=r"b holds data set 'aaaa.*give the "
+        "folder the same",
+    ):
         settings_of(parse(["b", "--data", str(tmp_path), "--name", "x"]))

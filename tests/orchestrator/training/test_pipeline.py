@@ -7,15 +7,18 @@ import json
 import shlex
 import shutil
 from pathlib import Path
+from typing import get_args
 
 import numpy as np
 import pytest
 
 from orchestrator.training import __main__ as command
 from orchestrator.training import artefacts
+from orchestrator.training.export import export_codec
 from orchestrator.training.presets import PRESETS, settings_from_preset
 from orchestrator.training.settings import TrainingSettings
 from orchestrator.training.stop import StoppedError
+from semcom.architecture import System
 from semcom.checkpoints import open_checkpoint
 from semcom.errors import CheckpointError, ConfigurationError, StorageError
 from semcom.shards import read_manifest
@@ -101,7 +104,12 @@ def test_muon_on_whitened_targets_resumes_to_the_same_bits(
 
 
 @pytest.mark.parametrize(
-    ("system", "stages"), [("jscc-student", ["jscc"]), ("jscc-teacher", ["teacher", "jscc"])]
+    ("system", "stages"),
+    [
+        ("cat-student", ["jscc"]),
+        ("jscc-student", ["jscc"]),
+        ("jscc-teacher", ["teacher", "jscc"]),
+    ],
 )
 def test_baselines_train_end_to_end_and_resume(
     system: str, stages: list[str], data_dir: Path, tmp_path: Path
@@ -113,6 +121,24 @@ def test_baselines_train_end_to_end_and_resume(
     with pytest.raises(StoppedError):
         train(other, stop_after=8 * len(stages) - 3)
     np.testing.assert_array_equal(parameters(trained), parameters(train(other)[0]))
+
+
+def test_cat_student_has_the_codewords_of_rkd_sc_and_no_teacher(
+    data_dir: Path, tmp_path: Path
+) -> None:
+    ours = small_settings(data_dir, tmp_path)
+    untaught = small_settings(data_dir, tmp_path, system="cat-student")
+    as_ours = untaught.architecture.channel.model_copy(update={"system": "rkd-sc"})
+    assert as_ours == ours.architecture.channel
+    trained, _ = train(untaught)
+    assert trained.teacher is None
+    codec = export_codec(
+        trained, tmp_path / "codec", command="semcom train", ranks=1, bf16=False,
+        report=lambda done, total: None,
+    )  # fmt: skip
+    assert (codec.manifest.system, codec.manifest.family.name) == ("cat-student", "rkd")
+    assert codec.manifest.symbols == ours.architecture.channel.symbols
+    assert "teacher" not in codec.manifest.training
 
 
 def test_the_jscc_teacher_sends_with_the_teachers_own_encoder(
@@ -162,7 +188,9 @@ def test_a_full_disk_ends_the_job_and_keeps_the_last_good_save(
 
     with monkeypatch.context() as patch:
         patch.setattr(artefacts, "write_atomically", full)
-        with pytest.raises(StorageError, match="No space left on device; the last save is kept"):
+        with pytest.raises(
+            StorageError, match="No space left on device; the last checkpoint is kept"
+        ):
             train(settings)
     assert saved.read_bytes() == kept
     np.testing.assert_array_equal(parameters(train(settings)[0]), whole_run)
@@ -229,7 +257,7 @@ def test_settings_come_from_a_file_under_those_of_the_command_line(
         (["shapes10", "--system", "jscc-teacher", "--set", "teacher="], "teacher: a group"),
         (["shapes10", "--config", "missing.yaml"], "missing.yaml"),
         (["shapes10", "--nproc", "3"], "over 3 ranks"),
-        (["shapes10", "--set", "device=cuda"], "no GPU"),
+        (["shapes10", "--set", "device=cuda"], "no usable GPU"),
         (["shapes10", "--set", "distillation.snr_db_low=30"], "above snr_db_high"),
         (["shapes10", "--set", "stages.search.epochs=4"], "leaves alpha none of the 4 epochs"),
         (["shapes10", "--system", "jscc-student", "--set", "depths=search"], "has no search"),
@@ -239,7 +267,7 @@ def test_settings_come_from_a_file_under_those_of_the_command_line(
         ),
         (["shapes10", "--until", "jscc"], "no stage 'jscc'"),
         (["shapes10", "--nnodes", "2"], "--rendezvous"),
-        (["shapes10", "--set", "name=2024-13-45"], "name is told by --name"),
+        (["shapes10", "--set", "name=2024-13-45"], "name is set by --name"),
         (["shapes10", "--set", "seed=010"], "--set seed=010, line 1, column 1: 010 begins with 0"),
         (["shapes10", "--set", "seeds=1"], "allowed: architecture, "),
         (["shapes10", "--set", "teacher.weights=none.pt"], "timm"),
@@ -285,7 +313,7 @@ def test_larger_sets_rest_alpha_for_the_same_share(data_dir: Path) -> None:
 
 
 @pytest.mark.parametrize("preset", sorted(PRESETS))
-@pytest.mark.parametrize("system", ["rkd-sc", "jscc-student", "jscc-teacher"])
+@pytest.mark.parametrize("system", get_args(System))
 def test_every_preset_is_valid_for_every_system(preset: str, system: str, data_dir: Path) -> None:
     manifest = read_manifest(data_dir / "shapes10")
     settings = settings_from_preset(

@@ -170,7 +170,7 @@ def test_a_mistake_that_only_ranks_see_is_told_once_and_ends_the_job(
     wrong = start_training(data_dir, tmp_path, *setting_words("device=cuda"), nproc=2)
     output = finish(wrong)
     assert wrong.returncode == ConfigurationError.exit_code, output
-    assert output.strip() == "error: device: no GPU that PyTorch can use; use cpu or auto"
+    assert output.strip() == "error: device: PyTorch finds no usable GPU; use cpu or auto"
 
 
 def test_two_ranks_go_on_from_a_codec(data_dir: Path, tmp_path: Path) -> None:

@@ -235,7 +235,7 @@ def test_wrong_weights_and_models_are_one_line(tmp_path: Path) -> None:
     with pytest.raises(CheckpointError, match="no file of weights"):
         make_teacher_encoder(TeacherSettings(encoder=small, weights=tmp_path / "none"))
     unknown = CLIP.model_copy(update={"model": "vit_unheard_of"})
-    with pytest.raises(ConfigurationError, match="knows no model 'vit_unheard_of'"):
+    with pytest.raises(ConfigurationError, match="has no model 'vit_unheard_of'"):
         make_teacher_encoder(TeacherSettings(encoder=unknown))
 
 

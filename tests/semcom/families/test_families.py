@@ -99,7 +99,7 @@ class TestInstalled:
         ("changes", "text"),
         [
             ({"architecture": {}}, "turns"),
-            ({"task": {"kind": "cooking"}}, "no task 'cooking'; there are classification"),
+            ({"task": {"kind": "cooking"}}, "no task 'cooking'; available: classification"),
             ({"task": {"kind": "classification", "classes": 1}}, "classes"),
             ({"symbols": 0}, "symbols"),
             ({"symbols": 5000}, "symbols"),
@@ -122,7 +122,7 @@ class TestInstalled:
             codec.verify()
 
     def test_what_only_the_paper_s_codecs_have_is_refused_by_name(self, tmp_path):
-        with pytest.raises(CheckpointError, match="of the family made-up; this takes"):
+        with pytest.raises(CheckpointError, match="of the family made-up; this function takes"):
             written(tmp_path).read_weights("receiver")
 
 

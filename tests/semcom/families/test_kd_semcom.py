@@ -208,7 +208,7 @@ def test_items_that_the_codec_does_not_take_are_refused():
         transmitter.encode(np.zeros((1, 8, 8, 3), np.uint8), snr_db=0.0)
     with pytest.raises(CheckpointError, match="sentences of 9 words, not of 10"):
         transmitter.encode(np.full((1, 10), 5, np.uint16), snr_db=0.0)
-    with pytest.raises(CheckpointError, match="knows 40 tokens, not token 40"):
+    with pytest.raises(CheckpointError, match="has 40 tokens, not token 40"):
         transmitter.encode(np.full((1, 2), 40, np.uint16), snr_db=0.0)
 
 
@@ -243,5 +243,5 @@ def test_manifest_says_that_sentences_differ_in_length(tmp_path):
     assert "variable_length" not in json.loads(fixed.as_json())
     with pytest.raises(CheckpointError, match="sentences differ in length"):
         fixed.family.check_content(fixed, "receiver", b"")
-    with pytest.raises(ValueError, match="superposed have one length"):
+    with pytest.raises(ValueError, match="superposed codewords must all have one length"):
         FamilyManifest.model_validate({**json.loads(codec.manifest.as_json()), "links": 2})

@@ -55,7 +55,7 @@ def test_codewords_have_unit_power_and_are_as_far_apart_as_their_code(code, clas
         assert correlations.max() < 1e-4
     spoilt = reals.copy()
     spoilt[0] *= 0.9
-    with pytest.raises(CheckpointError, match=f"no {code} code"):
+    with pytest.raises(CheckpointError, match=f"not a {code} code"):
         check_code(code, spoilt)
 
 
@@ -155,7 +155,7 @@ def test_command_makes_verifies_and_lists_a_label_codec(tmp_path):
     assert "shapes10-label: ok" in done.output
     again = run("label", "shapes10")
     assert isinstance(again.exception, CheckpointError)
-    assert "holds a codec already" in str(again.exception)
+    assert "already holds a codec" in str(again.exception)
     few = run("label", "shapes100", "--symbols", "30")
     assert few.exit_code == 0
     made = open_checkpoint(tmp_path / "shapes100-label").manifest

@@ -12,13 +12,14 @@ from typing import Any
 
 import pytest
 import torch
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from torch import nn
 
 from semcom.errors import CheckpointError
 from semcom.families.program_check import check_program, empty_sample
 from semcom.nn.programs import load_program, save_program
+from tests.properties import examples
 
 CPU = torch.device("cpu")
 GRAPH = "models/model.json"
@@ -190,7 +191,7 @@ def test_archive_that_holds_more_than_arrays_is_refused(program, edit):
         check_program(edited(program, edit))
 
 
-@settings(max_examples=150)
+@examples(150)
 @given(st.data())
 def test_damaged_archive_is_refused_or_harmless(program, data):
     damaged = bytearray(program)

@@ -13,7 +13,7 @@ from orchestrator.training.semnoma.presets import compact, embedded, published
 from receiver.semnoma.decoder import ImageDecoder
 from semcom.checkpoints import Checkpoint, open_checkpoint, write_codec
 from semcom.errors import CheckpointError, ConfigurationError
-from semcom.families.semnoma import SemnomaArchitecture
+from semcom.families.semnoma import SemnomaArchitecture, SemnomaCodecArchitecture
 from semcom.families.semnoma_arrays import array_specs
 from tests.semcom.families.semnoma_codec import SMALL, make_codec, manifest_of
 from transmitters.semnoma.encoder import ImageEncoder
@@ -98,7 +98,7 @@ def test_codec_on_disk_is_read_back_verified_and_loads(tmp_path):
 def test_manifest_that_contradicts_its_architecture_is_one_line(tmp_path, changes, message):
     codec = make_codec(tmp_path / "mine")
     contents = {end: codec.path(end).read_bytes() for end in codec.manifest.weights}
-    architecture = SemnomaArchitecture(**SMALL)
+    architecture = SemnomaCodecArchitecture(**SMALL)
     write_codec(tmp_path / "mine", manifest_of(architecture, contents, "mine", **changes), contents)
     with pytest.raises(CheckpointError, match=message) as refused:
         open_checkpoint(tmp_path / "mine").verify()
@@ -108,7 +108,7 @@ def test_manifest_that_contradicts_its_architecture_is_one_line(tmp_path, change
 def test_weights_of_another_architecture_are_one_line(tmp_path):
     codec = make_codec(tmp_path / "mine", users=1)
     contents = {end: codec.path(end).read_bytes() for end in codec.manifest.weights}
-    other = manifest_of(SemnomaArchitecture(**SMALL), contents, "mine")
+    other = manifest_of(SemnomaCodecArchitecture(**SMALL), contents, "mine")
     write_codec(tmp_path / "mine", other, contents)
     with pytest.raises(CheckpointError, match=r"decoders\.1\.input\.weight is missing"):
         open_checkpoint(tmp_path / "mine").load_receiver()
@@ -192,13 +192,13 @@ class TestSlots:
         ids=["encode", "decode"],
     )
     def test_plain_link_is_refused_in_one_line(self, codec, call):
-        with pytest.raises(CheckpointError, match="is of slots of 2 users, not of a plain link"):
+        with pytest.raises(CheckpointError, match="is for slots of 2 users, not for a plain link"):
             call(codec)
 
     def test_what_does_not_fit_the_users_is_refused(self, codec):
         with pytest.raises(CheckpointError, match="has 2 users, and no user 2"):
             codec.load_transmitter().as_user(2)
-        with pytest.raises(CheckpointError, match="is of slots of 2 users, not of 3"):
+        with pytest.raises(CheckpointError, match="is for slots of 2 users, not of 3"):
             decode_users(codec.load_receiver(), noise(5, 72), noise(5, 3))
 
 

@@ -58,7 +58,7 @@ def test_score_of_images_is_read_back_to_the_last_digit(items, sums):
         ({"correct": "many"}, "invalid literal"),
         (
             {"task": "telepathy"},
-            "no task 'telepathy'; there are classification, ordered_classification",
+            "no task 'telepathy'; available: classification, ordered_classification",
         ),
     ],
 )

@@ -7,7 +7,7 @@ from itertools import pairwise
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from semcom.errors import ProtocolError
@@ -25,6 +25,7 @@ from semcom.tasks.reconstruction import (
 )
 from semcom.tasks.registry import our_tasks, task_class
 from semcom.tasks.score import MAX_SUM, merged
+from tests.properties import examples
 
 CLASSES = Classification(classes=10)
 IMAGES = Reconstruction(shape=(16, 12, 3))
@@ -37,7 +38,7 @@ def noisy_images(seed: int = 0, images: int = 9, noise: int = 40):
     return received.astype(np.uint8), sent.astype(np.uint8)
 
 
-@settings(max_examples=20, deadline=None)
+@examples(20)
 @given(cuts=st.sets(st.integers(1, 8)))
 def test_pooled_score_is_that_of_all_items_however_they_are_cut(cuts):
     received, sent = noisy_images()
@@ -139,7 +140,7 @@ def test_ledger_keeps_classes_and_the_digest_of_images():
 
 
 @given(seed=st.integers(0, 50), images=st.integers(1, 9))
-@settings(max_examples=20, deadline=None)
+@examples(20)
 def test_value_is_what_a_monitoring_system_computes_from_the_counters(seed, images):
     received, sent = noisy_images(seed, images=images, noise=60)
     labels = np.arange(images, dtype=np.uint16)

@@ -9,9 +9,8 @@ from math import exp
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
-from nltk.translate.bleu_score import sentence_bleu
 from sacrebleu import corpus_bleu
 
 from semcom.errors import ProtocolError
@@ -20,6 +19,7 @@ from semcom.tasks.form import RaggedForm
 from semcom.tasks.score import MAX_SUM, merged
 from semcom.tasks.text import BLEU_1, BLEU_STEP, CORPUS_BLEU_4, Sentences, Text
 from semcom.vocabulary import END, FIRST_WORD, PAD, START, UNK, Vocabulary
+from tests.properties import examples
 
 VOCABULARY = Vocabulary(("the", "cat", "is", "on", "mat", "a", "dog", "."))
 LONGEST = 10
@@ -45,6 +45,8 @@ def judged(*both):
 
 
 def nltk_bleu(candidate, reference, order):
+    from nltk.translate.bleu_score import sentence_bleu  # noqa: PLC0415 - takes seconds
+
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # that an order has no match
         return sentence_bleu([reference], candidate, weights=(1 / order,) * order)
@@ -62,7 +64,7 @@ def test_pinned_values():
     assert [metric.value(copy) for metric in (WER, CER, BER)] == [0, 0, 0]
 
 
-@settings(max_examples=60, deadline=None)
+@examples(60)
 @given(candidate=sentences, reference=sentences)
 def test_sentence_bleu_is_nltks(candidate, reference):
     score = judged((candidate, reference))
@@ -71,7 +73,7 @@ def test_sentence_bleu_is_nltks(candidate, reference):
         assert score[f"bleu_{order}"] * BLEU_STEP == pytest.approx(expected, abs=BLEU_STEP)
 
 
-@settings(max_examples=60, deadline=None)
+@examples(60)
 @given(both=pairs)
 def test_corpus_bleu_is_sacrebleus(both):
     score = judged(*both)
@@ -129,7 +131,7 @@ def test_sentence_that_nothing_came_of_has_all_errors():
     assert [metric.value(score) for metric in TASK.METRICS] == [0, 0, 1, 1, pytest.approx(0.4, 0.3)]
 
 
-@settings(max_examples=30, deadline=None)
+@examples(30)
 @given(both=pairs, cut=st.integers(1, 5))
 def test_merging_scores_equals_pooling_sentences(both, cut):
     parts = [part for part in (both[:cut], both[cut:]) if part]
@@ -184,7 +186,7 @@ def test_answers_end_where_the_network_says_so():
 
 @pytest.mark.parametrize(
     ("token", "complaint"),
-    [(12, "token 12, its codec has 12 tokens"), (START, "no word"), (END, "no word")],
+    [(12, "token 12, its codec has 12 tokens"), (START, "not a word"), (END, "not a word")],
 )
 def test_tokens_that_stand_for_no_word_are_refused(token, complaint):
     TASK.check(np.array([[4, UNK, 11]], np.uint16))
@@ -204,11 +206,11 @@ def test_ragged_answers_survive_the_wire(texts):
 @pytest.mark.parametrize(
     ("answer", "complaint"),
     [
-        ("", "holds no lengths"),
-        ("01", "holds no lengths"),
-        ("0100 0000 05", "holds no lengths"),
-        ("0100 0000", "of 0 numbers, its lengths say 1"),
-        ("0100 0000 0500 0500", "of 2 numbers, its lengths say 1"),
+        ("", "does not contain the lengths"),
+        ("01", "does not contain the lengths"),
+        ("0100 0000 05", "does not contain the lengths"),
+        ("0100 0000", "of 0 numbers, but its lengths add up to 1"),
+        ("0100 0000 0500 0500", "of 2 numbers, but its lengths add up to 1"),
         ("0b00 0000" + "0500" * 11, "an answer of length 11, at most 10"),
         ("0100 0100 0500 0000", "holds a zero"),
     ],

@@ -138,7 +138,7 @@ def test_evaluation_pairs_the_systems(exported, data_dir, capsys) -> None:
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        (["--users", "3"], "is of slots of 2 users; set --users to it"),
+        (["--users", "3"], "is for slots of 2 users; set --users accordingly"),
         (["--images", "0"], "--users, --images: at least 1"),
         (["--dataset", "none"], "none"),
     ],
@@ -169,16 +169,22 @@ def test_command_takes_the_family_from_the_system_and_the_other_way_round(data_d
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        (("--preset", "paper"), "unknown preset 'paper' of kd-semnoma; there are: compact"),
-        (("--set", "system=oma"), "system is told by --system"),
-        (("--set", "architecture.item=[16, 16, 3]"), "architecture.item is told by the data set"),
+        (("--preset", "paper"), "unknown preset 'paper' of kd-semnoma; available: compact"),
+        (("--set", "system=oma"), "system is set by --system"),
+        (("--set", "architecture.item=[16, 16, 3]"), "architecture.item is set by the data set"),
         (("--set", "stages.oma.epochs=2"), "has no effect: kd-semnoma has no stage oma"),
         (("--set", "stages.teacher.momentum=0.5"), "has no effect: optimizer adamw"),
-        (("--set", "stages.teacher.batch=63"), "63 images are no whole slots of 2 users"),
+        (
+            ("--set", "stages.teacher.batch=63"),
+            "63 images are not a whole number of slots of 2 users",
+        ),
         (("--set", "architecture.users=1"), "a slot has at least 2"),
-        (("--set", "augmentation.views=2"), "leave it 0"),
+        (("--set", "augmentation.views=2"), "leave it at 0"),
         (("--nproc", "64", "--set", "stages.teacher.batch=64"), "64 ranks of slots of 2 leave"),
-        (("--system", "oma", "--set", "architecture.channels=6"), "no whole symbols for each"),
+        (
+            ("--system", "oma", "--set", "architecture.channels=6"),
+            "not a whole number of symbols for each",
+        ),
         (("--system", "oma", "--set", "losses.cross_weight=1"), "oma follows no teacher"),
         (("--system", "oma", "--set", "teacher_power=share"), "oma has no teacher"),
     ],
@@ -190,10 +196,12 @@ def test_settings_that_cannot_be_meant_are_one_line(data_dir, words, message) ->
 
 
 def test_too_few_images_are_refused(data_dir: Path, tmp_path: Path) -> None:
-    with pytest.raises(ConfigurationError, match="a step takes 8 images, and there are 5 beside 1"):
+    with pytest.raises(
+        ConfigurationError, match="a step takes 8 images, but there are only 5 besides 1"
+    ):
         train(small_settings(data_dir, tmp_path, images=6))
     settings = small_settings(data_dir, tmp_path)
-    with pytest.raises(ConfigurationError, match="no stage 'jscc' here; there are: teacher"):
+    with pytest.raises(ConfigurationError, match="no stage 'jscc' here; available: teacher"):
         SemnomaPipeline(settings, run_here()).train(lambda stage, ran: None, until="jscc")
 
 

@@ -1,0 +1,1 @@
+"""Networks that measure what a run received; they compute in a process of their own."""

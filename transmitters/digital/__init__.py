@@ -1,0 +1,1 @@
+"""The transmitting half of the family `digital`."""
