@@ -31,7 +31,7 @@ from orchestrator.training.vit import pipeline as vit_pipeline
 from orchestrator.training.vit import presets as vit_presets
 from orchestrator.training.vit import settings as vit
 from semcom.architecture import System
-from semcom.checkpoints import Checkpoint
+from semcom.checkpoints import Checkpoint, codec_folder
 from semcom.errors import ConfigurationError
 from semcom.records import SentenceFootprint
 
@@ -139,6 +139,9 @@ def _of_sentences(asked: Asked) -> text.SentenceTrainingSettings:
         made, written=asked.written, commanded=asked.commanded, until=asked.until
     )
     asked.check_steps(made.stages)
+    for key, codec in (("teacher_codec", made.teacher_codec), ("init_from", made.init_from)):
+        if codec is not None and codec_folder(codec).resolve() == asked.out.resolve():
+            raise ConfigurationError(f"--name, --out: {asked.out} is the codec of {key}")
     return made
 
 

@@ -10,6 +10,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from semcom.architecture import EXPANSION
+from semcom.nn.attend import attend
 
 
 class Bottleneck(nn.Module):
@@ -63,7 +64,7 @@ class AttentionPool(nn.Module):
         tokens_BSC = x_BCHW.flatten(2).transpose(1, 2)
         tokens_BSC = torch.cat([tokens_BSC.mean(dim=1, keepdim=True), tokens_BSC], dim=1)
         tokens_BSC = tokens_BSC + self.position
-        attended = F.scaled_dot_product_attention(
+        attended = attend(
             self._split(self.query(tokens_BSC[:, :1])),
             self._split(self.key(tokens_BSC)),
             self._split(self.value(tokens_BSC)),

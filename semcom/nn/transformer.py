@@ -11,6 +11,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from semcom.nn.attend import attend
+
 Keys = tuple[Tensor, Tensor]  # keys and values, (B, H, S, D / H) each
 
 
@@ -35,7 +37,7 @@ class Attention(nn.Module):
         It may also be 0 there and minus infinity elsewhere.
         """
         query = self._split(self.query(x_BTD))
-        attended = F.scaled_dot_product_attention(query, *keys, attn_mask=mask)
+        attended = attend(query, *keys, mask)
         out: Tensor = self.output(attended.transpose(1, 2).flatten(2))
         return out
 

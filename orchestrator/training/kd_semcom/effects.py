@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from orchestrator.training.effects import Reasons, idle_moments, refuse_idle
-from orchestrator.training.kd_semcom.settings import SYSTEM_STAGES, SentenceTrainingSettings
+from orchestrator.training.kd_semcom.settings import SentenceTrainingSettings
 
 
 def check_effects(
@@ -36,8 +36,7 @@ def _contradicted(settings: SentenceTrainingSettings) -> Reasons:
 
 def _idle(settings: SentenceTrainingSettings, until: str | None) -> Reasons:
     """Return the settings of stages that the command does not run."""
-    system = settings.system
-    names = SYSTEM_STAGES[system]
+    system, names = settings.system, settings.trained_stages
     runs = names[: names.index(until) + 1] if until in names else names
     for group in ("stages", "channels"):
         for name in getattr(settings, group):
@@ -45,7 +44,9 @@ def _idle(settings: SentenceTrainingSettings, until: str | None) -> Reasons:
                 yield f"{group}.{name}", f"the command does not run stage {name}"
     if "student" not in runs:
         yield "distillation", f"{system} follows no teacher here"
-    if "teacher" not in runs:
+    if settings.teacher_codec is not None:
+        yield "sentences", "the teacher is a codec (teacher_codec)"
+    elif "teacher" not in runs:
         yield "teacher", f"{system} has no teacher"
         yield "sentences", f"{system} learns from `transfer` sentences"
     if runs == ("teacher",):

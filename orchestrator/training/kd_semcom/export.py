@@ -110,6 +110,8 @@ def _provenance(trained: TrainedText, *, command: str, bf16: bool) -> dict[str, 
         "precision": "bf16" if bf16 else "fp32",
         "dropout": settings.dropout,
         "distillation": settings.distillation.model_dump(mode="json"),
+        **{f"{stage}_codec": codec.digest for stage, codec in trained.given.items()},
+        **({"init_from": trained.initial.digest} if trained.initial is not None else {}),
         "stages": {
             name: {
                 **settings.stages[name].model_dump(mode="json"),

@@ -1,7 +1,8 @@
 """From sentences to a trained link: the stages of a system in order, each an artefact.
 
 teacher        teacher
-student-1..4   teacher -> student       Student 4 is Student 3 with its matrices in int8
+student-1..4   teacher -> student       Student 4 is Student 3 with its matrices in int8;
+                                         `teacher_codec` names a codec that is the teacher
 baseline-1..3  baseline                 deepsc alike
 """
 
@@ -13,16 +14,14 @@ from typing import Any
 
 from orchestrator.training.artefacts import Artefact, artefact
 from orchestrator.training.kd_semcom.data import SentenceSet
+from orchestrator.training.kd_semcom.given import opened, take_weights
 from orchestrator.training.kd_semcom.link import TextLink
-from orchestrator.training.kd_semcom.settings import (
-    SYSTEM_STAGES,
-    SentenceStage,
-    SentenceTrainingSettings,
-)
+from orchestrator.training.kd_semcom.settings import SentenceStage, SentenceTrainingSettings
 from orchestrator.training.kd_semcom.stages import PlainStage, StudentStage
 from orchestrator.training.loop import Run, Training
 from orchestrator.training.settings import AugmentationSettings
 from orchestrator.training.stage_runs import have_result, seeded
+from semcom.checkpoints import Checkpoint
 from semcom.errors import ConfigurationError
 from semcom.families.kd_semcom import KdSemcomArchitecture
 from semcom.identity import content, fields
@@ -47,12 +46,17 @@ Told = Callable[[SentenceStage, bool], None]  # (stage, was it run)
 
 @dataclass(frozen=True)
 class TrainedText:
-    """The result of a pipeline."""
+    """The result of a pipeline.
+
+    `given` are the codecs from which stages were taken, `initial` the one with the first weights.
+    """
 
     settings: SentenceTrainingSettings
     sentences: SentenceSet
     link: TextLink
     stages: dict[SentenceStage, Artefact]
+    given: dict[SentenceStage, Checkpoint]
+    initial: Checkpoint | None
 
 
 class SentencePipeline:
@@ -62,10 +66,13 @@ class SentencePipeline:
         self.settings = settings
         self.run = run
         self.stages: dict[SentenceStage, Artefact] = {}
-        self.given: dict[SentenceStage, Any] = {}  # no stage is taken from a codec
+        self.given: dict[SentenceStage, Checkpoint] = {}
+        if settings.teacher_codec is not None:
+            self.given["teacher"] = opened(settings.teacher_codec)
+        self._initial = None if settings.init_from is None else opened(settings.init_from)
         self._sets = {
             stage: SentenceSet.read(settings.dataset_dir, self._limit(stage))
-            for stage in SYSTEM_STAGES[settings.system]
+            for stage in settings.trained_stages
         }
         for stage, sentences in self._sets.items():
             if len(sentences) < settings.stages[stage].batch:
@@ -77,7 +84,7 @@ class SentencePipeline:
     @property
     def images(self) -> SentenceSet:
         """Return the sentences on which the last stage trains."""
-        return self._sets[SYSTEM_STAGES[self.settings.system][-1]]
+        return self._sets[self.settings.trained_stages[-1]]
 
     def train(self, told: Told, until: str | None = None) -> TrainedText | None:
         """Run the remaining stages; with `until`, end after that stage and return nothing.
@@ -86,16 +93,21 @@ class SentencePipeline:
             ConfigurationError: no such stage.
             StoppedError: it was asked to stop, and has saved.
         """
-        names = SYSTEM_STAGES[self.settings.system]
+        names = self.settings.trained_stages
         if until is not None and until not in names:
             raise ConfigurationError(f"no stage '{until}' here; available: {', '.join(names)}")
         links: dict[SentenceStage, TextLink] = {}
+        for name, codec in self.given.items():
+            links[name] = self._make_link(name)
+            take_weights(links[name], codec)
+            told(name, False)
         for name in names:
             links[name] = self._make_link(name)
             told(name, self._ensure(name, links))
             if name == until:
                 return None
-        return TrainedText(self.settings, self.images, links[names[-1]], self.stages)
+        link = links[names[-1]]
+        return TrainedText(self.settings, self.images, link, self.stages, self.given, self._initial)
 
     def _ensure(self, name: SentenceStage, links: dict[SentenceStage, TextLink]) -> bool:
         """Fill a link with a stage's result; return whether the stage was run for that."""
@@ -128,6 +140,8 @@ class SentencePipeline:
     def _make_link(self, name: SentenceStage) -> TextLink:
         with seeded(f"{self.settings.seed}/text/{name}"):
             link = TextLink(self._architecture(name), self.settings.dropout)
+        if self._initial is not None and name == self.settings.trained_stages[-1]:
+            take_weights(link, self._initial)
         return link.to(self.run.device)
 
     def _architecture(self, name: SentenceStage) -> KdSemcomArchitecture:
@@ -150,9 +164,13 @@ class SentencePipeline:
             "network": {key: value for key, value in network.items() if key not in STORED},
             "dropout": settings.dropout,
             "schedule": content(settings.stages[name], SCHEDULE),
+            "batches": "by length",  # before, they were in random order
             "channel": content(settings.channels[name], CHANNEL),
         }
         if name == "student":
+            teacher = self.given.get("teacher") or self.stages["teacher"]
             made_of["distillation"] = content(settings.distillation, DISTILLATION)
-            made_of["inputs"] = {"teacher": self.stages["teacher"].digest}
+            made_of["inputs"] = {"teacher": teacher.digest}
+        if self._initial is not None and name == settings.trained_stages[-1]:
+            made_of["init_from"] = self._initial.digest
         return artefact(root, f"text-{name}", made_of)

@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from orchestrator.training.kd_semcom.given import check_given, lay_given_teacher
 from orchestrator.training.kd_semcom.settings import (
     TABLE_I,
     DistillationTerms,
@@ -123,4 +124,7 @@ def settings_from_preset(
         **fields,
     )
     merged = laid_over(base.model_dump(), overrides)
-    return validate(SentenceTrainingSettings, merged, where="settings")
+    lay_given_teacher(merged, overrides)
+    settings = validate(SentenceTrainingSettings, merged, where="settings")
+    check_given(settings, manifest)
+    return settings

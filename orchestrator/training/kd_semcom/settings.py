@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Literal, Self
 
 from pydantic import Field, model_validator
@@ -132,6 +133,22 @@ class SentenceTrainingSettings(JobSettings):
         description="channel in the training of each stage"
     )
     distillation: DistillationTerms = Field(description="losses of the stage `student`")
+    teacher_codec: Path | None = Field(
+        default=None,
+        description="name or folder of a codec that a student follows, in place of a teacher "
+        "trained by the job",
+    )
+    init_from: Path | None = Field(
+        default=None,
+        description="name or folder of a codec with the same networks; the last stage starts from "
+        "its weights",
+    )
+
+    @property
+    def trained_stages(self) -> tuple[SentenceStage, ...]:
+        """Return the stages that the job trains, in order."""
+        names = SYSTEM_STAGES[self.system]
+        return names if self.teacher_codec is None else names[1:]
 
     @model_validator(mode="after")
     def _complete(self) -> Self:
