@@ -188,7 +188,7 @@ def channel_set(  # noqa: PLR0913 - the options of a command
     change(find_system(runs, name), "/api/channel", wanted)
     changes = [
         "follows its course" if follow else "",
-        f"holds {snr_db:g} dB" if snr_db is not None else "",
+        f"SNR held at {snr_db:g} dB" if snr_db is not None else "",
         f"channel model {model}" if model is not None else "",
         *(settings or []),
         *(f"{key} {value:g}" for key, value in met.items()),

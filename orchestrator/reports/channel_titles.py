@@ -43,7 +43,7 @@ def given_title(label: str) -> str | None:
     for name in names_of_channel(label):
         if name in names:
             whole = name not in (base, _paper_title(base)) or not met
-            return names[name] if whole else f"{names[name]} {_paper_title(met)}"
+            return names[name] if whole else f"{names[name]}, {_paper_title(met)}"
     return None
 
 
@@ -70,8 +70,10 @@ def _parts(label: str) -> tuple[str, str]:
 
 
 def _paper_title(label: str) -> str:
-    model, *rest = MET.sub(_met_title, label).split(" ", 1)
-    return " ".join([CHANNELS.get(model, model), *rest])
+    base, met = _parts(label)
+    model, *rest = MET.sub(_met_title, base).split(" ", 1)
+    title = " ".join([CHANNELS.get(model, model), *rest])
+    return f"{title}, {MET.sub(_met_title, met)}" if met else title
 
 
 def _met_title(met: re.Match[str]) -> str:

@@ -14,14 +14,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from math import erfc, inf, sqrt
+from math import erfc, sqrt
 from typing import cast
 
 import numpy as np
 
 from orchestrator.results.cluster_sums import ClusterKind, ClusterSums, Counts
 from semcom.statistics import Z_95
-from semcom.tasks.metric import Interval, Metric
+from semcom.tasks.metric import Interval, Metric, within
 from semcom.tasks.score import ITEMS, Score
 
 LEAST_CLUSTERS = 20  # fewer clusters do not determine their variance
@@ -95,9 +95,7 @@ def clustered_interval(
         # Negative correlation by chance must not make an item count more than once.
         worth = min(worth, float(score[ITEMS]))
         return wilson_of(value, worth) if worth else _as_if_once(metric, score, repeats)
-    least, most = (inf if limit is None else limit for limit in metric.limits)
-    low, high = value - Z_95 * error, value + Z_95 * error
-    return low if least == inf else max(low, least), min(high, most)
+    return within(metric.limits, (value - Z_95 * error, value + Z_95 * error))
 
 
 def _is_share(metric: Metric) -> bool:
@@ -110,7 +108,8 @@ def _as_if_once(metric: Metric, score: Score, repeats: int) -> Interval:
     if _is_share(metric):
         return wilson_of(value, score[ITEMS] / repeats)
     low, high = metric.interval(score)
-    return value - sqrt(repeats) * (value - low), value + sqrt(repeats) * (high - value)
+    wider = (value - sqrt(repeats) * (value - low), value + sqrt(repeats) * (high - value))
+    return within(metric.limits, wider)
 
 
 def wilson_of(share: float, worth: float, z: float = Z_95) -> Interval:

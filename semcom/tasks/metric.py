@@ -13,6 +13,7 @@ from semcom.tasks.score import ITEMS, Score
 
 Better = Literal["higher", "lower"]
 Interval = tuple[float, float]
+Limits = tuple[float | None, float | None]  # least and largest possible value; None: no limit
 NAME = re.compile(r"[a-z][a-z0-9_]{0,39}")
 # Columns of tables of results besides those of metrics.
 TAKEN = frozenset(
@@ -34,7 +35,7 @@ class Metric:
         unit: printed unit; a share with "%" is printed as 100 times its value.
         better: direction in which it improves.
         digits: printed decimals.
-        limits: limits of the axis in plots; None: from the values.
+        limits: least and largest possible value, and ends of the axis in plots.
         value: function of a score with at least one item.
         interval: function that returns its 95 % interval.
         of: the sum from which the value is computed if it is exactly `step * of / items`, so that a
@@ -47,7 +48,7 @@ class Metric:
     unit: str
     better: Better
     digits: int
-    limits: tuple[float | None, float | None]
+    limits: Limits
     value: Callable[[Score], float]
     interval: Callable[[Score], Interval]
     of: str | None = None
@@ -97,12 +98,19 @@ def share(of: str) -> tuple[Callable[[Score], float], Callable[[Score], Interval
     return value, interval
 
 
+def within(limits: Limits, interval: Interval) -> Interval:
+    """Return the part of an interval in which the metric has values."""
+    (least, most), (low, high) = limits, interval
+    return low if least is None else max(low, least), high if most is None else min(high, most)
+
+
 def mean(
-    of: str, step: float, *, per: str = ITEMS
+    of: str, step: float, *, per: str = ITEMS, limits: Limits = (None, None)
 ) -> tuple[Callable[[Score], float], Callable[[Score], Interval]]:
     """Return value and normal interval of a mean over items, or over what the sum `per` counts.
 
-    The sum `of` counts steps of an item's value, the sum `of`_squares their squares.
+    The sum `of` counts steps of an item's value, the sum `of`_squares their squares. The interval
+    ends at the `limits` of an item's value.
     """
 
     def value(score: Score) -> float:
@@ -115,7 +123,7 @@ def mean(
         # Integers up to the division, so that the difference of large numbers keeps its digits.
         spread = items * score[f"{of}_squares"] - total * total
         error = step * sqrt(max(0, spread) / (items - 1)) / items
-        return value(score) - Z_95 * error, value(score) + Z_95 * error
+        return within(limits, (value(score) - Z_95 * error, value(score) + Z_95 * error))
 
     return value, interval
 

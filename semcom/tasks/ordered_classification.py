@@ -22,7 +22,7 @@ from semcom.tasks.metric import Metric, mean
 from semcom.tasks.score import ITEMS, Score
 
 SYMBOLS = "symbols"
-_value, _interval = mean(SYMBOLS, 1.0)
+_value, _interval = mean(SYMBOLS, 1.0, limits=(0.0, None))
 MEAN_SYMBOLS = Metric(
     name="mean_symbols",
     title="Mean symbols",

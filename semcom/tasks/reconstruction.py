@@ -36,8 +36,8 @@ Values = npt.NDArray[np.float64]
 Side = Annotated[int, Field(ge=WINDOW, le=MAX_SIDE)]
 
 _psnr, _psnr_interval = mean("psnr", PSNR_STEP_DB)
-_ssim, _ssim_interval = mean("ssim", SSIM_STEP)
-_mse, _mse_interval = mean("mse", MSE_STEP)
+_ssim, _ssim_interval = mean("ssim", SSIM_STEP, limits=(None, 1.0))
+_mse, _mse_interval = mean("mse", MSE_STEP, limits=(0.0, None))
 PSNR = Metric(
     name="psnr", title="PSNR", unit="dB", better="higher", digits=2, limits=(None, None),
     value=_psnr, interval=_psnr_interval, of="psnr", step=PSNR_STEP_DB,

@@ -71,7 +71,7 @@ def _corpus_interval(score: Score) -> Interval:
 
 _values, _intervals = {}, {}
 for _name in (f"bleu_{order}" for order in ORDERS):
-    _values[_name], _intervals[_name] = mean(_name, BLEU_STEP)
+    _values[_name], _intervals[_name] = mean(_name, BLEU_STEP, limits=(0.0, 1.0))
 BLEU_1 = Metric(
     name="bleu_1", title="BLEU-1", unit="%", better="higher", digits=2, limits=(0.0, 1.0),
     value=_values["bleu_1"], interval=_intervals["bleu_1"], of="bleu_1", step=BLEU_STEP,

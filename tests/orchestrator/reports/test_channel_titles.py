@@ -26,7 +26,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory):
         ("awgn", "AWGN"),
         ("rician k=4", "Rician k=4"),
         ("mine x=1", "mine x=1"),
-        ("rayleigh interferers=1 sir=3", "Rayleigh 1 interferer of SIR 3 dB"),
+        ("rayleigh interferers=1 sir=3", "Rayleigh, 1 interferer of SIR 3 dB"),
     ],
 )
 def test_label_is_written_as_in_papers(label, title):
@@ -41,10 +41,10 @@ def test_label_is_written_as_in_papers(label, title):
         ("AWGN", "awgn", "Cable"),
         ("rician k=4", "rician k=4", "Cable"),
         ("rician", "rician k=4", "Rician k=4"),
-        ("rayleigh", "rayleigh interferers=2 sir=3", "Cable 2 interferers of SIR 3 dB"),
-        ("Rayleigh", "rayleigh interferers=2 sir=3", "Cable 2 interferers of SIR 3 dB"),
+        ("rayleigh", "rayleigh interferers=2 sir=3", "Cable, 2 interferers of SIR 3 dB"),
+        ("Rayleigh", "rayleigh interferers=2 sir=3", "Cable, 2 interferers of SIR 3 dB"),
         ("rayleigh interferers=2 sir=3", "rayleigh interferers=2 sir=3", "Cable"),
-        ("Rayleigh 2 interferers of SIR 3 dB", "rayleigh interferers=2 sir=3", "Cable"),
+        ("Rayleigh, 2 interferers of SIR 3 dB", "rayleigh interferers=2 sir=3", "Cable"),
     ],
 )
 def test_name_of_the_user_replaces_it(name, label, title):

@@ -17,7 +17,8 @@ from orchestrator.reports.clustered import (
 from orchestrator.results.cluster_sums import ClusterSums, by_frame
 from semcom.statistics import wilson_interval
 from semcom.tasks.classification import ACCURACY
-from semcom.tasks.reconstruction import Reconstruction
+from semcom.tasks.reconstruction import MSE, SSIM, Reconstruction
+from semcom.tasks.text import BLEU_1
 
 SEEDS, ITEMS = 3, 400
 
@@ -140,3 +141,18 @@ def test_pairs_that_did_not_meet_the_same_items_have_no_difference():
     assert mean_error("psnr", [one]) is None
     same = paired_difference("correct", [one], [one])
     assert (same.value, same.p) == (0.0, 1.0)
+
+
+@pytest.mark.parametrize(
+    ("metric", "items", "least", "most"),
+    [(BLEU_1, (1.0, 1.0, 0.4), 0.0, 1.0), (SSIM, (1.0, 0.99, 0.2), -1.0, 1.0),
+     (MSE, (0.0, 1.0, 900.0), 0.0, 65_025.0)],
+)  # fmt: skip
+@pytest.mark.parametrize("repeats", [1, 3])
+def test_interval_ends_where_the_values_of_its_metric_end(metric, items, least, most, repeats):
+    steps = [round(value / metric.step) for value in items]
+    name = metric.name
+    one = {"items": 3, name: sum(steps), f"{name}_squares": sum(each * each for each in steps)}
+    low, high = clustered_interval(metric, one, repeats, [])
+    assert least <= low < metric.value(one) < high <= most
+    assert low == 0.0 or high == 1.0

@@ -132,7 +132,7 @@ def test_examples_are_what_was_sent_and_received(
     found = sentence_examples([by_item], folders[1], snr_db=10.0)
     assert [each.title for each in found] == [
         "talk, Rayleigh, 12 dB",
-        "talk, Rayleigh 1 interferer of SIR 0 dB, 12 dB",
+        "talk, Rayleigh, 1 interferer of SIR 0 dB, 12 dB",
     ]
     shown = found[1].examples
     assert [each.why for each in shown] == [
