@@ -24,8 +24,10 @@ from semcom.errors import one_line
 from semcom.machine import processor
 
 MAX_TEXT = 200
+MAX_KERNELS = 2000  # the vector extensions of one processor exceed MAX_TEXT
 Text = Annotated[str, Field(max_length=MAX_TEXT)]
 Words = Annotated[dict[Text, Text], Field(max_length=64)]
+Kernels = Annotated[dict[Text, Annotated[str, Field(max_length=MAX_KERNELS)]], Field(max_length=64)]
 SHOWN_DIGEST = 12  # letters of a digest in a message
 
 
@@ -47,7 +49,7 @@ class Fingerprint(BaseModel):
     format: Literal[1] = 1
     machine: Text
     device: Text
-    kernels: Words
+    kernels: Kernels
     threads: Annotated[dict[Text, int], Field(max_length=8)]
     versions: Words
     rounding: Words
@@ -114,25 +116,35 @@ class EngineRounding:
 
 
 def own_origin(computing: Mapping[str, EngineRounding], *, process: str | None = None) -> Origin:
-    """Return the host and rounding of this process; `computing` has the engines by role."""
+    """Return the host and rounding of this process; `computing` has the engines by role.
+
+    Texts that the host determines are cut where they are too long: no host is refused for one.
+    """
     engines = sorted({(each.engine, each.threads): each for each in computing.values()}.items())
     devices = {each.device for each in computing.values()}
     return Origin(
-        host=socket.gethostname(),
-        processor=processor(),
+        host=_fitting(socket.gethostname()),
+        processor=_fitting(processor()),
         process=process,
         fingerprint=Fingerprint(
             machine=platform.machine(),
-            device=", ".join(sorted(devices)),
-            kernels={each.engine: each.kernels for _, each in engines},
+            device=_fitting(", ".join(sorted(devices))),
+            kernels={each.engine: _fitting(each.kernels, MAX_KERNELS) for _, each in engines},
             threads={role: each.threads for role, each in computing.items()},
             versions={
                 "numpy": np.__version__,
-                **{each.engine: each.version for _, each in sorted(engines, reverse=True)},
+                **{
+                    each.engine: _fitting(each.version) for _, each in sorted(engines, reverse=True)
+                },
             },
             rounding={f"{each.engine} on {each.threads}": each.rounding for _, each in engines},
         ),
     )
+
+
+def _fitting(text: str, most: int = MAX_TEXT) -> str:
+    """Return a text, cut if it is longer than a field may be."""
+    return text if len(text) <= most else f"{text[: most - 3]}..."
 
 
 def differences(one: Fingerprint, other: Fingerprint) -> str:

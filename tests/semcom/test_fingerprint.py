@@ -7,7 +7,8 @@ import json
 import pytest
 from pydantic import ValidationError
 
-from semcom.fingerprint import Fingerprint, Origin, differences
+from semcom import machine
+from semcom.fingerprint import EngineRounding, Fingerprint, Origin, differences, own_origin
 from semcom.machine import processor, vector_extensions
 from semcom.nn import rounding
 from semcom.nn.rounding import torch_kernels, torch_rounding
@@ -81,6 +82,35 @@ def test_known_operations_give_the_same_again_and_notice_a_last_bit(monkeypatch)
 def test_onnx_runtime_gives_the_same_again():
     assert onnx_rounding() == onnx_rounding()
     assert len(onnx_rounding()) == 64
+
+
+# The vector extensions of a Xeon of the fourth generation, which are longer than 200 characters.
+XEON = (
+    "amx_bf16 amx_int8 amx_tile avx avx2 avx512_bf16 avx512_bitalg avx512_fp16 avx512_vbmi2 "
+    "avx512_vnni avx512_vpopcntdq avx512bw avx512cd avx512dq avx512f avx512ifma avx512vbmi "
+    "avx512vl avx_vnni fma sse4_2"
+)
+
+
+def engine(kernels: str, version: str = "1.23") -> EngineRounding:
+    return EngineRounding("onnxruntime", version, kernels, "ab" * 32, threads=1)
+
+
+def test_all_vector_extensions_of_a_processor_are_stated(monkeypatch):
+    flags = f"fpu vme {XEON} sse4_1 tsc"
+    monkeypatch.setattr(machine, "_cpu_lines", lambda: [("flags", flags)])
+    assert vector_extensions() == XEON
+    origin = own_origin({"receiver": engine(vector_extensions())})
+    assert origin.fingerprint.kernels == {"onnxruntime": XEON}
+
+
+def test_no_host_is_refused_for_the_length_of_its_names(monkeypatch):
+    long = "x" * 5000
+    monkeypatch.setattr("socket.gethostname", lambda: long)
+    monkeypatch.setattr("semcom.fingerprint.processor", lambda: long)
+    origin = own_origin({"receiver": engine(long, version=long)})
+    assert origin.host == origin.processor == f"{long[:197]}..."
+    assert Origin.model_validate_json(origin.stored()) == origin
 
 
 def test_this_machine_names_itself():
