@@ -22,6 +22,7 @@ from semcom.vocabulary import END
 from transmitters.kd_semcom.encoder import with_end
 
 POOL = 64  # batches whose sentences are sorted by length together
+WIDTHS = 5  # numbers of tokens in a batch are multiples of it, up to that of the longest sentence
 
 
 @dataclass(frozen=True)
@@ -100,12 +101,17 @@ class SentenceEpoch:
         chosen = self._order_N[start : start + part]
         lengths_B = self._sentences.lengths_N[chosen]
         return SentenceBatch(
-            tokens_BT=self._sentences.tokens_NT[chosen, : int(lengths_B.max())],
+            tokens_BT=self._sentences.tokens_NT[chosen, : _width(int(lengths_B.max()))],
             lengths_B=lengths_B,
             first=first,
             total=self._batch,
             key=f"{self._key}/{step}",
         )
+
+
+def _width(longest: int) -> int:
+    """Return a number of tokens out of few: each leaves gaps in the heap of the allocator."""
+    return -(-longest // WIDTHS) * WIDTHS
 
 
 def order(lengths_N: Tensor, *, batch: int, key: str) -> Tensor:
