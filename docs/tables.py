@@ -28,7 +28,7 @@ from docs.requirements import NEEDS, read_requirements
 from docs.results_tables import frame_columns, ledger_tables, result_columns, task_columns
 from docs.settings_tables import HEAD, MODELS, settings_rows
 from orchestrator.bench.figures import read_figures, target_table
-from orchestrator.dashboards.metric_panels import shown_metrics
+from orchestrator.dashboards.metric_panels import metrics_by_task
 from orchestrator.dashboards.queries import metric_value
 from orchestrator.inspection.sigmf_recording import FIELDS, NAMESPACE
 from orchestrator.measures.kinds import MEASURES, Measure
@@ -52,7 +52,6 @@ from semcom.extras import EXTRAS
 from semcom.metric_table import METRICS, PROCESS_METRICS, ROLES
 from semcom.records import SearchRecord
 from semcom.tasks.classification import ACCURACY
-from semcom.tasks.registry import our_tasks
 
 REPO = Path(__file__).resolve().parents[1]
 PAGES = [REPO / "README.md", *sorted((REPO / "docs").glob("*.md"))]
@@ -127,11 +126,11 @@ def metrics() -> str:
 
 
 def metric_queries() -> str:
-    """Every metric of our tasks, and how it is computed from the counters."""
+    """Every metric of our tasks, once, and how it is computed from the counters."""
     rows = (
         (metric.title, metric.unit, f"`{metric_value(task, metric, over='[5m]')}`")
-        for task in our_tasks()
-        for metric in shown_metrics(task)
+        for task, metrics in metrics_by_task().items()
+        for metric in metrics
     )
     return _table(("metric", "unit", "value by link"), rows)
 

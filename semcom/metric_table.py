@@ -75,7 +75,7 @@ METRICS: dict[str, Exported] = {
         "counter", "Frames that were due to be sent, by the plan or the stream", (TX,), LINK
     ),
     "semcom_frames_shed_total": Exported(
-        "counter", "Frames offered and dropped, because too many waited", (TX,), LINK
+        "counter", "Frames offered and dropped, because too many were waiting", (TX,), LINK
     ),
     "semcom_frames_sent_total": Exported("counter", "Frames sent for the first time", (TX,), LINK),
     "semcom_frames_retransmitted_total": Exported("counter", "Frames sent again", (TX,), LINK),
@@ -103,7 +103,7 @@ METRICS: dict[str, Exported] = {
         "gauge", "Frames accepted whose receipt from the ledger has not arrived yet", (TX,), LINK
     ),
     "semcom_messages_refused_total": Exported(
-        "counter", "Messages refused here, or refused by a peer that said so", SPEAKERS,
+        "counter", "Messages refused here, or by a peer that reported it", SPEAKERS,
         ("reason",), _each(SPEAKERS, get_args(RefusalReason)),
     ),
     "semcom_peers_refused_total": Exported(
@@ -123,7 +123,7 @@ METRICS: dict[str, Exported] = {
     ),
     "semcom_score_total": Exported(
         "counter",
-        "Sums of the scores of judged answers, as the codec's task names them; below 0 counts as 0",
+        "Sums of the scores of judged answers, named as in the codec's task; below 0 counts as 0",
         (TX,),
         ("link", "task", "sum"),
         late=True,
@@ -133,7 +133,7 @@ METRICS: dict[str, Exported] = {
         "gauge", "SNR that was set for the last frame, dB", (TX, CH), LINK, late=True
     ),
     "semcom_snr_measured_db": Exported(
-        "gauge", "Power of signal over power of noise as drawn for the last frame, dB",
+        "gauge", "Power of the signal over power of the noise drawn for the last frame, dB",
         (CH,), LINK, late=True,
     ),
     # Codecs.
@@ -178,24 +178,26 @@ METRICS: dict[str, Exported] = {
         "counter", "Times that a receiver began to get fewer frames", (CH,)
     ),
     "semcom_connections_hung_up": Exported(
-        "gauge", "Connections closed since the start, because too much waited there", SPEAKERS
+        "gauge",
+        "Connections closed since the start: too many, or too much was waiting to be read",
+        SPEAKERS,
     ),
     # Sweeps.
     "semcom_sweep_frames_planned": Exported("gauge", "Frames that the sweep plans", (ORC,)),
     "semcom_sweep_frames_recorded": Exported("gauge", "Frames of the sweep in the ledger", (ORC,)),
     "semcom_sweep_metric": Exported(
         "gauge",
-        "Main metric of the task at a sweep's complete points, over their seeds and codecs", (ORC,),
+        "Main metric of the task at a sweep's complete points, over all seeds and codecs", (ORC,),
         ("link", "channel", "snr_db", "metric"), late=True,
     ),
     "semcom_sweep_metric_skipped": Exported(
-        "gauge", "Complete points without a series: too many, or two tasks with one metric", (ORC,)
+        "gauge", "Complete points without a series: too many, or one metric for two tasks", (ORC,)
     ),
     "semcom_disk_free_bytes": Exported("gauge", "Free space where runs are kept", (ORC,)),
     # Training jobs.
     "semcom_jobs": Exported("gauge", "Training jobs in the store", (JOBS,), ("state",)),
     "semcom_training_loss": Exported(
-        "gauge", "Last loss of a running job, by term; 0: no job runs", (JOBS,),
+        "gauge", "Last loss of a running job, by term; 0 if no job runs", (JOBS,),
         ("dataset", "stage", "term"),
     ),
     "semcom_training_learning_rate": Exported(
@@ -211,13 +213,13 @@ METRICS: dict[str, Exported] = {
         "gauge", "Share of a stage that a running job has done", (JOBS,), ("dataset", "stage")
     ),
     "semcom_training_samples_total": Exported(
-        "counter", "Items trained on", (JOBS,), ("dataset",)
+        "counter", "Items on which jobs have trained", (JOBS,), ("dataset",)
     ),
     "semcom_training_restarts_total": Exported(
-        "counter", "Jobs started again", (JOBS,), ("dataset",)
+        "counter", "Restarts of training jobs", (JOBS,), ("dataset",)
     ),
     "semcom_training_checkpoint_age_seconds": Exported(
-        "gauge", "Age of the last checkpoint of a running job", (JOBS,), ("dataset",)
+        "gauge", "Age of a running job's last checkpoint", (JOBS,), ("dataset",)
     ),
 }  # fmt: skip
 
@@ -236,6 +238,6 @@ PROCESS_METRICS: dict[str, Exported] = {
     "semcom_process_virtual_memory_bytes": Exported(
         "gauge", "Virtual memory of the process", ROLES
     ),
-    "semcom_process_open_fds": Exported("gauge", "Open files and sockets", ROLES),
-    "semcom_process_max_fds": Exported("gauge", "Largest number of open files and sockets", ROLES),
+    "semcom_process_open_fds": Exported("gauge", "Number of open files and sockets", ROLES),
+    "semcom_process_max_fds": Exported("gauge", "Limit on open files and sockets", ROLES),
 }

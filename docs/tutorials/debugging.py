@@ -1,7 +1,7 @@
 # %% [markdown]
 # # Debugging a codec item by item
 #
-# An accuracy says how often a codec errs; single items show why. You find the items that a codec gets wrong, and
+# The accuracy says how often a codec errs; single items show why. You find the items that a codec gets wrong, and
 # distinguish errors caused by the channel from errors caused by the networks.
 
 # %%
@@ -43,9 +43,10 @@ rkd_sc.item_page(look)
 # %% [markdown]
 # ## Is it the channel, or the networks?
 #
-# If the answer to an item is wrong at 20 dB, the cause is its feature, because the channel adds hardly any noise. If
-# the answer becomes correct as the SNR rises, the cause is the noise. The distances show the same: the symbol distance
-# falls with rising SNR in either case, while the feature distance levels off where the codec cannot do better.
+# These items were sent over AWGN. If an answer is wrong even at 20 dB, where the channel adds hardly any noise, the
+# cause is the item's feature. If the answer becomes correct as the SNR rises, the cause is the noise. The distances show
+# the same: the symbol distance falls with rising SNR in either case, while the feature distance levels off where the
+# codec cannot do better.
 
 # %%
 always = [item for item in look.items if not item.answers[-1].right]
@@ -84,8 +85,8 @@ for answer in item.answers:
 # %% [markdown]
 # ## Replay one part
 #
-# With these arrays you can run any part of the link again on its own. Here the receiver decodes the codeword exactly as
-# it was sent: what is its answer without noise?
+# With these arrays you can run any part of the link again on its own. Here the receiver decodes the codewords exactly as
+# they were sent, and is told an SNR of 30 dB: what are its answers without noise?
 
 # %%
 codec = rkd_sc.load_codec("shapes10")

@@ -1,8 +1,8 @@
 # %% [markdown]
 # # Your own channel
 #
-# A channel model is one class in a package with one entry point. You write a model in which an
-# obstacle occasionally blocks the path, install it, and compare it with AWGN in a sweep.
+# A channel model is one class in a package with one entry point. You write a model in which an obstacle occasionally
+# blocks the path, install it, and compare it with AWGN in a sweep.
 
 # %%
 # %matplotlib inline
@@ -29,7 +29,7 @@ from channel_sim.models.model import ChannelModel, multiplied
 
 
 class BlockedChannel(ChannelModel):
-    """A gain of 1, or of -loss_db for a blocked codeword; scaled to a mean power of 1."""
+    """A gain of 1, or of -loss_db dB for a blocked codeword, scaled to a mean power of 1."""
 
     share: float = Field(default=0.3, ge=0, le=1, description="of codewords that are blocked")
     loss_db: float = Field(default=15.0, ge=0, le=60, description="of a blocked codeword")
@@ -37,7 +37,7 @@ class BlockedChannel(ChannelModel):
     def draw(self, streams, *, symbols):
         del symbols  # a gain holds for the whole codeword
         drawn = streams.block_normals("blocked", coherence=1, per_item=1)
-        uniform = np.exp(-np.abs(drawn) ** 2)  # |x|^2 of a normal is exponential
+        uniform = np.exp(-np.abs(drawn) ** 2)  # |x|^2 of a complex normal is exponential
         gains = np.where(uniform < self.share, 10 ** (-self.loss_db / 20), 1.0)
         power = 1 - self.share + self.share * 10 ** (-self.loss_db / 10)
         return (gains / np.sqrt(power)).astype(np.complex64)

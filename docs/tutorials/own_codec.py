@@ -57,7 +57,7 @@ class Decoder(nn.Module):
 
 
 # %% [markdown]
-# ## A short training
+# ## A short training run
 #
 # Codewords are normalised to unit power, as in the exported codec, and white noise is added. This is an ordinary
 # PyTorch training loop.

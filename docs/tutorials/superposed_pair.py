@@ -1,9 +1,9 @@
 # %% [markdown]
 # # A superposed pair
 #
-# Two transmitters send simultaneously over one channel, and one receiver decodes both images from the sum. You train a
-# codec of the family `semnoma` for a few seconds, which shows the procedure but does not yield good
-# images.
+# Two transmitters send simultaneously over one channel, and one receiver decodes both images from the sum of their
+# signals. You train a codec of the family `semnoma` for a few seconds, which shows the procedure but does not yield
+# good images.
 
 # %%
 # %matplotlib inline
@@ -18,7 +18,8 @@ from semcom.shards import Shard, write_dataset
 # %% [markdown]
 # ## A small data set
 #
-# Training in a notebook should take seconds, so every second pixel of a few synthetic images is enough.
+# Training in a notebook should take seconds. A few hundred synthetic images are enough, with every second row and
+# column of their pixels.
 
 # %%
 rkd_sc.prepare("shapes10")
@@ -34,7 +35,7 @@ write_dataset(
 # %% [markdown]
 # ## A codec for two users
 #
-# Two epochs. A useful codec takes minutes: omit `settings` and use the preset `embedded`.
+# Two epochs are enough here. A useful codec takes minutes: omit `settings` and use the preset `embedded`.
 
 # %%
 codec = rkd_sc.train(
@@ -49,8 +50,8 @@ print(f"{codec.manifest.links} links in a slot, {codec.manifest.symbols} symbols
 # %% [markdown]
 # ## Two links of one group
 #
-# `groups` superposes the frames of two links. `powers` divides the power of the slot between them; the SNR refers to
-# their sum. The links send different images of the data set.
+# `groups` superposes the frames of two links. `powers` divides the power of a slot between the links; the SNR refers to
+# the total power. The links send different images of the data set.
 
 # %%
 run = rkd_sc.sweep(
@@ -70,7 +71,8 @@ for result in run:
 # %% [markdown]
 # ## What the receiver sees
 #
-# Item 3 of both links was sent in one slot: each has its own codeword and gain, and both share the received signal.
+# Item 3 of each link was sent in the same slot. The two items have different codewords and gains, but the same received
+# signal.
 
 # %%
 near, far = (run.item(3, link=link).answers[-1] for link in ("near", "far"))
@@ -86,8 +88,9 @@ for axes, (title, symbols) in zip(figure.subplots(1, 3), shown.items(), strict=T
 figure
 
 # %% [markdown]
-# The sum follows from the keyed channel: without noise it is
-# $\sqrt{p_{near}} h_{near} x_{near} + \sqrt{p_{far}} h_{far} x_{far}$ (links in the order of their names).
+# You can compute the sum from the codewords and the gains. Without noise it is
+# $\sqrt{p_{near}} h_{near} x_{near} + \sqrt{p_{far}} h_{far} x_{far}$. `csi` holds the gains in the order of the links'
+# names: first `far`, then `near`.
 
 # %%
 gains = dict(zip(sorted(["near", "far"]), near.csi, strict=True))
@@ -98,5 +101,5 @@ print(f"noise power {noise:.4f}, an Es/N0 of {-10 * np.log10(noise):.1f} dB")
 # %% [markdown]
 # ## Next
 #
-# * Training to a useful quality: [training](../training.md).
-# * Formulas of the slot: [channels](../channels.md#superposition).
+# * Training to a useful quality: [superposed images](../training.md#superposed-images).
+# * The formula of a slot: [channels](../channels.md#superposition).

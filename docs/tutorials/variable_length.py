@@ -1,9 +1,9 @@
 # %% [markdown]
 # # Codewords of several lengths
 #
-# Some codecs send *ordered* codewords: they consist of increments, and the first n increments are also a codeword.
-# You sweep the number of increments, let the receiver's confidence determine it, and plot accuracy
-# against the number of symbols.
+# Some codecs send *ordered* codewords, which consist of increments; the first n increments are a codeword, too. You
+# sweep the number of increments, let the receiver's confidence determine this number, and plot the accuracy against the
+# number of symbols.
 
 # %%
 # %matplotlib inline
@@ -16,8 +16,8 @@ rkd_sc.prepare("shapes10").summary
 # %% [markdown]
 # ## The codec
 #
-# `shapes10-nested` is shipped. Its codewords have four increments of 6, 6, 13 and 26 complex symbols. Each increment
-# has unit mean power.
+# `shapes10-nested` is one of the shipped codecs. Its codewords have four increments of 6, 6, 13 and 26 complex symbols.
+# Each increment has unit mean power.
 
 # %%
 codec = rkd_sc.load_codec("shapes10-nested")
@@ -27,9 +27,10 @@ print("symbols of one increment, of two, ...:", task.lengths)
 # %% [markdown]
 # ## A sweep over lengths
 #
-# `increments` is an axis of a scenario. The noise of a symbol is keyed by its position in the codeword, so all lengths
-# have the same noise. With `{confidence: 0.9}` the transmitter sends one increment, the receiver answers with a class
-# and its probability, and as long as the probability is below 0.9, the transmitter sends one more increment.
+# `increments` is an axis of a scenario. The noise of a symbol is keyed by its position in the codeword, so a symbol has
+# the same noise at every length. With `{confidence: 0.9}` the transmitter sends one increment, and the receiver answers
+# with a class and its probability. As long as this probability is below 0.9, the transmitter sends one more increment,
+# until it has sent all of them.
 
 # %%
 scenario = {
@@ -52,7 +53,8 @@ for result in run:
 # %% [markdown]
 # ## Accuracy against symbols
 #
-# Lines show fixed lengths, markers show confidences. `semcom report` draws the same figure with intervals.
+# Solid lines with circles show fixed lengths, dashed lines with squares show confidences. `semcom report` draws the same
+# figure with intervals.
 
 # %%
 figure = Figure(figsize=(6, 3.5), layout="constrained")
@@ -74,9 +76,9 @@ figure
 # %% [markdown]
 # ## What was sent for single images
 #
-# The ledger holds the increments of every image, so `semcom verify` counts the symbols again.
-# `answers` lists them next to the answered class if the scenario keeps its answers. Here, an
-# evaluation in one process keeps them; its digest is that of the sweep.
+# The ledger holds the number of increments sent for every image, so `semcom verify` can count the symbols again. If the
+# scenario keeps its answers, `answers` lists this number next to the answered class. Here, an evaluation in one process
+# keeps them; its results digest equals that of the sweep.
 
 # %%
 evaluated = rkd_sc.evaluate({**scenario, "keep_answers": True}, "runs/lengths-evaluated")
@@ -88,6 +90,8 @@ for increments in (1, 2, 3, 4):
     )
 
 # %% [markdown]
-# At -10 dB, the last rate spends all increments on most images; at 0 dB you would see the opposite.
+# At -10 dB, the last rate, `{confidence: 0.9}`, spends all four increments on most images. At 0 dB, a single increment
+# is enough for most images.
+#
 # To train your own ordered codec, set `architecture.channel.increments`
 # ([training](../training.md#codecs-of-several-lengths)).

@@ -31,7 +31,7 @@ def bench_peers(rounds: int) -> Figures:
             rows.append({**row, **ratios})
     return Figures(
         name="peers",
-        title="The channel beside Sionna's",
+        title="The channel compared with Sionna's",
         rounds=rows,
         targets=[
             Target(

@@ -55,7 +55,7 @@ def bench_superposition(rounds: int, folders: Folders) -> Figures:
             )
     return Figures(
         name="superposition",
-        title="Two users of a slot beside two plain links",
+        title="Two users of a slot compared with two plain links",
         rounds=rows,
         targets=[
             Target(

@@ -340,8 +340,9 @@ class TrainingSettings(JobSettings):
     )
     init_from: Path | None = Field(
         default=None,
-        description="name or folder of a codec; stage 2 starts from its student and task head, in"
-        " place of stages 1 and 1.5, and uses it as the teacher unless `teacher.codec` is given",
+        description="name or folder of a codec; `stage2` starts from its student and task head,"
+        " which replace the results of `stage1` and `head`, and uses it as the teacher unless"
+        " `teacher.codec` is given",
     )
 
     @property
