@@ -38,7 +38,7 @@ def on_paper(found: Sequence[Figures]) -> list[tuple[str, str, str]]:
         ("units", f"{units:,}", f"{WORKERS} workers; {encodings // units:,} images at all points"),
         ("encoding, CPU hours", _hours(encoding_s), "`encoder`: torch at 224x224, one thread"),
         ("decoding, CPU hours", _hours(decoding_s), "`receiver`: the decoder alone"),
-        ("frames per second of one worker", f"{a_second:,.0f}", "frames over the sum of both times"),
+        ("frames per second of one worker", f"{a_second:,.0f}", "frames over both times"),
     ]
     cluster = by_name.get("cluster")
     if cluster is None:
@@ -50,7 +50,7 @@ def on_paper(found: Sequence[Figures]) -> list[tuple[str, str, str]]:
         ("ledger, MiB", f"{stored_mib:,.0f}", "`cluster`: bytes per frame"),
         ("frames per second that a ledger takes", f"{recorded:,.0f}", "`cluster`: in units"),
         ("recording, minutes", f"{frames / recorded / 60:,.1f}", "`cluster`"),
-        ("workers that saturate the ledger", f"{recorded / a_second:,.0f}", "ratio of the two rates"),
+        ("workers that saturate the ledger", f"{recorded / a_second:,.0f}", "ratio of both rates"),
     ]
 
 
