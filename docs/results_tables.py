@@ -1,6 +1,6 @@
-"""Tables of what a run leaves: columns of its ledger and of `results.csv`, with their meanings.
+"""Tables of the files of a run: columns of its ledger and of `results.csv`, with their meanings.
 
-Which columns there are is asked of the code; a column without a meaning here is an error.
+The columns come from the code; a column without a meaning here is an error.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from orchestrator.results.frame_table import CLASSIFIED, SCORED
 from orchestrator.results.ledger import DOUBTS, PLAN, SEALS
 from orchestrator.results.ledger_plan import CLASSES, TASKS
+from orchestrator.results.origins import COMPUTED, ORIGINS
 from orchestrator.results.summary import EFFORT, PLACE
 from semcom.tasks.columns import columns
 from semcom.tasks.registry import our_tasks
@@ -37,6 +38,8 @@ TABLES = {
     "frames": "one row per frame, see below",
     "classes": "number of classes of each codec (earlier versions)",
     "tasks": "task of each codec, JSON",
+    "origins": "the hosts that computed answers, and their rounding, JSON",
+    "computed": "which frames each host computed: `first` to `stop` - 1 of a link at a point",
     "doubts": "why answers of this ledger may be wrong; such a run cannot be resumed",
     "seals": "digests that are written when the run is complete",
 }
@@ -61,7 +64,7 @@ RESULTS = {
 def ledger_tables() -> Iterator[tuple[str, str, str]]:
     """Every table of a ledger with its columns and what it holds."""
     database = sqlite3.connect(":memory:")
-    for statement in (PLAN, CLASSIFIED.create, CLASSES, TASKS, DOUBTS, SEALS):
+    for statement in (PLAN, CLASSIFIED.create, CLASSES, TASKS, ORIGINS, COMPUTED, DOUBTS, SEALS):
         database.execute(statement)
     names = [str(name) for (name,) in database.execute("SELECT name FROM sqlite_master")]
     for name in names:

@@ -255,11 +255,11 @@ def measures() -> str:
         )
         for each in MEASURES.values()
     )
-    head = ("measure", "task", "better is", "a value for", "weights", "needs at least")
+    head = ("measure", "task", "better is", "one value for", "weights", "needs at least")
     return _table(head, rows)
 
 
-VALUE_OF = {"item": "item", "image": "image in tiles", "point": "point"}
+VALUE_OF = {"item": "item", "image": "whole image", "point": "point"}
 
 
 def _least(measure: Measure) -> str:

@@ -1,8 +1,8 @@
 # %% [markdown]
 # # Text with interference
 #
-# Links carry sentences and interfere with each other. You briefly train a small codec of the family `kd_semcom` and
-# sweep the signal-to-interference ratio.
+# Three links carry sentences and interfere with each other. You train a small codec of the family `kd_semcom` for a
+# short time and sweep the signal-to-interference ratio (SIR).
 
 # %%
 # %matplotlib inline
@@ -15,9 +15,9 @@ import rkd_sc
 # %% [markdown]
 # ## Sentences and a codec
 #
-# The sentences are generated from a small grammar; `rkd_sc.prepare("sentences")` generates many
-# more. The codec is one of the baselines, trained without a teacher: it recovers some words, but
-# its quality is poor. Omit `settings` to train a good one.
+# The sentences are generated from a small grammar. The codec is one of the baselines, trained without a teacher: it
+# recovers some words, but its quality is poor. For a better codec, generate many more sentences with
+# `rkd_sc.prepare("sentences")` and omit `settings`.
 
 # %%
 prepare_sentences(Path("data/sentences"), train=1500, test=60)
@@ -33,8 +33,9 @@ print(f"up to {codec.manifest.symbols} symbols per sentence")
 # %% [markdown]
 # ## Three links that interfere with each other
 #
-# Each link of a group of `kind: interference` has its own receiver and suffers interference from the frames of the
-# links that follow it. All combinations of SIR and number of interferers are swept.
+# In a group of `kind: interference`, each link is received separately. With N interferers, its frames suffer
+# interference from those of the next N links in cyclic order. All combinations of SIR and number of interferers are
+# swept; without interferers, the SIR has no meaning, so there is a single point.
 
 # %%
 run = rkd_sc.evaluate(
@@ -56,7 +57,7 @@ for result in run:
 # %% [markdown]
 # ## Metric against SIR
 #
-# `write_figures` writes a figure of each metric against SIR and the corresponding table.
+# `write_figures` writes a figure of each metric against SIR and a corresponding table.
 
 # %%
 from IPython.display import Image
@@ -67,7 +68,7 @@ Image(next(path for path in written if path.name.startswith("bleu-1") and path.s
 # %% [markdown]
 # ## Which sentences suffer
 #
-# Lost words are struck out; words that replaced them are marked. A channel is named by its label, as in the list above.
+# Lost words are struck out; added words are marked. A channel is named by its label, as in the list above.
 
 # %%
 label = next(result.channel for result in run if "interferers=2" in result.channel)
@@ -76,5 +77,5 @@ rkd_sc.item_page(run.inspect(rkd_sc.Which(count=3), link="a", channel=label))
 # %% [markdown]
 # ## Next
 #
-# * Keys and formulas of interference: [channels](../channels.md#interference).
+# * Settings and formulas of interference: [channels](../channels.md#interference).
 # * Your own sentences and codecs for them: [data sets](../datasets.md), [training](../training.md#sentences).
