@@ -234,7 +234,13 @@ def _bounds(field: dict[str, Any], kind: str) -> str:
         return f"{above or 'from '}{_number(low)}"
     if high >= 2**62:
         return f"{kind}, {_number(low)} or more"
-    return f"{above}{_number(low)} to {_number(high)}"
+    below = ""
+    if "exclusiveMaximum" in field:
+        if kind == "whole number":
+            high -= 1
+        else:
+            below = "below "
+    return f"{above}{_number(low)} to {below}{_number(high)}"
 
 
 def _number(value: float) -> str:
