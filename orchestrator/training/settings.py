@@ -36,17 +36,13 @@ class StageSettings(Settings):
     """
 
     epochs: int = Field(ge=1, le=10_000, description="passes over the images")
-    batch: int = Field(
-        default=128, ge=2, le=65536, description="images per step, summed over all ranks"
-    )
+    batch: int = Field(default=128, ge=2, le=65536, description="images per step, over all ranks")
     optimizer: Literal["adamw", "adam", "sgd", "muon"] = Field(
         default="adamw",
         description="muon: for matrices and kernels; AdamW trains the rest at a tenth of the "
         "learning rate",
     )
-    lr: float = Field(
-        gt=0, le=10, description="peak learning rate; with muon, that of matrices and kernels"
-    )
+    lr: float = Field(gt=0, le=10, description="peak learning rate (of matrices, with muon)")
     lr_end: float = Field(
         default=0.0, ge=0, description="final learning rate, where the half cosine ends"
     )
@@ -56,16 +52,13 @@ class StageSettings(Settings):
     weight_decay: float = Field(default=0.0, ge=0, description="for matrices and kernels only")
     momentum: float = Field(default=0.9, ge=0, lt=1, description="for sgd (Nesterov) and muon")
     beta1: float = Field(
-        default=0.9,
-        ge=0,
-        lt=1,
-        description="for adam and adamw: decay rate of the running mean of the gradients",
+        default=0.9, ge=0, lt=1, description="for adam and adamw: decay rate of the mean gradient"
     )
     beta2: float = Field(
         default=0.999,
         gt=0,
         lt=1,
-        description="for adam and adamw: decay rate of the running mean of the squared gradients",
+        description="for adam and adamw: decay rate of the mean squared gradient",
     )
     max_gradient_norm: float | None = Field(
         default=None,
@@ -103,14 +96,9 @@ class TeacherSettings(Settings):
         "view",
     )
     fine_tune: bool = Field(default=True, description="train the encoder too, not only the head")
-    identity_init: bool = Field(
-        default=True, description="conv only: initialise the convolutions as the identity"
-    )
+    identity_init: bool = Field(default=True, description="conv only: initialise as the identity")
     label_smoothing: float = Field(
-        default=0.1,
-        ge=0,
-        lt=1,
-        description="share of the target probability that is spread over all classes",
+        default=0.1, ge=0, lt=1, description="target probability spread over all classes"
     )
     cutout: int = Field(
         default=0,
