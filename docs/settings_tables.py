@@ -172,7 +172,7 @@ def _default(value: Any) -> str:
     if value is None:
         return "none"
     if isinstance(value, dict):
-        return "its defaults"
+        return "its defaults" if value else "none"
     if isinstance(value, list):
         return f"`{_plain(value)}`"
     return f"`{str(value).lower() if isinstance(value, bool) else value}`"
