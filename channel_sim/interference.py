@@ -4,8 +4,8 @@
 
 in float32 and in this order. A frame without interferers is bit-identical to that of a plain link.
 
-The draws of interferers are keyed by seed, wanted link, interferer and codeword, never by SNR, SIR
-or anything else that is swept, so points of a sweep differ only in what is swept.
+The draws of interferers are keyed by seed, wanted link, interferer and codeword, never by the
+channel model, SNR, SIR or number of interferers. Points of one seed therefore share these draws.
 
 Shape legend: B codewords, K complex symbols of the wanted codeword, J of an interferer's.
 """

@@ -172,7 +172,7 @@ def _default(value: Any) -> str:
     if value is None:
         return "none"
     if isinstance(value, dict):
-        return "its defaults"
+        return "its defaults" if value else "none"
     if isinstance(value, list):
         return f"`{_plain(value)}`"
     return f"`{str(value).lower() if isinstance(value, bool) else value}`"
@@ -234,7 +234,13 @@ def _bounds(field: dict[str, Any], kind: str) -> str:
         return f"{above or 'from '}{_number(low)}"
     if high >= 2**62:
         return f"{kind}, {_number(low)} or more"
-    return f"{above}{_number(low)} to {_number(high)}"
+    below = ""
+    if "exclusiveMaximum" in field:
+        if kind == "whole number":
+            high -= 1
+        else:
+            below = "below "
+    return f"{above}{_number(low)} to {below}{_number(high)}"
 
 
 def _number(value: float) -> str:

@@ -48,7 +48,7 @@ from orchestrator.reports.text_claims import text_claims_table
 from orchestrator.reports.text_evidence import TextCodec, text_codecs_of_results
 from orchestrator.results.run_folder import LEDGER, RESULTS_CSV, read_run, read_run_manifest
 from semcom import errors
-from semcom.extras import EXTRAS
+from semcom.extras import APART, EXTRAS
 from semcom.metric_table import METRICS, PROCESS_METRICS, ROLES
 from semcom.records import SearchRecord
 from semcom.tasks.classification import ACCURACY
@@ -66,9 +66,9 @@ TEXT = "europarl"  # the evaluation of codecs of sentences
 DEPTHS_SNR_DB = (25.0, 0.0, -10.0)
 FOR_EXTRA = {  # what runs on a host that has the extra
     "channel": "`python -m channel_sim`",
-    "compiled": "a channel computed by compiled kernels, the default where they are installed",
+    "compiled": "compiled kernels for the channel, the default where numba is installed",
     "transmitter": "`python -m transmitters`",
-    "edge": "`python -m transmitters` or `receiver` without torch: `engine: onnxruntime`",
+    "edge": "a transmitter or receiver without torch (`engine: onnxruntime`)",
     "receiver": "`python -m receiver`",
     "orchestrator": "`semcom`: sweeps, live systems, reports, data sets, keys",
     "training": "`semcom train`, `search`, `jobs`, `evaluate`, `footprint`, `bench`",
@@ -76,7 +76,7 @@ FOR_EXTRA = {  # what runs on a host that has the extra
     "digital": "codecs of the family `digital`: where a transmitter or receiver runs one",
     "sigmf": "`semcom record`",
     "similarity": "`semcom measure RUN similarity`",
-    "ray": "`--on` of `semcom evaluate`, `sweep` and `jobs`, and each node of its cluster",
+    "ray": "`--on` of `semcom evaluate`, `sweep` and `jobs`, and each node of the cluster",
 }
 BLOCK = re.compile(r"(<!-- table: ([a-z0-9-]+) -->\n).*?(<!-- end of table -->)", re.S)
 
@@ -107,7 +107,9 @@ def extras() -> str:
         (f"`{name}`", FOR_EXTRA[name], ", ".join(packages) or "nothing more")
         for name, packages in EXTRAS.items()
     ]
-    return _table(("extra", "for", "brings"), [*rows, ("`all`", "one machine", "all of them")])
+    apart = [f"`{name}`" for name in APART]
+    everything = f"all of these except {', '.join(apart[:-1])} and {apart[-1]}"
+    return _table(("extra", "for", "brings"), [*rows, ("`all`", "one machine", everything)])
 
 
 def metrics() -> str:

@@ -22,13 +22,13 @@ class ReceiverSettings(ProcessSettings):
     )
     mode: Decoding = Field(
         default="exact",
-        description="exact: one forward pass per frame; throughput: may merge frames",
+        description="exact: one forward pass per frame; throughput: frames may be merged",
     )
     max_batch_images: int = Field(
-        default=256, ge=1, le=65536, description="largest number of images in merged frames"
+        default=256, ge=1, le=65536, description="largest number of items in merged frames"
     )
     max_delay_ms: float = Field(
-        default=2.0, ge=0, le=1000, description="how long a frame may wait for others"
+        default=2.0, ge=0, le=1000, description="how long a frame may wait to be merged with others"
     )
     device: str = Field(
         default="cpu",

@@ -75,7 +75,12 @@ class EncoderArchitecture(Architecture):
     kind: Literal["student"] = Field(default="student", description="the student of Table I")
     input: InputSpec = Field(description="how the encoder sees an image")
     depths: Depths = Field(description="number of bottlenecks in each stage")
-    width: float = Field(default=1.0, gt=0, le=4, description="factor on the widths of all layers")
+    width: float = Field(
+        default=1.0,
+        gt=0,
+        le=4,
+        description="factor by which the widths of all layers are multiplied",
+    )
     stem_conv_stride: Literal[1, 2] = Field(default=2, description="1 for images of 32 pixels")
     feature_dim: int = Field(default=512, ge=8, le=4096, description="D, length of the feature")
     heads: int = Field(default=8, ge=1, le=64, description="heads of the attention pooling")
@@ -196,7 +201,7 @@ class ConvEncoderArchitecture(Architecture):
 class TimmEncoderArchitecture(Architecture):
     """Any model of timm with a linear layer to the feature width, as CLIP's ViT-B/16."""
 
-    kind: Literal["timm"] = Field(default="timm", description="a model of timm")
+    kind: Literal["timm"] = Field(default="timm", description="a model from timm")
     input: InputSpec = Field(description="how the encoder sees an image")
     model: str = Field(min_length=1, max_length=128, description="name of the model in timm")
     feature_dim: int = Field(default=512, ge=8, le=4096, description="D, length of the feature")
@@ -232,14 +237,16 @@ class ChannelCodecArchitecture(Architecture):
     compression_ratio: float = Field(
         default=0.8, ge=0, lt=1, description="c = floor(D (1 - ratio)) numbers are sent"
     )
-    tx_csi: bool = Field(default=False, description="give the SNR to CAT's encoder, too")
+    tx_csi: bool = Field(
+        default=False, description="give the SNR to CAT's encoder, too, not only to its decoder"
+    )
     increments: tuple[Increment, ...] | None = Field(
         default=None,
         min_length=2,
         max_length=16,
-        description="complex symbols of each increment of an ordered codeword, in place of "
-        "compression_ratio; any number of leading increments is a codeword, too. "
-        "None: one length",
+        description="number of complex symbols of each increment of an ordered codeword, in place "
+        "of compression_ratio; any number of leading increments is a codeword, too. "
+        "None: codewords of one length",
     )
 
     @property

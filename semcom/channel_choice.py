@@ -56,9 +56,11 @@ class FadingChannel(Settings):
 
     model: Literal["rayleigh", "rician"]
     coherence: Coherence = Field(default=1, description="codewords per fading draw")
-    csi: Csi = Field(default="perfect", description="what the receiver knows of the fading")
+    csi: Csi = Field(default="perfect", description="what the receiver knows about the fading")
     csi_error_variance: CsiErrorVariance | None = Field(
-        default=None, description="only with csi: mismatch, and required there"
+        default=None,
+        description="variance of the error of the receiver's channel state; only with csi: "
+        "mismatch, where it is required",
     )
     equalizer: EqualizerMethod = Field(
         default="zero_forcing",
@@ -85,10 +87,10 @@ class RayleighChannel(FadingChannel):
 class RicianChannel(FadingChannel):
     """A line of sight and scattered paths."""
 
-    model: Literal["rician"] = Field(description="a line of sight and scattered paths")
+    model: Literal["rician"] = Field(description="a line-of-sight path and scattered paths")
     rician_k: RicianK = Field(
         default=4.0,
-        description="K factor: power of the line of sight over that of the scattered paths",
+        description="K factor: power of the line-of-sight path over that of the scattered paths",
     )
 
 

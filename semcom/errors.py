@@ -6,8 +6,8 @@ SemcomError (70)
 ├── AuthenticationError (4)     a peer or key was refused
 ├── ProtocolError (5)           bytes that are not a message, or a message in the wrong place
 ├── CheckpointError (6)         a codec that cannot be trusted or does not fit
-├── StorageError (7)            the disk is full or cannot be written
-├── AccountingError (8)         items missing, duplicated, or with two different answers
+├── StorageError (7)            the disk is full or cannot be written to
+├── AccountingError (8)         items are missing or duplicated, or have two different answers
 ├── ReportError (9)             a report cannot be drawn; the results are unchanged
 └── ProcessFailedError          another process failed or refused: with its exit code
 """
@@ -65,13 +65,13 @@ class CheckpointError(SemcomError):
 
 
 class StorageError(SemcomError):
-    """The disk is full or cannot be written."""
+    """The disk is full or cannot be written to."""
 
     exit_code = 7
 
 
 class AccountingError(SemcomError):
-    """Items are missing, duplicated or have two different answers."""
+    """Items are missing or duplicated, or have two different answers."""
 
     exit_code = 8
 

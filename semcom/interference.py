@@ -3,7 +3,7 @@
     y = h x + n + sum over k of a L_k m_k s_k,   a = 10^(-SIR/20)
 
 x is the wanted codeword, s_k that of another link after its delay. SIR is the ratio of mean powers
-for one interferer while it is active: with N interferers, the total SIR is SIR - 10 log10 N.
+for one interferer while it is active: with N active ones, the total SIR is SIR - 10 log10 N.
 """
 
 from __future__ import annotations

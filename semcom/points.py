@@ -47,10 +47,10 @@ class ChannelSettings(BaseModel):
     model: ChannelModel = Field(default="awgn", description="fading model")
     rician_k: RicianK = Field(
         default=4.0,
-        description="K factor: power of the line of sight over that of the scattered paths",
+        description="K factor: power of the line-of-sight path over that of the scattered paths",
     )
     coherence: Coherence = Field(default=1, description="codewords per fading draw")
-    csi: Csi = Field(default="perfect", description="what the receiver knows of the fading")
+    csi: Csi = Field(default="perfect", description="what the receiver knows about the fading")
     csi_error_variance: CsiErrorVariance = Field(default=0.0, description="only with csi: mismatch")
     equalizer: EqualizerMethod = Field(default="zero_forcing", description="at the receiver")
 

@@ -33,7 +33,7 @@ Port = Annotated[int, Field(ge=0, le=65535)]
 HostName = Annotated[str, Field(pattern=r"^(\*|[A-Za-z0-9._-]{1,253})$")]
 HostNames = tuple[HostName, ...]
 HOST_NAMES: Any = Field(
-    default=(), description="host names, besides its own, under which its pages answer; `*`: any"
+    default=(), description="further host names under which its pages may be requested; `*`: any"
 )
 # Engines that compute the networks of a process; the last bits of answers depend on them.
 Engine = Literal["torch", "onnxruntime"]
@@ -76,8 +76,10 @@ class ProcessSettings(Settings):
     """Settings of every process."""
 
     control: Address | None = Field(default=None, description="the orchestrator's address")
-    metrics_host: str = Field(default="127.0.0.1", description="address on which /metrics listens")
-    metrics_port: Port = Field(default=0, description="0: any free port, see the log")
+    metrics_host: str = Field(
+        default="127.0.0.1", description="address on which /metrics is served"
+    )
+    metrics_port: Port = Field(default=0, description="0: any free port; the log states it")
     metrics_hosts: HostNames = HOST_NAMES
     parent_pid: int | None = Field(default=None, description="end when this parent has ended")
     security: SecuritySettings | None = Field(

@@ -25,7 +25,7 @@ class TransmitterSettings(ProcessSettings):
     )
     log_frames: bool = Field(default=False, description="log each answer, for an audit")
     cache_bytes: int = Field(
-        default=256 << 20, ge=0, description="bytes of codewords kept, see encode_once"
+        default=256 << 20, ge=0, description="bytes of codewords that encode_once keeps"
     )
     window_bytes: int = Field(
         default=64 << 20, ge=1 << 16, description="bytes of codewords in flight"

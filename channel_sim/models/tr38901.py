@@ -36,7 +36,8 @@ class SionnaChannel(ChannelModel):
     """A channel of TR 38.901 between two single antennas, drawn for every codeword."""
 
     profile: Profile = Field(
-        default="cdl-c", description="as in tables 7.7.1 (CDL) and 7.7.2 (TDL)"
+        default="cdl-c",
+        description="channel profile, as in clauses 7.7.1 (CDL) and 7.7.2 (TDL) of TR 38.901",
     )
     delay_spread_ns: float = Field(
         default=300.0, gt=0, le=1e5, description="rms delay spread in nanoseconds"

@@ -36,7 +36,7 @@ class TraceChannel(ChannelModel):
     )
     sha256: str = Field(
         pattern="^[0-9a-f]{64}$",
-        description="digest of the file with the gains, to ensure that it is the same file",
+        description="SHA-256 of the file that holds the gains; a different file is refused",
     )
     unit_power: bool = Field(default=True, description="scale the mean power to 1")
 

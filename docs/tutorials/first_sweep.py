@@ -1,8 +1,8 @@
 # %% [markdown]
 # # First sweep in Python
 #
-# You send 200 synthetic images over AWGN and Rayleigh fading with a shipped codec, look at the accuracies, and check that
-# the result is exact. This takes half a minute.
+# You send 200 synthetic images over AWGN and Rayleigh fading with a shipped codec, look at the accuracies, and check
+# that the result is exact. This takes half a minute.
 
 # %%
 # %matplotlib inline
@@ -11,10 +11,10 @@ import rkd_sc
 # %% [markdown]
 # ## A scenario
 #
-# A scenario defines what is sent over which channels. Here, it is a dict; a YAML file with the same keys works, too.
-# `shapes10` is a data set of ten synthetic shapes, and also the name of the shipped codec for it. A link is a transmitter
-# with its data set and codec. `snr_db` is Es/N0 per complex symbol. With `engine: onnxruntime` the transmitter computes
-# its network without torch and starts sooner; the default is `torch`.
+# A scenario defines what is sent over which channels. Here it is a dict; a YAML file with the same keys works, too.
+# `shapes10` is a data set of ten synthetic shapes, and also the name of the shipped codec for it. A link is a
+# transmitter with its data set and codec. `snr_db` is Es/N0 per complex symbol. With `engine: onnxruntime`, the
+# transmitter runs its network without torch and starts sooner; the default is `torch`.
 
 # %%
 scenario = {
@@ -31,8 +31,9 @@ scenario = {
 #
 # `sweep` starts a transmitter, a channel and a receiver as separate processes and records every frame in a ledger. The
 # data set is generated first if it is missing. All results are in the folder `runs/first`, which no later run
-# overwrites: to run this cell again, remove the folder or pass another one as the second argument. With `progress=True`,
-# a line shows the points done, the speed and the remaining time; a function instead of `True` gets the same values.
+# overwrites: to run this cell again, remove the folder or pass another one as the second argument. With
+# `progress=True`, a line shows the points done, the speed and the remaining time; a function instead of `True` gets the
+# same values.
 
 # %%
 run = rkd_sc.sweep(scenario, progress=True)
@@ -55,8 +56,8 @@ run.figure()
 # %% [markdown]
 # ## The same in one process
 #
-# `evaluate` computes the answers of a scenario without starting processes for the links. Both use the same networks and
-# the same keyed random numbers, so their *results digest*, a SHA-256 over every single answer, is the same.
+# `evaluate` computes the answers of a scenario without starting processes for the links. `sweep` and `evaluate` use the
+# same networks and the same keyed random numbers, so the *results digest*, a SHA-256 over all answers, is the same.
 
 # %%
 evaluated = rkd_sc.evaluate(scenario, "runs/first-in-one-process")

@@ -38,7 +38,8 @@ FIELDS = {
     "answer": "class or sentence answered; omitted for images",
     "right": "whether the answer equals what was sent; omitted for images",
     "metrics": "each metric of the task, for this item alone",
-    "csi": "the receiver's channel state [real, imaginary]; omitted if it has none",
+    "csi": "the receiver's channel state, a list of [real, imaginary]; omitted if it is empty or "
+    f"has more than {MAX_GAINS} gains",
 }
 PARTS = ("sent", "received")
 

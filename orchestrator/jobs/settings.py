@@ -31,16 +31,18 @@ class JobsSettings(Settings):
         description="the supervisor ends after being idle this long; .inf: never",
     )
     poll_s: float = Field(
-        default=0.5, gt=0, le=60, description="time between two looks at the queue"
+        default=0.5, gt=0, le=60, description="time between two checks of the queue"
     )
     module: str = Field(
         default="orchestrator.training", description="module that a job runs with `python -m`"
     )
     metrics_host: str = Field(
         default="127.0.0.1",
-        description="address on which /metrics listens; 0.0.0.0: reachable from other hosts",
+        description="address on which /metrics is served; 0.0.0.0: reachable from other hosts",
     )
-    metrics_port: Port = Field(default=0, description="0: any free port, see `semcom jobs list`")
+    metrics_port: Port = Field(
+        default=0, description="0: any free port; `semcom jobs list` shows it"
+    )
     metrics_hosts: HostNames = HOST_NAMES
 
 

@@ -16,7 +16,7 @@ from semcom.settings import Settings, validate
 class LiveInterference(Settings):
     """The interference between the links of a group."""
 
-    sir_db: SirDb = Field(default=10.0, description="initial SIR of each interferer")
+    sir_db: SirDb = Field(default=10.0, description="initial SIR of each interferer in dB")
     interferers: Number | None = Field(
         default=None, description="initial number of interferers of each link; all if omitted"
     )
@@ -27,7 +27,9 @@ class LiveInterference(Settings):
         default="symbol", description="occurrence is drawn once per symbol or once per codeword"
     )
     delay: Delay = Field(
-        default=24, description="largest delay of an interferer in symbols; drawn uniformly"
+        default=24,
+        description="largest delay of an interferer in symbols; each delay is drawn uniformly from "
+        "0 to this",
     )
 
     def at(self, members: int) -> Interference | None:

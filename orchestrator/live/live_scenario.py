@@ -48,8 +48,9 @@ class LiveLink(Settings):
     channel: Channel = Field(default=ChannelSettings(), description="initial channel")
     increments: OneRate | None = Field(
         default=None,
-        description="for ordered codewords: the number of increments to send; snr: as the codec's "
-        "table says; or {confidence: 0.9}: as many as it takes. None: whole codewords",
+        description="initial rate of ordered codewords: a number of increments; snr: the number in "
+        "the codec's table; {confidence: 0.9}: as many as that confidence requires. "
+        "None: whole codewords",
     )
     seed: int = Field(default=0, ge=0, lt=2**62, description="seed of channel and arrivals")
     course: Course = Field(

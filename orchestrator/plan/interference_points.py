@@ -22,7 +22,7 @@ class InterferenceSettings(Settings):
     """Interference between the links of a group: all numbers of interferers at all SIRs."""
 
     sir_db: SnrPoints = Field(
-        description="SIR of each interferer, as a list or a range like snr_db"
+        description="SIR of each interferer in dB, as a list or a range like snr_db"
     )
     interferers: list[Number] = Field(
         min_length=1,
@@ -35,7 +35,9 @@ class InterferenceSettings(Settings):
         default="symbol", description="occurrence is drawn once per symbol or once per codeword"
     )
     delay: Delay = Field(
-        default=24, description="largest delay of an interferer in symbols; drawn uniformly"
+        default=24,
+        description="largest delay of an interferer in symbols; each delay is drawn uniformly from "
+        "0 to this",
     )
 
     @model_validator(mode="after")

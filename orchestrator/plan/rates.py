@@ -19,7 +19,8 @@ class ConfidenceSettings(Settings):
     """As many increments as a confidence requires."""
 
     confidence: Confidence = Field(
-        description="no further increments are sent once the answered class has this probability"
+        description="no further increments are sent once the answered class has at least this "
+        "probability"
     )
 
 

@@ -52,8 +52,8 @@ class LinkSettings(Settings):
     codecs: list[Name] = Field(
         default=[],
         max_length=16,
-        description="or several, compared on the same fading, and on the same noise if their "
-        "codewords have one length",
+        description="several codecs, in place of `codec`; they are compared on the same fading, and"
+        " on the same noise if their codewords have the same length",
     )
 
     @property
@@ -76,14 +76,14 @@ class Ports(Settings):
     host: str = Field(
         default="127.0.0.1",
         pattern=r"^([A-Za-z0-9.\-]+|\*)$",
-        description="an address or interface of this host; `*`: all",
+        description="address or interface on which orchestrator and channel listen; `*`: all",
     )
     control: Port = Field(default=0, description="port of the orchestrator, for all processes")
     uplink: Port = Field(default=0, description="port of the channel, for transmitters")
     downlink: Port = Field(default=0, description="port of the channel, for receivers")
     metrics: Port = Field(default=0, description="port of the orchestrator's metrics and live page")
     metrics_host: str = Field(
-        default="127.0.0.1", description="address on which those pages listen"
+        default="127.0.0.1", description="address on which the orchestrator serves those pages"
     )
     metrics_hosts: HostNames = HOST_NAMES
 
@@ -117,8 +117,8 @@ class SystemSettings(Settings):
     )
     decoding: Decoding = Field(
         default="exact",
-        description="throughput: receivers merge waiting frames, and answers that are nearly ties"
-        " may vary",
+        description="throughput: receivers merge waiting frames, and answers may vary where classes"
+        " nearly tie",
     )
     receivers: int = Field(default=1, ge=1, le=64, description="number of receivers per shard")
     shards: int = Field(
@@ -140,7 +140,7 @@ class SystemSettings(Settings):
     noise_engine: NoiseEngineChoice = NOISE_ENGINE
     ports: Ports = Field(default=Ports(), description="fixed ports, for processes on other hosts")
     security: SecuritySettings | None = Field(
-        default=None, repr=False, description="keys of all processes, see security.md"
+        default=None, repr=False, description="keys of all processes; see security.md"
     )
     log_frames: bool = Field(default=False, description="log each frame, for an audit")
 
@@ -187,7 +187,7 @@ class Scenario(SystemSettings):
         default={}, max_length=MAX_GROUPS, description="links whose frames meet in the channel"
     )
     interference: InterferenceSettings | None = Field(
-        default=None, description="for groups whose kind is interference"
+        default=None, description="interference in groups whose kind is interference"
     )
     channels: list[Channel] = Field(
         default=[ChannelSettings()],
@@ -196,9 +196,9 @@ class Scenario(SystemSettings):
     )
     increments: Increments | None = Field(
         default=None,
-        description="for ordered codewords: numbers of increments to send; snr: as the codec's "
-        "table says; or {confidence: 0.9}: as many as it takes; all are swept. None: whole "
-        "codewords",
+        description="rates of ordered codewords, all of which are swept: a number of increments; "
+        "snr: the number in the codec's table; {confidence: 0.9}: as many as that "
+        "confidence requires. None: whole codewords",
     )
     snr_db: SnrPoints = Field(description="Es/N0 per complex symbol")
     seeds: list[Annotated[int, Field(ge=0, lt=2**63)]] = Field(
@@ -209,7 +209,7 @@ class Scenario(SystemSettings):
     )
     frame_images: int = Field(default=100, ge=1, le=MAX_FRAME_IMAGES, description="items per frame")
     keep_answers: bool = Field(
-        default=False, description="save each answer as a file in the run's folder, below answers/"
+        default=False, description="save each answer as a file in `answers/` in the run's folder"
     )
 
     @property

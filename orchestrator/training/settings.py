@@ -42,7 +42,7 @@ class StageSettings(Settings):
         description="muon: for matrices and kernels; AdamW trains the rest at a tenth of the "
         "learning rate",
     )
-    lr: float = Field(gt=0, le=10, description="peak learning rate, for matrices")
+    lr: float = Field(gt=0, le=10, description="peak learning rate (of matrices, with muon)")
     lr_end: float = Field(
         default=0.0, ge=0, description="final learning rate, where the half cosine ends"
     )
@@ -52,19 +52,19 @@ class StageSettings(Settings):
     weight_decay: float = Field(default=0.0, ge=0, description="for matrices and kernels only")
     momentum: float = Field(default=0.9, ge=0, lt=1, description="for sgd (Nesterov) and muon")
     beta1: float = Field(
-        default=0.9, ge=0, lt=1, description="for adam and adamw: decay of the mean of gradients"
+        default=0.9, ge=0, lt=1, description="for adam and adamw: decay rate of the mean gradient"
     )
     beta2: float = Field(
         default=0.999,
         gt=0,
         lt=1,
-        description="for adam and adamw: decay of the mean of squared gradients",
+        description="for adam and adamw: decay rate of the mean squared gradient",
     )
     max_gradient_norm: float | None = Field(
         default=None,
         gt=0,
-        description="longer gradients are scaled down to this norm; zero forcing in deep fades "
-        "causes some",
+        description="gradients with a larger norm are scaled down to this norm; zero forcing in "
+        "deep fades can cause such gradients",
     )
 
 
@@ -73,12 +73,12 @@ class TeacherSettings(Settings):
 
     encoder: Annotated[
         ConvEncoderArchitecture | TimmEncoderArchitecture | EncoderArchitecture,
-        Field(discriminator="kind", description="its network"),
+        Field(discriminator="kind", description="the teacher's network"),
     ]
     codec: Path | None = Field(
         default=None,
-        description="name or folder of a codec whose student is used unchanged as the teacher: no"
-        " teacher is trained, and its feature is not whitened unless "
+        description="name or folder of a codec whose student is used unchanged as the teacher; then"
+        " no teacher is trained, and the feature is not whitened unless "
         "`distillation.whitening` is set",
     )
     weights: Path | None = Field(
@@ -86,24 +86,25 @@ class TeacherSettings(Settings):
     )
     pretrained: bool | PublishedName = Field(
         default=True,
-        description="timm only: start from published weights, those of timm's hub (true) or those "
-        "that `semcom weights` fetches, by their name",
+        description="timm only: start from published weights: those of timm's hub (true), or those "
+        "that `semcom weights` fetches under this name",
     )
     backbone: Literal["tuned", "frozen"] = Field(
         default="tuned",
-        description="timm only: frozen trains the last layer, which gives the feature, and the "
-        "head, on outputs of the layers before it that are computed once per view",
+        description="timm only; frozen: only the last layer, whose output is the feature, and the "
+        "head are trained, on outputs of the earlier layers that are computed once per "
+        "view",
     )
     fine_tune: bool = Field(default=True, description="train the encoder too, not only the head")
-    identity_init: bool = Field(default=True, description="convolutions start as the identity")
+    identity_init: bool = Field(default=True, description="conv only: initialise as the identity")
     label_smoothing: float = Field(
-        default=0.1, ge=0, lt=1, description="share of the target that is spread over all classes"
+        default=0.1, ge=0, lt=1, description="target probability spread over all classes"
     )
     cutout: int = Field(
         default=0,
         ge=0,
         le=512,
-        description="side in pixels of a square that is blanked in each image",
+        description="side in pixels of a square that is blanked out in each image",
     )
 
     @model_validator(mode="after")
@@ -131,7 +132,7 @@ class AugmentationSettings(Settings):
         default=2,
         ge=0,
         le=32,
-        description="pixels by which an image is padded by reflection before the crop",
+        description="pixels by which an image is padded by reflection before the random crop",
     )
     flip: Literal["none", "random", "alternating"] = Field(
         default="alternating",
@@ -141,9 +142,9 @@ class AugmentationSettings(Settings):
         default=0,
         ge=0,
         le=1000,
-        description="augmented views per image; all stages but the teacher's cycle through them, "
-        "so that the teacher's features are computed once per view; 0: new views in "
-        "every epoch",
+        description="number of fixed augmented views per image. Stages that follow the teacher's "
+        "feature cycle through them, so that this feature is computed once per view; 0:"
+        " new views in every epoch",
     )
 
 
@@ -157,10 +158,10 @@ class DistillationSettings(Settings):
         default=5.0,
         ge=-30,
         le=60,
-        description="lower end of the Es/N0 in dB, which is drawn for each image",
+        description="lower end of the range, in dB, from which the Es/N0 of each image is drawn",
     )
     snr_db_high: float = Field(
-        default=20.0, ge=-30, le=60, description="upper end of the Es/N0 in dB"
+        default=20.0, ge=-30, le=60, description="upper end of that range, in dB"
     )
     snr_skew: float = Field(
         default=1.0,
@@ -174,9 +175,7 @@ class DistillationSettings(Settings):
         min_length=1,
         description="one of them is drawn for every batch",
     )
-    rician_k: float = Field(
-        default=4.0, ge=0, le=1e4, description="K factor, if one of them is Rician"
-    )
+    rician_k: float = Field(default=4.0, ge=0, le=1e4, description="K factor of the Rician channel")
     equalizer: Literal["zero_forcing", "mmse"] = Field(
         default="zero_forcing",
         description="for fading channels; train with mmse if receivers use it. The other "
@@ -189,8 +188,8 @@ class DistillationSettings(Settings):
     task_weight: float = Field(default=1.0, ge=0, description="weight lambda of the cross entropy")
     frozen_encoder: bool = Field(
         default=False,
-        description="stage 2 trains only channel codec and head, on features that are computed "
-        "once; needs init_from",
+        description="stage 2 trains only the channel codec and the head, on features that are "
+        "computed once; needs init_from",
     )
     whitening: float | None = Field(
         default=None,
@@ -227,8 +226,8 @@ class SearchSettings(Settings):
         default=None,
         ge=0,
         lt=2**31,
-        description="seed of the search only, so that several searches can share a teacher; None:"
-        " the job's",
+        description="seed of the search alone, so that several searches can share a teacher; None: "
+        "the job's seed",
     )
     kd_weight: float = Field(default=0.5, ge=0, description="weight of MSE(h_T, h), eq. (18)")
     task_weight: float = Field(
@@ -239,14 +238,15 @@ class SearchSettings(Settings):
     penalty_temperature: float = Field(default=2.0, gt=0, description="T_beta of eq. (17)")
     penalized: Literal["alpha", "weights"] = Field(
         default="alpha",
-        description="what beta multiplies in eq. (18): alpha as printed, or its softmax weights, "
-        "whose sum is constant, so that the penalty acts only between depths",
+        description="what beta multiplies in eq. (18): alpha, as printed, or the softmax weights of"
+        " alpha; their sum is constant, so that the penalty then acts only between "
+        "depths",
     )
     selection: Literal["weights", "alpha"] = Field(
         default="weights",
-        description="what (1 - beta) multiplies: the softmax weights, or alpha as printed in the "
-        "paper; the factor raises negative alphas, so that the larger candidate would"
-        " win",
+        description="what (1 - beta) multiplies: the softmax weights, or alpha, as printed in the "
+        "paper; (1 - beta) raises a negative alpha, so that the larger candidate would "
+        "win",
     )
     optimizer: Literal["adam", "sgd"] = Field(default="adam", description="optimiser of alpha")
     lr: float = Field(default=3e-4, gt=0, le=10, description="learning rate of alpha")
@@ -257,17 +257,15 @@ class SearchSettings(Settings):
     warmup_epochs: int | None = Field(
         default=None,
         ge=1,
-        description="epochs in which alpha is frozen: before deep blocks have learnt anything, "
-        "the shallowest candidate wins whatever its merit; None: alpha is trained "
-        "from the start, as printed",
+        description="number of epochs at the start in which alpha is frozen; without them, the "
+        "shallowest candidate wins before deep blocks have learnt anything. None: alpha"
+        " is trained from the start, as printed",
     )
     images: int | None = Field(
         default=None,
         ge=4,
-        description=(
-            "number of images of the search, drawn by the seed (the teacher is trained "
-            "on all of them); None: all"
-        ),
+        description="number of images for the search, selected by the seed (the teacher is trained "
+        "on all images); None: all",
     )
     held_out: float = Field(
         default=0.5, gt=0, lt=1, description="share of the images on which alpha is trained"
@@ -290,16 +288,14 @@ class JobSettings(Settings):
     images: int | None = Field(
         default=None,
         ge=2,
-        description="number of training images, from the first on; None: all",
+        description="number of training images used, beginning with the first; None: all",
     )
     seed: int = Field(default=0, ge=0, lt=2**31, description="seed of all random values")
     threads: int = Field(default=0, ge=0, le=256, description="0: all cores, shared by the ranks")
     precision: Literal["auto", "bf16", "fp32"] = Field(
         default="auto",
-        description=(
-            "auto: bf16 if it is faster: on GPUs with bf16, processors with AMX, and "
-            "AMD processors with AVX512-BF16"
-        ),
+        description="auto: bf16 where it is faster, which is on GPUs with bf16, processors with "
+        "AMX, and AMD processors with AVX512-BF16",
     )
     device: Literal["auto", "cpu", "cuda"] = Field(
         default="auto", description="auto: a GPU if there is one"
@@ -340,9 +336,9 @@ class TrainingSettings(JobSettings):
     )
     init_from: Path | None = Field(
         default=None,
-        description="name or folder of a codec; `stage2` starts from its student and task head,"
-        " which replace the results of `stage1` and `head`, and uses it as the teacher unless"
-        " `teacher.codec` is given",
+        description="name or folder of a codec. The stage `stage2` starts from its student and "
+        "task head, and `stage1` and `head` are not run; the codec is also the teacher unless "
+        "`teacher.codec` is given",
     )
 
     @property

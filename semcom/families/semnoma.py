@@ -49,7 +49,7 @@ class SemnomaArchitecture(BaseModel):
         default=(48, 96), description="channels at half and at a quarter of the image's side"
     )
     blocks: tuple[Annotated[int, Field(ge=1, le=16)], Annotated[int, Field(ge=1, le=16)]] = Field(
-        default=(2, 2), description="number of ConvNeXt blocks at each of the two"
+        default=(2, 2), description="number of ConvNeXt blocks at each of these two sizes"
     )
     attention: bool = Field(default=False, description="an attention block after each AF module")
     fusion: tuple[Annotated[int, Field(ge=1, le=8)], ...] = Field(
@@ -59,11 +59,14 @@ class SemnomaArchitecture(BaseModel):
         description="hidden widths of AF modules, as multiples of the channels of their map",
     )
     csi: Literal["aligned", "own"] = Field(
-        default="aligned", description="channel state that a decoder gets; own: as published"
+        default="aligned",
+        description="aligned: the received symbols are rotated by the phase of the user's own gain,"
+        " and a decoder gets the gains of all users; own: as published, the symbols are"
+        " unchanged, and a decoder gets only the gain of its user",
     )
     snr_db: tuple[float, float] = Field(
         default=(0.0, 20.0),
-        description="range of SNRs in training; the networks clip the SNR to it",
+        description="range of SNRs in training, in dB; the networks clip the SNR to it",
     )
 
     @model_validator(mode="after")

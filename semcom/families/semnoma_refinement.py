@@ -28,7 +28,7 @@ class UnetArchitecture(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    width: UnetWidth = Field(default=32, description="channels at the image's side")
+    width: UnetWidth = Field(default=32, description="channels at the full resolution of the image")
 
     @property
     def levels(self) -> tuple[int, ...]:

@@ -44,19 +44,26 @@ class VitArchitecture(BaseModel):
     )
     classes: int = Field(ge=2, le=65535, description="number of classes of the task")
     link: VitLink = Field(
-        description="what is sent: indices of a codebook or the class token (T-DeepSC), or every "
+        description="what is sent: indices into a codebook or the class token (T-DeepSC), or every "
         "token (RTSC)"
     )
     patch: int = Field(ge=1, le=64, description="pixels per side of a patch")
     width: int = Field(ge=8, le=4096, description="D, width of the encoder's tokens")
     layers: Depth = Field(description="layers of the encoder")
     heads: int = Field(ge=1, le=64, description="heads of the encoder's attention")
-    inner: int = Field(ge=8, le=16384, description="hidden width of the encoder's networks")
-    receiver_width: int = Field(default=128, ge=8, le=4096, description="width at the receiver")
+    inner: int = Field(
+        ge=8, le=16384, description="hidden width of the encoder's feed-forward layers"
+    )
+    receiver_width: int = Field(
+        default=128, ge=8, le=4096, description="width of the receiver's tokens"
+    )
     receiver_layers: Depth = Field(description="layers at the receiver")
     receiver_heads: int = Field(default=4, ge=1, le=64, description="heads at the receiver")
     receiver_inner: int = Field(
-        default=512, ge=8, le=16384, description="hidden width of the receiver's networks"
+        default=512,
+        ge=8,
+        le=16384,
+        description="hidden width of the receiver's feed-forward layers",
     )
     parameters: dict[str, int] = Field(
         default={}, description="number of parameters of each part, for tables"

@@ -27,18 +27,18 @@ class LossSettings(Settings):
     image: Literal["mse", "mae"] = Field(
         default="mse", description="distance between the pixels sent and the pixels recovered"
     )
-    image_weight: float = Field(default=1.0, gt=0, description="weight of that term")
+    image_weight: float = Field(default=1.0, gt=0, description="weight of this distance")
     affinity_weight: float = Field(
         default=0.1,
         ge=0,
-        description="weight of the distance between the teacher's and the student's affinities of"
-        " positions",
+        description="weight of the distance between the affinities of positions in the teacher's "
+        "and the student's features",
     )
     cross_weight: float = Field(
         default=0.1,
         ge=0,
-        description="weight of the distance between the teacher's output and that of its last "
-        "stage on the student's feature",
+        description="weight of the distance between the teacher's output and the output of the "
+        "teacher's last stage for the student's feature",
     )
 
     @property
@@ -57,7 +57,8 @@ class SemnomaSettings(JobSettings):
     )
     augmentation: AugmentationSettings = Field(
         default=AugmentationSettings(crop_padding=0, flip="random"),
-        description="augmentation of the training images; by default random flips without crops",
+        description="augmentation of the training images; by default random flips without crops; "
+        "`views` must be 0",
     )
     channels: tuple[SlotChannel, ...] = Field(
         default=("awgn", "rayleigh"),

@@ -20,14 +20,14 @@ class VitSettings(JobSettings):
     architecture: VitArchitecture = Field(description="architecture of both ends")
     augmentation: AugmentationSettings = Field(
         default=AugmentationSettings(flip="random"),
-        description="augmentation of the training images",
+        description="augmentation of the training images; `views` must be 0",
     )
     snr_db_low: float = Field(
         ge=-30,
         le=60,
-        description="lower end of the Es/N0 in dB, which is drawn for each image",
+        description="lower end of the range, in dB, from which the Es/N0 of each image is drawn",
     )
-    snr_db_high: float = Field(ge=-30, le=60, description="upper end of the Es/N0 in dB")
+    snr_db_high: float = Field(ge=-30, le=60, description="upper end of that range, in dB")
     channels: tuple[ChannelModel, ...] = Field(
         default=("awgn", "rayleigh"),
         min_length=1,
@@ -36,7 +36,8 @@ class VitSettings(JobSettings):
     commitment: float = Field(
         default=0.25,
         ge=0,
-        description="of indices: weight of the distance by which vectors keep to the codebook",
+        description="for `indices`: weight of the commitment loss, which keeps the encoder's "
+        "vectors close to the codewords of the codebook",
     )
     stages: dict[VitStageName, StageSettings] = Field(description="`vit`")
 

@@ -25,16 +25,23 @@ class DiffusionSettings(Settings):
     """The denoising prior and its starts."""
 
     highest_step: int = Field(
-        default=250, ge=1, le=1000, description="highest of 1,000 steps that it learns"
+        default=250,
+        ge=1,
+        le=1000,
+        description="highest of the 1,000 diffusion steps for which the network is trained",
     )
     average_decay: float = Field(
         default=0.999,
         ge=0,
         lt=1,
-        description="decay of the exported moving average of the weights; smaller in early steps",
+        description="decay of the exported moving average of the weights; smaller in early training"
+        " steps",
     )
     ddim_steps: int = Field(
-        default=10, ge=1, le=1000, description="largest number of steps from a start down to 0"
+        default=10,
+        ge=1,
+        le=1000,
+        description="largest number of sampling steps from the start step down to 0",
     )
     starts: tuple[Step, ...] = Field(
         default=(0, 5, 10, 20, 40, 80),
@@ -49,15 +56,16 @@ class DiffusionSettings(Settings):
         default=(0.0, 5.0, 10.0, 15.0, 20.0),
         min_length=1,
         max_length=100,
-        description="SNRs in dB of the table of starts; other SNRs use the nearest one",
+        description="SNRs in dB in the table of start steps; for any other SNR, the entry of the "
+        "nearest one is used",
     )
     criterion: CriterionName = Field(
         default="lpips",
-        description="measure by which starts are chosen, as a mean over images, users and "
+        description="measure by which start steps are chosen, as a mean over images, users and "
         "channels; lpips needs weights (`semcom weights lpips`)",
     )
     chosen_on: int = Field(
-        default=128, ge=1, description="largest number of held-out images for the choice"
+        default=128, ge=1, description="largest number of held-out images on which they are chosen"
     )
 
     @model_validator(mode="after")
@@ -92,20 +100,21 @@ class GanSettings(Settings):
 class RefinementSettings(JobSettings):
     """A job: the refinement of the images of an existing codec."""
 
-    system: RefinedSystem = Field(description="trained system; set by `--system`")
+    system: RefinedSystem = Field(description="system to train; set by `--system`")
     init_from: Path = Field(
         description="name or folder of the codec whose images are refined; required"
     )
     unet: UnetArchitecture = Field(default=UnetArchitecture(), description="the network")
     augmentation: AugmentationSettings = Field(
         default=AugmentationSettings(crop_padding=0, flip="random"),
-        description="augmentation of the training images; by default random flips without crops",
+        description="augmentation of the training images; by default random flips without crops; "
+        "`views` must be 0",
     )
     channels: tuple[SlotChannel, ...] = Field(
         default=("awgn", "rayleigh"),
         min_length=1,
-        description="cgan: one of them is drawn for every batch; diffusion: channels for "
-        "choosing its starts",
+        description="cgan: one of them is drawn for every batch; diffusion: start steps are chosen "
+        "on these channels",
     )
     diffusion: DiffusionSettings = Field(
         default=DiffusionSettings(), description="settings of semnoma-diffusion"
