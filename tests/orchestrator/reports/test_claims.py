@@ -42,12 +42,12 @@ def accuracies(ours, student, teacher):
     return {system: dict(zip((25.0, -10.0), found, strict=True)) for system, found in named.items()}
 
 
-KEPT = "accuracy kept against JSCC-teacher at 25 dB"
+KEPT = "accuracy retained relative to JSCC-teacher at 25 dB"
 OVER_TEACHER = "gain over JSCC-teacher at -10 dB"
 OVER_STUDENT = "gain over JSCC-student at 25 dB"
-LEAST = "least gain over JSCC-student, at any SNR"
-SAVED = "parameters of the transmitter below the teacher's"
-SEARCHED = "parameters that KDL-DARTS finds below those of DARTS"
+LEAST = "smallest gain over JSCC-student at any SNR"
+SAVED = "parameters saved at the transmitter, relative to the teacher"
+SEARCHED = "parameters saved by KDL-DARTS, relative to DARTS"
 
 
 def test_gains_are_relative_and_shares_are_shares():
@@ -99,7 +99,7 @@ def test_least_gain_is_judged_over_all_snrs_at_once():
 def test_a_teacher_below_its_student_is_no_fit_comparison():
     found = verdicts(accuracies=accuracies((0.46, 0.3), (0.4, 0.2), (0.39, 0.19)))
     for claim in (KEPT, OVER_TEACHER):
-        assert found[claim][1].startswith("no fit comparison: JSCC-teacher is below RKD-SC")
+        assert found[claim][1].startswith("not comparable: JSCC-teacher is below RKD-SC")
     assert found[OVER_STUDENT][1] == "reproduced"
 
 
@@ -108,7 +108,7 @@ def test_parameters_are_compared_with_a_teacher_of_the_papers_size_alone():
     assert found[SAVED] == ("94.25 %", "reproduced")
     found = verdicts(parameters=(3_000_000, 24_000_000))
     assert found[SAVED] == (
-        "87.50 %", "no fit comparison: the teacher has 24.0 M parameters, the paper's 87.8 M",
+        "87.50 %", "not comparable: the teacher has 24.0 M parameters, the paper's 87.8 M",
     )  # fmt: skip
 
 
@@ -120,7 +120,7 @@ def test_searches_are_compared_by_their_seeds():
     assert verdicts(searched=far)[SEARCHED][1] == "reproduced"
     shallow = verdicts(searched=far, shallow=frozenset({"kdl-darts"}))
     assert shallow[SEARCHED][1] == (
-        "no fit comparison: every search of KDL-DARTS ended at the smallest architecture"
+        "not comparable: every search of KDL-DARTS ended at the smallest architecture"
     )
 
 
