@@ -47,7 +47,7 @@ def train(
     data: Path | str = DATA,
     progress: ProgressOption | None = None,
 ) -> Codec:
-    """Train a codec in a separate process, as `semcom train` does; a stopped training resumes.
+    """Train a codec in a separate process, as `semcom train` does; a stopped run resumes.
 
     Args:
         dataset: a prepared data set.
@@ -61,7 +61,7 @@ def train(
             called with every `Progress`, from another thread.
 
     Raises:
-        ProcessFailedError: the training ended with an error; the log is on standard error.
+        ProcessFailedError: the training run ended with an error; the log is on standard error.
         ConfigurationError: the packages of training are not installed.
     """
     require("rkd_sc.train", "training")

@@ -56,7 +56,7 @@ class LiveSystem:
         change(self._found, "/api/channel", {"link": link, "course": "resume"})
 
     def set_codec(self, link: str, codec: str) -> dict[str, Any]:
-        """Change a link's codec while it streams; a refused one leaves the old one serving.
+        """Change a link's codec while it streams; if it is refused, the old one remains in use.
 
         Raises:
             ProcessFailedError: it was refused, with the reason.

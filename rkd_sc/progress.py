@@ -1,4 +1,4 @@
-"""Progress of a sweep, an evaluation or a training, for a notebook or a program."""
+"""Progress of a sweep, an evaluation or a training run, for a notebook or a program."""
 
 from __future__ import annotations
 
@@ -22,14 +22,14 @@ REPORTS = 20  # reports over which the speed is measured
 
 @dataclass(frozen=True, kw_only=True)
 class Progress:
-    """The progress of a sweep, an evaluation or a training.
+    """The progress of a sweep, an evaluation or a training run.
 
     Attributes:
         name: name of the scenario or the codec.
-        stage: what is counted: `frames` of a run, steps of a stage of a training.
+        stage: what is counted: `frames` of a run, or the steps of this stage of a training run.
         done, total: finished frames or steps, and their number.
-        points_done, points: points of a run, of which `points_done` are done, rounded down; 0 for a
-            training.
+        points_done, points: finished points, rounded down, and number of points of a run; both are
+            0 for a training run.
         items_per_s: current speed; 0 until it is known.
         remaining_s: estimated seconds until `total`; None until it is known.
         note: what is being waited for, or a notice to the user; usually empty.
@@ -139,7 +139,7 @@ class RunProgress:
 
 @contextmanager
 def following(lines: Path, name: str, report: Report) -> Iterator[None]:
-    """Report what a training in another process adds to its `progress.jsonl`."""
+    """Report what a training run in another process adds to its `progress.jsonl`."""
     tail, ended = Tail(lines), threading.Event()
     tail.read()  # lines of an earlier attempt
 

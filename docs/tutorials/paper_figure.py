@@ -1,7 +1,7 @@
 # %% [markdown]
 # # From a run to a paper's figure
 #
-# You evaluate two codecs over two channels and write a figure of a journal column's width, its LaTeX table and a CSV
+# You evaluate two codecs over two channels and write figures as wide as a journal column, their LaTeX tables and a CSV
 # file with every point.
 
 # %%
@@ -15,8 +15,8 @@ import rkd_sc
 # %% [markdown]
 # ## Two systems
 #
-# The shipped codecs for ten shapes and for a hundred stand in for two systems, each on its own data
-# set. Two channel seeds are pooled.
+# The shipped codecs for `shapes10` and `shapes100` stand in for two systems, each on its own data set. The results of
+# two channel seeds are pooled.
 
 # %%
 points = {
@@ -35,7 +35,7 @@ for name in ("shapes10", "shapes100"):
 # ## Figures
 #
 # One file per figure and format. `style` is a shipped style (`ieee`, `ieee-wide`) or a matplotlib style sheet; `labels`
-# sets the displayed names of systems, codecs and channels. The command is
+# sets the displayed names of systems, codecs and channels. The corresponding command is
 # `semcom report RUN... --format pdf,png --style ieee --label ...`.
 
 # %%
@@ -53,7 +53,7 @@ for path in written:
 Image("figures/accuracy-shapes10.png", width=525)
 
 # %% [markdown]
-# The PDF has the width of the column, so `\includegraphics` needs no scaling:
+# The PDF is as wide as the column, so `\includegraphics` needs no scaling:
 #
 # ```latex
 # \includegraphics{figures/accuracy-shapes10.pdf}
@@ -61,7 +61,7 @@ Image("figures/accuracy-shapes10.png", width=525)
 #
 # ## The table
 #
-# The values of the figure as a table for the package `booktabs`:
+# The LaTeX table has the values of the figure and uses the package `booktabs`:
 
 # %%
 print(open("figures/accuracy-shapes10.tex").read())
@@ -69,7 +69,7 @@ print(open("figures/accuracy-shapes10.tex").read())
 # %% [markdown]
 # ## The numbers
 #
-# `curves.csv` has every point of every figure, of all runs, unrounded.
+# `curves.csv` has every point of every figure and run, unrounded.
 
 # %%
 with open("figures/curves.csv") as file:
@@ -79,6 +79,6 @@ with open("figures/curves.csv") as file:
 # %% [markdown]
 # ## Next
 #
-# * Everything that `semcom report --format` writes: [figures](../figures.md).
-# * Your own style: matplotlib's
+# * [Figures](../figures.md) describes everything that `semcom report --format` writes.
+# * For your own style, see matplotlib's
 #   [style sheets](https://matplotlib.org/stable/users/explain/customizing.html).

@@ -26,7 +26,7 @@ from semcom.points import SNR_MAX_DB, SNR_MIN_DB
 from semcom.shards import Shard
 
 bound_app = new_app(
-    "Compute upper bounds that no channel code exceeds.", "semcom bound images cifar10"
+    "Compute upper bounds that no channel code can exceed.", "semcom bound images cifar10"
 )
 SNRS_DB = "0:20:5"
 
@@ -60,8 +60,8 @@ def bound_images(  # noqa: PLR0913 - the options of a command
 ) -> None:
     """Compute the PSNR of image formats at capacity over AWGN.
 
-    Every image has (symbols / users) log2(1 + SNR) bits, as a single file or as one of a mosaic of
-    64.
+    Every image has (symbols / users) log2(1 + SNR) bits, as a single file or as its share of a
+    mosaic of 64 images.
     """
     formats = [*_formats("single", single), *_formats("mosaic", mosaic)]
     shard = Shard(data / name, "test")

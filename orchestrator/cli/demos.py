@@ -26,7 +26,8 @@ class Demo(NamedTuple):
 DEMOS: dict[DemoName | None, Demo] = {
     None: Demo(
         SCENARIOS / "demo.yaml",
-        "Three edge transmitters, a channel, an edge server and the orchestrator, each a process.",
+        "Three edge transmitters, a channel, an edge server and the orchestrator run, each in its "
+        "own process.",
     ),
     DemoName.NOMA: Demo(
         SCENARIOS / "demo-noma.yaml",

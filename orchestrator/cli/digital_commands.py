@@ -41,7 +41,7 @@ def checkpoints_digital(  # noqa: PLR0913 - the options of a command
     source: Annotated[Source, typer.Option(help="Source code of sentences, or image format.")],
     modulation: Annotated[
         Modulation | None,
-        typer.Option(help="For sentences (qpsk for word-huffman, else 16-qam)."),
+        typer.Option(help="For sentences: modulation (qpsk for word-huffman, otherwise 16-qam)."),
     ] = None,
     symbols: Annotated[
         int | None,
@@ -52,11 +52,13 @@ def checkpoints_digital(  # noqa: PLR0913 - the options of a command
         typer.Option(help="For images: channel for which QAM and rates are chosen (awgn)."),
     ] = None,
     images: Annotated[
-        int, typer.Option(min=1, help="For images: number compressed to choose QAM and rates.")
+        int, typer.Option(min=1, help="For images: images compressed to choose QAM and rates.")
     ] = 200,
     blocks: Annotated[
         int,
-        typer.Option(min=10, help="For images: blocks sent with each code at each SNR to choose."),
+        typer.Option(
+            min=10, help="For images: blocks sent per code and SNR to choose QAM and rates."
+        ),
     ] = 100,
     data: DataDir = DATA,
     codecs: CodecDir = CODECS,
@@ -64,9 +66,9 @@ def checkpoints_digital(  # noqa: PLR0913 - the options of a command
     """Create a codec that sends bits with LDPC codes and QAM.
 
     A source code converts sentences to bits, an image format converts images. The channel codes are
-    those of 5G NR. Tables are made from the training split; QAM and rates for images are chosen on
-    the validation split if there is one, otherwise on the training split. Hosts that run the codec
-    need the extra digital.
+    those of 5G NR. Code tables are built from the training split; QAM and rates for images are
+    chosen on the validation split if there is one, otherwise on the training split. Hosts that run
+    the codec need the extra digital.
     """
     if not is_name(name):
         raise ConfigurationError(f"{name[:64]!r}: a name matches {NAME_PATTERN}")

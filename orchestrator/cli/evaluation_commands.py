@@ -105,7 +105,7 @@ def evaluate(  # noqa: PLR0913 - the options of a command
     part: Annotated[
         str | None,
         typer.Option(
-            help="Compute one part: 3/10, auto/10, or auto in an array; see semcom merge."
+            help="Compute one part: 3/10, auto/10, or auto in a job array; see semcom merge."
         ),
     ] = None,
     on: ClusterAddress = None,
@@ -173,7 +173,8 @@ def footprint(
     paper: Annotated[
         list[str] | None,
         typer.Option(
-            help="Also measure Table I at 224x224 for cifar10, cifar100 or tiny-imagenet."
+            help="Also measure the architecture of Table I at 224x224 for cifar10, cifar100 "
+            "or tiny-imagenet."
         ),
     ] = None,
     threads: Annotated[int, typer.Option(min=1, max=256, help="Threads of the networks.")] = 1,
@@ -184,7 +185,7 @@ def footprint(
     codec_dir: CodecDir = CODECS,
     runs: RunsDir = RUNS,
 ) -> None:
-    """Measure size, FLOPs and latency of codecs (Tables II, III).
+    """Measure size, FLOPs and latency of codecs (Tables II and III).
 
     Run nothing else meanwhile.
     """
@@ -217,7 +218,7 @@ def report(  # noqa: PLR0913, PLR0917 - the options of a command
     folders: Annotated[
         list[Path],
         typer.Argument(
-            metavar="FOLDER", help="Folders of runs, evaluations, searches, footprints."
+            metavar="FOLDER", help="Folders of runs, evaluations, searches and footprints."
         ),
     ],
     out: Annotated[
@@ -237,7 +238,7 @@ def report(  # noqa: PLR0913, PLR0917 - the options of a command
         str | None,
         typer.Option(
             "--example-snr-db",
-            help="SNRs of example pictures and sentences, as 0,10 (some of the run's).",
+            help="SNRs of example pictures and sentences, such as 0,10 (default: some SNRs).",
         ),
     ] = None,
     formats: Annotated[
@@ -256,7 +257,7 @@ def report(  # noqa: PLR0913, PLR0917 - the options of a command
     ] = None,
     data: DataDir = DATA,
 ) -> None:
-    """Draw and print runs, evaluations, searches, footprints.
+    """Draw and print runs, evaluations, searches and footprints.
 
     If --data contains the data sets, systems are compared item by item.
     """

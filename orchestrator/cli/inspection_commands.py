@@ -56,13 +56,14 @@ def inspect(  # noqa: PLR0913 - the options of a command
     count: Annotated[int, typer.Option(min=1, max=1000, help="Number of items to choose.")] = COUNT,
     by: Annotated[str, typer.Option(help="How to choose: worst, change or number.")] = "worst",
     among: Annotated[
-        int | None, typer.Option(min=1, help="Number of first items among which to choose.")
+        int | None,
+        typer.Option(min=1, help="Choose only among this many items, from the first on."),
     ] = None,
     html: Annotated[Path | None, typer.Option(help="Write a page with pictures.")] = None,
     data: DataDir = DATA,
     codec_dir: CodecDir = CODECS,
 ) -> None:
-    """Show single items of a run: answers, symbols, features.
+    """Show single items of a run: answers, symbols and features.
 
     Everything is recomputed from the run's plan and compared with its ledger.
     """
@@ -111,7 +112,7 @@ def record(  # noqa: PLR0913 - the options of a command
     data: DataDir = DATA,
     codec_dir: CodecDir = CODECS,
 ) -> None:
-    """Write the symbols of a link of a finished run as SigMF.
+    """Write the symbols of one link of a finished run as SigMF.
 
     Sent and received symbols are written. Everything is recomputed from the run's plan and compared
     with its ledger. A live system keeps no symbols: sweep its points first, with `semcom sweep

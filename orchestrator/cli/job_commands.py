@@ -100,7 +100,7 @@ def submit(  # noqa: PLR0913 - the options of a command
 ) -> None:
     """Queue a training job.
 
-    Options of `semcom train`, such as --set KEY=VALUE, are passed to the training unchanged.
+    Options of `semcom train`, such as --set KEY=VALUE, are passed to the training run unchanged.
     """
     require("semcom jobs submit", "training")
     name = name or default_name(dataset, preset, system)

@@ -21,7 +21,7 @@ def keys(
         typer.Option(help="A link's NAME or receiver:NAME; may be repeated."),
     ] = None,
     scenario: Annotated[
-        Path | None, typer.Option(help="All links and receivers of a scenario.")
+        Path | None, typer.Option(help="Take all links and receivers of a scenario.")
     ] = None,
     revoked: Annotated[
         list[str] | None, typer.Option("--revoke", metavar="NAME", help="Revoke NAME's key.")

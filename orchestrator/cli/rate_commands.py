@@ -27,12 +27,14 @@ def checkpoints_rates(
     name: Annotated[str, typer.Argument(metavar="NAME", help="An ordered codec of your own.")],
     *,
     channels: Annotated[
-        str, typer.Option(help="Channel models that the table serves.")
+        str, typer.Option(help="Channel models for which the table is made.")
     ] = "awgn,rayleigh",
     tolerance: Annotated[
         float,
         typer.Option(
-            min=0, max=1, help="Share of right answers that may be lost against all increments."
+            min=0,
+            max=1,
+            help="Share of correct answers that may be lost compared with all increments.",
         ),
     ] = 0.005,
     images: Annotated[int, typer.Option(min=1, help="At most this many images are sent.")] = 2000,
@@ -41,9 +43,10 @@ def checkpoints_rates(
 ) -> None:
     """Make the table of increments by SNR.
 
-    At each SNR it gives the fewest increments that cost at most the tolerance, over every
-    channel. A scenario uses it with `increments: [snr]`. It is made on validation images, or
-    training images that the training left out; if there are none, on the last training images.
+    For each SNR, the table gives the smallest number of increments that costs at most the
+    tolerance over every channel. A scenario uses it with `increments: [snr]`. It is computed on
+    validation images, or on training images that the training run left out; if there are none, on
+    the last training images.
     The codec's digest does not change.
     """
     catalog = Catalog(codecs)

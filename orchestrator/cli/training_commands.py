@@ -26,7 +26,7 @@ def train(context: typer.Context) -> None:
 
 
 def search(context: typer.Context) -> None:
-    """Search the depths of the encoder (KDL-DARTS or DARTS)."""
+    """Search for the depths of the encoder (KDL-DARTS or DARTS)."""
     require("semcom search", "training")
     _draw_missing(context.args)
     words = (*context.args, "--command", "search")

@@ -92,7 +92,7 @@ class Claim:
     unfit: Callable[[Evidence], str | None] = lambda _evidence: None
 
     def verdict(self, evidence: Evidence, measured: Measured) -> str:
-        """Return the verdict, and the reason if there is no suitable comparison."""
+        """Return the verdict, with the reason if the sides are not comparable."""
         if (why := self.unfit(evidence)) is not None:
             return f"no fit comparison: {why}"
         return verdict_of(measured, self.paper[evidence.dataset] / 100)
@@ -182,14 +182,14 @@ def _searches(evidence: Evidence) -> str:
 
 CLAIMS = (
     Claim(
-        text="accuracy kept against JSCC-teacher at 25 dB",
+        text="accuracy retained relative to JSCC-teacher at 25 dB",
         paper={"cifar10": 95.86, "cifar100": 90.20, "tiny-imagenet": 78.39},
         measure=_kept_of(TEACHER, HIGH_DB),
         basis=_images,
         unfit=_weak_teacher,
     ),
     Claim(
-        text="parameters of the transmitter below the teacher's",
+        text="parameters saved at the transmitter, relative to the teacher",
         paper={"cifar10": 94.06, "cifar100": 93.27, "tiny-imagenet": 93.26},
         measure=_saved_parameters,
         basis=_weights,
@@ -209,7 +209,7 @@ CLAIMS = (
         basis=_images,
     ),
     Claim(
-        text="least gain over JSCC-student, at any SNR",
+        text="smallest gain over JSCC-student at any SNR",
         paper={"cifar10": 0.0, "cifar100": 0.0, "tiny-imagenet": 0.0},
         measure=_least_gain_over(STUDENT),
         basis=_images,
@@ -221,7 +221,7 @@ CLAIMS = (
         basis=_images,
     ),
     Claim(
-        text="parameters that KDL-DARTS finds below those of DARTS",
+        text="parameters saved by KDL-DARTS, relative to DARTS",
         paper={"cifar10": 29.4, "cifar100": 14.5, "tiny-imagenet": 27.9},
         measure=_saved_by_the_penalty,
         basis=_searches,
@@ -247,7 +247,7 @@ def claims_table(evidence: Sequence[Evidence]) -> ReportTable | None:
         title="Claims of the paper",
         head=["claim", "data set", "paper", "here", "from", "verdict"],
         rows=rows,
-        note=f"Accuracies are over AWGN, gains relative. {VERDICTS_NOTE}",
+        note=f"Accuracies are over AWGN; gains are relative. {VERDICTS_NOTE}",
     )
 
 

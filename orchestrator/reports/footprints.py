@@ -59,12 +59,12 @@ def iot_estimate_ms(footprint: Footprint) -> float:
 
 def _note(record: FootprintRecord) -> str:
     return (
-        f"FLOPs of one image, a multiplication and an addition being two; element-wise operations "
-        f"are not counted. Latency of both encoders: median (smallest to largest) of repeated "
-        f"runs with {record.threads} thread{'s' * (record.threads > 1)} on {record.processor}, "
-        f"torch {record.torch}; the image's preparation is left out. IoT: an estimate, "
-        f"{IOT_SLOWER:.2f} times the latency. Idle are the query and key projections that "
-        f"attention over one token cannot use; they are not built."
+        f"FLOPs of one image; a multiplication and an addition count as two. Element-wise "
+        f"operations are not counted. Latency of both encoders: median (smallest to largest) of "
+        f"repeated runs with {record.threads} thread{'s' * (record.threads > 1)} on "
+        f"{record.processor}, torch {record.torch}; the preparation of the image is not included. "
+        f"IoT estimate: {IOT_SLOWER:.2f} times the latency. Idle parameters are the query and key "
+        f"projections, which have no effect in attention over one token; they are not built."
     )
 
 
@@ -128,8 +128,8 @@ ROWS: dict[str, Callable[[Footprint], str]] = {
     "parameters: both encoders, with idle ones": _with_idle,
     "parameters: channel decoder": _part("decoder"),
     "parameters: task head": _part("head"),
-    "parameters: its teacher": _teacher,
-    "both encoders below its teacher": _below_teacher,
+    "parameters: teacher": _teacher,
+    "parameters saved relative to the teacher": _below_teacher,
     "FLOPs: both encoders": _flops("encoder", "channel_encoder"),
     "FLOPs: share of the channel encoder": _share_of_channel_encoder,
     "FLOPs: decoder and head": _flops("decoder", "head"),

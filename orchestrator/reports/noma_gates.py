@@ -32,15 +32,16 @@ VERDICTS = {
     "not distinguishable": "not distinguishable",
 }
 NOTE = (
-    "PSNR in dB and LPIPS; several SNRs, seeds or codecs stand for the least of them, with a 95 % "
-    "interval over all. Met: the whole interval is at the required number or above. Missed: the "
-    "whole interval is below it. Not distinguishable: it holds the number. Not measured: no run "
-    "has all that the gate compares. Trainings: codecs, or pairs of them, that were compared; "
-    "systems are compared training by training with the same seed, image by image, and a "
-    "refinement with the codec that it refines."
+    "PSNR in dB, and LPIPS. Where a gate covers several SNRs, seeds or codecs, the smallest value "
+    "counts, with a 95 % interval over all of them. Met: the whole interval is at the required "
+    "number or above it. Missed: the whole interval is below it. Not distinguishable: the "
+    "interval contains the number. Not measured: no run has everything that the gate compares. "
+    "Training runs: the number of codecs, or pairs of codecs, that were compared. Systems are "
+    "compared between training runs with the same seed; a refinement is compared with the codec "
+    "that it refines."
 )
 Found = dict[object, Estimate]
-Seed = tuple[object, ...]  # tells the trainings of a system from each other
+Seed = tuple[object, ...]  # distinguishes the training runs of a system
 
 
 @dataclass(frozen=True)
@@ -149,9 +150,9 @@ def _differences(
 
 
 def _by_seed(codecs: Sequence[ImageCodec], system: str) -> dict[Seed, ImageCodec]:
-    """Return the codecs of a system by the seeds of their trainings.
+    """Return the codecs of a system by the seeds of their training runs.
 
-    Two of one seed stand for neither.
+    If two have the same seed, neither is returned.
     """
     mine = [codec for codec in codecs if codec.system == system]
     told = Counter(codec.seed for codec in mine)
@@ -159,7 +160,7 @@ def _by_seed(codecs: Sequence[ImageCodec], system: str) -> dict[Seed, ImageCodec
 
 
 def _pair(one: str, other: str) -> str:
-    return f"{system_title(one, {})} less {system_title(other, {})}"
+    return f"{system_title(one, {})} minus {system_title(other, {})}"
 
 
 def _gates() -> Iterator[Gate]:
@@ -168,7 +169,7 @@ def _gates() -> Iterator[Gate]:
     for channel in ("awgn", "rayleigh"):
         every = _is_at(PSNR.name, channel, 0, 20)
         named = channel_title(channel)
-        text = f"every system, {named}: PSNR less that at the next lower SNR"
+        text = f"every system, {named}: PSNR minus PSNR at the next lower SNR"
         yield Gate(text, 0, 2, _rising(every))
         for one, other in ((TEACHER, KD), (KD, SEMNOMA)):
             text = f"{_pair(one, other)}, {named}, 0 to 20 dB: PSNR"
@@ -178,7 +179,7 @@ def _gates() -> Iterator[Gate]:
         yield Gate(text, 0, 2, _less(SEMNOMA, OMA, low, among=2))
         perceptual = _is_at(PERCEPTUAL.name, channel, 0, 10)
         for stage, title in REFINEMENTS.items():
-            text = f"LPIPS before {title} less LPIPS after it, {named}, 0 to 10 dB"
+            text = f"LPIPS before {title} minus LPIPS after it, {named}, 0 to 10 dB"
             yield Gate(text, 0, 4, _refined(stage, perceptual, among=2))
 
 
@@ -190,7 +191,7 @@ def gates_table(codecs: Sequence[ImageCodec]) -> ReportTable:
     known = [codec for codec in codecs if codec.dataset == GATE_SET]
     return ReportTable(
         title="Gates of superposed images",
-        head=["gate", "at least", "here", "trainings", "verdict"],
+        head=["gate", "at least", "here", "training runs", "verdict"],
         rows=[gate.row(known) for gate in GATES],
         note=NOTE,
     )

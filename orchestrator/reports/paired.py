@@ -56,7 +56,7 @@ def paired_tables(runs: Sequence[StoredRun], metric: Metric) -> list[ReportTable
                 kinds.add(difference.kind)
                 rows.append(
                     [
-                        f"{labels[first][0]} less {labels[other][0]}",
+                        f"{labels[first][0]} minus {labels[other][0]}",
                         channel_title(channel),
                         f"{snr_db:g}",
                         *_cells(difference, metric),

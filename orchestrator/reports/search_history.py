@@ -128,8 +128,9 @@ def search_table(groups: Sequence[SearchGroup]) -> ReportTable:
         "depths in Table III", "their parameters",
     ]  # fmt: skip
     note = (
-        "Parameters are those of the four searched stages; for Table III at full width. The "
-        "accuracy is that of the supernet, with all depths mixed, on alpha's held-out images."
+        "Parameters are those of the four searched stages, for Table III at full width. The "
+        "accuracy is that of the supernet, with all depths mixed, on the images held out for "
+        "alpha."
     )
     return ReportTable(title="Selected architectures", head=head, rows=rows, note=note)
 

@@ -12,10 +12,10 @@ from semcom.statistics import Z_95
 
 Verdict = Literal["reproduced", "refuted", "not distinguishable", "no fit comparison"]
 VERDICTS_NOTE = (
-    "Reproduced: the whole 95 % interval is at the paper's number or above. Refuted: the whole "
-    "interval is below it. Not distinguishable: it contains the paper's number. No fit "
-    "comparison: one side is not what the paper compares. Systems share images, which only "
-    "narrows the true interval of their ratio."
+    "Reproduced: the whole 95 % interval is at the paper's number or above it. Refuted: the "
+    "whole interval is below it. Not distinguishable: the interval contains the paper's number. "
+    "Not comparable: one side is not what the paper compares. The intervals treat systems as "
+    "independent; because systems share images, the true interval of a ratio is only narrower."
 )
 # Student's t at 95 %, two-sided, by degrees of freedom; beyond these the normal distribution is
 # close enough.

@@ -22,13 +22,13 @@ ALL_SYSTEMS = [system for family in FAMILIES.values() for system in family.syste
 TRAIN, SEARCH = "train", "search"
 ABOUT = {
     TRAIN: (
-        "Train a codec: the stages of a system, then export and evaluation. The same command\n"
-        "resumes an interrupted training.",
+        "Train a codec: run the stages of a system, then export and evaluate the codec. The\n"
+        "same command resumes an interrupted training run.",
         "  semcom train shapes10 --preset smoke\n"
         "  semcom train cifar10 --name mine --set stages.stage1.epochs=30",
     ),
     SEARCH: (
-        "Search the depths of the encoder's stages by KDL-DARTS, or by DARTS with\n"
+        "Search for the depths of the encoder's stages with KDL-DARTS, or with DARTS by\n"
         "--set search.method=darts. The same command resumes an interrupted search.",
         "  semcom search cifar10\n"
         "  semcom search cifar10 --set search.method=darts --set search.seed=1",
@@ -93,11 +93,13 @@ def parser_of(command: str) -> argparse.ArgumentParser:
     parser.add_argument("--out", type=Path, help="folder of the codec (default: codecs/NAME)")
     parser.add_argument("--config", type=Path, help="settings in YAML that override the preset")
     parser.add_argument(
-        "--set", action="append", default=[], metavar="KEY=VALUE", help="any setting by its path"
+        "--set", action="append", default=[], metavar="KEY=VALUE", help="any setting, by its path"
     )
     stages = argparse.SUPPRESS if command == SEARCH else "end after this stage"
     parser.add_argument("--until", choices=ALL_STAGES, help=stages)
-    parser.add_argument("--progress", type=Path, help="file of JSON lines (WORK/NAME/...)")
+    parser.add_argument(
+        "--progress", type=Path, help="file of JSON lines (default: WORK/NAME/progress.jsonl)"
+    )
     return parser
 
 
@@ -111,15 +113,17 @@ def as_typed(words: list[str]) -> list[str]:
 
 def _ranks_parser() -> argparse.ArgumentParser:
     ranks = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
-    ranks.add_argument("--nproc", type=_count, default=1, help="ranks on this host")
-    ranks.add_argument("--nnodes", type=_count, default=1, help="hosts")
-    ranks.add_argument("--rendezvous", metavar="HOST:PORT", help="rendezvous of several hosts")
+    ranks.add_argument("--nproc", type=_count, default=1, help="number of ranks on this host")
+    ranks.add_argument("--nnodes", type=_count, default=1, help="number of hosts")
+    ranks.add_argument(
+        "--rendezvous", metavar="HOST:PORT", help="address at which several hosts meet"
+    )
     ranks.add_argument(
         "--local-addr",
         metavar="HOST",
         help=(
-            "address at which the others reach this host; the host of the rendezvous keeps "
-            "the store"
+            "address at which the other hosts reach this one; the host named by --rendezvous "
+            "keeps the store"
         ),
     )
     ranks.add_argument(

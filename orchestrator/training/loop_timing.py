@@ -249,7 +249,7 @@ def parser() -> argparse.ArgumentParser:
     made.add_argument("dataset", nargs="?", default="shapes10", help="a data set (shapes10)")
     made.add_argument("--data", type=Path, default=Path("data"), help="folder of data sets")
     made.add_argument("--steps", type=int, default=64, help="steps of 128 images per round")
-    made.add_argument("--rounds", type=int, default=5, help="how often")
+    made.add_argument("--rounds", type=int, default=5, help="number of rounds")
     made.add_argument("--out", type=Path, help="a CSV file")
     return made
 

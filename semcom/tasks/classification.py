@@ -50,7 +50,7 @@ class OfClasses(Task):
         return (self.classes,)
 
     def check_classes(self, classes_N: npt.NDArray[Any]) -> None:
-        """Refuse a class that there is not.
+        """Refuse a class that does not exist.
 
         Raises:
             ProtocolError: `shape`.
@@ -94,7 +94,7 @@ class Classification(OfClasses):
         return classes_N
 
     def check(self, answers: npt.NDArray[Any]) -> None:
-        """Refuse a class that there is not.
+        """Refuse a class that does not exist.
 
         Raises:
             ProtocolError: `shape`.

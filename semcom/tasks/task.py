@@ -34,9 +34,9 @@ class Task(BaseModel, ABC):
     Attributes:
         METRICS: reported numbers; the first one is the task's main metric.
         SUMS: names of the sums of a Score, in the order of tables; `items` is the first.
-        REFERENCE: what answers are judged against. COUNTED_AS: task under which its sums are
-        monitored, if another one. COLUMN_NAMES: names of table columns that differ from those of
-        `semcom.tasks.columns`.
+        REFERENCE: what answers are judged against.
+        COUNTED_AS: task under which its sums are monitored, if another one.
+        COLUMN_NAMES: names of table columns that differ from those of `semcom.tasks.columns`.
         kind: the task's name.
     """
 
@@ -62,7 +62,7 @@ class Task(BaseModel, ABC):
 
     @classmethod
     def item_word(cls) -> ItemWord:
-        """Return what the items are called that it judges."""
+        """Return the word for the items that the task judges."""
         return item_word(sentences=cls.REFERENCE == "sentences")
 
     @property

@@ -110,7 +110,7 @@ class SentenceEpoch:
 
 
 def _width(longest: int) -> int:
-    """Return a number of tokens out of few: each leaves gaps in the heap of the allocator."""
+    """Return one of few numbers of tokens: oneDNN keeps compiled products for each shape."""
     return -(-longest // WIDTHS) * WIDTHS
 
 

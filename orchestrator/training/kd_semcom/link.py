@@ -18,6 +18,8 @@ from semcom.vocabulary import PAD, START
 from transmitters.kd_semcom.codec import SentenceTransmitter
 from transmitters.kd_semcom.encoder import codewords
 
+ROWS = 256  # the number of rows of logits that are computed is a multiple of it
+
 
 @dataclass(frozen=True)
 class TextOutput:
@@ -51,4 +53,13 @@ class TextLink(nn.Module):
         inputs_BT = F.pad(tokens_BT[:, :-1], (1, 0), value=START)
         there_BT = tokens_BT != PAD
         t_hat = self.receiver.semantic_decoder(inputs_BT, p_hat, there_BT)
-        return TextOutput(p, x, p_hat, t_hat, self.receiver.head(t_hat[there_BT]))
+        return TextOutput(p, x, p_hat, t_hat, self._logits(t_hat[there_BT]))
+
+    def _logits(self, t_hat_ND: Tensor) -> Tensor:
+        """Return the logits (N, V), computed for one of few numbers of rows.
+
+        oneDNN keeps a compiled product for every shape, some megabytes each in bf16.
+        """
+        filler = -len(t_hat_ND) % ROWS
+        logits: Tensor = self.receiver.head(F.pad(t_hat_ND, (0, 0, 0, filler)))
+        return logits[: len(t_hat_ND)]

@@ -186,7 +186,7 @@ class TestMarkdown:
             "**shapes10: accuracy at -10 dB, %**",
             "| 0.9 | RKD-SC | thin |",
             "| cifar10 | KDL-DARTS | 0 | (3, 3, 4, 1) |",
-            "| both encoders below its teacher | 90.00 % |",
+            "| parameters saved relative to the teacher | 90.00 % |",
             "| IoT estimate (ms) | 108.9 |",
         ):
             assert line in out, line

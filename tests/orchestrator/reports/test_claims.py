@@ -42,12 +42,12 @@ def accuracies(ours, student, teacher):
     return {system: dict(zip((25.0, -10.0), found, strict=True)) for system, found in named.items()}
 
 
-KEPT = "accuracy kept against JSCC-teacher at 25 dB"
+KEPT = "accuracy retained relative to JSCC-teacher at 25 dB"
 OVER_TEACHER = "gain over JSCC-teacher at -10 dB"
 OVER_STUDENT = "gain over JSCC-student at 25 dB"
-LEAST = "least gain over JSCC-student, at any SNR"
-SAVED = "parameters of the transmitter below the teacher's"
-SEARCHED = "parameters that KDL-DARTS finds below those of DARTS"
+LEAST = "smallest gain over JSCC-student at any SNR"
+SAVED = "parameters saved at the transmitter, relative to the teacher"
+SEARCHED = "parameters saved by KDL-DARTS, relative to DARTS"
 
 
 def test_gains_are_relative_and_shares_are_shares():

@@ -124,7 +124,7 @@ def test_pairs_without_labels_are_of_frames_and_say_so(tmp_path):
     run = evaluated(tmp_path, seeds=(0, 1))
     (table,) = paired_tables([run], ACCURACY)
     assert [row[:3] for row in table.rows[:2]] == [
-        ["RKD-SC less JSCC-student", "AWGN", "-10"], ["RKD-SC less JSCC-student", "AWGN", "25"],
+        ["RKD-SC minus JSCC-student", "AWGN", "-10"], ["RKD-SC minus JSCC-student", "AWGN", "25"],
     ]  # fmt: skip
     assert {row[4] for row in table.rows} == {NOTHING}
     assert {row[7] for row in table.rows} == {"fading"}  # 51 and 256 symbols

@@ -83,8 +83,8 @@ def test_missing_teacher_is_a_dash(tmp_path):
     folder = write_footprints(tmp_path, fake_footprint(teacher_parameters=None))
     (table,) = footprint_tables([read_footprints(folder)])
     cells = {row[0]: row[1] for row in table.rows}
-    assert cells["parameters: its teacher"] == "\N{EN DASH}"
-    assert cells["both encoders below its teacher"] == "\N{EN DASH}"
+    assert cells["parameters: teacher"] == "\N{EN DASH}"
+    assert cells["parameters saved relative to the teacher"] == "\N{EN DASH}"
     assert cells["parameters: both encoders, with idle ones"].split() == ["2", "525", "312"]
 
 

@@ -65,12 +65,12 @@ def test_gates_are_met_and_missed(run: StoredRun) -> None:
     found = gates(image_codecs([run]))
     teacher = found["SemNOMA teacher, AWGN, 10 dB: PSNR"]
     assert (teacher[0], teacher[2], teacher[3]) == ("29", "2", "missed")
-    assert found["SemNOMA teacher less KD-SemNOMA, AWGN, 0 to 20 dB: PSNR"][2:] == ["2", "met"]
-    assert found["KD-SemNOMA less SemNOMA, Rayleigh, 0 to 20 dB: PSNR"][2:] == ["2", "met"]
-    assert found["SemNOMA less OMA, AWGN, 0 and 5 dB: PSNR"][2:] == ["2", "met"]
-    assert found["LPIPS before diffusion less LPIPS after it, AWGN, 0 to 10 dB"][3] == "met"
-    assert found["LPIPS before cGAN less LPIPS after it, Rayleigh, 0 to 10 dB"][3] == "missed"
-    rising = found["every system, AWGN: PSNR less that at the next lower SNR"]
+    assert found["SemNOMA teacher minus KD-SemNOMA, AWGN, 0 to 20 dB: PSNR"][2:] == ["2", "met"]
+    assert found["KD-SemNOMA minus SemNOMA, Rayleigh, 0 to 20 dB: PSNR"][2:] == ["2", "met"]
+    assert found["SemNOMA minus OMA, AWGN, 0 and 5 dB: PSNR"][2:] == ["2", "met"]
+    assert found["LPIPS before diffusion minus LPIPS after it, AWGN, 0 to 10 dB"][3] == "met"
+    assert found["LPIPS before cGAN minus LPIPS after it, Rayleigh, 0 to 10 dB"][3] == "missed"
+    rising = found["every system, AWGN: PSNR minus PSNR at the next lower SNR"]
     assert rising[2:] == ["8", "met"]  # without refinements and digital baselines
 
 
@@ -92,10 +92,10 @@ def test_a_gate_that_compares_equals_is_not_distinguishable(tmp_path: Path) -> N
     equal = {"kd-semnoma": 0.0, "semnoma": 0.0}
     noma_run(tmp_path / "run", tmp_path / "data", gains=equal, perceptual=False)
     found = gates(image_codecs([with_measures(read_run(tmp_path / "run"))]))
-    gate = found["KD-SemNOMA less SemNOMA, AWGN, 0 to 20 dB: PSNR"]
+    gate = found["KD-SemNOMA minus SemNOMA, AWGN, 0 to 20 dB: PSNR"]
     assert gate[2:] == ["1", "not distinguishable"]
     assert (
-        found["LPIPS before diffusion less LPIPS after it, AWGN, 0 to 10 dB"][3] == "not measured"
+        found["LPIPS before diffusion minus LPIPS after it, AWGN, 0 to 10 dB"][3] == "not measured"
     )
 
 
@@ -104,7 +104,7 @@ def test_two_codecs_of_one_seed_stand_for_neither(run: StoredRun) -> None:
     (teacher,) = [c for c in codecs if c.name == "semnoma-teacher"]
     again = ImageCodec("cifar10", teacher.system, "again", "f" * 64, teacher.sides, teacher.facts)
     found = gates([*codecs, again])
-    assert found["SemNOMA teacher less KD-SemNOMA, AWGN, 0 to 20 dB: PSNR"][2] == "1"
+    assert found["SemNOMA teacher minus KD-SemNOMA, AWGN, 0 to 20 dB: PSNR"][2] == "1"
     other_set = [ImageCodec("shapes10", *c[1:]) for c in map(tuple_of, codecs)]
     assert gates(other_set)["SemNOMA teacher, AWGN, 10 dB: PSNR"][3] == "not measured"
 

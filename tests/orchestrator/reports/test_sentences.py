@@ -92,7 +92,7 @@ def test_systems_are_paired_by_sentence_or_link_by_link_without_answers(
     folders: tuple[Path, Path], by_item: StoredRun
 ) -> None:
     rows = paired_tables([by_item], BLEU_1)[0].rows
-    assert {row[0] for row in rows} == {"Teacher less Student 2", "Teacher less Baseline 2"}
+    assert {row[0] for row in rows} == {"Teacher minus Student 2", "Teacher minus Baseline 2"}
     assert all(row[4] != NOTHING for row in rows)
     frames = paired_tables([read_run(folders[0])], BLEU_1)[0].rows
     assert [row[:3] for row in frames] == [row[:3] for row in rows]

@@ -72,13 +72,14 @@ def test_claims_take_values_and_paired_differences(run: StoredRun) -> None:
     found = claims(codecs)
     teacher = next(each for each in codecs if each.system == "teacher")
     value = BLEU_1.value(teacher.sides[Condition(0, None, 18.0)].point.score)
-    assert found["teacher, no interference, 18 dB"][1].startswith(f"{100 * value:.2f} (")
-    assert found["teacher, no interference, 18 dB"][2] == "reproduced"
-    assert found["students less their baselines, no interference, below 9 dB"][2] == "reproduced"
-    over = "students less their baselines, 1 interferer of SIR 0 dB, 0 to 18 dB"
+    assert found["teacher, no interference, SNR 18 dB"][1].startswith(f"{100 * value:.2f} (")
+    assert found["teacher, no interference, SNR 18 dB"][2] == "reproduced"
+    below_9 = "students minus their baselines, no interference, SNR below 9 dB"
+    assert found[below_9][2] == "reproduced"
+    over = "students minus their baselines, 1 interferer of SIR 0 dB, SNR 0 to 18 dB"
     assert found[over][2] in {"refuted", "not distinguishable"}, "10 points at every SNR"
-    assert found["teacher, 9 interferers of SIR 20 dB, 15 dB"][2] == "not measured"
-    one = "Student 1 less Baseline 1, 3 to 9 interferers of SIR 20 dB, 15 dB"
+    assert found["teacher, 9 interferers of SIR 20 dB, SNR 15 dB"][2] == "not measured"
+    one = "Student 1 minus Baseline 1, 3 to 9 interferers of SIR 20 dB, SNR 15 dB"
     assert found[one][2] == "not measured"
 
 
@@ -87,7 +88,7 @@ def test_a_system_with_two_codecs_speaks_for_neither_unless_one_is_an_ablation(
 ) -> None:
     codecs = text_codecs([run])
     assert [each.name for each in without_ablations(codecs)] == ["t", "s2", "b2"]
-    student = "students, 1 interferer of SIR 0 dB, 0 dB"
+    student = "students, 1 interferer of SIR 0 dB, SNR 0 dB"
     assert claims(codecs)[student][1] != NOTHING
     other = next(each for each in codecs if each.name == "s2")
     twice = TextCodec("europarl", "student-2", "again", other.sides)
