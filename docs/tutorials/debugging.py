@@ -44,9 +44,9 @@ rkd_sc.item_page(look)
 # ## Is it the channel, or the networks?
 #
 # These items were sent over AWGN. If an answer is wrong even at 20 dB, where the channel adds hardly any noise, the
-# cause is the item's feature. If the answer becomes correct as the SNR rises, the cause is the noise. The distances show
-# the same: the symbol distance falls with rising SNR in either case, while the feature distance levels off where the
-# codec cannot do better.
+# cause is the networks. If the answer becomes correct as the SNR rises, the cause is the noise. The distances show the
+# same: the symbol distance falls with rising SNR in either case, while the feature distance levels off where the codec
+# cannot do better.
 
 # %%
 always = [item for item in look.items if not item.answers[-1].right]
@@ -85,8 +85,8 @@ for answer in item.answers:
 # %% [markdown]
 # ## Replay one part
 #
-# With these arrays you can run any part of the link again on its own. Here the receiver decodes the codewords exactly as
-# they were sent, and is told an SNR of 30 dB: what are its answers without noise?
+# With these arrays you can run any part of the link again on its own. Here the receiver decodes the codewords exactly
+# as they were sent, and is told an SNR of 30 dB: what are its answers without noise?
 
 # %%
 codec = rkd_sc.load_codec("shapes10")

@@ -104,6 +104,8 @@ def keys_of(overrides: dict[str, Any], group: str = "") -> list[str]:
 def _contradicted(settings: TrainingSettings) -> Reasons:
     """Return settings without effect because of other settings, whatever the command runs."""
     yield from idle_moments(settings.stages)
+    if not settings.distillation.logit_weight:
+        yield "distillation.logit_temperature", "distillation.logit_weight is 0"
     if "rician" not in settings.distillation.channels:
         yield "distillation.rician_k", "distillation.channels has no rician"
     teacher = settings.teacher
@@ -156,7 +158,8 @@ def _of_baselines(settings: TrainingSettings) -> Reasons:
         reason = f"{settings.system} sends the feature itself"
         for key in ("compression_ratio", "ffn_dim", "tx_csi"):
             yield f"architecture.channel.{key}", reason
-    for key in ("kd_weight", "re_weight", "task_weight", "whitening"):
+    of_a_feature = ("kd_weight", "re_weight", "task_weight", "logit_weight", "whitening")
+    for key in of_a_feature:
         yield f"distillation.{key}", f"{settings.system} follows no teacher's feature"
     yield "augmentation.views", f"{settings.system} follows no teacher's feature"
     if settings.system != "jscc-teacher":

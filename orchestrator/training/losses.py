@@ -1,4 +1,4 @@
-"""The losses of robust knowledge distillation, section III-C.
+"""The losses of robust knowledge distillation, section III-C, and distillation of logits.
 
 Shape legend: B batch, D feature width, T classes.
 """
@@ -34,3 +34,20 @@ def joint(
         "re": settings.re_weight * F.mse_loss(recovered_BD, output.features_BD.detach().float()),
         "task": settings.task_weight * F.cross_entropy(output.logits_BT.float(), labels_B),
     }
+
+
+def logit_distillation(
+    output: LinkOutput, clean_BT: Tensor, settings: DistillationSettings
+) -> Losses:
+    """Return T^2 KL(y || y~), weighted, mean over the batch.
+
+    Args:
+        output: of the link, with the logits y~.
+        clean_BT: logits y of the feature before the channel, which are followed.
+        settings: weight and temperature T.
+    """
+    temperature = settings.logit_temperature
+    ours = F.log_softmax(output.logits_BT.float() / temperature, dim=1)
+    theirs = F.log_softmax(clean_BT.detach().float() / temperature, dim=1)
+    divergence = F.kl_div(ours, theirs, reduction="batchmean", log_target=True)
+    return {"logits": settings.logit_weight * temperature**2 * divergence}

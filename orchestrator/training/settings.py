@@ -186,6 +186,10 @@ class DistillationSettings(Settings):
         default=1.0, ge=0, description="weight lambda of MSE(stop-gradient h, h~)"
     )
     task_weight: float = Field(default=1.0, ge=0, description="weight lambda of the cross entropy")
+    logit_weight: float = Field(
+        default=0.0, ge=0, description="weight of T^2 KL divergence from the noise-free logits"
+    )
+    logit_temperature: float = Field(default=2.0, gt=0, le=100, description="T of the softmax")
     frozen_encoder: bool = Field(
         default=False,
         description="stage 2 trains only the channel codec and the head, on features that are "

@@ -141,14 +141,19 @@ class LinkStage(ThroughChannel):
         self.link.transmitter.encoder.train(not self._is_frozen)
 
     def forward(self, batch: Batch) -> Losses:
-        """Return the three terms of eq. (26); a frozen encoder is its own teacher."""
+        """Return the terms of eq. (26), and that of logits; a frozen encoder is its own teacher."""
         if self._is_frozen:
             teacher_BD = _of(self._features, batch, next(self.link.receiver.head.parameters()))
             output = self.link.send(teacher_BD, self.conditions(batch))
         else:
             output = self.send(batch)
             teacher_BD = _of(self._features, batch, output.recovered_BD)
-        return losses.joint(output, teacher_BD, self.labels(batch), self._settings)
+        found = losses.joint(output, teacher_BD, self.labels(batch), self._settings)
+        if self._settings.logit_weight:
+            with torch.no_grad():
+                clean_BT = self.link.receiver.head(output.features_BD)
+            found |= losses.logit_distillation(output, clean_BT, self._settings)
+        return found
 
 
 class JsccStage(ThroughChannel):

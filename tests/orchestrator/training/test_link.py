@@ -8,7 +8,7 @@ import torch
 
 from channel_sim.channels import ChannelDraw, pass_through
 from orchestrator.training.loop import learning_rate
-from orchestrator.training.losses import joint
+from orchestrator.training.losses import joint, logit_distillation
 from orchestrator.training.settings import DistillationSettings, StageSettings
 from orchestrator.training.training_link import Conditions, TrainingLink, unit_draw
 from semcom.architecture import (
@@ -114,6 +114,22 @@ def test_joint_loss_has_the_three_terms_of_equation_26_and_stops_the_gradient_at
     direct = torch.autograd.grad(terms["re"], output.recovered_BD, retain_graph=True)[0]
     assert direct.abs().sum() > 0
     assert terms["kd"].item() == 0.0
+
+
+def test_logits_follow_those_without_a_channel_and_only_one_side_learns() -> None:
+    link = small_link()
+    output = link(
+        torch.randn(8, 3, 32, 32), Conditions(torch.full((8,), 10.0), ChannelSettings(), "k")
+    )
+    clean = (output.logits_BT.detach() + torch.randn_like(output.logits_BT)).requires_grad_()
+    settings = DistillationSettings(logit_weight=0.5, logit_temperature=3.0)
+    (term,) = logit_distillation(output, clean, settings).values()
+    ours, theirs = ((each / 3).softmax(dim=1) for each in (output.logits_BT, clean))
+    expected = 0.5 * 9 * (theirs * (theirs / ours).log()).sum(dim=1).mean()
+    assert term.item() == pytest.approx(expected.item(), rel=1e-4)
+    term.backward()
+    assert clean.grad is None
+    assert sum(p.grad.abs().sum() for p in link.receiver.head.parameters()) > 0
 
 
 def test_learning_rate_warms_up_and_falls_to_its_end() -> None:
