@@ -48,7 +48,7 @@ def construction_rows() -> list[list[str]]:
     """Return how each part of the shipped CIFAR-10 codec is built, as its manifest tells it."""
     manifest = open_checkpoint(CODECS_SHIPPED / "cifar10").manifest
     told: dict[str, str] = manifest.training["construction"]
-    return [[part, text.replace("|", r"\|")] for part, text in told.items()]
+    return [list(each) for each in told.items()]
 
 
 def bound_rows() -> Rows:

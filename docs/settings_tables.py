@@ -22,6 +22,11 @@ from orchestrator.plan.interference_points import InterferenceSettings
 from orchestrator.plan.rates import ConfidenceSettings
 from orchestrator.plan.scenario import LinkSettings, Ports, Scenario, Threads
 from orchestrator.plan.snr_points import SnrRange
+from orchestrator.training.kd_semcom.settings import (
+    DistillationTerms,
+    SentenceTrainingSettings,
+    TextChannelSettings,
+)
 from orchestrator.training.semnoma.refinement.settings import (
     DiffusionSettings,
     GanSettings,
@@ -49,6 +54,7 @@ from semcom.architecture import (
 )
 from semcom.channel_choice import AwgnChannel, RayleighChannel, RicianChannel
 from semcom.families.digital import ImageSource, Mode, SentenceSource
+from semcom.families.kd_semcom import KdSemcomArchitecture
 from semcom.families.semnoma import SemnomaArchitecture
 from semcom.families.semnoma_refinement import UnetArchitecture
 from semcom.families.vit import VitArchitecture
@@ -68,11 +74,13 @@ NAMED = {
     "ConvEncoderArchitecture": "encoder of kind conv",
     "DiffusionSettings": "diffusion",
     "DistillationSettings": "distillation",
+    "DistillationTerms": "distillation of sentences",
     "GanSettings": "conditional GAN",
     "GroupSettings": "group of links",
     "EncoderArchitecture": "encoder of kind student",
     "InputSpec": "input of an encoder",
     "InterferenceSettings": "interference",
+    "KdSemcomArchitecture": "codec of kd_semcom",
     "LinkSettings": "link of a sweep",
     "LiveInterference": "interference of a live system",
     "LiveLink": "link of a live system",
@@ -85,6 +93,7 @@ NAMED = {
     "SnrRange": "range",
     "StageSettings": "stage",
     "TeacherSettings": "teacher",
+    "TextChannelSettings": "channel of a stage",
     "Threads": "threads",
     "TimmEncoderArchitecture": "encoder of kind timm",
     "UnetArchitecture": "network of a refinement",
@@ -136,6 +145,10 @@ MODELS: dict[str, type[BaseModel]] = {
     "refinement-cgan": GanSettings,
     "vit": VitSettings,
     "vit-codec": VitArchitecture,
+    "kd-semcom": SentenceTrainingSettings,
+    "kd-semcom-channel": TextChannelSettings,
+    "kd-semcom-distillation": DistillationTerms,
+    "kd-semcom-codec": KdSemcomArchitecture,
     "digital-sentences": SentenceSource,
     "digital-images": ImageSource,
     "digital-mode": Mode,
@@ -144,7 +157,7 @@ MODELS: dict[str, type[BaseModel]] = {
 # A preset fills in what the files of a training leave out.
 OF_PRESET = (
     "training", "stage", "teacher", "codec", "student", "conv", "timm", "input", "semnoma",
-    "refinement", "vit", "vit-codec",
+    "refinement", "vit", "vit-codec", "kd-semcom", "kd-semcom-channel", "kd-semcom-codec",
 )  # fmt: skip
 DEFAULTS = dict.fromkeys(OF_PRESET, "the preset's")
 PATHS = {"path": "folder", "file-path": "file"}

@@ -333,7 +333,12 @@ def _report_table(table: ReportTable) -> str:
 def _table(heads: Iterable[str], rows: Iterable[Iterable[str]]) -> str:
     heads = tuple(heads)
     lines = [heads, ("---",) * len(heads), *rows]
-    return "".join("| " + " | ".join(cells) + " |\n" for cells in lines)
+    return "".join("| " + " | ".join(map(_cell, cells)) + " |\n" for cells in lines)
+
+
+def _cell(text: str) -> str:
+    """Return a text in which a vertical bar does not end the cell."""
+    return re.sub(r"(?<!\\)\|", r"\\|", text)
 
 
 if __name__ == "__main__":

@@ -47,7 +47,7 @@ class KdSemcomArchitecture(BaseModel):
     precision: Literal["fp16", "int8"] = Field(
         default="fp16", description="precision of the matrices on disk"
     )
-    width: int = Field(default=128, ge=8, le=4096, description="D")
+    width: int = Field(default=128, ge=8, le=4096, description="D, width of the vectors")
     heads: int = Field(default=8, ge=1, le=64, description="heads of every attention")
     inner: int = Field(
         default=512, ge=8, le=16384, description="hidden width of every feed-forward network"

@@ -118,7 +118,8 @@ class SentenceTrainingSettings(JobSettings):
         default=None,
         ge=2,
         description=(
-            "number of sentences, from the first on, with which the teacher is trained; None: all"
+            "number of sentences with which the teacher is trained, beginning with the first; "
+            "None: all"
         ),
     )
     transfer: int | None = Field(
