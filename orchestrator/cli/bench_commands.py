@@ -64,7 +64,7 @@ EXTRAS = {
 }
 
 bench_app = new_app(
-    "Run benchmarks side by side. Keep the machine idle otherwise.",
+    "Run benchmarks against their baselines. Keep the machine idle otherwise.",
     "semcom bench run channel latency --rounds 5 --out runs/bench",
     "semcom bench report runs/bench",
 )

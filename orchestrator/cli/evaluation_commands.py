@@ -185,7 +185,7 @@ def footprint(
     codec_dir: CodecDir = CODECS,
     runs: RunsDir = RUNS,
 ) -> None:
-    """Measure size, FLOPs and latency of codecs (Tables II and III).
+    """Measure size, FLOPs and latency of codecs (Table II of RKD-SC, Table III of KD-SemCom).
 
     Run nothing else meanwhile.
     """
