@@ -185,9 +185,9 @@ def footprint(
     codec_dir: CodecDir = CODECS,
     runs: RunsDir = RUNS,
 ) -> None:
-    """Measure size, FLOPs and latency of codecs (Table II of RKD-SC, Table III of KD-SemCom).
+    """Measure size, FLOPs and latency of codecs.
 
-    Run nothing else meanwhile.
+    These are Table II of RKD-SC and Table III of KD-SemCom. Run nothing else meanwhile.
     """
     require("semcom footprint", "training")
     folder = out or runs / "footprint"
