@@ -29,7 +29,7 @@ class Group(BaseModel):
     """Links whose frames meet.
 
     Superposed frames form one sum for one receiver: y = sum of sqrt(p_u) h_u x_u, plus noise. With
-    interference, each link has its own receiver, and the others interfere as the point states.
+    interference, each link is received separately, and the others interfere as the point states.
 
     Attributes:
         name: keys the noise of superposed frames in place of a link's name.

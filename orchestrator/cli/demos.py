@@ -36,7 +36,7 @@ DEMOS: dict[DemoName | None, Demo] = {
     ),
     DemoName.TEXT: Demo(
         SCENARIOS / "demo-text.yaml",
-        "Three transmitters send sentences at the same time; each has its own receiver "
+        "Three transmitters send sentences at the same time; each is received separately "
         "and interferes with the others.",
     ),
 }

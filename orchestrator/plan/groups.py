@@ -19,8 +19,8 @@ class GroupSettings(Settings):
 
     kind: Kind = Field(
         default="superposition",
-        description="superposition: one receiver decodes the sum; interference: each link has its"
-        " own receiver, the others interfere",
+        description="superposition: one receiver decodes the sum; interference: each link is "
+        "received separately, and the others interfere",
     )
     links: list[Name] = Field(
         min_length=2,

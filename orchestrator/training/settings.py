@@ -77,12 +77,13 @@ class TeacherSettings(Settings):
     ]
     codec: Path | None = Field(
         default=None,
-        description="name or folder of a codec whose student is used unchanged as the teacher; then"
-        " no teacher is trained, and the feature is not whitened unless "
-        "`distillation.whitening` is set",
+        description="name or folder of a codec whose student is the teacher, unchanged; no teacher "
+        "is trained, and the feature is not whitened unless `distillation.whitening` is set",
     )
     weights: Path | None = Field(
-        default=None, description="timm only: a local file of weights, instead of timm's hub"
+        default=None,
+        description="timm only: a local file of weights, instead of timm's hub",
+        json_schema_extra={"format": "file-path"},
     )
     pretrained: bool | PublishedName = Field(
         default=True,

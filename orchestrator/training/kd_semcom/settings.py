@@ -128,7 +128,7 @@ class SentenceTrainingSettings(JobSettings):
         description="number of sentences with which students and baselines are trained; None: all",
     )
     stages: dict[SentenceStage, StageSettings] = Field(
-        description="`teacher`, `student`, `baseline` (and DeepSC)"
+        description="`teacher`, `student`, `baseline` (also for DeepSC)"
     )
     channels: dict[SentenceStage, TextChannelSettings] = Field(
         description="channel in the training of each stage"
