@@ -123,7 +123,7 @@ METRICS: dict[str, Exported] = {
     ),
     "semcom_score_total": Exported(
         "counter",
-        "Sums of the scores of judged answers, named as in the codec's task; below 0 counts as 0",
+        "Sums of the scores of judged answers, named as in the task; negative ones count as 0",
         (TX,),
         ("link", "task", "sum"),
         late=True,
@@ -141,7 +141,7 @@ METRICS: dict[str, Exported] = {
         "gauge", "Codec that encodes a link's frames; always 1", (TX,),
         ("link", "codec", "digest"), late=True,
     ),
-    "semcom_codecs_loaded": Exported("gauge", "Codecs that a receiver can decode", (RX,)),
+    "semcom_codecs_loaded": Exported("gauge", "Codecs that a receiver has loaded", (RX,)),
     "semcom_codec_swaps_total": Exported(
         "counter", "Codecs loaded or refused", (TX, RX),
         ("result",), _each((TX, RX), RESULTS),
@@ -179,7 +179,7 @@ METRICS: dict[str, Exported] = {
     ),
     "semcom_connections_hung_up": Exported(
         "gauge",
-        "Connections closed since the start: too many, or too much was waiting to be read",
+        "Connections closed because there were too many or too much was waiting to be read",
         SPEAKERS,
     ),
     # Sweeps.
@@ -191,7 +191,9 @@ METRICS: dict[str, Exported] = {
         ("link", "channel", "snr_db", "metric"), late=True,
     ),
     "semcom_sweep_metric_skipped": Exported(
-        "gauge", "Complete points without a series: too many, or one metric for two tasks", (ORC,)
+        "gauge",
+        "Complete points without a series: the limit is reached, or two tasks share the metric",
+        (ORC,),
     ),
     "semcom_disk_free_bytes": Exported("gauge", "Free space where runs are kept", (ORC,)),
     # Training jobs.

@@ -16,7 +16,7 @@ from pathlib import Path
 #
 # `draw` draws the state of every codeword from keyed random numbers, `apply` applies it, and `gains` returns the
 # channel state that the receiver gets. The channel adds the noise afterwards. Draw from `streams` only: the same seed
-# then gives the same answers, even if processes are killed in between.
+# then gives the same answers, even if processes are killed during the run.
 
 # %%
 package = Path("blocked_path")

@@ -53,7 +53,7 @@ for result in run:
 # %% [markdown]
 # ## Accuracy against symbols
 #
-# Solid lines with circles show fixed lengths, dashed lines with squares show confidences. `semcom report` draws the same
+# Solid lines with circles show fixed lengths; dashed lines with squares show confidences. `semcom report` draws the same
 # figure with intervals.
 
 # %%

@@ -35,8 +35,8 @@ FIELDS = {
     "snr_db": "Es/N0 per complex symbol, dB",
     "codec": "name of the codec",
     "sent": "class or sentence sent; omitted for images without a class",
-    "answer": "class or sentence answered; omitted for images",
-    "right": "whether the answer equals what was sent; omitted for images",
+    "answer": "class or sentence answered; omitted for reconstructed images",
+    "right": "whether the answer equals what was sent; omitted for reconstructed images",
     "metrics": "each metric of the task, for this item alone",
     "csi": "the receiver's channel state, a list of [real, imaginary]; omitted if it is empty or "
     f"has more than {MAX_GAINS} gains",
