@@ -27,6 +27,7 @@ from docs.rate_tables import rate_rows
 from docs.requirements import NEEDS, read_requirements
 from docs.results_tables import frame_columns, ledger_tables, result_columns, task_columns
 from docs.settings_tables import HEAD, MODELS, settings_rows
+from docs.stage2_tables import stage2_rows
 from orchestrator.bench.figures import read_figures, target_table
 from orchestrator.dashboards.metric_panels import metrics_by_task
 from orchestrator.dashboards.queries import metric_value
@@ -290,6 +291,7 @@ TABLES: dict[str, Callable[[], str]] = {
     "energy-cifar10": lambda: _table(*energy_rows("cifar10", "awgn")),
     "construction": lambda: _table(("part", "is built as"), construction_rows()),
     "frozen-teacher": lambda: _table(*frozen_rows()),
+    "stage2": lambda: _table(*stage2_rows()),
     "label-bounds": lambda: _table(*bound_rows()),
     "label-codec": lambda: _table(*simulated_rows()),
     "digital-bound": lambda: _table(*image_bound_rows()),
