@@ -16,7 +16,7 @@ from semcom.nn.weights import load_arrays
 from semcom.shards import DatasetManifest
 from semcom.tasks.text import Text
 
-# Fields in which two codecs with the same networks may differ.
+# Fields of an architecture in which codecs with the same networks may differ.
 STORED = {"precision", "parameters"}
 
 

@@ -14,7 +14,7 @@ from typing import Any
 
 from orchestrator.training.artefacts import Artefact, artefact
 from orchestrator.training.kd_semcom.data import SentenceSet
-from orchestrator.training.kd_semcom.given import opened, take_weights
+from orchestrator.training.kd_semcom.given import STORED, opened, take_weights
 from orchestrator.training.kd_semcom.link import TextLink
 from orchestrator.training.kd_semcom.settings import SentenceStage, SentenceTrainingSettings
 from orchestrator.training.kd_semcom.stages import PlainStage, StudentStage
@@ -27,8 +27,6 @@ from semcom.families.kd_semcom import KdSemcomArchitecture
 from semcom.identity import content, fields
 
 # Frozen, as in stage_identity: a setting added later renames no existing artefact.
-# Student 4 is trained like Student 3: the storage of matrices does not matter here.
-STORED = ("precision", "parameters")
 NETWORK = fields("layers", "channel", "vocabulary", "tokens", "width", "heads", "inner")
 SCHEDULE = fields(
     "epochs", "batch", "optimizer", "lr", "lr_end", "warmup", "weight_decay", "momentum", "beta2",
@@ -161,6 +159,7 @@ class SentencePipeline:
             "sentences": len(self._sets[name]),
             "seed": settings.seed,
             "precision": "bf16" if self.run.bf16 else "fp32",
+            # Student 4 is trained like Student 3: the storage of matrices does not matter here.
             "network": {key: value for key, value in network.items() if key not in STORED},
             "dropout": settings.dropout,
             "schedule": content(settings.stages[name], SCHEDULE),
